@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# tutti_test(NAME test_frame SOURCES phy/test_frame.c LINK tutti_phy [TIMEOUT 60] [LABELS loop]): one cmocka program, one ctest.
+pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
+function(tutti_test)
+  cmake_parse_arguments(T "" "NAME;TIMEOUT" "SOURCES;LINK;LABELS;ARGS" ${ARGN})
+  add_executable(${T_NAME} ${T_SOURCES})
+  target_link_libraries(${T_NAME} PRIVATE ${T_LINK} PkgConfig::CMOCKA m)
+  add_test(NAME ${T_NAME} COMMAND ${T_NAME} ${T_ARGS})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  set_tests_properties(${T_NAME} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}")
+endfunction()

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The network file: one YAML for every program. The reading order is defaults.yaml (built in), then the file, then
+ * --set overrides. Unknown keys, wrong types, values out of range and impossible combinations give TUTTI_ECONFIG and one
+ * line naming file, line, key and what is allowed. Start-up only: allocates, reads files. */
+#ifndef TUTTI_BASE_CONFIG_H
+#define TUTTI_BASE_CONFIG_H
+
+#include "base/types.h"
+
+/* Enumerations have the values' names in defaults.yaml. */
+enum config_modulation { CONFIG_QAM4, CONFIG_QAM16, CONFIG_QAM64, CONFIG_QAM256 };
+enum config_scheme { CONFIG_CB, CONFIG_ZF };
+enum config_power { CONFIG_POWER_EQUAL, CONFIG_POWER_MAXMIN };
+enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
+enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
+enum config_gain_model { CONFIG_GAIN_UNIFORM, CONFIG_GAIN_EXPLICIT, CONFIG_GAIN_GEOMETRY };
+enum config_path_loss { CONFIG_PL_UMI, CONFIG_PL_THREE_SLOPE, CONFIG_PL_LOG_DISTANCE };
+enum config_fading { CONFIG_FADING_NONE, CONFIG_FADING_RAYLEIGH, CONFIG_FADING_RICIAN, CONFIG_FADING_TDL };
+enum config_variation { CONFIG_VARIATION_BLOCK, CONFIG_VARIATION_JAKES };
+
+struct config_network {
+    char *name;
+    uint64_t seed;
+    int n_ap, n_ant, n_ue;
+    uint64_t n_blocks;
+    char *runtime_dir;
+};
+
+struct config_frame {
+    double sample_rate_hz;
+    int fft_size, n_used_subcarriers, n_cp_samples;
+    double block_us;
+    char *schedule;
+    int n_dl_pilot_symbols, subcarriers_per_subband;
+};
+
+struct config_pilots {
+    int *assignment;
+    unsigned assignment_count;
+    enum config_large_scale large_scale;
+    int tracking_blocks;
+};
+
+struct config_payload {
+    enum config_modulation modulation;
+    int max_code_block_bits;
+};
+
+struct config_precoding {
+    enum config_scheme scheme;
+    enum config_power power;
+};
+
+struct config_engine {
+    double gather_deadline_us;
+    int n_workers;
+    int *solve_cores;
+    unsigned solve_cores_count;
+    int stale_blocks, mute_blocks;
+    double tx_lead_us, on_time_us, lockstep_timeout_ms, peer_timeout_ms;
+    int user_silent_blocks, realtime_priority;
+    int *ap_cores;
+    unsigned ap_cores_count;
+};
+
+struct config_fronthaul {
+    char *endpoint, *lab_endpoint; /* never "auto" after config_load */
+};
+
+struct config_record {
+    char *file;
+    bool csi, precoders;
+    int constellation_points;
+};
+
+struct config_radio {
+    char *backend, *args;
+    double tx_power_dbm, noise_figure_db, tx_full_scale_dbm, rx_full_scale_dbm;
+};
+
+struct config_row {
+    double *value;
+    unsigned value_count;
+};
+
+struct config_gains {
+    enum config_gain_model model;
+    double snr_db;
+    struct config_row *gain_db; /* [n_ap] rows of [n_ue] */
+    unsigned gain_db_count;
+    double area_m;
+    struct config_row *ap_positions_m, *ue_positions_m; /* rows of 3 */
+    unsigned ap_positions_m_count, ue_positions_m_count;
+    double ap_height_m, ue_height_m;
+    enum config_path_loss path_loss;
+    double reference_db, exponent, shadowing_db;
+};
+
+struct config_fading_model {
+    enum config_fading model;
+    double rician_k_db;
+    int *tap_delays_samples;
+    unsigned tap_delays_samples_count;
+    double *tap_powers_db;
+    unsigned tap_powers_db_count;
+    enum config_variation variation;
+    double doppler_hz;
+};
+
+struct config_impairments {
+    double gain_mismatch_db, phase_mismatch_deg, cfo_hz, phase_noise_linewidth_hz;
+    int timing_offset_samples;
+    bool clip;
+    int adc_bits;
+};
+
+struct config_air {
+    char *endpoint;
+    enum config_air_mode mode;
+    int chunk_samples;
+    bool wait_for_all;
+    double radio_timeout_ms;
+    char *truth;
+    struct config_gains large_scale;
+    struct config_fading_model fading;
+    int delay_samples;
+    struct {
+        struct config_impairments ap, ue;
+    } impairments;
+};
+
+struct config {
+    struct config_network network;
+    struct config_frame frame;
+    struct config_pilots pilots;
+    struct config_payload payload;
+    struct config_precoding precoding;
+    struct config_engine engine;
+    struct config_fronthaul fronthaul;
+    struct config_record record;
+    struct {
+        struct config_radio ap, ue;
+    } radio;
+    struct config_air air;
+};
+
+/* path NULL = defaults only. overrides: n strings "path.to.key=value" (YAML values; lists as [1, 2]). */
+int config_load(struct config **config, const char *path, const char *const *overrides, int n_overrides);
+void config_free(struct config *config); /* NULL allowed */
+
+/* The effective configuration as YAML, caller frees; NULL on failure. Loading it again gives the same configuration. */
+char *config_to_yaml(const struct config *config);
+/* The built-in commented defaults. */
+const char *config_defaults_yaml(void);
+/* A 64-bit fingerprint of what both ends of the fronthaul must agree on (network shape, frame, pilots, payload). */
+uint64_t config_fingerprint(const struct config *config);
+
+/* Command-line options common to all programs: --config FILE, --set KEY=VALUE (repeatable), --log LEVEL. Anything else is
+ * the program's own. Call config_options_take for each argv element; it advances *i and returns 1 if it took it, 0 if it
+ * is not a common option, negative on error. */
+struct config_options {
+    const char *path;
+    const char *overrides[64];
+    int n_overrides;
+};
+int config_options_take(struct config_options *options, int argc, char **argv, int *i);
+
+#endif

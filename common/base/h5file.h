@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* HDF5 as Tutti uses it: named arrays whose first dimension is the block and grows. Complex is the compound {r, i} of
+ * h5py. A file opened with h5file_create is written in SWMR mode after h5file_seal: it can be read while it grows and
+ * after kill -9 (Python: h5py.File(name, "r", swmr=True)). Object time stamps are off, so equal contents give equal
+ * datasets. Blocks on disk; never on the block path; not thread-safe (one thread owns a file). Errors: TUTTI_EIO with the
+ * file and dataset named in error_text. */
+#ifndef TUTTI_BASE_H5FILE_H
+#define TUTTI_BASE_H5FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct h5file h5file_t;
+
+enum h5_type { H5_U8, H5_I32, H5_I64, H5_U64, H5_F32, H5_F64, H5_C64, H5_STRING };
+enum { H5FILE_MAX_RANK = 6 };
+
+/* Writing ------------------------------------------------------------------------------------------------------- */
+int h5file_create(h5file_t **file, const char *path);
+void h5file_close(h5file_t *file); /* flushes; NULL allowed */
+
+/* Declare a growing dataset [0..][dims[0]]..[dims[rank-2]] (rank counts the growing dimension; dims has rank-1 entries).
+ * Never-written rows read as fill (NaN for floats and complex, 0 otherwise). Returns a handle >= 0 or a negative code.
+ * path may contain groups ("/hops/capture_end_ns"). Only before h5file_seal. */
+int h5file_declare(h5file_t *file, const char *path, enum h5_type type, int rank, const size_t *dims);
+/* A fixed-size dataset written now. Only before h5file_seal. */
+int h5file_put(h5file_t *file, const char *path, enum h5_type type, int rank, const size_t *dims, const void *data);
+int h5file_put_text(h5file_t *file, const char *path, const char *text);            /* scalar UTF-8 string dataset */
+int h5file_put_attribute(h5file_t *file, const char *path, const char *name, double value);
+int h5file_seal(h5file_t *file);                                                     /* starts SWMR */
+/* Write row `row` of a declared dataset (rows may come in any order; the dataset grows to row + 1). */
+int h5file_write_row(h5file_t *file, int handle, uint64_t row, const void *data);
+int h5file_flush(h5file_t *file);
+
+/* Reading ------------------------------------------------------------------------------------------------------- */
+/* Opens finished files, files still being written and files left by a killed writer. */
+int h5file_open(h5file_t **file, const char *path);
+struct h5_info {
+    enum h5_type type;
+    int rank;
+    size_t dims[H5FILE_MAX_RANK];
+};
+int h5file_info(h5file_t *file, const char *path, struct h5_info *info); /* TUTTI_EFORMAT if absent */
+/* Read all of a dataset, converted to type, into caller's memory of the size h5file_info tells. */
+int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data);
+/* Read rows first..first+n-1 of the first dimension. */
+int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
+char *h5file_read_text(h5file_t *file, const char *path); /* caller frees; NULL on error */
+int h5file_attribute(h5file_t *file, const char *path, const char *name, double *value);
+/* Calls visit for every dataset, in name order. */
+int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, const struct h5_info *info), void *context);
+
+#endif

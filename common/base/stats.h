@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Statistics without allocation: a log-linear latency histogram and a running mean. */
+#ifndef TUTTI_BASE_STATS_H
+#define TUTTI_BASE_STATS_H
+
+#include <stdint.h>
+
+/* Log-linear histogram of non-negative integers (nanoseconds): 32 linear steps per octave, so a quantile is within
+ * 1/32 = 3.1 % of the true value; exact minimum, maximum, mean. Plain data: copy it, zero it, merge it. */
+enum { STATS_HIST_SUB_BITS = 5, STATS_HIST_BINS = (64 - STATS_HIST_SUB_BITS + 1) << STATS_HIST_SUB_BITS };
+
+struct stats_hist {
+    uint64_t count, min, max, sum;
+    uint64_t bin[STATS_HIST_BINS];
+};
+
+void stats_hist_reset(struct stats_hist *hist);
+void stats_hist_add(struct stats_hist *hist, uint64_t value);          /* about 2 ns */
+void stats_hist_merge(struct stats_hist *into, const struct stats_hist *from);
+/* Value at quantile q in 0..1: the upper edge of its bin, never above max; 0 when empty. */
+uint64_t stats_hist_quantile(const struct stats_hist *hist, double q);
+double stats_hist_mean(const struct stats_hist *hist);
+/* Lower edge of a bin, for plotting. */
+uint64_t stats_hist_edge(int bin);
+
+/* Mean and variance (Welford). */
+struct stats_mean {
+    uint64_t count;
+    double mean, m2;
+};
+void stats_mean_add(struct stats_mean *mean, double value);
+double stats_mean_stderr(const struct stats_mean *mean); /* standard error of the mean; 0 below two values */
+
+#endif
