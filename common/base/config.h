@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The network file: one YAML for every program. The reading order is defaults.yaml (built in), then the file, then
- * --set overrides. Unknown keys, wrong types, values out of range and impossible combinations give TUTTI_ECONFIG and one
- * line naming file, line, key and what is allowed. Start-up only: allocates, reads files. */
+ * --set overrides. Unknown keys, wrong types, values out of range and impossible combinations give TUTTI_ECONFIG and
+ * one line naming file, line, key and what is allowed. Start-up only: allocates, reads files. */
 #ifndef TUTTI_BASE_CONFIG_H
 #define TUTTI_BASE_CONFIG_H
 
@@ -152,12 +152,18 @@ void config_free(struct config *config); /* NULL allowed */
 char *config_to_yaml(const struct config *config);
 /* The built-in commented defaults. */
 const char *config_defaults_yaml(void);
-/* A 64-bit fingerprint of what both ends of the fronthaul must agree on (network shape, frame, pilots, payload). */
+/* A 64-bit fingerprint of what both ends of the fronthaul must agree on: network shape and seed, frame, pilots,
+ * payload. Spellings do not count ("P4" = "PPPP", [] = the default pilots written out). */
 uint64_t config_fingerprint(const struct config *config);
 
-/* Command-line options common to all programs: --config FILE, --set KEY=VALUE (repeatable), --log LEVEL. Anything else is
- * the program's own. Call config_options_take for each argv element; it advances *i and returns 1 if it took it, 0 if it
- * is not a common option, negative on error. */
+/* Expands a schedule such as "B G P4 U24 G D38 G" to one letter per OFDM symbol, NUL-terminated, in room bytes (NUL
+ * included); blanks are ignored. Returns the number of symbols, or TUTTI_ECONFIG naming the offending character and its
+ * position. Only the grammar is checked here. */
+int config_schedule_expand(const char *schedule, char *letters, size_t room);
+
+/* Command-line options common to all programs: --config FILE, --set KEY=VALUE (repeatable), --log LEVEL. Anything else
+ * is the program's own. Call config_options_take for each argv element; it advances *i past what it took and returns 1;
+ * 0 = not a common option, *i unchanged; negative on error. `while (i < argc) switch (config_options_take(...))`. */
 struct config_options {
     const char *path;
     const char *overrides[64];

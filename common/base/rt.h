@@ -12,10 +12,12 @@ int rt_priority(int priority);    /* SCHED_FIFO 1..99; 0 does nothing */
 int rt_lock_memory(void);         /* mlockall(current and future) */
 
 /* Marks the calling thread as being on the block path. Between enter and leave no malloc-family call and no contended
- * lock is allowed; tests interpose both and count violations while rt_hot() is true. Cost: one thread-local store. */
+ * lock is allowed; tests interpose both and count violations while rt_hot() is true. Does not nest. Cost: one
+ * thread-local store and one relaxed atomic add. */
 void rt_hot_enter(void);
 void rt_hot_leave(void);
 bool rt_hot(void);
+uint64_t rt_hot_entries(void); /* rt_hot_enter calls of all threads so far: shows that a count of 0 means something */
 
 /* Stop requests: SIGINT and SIGTERM set a flag and write to an eventfd that poll loops can watch. */
 int rt_stop_install(void);

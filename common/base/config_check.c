@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a number may be, and which combinations cannot work. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/config_internal.h"
+
+/* Ranges ---------------------------------------------------------------------------------------------------------- */
+
+#define IMPAIRMENT_RANGES(end)                                                                                         \
+    {"air.impairments." end ".gain_mismatch_db", 0, 20, ""},                                                           \
+        {"air.impairments." end ".phase_mismatch_deg", 0, 180, ""}, {"air.impairments." end ".cfo_hz", 0, 1e6, ""},    \
+        {"air.impairments." end ".phase_noise_linewidth_hz", 0, 1e5, ""},                                              \
+        {"air.impairments." end ".timing_offset_samples", 0, 4096, ""},                                                \
+    {                                                                                                                  \
+        "air.impairments." end ".adc_bits", 0, 24, "0 for none or 2..24"                                               \
+    }
+#define RADIO_RANGES(end)                                                                                              \
+    {"radio." end ".tx_power_dbm", -100, 80, ""}, {"radio." end ".noise_figure_db", 0, 60, ""},                        \
+        {"radio." end ".tx_full_scale_dbm", -100, 100, ""},                                                            \
+    {                                                                                                                  \
+        "radio." end ".rx_full_scale_dbm", -150, 60, ""                                                                \
+    }
+
+static const struct config_range ranges[] = {
+    {"network.seed", 0, 9007199254740992, ""}, /* 2^53: JSON and Python carry it exactly */
+    {"network.n_ap", 1, TUTTI_MAX_AP, ""},
+    {"network.n_ant", 1, TUTTI_MAX_ANT, ""},
+    {"network.n_ue", 1, TUTTI_MAX_UE, ""},
+    {"network.n_blocks", 0, 1e12, "0 for until stopped"},
+    {"frame.sample_rate_hz", 1e4, 250e6, ""},
+    {"frame.fft_size", 64, 4096, "a power of two"},
+    {"frame.n_used_subcarriers", 2, TUTTI_MAX_SC, "even"},
+    {"frame.n_cp_samples", 1, 4095, ""},
+    {"frame.block_us", 100, 1e6, ""},
+    {"frame.n_dl_pilot_symbols", 1, TUTTI_MAX_SYMBOL, ""},
+    {"frame.subcarriers_per_subband", 1, TUTTI_MAX_SC, ""},
+    {"pilots.assignment", 0, TUTTI_MAX_SYMBOL - 1, ""},
+    {"pilots.tracking_blocks", 1, 1000000, ""},
+    {"payload.max_code_block_bits", 40, 65536, ""},
+    {"engine.gather_deadline_us", 1, 1e9, ""},
+    {"engine.n_workers", 1, 128, ""},
+    {"engine.solve_cores", 0, 1023, ""},
+    {"engine.stale_blocks", 0, 1000000, ""},
+    {"engine.mute_blocks", 0, 1000000000, ""},
+    {"engine.tx_lead_us", 0, 1e6, ""},
+    {"engine.on_time_us", 0, 1e6, ""},
+    {"engine.lockstep_timeout_ms", 1, 3.6e6, ""},
+    {"engine.peer_timeout_ms", 10, 3.6e6, ""},
+    {"engine.user_silent_blocks", 1, 1000000000, ""},
+    {"engine.realtime_priority", 0, 99, ""},
+    {"engine.ap_cores", 0, 1023, ""},
+    {"record.constellation_points", 0, 65536, ""},
+    RADIO_RANGES("ap"),
+    RADIO_RANGES("ue"),
+    {"air.chunk_samples", 0, 1e8, "0 for the largest that fits"},
+    {"air.radio_timeout_ms", 1, 3.6e6, ""},
+    {"air.large_scale.snr_db", -100, 150, ""},
+    {"air.large_scale.gain_db", -300, 100, ""},
+    {"air.large_scale.area_m", 1, 1e6, ""},
+    {"air.large_scale.ap_positions_m", -1e6, 1e6, ""},
+    {"air.large_scale.ue_positions_m", -1e6, 1e6, ""},
+    {"air.large_scale.ap_height_m", 0, 1e5, ""},
+    {"air.large_scale.ue_height_m", 0, 1e5, ""},
+    {"air.large_scale.reference_db", -200, 50, ""},
+    {"air.large_scale.exponent", 0, 10, ""},
+    {"air.large_scale.shadowing_db", 0, 40, ""},
+    {"air.fading.rician_k_db", -100, 100, ""},
+    {"air.fading.tap_delays_samples", 0, 4095, ""},
+    {"air.fading.tap_powers_db", -200, 100, ""},
+    {"air.fading.doppler_hz", 0, 1e5, ""},
+    {"air.delay_samples", 0, 4095, ""},
+    IMPAIRMENT_RANGES("ap"),
+    IMPAIRMENT_RANGES("ue"),
+};
+
+const struct config_range *config_range_find(const char *path)
+{
+    for (size_t i = 0; i < CYAML_ARRAY_LEN(ranges); i++)
+        if (strcmp(ranges[i].path, path) == 0)
+            return &ranges[i];
+    return NULL;
+}
+
+/* Combinations ---------------------------------------------------------------------------------------------------- */
+
+struct check {
+    struct config_layers *layers;
+    const struct config *config;
+    /* from the frame section, as the checks find them out */
+    char letters[TUTTI_MAX_SYMBOL + 1];
+    int n_symbol, n_pilot, n_dl, last_pilot, first_dl;
+    int block_samples, gap_samples;
+};
+
+static int check_numerology(struct check *check)
+{
+    const struct config_frame *const f = &check->config->frame;
+    struct config_layers *const layers = check->layers;
+    if (f->fft_size & (f->fft_size - 1))
+        return config_fail(layers, "frame.fft_size", "%d is not a power of two", f->fft_size);
+    if (f->n_used_subcarriers % 2)
+        return config_fail(layers, "frame.n_used_subcarriers",
+                           "%d is odd, half of them lie on either side of the carrier", f->n_used_subcarriers);
+    if (f->n_used_subcarriers >= f->fft_size)
+        return config_fail(layers, "frame.n_used_subcarriers frame.fft_size",
+                           "n_used_subcarriers = %d must be less than fft_size = %d, the carrier stays empty",
+                           f->n_used_subcarriers, f->fft_size);
+    if (f->n_used_subcarriers % f->subcarriers_per_subband)
+        return config_fail(layers, "frame.n_used_subcarriers frame.subcarriers_per_subband",
+                           "n_used_subcarriers = %d is not a multiple of subcarriers_per_subband = %d",
+                           f->n_used_subcarriers, f->subcarriers_per_subband);
+    if (f->n_used_subcarriers / f->subcarriers_per_subband > TUTTI_MAX_SB)
+        return config_fail(layers, "frame.subcarriers_per_subband frame.n_used_subcarriers",
+                           "%d used subcarriers in subbands of %d give %d subbands, at most %d are allowed",
+                           f->n_used_subcarriers, f->subcarriers_per_subband,
+                           f->n_used_subcarriers / f->subcarriers_per_subband, TUTTI_MAX_SB);
+    if (f->n_cp_samples >= f->fft_size)
+        return config_fail(layers, "frame.n_cp_samples frame.fft_size",
+                           "n_cp_samples = %d must be less than fft_size = %d", f->n_cp_samples, f->fft_size);
+    return 0;
+}
+
+static int check_schedule(struct check *check)
+{
+    static const char *const key = "frame.schedule";
+    struct config_layers *const layers = check->layers;
+    check->n_symbol = config_schedule_expand(check->config->frame.schedule, check->letters, sizeof(check->letters));
+    if (check->n_symbol < 0) {
+        char reason[256];
+        snprintf(reason, sizeof(reason), "%s", error_text() + strlen("frame.schedule: "));
+        return config_fail(layers, key, "%s", reason);
+    }
+    const char *const letters = check->letters, *const last_pilot = strrchr(letters, 'P');
+    const char *const first_dl = strchr(letters, 'D');
+    if (!last_pilot)
+        return config_fail(layers, key, "there is no uplink pilot symbol (P)");
+    if (!first_dl)
+        return config_fail(layers, key, "there is no downlink symbol (D)");
+    if (!strchr(letters, 'G'))
+        return config_fail(layers, key, "there is no guard symbol (G), at least one is needed to measure noise");
+    if (last_pilot > first_dl)
+        return config_fail(layers, key, "every uplink pilot (P) must come before the first downlink symbol (D)");
+    check->n_dl = (int)strspn(first_dl, "D");
+    if (strchr(first_dl + check->n_dl, 'D'))
+        return config_fail(layers, key, "the downlink symbols (D) must be one contiguous run");
+    check->last_pilot = (int)(last_pilot - letters);
+    check->first_dl = (int)(first_dl - letters);
+    for (const char *p = letters; *p; p++)
+        check->n_pilot += *p == 'P';
+    return 0;
+}
+
+static int check_block(struct check *check)
+{
+    const struct config_frame *const f = &check->config->frame;
+    const double samples = f->block_us * f->sample_rate_hz * 1e-6;
+    if (fabs(samples - round(samples)) > 1e-6)
+        return config_fail(check->layers, "frame.block_us frame.sample_rate_hz",
+                           "%.10g us at %.10g samples/s are %.10g samples, not a whole number", f->block_us,
+                           f->sample_rate_hz, samples);
+    const int symbol_samples = f->fft_size + f->n_cp_samples;
+    check->block_samples = (int)round(samples);
+    check->gap_samples = (check->first_dl - check->last_pilot - 1) * symbol_samples;
+    if (check->n_symbol * symbol_samples > check->block_samples)
+        return config_fail(
+            check->layers, "frame.schedule frame.block_us frame.fft_size frame.n_cp_samples frame.sample_rate_hz",
+            "%d symbols of %d samples (fft_size + n_cp_samples) do not fit a block of %d samples (block_us)",
+            check->n_symbol, symbol_samples, check->block_samples);
+    return 0;
+}
+
+static int check_downlink(struct check *check)
+{
+    const int n_pilot = check->config->frame.n_dl_pilot_symbols, n_ue = check->config->network.n_ue;
+    if (n_pilot < n_ue)
+        return config_fail(check->layers, "frame.n_dl_pilot_symbols network.n_ue",
+                           "%d users need as many downlink pilot symbols, n_dl_pilot_symbols is %d", n_ue, n_pilot);
+    if (n_pilot >= check->n_dl)
+        return config_fail(check->layers, "frame.n_dl_pilot_symbols frame.schedule",
+                           "n_dl_pilot_symbols = %d must be less than the %d downlink symbols (D) of the schedule",
+                           n_pilot, check->n_dl);
+    return 0;
+}
+
+static int check_pilots(struct check *check)
+{
+    const struct config_pilots *const pilots = &check->config->pilots;
+    const int n_ue = check->config->network.n_ue, tau = check->n_pilot;
+    int user_of[TUTTI_MAX_SYMBOL];
+    if (pilots->assignment_count && pilots->assignment_count != (unsigned)n_ue)
+        return config_fail(check->layers, "pilots.assignment network.n_ue",
+                           "pilots.assignment has %u entries for %d users", pilots->assignment_count, n_ue);
+    memset(user_of, -1, sizeof(user_of));
+    for (int k = 0; k < n_ue; k++) {
+        const int pilot = pilots->assignment_count ? pilots->assignment[k] : k % tau;
+        char keys[128];
+        snprintf(keys, sizeof(keys), "pilots.assignment[%d] frame.schedule", k);
+        if (pilot >= tau)
+            return config_fail(check->layers, keys,
+                               "pilot %d of user %d is outside 0..%d, the schedule has %d pilot symbols (P)", pilot, k,
+                               tau - 1, tau);
+        if (user_of[pilot] >= 0 && pilots->large_scale != CONFIG_LS_KNOWN)
+            return config_fail(
+                check->layers, "pilots.assignment frame.schedule network.n_ue pilots.large_scale",
+                "users %d and %d share pilot %d (%d users, %d pilot symbols), which needs pilots.large_scale: known",
+                user_of[pilot], k, pilot, n_ue, tau);
+        user_of[pilot] = k;
+    }
+    return 0;
+}
+
+static int check_payload(struct check *check)
+{
+    /* information bit + CRC-32 + 6 tail bits at rate 1/2 */
+    const int least = 2 * (1 + 32 + 6);
+    const struct config_frame *const f = &check->config->frame;
+    const int bits_per_symbol = 2 * ((int)check->config->payload.modulation + 1);
+    const int coded = (check->n_dl - f->n_dl_pilot_symbols) * f->n_used_subcarriers * bits_per_symbol;
+    if (coded < least)
+        return config_fail(check->layers,
+                           "frame.schedule frame.n_dl_pilot_symbols frame.n_used_subcarriers payload.modulation",
+                           "a block carries %d coded bits per user, the shortest code block needs %d", coded, least);
+    return 0;
+}
+
+static int check_precoding(struct check *check)
+{
+    const struct config_network *const n = &check->config->network;
+    if (check->config->precoding.scheme == CONFIG_ZF && n->n_ap * n->n_ant < n->n_ue)
+        return config_fail(check->layers, "precoding.scheme network.n_ap network.n_ant network.n_ue",
+                           "zf needs as many antennas as users: n_ap * n_ant = %d, n_ue = %d", n->n_ap * n->n_ant,
+                           n->n_ue);
+    return 0;
+}
+
+static int check_engine(struct check *check)
+{
+    const struct config *const c = check->config;
+    const double gap_us = check->gap_samples / c->frame.sample_rate_hz * 1e6;
+    if (c->engine.solve_cores_count && c->engine.solve_cores_count != (unsigned)c->engine.n_workers)
+        return config_fail(check->layers, "engine.solve_cores engine.n_workers",
+                           "solve_cores has %u entries for n_workers = %d; one core per worker or []",
+                           c->engine.solve_cores_count, c->engine.n_workers);
+    if (c->engine.ap_cores_count && c->engine.ap_cores_count != (unsigned)c->network.n_ap)
+        return config_fail(check->layers, "engine.ap_cores network.n_ap",
+                           "ap_cores has %u entries for n_ap = %d; one core per AP or []", c->engine.ap_cores_count,
+                           c->network.n_ap);
+    if (c->air.mode == CONFIG_AIR_PACED && c->engine.tx_lead_us >= gap_us)
+        return config_fail(check->layers,
+                           "engine.tx_lead_us frame.schedule air.mode frame.sample_rate_hz frame.fft_size",
+                           "tx_lead_us = %.10g must be less than the %.10g us between the last P and the first D",
+                           c->engine.tx_lead_us, gap_us);
+    return 0;
+}
+
+/* Texts ----------------------------------------------------------------------------------------------------------- */
+
+enum { SOCKET_PATH_MAX = 100 }; /* sun_path holds 108 bytes, libzmq may add a few */
+
+static int check_names(struct check *check)
+{
+    const struct config *const c = check->config;
+    const char *const name = c->network.name, *const directory = c->network.runtime_dir;
+    const char *const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    const size_t room = SOCKET_PATH_MAX - strlen("/fronthaul");
+    if (!*name || strlen(name) > 48 || strspn(name, allowed) != strlen(name) || *name == '.')
+        return config_fail(check->layers, "network.name",
+                           "'%.60s' is not 1..48 letters, digits, '_', '-', '.' (it becomes a directory name)", name);
+    if (*directory != '/')
+        return config_fail(check->layers, "network.runtime_dir", "'%.60s' is not an absolute path or auto", directory);
+    if (strlen(directory) > room)
+        return config_fail(check->layers, "network.runtime_dir network.name",
+                           "the path has %zu characters, a socket in it needs it to be at most %zu", strlen(directory),
+                           room);
+    return 0;
+}
+
+static bool is_tcp(const char *endpoint)
+{
+    const char *const colon = strrchr(endpoint, ':');
+    if (strncmp(endpoint, "tcp://", 6) != 0 || colon <= endpoint + 6 || strspn(colon + 1, "0123456789") > 5 ||
+        strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        return false;
+    const int port = atoi(colon + 1);
+    return port >= 1 && port <= 65535;
+}
+
+/* scheme: "ipc://" or "unix://", followed by a path. */
+static int check_endpoint(struct check *check, const char *key, const char *endpoint, const char *scheme)
+{
+    const size_t length = strlen(scheme);
+    if (strncmp(endpoint, "tcp://", 6) == 0 && !is_tcp(endpoint))
+        return config_fail(check->layers, key, "'%.80s' is not tcp://address:port with a port of 1..65535", endpoint);
+    if (is_tcp(endpoint))
+        return 0;
+    if (strncmp(endpoint, scheme, length) != 0 || !endpoint[length])
+        return config_fail(check->layers, key, "'%.80s' is not auto, tcp://address:port or %spath", endpoint, scheme);
+    if (strlen(endpoint + length) > SOCKET_PATH_MAX)
+        return config_fail(check->layers, key, "the socket's path has %zu characters, at most %d are allowed",
+                           strlen(endpoint + length), SOCKET_PATH_MAX);
+    return 0;
+}
+
+static int check_endpoints(struct check *check)
+{
+    const struct config *const c = check->config;
+    int rc = check_endpoint(check, "fronthaul.endpoint", c->fronthaul.endpoint, "ipc://");
+    if (rc == 0)
+        rc = check_endpoint(check, "fronthaul.lab_endpoint", c->fronthaul.lab_endpoint, "ipc://");
+    if (rc == 0)
+        rc = check_endpoint(check, "air.endpoint", c->air.endpoint, "unix://");
+    if (rc == 0 && strcmp(c->fronthaul.endpoint, c->fronthaul.lab_endpoint) == 0)
+        rc = config_fail(check->layers, "fronthaul.lab_endpoint fronthaul.endpoint",
+                         "endpoint and lab_endpoint are the same, '%.80s'", c->fronthaul.endpoint);
+    return rc;
+}
+
+static int check_backends(struct check *check)
+{
+    const char *const ap = check->config->radio.ap.backend, *const ue = check->config->radio.ue.backend;
+    if (strcmp(ap, "air") != 0)
+        return config_fail(check->layers, "radio.ap.backend", "'%.40s' is not built in, this build has: air", ap);
+    if (strcmp(ue, "air") != 0)
+        return config_fail(check->layers, "radio.ue.backend", "'%.40s' is not built in, this build has: air", ue);
+    return 0;
+}
+
+/* The emulated air ------------------------------------------------------------------------------------------------ */
+
+static int check_chunk(struct check *check)
+{
+    enum { LEAST_CHUNK = 16 };
+    const int chunk = check->config->air.chunk_samples, gap = check->gap_samples, block = check->block_samples;
+    int largest = gap < block ? gap : block;
+    while (largest >= LEAST_CHUNK && block % largest)
+        largest--;
+    if (largest < LEAST_CHUNK)
+        return config_fail(
+            check->layers, "frame.schedule frame.block_us frame.sample_rate_hz frame.fft_size frame.n_cp_samples",
+            "the gap from the last P to the first D is %d samples, but samples travel in chunks of at least %d "
+            "that divide the block's %d and fit the gap",
+            gap, LEAST_CHUNK, block);
+    if (chunk && (chunk < LEAST_CHUNK || block % chunk))
+        return config_fail(check->layers, "air.chunk_samples frame.block_us frame.sample_rate_hz",
+                           "chunk_samples = %d must be 0 or divide the block's %d samples and be at least %d", chunk,
+                           block, LEAST_CHUNK);
+    if (chunk > gap)
+        return config_fail(check->layers, "air.chunk_samples frame.schedule frame.fft_size frame.n_cp_samples",
+                           "chunk_samples = %d is longer than the gap of %d samples from the last P to the first D",
+                           chunk, gap);
+    return 0;
+}
+
+/* n rows of width numbers. */
+static int check_shape(struct check *check, const char *key, const struct config_row *rows, unsigned count, int n,
+                       const char *n_key, int width, const char *width_key)
+{
+    char path[CONFIG_PATH_ROOM], keys[2 * CONFIG_PATH_ROOM];
+    snprintf(keys, sizeof(keys), "%s air.large_scale.model %s", key, n_key);
+    if (count != (unsigned)n)
+        return config_fail(check->layers, keys, "%s has %u rows, %s = %d are needed", strrchr(key, '.') + 1, count,
+                           n_key, n);
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%.100s[%u]", key, i);
+        snprintf(keys, sizeof(keys), "%s %s", path, width_key);
+        if (rows[i].value_count != (unsigned)width)
+            return config_fail(check->layers, keys, "row %u of %s has %u numbers, %d are needed%s%s", i,
+                               strrchr(key, '.') + 1, rows[i].value_count, width,
+                               *width_key ? ", one per " : " (x, y, z)", width_key);
+    }
+    return 0;
+}
+
+static int check_gains(struct check *check)
+{
+    const struct config_gains *const g = &check->config->air.large_scale;
+    const int n_ap = check->config->network.n_ap, n_ue = check->config->network.n_ue;
+    if (g->model == CONFIG_GAIN_EXPLICIT)
+        return check_shape(check, "air.large_scale.gain_db", g->gain_db, g->gain_db_count, n_ap, "network.n_ap", n_ue,
+                           "network.n_ue");
+    int rc = 0;
+    if (g->model == CONFIG_GAIN_GEOMETRY && g->ap_positions_m_count)
+        rc = check_shape(check, "air.large_scale.ap_positions_m", g->ap_positions_m, g->ap_positions_m_count, n_ap,
+                         "network.n_ap", 3, "");
+    if (rc == 0 && g->model == CONFIG_GAIN_GEOMETRY && g->ue_positions_m_count)
+        rc = check_shape(check, "air.large_scale.ue_positions_m", g->ue_positions_m, g->ue_positions_m_count, n_ue,
+                         "network.n_ue", 3, "");
+    return rc;
+}
+
+static int check_taps(struct check *check)
+{
+    const struct config_fading_model *const f = &check->config->air.fading;
+    const int *const delays = f->tap_delays_samples;
+    if (f->tap_delays_samples_count != f->tap_powers_db_count || f->tap_delays_samples_count == 0)
+        return config_fail(
+            check->layers, "air.fading.tap_delays_samples air.fading.tap_powers_db",
+            "tap_delays_samples has %u entries and tap_powers_db %u; as many of each are needed, at least one",
+            f->tap_delays_samples_count, f->tap_powers_db_count);
+    for (unsigned i = 1; i < f->tap_delays_samples_count; i++) {
+        char key[64];
+        snprintf(key, sizeof(key), "air.fading.tap_delays_samples[%u]", i);
+        if (delays[i] <= delays[i - 1])
+            return config_fail(check->layers, key, "%d does not come after %d, delays must ascend", delays[i],
+                               delays[i - 1]);
+    }
+    return 0;
+}
+
+/* Half the cyclic prefix is left to synchronisation. */
+static int check_delays(struct check *check)
+{
+    const struct config_air *const air = &check->config->air;
+    const bool taps = air->fading.model == CONFIG_FADING_TDL;
+    const int tap = taps ? air->fading.tap_delays_samples[air->fading.tap_delays_samples_count - 1] : 0;
+    const int n_cp = check->config->frame.n_cp_samples;
+    if (2 * (air->delay_samples + tap) >= n_cp)
+        return config_fail(check->layers,
+                           taps ? "air.delay_samples air.fading.tap_delays_samples air.fading.model frame.n_cp_samples"
+                                : "air.delay_samples frame.n_cp_samples",
+                           "delay_samples = %d plus the longest tap = %d must be less than half of n_cp_samples = %d",
+                           air->delay_samples, tap, n_cp);
+    return 0;
+}
+
+static int check_adc(struct check *check)
+{
+    const int ap = check->config->air.impairments.ap.adc_bits, ue = check->config->air.impairments.ue.adc_bits;
+    if (ap == 1 || ue == 1)
+        return config_fail(check->layers, ap == 1 ? "air.impairments.ap.adc_bits" : "air.impairments.ue.adc_bits",
+                           "1 is not 0 (no quantisation) or 2..24");
+    return 0;
+}
+
+int config_check(struct config_layers *layers, const struct config *config)
+{
+    /* in this order: later checks use what earlier ones found out */
+    static int (*const checks[])(struct check *) = {
+        check_names,   check_numerology, check_schedule, check_block,     check_downlink, check_pilots,
+        check_payload, check_precoding,  check_engine,   check_endpoints, check_backends, check_chunk,
+        check_gains,   check_taps,       check_delays,   check_adc,
+    };
+    struct check check = {.layers = layers, .config = config};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < CYAML_ARRAY_LEN(checks); i++)
+        rc = checks[i](&check);
+    return rc;
+}

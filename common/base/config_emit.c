@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/config_internal.h"
+
+/* The merged layers, as libcyaml wants them ----------------------------------------------------------------------- */
+
+static void emit_scalar(FILE *out, const yaml_node_t *node)
+{
+    fputc('"', out);
+    for (const unsigned char *p = node->data.scalar.value; *p; p++)
+        fprintf(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+    fputc('"', out);
+}
+
+static void emit_node(FILE *out, yaml_document_t *document, const yaml_node_t *node, const cyaml_schema_value_t *schema)
+{
+    if (node->type == YAML_SCALAR_NODE) {
+        emit_scalar(out, node);
+        return;
+    }
+    const bool row = config_schema_is_row(schema);
+    const cyaml_schema_value_t *const entry =
+        row ? schema->mapping.fields[0].value.sequence.entry : schema->sequence.entry;
+    fputs(row ? "{\"value\": [" : "[", out);
+    const yaml_node_item_t *item = node->data.sequence.items.start;
+    for (; item < node->data.sequence.items.top; item++) {
+        emit_node(out, document, yaml_document_get_node(document, *item), entry);
+        fputs(",\n", out);
+    }
+    fputs(row ? "]}" : "]", out);
+}
+
+static void emit_mapping(FILE *out, struct config_layers *layers, const cyaml_schema_value_t *mapping,
+                         const char *prefix)
+{
+    fputs("{\n", out);
+    for (const cyaml_schema_field_t *field = mapping->mapping.fields; field->key; field++) {
+        char path[CONFIG_PATH_ROOM];
+        config_path_join(path, prefix, field->key);
+        fprintf(out, "\"%s\": ", field->key);
+        if (field->value.type == CYAML_MAPPING) {
+            emit_mapping(out, layers, &field->value, path);
+        } else {
+            struct config_layer *layer;
+            const yaml_node_t *node = config_layers_find(layers, path, &layer);
+            if (node) /* config_layers_validate saw to it */
+                emit_node(out, &layer->document, node, &field->value);
+        }
+        fputs(",\n", out);
+    }
+    fputs("}", out);
+}
+
+static char *finish(FILE *out, char **text)
+{
+    const int failed = out ? ferror(out) | fclose(out) : 1;
+    if (!failed)
+        return *text;
+    free(*text);
+    return NULL;
+}
+
+char *config_layers_text(struct config_layers *layers)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    if (out)
+        emit_mapping(out, layers, &config_schema, "");
+    return finish(out, &text);
+}
+
+/* The effective values, for people -------------------------------------------------------------------------------- */
+
+/* The shortest decimal that reads back as the same double. */
+static void write_real(FILE *out, double value)
+{
+    char text[32];
+    if (value > -1e15 && value < 1e15 && value == (double)(int64_t)value) {
+        fprintf(out, "%" PRId64, (int64_t)value);
+        return;
+    }
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    fputs(text, out);
+}
+
+static bool is_plain(const char *text)
+{
+    static const char *const nulls[] = {"null", "Null", "NULL"};
+    for (size_t i = 0; i < CYAML_ARRAY_LEN(nulls); i++)
+        if (strcmp(text, nulls[i]) == 0)
+            return false;
+    const size_t length = strlen(text);
+    const char *const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-:";
+    return length > 0 && strspn(text, allowed) == length && !strchr("-:.", text[0]) && text[length - 1] != ':';
+}
+
+static void write_text(FILE *out, const char *text)
+{
+    if (is_plain(text)) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++)
+        fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    fputc('"', out);
+}
+
+static const char *enum_name(const cyaml_schema_value_t *schema, const void *data)
+{
+    for (uint32_t i = 0; i < schema->enumeration.count; i++)
+        if (schema->enumeration.strings[i].val == (int64_t)(*(const unsigned *)data))
+            return schema->enumeration.strings[i].str;
+    return "";
+}
+
+static void write_value(FILE *out, const cyaml_schema_value_t *schema, const void *data)
+{
+    switch (schema->type) {
+    case CYAML_INT:
+        fprintf(out, "%d", *(const int *)data);
+        break;
+    case CYAML_UINT:
+        fprintf(out, "%" PRIu64, *(const uint64_t *)data);
+        break;
+    case CYAML_FLOAT:
+        write_real(out, *(const double *)data);
+        break;
+    case CYAML_BOOL:
+        fputs(*(const bool *)data ? "true" : "false", out);
+        break;
+    case CYAML_ENUM:
+        fputs(enum_name(schema, data), out);
+        break;
+    default:
+        write_text(out, *(char *const *)data);
+    }
+}
+
+static void write_list(FILE *out, const cyaml_schema_field_t *field, const char *base, int depth)
+{
+    const cyaml_schema_value_t *const entry = field->value.sequence.entry;
+    const char *data = *(const char *const *)(base + field->data_offset);
+    const unsigned n = *(const unsigned *)(base + field->count_offset);
+    fputc('[', out);
+    for (unsigned i = 0; i < n; i++, data += entry->data_size) {
+        const bool row = config_schema_is_row(entry);
+        if (i > 0)
+            fputs(row ? "," : ", ", out);
+        if (row) {
+            fprintf(out, "\n%*s", 2 * depth + 2, "");
+            write_list(out, entry->mapping.fields, data, depth);
+        } else {
+            write_value(out, entry, data);
+        }
+    }
+    fputc(']', out);
+}
+
+static void write_mapping(FILE *out, const cyaml_schema_value_t *mapping, const char *base, int depth)
+{
+    for (const cyaml_schema_field_t *field = mapping->mapping.fields; field->key; field++) {
+        fprintf(out, "%*s%s:", 2 * depth, "", field->key);
+        if (field->value.type == CYAML_MAPPING) {
+            fputc('\n', out);
+            write_mapping(out, &field->value, base + field->data_offset, depth + 1);
+            continue;
+        }
+        fputc(' ', out);
+        if (field->value.type == CYAML_SEQUENCE)
+            write_list(out, field, base, depth);
+        else
+            write_value(out, &field->value, base + field->data_offset);
+        fputc('\n', out);
+    }
+}
+
+char *config_struct_text(const struct config *config)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    if (out)
+        write_mapping(out, &config_schema, (const char *)config, 0);
+    return finish(out, &text);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The shape of a network file. To add a key: one line in defaults.yaml (value, unit, meaning), one field in config.h,
+ * one line here (a value name of an enumeration also goes into its table here), and for a number one line in the range
+ * table of config_check.c. Forgetting any of them makes every config_load fail with a sentence saying which. */
+#include <string.h>
+#include "base/config_internal.h"
+
+#define SECTION(type, member, fields) CYAML_FIELD_MAPPING(#member, CYAML_FLAG_DEFAULT, type, member, fields)
+#define INT(type, member) CYAML_FIELD_INT(#member, CYAML_FLAG_DEFAULT, type, member)
+#define UINT(type, member) CYAML_FIELD_UINT(#member, CYAML_FLAG_DEFAULT, type, member)
+#define REAL(type, member) CYAML_FIELD_FLOAT(#member, CYAML_FLAG_STRICT, type, member)
+#define BOOL(type, member) CYAML_FIELD_BOOL(#member, CYAML_FLAG_DEFAULT, type, member)
+#define TEXT(type, member) CYAML_FIELD_STRING_PTR(#member, CYAML_FLAG_POINTER, type, member, 0, CYAML_UNLIMITED)
+#define ENUM(type, member, names)                                                                                      \
+    CYAML_FIELD_ENUM(#member, CYAML_FLAG_STRICT, type, member, names, CYAML_ARRAY_LEN(names))
+#define LIST(type, member, entry, max) CYAML_FIELD_SEQUENCE(#member, CYAML_FLAG_POINTER, type, member, &(entry), 0, max)
+
+enum { MAX_CORES = 128, MAX_TAPS = 64 };
+
+static const cyaml_strval_t modulations[] = {
+    {"qam4", CONFIG_QAM4}, {"qam16", CONFIG_QAM16}, {"qam64", CONFIG_QAM64}, {"qam256", CONFIG_QAM256}};
+static const cyaml_strval_t schemes[] = {{"cb", CONFIG_CB}, {"zf", CONFIG_ZF}};
+static const cyaml_strval_t powers[] = {{"equal", CONFIG_POWER_EQUAL}, {"maxmin", CONFIG_POWER_MAXMIN}};
+static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
+static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
+static const cyaml_strval_t gain_models[] = {
+    {"uniform", CONFIG_GAIN_UNIFORM}, {"explicit", CONFIG_GAIN_EXPLICIT}, {"geometry", CONFIG_GAIN_GEOMETRY}};
+static const cyaml_strval_t path_losses[] = {
+    {"umi", CONFIG_PL_UMI}, {"three_slope", CONFIG_PL_THREE_SLOPE}, {"log_distance", CONFIG_PL_LOG_DISTANCE}};
+static const cyaml_strval_t fadings[] = {{"none", CONFIG_FADING_NONE},
+                                         {"rayleigh", CONFIG_FADING_RAYLEIGH},
+                                         {"rician", CONFIG_FADING_RICIAN},
+                                         {"tdl", CONFIG_FADING_TDL}};
+static const cyaml_strval_t variations[] = {{"block", CONFIG_VARIATION_BLOCK}, {"jakes", CONFIG_VARIATION_JAKES}};
+
+static const cyaml_schema_value_t int_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
+static const cyaml_schema_value_t real_entry = {CYAML_VALUE_FLOAT(CYAML_FLAG_STRICT, double)};
+/* libcyaml has no list of lists, so a row is a mapping of one list for it (config_emit.c wraps it). */
+const cyaml_schema_field_t config_row_fields[] = {
+    LIST(struct config_row, value, real_entry, TUTTI_MAX_UE),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t row_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_row, config_row_fields)};
+
+static const cyaml_schema_field_t network_fields[] = {
+    TEXT(struct config_network, name),        UINT(struct config_network, seed),
+    INT(struct config_network, n_ap),         INT(struct config_network, n_ant),
+    INT(struct config_network, n_ue),         UINT(struct config_network, n_blocks),
+    TEXT(struct config_network, runtime_dir), CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t frame_fields[] = {
+    REAL(struct config_frame, sample_rate_hz),
+    INT(struct config_frame, fft_size),
+    INT(struct config_frame, n_used_subcarriers),
+    INT(struct config_frame, n_cp_samples),
+    REAL(struct config_frame, block_us),
+    TEXT(struct config_frame, schedule),
+    INT(struct config_frame, n_dl_pilot_symbols),
+    INT(struct config_frame, subcarriers_per_subband),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t pilots_fields[] = {
+    LIST(struct config_pilots, assignment, int_entry, TUTTI_MAX_UE),
+    ENUM(struct config_pilots, large_scale, large_scales),
+    INT(struct config_pilots, tracking_blocks),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t payload_fields[] = {
+    ENUM(struct config_payload, modulation, modulations),
+    INT(struct config_payload, max_code_block_bits),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t precoding_fields[] = {
+    ENUM(struct config_precoding, scheme, schemes),
+    ENUM(struct config_precoding, power, powers),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t engine_fields[] = {
+    REAL(struct config_engine, gather_deadline_us),
+    INT(struct config_engine, n_workers),
+    LIST(struct config_engine, solve_cores, int_entry, MAX_CORES),
+    INT(struct config_engine, stale_blocks),
+    INT(struct config_engine, mute_blocks),
+    REAL(struct config_engine, tx_lead_us),
+    REAL(struct config_engine, on_time_us),
+    REAL(struct config_engine, lockstep_timeout_ms),
+    REAL(struct config_engine, peer_timeout_ms),
+    INT(struct config_engine, user_silent_blocks),
+    INT(struct config_engine, realtime_priority),
+    LIST(struct config_engine, ap_cores, int_entry, TUTTI_MAX_AP),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t fronthaul_fields[] = {
+    TEXT(struct config_fronthaul, endpoint),
+    TEXT(struct config_fronthaul, lab_endpoint),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t record_fields[] = {
+    TEXT(struct config_record, file),
+    BOOL(struct config_record, csi),
+    BOOL(struct config_record, precoders),
+    INT(struct config_record, constellation_points),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t radio_end_fields[] = {
+    TEXT(struct config_radio, backend),
+    TEXT(struct config_radio, args),
+    REAL(struct config_radio, tx_power_dbm),
+    REAL(struct config_radio, noise_figure_db),
+    REAL(struct config_radio, tx_full_scale_dbm),
+    REAL(struct config_radio, rx_full_scale_dbm),
+    CYAML_FIELD_END,
+};
+
+typedef __typeof__(((struct config *)NULL)->radio) radio_section;
+static const cyaml_schema_field_t radio_fields[] = {
+    SECTION(radio_section, ap, radio_end_fields),
+    SECTION(radio_section, ue, radio_end_fields),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t gains_fields[] = {
+    ENUM(struct config_gains, model, gain_models),
+    REAL(struct config_gains, snr_db),
+    LIST(struct config_gains, gain_db, row_entry, TUTTI_MAX_AP),
+    REAL(struct config_gains, area_m),
+    LIST(struct config_gains, ap_positions_m, row_entry, TUTTI_MAX_AP),
+    LIST(struct config_gains, ue_positions_m, row_entry, TUTTI_MAX_UE),
+    REAL(struct config_gains, ap_height_m),
+    REAL(struct config_gains, ue_height_m),
+    ENUM(struct config_gains, path_loss, path_losses),
+    REAL(struct config_gains, reference_db),
+    REAL(struct config_gains, exponent),
+    REAL(struct config_gains, shadowing_db),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t fading_fields[] = {
+    ENUM(struct config_fading_model, model, fadings),
+    REAL(struct config_fading_model, rician_k_db),
+    LIST(struct config_fading_model, tap_delays_samples, int_entry, MAX_TAPS),
+    LIST(struct config_fading_model, tap_powers_db, real_entry, MAX_TAPS),
+    ENUM(struct config_fading_model, variation, variations),
+    REAL(struct config_fading_model, doppler_hz),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t impairments_end_fields[] = {
+    REAL(struct config_impairments, gain_mismatch_db),
+    REAL(struct config_impairments, phase_mismatch_deg),
+    REAL(struct config_impairments, cfo_hz),
+    REAL(struct config_impairments, phase_noise_linewidth_hz),
+    INT(struct config_impairments, timing_offset_samples),
+    BOOL(struct config_impairments, clip),
+    INT(struct config_impairments, adc_bits),
+    CYAML_FIELD_END,
+};
+
+typedef __typeof__(((struct config_air *)NULL)->impairments) impairments_section;
+static const cyaml_schema_field_t impairments_fields[] = {
+    SECTION(impairments_section, ap, impairments_end_fields),
+    SECTION(impairments_section, ue, impairments_end_fields),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t air_fields[] = {
+    TEXT(struct config_air, endpoint),
+    ENUM(struct config_air, mode, air_modes),
+    INT(struct config_air, chunk_samples),
+    BOOL(struct config_air, wait_for_all),
+    REAL(struct config_air, radio_timeout_ms),
+    TEXT(struct config_air, truth),
+    SECTION(struct config_air, large_scale, gains_fields),
+    SECTION(struct config_air, fading, fading_fields),
+    INT(struct config_air, delay_samples),
+    SECTION(struct config_air, impairments, impairments_fields),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t root_fields[] = {
+    SECTION(struct config, network, network_fields),
+    SECTION(struct config, frame, frame_fields),
+    SECTION(struct config, pilots, pilots_fields),
+    SECTION(struct config, payload, payload_fields),
+    SECTION(struct config, precoding, precoding_fields),
+    SECTION(struct config, engine, engine_fields),
+    SECTION(struct config, fronthaul, fronthaul_fields),
+    SECTION(struct config, record, record_fields),
+    SECTION(struct config, radio, radio_fields),
+    SECTION(struct config, air, air_fields),
+    CYAML_FIELD_END,
+};
+
+const cyaml_schema_value_t config_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct config, root_fields)};
+
+bool config_schema_is_row(const cyaml_schema_value_t *schema)
+{
+    return schema->type == CYAML_MAPPING && schema->mapping.fields == config_row_fields;
+}
+
+const cyaml_schema_field_t *config_schema_field(const cyaml_schema_value_t *mapping, const char *key)
+{
+    for (const cyaml_schema_field_t *field = mapping->mapping.fields; field->key; field++)
+        if (strcmp(field->key, key) == 0)
+            return field;
+    return NULL;
+}
+
+const cyaml_schema_value_t *config_schema_find(const char *path)
+{
+    const cyaml_schema_value_t *schema = &config_schema;
+    while (*path) {
+        char key[CONFIG_PATH_ROOM];
+        const size_t length = strcspn(path, ".");
+        if (schema->type != CYAML_MAPPING || length >= sizeof(key) || strcmp(path + length, ".") == 0)
+            return NULL;
+        memcpy(key, path, length);
+        key[length] = '\0';
+        const cyaml_schema_field_t *field = config_schema_field(schema, key);
+        if (!field)
+            return NULL;
+        schema = &field->value;
+        path += length + (path[length] == '.');
+    }
+    return schema;
+}
+
+void config_path_join(char path[CONFIG_PATH_ROOM], const char *prefix, const char *key)
+{
+    snprintf(path, CONFIG_PATH_ROOM, "%.80s%s%.70s", prefix, *prefix ? "." : "", key);
+}
+
+static void each(const cyaml_schema_value_t *mapping, const char *prefix, void (*visit)(void *, const char *),
+                 void *context)
+{
+    for (const cyaml_schema_field_t *field = mapping->mapping.fields; field->key; field++) {
+        char path[CONFIG_PATH_ROOM];
+        config_path_join(path, prefix, field->key);
+        visit(context, path);
+        if (field->value.type == CYAML_MAPPING)
+            each(&field->value, path, visit, context);
+    }
+}
+
+void config_schema_each(void (*visit)(void *context, const char *path), void *context)
+{
+    each(&config_schema, "", visit, context);
+}
