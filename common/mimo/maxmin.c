@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mimo/maxmin.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "linalg/small.h"
+
+/* Largest power use over the APs; worst gets its index. */
+static double power_use(int n_ue, int n_ap, const double *B, const double *P, const double *p, int *worst)
+{
+    double use = -1;
+    for (int m = 0; m < n_ap; m++) {
+        double sum = 0;
+        for (int k = 0; k < n_ue; k++)
+            sum += B[m * n_ue + k] * p[k];
+        sum /= P[m];
+        if (sum > use) {
+            use = sum;
+            *worst = m;
+        }
+    }
+    return use;
+}
+
+/* Factor s I - F; nonzero when s does not exceed the spectral radius of F. */
+static int factor(int n, const double *F, double s, double *LU)
+{
+    for (int i = 0; i < n * n; i++)
+        LU[i] = -F[i];
+    for (int k = 0; k < n; k++)
+        LU[k * n + k] += s;
+    return small_lu_m_matrix(n, LU);
+}
+
+/* Collatz-Wielandt bounds of s = 1/t from the powers p = noise, scaled to use the worst AP fully. */
+static void bracket(int n, int n_ap, const double *F, const double *noise, const double *B, const double *P, double *lo,
+                    double *hi)
+{
+    int worst;
+    const double use = power_use(n, n_ap, B, P, noise, &worst);
+    *lo = INFINITY;
+    *hi = 0;
+    for (int k = 0; k < n; k++) {
+        double interference = 0;
+        for (int j = 0; j < n; j++)
+            interference += F[k * n + j] * noise[j];
+        const double s = interference / noise[k] + use;
+        *lo = fmin(*lo, s);
+        *hi = fmax(*hi, s);
+    }
+}
+
+double maxmin_power(int n_ue, int n_ap, const double *F, const double *noise, const double *B, const double *P,
+                    double *p, double *work)
+{
+    double *LU = work, *z = work + n_ue * n_ue;
+    double lo, hi, use = 1;
+    int worst = 0;
+    bracket(n_ue, n_ap, F, noise, B, P, &lo, &hi);
+    double s = hi;
+    for (int i = 0; i < 80; i++) {
+        if (factor(n_ue, F, s, LU)) {
+            lo = s;
+            s = 0.5 * (lo + hi);
+            continue;
+        }
+        memcpy(p, noise, (size_t)n_ue * sizeof *p);
+        small_lu_solve(n_ue, LU, p);
+        use = power_use(n_ue, n_ap, B, P, p, &worst);
+        if (fabs(use - 1) < 1e-12 || hi - lo < 1e-15 * hi)
+            break;
+        if (use < 1)
+            hi = s;
+        else
+            lo = s;
+        /* Newton on 1/use, which is linear in s when one pole dominates; d use / ds = -B_m z / P_m, z = (sI - F)^-1 p
+         */
+        memcpy(z, p, (size_t)n_ue * sizeof *z);
+        small_lu_solve(n_ue, LU, z);
+        double slope = 0;
+        for (int k = 0; k < n_ue; k++)
+            slope += B[worst * n_ue + k] * z[k] / P[worst];
+        const double next = s + (use - 1) * use / slope;
+        s = next > lo && next < hi ? next : 0.5 * (lo + hi);
+    }
+    for (int k = 0; k < n_ue; k++)
+        p[k] /= use;
+    return 1 / s;
+}
