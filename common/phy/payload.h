@@ -3,6 +3,7 @@
  * truth; CRC-32 per code block; K=7 rate-1/2 convolutional code (171, 133 octal, tail-terminated); interleaved over the
  * block; QAM with Gray labels and unit mean power (liquid-dsp constellations). The block's n_data_re * bits_per_symbol coded
  * bits are filled by equal code blocks of at most max_code_block_bits; the remainder is pseudo-random padding.
+ * Bits are sent first bit first = most significant bit of each byte; the CRC follows its data, top byte first.
  * Create allocates; the rest does not. One handle per thread. */
 #ifndef TUTTI_PHY_PAYLOAD_H
 #define TUTTI_PHY_PAYLOAD_H
@@ -22,7 +23,7 @@ void payload_encode(payload_t *payload, int user, uint64_t block, tutti_cf32 *sy
 
 struct payload_result {
     int bits, bit_errors;               /* information bits after decoding, against the truth */
-    int coded_bits, coded_bit_errors;   /* hard decisions before decoding */
+    int coded_bits, coded_bit_errors;   /* hard decisions before decoding, padding included */
     int code_blocks, code_block_errors; /* CRC failed or bits wrong */
     int undetected_errors;              /* CRC passed but bits wrong */
 };
