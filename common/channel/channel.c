@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "channel/channel.h"
+
+#include "base/error.h"
+#include "channel/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+double channel_noise_dbm(double bandwidth_hz, double noise_figure_db)
+{
+    return CHANNEL_THERMAL_DBM_PER_HZ + 10 * log10(bandwidth_hz) + noise_figure_db;
+}
+
+static double snr_scale(const struct config *config, double tx_power_dbm, double noise_figure_db)
+{
+    const double spacing_hz = config->frame.sample_rate_hz / config->frame.fft_size;
+    const double power_dbm = tx_power_dbm - 10 * log10(config->frame.n_used_subcarriers);
+    return pow(10, (power_dbm - channel_noise_dbm(spacing_hz, noise_figure_db)) / 10);
+}
+
+double channel_downlink_snr_scale(const struct config *config)
+{
+    return snr_scale(config, config->radio.ap.tx_power_dbm, config->radio.ue.noise_figure_db);
+}
+
+double channel_uplink_snr_scale(const struct config *config)
+{
+    return snr_scale(config, config->radio.ue.tx_power_dbm, config->radio.ap.noise_figure_db);
+}
+
+double channel_umi_db(double distance_m)
+{
+    return channel_log_distance_db(distance_m, -30.5, 3.67);
+}
+
+enum { THREE_SLOPE_NEAR_M = 10, THREE_SLOPE_FAR_M = 50 };
+
+double channel_three_slope_db(double distance_m)
+{
+    const double loss_db = 140.7, far_km = THREE_SLOPE_FAR_M / 1000.0, near_km = THREE_SLOPE_NEAR_M / 1000.0;
+    const double km = distance_m / 1000;
+    if (distance_m > THREE_SLOPE_FAR_M) {
+        return -loss_db - 35 * log10(km);
+    }
+    return -loss_db - 15 * log10(far_km) - 20 * log10(fmax(km, near_km));
+}
+
+double channel_log_distance_db(double distance_m, double reference_db, double exponent)
+{
+    return reference_db - 10 * exponent * log10(fmax(distance_m, 1));
+}
+
+static void place(uint64_t seed, enum random_purpose purpose, const struct config_row *given, unsigned n_given, int n,
+                  double area_m, double height_m, double *position_m)
+{
+    for (int i = 0; i < n; i++) {
+        const uint64_t key = random_key(seed, purpose, (uint64_t)i, 0, 0);
+        double *p = position_m + 3 * i;
+        if ((unsigned)i < n_given) {
+            p[0] = given[i].value[0], p[1] = given[i].value[1], p[2] = given[i].value[2];
+        } else {
+            p[0] = area_m * random_uniform(key, 0), p[1] = area_m * random_uniform(key, 1), p[2] = height_m;
+        }
+    }
+}
+
+void channel_positions(const struct config *config, double *ap_m, double *ue_m)
+{
+    const struct config_gains *gains = &config->air.large_scale;
+    place(config->network.seed, RANDOM_POSITION_AP, gains->ap_positions_m, gains->ap_positions_m_count,
+          config->network.n_ap, gains->area_m, gains->ap_height_m, ap_m);
+    place(config->network.seed, RANDOM_POSITION_UE, gains->ue_positions_m, gains->ue_positions_m_count,
+          config->network.n_ue, gains->area_m, gains->ue_height_m, ue_m);
+}
+
+/* Rows are given for all or for none, and each has the right length. */
+static int check_rows(const char *key, const struct config_row *rows, unsigned n_rows, int n_expected, int n_columns)
+{
+    if (n_rows != (unsigned)n_expected) {
+        return error_set(TUTTI_ECONFIG, "%s: %u rows found, %d expected", key, n_rows, n_expected);
+    }
+    for (unsigned i = 0; i < n_rows; i++) {
+        if (rows[i].value_count != (unsigned)n_columns) {
+            return error_set(TUTTI_ECONFIG, "%s: row %u has %u numbers, %d expected", key, i, rows[i].value_count,
+                             n_columns);
+        }
+    }
+    return TUTTI_OK;
+}
+
+static double gain_at(const struct config *config, double distance_m, uint64_t ap, uint64_t ue)
+{
+    const struct config_gains *gains = &config->air.large_scale;
+    const uint64_t key = random_key(config->network.seed, RANDOM_SHADOWING, ap, ue, 0);
+    float z, unused;
+    random_normal(key, 0, &z, &unused);
+    const double shadowing_db = gains->shadowing_db * (double)z;
+    switch (gains->path_loss) {
+    case CONFIG_PL_THREE_SLOPE:
+        return channel_three_slope_db(distance_m) + (distance_m > THREE_SLOPE_FAR_M ? shadowing_db : 0);
+    case CONFIG_PL_LOG_DISTANCE:
+        return channel_log_distance_db(distance_m, gains->reference_db, gains->exponent) + shadowing_db;
+    case CONFIG_PL_UMI:
+    default:
+        return channel_umi_db(distance_m) + shadowing_db;
+    }
+}
+
+static int from_geometry(const struct config *config, double *beta_db)
+{
+    const struct config_gains *gains = &config->air.large_scale;
+    const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
+    int status = TUTTI_OK;
+    if (gains->ap_positions_m_count > 0) {
+        status = check_rows("air.large_scale.ap_positions_m", gains->ap_positions_m, gains->ap_positions_m_count, n_ap, 3);
+    }
+    if (!status && gains->ue_positions_m_count > 0) {
+        status = check_rows("air.large_scale.ue_positions_m", gains->ue_positions_m, gains->ue_positions_m_count, n_ue, 3);
+    }
+    if (status) {
+        return status;
+    }
+    double *position_m = calloc((size_t)(n_ap + n_ue) * 3, sizeof *position_m);
+    if (!position_m) {
+        return error_set(TUTTI_ENOMEM, "no memory for %d positions", n_ap + n_ue);
+    }
+    channel_positions(config, position_m, position_m + 3 * n_ap);
+    for (int a = 0; a < n_ap; a++) {
+        for (int u = 0; u < n_ue; u++) {
+            const double *p = position_m + 3 * a, *q = position_m + 3 * (n_ap + u);
+            const double d2 = (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2]);
+            beta_db[a * n_ue + u] = gain_at(config, sqrt(d2), (uint64_t)a, (uint64_t)u);
+        }
+    }
+    free(position_m);
+    return TUTTI_OK;
+}
+
+static int from_list(const struct config *config, double *beta_db)
+{
+    const struct config_gains *gains = &config->air.large_scale;
+    const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
+    const int status = check_rows("air.large_scale.gain_db", gains->gain_db, gains->gain_db_count, n_ap, n_ue);
+    for (int i = 0; !status && i < n_ap * n_ue; i++) {
+        beta_db[i] = gains->gain_db[i / n_ue].value[i % n_ue];
+    }
+    return status;
+}
+
+int channel_large_scale(const struct config *config, double *beta_db)
+{
+    switch (config->air.large_scale.model) {
+    case CONFIG_GAIN_EXPLICIT:
+        return from_list(config, beta_db);
+    case CONFIG_GAIN_GEOMETRY:
+        return from_geometry(config, beta_db);
+    case CONFIG_GAIN_UNIFORM:
+    default:
+        break;
+    }
+    const double uniform_db = config->air.large_scale.snr_db - 10 * log10(channel_downlink_snr_scale(config));
+    for (int i = 0; i < config->network.n_ap * config->network.n_ue; i++) {
+        beta_db[i] = uniform_db;
+    }
+    return TUTTI_OK;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Large-scale channel gains and the link budget, shared by the emulated air and the AP node. beta is the mean power gain
+ * from one transmit antenna to one receive antenna. Pure functions of the configuration; start-up only (they allocate). */
+#ifndef TUTTI_CHANNEL_CHANNEL_H
+#define TUTTI_CHANNEL_CHANNEL_H
+
+#include "base/config.h"
+
+/* Thermal noise at 290 K, as link budgets round it. */
+#define CHANNEL_THERMAL_DBM_PER_HZ (-174.0)
+
+/* Noise power of a receiver in a bandwidth. */
+double channel_noise_dbm(double bandwidth_hz, double noise_figure_db);
+
+/* Downlink SNR per subcarrier of one AP at full power is this times beta (linear): (P_ap / n_sc) / N_ue with N_ue the
+ * user's noise in one subcarrier. sqrt(scale beta) is the channel amplitude in the units of docs/files.md. */
+double channel_downlink_snr_scale(const struct config *config);
+/* Uplink pilot SNR per subcarrier at one AP antenna is this times beta: (P_ue / n_sc) / N_ap. */
+double channel_uplink_snr_scale(const struct config *config);
+
+/* Path-loss formulas, gain in dB at a distance in metres (3-D, not below 1 m), shadowing left out.
+ * UMi: -30.5 - 36.7 log10 d. Three-slope: Ngo et al., "Cell-free massive MIMO versus small cells" (2017), eq. (52). */
+double channel_umi_db(double distance_m);
+double channel_three_slope_db(double distance_m);
+double channel_log_distance_db(double distance_m, double reference_db, double exponent);
+
+/* Positions of a geometry, [n][3] in metres: those given, else uniform in the square, from the seed. */
+void channel_positions(const struct config *config, double *ap_m, double *ue_m);
+
+/* beta in dB, [n_ap][n_ue], user fastest. Errors: TUTTI_ECONFIG with the key named, TUTTI_ENOMEM. */
+int channel_large_scale(const struct config *config, double *beta_db);
+
+#endif
