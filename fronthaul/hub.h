@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The CPU node's end: a ZeroMQ ROUTER that knows who is there. One hub for the fronthaul (APs), one for the lab link (users,
- * observers). Liveness: a peer that sends nothing, not even a heartbeat, for peer_timeout_ms is down; a message from a
- * peer this hub never welcomed is counted and answered with a request to say hello, its content is not looked at.
- * One thread owns a hub; fh_hub_alive may be asked from any thread. */
+/* The CPU node's end: a ZeroMQ ROUTER that knows who is there. One hub for the fronthaul (APs), one for the lab link
+ * (users, observers). Liveness: a peer that sends nothing, not even a heartbeat, for peer_timeout_ms is down; a message
+ * from a peer this hub never welcomed is counted and answered with a request to say hello, its content is not looked
+ * at. One thread owns a hub; fh_hub_alive may be asked from any thread. */
 #ifndef TUTTI_FRONTHAUL_HUB_H
 #define TUTTI_FRONTHAUL_HUB_H
 
@@ -12,7 +12,7 @@ typedef struct fh_hub fh_hub_t;
 
 struct fh_hub_settings {
     const char *endpoint;
-    int n_ap, n_ue;           /* ids 0..n-1 are accepted; 0 = role not accepted here */
+    int n_ap, n_ue; /* ids 0..n-1 are accepted; 0 = role not accepted here */
     bool observers;
     uint64_t fingerprint;
     struct fh_welcome welcome;
@@ -20,7 +20,7 @@ struct fh_hub_settings {
 };
 
 int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings); /* TUTTI_EIO if the endpoint is taken */
-void fh_hub_destroy(fh_hub_t *hub); /* NULL allowed */
+void fh_hub_destroy(fh_hub_t *hub);                                        /* NULL allowed */
 int fh_hub_wait(fh_hub_t *hub, int extra_fd, int64_t timeout_us, struct fh_event *event);
 /* Never blocks, bytes copied. TUTTI_EAGAIN: not there or its queue is full (counted). */
 int fh_hub_send(fh_hub_t *hub, enum fh_role role, int id, const uint8_t *data, size_t n_bytes);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The nodes' end of a link to the CPU node: a ZeroMQ DEALER that says hello until it is welcomed, notices at once when the
- * connection breaks (socket monitor), sends heartbeats, and reconnects by itself. APs use it for the fronthaul, users for
- * the lab link, the tutti tool to watch. One thread owns a peer; that thread is the node's, never the slot thread. */
+/* The nodes' end of a link to the CPU node: a ZeroMQ DEALER that says hello until it is welcomed, notices at once when
+ * the connection breaks (socket monitor), sends heartbeats, and reconnects by itself. APs use it for the fronthaul,
+ * users for the lab link, the tutti tool to watch. One thread owns a peer; that thread is the node's, never the slot
+ * thread. */
 #ifndef TUTTI_FRONTHAUL_PEER_H
 #define TUTTI_FRONTHAUL_PEER_H
 
@@ -18,7 +19,7 @@ struct fh_hello {
 
 /* What the CPU node answers. */
 struct fh_welcome {
-    uint32_t session;   /* new at every start of the CPU node */
+    uint32_t session; /* new at every start of the CPU node */
     tutti_tick epoch;
 };
 

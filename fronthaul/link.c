@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fronthaul/link.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rt.h"
+#include "fronthaul/bytes.h"
+#include "fronthaul/wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define MONITOR_ENDPOINT "inproc://monitor"
+
+enum { HIGH_WATER_MARK = 64, RECONNECT_MS = 50, RECONNECT_MAX_MS = 500 };
+
+int link_error(const struct link *link, const char *what)
+{
+    return error_set(errno == ENOMEM ? TUTTI_ENOMEM : TUTTI_EIO, "%s: %s: %s", link->endpoint, what,
+                     zmq_strerror(errno));
+}
+
+int link_check_endpoint(const char *endpoint)
+{
+    if (strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6]) {
+        return TUTTI_OK;
+    }
+    const char *colon = strncmp(endpoint, "tcp://", 6) == 0 ? strrchr(endpoint + 6, ':') : NULL;
+    char *end = NULL;
+    const long port = colon ? strtol(colon + 1, &end, 10) : 0;
+    return port >= 1 && port <= 65535 && *end == '\0'
+               ? TUTTI_OK
+               : error_set(TUTTI_EIO, "%s: not an endpoint: tcp://address:port (1 to 65535) or ipc://path", endpoint);
+}
+
+static int set_option(struct link *link, int option, int value)
+{
+    return zmq_setsockopt(link->socket, option, &value, sizeof value);
+}
+
+static int set_options(struct link *link, int socket_type, int timeout_ms)
+{
+    const int64_t max_bytes = WIRE_MAX_BYTES;
+    int bad = set_option(link, ZMQ_LINGER, 0);
+    bad |= set_option(link, ZMQ_SNDHWM, HIGH_WATER_MARK) | set_option(link, ZMQ_RCVHWM, HIGH_WATER_MARK);
+    bad |= set_option(link, ZMQ_HEARTBEAT_IVL, timeout_ms / 5 > 0 ? timeout_ms / 5 : 1);
+    bad |= set_option(link, ZMQ_HEARTBEAT_TIMEOUT, timeout_ms);
+    bad |= zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes);
+    if (socket_type == ZMQ_ROUTER) {
+        bad |= set_option(link, ZMQ_ROUTER_MANDATORY, 1);
+    } else {
+        /* No queue without a connection: what was meant for one CPU node must not reach the next. */
+        bad |= set_option(link, ZMQ_IMMEDIATE, 1);
+        bad |= set_option(link, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+        bad |= set_option(link, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    }
+    return bad;
+}
+
+static int open_monitor(struct link *link, int events)
+{
+    const int unbounded = 0; /* a bounded queue would block ZeroMQ's own thread while we do not read */
+    size_t size = sizeof link->monitor_fd;
+    if (zmq_socket_monitor(link->socket, MONITOR_ENDPOINT, events)) {
+        return -1;
+    }
+    link->monitor = zmq_socket(link->context, ZMQ_PAIR);
+    return !link->monitor || zmq_setsockopt(link->monitor, ZMQ_RCVHWM, &unbounded, sizeof unbounded) ||
+                   zmq_connect(link->monitor, MONITOR_ENDPOINT) ||
+                   zmq_getsockopt(link->monitor, ZMQ_FD, &link->monitor_fd, &size)
+               ? -1
+               : 0;
+}
+
+int link_open(struct link *link, int socket_type, int monitor_events, double peer_timeout_ms)
+{
+    size_t size = sizeof link->socket_fd;
+    link->text = malloc(CONTROL_MAX_BYTES + 1);
+    link->context = link->text ? zmq_ctx_new() : NULL;
+    if (!link->context) {
+        return error_set(TUTTI_ENOMEM, "%s: no memory for a link", link->endpoint);
+    }
+    zmq_msg_init(&link->frame);
+    link->frame_open = true;
+    link->socket = zmq_socket(link->context, socket_type);
+    if (!link->socket || set_options(link, socket_type, (int)peer_timeout_ms) ||
+        zmq_getsockopt(link->socket, ZMQ_FD, &link->socket_fd, &size) || open_monitor(link, monitor_events)) {
+        return link_error(link, "cannot make a socket");
+    }
+    return TUTTI_OK;
+}
+
+void link_close(struct link *link, int linger_ms)
+{
+    if (link->frame_open) {
+        zmq_msg_close(&link->frame);
+    }
+    if (link->socket) {
+        zmq_socket_monitor(link->socket, NULL, 0);
+        zmq_setsockopt(link->socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+        zmq_close(link->socket);
+    }
+    if (link->monitor) {
+        zmq_close(link->monitor);
+    }
+    while (link->context && zmq_ctx_term(link->context) && errno == EINTR) {
+    }
+    free(link->text);
+}
+
+int link_sleep(struct link *link, int extra_fd, uint64_t until_ns, uint64_t timer_ns, struct fh_event *event)
+{
+    struct pollfd fds[4] = {{.fd = link->socket_fd, .events = POLLIN},
+                            {.fd = link->monitor_fd, .events = POLLIN},
+                            {.fd = link->stop_told ? -1 : rt_stop_fd(), .events = POLLIN},
+                            {.fd = extra_fd, .events = POLLIN}};
+    const uint64_t wake_ns = until_ns < timer_ns ? until_ns : timer_ns, now_ns = clock_mono_ns();
+    const uint64_t rest_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
+    const struct timespec rest = {.tv_sec = (time_t)(rest_ns / 1000000000), .tv_nsec = (long)(rest_ns % 1000000000)};
+    link->n_since_poll = 0;
+    if (ppoll(fds, 4, wake_ns == UINT64_MAX ? NULL : &rest, NULL) < 0) {
+        return errno == EINTR ? TUTTI_OK : link_error(link, "cannot wait");
+    }
+    if (fds[3].revents & POLLNVAL) {
+        return error_set(TUTTI_EINVAL, "%s: descriptor %d is not open", link->endpoint, extra_fd);
+    }
+    if (fds[2].revents) {
+        link->stop_told = true;
+        event->kind = FH_EVENT_STOP;
+    } else if (fds[3].revents) {
+        event->kind = FH_EVENT_FD;
+    }
+    return TUTTI_OK;
+}
+
+int link_monitor_next(struct link *link)
+{
+    uint8_t event[6]; /* u16 event, u32 value, in the machine's order; then a frame with the endpoint */
+    uint16_t kind;
+    while (zmq_recv(link->monitor, event, sizeof event, ZMQ_DONTWAIT) != sizeof event) {
+        if (errno != EINTR) {
+            return 0;
+        }
+    }
+    memcpy(&kind, event, sizeof kind);
+    while (zmq_recv(link->monitor, event, 0, 0) < 0 && errno == EINTR) {
+    }
+    return kind;
+}
+
+int link_recv(struct link *link)
+{
+    while (zmq_msg_recv(&link->frame, link->socket, ZMQ_DONTWAIT) < 0) {
+        if (errno != EINTR) {
+            return errno == EAGAIN ? 0 : link_error(link, "cannot receive");
+        }
+    }
+    return 1;
+}
+
+bool link_more(const struct link *link)
+{
+    return zmq_msg_more(&link->frame);
+}
+
+void link_drop_rest(struct link *link)
+{
+    while (link_more(link) && link_recv(link) > 0) {
+    }
+}
+
+enum link_class link_classify(struct link *link, struct control *control)
+{
+    const uint8_t *data = zmq_msg_data(&link->frame);
+    const size_t n_bytes = zmq_msg_size(&link->frame);
+    if (n_bytes >= WIRE_HEADER_BYTES && get_u32(data) == WIRE_MAGIC) {
+        return LINK_DATA;
+    }
+    if (n_bytes == 0 || n_bytes > CONTROL_MAX_BYTES || data[0] != '{') {
+        return LINK_GARBAGE;
+    }
+    memcpy(link->text, data, n_bytes);
+    link->text[n_bytes] = '\0';
+    return control_parse(link->text, n_bytes, control) == TUTTI_OK ? LINK_CONTROL : LINK_GARBAGE;
+}
+
+int link_send(struct link *link, const void *data, size_t n_bytes)
+{
+    while (zmq_send(link->socket, data, n_bytes, ZMQ_DONTWAIT) < 0) {
+        if (errno != EINTR) {
+            return errno == EAGAIN || errno == EHOSTUNREACH ? TUTTI_EAGAIN : link_error(link, "cannot send");
+        }
+    }
+    return TUTTI_OK;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fronthaul/peer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rt.h"
+#include "fronthaul/link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HELLO_PERIOD_NS 250000000u
+#define HELLO_MIN_PERIOD_NS 20000000u
+#define REFUSED_PERIOD_NS 1000000000u
+
+enum { GOODBYE_LINGER_MS = 200, EVENTS_PER_POLL = 8 };
+
+enum peer_state { SEEKING, WELCOMED, REFUSED };
+
+struct fh_peer {
+    struct link link;
+    char *endpoint;
+    struct fh_hello hello;
+    uint64_t timeout_ns;
+    enum peer_state state;
+    struct fh_welcome welcome;
+    char reason[256];
+    uint64_t last_hello_ns, next_hello_ns, next_heartbeat_ns, last_heard_ns;
+    bool connected, ever_welcomed;
+    bool tell_down, tell_up, tell_refused; /* events not yet handed out, in this order */
+};
+
+int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello *hello, double peer_timeout_ms)
+{
+    *peer = NULL;
+    if (!(peer_timeout_ms >= 10 && peer_timeout_ms <= 3600e3)) {
+        return error_set(TUTTI_EINVAL, "peer timeout %g ms: allowed 10 to 3600000", peer_timeout_ms);
+    }
+    fh_peer_t *p = *peer = calloc(1, sizeof *p);
+    if (!p || !(p->endpoint = strdup(endpoint))) {
+        return error_set(TUTTI_ENOMEM, "no memory for a link to %s", endpoint);
+    }
+    p->link.endpoint = p->endpoint;
+    p->hello = *hello;
+    p->timeout_ns = (uint64_t)(peer_timeout_ms * 1e6);
+    const int error =
+        link_open(&p->link, ZMQ_DEALER, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED, peer_timeout_ms);
+    if (error) {
+        return error;
+    }
+    return zmq_connect(p->link.socket, endpoint) ? link_error(&p->link, "cannot connect") : TUTTI_OK;
+}
+
+void fh_peer_destroy(fh_peer_t *peer)
+{
+    if (!peer) {
+        return;
+    }
+    const bool welcomed = peer->state == WELCOMED;
+    if (welcomed) {
+        link_send(&peer->link, CONTROL_TEXT_GOODBYE, sizeof CONTROL_TEXT_GOODBYE - 1);
+    }
+    link_close(&peer->link, welcomed ? GOODBYE_LINGER_MS : 0);
+    free(peer->endpoint);
+    free(peer);
+}
+
+static void say_hello(fh_peer_t *p, uint64_t now_ns)
+{
+    char text[CONTROL_MAX_OWN_BYTES];
+    control_write_hello(text, &p->hello);
+    link_send(&p->link, text, strlen(text)); /* nobody there: the next one is due soon enough */
+    p->last_hello_ns = now_ns;
+    p->next_hello_ns = now_ns + HELLO_PERIOD_NS;
+}
+
+/* The CPU node is gone or does not know us any more. */
+static void lose(fh_peer_t *p, uint64_t now_ns)
+{
+    if (p->state == WELCOMED) {
+        p->state = SEEKING;
+        p->next_hello_ns = now_ns;
+        p->tell_down |= !p->tell_up; /* an UP nobody has seen needs no DOWN */
+        p->tell_up = false;
+    }
+}
+
+static void run_timers(fh_peer_t *p, uint64_t now_ns)
+{
+    if (p->state == SEEKING && p->connected && now_ns >= p->next_hello_ns) {
+        say_hello(p, now_ns);
+    } else if (p->state == WELCOMED && now_ns >= p->next_heartbeat_ns) {
+        link_send(&p->link, CONTROL_TEXT_HEARTBEAT, sizeof CONTROL_TEXT_HEARTBEAT - 1);
+        p->next_heartbeat_ns = now_ns + p->timeout_ns / 5;
+    }
+}
+
+/* When run_timers or the silence check has something to do next; UINT64_MAX: never. */
+static uint64_t next_timer_ns(const fh_peer_t *p)
+{
+    if (p->state == REFUSED || (p->state == SEEKING && !p->connected)) {
+        return UINT64_MAX;
+    }
+    const uint64_t silent_ns = p->last_heard_ns + p->timeout_ns;
+    return p->state == SEEKING ? p->next_hello_ns
+                               : (silent_ns < p->next_heartbeat_ns ? silent_ns : p->next_heartbeat_ns);
+}
+
+static bool take_pending(fh_peer_t *p, struct fh_event *event)
+{
+    if (p->tell_down) {
+        p->tell_down = false;
+        event->kind = FH_EVENT_DOWN;
+    } else if (p->tell_up) {
+        p->tell_up = false;
+        event->kind = FH_EVENT_UP;
+        event->welcome = p->welcome;
+    } else if (p->tell_refused) {
+        p->tell_refused = false;
+        event->kind = FH_EVENT_REFUSED;
+        error_set(TUTTI_EREFUSED, "%s: refused by the CPU node: %s", p->endpoint, p->reason);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void on_welcome(fh_peer_t *p, const struct fh_welcome *welcome, uint64_t now_ns)
+{
+    if (p->state == REFUSED || (p->state == WELCOMED && welcome->session == p->welcome.session)) {
+        return;
+    }
+    lose(p, now_ns);
+    p->state = WELCOMED;
+    p->welcome = *welcome;
+    p->tell_up = true;
+    p->next_heartbeat_ns = now_ns + p->timeout_ns / 5;
+    p->link.counters.reconnects += p->ever_welcomed;
+    p->ever_welcomed = true;
+}
+
+static void on_refuse(fh_peer_t *p, const struct control *control, uint64_t now_ns)
+{
+    if (p->state == REFUSED) {
+        return;
+    }
+    p->link.counters.refused++;
+    lose(p, now_ns);
+    p->next_hello_ns = now_ns + REFUSED_PERIOD_NS;
+    if (control->final) {
+        p->state = REFUSED;
+        p->tell_refused = true;
+        memcpy(p->reason, control->reason, sizeof p->reason);
+    }
+}
+
+/* What the monitor has seen of the connection, in order. */
+static void watch_connection(fh_peer_t *p, uint64_t now_ns)
+{
+    int kind;
+    while ((kind = link_monitor_next(&p->link))) {
+        p->connected = kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+        if (!p->connected) {
+            lose(p, now_ns);
+        } else if (p->state == SEEKING) {
+            p->next_hello_ns = now_ns;
+        }
+    }
+}
+
+static void on_please_hello(fh_peer_t *p, uint64_t now_ns)
+{
+    const uint64_t soonest_ns = p->last_hello_ns + HELLO_MIN_PERIOD_NS;
+    if (p->state == WELCOMED) {
+        lose(p, now_ns);
+        watch_connection(p, now_ns); /* now, for old news must not break the next welcome */
+    } else if (p->state == SEEKING && p->next_hello_ns > soonest_ns) {
+        p->next_hello_ns = soonest_ns;
+    }
+}
+
+/* True if the message is an event for the owner. */
+static bool on_control(fh_peer_t *p, const struct control *control, uint64_t now_ns, struct fh_event *event)
+{
+    char text[CONTROL_MAX_OWN_BYTES];
+    switch (control->type) {
+    case CONTROL_WELCOME:
+        on_welcome(p, &control->welcome, now_ns);
+        return false;
+    case CONTROL_REFUSE:
+        on_refuse(p, control, now_ns);
+        return false;
+    case CONTROL_PLEASE_HELLO:
+        on_please_hello(p, now_ns);
+        return false;
+    case CONTROL_GOODBYE:
+        lose(p, now_ns);
+        return false;
+    case CONTROL_PING:
+        control_write_number(text, CONTROL_PONG, control->number);
+        link_send(&p->link, text, strlen(text));
+        return false;
+    case CONTROL_HEARTBEAT:
+    case CONTROL_PONG:
+        return false;
+    case CONTROL_STOP:
+        event->kind = FH_EVENT_STOP;
+        return true;
+    case CONTROL_HELLO:
+        p->link.counters.bad_control++;
+        return false;
+    default:
+        event->kind = FH_EVENT_CONTROL;
+        event->data = (const uint8_t *)p->link.text;
+        event->n_bytes = strlen(p->link.text);
+        return true;
+    }
+}
+
+/* One received frame; true if it is an event for the owner. */
+static bool on_frame(fh_peer_t *p, uint64_t now_ns, struct fh_event *event)
+{
+    struct control control;
+    if (link_more(&p->link)) {
+        link_drop_rest(&p->link);
+        p->link.counters.bad_control++;
+        return false;
+    }
+    const enum link_class class = link_classify(&p->link, &control);
+    p->last_heard_ns = now_ns;
+    if (class == LINK_GARBAGE) {
+        p->link.counters.bad_control++;
+        return false;
+    }
+    if (class == LINK_CONTROL && !on_control(p, &control, now_ns, event)) {
+        return false;
+    }
+    if (p->state != WELCOMED && event->kind != FH_EVENT_STOP) { /* of a session that is over */
+        *event = (struct fh_event){0};
+        p->link.counters.unknown_peer++;
+        return false;
+    }
+    if (class == LINK_DATA) {
+        event->kind = FH_EVENT_DATA;
+        event->data = zmq_msg_data(&p->link.frame);
+        event->n_bytes = zmq_msg_size(&p->link.frame);
+    }
+    p->link.counters.received++;
+    return true;
+}
+
+/* Read until there is an event (1), nothing is left (0), or an error. */
+static int receive(fh_peer_t *p, uint64_t now_ns, struct fh_event *event)
+{
+    int got;
+    while ((got = link_recv(&p->link)) > 0) {
+        if (on_frame(p, now_ns, event) || take_pending(p, event)) {
+            return 1;
+        }
+    }
+    return got;
+}
+
+/* Only after everything that has arrived was read: a peer that slept must not blame the CPU node. */
+static void find_silence(fh_peer_t *p, uint64_t now_ns)
+{
+    if (p->state == WELCOMED && now_ns >= p->last_heard_ns + p->timeout_ns) {
+        lose(p, now_ns);
+    }
+}
+
+/* All that is to be done at now_ns; 1: event filled, 0: nothing, sleep. */
+static int step(fh_peer_t *p, uint64_t now_ns, struct fh_event *event)
+{
+    run_timers(p, now_ns);
+    if (take_pending(p, event)) {
+        return 1;
+    }
+    const int got = receive(p, now_ns, event);
+    if (got) {
+        return got;
+    }
+    watch_connection(p, now_ns);
+    find_silence(p, now_ns);
+    return take_pending(p, event);
+}
+
+int fh_peer_wait(fh_peer_t *peer, int extra_fd, int64_t timeout_us, struct fh_event *event)
+{
+    uint64_t now_ns = clock_mono_ns();
+    const uint64_t deadline_ns = timeout_us < 0 ? UINT64_MAX : now_ns + (uint64_t)timeout_us * 1000;
+    bool look_only = peer->link.n_since_poll >= EVENTS_PER_POLL; /* a flood must not hide the descriptors */
+    *event = (struct fh_event){0};
+    for (;; look_only = false) {
+        const int got = look_only ? 0 : step(peer, now_ns, event);
+        if (got) {
+            peer->link.n_since_poll++;
+            return got < 0 ? got : TUTTI_OK;
+        }
+        const int ready =
+            link_sleep(&peer->link, extra_fd, look_only ? now_ns : deadline_ns, next_timer_ns(peer), event);
+        if (ready < 0 || event->kind != FH_EVENT_NONE) {
+            return ready;
+        }
+        if (!look_only && now_ns >= deadline_ns) {
+            return TUTTI_OK;
+        }
+        now_ns = clock_mono_ns();
+    }
+}
+
+int fh_peer_send(fh_peer_t *peer, const uint8_t *data, size_t n_bytes)
+{
+    const int error = peer->state == WELCOMED ? link_send(&peer->link, data, n_bytes) : TUTTI_EAGAIN;
+    peer->link.counters.sent += error == TUTTI_OK;
+    peer->link.counters.dropped_full += error == TUTTI_EAGAIN;
+    return error;
+}
+
+int fh_peer_send_control(fh_peer_t *peer, const char *json)
+{
+    const size_t n_bytes = strlen(json);
+    if (json[0] != '{' || n_bytes > CONTROL_MAX_BYTES) {
+        return error_set(TUTTI_EINVAL, "%s: a control message is a JSON object of at most %d bytes", peer->endpoint,
+                         CONTROL_MAX_BYTES);
+    }
+    return fh_peer_send(peer, (const uint8_t *)json, n_bytes);
+}
+
+void fh_peer_counters(const fh_peer_t *peer, struct fh_counters *counters)
+{
+    *counters = peer->link.counters;
+}
