@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "hw/air/links.h"
+
+#include "base/error.h"
+#include "channel/channel.h"
+#include "channel/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { USER_CODE = 0x10000 };
+
+/* Hardware ------------------------------------------------------------------------------------------------------ */
+
+static tutti_cf32 draw_mismatch(const struct config_impairments *imp, uint64_t key, uint64_t counter)
+{
+    float z, unused;
+    double re, im;
+    random_normal(key, 2 * counter, &z, &unused);
+    const double amplitude = pow(10, imp->gain_mismatch_db * (double)z / 20);
+    random_phasor(imp->phase_mismatch_deg / 360 * (2 * random_uniform(key, 2 * counter + 1) - 1), &re, &im);
+    return __builtin_complex((float)(amplitude * re), (float)(amplitude * im));
+}
+
+static void set_hardware(struct links_radio *r, const struct config_impairments *imp, uint64_t seed, double rate_hz)
+{
+    for (int a = 0; a < r->n_ant; a++) {
+        const uint64_t key = random_key(seed, RANDOM_HARDWARE, r->code, 1, (uint64_t)a);
+        r->tx_gain[a] = draw_mismatch(imp, key, 0);
+        r->rx_gain[a] = draw_mismatch(imp, key, 1);
+    }
+    const uint64_t key = random_key(seed, RANDOM_HARDWARE, r->code, 0, 0);
+    r->cfo_turns = imp->cfo_hz * (2 * random_uniform(key, 0) - 1) / rate_hz;
+    /* a Wiener phase of linewidth B has increments of variance 2 pi B / rate */
+    r->phase_step_rad = sqrt(6.28318530717958647692 * imp->phase_noise_linewidth_hz / rate_hz);
+    const int span = 2 * imp->timing_offset_samples + 1;
+    r->timing_samples = (int)(random_uniform(key, 1) * span) - imp->timing_offset_samples;
+    r->clip = imp->clip;
+    r->adc_bits = imp->adc_bits;
+}
+
+static void set_radio(struct links_radio *r, const struct config *config, int index)
+{
+    const int n_ap = config->network.n_ap;
+    r->is_ap = index < n_ap;
+    r->id = r->is_ap ? index : index - n_ap;
+    r->code = (uint64_t)(r->is_ap ? r->id : USER_CODE + r->id);
+    r->n_ant = r->is_ap ? config->network.n_ant : 1;
+    const struct config_radio *radio = r->is_ap ? &config->radio.ap : &config->radio.ue;
+    const double noise_dbm = channel_noise_dbm(config->frame.sample_rate_hz, radio->noise_figure_db);
+    r->noise_sigma = (float)sqrt(0.5 * pow(10, (noise_dbm - radio->rx_full_scale_dbm) / 10));
+    set_hardware(r, r->is_ap ? &config->air.impairments.ap : &config->air.impairments.ue, config->network.seed,
+                 config->frame.sample_rate_hz);
+}
+
+/* Links --------------------------------------------------------------------------------------------------------- */
+
+static int connect_direction(struct links *l, const struct config *config, int tx, int rx, int pair, double beta_db,
+                             int common_delay)
+{
+    struct link *link = &l->link[tx * l->n_radio + rx];
+    const struct links_radio *t = &l->radio[tx], *r = &l->radio[rx];
+    const double tx_dbm = t->is_ap ? config->radio.ap.tx_full_scale_dbm : config->radio.ue.tx_full_scale_dbm;
+    const double rx_dbm = r->is_ap ? config->radio.ap.rx_full_scale_dbm : config->radio.ue.rx_full_scale_dbm;
+    link->active = true;
+    link->pair = pair;
+    link->forward = l->pair[pair].first == tx;
+    link->amplitude = (float)pow(10, (tx_dbm - rx_dbm + beta_db) / 20);
+    link->delay = config->air.delay_samples + common_delay + t->timing_samples - r->timing_samples;
+    link->gain = calloc((size_t)(l->n_tap * r->n_ant * t->n_ant), sizeof *link->gain);
+    for (int tap = 0; tap < l->n_tap; tap++) {
+        const int delay = link->delay + l->tap_delay[tap];
+        l->max_delay = delay > l->max_delay ? delay : l->max_delay;
+    }
+    return link->gain ? TUTTI_OK : error_set(TUTTI_ENOMEM, "no memory for link coefficients");
+}
+
+static int connect_pair(struct links *l, const struct config *config, int first, int second, double beta_db)
+{
+    struct links_pair *pair = &l->pair[l->n_pair];
+    const struct links_radio *a = &l->radio[first], *b = &l->radio[second];
+    const struct fading_settings settings = {
+        .model = &config->air.fading,
+        .seed = config->network.seed,
+        .link = a->code << 32 | b->code,
+        .n_first = a->n_ant,
+        .n_second = b->n_ant,
+        .doppler_turns_per_sample = config->air.fading.doppler_hz / config->frame.sample_rate_hz,
+        .n_symbol_samples = l->n_symbol_samples,
+        .n_block_samples = l->n_block_samples,
+    };
+    pair->first = first, pair->second = second;
+    int status = fading_create(&pair->fading, &settings);
+    pair->g = calloc((size_t)(l->n_tap * a->n_ant * b->n_ant), sizeof *pair->g);
+    l->n_pair++;
+    if (status || !pair->g) {
+        return error_set(TUTTI_ENOMEM, "no memory for link coefficients");
+    }
+    const int common = config->air.impairments.ap.timing_offset_samples + config->air.impairments.ue.timing_offset_samples;
+    status = connect_direction(l, config, first, second, l->n_pair - 1, beta_db, common);
+    return status ? status : connect_direction(l, config, second, first, l->n_pair - 1, beta_db, common);
+}
+
+static int allocate(struct links *l)
+{
+    l->radio = calloc((size_t)l->n_radio, sizeof *l->radio);
+    l->pair = calloc((size_t)(l->n_ap * l->n_ue), sizeof *l->pair);
+    l->link = calloc((size_t)(l->n_radio * l->n_radio), sizeof *l->link);
+    l->beta_db = calloc((size_t)(l->n_ap * l->n_ue), sizeof *l->beta_db);
+    l->tap_delay = calloc((size_t)l->n_tap, sizeof *l->tap_delay);
+    return l->radio && l->pair && l->link && l->beta_db && l->tap_delay
+               ? TUTTI_OK
+               : error_set(TUTTI_ENOMEM, "no memory for %d radios", l->n_radio);
+}
+
+static int fill(struct links *l, const struct config *config)
+{
+    int status = allocate(l);
+    status = status ? status : channel_large_scale(config, l->beta_db);
+    if (status) {
+        return status;
+    }
+    for (int tap = 0; tap < l->n_tap; tap++) {
+        l->tap_delay[tap] = fading_tap_delay(&config->air.fading, tap);
+    }
+    for (int r = 0; r < l->n_radio; r++) {
+        set_radio(&l->radio[r], config, r);
+    }
+    for (int i = 0; !status && i < l->n_ap * l->n_ue; i++) {
+        status = connect_pair(l, config, i / l->n_ue, l->n_ap + i % l->n_ue, l->beta_db[i]);
+    }
+    return status;
+}
+
+int links_create(struct links **links, const struct config *config, const struct frame *frame)
+{
+    struct links *l = calloc(1, sizeof *l);
+    *links = l;
+    if (!l) {
+        return error_set(TUTTI_ENOMEM, "no memory for the links");
+    }
+    l->n_ap = config->network.n_ap, l->n_ue = config->network.n_ue;
+    l->n_radio = l->n_ap + l->n_ue;
+    l->n_tap = fading_n_tap(&config->air.fading);
+    l->n_block_samples = frame->n_block_samples, l->n_symbol_samples = frame->n_symbol_samples;
+    l->changes_in_block =
+        config->air.fading.variation == CONFIG_VARIATION_JAKES && config->air.fading.model != CONFIG_FADING_NONE;
+    l->symbol = -1;
+    const int status = fill(l, config);
+    if (status) {
+        links_destroy(l);
+        *links = NULL;
+    }
+    return status;
+}
+
+void links_destroy(struct links *l)
+{
+    if (!l) {
+        return;
+    }
+    for (int p = 0; l->pair && p < l->n_pair; p++) {
+        fading_destroy(l->pair[p].fading);
+        free(l->pair[p].g);
+    }
+    for (int i = 0; l->link && i < l->n_radio * l->n_radio; i++) {
+        free(l->link[i].gain);
+    }
+    free(l->tap_delay);
+    free(l->beta_db);
+    free(l->link);
+    free(l->pair);
+    free(l->radio);
+    free(l);
+}
+
+/* Now ----------------------------------------------------------------------------------------------------------- */
+
+static void combine(const struct links *l, int tx, int rx)
+{
+    const struct link *link = links_between(l, tx, rx);
+    const struct links_radio *t = &l->radio[tx], *r = &l->radio[rx];
+    const struct links_pair *pair = &l->pair[link->pair];
+    const int n_second = l->radio[pair->second].n_ant, n_pair_ant = t->n_ant * r->n_ant;
+    for (int tap = 0; tap < l->n_tap; tap++) {
+        for (int q = 0; q < r->n_ant; q++) {
+            for (int p = 0; p < t->n_ant; p++) {
+                const int at = link->forward ? p * n_second + q : q * n_second + p;
+                link->gain[(tap * r->n_ant + q) * t->n_ant + p] =
+                    link->amplitude * pair->g[tap * n_pair_ant + at] * t->tx_gain[p] * r->rx_gain[q];
+            }
+        }
+    }
+}
+
+tutti_tick links_update(struct links *l, tutti_tick tick)
+{
+    const tutti_tick block_samples = (tutti_tick)l->n_block_samples;
+    const uint64_t block = tick / block_samples;
+    const int offset = (int)(tick % block_samples), symbol = l->changes_in_block ? offset / l->n_symbol_samples : 0;
+    if (l->symbol != symbol || l->block != block) {
+        l->block = block;
+        l->symbol = symbol;
+        for (int p = 0; p < l->n_pair; p++) {
+            fading_execute(l->pair[p].fading, block, symbol, l->pair[p].g);
+            combine(l, l->pair[p].first, l->pair[p].second);
+            combine(l, l->pair[p].second, l->pair[p].first);
+        }
+    }
+    const int next = (symbol + 1) * l->n_symbol_samples;
+    const bool more = l->changes_in_block && next < l->n_block_samples;
+    return block * block_samples + (tutti_tick)(more ? next : l->n_block_samples);
+}

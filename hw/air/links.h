@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The emulated radios and the links between them: what is drawn once (hardware, gains, delays) and the coefficients of
+ * now. Radio r is AP r for r < n_ap, then the users. A link is directed; both directions of a pair share one fading
+ * process, so propagation is reciprocal by construction and only hardware breaks it.
+ *
+ * Timing: a radio with offset o labels as tick t what happens at t + o, so a link's delay is d + o_tx - o_rx. So that
+ * nothing arrives before it was sent, all links are longer by the largest offsets together when offsets are on. */
+#ifndef TUTTI_AIR_LINKS_H
+#define TUTTI_AIR_LINKS_H
+
+#include "base/config.h"
+#include "channel/fading.h"
+#include "phy/frame.h"
+
+struct links_radio {
+    uint64_t code; /* names the radio in random keys: the same in networks of other sizes */
+    bool is_ap;
+    int id, n_ant;
+    tutti_cf32 tx_gain[TUTTI_MAX_ANT], rx_gain[TUTTI_MAX_ANT]; /* hardware, 1 when ideal */
+    float noise_sigma;    /* per real component, relative to the receive full scale */
+    double cfo_turns;     /* carrier offset, turns per sample */
+    double phase_step_rad; /* standard deviation of the phase noise increment per sample */
+    int timing_samples;
+    bool clip;
+    int adc_bits; /* 0 = no quantisation */
+};
+
+struct links_pair {
+    int first, second; /* radios */
+    fading_t *fading;
+    tutti_cf32 *g; /* [n_tap][n_first][n_second] of now */
+};
+
+struct link {
+    bool active;
+    int pair;
+    bool forward;     /* transmitter is the pair's first */
+    float amplitude;  /* full scales and path gain */
+    int delay;        /* samples, tap delay not included, >= 0 */
+    tutti_cf32 *gain; /* [n_tap][n_rx][n_tx] of now: everything between a TX sample and an RX sample */
+};
+
+struct links {
+    int n_ap, n_ue, n_radio, n_tap, *tap_delay;
+    int max_delay; /* longest link and tap */
+    struct links_radio *radio;
+    struct links_pair *pair;
+    int n_pair;
+    struct link *link; /* [n_radio tx][n_radio rx] */
+    double *beta_db;   /* [n_ap][n_ue] */
+    uint64_t block;    /* of the coefficients now held */
+    int symbol;        /* -1 before the first update */
+    int n_block_samples, n_symbol_samples;
+    bool changes_in_block;
+};
+
+int links_create(struct links **links, const struct config *config, const struct frame *frame);
+void links_destroy(struct links *links); /* NULL allowed */
+
+static inline const struct link *links_between(const struct links *links, int tx, int rx)
+{
+    return &links->link[tx * links->n_radio + rx];
+}
+
+/* Makes the coefficients those of `tick` and returns the tick at which they change next. No allocation. */
+tutti_tick links_update(struct links *links, tutti_tick tick);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "hw/air/truth.h"
+
+#include "base/error.h"
+#include "base/h5file.h"
+#include "channel/channel.h"
+#include "channel/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLUSH_BLOCKS = 50 };
+
+struct truth {
+    const struct links *links;
+    h5file_t *file;
+    int h, h_uplink; /* dataset handles */
+    int symbol;      /* whose coefficients count */
+    int n_sb, n_ant, status;
+    double rate_hz;
+    double *centre_hz;     /* [n_sb] */
+    double downlink_scale; /* channel_downlink_snr_scale */
+    uint64_t next_block;
+    tutti_cf32 *row, *row_uplink; /* [n_sb][n_ap][n_ant][n_ue] */
+};
+
+static int put_gains(const truth_t *t, const struct config *config)
+{
+    const struct links *l = t->links;
+    const size_t dims[2] = {(size_t)l->n_ap, (size_t)l->n_ue}, n = dims[0] * dims[1];
+    double *beta = calloc(2 * n, sizeof *beta);
+    if (!beta) {
+        return error_set(TUTTI_ENOMEM, "no memory for %zu gains", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        beta[i] = t->downlink_scale * pow(10, l->beta_db[i] / 10);
+        beta[n + i] = channel_uplink_snr_scale(config) * pow(10, l->beta_db[i] / 10);
+    }
+    int status = h5file_put(t->file, "/beta", H5_F64, 2, dims, beta);
+    status = status ? status : h5file_put(t->file, "/beta_uplink_snr", H5_F64, 2, dims, beta + n);
+    free(beta);
+    return status;
+}
+
+static int declare(truth_t *t, const struct config *config)
+{
+    const struct links *l = t->links;
+    const size_t dims[4] = {(size_t)t->n_sb, (size_t)l->n_ap, (size_t)t->n_ant, (size_t)l->n_ue};
+    int status = h5file_create(&t->file, config->air.truth);
+    status = status ? status : put_gains(t, config);
+    if (status) {
+        return status;
+    }
+    t->h = h5file_declare(t->file, "/H", H5_C64, 5, dims);
+    t->h_uplink = h5file_declare(t->file, "/H_uplink", H5_C64, 5, dims);
+    status = t->h < 0 ? t->h : t->h_uplink < 0 ? t->h_uplink : TUTTI_OK;
+    return status ? status : h5file_seal(t->file);
+}
+
+static int fill(truth_t *t, const struct config *config, const struct frame *frame)
+{
+    const struct links *l = t->links;
+    const size_t n = (size_t)frame->n_sb * (size_t)l->n_ap * (size_t)config->network.n_ant * (size_t)l->n_ue;
+    t->n_sb = frame->n_sb;
+    t->n_ant = config->network.n_ant;
+    t->rate_hz = frame->sample_rate_hz;
+    t->downlink_scale = channel_downlink_snr_scale(config);
+    t->symbol = l->changes_in_block && frame->n_dl > 0 ? frame->dl_symbol[frame->n_dl / 2] : 0;
+    t->centre_hz = calloc((size_t)t->n_sb, sizeof *t->centre_hz);
+    t->row = calloc(n, sizeof *t->row);
+    t->row_uplink = calloc(n, sizeof *t->row_uplink);
+    if (!t->centre_hz || !t->row || !t->row_uplink) {
+        return error_set(TUTTI_ENOMEM, "no memory for %zu true channels", n);
+    }
+    for (int i = 0; i < frame->n_sc; i++) {
+        t->centre_hz[i / frame->sc_per_sb] += frame_sc_hz(frame, i) / frame->sc_per_sb;
+    }
+    return declare(t, config);
+}
+
+int truth_create(truth_t **truth, const struct config *config, const struct frame *frame, const struct links *links)
+{
+    *truth = NULL;
+    if (!config->air.truth || !config->air.truth[0]) {
+        return TUTTI_OK;
+    }
+    truth_t *t = calloc(1, sizeof *t);
+    if (!t) {
+        return error_set(TUTTI_ENOMEM, "no memory for the truth file");
+    }
+    t->links = links;
+    const int status = fill(t, config, frame);
+    if (status) {
+        truth_close(t);
+        return status;
+    }
+    *truth = t;
+    return TUTTI_OK;
+}
+
+/* conj(sum over taps of gain exp(-j 2 pi f delay)), in units of the downlink SNR scale. The link's amplitude holds the two
+ * full scales, which cancel. */
+static tutti_cf32 response(const truth_t *t, int tx, int rx, int p, int q, double frequency_hz, double beta_db)
+{
+    const struct links *l = t->links;
+    const struct link *link = links_between(l, tx, rx);
+    const int n_tx = l->radio[tx].n_ant, n_rx = l->radio[rx].n_ant;
+    double re = 0, im = 0;
+    for (int tap = 0; tap < l->n_tap; tap++) {
+        double c, s;
+        const tutti_cf32 g = link->gain[(tap * n_rx + q) * n_tx + p];
+        random_phasor(-frequency_hz / t->rate_hz * (link->delay + l->tap_delay[tap]), &c, &s);
+        re += (double)crealf(g) * c - (double)cimagf(g) * s;
+        im += (double)crealf(g) * s + (double)cimagf(g) * c;
+    }
+    const double amplitude = (double)link->amplitude; /* 0 when the path gain underflows */
+    const double scale = amplitude > 0 ? sqrt(t->downlink_scale * pow(10, beta_db / 10)) / amplitude : 0;
+    return __builtin_complex((float)(scale * re), (float)(-scale * im));
+}
+
+static void write_rows(truth_t *t)
+{
+    const struct links *l = t->links;
+    size_t i = 0;
+    for (int sb = 0; sb < t->n_sb; sb++) {
+        for (int ap = 0; ap < l->n_ap; ap++) {
+            for (int ant = 0; ant < t->n_ant; ant++) {
+                for (int ue = 0; ue < l->n_ue; ue++, i++) {
+                    const double beta_db = l->beta_db[ap * l->n_ue + ue];
+                    t->row[i] = response(t, ap, l->n_ap + ue, ant, 0, t->centre_hz[sb], beta_db);
+                    t->row_uplink[i] = response(t, l->n_ap + ue, ap, 0, ant, t->centre_hz[sb], beta_db);
+                }
+            }
+        }
+    }
+    int status = h5file_write_row(t->file, t->h, l->block, t->row);
+    status = status ? status : h5file_write_row(t->file, t->h_uplink, l->block, t->row_uplink);
+    if (!status && l->block % FLUSH_BLOCKS == 0) {
+        status = h5file_flush(t->file);
+    }
+    t->status = status;
+}
+
+void truth_update(void *truth)
+{
+    truth_t *t = truth;
+    if (t && !t->status && t->links->symbol == t->symbol && t->links->block >= t->next_block) {
+        write_rows(t);
+        t->next_block = t->links->block + 1;
+    }
+}
+
+int truth_close(truth_t *t)
+{
+    if (!t) {
+        return TUTTI_OK;
+    }
+    const int status = t->status;
+    h5file_close(t->file);
+    free(t->centre_hz);
+    free(t->row);
+    free(t->row_uplink);
+    free(t);
+    return status;
+}
