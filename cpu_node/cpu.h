@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The CPU node's state and the verbs of its loop. Threads: the block thread (main) owns the fronthaul hub and gathers,
+ * solves, pushes; solver workers help it; the record thread owns the files and the lab link. The block thread hands
+ * finished blocks to the record thread through a ring. */
+#ifndef TUTTI_CPU_NODE_CPU_H
+#define TUTTI_CPU_NODE_CPU_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/config.h"
+#include "base/ring.h"
+#include "fronthaul/hub.h"
+#include "fronthaul/wire.h"
+#include "mimo/precoder.h"
+#include "phy/frame.h"
+
+enum { CPU_WINDOW = 4, CPU_RECORD_SLOTS = 8, CPU_MAX_WORKERS = 64 };
+
+/* One coherence block, from the first estimate to the pushed precoders. Arrays are allocated once. */
+struct cpu_block {
+    uint64_t number;
+    bool open;
+    int n_gathered;
+    uint64_t first_arrival_ns; /* monotonic */
+    uint8_t gathered[TUTTI_MAX_AP];
+    tutti_cf32 *H_hat;            /* [n_sb][n_ap][n_ant][n_ue] */
+    float *error_variance, *beta; /* [n_ap][n_ue] */
+    float noise_power[TUTTI_MAX_AP];
+    uint64_t capture_end_ns[TUTTI_MAX_AP], csi_sent_ns[TUTTI_MAX_AP], csi_received_ns[TUTTI_MAX_AP];
+    uint64_t precoder_sent_ns[TUTTI_MAX_AP];
+    struct wire_ap_stamps previous[TUTTI_MAX_AP];
+    uint32_t radio_events[TUTTI_MAX_AP][5];
+    /* the solve */
+    uint8_t user_used[TUTTI_MAX_UE];
+    uint64_t solve_start_ns, solve_end_ns;
+    tutti_cf32 *W; /* [n_sb][n_ap][n_ant][n_ue] */
+    float *sinr;   /* [n_sb][n_ue] */
+    int *reason;   /* [n_sb] */
+};
+
+struct cpu_counters {
+    uint64_t blocks, incomplete, csi_late, csi_refused[WIRE_N_ERRORS], csi_foreign, push_failed, record_dropped, jumped;
+};
+
+struct cpu_worker {
+    struct cpu *cpu;
+    pthread_t thread;
+    bool running;
+    int index, wake;
+    precoder_t *precoder;
+};
+
+struct cpu_solver {
+    struct cpu_worker worker[CPU_MAX_WORKERS]; /* worker 0 is the block thread itself */
+    int n_workers, done;
+    _Atomic int n_pending;
+    _Atomic bool stop;
+    struct cpu_block *block;
+};
+
+struct cpu_recorder {
+    pthread_t thread;
+    bool running;
+    ring_t *ring;     /* of struct cpu_block with its arrays behind it */
+    int event, space; /* block ready; room again */
+    fh_hub_t *lab;
+    struct recorder_files *files;
+    uint64_t recorded;     /* newest block + 1 on disk */
+    uint64_t ended_ns;     /* monotonic, when the last block asked for was on disk; 0 = not yet */
+    _Atomic bool complete; /* everything of blocks 0..n_blocks-1 is on disk */
+    uint64_t bad_reports;
+    _Atomic uint64_t last_report[TUTTI_MAX_UE]; /* newest block + 1 each user reported */
+};
+
+struct cpu {
+    const struct config *config;
+    struct frame frame;
+    struct mimo_shape shape;
+    struct fh_welcome welcome;
+    fh_hub_t *hub;
+    struct cpu_block window[CPU_WINDOW];
+    bool started;
+    uint64_t next;                             /* the oldest block not yet closed */
+    uint8_t reporting[TUTTI_MAX_AP];           /* has sent estimates and not gone silent since */
+    _Atomic uint64_t user_since[TUTTI_MAX_UE]; /* block at which the user was last welcomed */
+    bool lockstep;
+    struct cpu_solver solver;
+    struct cpu_recorder recorder;
+    tutti_cf32 *unpack, *push; /* one AP's coefficients */
+    uint8_t *message;
+    size_t message_bytes;
+    float ap_power[TUTTI_MAX_AP];
+    struct cpu_counters counters;
+    _Atomic uint64_t arrivals[4]; /* enum wire_arrival, all APs */
+    _Atomic int aps_alive;
+    _Atomic uint64_t last_block;
+};
+
+/* setup.c */
+int cpu_create(struct cpu *cpu, const struct config *config);
+void cpu_destroy(struct cpu *cpu);
+void cpu_print_counters(const struct cpu *cpu);
+int block_create(struct cpu_block *block, const struct cpu *cpu);
+void block_destroy(struct cpu_block *block);
+size_t block_bytes(const struct cpu *cpu);                                         /* of one record slot */
+void block_pack(const struct cpu *cpu, const struct cpu_block *block, void *slot); /* copy for the record thread */
+void block_view(const struct cpu *cpu, const void *slot, struct cpu_block *view);  /* pointers into the copy */
+
+/* gather.c: the next block whose live APs have all reported, or whose deadline passed; NULL when there is nothing to do
+ * yet. */
+struct cpu_block *gather_block(struct cpu *cpu);
+
+/* solve.c: fills W, sinr, reason. No heap, locks or formatting. */
+int solver_create(struct cpu *cpu);
+void solver_destroy(struct cpu *cpu);
+void solve_block(struct cpu *cpu, struct cpu_block *block);
+
+/* push.c: each AP its part. */
+void push_block(struct cpu *cpu, struct cpu_block *block);
+
+/* record.c: hands the block to the record thread; recorder_* own that thread. */
+int recorder_create(struct cpu *cpu);
+void recorder_destroy(struct cpu *cpu);
+void account_block(struct cpu *cpu, struct cpu_block *block);
+
+/* files.c: run.h5. Only the record thread. */
+struct recorder_files;
+int files_create(struct recorder_files **files, const struct cpu *cpu);
+void files_destroy(struct recorder_files *files);
+void files_write_block(struct recorder_files *files, const struct cpu *cpu, const struct cpu_block *block);
+/* One user's report of one block, JSON (docs/wire.md); 0, or TUTTI_EFORMAT. Tells the block number. */
+int files_write_report(struct recorder_files *files, const struct cpu *cpu, int user, const char *json,
+                       uint64_t *block);
+/* Progress for observers, JSON; caller frees; NULL without memory. */
+char *files_status(const struct recorder_files *files, const struct cpu *cpu);
+void files_flush(struct recorder_files *files);
+
+#endif

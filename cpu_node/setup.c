@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Start-up and shut-down of the CPU node, and the layout of a block in a record slot. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rt.h"
+#include "cpu_node/cpu.h"
+
+/* Element counts of a block's arrays. */
+struct block_sizes {
+    size_t coefficients, ap_user, sb_user, n_sb;
+};
+
+static struct block_sizes sizes_of(const struct cpu *cpu)
+{
+    const size_t n_sb = (size_t)cpu->frame.n_sb, n_ap = (size_t)cpu->shape.n_ap, n_ue = (size_t)cpu->shape.n_ue;
+    return (struct block_sizes){
+        .coefficients = n_sb * n_ap * (size_t)cpu->shape.n_ant * n_ue,
+        .ap_user = n_ap * n_ue,
+        .sb_user = n_sb * n_ue,
+        .n_sb = n_sb,
+    };
+}
+
+int block_create(struct cpu_block *block, const struct cpu *cpu)
+{
+    const struct block_sizes n = sizes_of(cpu);
+    block->H_hat = calloc(n.coefficients, sizeof *block->H_hat);
+    block->W = calloc(n.coefficients, sizeof *block->W);
+    block->error_variance = calloc(n.ap_user, sizeof(float));
+    block->beta = calloc(n.ap_user, sizeof(float));
+    block->sinr = calloc(n.sb_user, sizeof(float));
+    block->reason = calloc(n.n_sb, sizeof(int));
+    if (!block->H_hat || !block->W || !block->error_variance || !block->beta || !block->sinr || !block->reason)
+        return error_set(TUTTI_ENOMEM, "out of memory for the block window");
+    return TUTTI_OK;
+}
+
+void block_destroy(struct cpu_block *block)
+{
+    free(block->H_hat);
+    free(block->W);
+    free(block->error_variance);
+    free(block->beta);
+    free(block->sinr);
+    free(block->reason);
+}
+
+size_t block_bytes(const struct cpu *cpu)
+{
+    const struct block_sizes n = sizes_of(cpu);
+    return sizeof(struct cpu_block) + 2 * n.coefficients * sizeof(tutti_cf32) +
+           (2 * n.ap_user + n.sb_user) * sizeof(float) + n.n_sb * sizeof(int);
+}
+
+void block_view(const struct cpu *cpu, const void *slot, struct cpu_block *view)
+{
+    const struct block_sizes n = sizes_of(cpu);
+    memcpy(view, slot, sizeof *view);
+    char *at = (char *)(uintptr_t)slot + sizeof *view;
+    view->H_hat = (tutti_cf32 *)(void *)at;
+    view->W = view->H_hat + n.coefficients;
+    view->error_variance = (float *)(void *)(view->W + n.coefficients);
+    view->beta = view->error_variance + n.ap_user;
+    view->sinr = view->beta + n.ap_user;
+    view->reason = (int *)(void *)(view->sinr + n.sb_user);
+}
+
+void block_pack(const struct cpu *cpu, const struct cpu_block *block, void *slot)
+{
+    const struct block_sizes n = sizes_of(cpu);
+    struct cpu_block copy;
+    memcpy(slot, block, sizeof *block);
+    block_view(cpu, slot, &copy);
+    memcpy(copy.H_hat, block->H_hat, n.coefficients * sizeof *copy.H_hat);
+    memcpy(copy.W, block->W, n.coefficients * sizeof *copy.W);
+    memcpy(copy.error_variance, block->error_variance, n.ap_user * sizeof(float));
+    memcpy(copy.beta, block->beta, n.ap_user * sizeof(float));
+    memcpy(copy.sinr, block->sinr, n.sb_user * sizeof(float));
+    memcpy(copy.reason, block->reason, n.n_sb * sizeof(int));
+}
+
+/* A session is one life of this process: APs tell a restarted node by it. Never 0. */
+static uint32_t new_session(void)
+{
+    const uint64_t now = clock_wall_ns();
+    const uint32_t session = (uint32_t)(now ^ (now >> 32));
+    return session ? session : 1;
+}
+
+static int create_buffers(struct cpu *cpu)
+{
+    const size_t one = (size_t)cpu->frame.n_sb * (size_t)cpu->shape.n_ant * (size_t)cpu->shape.n_ue;
+    const struct wire_header largest = {
+        .n_sb = (uint16_t)cpu->frame.n_sb, .n_ant = (uint16_t)cpu->shape.n_ant, .n_stream = (uint16_t)cpu->shape.n_ue};
+    cpu->unpack = calloc(one, sizeof *cpu->unpack);
+    cpu->push = calloc(one, sizeof *cpu->push);
+    cpu->message_bytes = wire_precoder_bytes(&largest);
+    cpu->message = malloc(cpu->message_bytes);
+    if (!cpu->unpack || !cpu->push || !cpu->message)
+        return error_set(TUTTI_ENOMEM, "out of memory for the fronthaul buffers");
+    for (int i = 0; i < CPU_WINDOW; i++)
+        if (block_create(&cpu->window[i], cpu) < 0)
+            return TUTTI_ENOMEM;
+    return TUTTI_OK;
+}
+
+static int create_hub(struct cpu *cpu)
+{
+    const struct fh_hub_settings settings = {
+        .endpoint = cpu->config->fronthaul.endpoint,
+        .n_ap = cpu->shape.n_ap,
+        .fingerprint = config_fingerprint(cpu->config),
+        .welcome = cpu->welcome,
+        .peer_timeout_ms = cpu->config->engine.peer_timeout_ms,
+    };
+    return fh_hub_create(&cpu->hub, &settings);
+}
+
+int cpu_create(struct cpu *cpu, const struct config *config)
+{
+    log_set_component("CPU");
+    cpu->config = config;
+    cpu->shape = (struct mimo_shape){config->network.n_ap, config->network.n_ant, config->network.n_ue};
+    cpu->lockstep = config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(config->radio.ap.backend, "air") == 0;
+    cpu->welcome = (struct fh_welcome){.session = new_session(), .epoch = 0};
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++)
+        cpu->ap_power[ap] = 1.0f;
+    int status = frame_init(&cpu->frame, config);
+    if (status >= 0)
+        status = create_buffers(cpu);
+    if (status >= 0)
+        status = solver_create(cpu);
+    if (status >= 0)
+        status = recorder_create(cpu);
+    if (status >= 0)
+        status = create_hub(cpu);
+    if (status < 0)
+        return status;
+    if (config->engine.realtime_priority > 0 &&
+        (rt_priority(config->engine.realtime_priority) < 0 || rt_lock_memory() < 0))
+        log_write(LOG_WARNING, "rt", "%s", error_text());
+    if (config->engine.solve_cores_count > 0 && rt_pin(config->engine.solve_cores[0]) < 0)
+        log_write(LOG_WARNING, "rt", "%s", error_text());
+    log_write(LOG_INFO, "setup", "READY version=%s session=%u endpoint=%s lab=%s n_ap=%d n_ant=%d n_ue=%d n_sb=%d",
+              TUTTI_VERSION, cpu->welcome.session, config->fronthaul.endpoint, config->fronthaul.lab_endpoint,
+              cpu->shape.n_ap, cpu->shape.n_ant, cpu->shape.n_ue, cpu->frame.n_sb);
+    return TUTTI_OK;
+}
+
+void cpu_destroy(struct cpu *cpu)
+{
+    if (cpu->hub &&
+        atomic_load(
+            &cpu->recorder.complete)) /* the run is over for everybody; stopped by hand: APs wait for our return */
+        fh_hub_broadcast_stop(cpu->hub);
+    recorder_destroy(cpu);
+    fh_hub_destroy(cpu->hub);
+    solver_destroy(cpu);
+    for (int i = 0; i < CPU_WINDOW; i++)
+        block_destroy(&cpu->window[i]);
+    free(cpu->unpack);
+    free(cpu->push);
+    free(cpu->message);
+}
+
+void cpu_print_counters(const struct cpu *cpu)
+{
+    const struct cpu_counters *c = &cpu->counters;
+    uint64_t refused = 0;
+    for (int e = 0; e < WIRE_N_ERRORS; e++)
+        refused += c->csi_refused[e];
+    log_write(LOG_INFO, "block",
+              "COUNTERS blocks=%llu incomplete=%llu csi_late=%llu csi_refused=%llu csi_foreign=%llu jumped=%llu "
+              "push_failed=%llu "
+              "record_dropped=%llu bad_reports=%llu",
+              (unsigned long long)c->blocks, (unsigned long long)c->incomplete, (unsigned long long)c->csi_late,
+              (unsigned long long)refused, (unsigned long long)c->csi_foreign, (unsigned long long)c->jumped,
+              (unsigned long long)c->push_failed, (unsigned long long)c->record_dropped,
+              (unsigned long long)cpu->recorder.bad_reports);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The solve: subbands in parallel over the workers. Worker w takes subbands w, w + n, w + 2n, ... */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rt.h"
+#include "cpu_node/cpu.h"
+
+static void solve_share(struct cpu_worker *worker)
+{
+    struct cpu *cpu = worker->cpu;
+    struct cpu_block *block = cpu->solver.block;
+    const size_t n_ap = (size_t)cpu->shape.n_ap, n_ue = (size_t)cpu->shape.n_ue;
+    const size_t one = n_ap * (size_t)cpu->shape.n_ant * n_ue;
+    const enum mimo_scheme scheme = cpu->config->precoding.scheme == CONFIG_ZF ? MIMO_ZF : MIMO_CB;
+    const enum mimo_power power =
+        cpu->config->precoding.power == CONFIG_POWER_MAXMIN ? MIMO_POWER_MAXMIN : MIMO_POWER_EQUAL;
+    for (int sb = worker->index; sb < cpu->frame.n_sb; sb += cpu->solver.n_workers) {
+        const struct mimo_channel channel = {
+            .H_hat = block->H_hat + (size_t)sb * one,
+            .error_variance = block->error_variance,
+            .ap_power = cpu->ap_power,
+            .ap_active = block->gathered,
+            .ue_active = block->user_used,
+        };
+        struct mimo_solution solution = {.W = block->W + (size_t)sb * one, .sinr = block->sinr + (size_t)sb * n_ue};
+        precoder_execute(worker->precoder, scheme, power, &channel, &solution);
+        block->reason[sb] = solution.reason;
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    struct cpu_worker *worker = argument;
+    struct cpu *cpu = worker->cpu;
+    const struct config_engine *e = &cpu->config->engine;
+    if ((unsigned)worker->index < e->solve_cores_count && rt_pin(e->solve_cores[worker->index]) < 0)
+        log_write(LOG_WARNING, "rt", "%s", error_text());
+    if (e->realtime_priority > 0 && rt_priority(e->realtime_priority) < 0)
+        log_write(LOG_WARNING, "rt", "%s", error_text());
+    for (;;) {
+        rt_event_wait(worker->wake, -1);
+        if (atomic_load(&cpu->solver.stop))
+            return NULL;
+        rt_hot_enter();
+        solve_share(worker);
+        rt_hot_leave();
+        if (atomic_fetch_sub(&cpu->solver.n_pending, 1) == 1)
+            rt_event_signal(cpu->solver.done);
+    }
+}
+
+/* A user is served while it is alive on the lab link and has reported a block lately. */
+static bool user_is_used(const struct cpu *cpu, uint64_t number, int user)
+{
+    if (!fh_hub_alive(cpu->recorder.lab, FH_ROLE_UE, user))
+        return false;
+    const uint64_t reported = atomic_load(&cpu->recorder.last_report[user]);
+    const uint64_t since = atomic_load(&cpu->user_since[user]);
+    const uint64_t newest = reported > since ? reported : since;
+    return number <= newest + (uint64_t)cpu->config->engine.user_silent_blocks;
+}
+
+/* With nobody known to be there (this node has just started) everybody is served. */
+static void choose_users(const struct cpu *cpu, struct cpu_block *block)
+{
+    int n_used = 0;
+    for (int k = 0; k < cpu->shape.n_ue; k++)
+        n_used += block->user_used[k] = user_is_used(cpu, block->number, k);
+    if (n_used == 0)
+        memset(block->user_used, 1, (size_t)cpu->shape.n_ue);
+}
+
+void solve_block(struct cpu *cpu, struct cpu_block *block)
+{
+    struct cpu_solver *solver = &cpu->solver;
+    block->solve_start_ns = clock_wall_ns();
+    choose_users(cpu, block);
+    solver->block = block;
+    atomic_store(&solver->n_pending, solver->n_workers - 1);
+    for (int w = 1; w < solver->n_workers; w++)
+        rt_event_signal(solver->worker[w].wake);
+    solve_share(&solver->worker[0]);
+    if (solver->n_workers > 1)
+        rt_event_wait(solver->done, -1);
+    block->solve_end_ns = clock_wall_ns();
+    atomic_store(&cpu->last_block, block->number);
+}
+
+int solver_create(struct cpu *cpu)
+{
+    struct cpu_solver *solver = &cpu->solver;
+    int n = cpu->config->engine.n_workers;
+    if (n > CPU_MAX_WORKERS)
+        n = CPU_MAX_WORKERS;
+    solver->done = rt_event_create();
+    if (solver->done < 0)
+        return error_set(TUTTI_EIO, "cannot create a wake-up descriptor");
+    for (int w = 0; w < n; w++) {
+        struct cpu_worker *worker = &solver->worker[w];
+        worker->cpu = cpu;
+        worker->index = w;
+        worker->wake = rt_event_create();
+        if (precoder_create(&worker->precoder, &cpu->shape) < 0 || worker->wake < 0)
+            return error_set(TUTTI_ENOMEM, "cannot create solver %d of %d", w, n);
+        solver->n_workers = w + 1;
+        if (w > 0 && pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
+            return error_set(TUTTI_ENOMEM, "cannot start solver thread %d of %d", w, n);
+        worker->running = w > 0;
+    }
+    return TUTTI_OK;
+}
+
+void solver_destroy(struct cpu *cpu)
+{
+    atomic_store(&cpu->solver.stop, true);
+    for (int w = 0; w < cpu->solver.n_workers; w++) {
+        struct cpu_worker *worker = &cpu->solver.worker[w];
+        if (worker->running) {
+            rt_event_signal(worker->wake);
+            pthread_join(worker->thread, NULL);
+        }
+        precoder_destroy(worker->precoder);
+    }
+}
