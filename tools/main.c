@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tutti: the tool. One file per subcommand; this one only finds it. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "tools/tool.h"
+
+static const struct command {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", "start a whole network from one configuration, watch it, report", tool_run},
+    {"config", "check a configuration, show the effective one or the defaults", tool_config},
+    {"report", "write the report of a recorded run as one HTML file", tool_report},
+    {"inspect", "list what is in an HDF5 file", tool_inspect},
+};
+enum { N_COMMAND = sizeof commands / sizeof commands[0] };
+
+int tool_usage_error(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "tutti %s: ", command);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "; see `tutti %s --help`\n", command);
+    va_end(arguments);
+    return TOOL_USAGE;
+}
+
+int tool_fault(const char *command)
+{
+    fprintf(stderr, "tutti %s: %s\n", command, error_text());
+    return TOOL_FAILED;
+}
+
+static void print_help(FILE *out)
+{
+    fputs("usage: tutti COMMAND [options]\n\n", out);
+    for (int i = 0; i < N_COMMAND; i++)
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`tutti COMMAND --help` explains a command; `tutti --version` prints the version.\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error to handle, not a death */
+    if (argc < 2) {
+        print_help(stderr);
+        return TOOL_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("tutti %s\n", TUTTI_VERSION);
+        return TOOL_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return TOOL_OK;
+    }
+    for (int i = 0; i < N_COMMAND; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "tutti: unknown command %s; see `tutti --help`\n", argv[1]);
+    return TOOL_USAGE;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tools/recording.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/h5file.h"
+
+/* One dataset wanted: its row shape is known beforehand, so a file that disagrees with itself is refused. */
+struct want {
+    const char *path;
+    enum h5_type type;
+    size_t element_bytes;
+    int rank;
+    size_t dims[H5FILE_MAX_RANK]; /* dims[0] unused: rows */
+    uint64_t n_row;               /* rows to give back */
+};
+
+static size_t row_values(const struct want *want)
+{
+    size_t n = 1;
+    for (int d = 1; d < want->rank; d++)
+        n *= want->dims[d];
+    return n;
+}
+
+static int shape_agrees(const struct want *want, const struct h5_info *info)
+{
+    bool same = info->rank == want->rank;
+    for (int d = 1; same && d < want->rank; d++)
+        same = info->dims[d] == want->dims[d];
+    return same ? 0 : error_set(TUTTI_EFORMAT, "%s: its shape does not fit the other datasets", want->path);
+}
+
+static void *never_written(const struct want *want)
+{
+    const size_t n = row_values(want) * (size_t)want->n_row;
+    void *data = calloc(n ? n : 1, want->element_bytes);
+    if (!data)
+        return NULL;
+    if (want->type == H5_F64)
+        for (size_t i = 0; i < n; i++)
+            ((double *)data)[i] = NAN;
+    if (want->type == H5_C64)
+        for (size_t i = 0; i < 2 * n; i++)
+            ((float *)data)[i] = NAN;
+    return data;
+}
+
+static int load(h5file_t *file, struct want want, void *out)
+{
+    void *data = never_written(&want);
+    if (!data)
+        return error_set(TUTTI_ENOMEM, "%s: out of memory", want.path);
+    *(void **)out = data;
+    struct h5_info info;
+    if (h5file_info(file, want.path, &info) < 0)
+        return 0;
+    const int status = shape_agrees(&want, &info);
+    if (status < 0)
+        return status;
+    const uint64_t n = info.dims[0] < want.n_row ? info.dims[0] : want.n_row;
+    return n && row_values(&want) ? h5file_read_rows(file, want.path, want.type, 0, n, data) : 0;
+}
+
+double recording_harmonic_mean(const double *sinr, int n_sb, int stride)
+{
+    double sum = 0;
+    for (int s = 0; s < n_sb; s++) {
+        const double value = sinr[s * stride];
+        if (!(value > 0))
+            return NAN;
+        sum += 1.0 / value;
+    }
+    return n_sb / sum;
+}
+
+static int load_predicted(h5file_t *file, struct recording *r)
+{
+    double *all = NULL;
+    const size_t n_ue = (size_t)r->n_ue, n_sb = (size_t)r->n_sb;
+    int status =
+        load(file, (struct want){"/sinr_predicted", H5_F64, sizeof(double), 3, {0, n_sb, n_ue}, r->n_block}, &all);
+    if (status == 0) {
+        r->sinr_predicted = malloc((size_t)r->n_block * n_ue * sizeof(double) + 1);
+        if (!r->sinr_predicted)
+            status = error_set(TUTTI_ENOMEM, "/sinr_predicted: out of memory");
+    }
+    for (size_t b = 0; status == 0 && b < r->n_block; b++)
+        for (size_t k = 0; k < n_ue; k++)
+            r->sinr_predicted[b * n_ue + k] = recording_harmonic_mean(all + b * n_sb * n_ue + k, r->n_sb, r->n_ue);
+    free(all);
+    return status;
+}
+
+static uint64_t n_rows(h5file_t *file, const char *path)
+{
+    struct h5_info info;
+    return h5file_info(file, path, &info) == 0 && info.rank > 0 ? info.dims[0] : 0;
+}
+
+static int read_shape(h5file_t *file, const char *path, struct recording *r)
+{
+    struct h5_info hops, bits, predicted;
+    if (h5file_info(file, "/hops/capture_end_ns", &hops) < 0 || h5file_info(file, "/user/bits", &bits) < 0 ||
+        hops.rank != 2 || bits.rank != 2)
+        return error_set(TUTTI_EFORMAT, "%s is not a run recording: it has no /hops/capture_end_ns or /user/bits",
+                         path);
+    const bool has_sinr = h5file_info(file, "/sinr_predicted", &predicted) == 0 && predicted.rank == 3;
+    if (hops.dims[1] < 1 || hops.dims[1] > TUTTI_MAX_AP || bits.dims[1] < 1 || bits.dims[1] > TUTTI_MAX_UE ||
+        (has_sinr && (predicted.dims[1] < 1 || predicted.dims[1] > TUTTI_MAX_SB)))
+        return error_set(TUTTI_EFORMAT, "%s: impossible number of access points, users or subbands", path);
+    r->n_ap = (int)hops.dims[1];
+    r->n_ue = (int)bits.dims[1];
+    r->n_sb = has_sinr ? (int)predicted.dims[1] : 1;
+    const char *const growing[] = {"/hops/solve_start_ns", "/user/bits", "/hops/capture_end_ns", "/solve_time_s"};
+    for (size_t i = 0; i < sizeof growing / sizeof growing[0]; i++) {
+        const uint64_t n = n_rows(file, growing[i]);
+        r->n_block = n > r->n_block ? n : r->n_block;
+    }
+    return 0;
+}
+
+static int load_ap_arrays(h5file_t *file, struct recording *r)
+{
+    static const char *const stamp_path[RECORDING_N_STAMP] = {"/hops/capture_end_ns",       "/hops/csi_sent_ns",
+                                                              "/hops/csi_received_ns",      "/hops/precoder_sent_ns",
+                                                              "/hops/precoder_received_ns", "/hops/applied_ns"};
+    const size_t n_ap = (size_t)r->n_ap;
+    int status = 0;
+    for (int i = 0; status == 0 && i < RECORDING_N_STAMP; i++)
+        status = load(file, (struct want){stamp_path[i], H5_U64, 8, 2, {0, n_ap}, r->n_block}, &r->stamp[i]);
+    if (status == 0)
+        status = load(file, (struct want){"/block/ap_used", H5_U8, 1, 2, {0, n_ap}, r->n_block}, &r->ap_used);
+    if (status == 0)
+        status = load(file, (struct want){"/applied/kind", H5_U8, 1, 2, {0, n_ap}, r->n_block}, &r->applied);
+    if (status == 0)
+        status = load(file, (struct want){"/applied/arrival", H5_U8, 1, 2, {0, n_ap}, r->n_block}, &r->arrival);
+    if (status == 0)
+        status = load(file, (struct want){"/radio/events", H5_I64, 8, 3, {0, n_ap, 5}, r->n_block}, &r->events);
+    return status;
+}
+
+static int load_block_arrays(h5file_t *file, struct recording *r)
+{
+    int status = load(file, (struct want){"/hops/solve_start_ns", H5_U64, 8, 1, {0}, r->n_block}, &r->solve_start_ns);
+    if (status == 0)
+        status = load(file, (struct want){"/hops/solve_end_ns", H5_U64, 8, 1, {0}, r->n_block}, &r->solve_end_ns);
+    if (status == 0)
+        status = load(file, (struct want){"/solve_time_s", H5_F64, 8, 1, {0}, r->n_block}, &r->solve_time_s);
+    if (status == 0)
+        status = load(file, (struct want){"/scheme", H5_I32, 4, 1, {0}, r->n_block}, &r->scheme);
+    if (status == 0)
+        status = load(file, (struct want){"/reason", H5_I32, 4, 1, {0}, r->n_block}, &r->reason);
+    return status;
+}
+
+static int load_user_arrays(h5file_t *file, struct recording *r)
+{
+    const size_t n_ue = (size_t)r->n_ue;
+    const struct {
+        const char *path;
+        int64_t **out;
+    } counts[] = {{"/user/bits", &r->bits},
+                  {"/user/bit_errors", &r->bit_errors},
+                  {"/user/coded_bits", &r->coded_bits},
+                  {"/user/coded_bit_errors", &r->coded_bit_errors},
+                  {"/user/code_blocks", &r->code_blocks},
+                  {"/user/code_block_errors", &r->code_block_errors}};
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < sizeof counts / sizeof counts[0]; i++)
+        status = load(file, (struct want){counts[i].path, H5_I64, 8, 2, {0, n_ue}, r->n_block}, counts[i].out);
+    if (status == 0)
+        status =
+            load(file, (struct want){"/user/sinr_measured", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &r->sinr_measured);
+    if (status == 0)
+        status = load(file, (struct want){"/user/evm", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &r->evm);
+    if (status == 0)
+        status = load(file, (struct want){"/block/user_used", H5_U8, 1, 2, {0, n_ue}, r->n_block}, &r->user_used);
+    struct h5_info info;
+    if (status < 0 || h5file_info(file, "/user/constellation", &info) < 0 || info.rank != 3 || info.dims[2] > 65536)
+        return status;
+    r->n_constellation = info.dims[0];
+    r->n_point = (int)info.dims[2];
+    return load(file, (struct want){"/user/constellation", H5_C64, 8, 3, {0, n_ue, info.dims[2]}, r->n_constellation},
+                &r->constellation);
+}
+
+/* The configuration loader reads files, so the text goes through an anonymous one. */
+static struct config *parse_config(const char *yaml)
+{
+    const int fd = memfd_create("config.yaml", MFD_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    const size_t n = strlen(yaml);
+    struct config *config = NULL;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (write(fd, yaml, n) == (ssize_t)n && config_load(&config, path, NULL, 0) < 0)
+        config = NULL;
+    close(fd);
+    return config;
+}
+
+static void load_texts(h5file_t *file, struct recording *r)
+{
+    r->version = h5file_read_text(file, "/version");
+    r->config_yaml = h5file_read_text(file, "/config");
+    r->config = r->config_yaml ? parse_config(r->config_yaml) : NULL;
+    r->block_s = r->config ? r->config->frame.block_us * 1e-6 : NAN;
+}
+
+int recording_load(struct recording **out, const char *path)
+{
+    *out = NULL;
+    struct recording *r = calloc(1, sizeof *r);
+    if (!r)
+        return error_set(TUTTI_ENOMEM, "%s: out of memory", path);
+    h5file_t *file = NULL;
+    int status = h5file_open(&file, path);
+    if (status == 0)
+        status = read_shape(file, path, r);
+    if (status == 0)
+        status = load_ap_arrays(file, r);
+    if (status == 0)
+        status = load_block_arrays(file, r);
+    if (status == 0)
+        status = load_user_arrays(file, r);
+    if (status == 0)
+        status = load_predicted(file, r);
+    if (status == 0)
+        load_texts(file, r);
+    h5file_close(file);
+    if (status < 0)
+        recording_free(r);
+    else
+        *out = r;
+    return status;
+}
+
+void recording_free(struct recording *r)
+{
+    if (!r)
+        return;
+    for (int i = 0; i < RECORDING_N_STAMP; i++)
+        free(r->stamp[i]);
+    void *const arrays[] = {
+        r->version,       r->config_yaml,       r->solve_start_ns, r->solve_end_ns, r->scheme,     r->reason,
+        r->solve_time_s,  r->ap_used,           r->user_used,      r->applied,      r->arrival,    r->evm,
+        r->sinr_measured, r->sinr_predicted,    r->bits,           r->bit_errors,   r->coded_bits, r->coded_bit_errors,
+        r->code_blocks,   r->code_block_errors, r->events,         r->constellation};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        free(arrays[i]);
+    config_free(r->config);
+    free(r);
+}

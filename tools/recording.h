@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A run.h5 (docs/files.md) as plain arrays: everything but the channels and precoders themselves. All arrays have
+ * n_block rows; rows a dataset does not have, and datasets it lacks, read as never written (NaN or 0). */
+#ifndef TUTTI_TOOLS_RECORDING_H
+#define TUTTI_TOOLS_RECORDING_H
+
+#include "base/config.h"
+
+enum recording_stamp {
+    STAMP_CAPTURE_END,
+    STAMP_CSI_SENT,
+    STAMP_CSI_RECEIVED,
+    STAMP_PRECODER_SENT,
+    STAMP_PRECODER_RECEIVED,
+    STAMP_APPLIED,
+    RECORDING_N_STAMP
+};
+
+struct recording {
+    char *version, *config_yaml; /* NULL when the file has none */
+    struct config *config;       /* NULL when the file's configuration is not one this program understands */
+    uint64_t n_block;
+    int n_ap, n_ue, n_sb;
+    double block_s;                     /* length of a block; NaN when unknown */
+    uint64_t *stamp[RECORDING_N_STAMP]; /* [n_block][n_ap] wall clock ns; 0 = did not happen */
+    uint64_t *solve_start_ns, *solve_end_ns;
+    int32_t *scheme, *reason;     /* [n_block] */
+    double *solve_time_s;         /* [n_block] NaN = no solve */
+    uint8_t *ap_used, *user_used; /* [n_block][n_ap], [n_block][n_ue] */
+    uint8_t *applied, *arrival;   /* [n_block][n_ap] enum wire_applied, wire_arrival */
+    double *sinr_measured, *evm;  /* [n_block][n_ue] linear; NaN = no report */
+    double *sinr_predicted;       /* [n_block][n_ue] linear, harmonic mean over subbands; NaN = not served */
+    int64_t *bits, *bit_errors, *coded_bits, *coded_bit_errors, *code_blocks, *code_block_errors; /* [n_block][n_ue] */
+    int64_t *events;          /* [n_block][n_ap][5] U O D S L */
+    uint64_t n_constellation; /* rows of the next */
+    int n_point;
+    tutti_cf32 *constellation; /* [n_constellation][n_ue][n_point] NaN = never written */
+};
+
+/* TUTTI_EFORMAT when the file is not a run recording. */
+int recording_load(struct recording **recording, const char *path);
+void recording_free(struct recording *recording); /* NULL allowed */
+
+/* Predicted SINR of one user over a block: harmonic mean of its subbands, because the measured one is summed signal
+ * power over summed error power of equalised symbols, and error powers (1 / SINR per unit of signal) are what adds up.
+ */
+double recording_harmonic_mean(const double *sinr, int n_sb, int stride);
+
+#endif

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tools/report_plots.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#include "fronthaul/wire.h"
+
+/* A line never has more points than this, whatever the length of the run: blocks are averaged. */
+enum { LINE_POINTS = 300, SHARE_BINS = 80, HIST_PER_OCTAVE = 8 };
+
+/* SINR ----------------------------------------------------------------------------------------------------------- */
+
+static double mean_db(const double *sinr, const struct recording *r, int user, uint64_t first, uint64_t n)
+{
+    double sum = 0;
+    uint64_t count = 0;
+    for (uint64_t b = first; b < first + n && b < r->n_block; b++) {
+        const double value = sinr[(size_t)b * (size_t)r->n_ue + (size_t)user];
+        if (value > 0) {
+            sum += 10 * log10(value);
+            count++;
+        }
+    }
+    return count ? sum / (double)count : NAN;
+}
+
+static int write_series(FILE *out, const char *name, const double *sinr, const struct recording *r, int user,
+                        double range_db[2])
+{
+    const uint64_t step = (r->n_block + LINE_POINTS - 1) / LINE_POINTS;
+    int n = 0;
+    fprintf(out, "$%s << EOD\n", name);
+    for (uint64_t b = 0; b < r->n_block; b += step) {
+        const double db = mean_db(sinr, r, user, b, step);
+        if (isnan(db)) {
+            fputs("\n", out); /* a gap in the line */
+            continue;
+        }
+        fprintf(out, "%.1f %.3f\n", (double)b + 0.5 * (double)(step - 1), db);
+        range_db[0] = fmin(range_db[0], db);
+        range_db[1] = fmax(range_db[1], db);
+        n++;
+    }
+    fputs("EOD\n", out);
+    return n;
+}
+
+/* All users share one scale, so that they can be compared. */
+static void sinr_range(const struct recording *r, double range_db[2])
+{
+    const uint64_t step = (r->n_block + LINE_POINTS - 1) / LINE_POINTS;
+    range_db[0] = INFINITY;
+    range_db[1] = -INFINITY;
+    for (int k = 0; k < r->n_ue; k++)
+        for (uint64_t b = 0; b < r->n_block; b += step) {
+            const double db[2] = {mean_db(r->sinr_measured, r, k, b, step), mean_db(r->sinr_predicted, r, k, b, step)};
+            for (int i = 0; i < 2; i++)
+                if (!isnan(db[i])) {
+                    range_db[0] = fmin(range_db[0], db[i]);
+                    range_db[1] = fmax(range_db[1], db[i]);
+                }
+        }
+    range_db[0] = floor((range_db[0] - 0.5) / 2) * 2;
+    range_db[1] = ceil((range_db[1] + 0.5) / 2) * 2;
+}
+
+static int draw_sinr(plot_t *plot, const struct recording *r, int user, const double range_db[2])
+{
+    if (!(range_db[0] < range_db[1]))
+        return -1;
+    double drawn[2] = {INFINITY, -INFINITY};
+    const int number = plot_begin(plot, 500, 230);
+    FILE *out = plot_script(plot);
+    const int n_predicted = write_series(out, "predicted", r->sinr_predicted, r, user, drawn);
+    const int n_measured = write_series(out, "measured", r->sinr_measured, r, user, drawn);
+    fprintf(out,
+            "set xrange [0:%" PRIu64 "]\nset yrange [%.1f:%.1f]\nset xlabel 'block' offset 0,0.4\n"
+            "set ylabel 'SINR, dB' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\nplot ",
+            r->n_block, range_db[0], range_db[1]);
+    if (n_predicted)
+        fputs("$predicted with lines lw 2.4 lc rgb '" REPORT_ORANGE "'", out);
+    if (n_measured)
+        fprintf(out, "%s$measured with lines lw 1.1 lc rgb '" REPORT_BLUE "'", n_predicted ? ", " : "");
+    if (!n_predicted && !n_measured)
+        fputs("NaN", out);
+    fputc('\n', out);
+    return number;
+}
+
+/* Constellations -------------------------------------------------------------------------------------------------- */
+
+static bool is_point(tutti_cf32 z)
+{
+    return isfinite(crealf(z)) && isfinite(cimagf(z));
+}
+
+int64_t report_constellation_row(const struct recording *r, int user)
+{
+    for (int64_t row = (int64_t)r->n_constellation - 1; r->constellation && row >= 0; row--)
+        for (int p = 0; p < r->n_point; p++)
+            if (is_point(
+                    r->constellation[((size_t)row * (size_t)r->n_ue + (size_t)user) * (size_t)r->n_point + (size_t)p]))
+                return row;
+    return -1;
+}
+
+static int draw_constellation(plot_t *plot, const struct recording *r, int user)
+{
+    const int64_t row = report_constellation_row(r, user);
+    if (row < 0)
+        return -1;
+    const tutti_cf32 *points = r->constellation + ((size_t)row * (size_t)r->n_ue + (size_t)user) * (size_t)r->n_point;
+    float extent = 1.3f;
+    const int number = plot_begin(plot, 240, 240);
+    FILE *out = plot_script(plot);
+    fputs("$points << EOD\n", out);
+    for (int p = 0; p < r->n_point; p++)
+        if (is_point(points[p])) {
+            fprintf(out, "%.4f %.4f\n", (double)crealf(points[p]), (double)cimagf(points[p]));
+            extent = fmaxf(extent, 1.05f * fmaxf(fabsf(crealf(points[p])), fabsf(cimagf(points[p]))));
+        }
+    fprintf(out,
+            "EOD\nset size square\nset xrange [-%.2f:%.2f]\nset yrange [-%.2f:%.2f]\nset xtics 1\nset ytics 1\n"
+            "set border 15\nset lmargin 3\nset rmargin 1\nset tmargin 0.7\nset bmargin 1.5\n"
+            "plot $points with points pt 7 ps 0.28 lc rgb '" REPORT_BLUE "'\n",
+            (double)extent, (double)extent, (double)extent, (double)extent);
+    return number;
+}
+
+/* Latency --------------------------------------------------------------------------------------------------------- */
+
+/* Edges of the drawn bins, a fixed number per octave, from 1/8 us; the histogram's own bins are finer. */
+static double drawn_edge_us(int bin)
+{
+    return exp2(-3 + (double)bin / HIST_PER_OCTAVE);
+}
+
+static int drawn_bin(double value_us)
+{
+    const double bin = floor((log2(fmax(value_us, 0.125)) + 3) * HIST_PER_OCTAVE);
+    return (int)fmin(bin, 63 * HIST_PER_OCTAVE);
+}
+
+static void hop_range(const struct summary *s, double range_us[2])
+{
+    range_us[0] = INFINITY;
+    range_us[1] = 0;
+    for (int hop = 0; hop < SUMMARY_N_HOP; hop++)
+        if (s->hop[hop].count) {
+            range_us[0] = fmin(range_us[0], 1e-3 * (double)s->hop[hop].min);
+            range_us[1] = fmax(range_us[1], 1e-3 * (double)s->hop[hop].max);
+        }
+    range_us[0] = pow(10, floor(log10(fmax(range_us[0], 0.125)) * 2) / 2);
+    range_us[1] = pow(10, ceil(log10(fmax(range_us[1], 1)) * 2) / 2);
+}
+
+static void write_hist(FILE *out, const struct stats_hist *hist)
+{
+    static const int n_drawn = 63 * HIST_PER_OCTAVE + 1;
+    double share[63 * HIST_PER_OCTAVE + 1] = {0};
+    for (int bin = 0; bin < STATS_HIST_BINS; bin++)
+        if (hist->bin[bin])
+            share[drawn_bin(1e-3 * (double)stats_hist_edge(bin))] +=
+                100.0 * (double)hist->bin[bin] / (double)hist->count;
+    fputs("$hist << EOD\n", out);
+    for (int bin = 0; bin < n_drawn; bin++)
+        if (share[bin] > 0)
+            fprintf(out, "%.5g %.5g %.5g %.5g\n", sqrt(drawn_edge_us(bin) * drawn_edge_us(bin + 1)), share[bin],
+                    drawn_edge_us(bin), drawn_edge_us(bin + 1));
+    fputs("EOD\n", out);
+}
+
+static int draw_hop(plot_t *plot, const struct summary *s, int hop, const double range_us[2])
+{
+    const struct stats_hist *hist = &s->hop[hop];
+    if (hist->count == 0)
+        return -1;
+    const double p50_us = 1e-3 * (double)stats_hist_quantile(hist, 0.5);
+    const double p99_us = 1e-3 * (double)stats_hist_quantile(hist, 0.99);
+    const int number = plot_begin(plot, 500, 200);
+    FILE *out = plot_script(plot);
+    write_hist(out, hist);
+    fprintf(
+        out,
+        "set logscale x\nset xrange [%.4g:%.4g]\nset yrange [0:*]\nset format x '%%g'\nset xlabel 'us' offset 0,0.4\n"
+        "set ylabel '%% of samples' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\n"
+        "set style fill solid 0.75 noborder\n"
+        "set arrow from %.5g, graph 0 to %.5g, graph 1 nohead lw 2 lc rgb '" REPORT_GREEN "' front\n"
+        "set arrow from %.5g, graph 0 to %.5g, graph 1 nohead lw 2 lc rgb '" REPORT_RED "' front\n"
+        "plot $hist using 1:($2/2):3:4:(0):2 with boxxyerrorbars lc rgb '" REPORT_BLUE "'\n",
+        range_us[0], range_us[1], fmax(p50_us, range_us[0]), fmax(p50_us, range_us[0]), fmax(p99_us, range_us[0]),
+        fmax(p99_us, range_us[0]));
+    return number;
+}
+
+/* Shares over blocks ---------------------------------------------------------------------------------------------- */
+
+struct share {
+    const uint8_t *kind; /* [n_block][n_ap] */
+    int n;               /* kinds drawn, from the bottom up */
+    uint8_t value[4];
+    const char *colour[4];
+};
+
+static int write_shares(FILE *out, const struct recording *r, const struct share *share)
+{
+    const uint64_t step = (r->n_block + SHARE_BINS - 1) / SHARE_BINS;
+    int n = 0;
+    fputs("$share << EOD\n", out);
+    for (uint64_t b = 0; b < r->n_block; b += step) {
+        const uint64_t end = b + step < r->n_block ? b + step : r->n_block;
+        uint64_t count[256] = {0};
+        for (size_t i = (size_t)b * (size_t)r->n_ap; i < (size_t)end * (size_t)r->n_ap; i++)
+            count[share->kind[i]]++;
+        double sum = 0;
+        fprintf(out, "%" PRIu64 " %" PRIu64, b, end);
+        for (int i = 0; i < share->n; i++) {
+            sum += 100.0 * (double)count[share->value[i]] / (double)((end - b) * (uint64_t)r->n_ap);
+            fprintf(out, " %.4f", sum);
+            n += count[share->value[i]] != 0;
+        }
+        fputc('\n', out);
+    }
+    fputs("EOD\n", out);
+    return n;
+}
+
+/* Stacked bars: the tallest sum is painted first, each smaller one over it. */
+static int draw_shares(plot_t *plot, const struct recording *r, const struct share *share)
+{
+    FILE *out = plot_script(plot);
+    const int number = plot_begin(plot, 500, 220);
+    const int n = write_shares(out, r, share);
+    fprintf(out,
+            "set xrange [0:%" PRIu64 "]\nset yrange [0:100]\nset xlabel 'block' offset 0,0.4\n"
+            "set ylabel '%% of AP-blocks' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\n"
+            "set style fill solid 0.85 noborder\nplot ",
+            r->n_block);
+    for (int i = share->n - 1; i >= 0; i--)
+        fprintf(out, "$share using (($1+$2)/2):($%d/2):1:2:(0):%d with boxxyerrorbars lc rgb '%s'%s", i + 3, i + 3,
+                share->colour[i], i ? ", " : "\n");
+    return n ? number : -1;
+}
+
+void report_plots_collect(struct report_plots *plots, plot_t *plot, const struct recording *r, const struct summary *s)
+{
+    double range_db[2], range_us[2];
+    plots->n_user = r->n_ue < REPORT_MAX_USERS ? r->n_ue : REPORT_MAX_USERS;
+    sinr_range(r, range_db);
+    for (int k = 0; k < plots->n_user; k++)
+        plots->sinr[k] = draw_sinr(plot, r, k, range_db);
+    for (int k = 0; k < plots->n_user; k++)
+        plots->constellation[k] = draw_constellation(plot, r, k);
+    hop_range(s, range_us);
+    for (int hop = 0; hop < SUMMARY_N_HOP; hop++)
+        plots->hop[hop] = draw_hop(plot, s, hop, range_us);
+    const struct share arrival = {r->arrival,
+                                  3,
+                                  {WIRE_ARRIVAL_EARLY, WIRE_ARRIVAL_ON_TIME, WIRE_ARRIVAL_LATE},
+                                  {REPORT_GREEN, REPORT_BLUE, REPORT_RED}};
+    const struct share applied = {r->applied,
+                                  4,
+                                  {WIRE_APPLIED_FRESH, WIRE_APPLIED_STALE, WIRE_APPLIED_LOCAL_CB, WIRE_APPLIED_MUTE},
+                                  {REPORT_GREEN, REPORT_ORANGE, REPORT_RED, REPORT_GREY}};
+    plots->arrival = plots->applied = -1;
+    if (r->n_block) {
+        plots->arrival = draw_shares(plot, r, &arrival);
+        plots->applied = draw_shares(plot, r, &applied);
+    }
+}

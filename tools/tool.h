@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The subcommands of `tutti`. argv[0] is the subcommand's name. Each returns the exit status of the program: 0 done,
+ * 1 failed (one clear line is on stderr), 2 wrong usage. */
+#ifndef TUTTI_TOOLS_TOOL_H
+#define TUTTI_TOOLS_TOOL_H
+
+enum tool_status { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
+
+int tool_run(int argc, char **argv);
+int tool_config(int argc, char **argv);
+int tool_report(int argc, char **argv);
+int tool_inspect(int argc, char **argv);
+
+/* Says on stderr what is wrong with the command line and where help is. Returns TOOL_USAGE. */
+int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts the last error_text on stderr, with the command's name before it. Returns TOOL_FAILED. */
+int tool_fault(const char *command);
+
+#endif
