@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The shape of a network file. To add a key: one line in defaults.yaml (value, unit, meaning), one field in config.h,
  * one line here (a value name of an enumeration also goes into its table here), and for a number one line in the range
- * table of config_check.c. Forgetting any of them makes every config_load fail with a sentence saying which. */
+ * table of config_check.c. Forgetting the field does not compile; forgetting another line makes every config_load fail
+ * with a sentence saying which. */
 #include <string.h>
 #include "base/config_internal.h"
 

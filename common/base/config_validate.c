@@ -3,7 +3,6 @@
  * true. Hence every node is checked here first, against the same schema and with its line at hand; libcyaml only fills
  * the struct. Checking before anything is copied also bounds what aliases in a file can grow to. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/config_internal.h"
@@ -141,7 +140,7 @@ static bool parse_number(const yaml_node_t *node, bool whole, double *value)
         return false;
     errno = 0;
     *value = strtod(text, &end);
-    return end != text && *end == '\0' && isfinite(*value) && errno == 0 && (!whole || is_whole(text));
+    return end != text && *end == '\0' && errno == 0 && (!whole || is_whole(text));
 }
 
 static int check_number(const struct config_layer *layer, const yaml_node_t *node, const cyaml_schema_value_t *schema,
@@ -228,7 +227,7 @@ static int check_list(struct config_layer *layer, const yaml_node_t *node, const
                               schema->sequence.max);
     for (long i = 0; i < n; i++) {
         char entry[CONFIG_PATH_ROOM];
-        snprintf(entry, sizeof(entry), "%.140s[%ld]", path, i);
+        snprintf(entry, sizeof(entry), "%.130s[%ld]", path, i);
         const int rc =
             check_node(layer, yaml_document_get_node(&layer->document, first[i]), schema->sequence.entry, entry);
         if (rc)

@@ -2,8 +2,8 @@
 /* HDF5 as Tutti uses it: named arrays whose first dimension is the block and grows. Complex is the compound {r, i} of
  * h5py. A file opened with h5file_create is written in SWMR mode after h5file_seal: it can be read while it grows and
  * after kill -9 (Python: h5py.File(name, "r", swmr=True)). Object time stamps are off, so equal contents give equal
- * datasets. Blocks on disk; never on the block path; not thread-safe (one thread owns a file). Errors: TUTTI_EIO with the
- * file and dataset named in error_text. */
+ * datasets. Blocks on disk; never on the block path; a file belongs to one thread, but several
+ * threads may each have theirs. Errors: TUTTI_EIO with the file and dataset named in error_text. */
 #ifndef TUTTI_BASE_H5FILE_H
 #define TUTTI_BASE_H5FILE_H
 
@@ -33,7 +33,7 @@ int h5file_write_row(h5file_t *file, int handle, uint64_t row, const void *data)
 int h5file_flush(h5file_t *file);
 
 /* Reading ------------------------------------------------------------------------------------------------------- */
-/* Opens finished files, files still being written and files left by a killed writer. */
+/* Opens finished files, and sealed files that are still being written or were left by a killed writer. */
 int h5file_open(h5file_t **file, const char *path);
 struct h5_info {
     enum h5_type type;
@@ -47,7 +47,7 @@ int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data)
 int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
 char *h5file_read_text(h5file_t *file, const char *path); /* caller frees; NULL on error */
 int h5file_attribute(h5file_t *file, const char *path, const char *name, double *value);
-/* Calls visit for every dataset, in name order. */
+/* Calls visit for every dataset h5file_info can describe, in name order; visit may read from the file. */
 int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, const struct h5_info *info), void *context);
 
 #endif

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* argv[1]: folder with wrong/ (each file's first line is the error it must give), right/; argv[2]: examples. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "base/config.h"
+#include "base/error.h"
+#include "base/log.h"
+
+static const char *folder, *examples;
+
+/* Loading must not print ------------------------------------------------------------------------------------------- */
+
+static int load(struct config **config, const char *path, const char *const *overrides, int n)
+{
+    char name[] = "/tmp/test_config_XXXXXX";
+    const int spy = mkstemp(name), out = dup(1), err = dup(2);
+    assert_true(spy >= 0 && out >= 0 && err >= 0);
+    unlink(name);
+    fflush(stdout);
+    fflush(stderr);
+    dup2(spy, 1);
+    dup2(spy, 2);
+    const int rc = config_load(config, path, overrides, n);
+    fflush(stdout);
+    fflush(stderr);
+    dup2(out, 1);
+    dup2(err, 2);
+    struct stat status;
+    assert_int_equal(fstat(spy, &status), 0);
+    close(out);
+    close(err);
+    close(spy);
+    assert_int_equal(status.st_size, 0);
+    return rc;
+}
+
+static struct config *load_ok(const char *path, const char *const *overrides, int n)
+{
+    struct config *config;
+    if (load(&config, path, overrides, n) != 0)
+        fail_msg("%s: %s", path ? path : "defaults", error_text());
+    assert_non_null(config);
+    return config;
+}
+
+static struct config *load_set(const char *override)
+{
+    return load_ok(NULL, &override, 1);
+}
+
+static void load_wrong(const char *path, const char *const *overrides, int n, const char *message)
+{
+    struct config *config = (struct config *)&config;
+    assert_int_equal(load(&config, path, overrides, n), TUTTI_ECONFIG);
+    assert_null(config);
+    assert_string_equal(error_text(), message);
+    assert_null(strchr(error_text(), '\n'));
+}
+
+static void load_wrong_set(const char *override, const char *message)
+{
+    load_wrong(NULL, &override, 1, message);
+}
+
+/* Writes bytes to a file of its own and expects message after the file's name. */
+static void load_wrong_bytes(const char *bytes, size_t length, const char *message)
+{
+    char name[] = "/tmp/test_config_XXXXXX", whole[512];
+    const int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, length), (ssize_t)length);
+    close(fd);
+    snprintf(whole, sizeof(whole), "%s:%s", name, message);
+    load_wrong(name, NULL, 0, whole);
+    unlink(name);
+}
+
+/* Loading what config_to_yaml wrote must give the same text again. Returns it, caller frees. */
+static char *round_trip(const struct config *config)
+{
+    char name[] = "/tmp/test_config_XXXXXX";
+    char *const first = config_to_yaml(config);
+    assert_non_null(first);
+    const int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, first, strlen(first)), (ssize_t)strlen(first));
+    close(fd);
+    struct config *again = load_ok(name, NULL, 0);
+    char *const second = config_to_yaml(again);
+    assert_non_null(second);
+    assert_string_equal(second, first);
+    assert_true(config_fingerprint(again) == config_fingerprint(config));
+    config_free(again);
+    free(second);
+    unlink(name);
+    return first;
+}
+
+/* Folders of files --------------------------------------------------------------------------------------------------
+ */
+
+static int each_yaml(const char *directory, void (*visit)(const char *path))
+{
+    struct dirent **entries;
+    const int n = scandir(directory, &entries, NULL, alphasort);
+    int visited = 0;
+    assert_true(n > 0);
+    for (int i = 0; i < n; i++) {
+        char path[1400];
+        snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
+        if (strstr(entries[i]->d_name, ".yaml")) {
+            visit(path);
+            visited++;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return visited;
+}
+
+static void visit_wrong(const char *path)
+{
+    char expected[512], message[2000];
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(expected, sizeof(expected), file));
+    fclose(file);
+    assert_memory_equal(expected, "# ", 2);
+    expected[strcspn(expected, "\n")] = '\0';
+    snprintf(message, sizeof(message), "%s:%s", path, expected + 2);
+    message[511] = '\0'; /* error_set keeps as much */
+    load_wrong(path, NULL, 0, message);
+}
+
+static void test_wrong_files(void **state)
+{
+    (void)state;
+    char directory[1024];
+    snprintf(directory, sizeof(directory), "%s/wrong", folder);
+    assert_true(each_yaml(directory, visit_wrong) >= 100);
+}
+
+static void visit_right(const char *path)
+{
+    struct config *config = load_ok(path, NULL, 0);
+    free(round_trip(config));
+    config_free(config);
+}
+
+static void test_right_files(void **state)
+{
+    (void)state;
+    char directory[1024];
+    snprintf(directory, sizeof(directory), "%s/right", folder);
+    assert_true(each_yaml(directory, visit_right) >= 8);
+    assert_true(each_yaml(examples, visit_right) >= 4);
+}
+
+static struct config *load_right(const char *name)
+{
+    char path[1024];
+    snprintf(path, sizeof(path), "%s/right/%s", folder, name);
+    return load_ok(path, NULL, 0);
+}
+
+/* Values --------------------------------------------------------------------------------------------------------------
+ */
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct config *config = load_ok(NULL, NULL, 0);
+    char directory[64], endpoint[96];
+    snprintf(directory, sizeof(directory), "/tmp/tutti-%u-tutti", getuid());
+    assert_string_equal(config->network.runtime_dir, directory);
+    snprintf(endpoint, sizeof(endpoint), "ipc://%s/fronthaul", directory);
+    assert_string_equal(config->fronthaul.endpoint, endpoint);
+    snprintf(endpoint, sizeof(endpoint), "ipc://%s/lab", directory);
+    assert_string_equal(config->fronthaul.lab_endpoint, endpoint);
+    snprintf(endpoint, sizeof(endpoint), "unix://%s/air", directory);
+    assert_string_equal(config->air.endpoint, endpoint);
+    assert_int_equal(config->network.n_ap, 4);
+    assert_true(config->frame.sample_rate_hz == 1.92e6);
+    assert_string_equal(config->frame.schedule, "B G P4 U24 G D38 G");
+    assert_int_equal(config->precoding.scheme, CONFIG_ZF);
+    assert_int_equal(config->pilots.assignment_count, 0);
+    assert_true(config->record.csi);
+    assert_true(config->air.large_scale.reference_db == -30.5);
+    assert_int_equal(config->air.fading.tap_delays_samples_count, 1);
+    assert_int_equal(config->air.fading.tap_delays_samples[0], 0);
+    assert_false(config->air.impairments.ue.clip);
+    free(round_trip(config));
+    config_free(config);
+    config_free(NULL);
+}
+
+static void test_values_reach_the_struct(void **state)
+{
+    (void)state;
+    struct config *config = load_right("numbers.yaml");
+    assert_true(config->frame.sample_rate_hz == 1.92e6 && config->frame.block_us == 5000);
+    assert_true(config->engine.on_time_us == 333.3333333333333 && config->engine.tx_lead_us == 0.1);
+    assert_true(config->network.seed == 9007199254740992 && config->network.n_blocks == 0);
+    char *text = config_to_yaml(config); /* shortest, but not a digit less */
+    assert_non_null(text);
+    assert_non_null(strstr(text, "on_time_us: 333.3333333333333\n"));
+    assert_non_null(strstr(text, "tx_lead_us: 0.1\n"));
+    assert_non_null(strstr(text, "sample_rate_hz: 1920000\n"));
+    free(text);
+    config_free(config);
+
+    config = load_right("explicit_gains.yaml");
+    assert_int_equal(config->air.large_scale.gain_db_count, 2);
+    assert_int_equal(config->air.large_scale.gain_db[1].value_count, 3);
+    assert_true(config->air.large_scale.gain_db[0].value[2] == -100);
+    assert_true(config->air.large_scale.gain_db[1].value[2] == -90.0000001);
+    config_free(config);
+
+    config = load_right("aliases.yaml");
+    assert_true(config->air.large_scale.gain_db[1].value[1] == -80.5);
+    assert_true(config->air.impairments.ap.cfo_hz == 12.5 && config->air.impairments.ue.cfo_hz == 12.5);
+    assert_true(config->air.impairments.ue.clip && config->air.impairments.ue.adc_bits == 12);
+    config_free(config);
+
+    config = load_right("texts.yaml");
+    assert_string_equal(config->network.name, "null");
+    assert_string_equal(config->radio.ap.args, "say \"hi\", back\\slash: #no comment \xc3\xa9");
+    assert_string_equal(config->record.file, "");
+    assert_string_equal(config->fronthaul.endpoint, "tcp://10.0.0.1:5555");
+    assert_string_equal(config->air.endpoint, "unix:///tmp/a b/air");
+    config_free(config);
+
+    config = load_right("taps.yaml");
+    assert_int_equal(config->air.mode, CONFIG_AIR_PACED);
+    assert_int_equal(config->air.fading.model, CONFIG_FADING_TDL);
+    assert_int_equal(config->air.fading.variation, CONFIG_VARIATION_JAKES);
+    assert_int_equal(config->air.fading.tap_delays_samples[2], 3);
+    assert_true(config->air.fading.tap_powers_db[1] == -3.5);
+    config_free(config);
+}
+
+/* Every key by itself: the override must come out of config_to_yaml as the first line that differs from the defaults,
+ * so it went through its own field and no other. */
+static void test_every_key(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "network.name=other",
+        "network.seed=12",
+        "network.n_ap=5",
+        "network.n_ant=3",
+        "network.n_ue=3",
+        "network.n_blocks=9",
+        "network.runtime_dir=/run/tutti",
+        "frame.sample_rate_hz=2000000",
+        "frame.fft_size=64",
+        "frame.n_used_subcarriers=60",
+        "frame.n_cp_samples=8",
+        "frame.block_us=6000",
+        "frame.schedule=\"B G P5 U23 G D38 G\"",
+        "frame.n_dl_pilot_symbols=6",
+        "frame.subcarriers_per_subband=6",
+        "pilots.assignment=[3, 1, 2, 0]",
+        "pilots.large_scale=known",
+        "pilots.tracking_blocks=7",
+        "payload.modulation=qam256",
+        "payload.max_code_block_bits=999",
+        "precoding.scheme=cb",
+        "precoding.power=equal",
+        "engine.gather_deadline_us=11.5",
+        "engine.n_workers=2",
+        "engine.solve_cores=[1]",
+        "engine.stale_blocks=5",
+        "engine.mute_blocks=6",
+        "engine.tx_lead_us=1.25",
+        "engine.on_time_us=2.5",
+        "engine.lockstep_timeout_ms=3.5",
+        "engine.peer_timeout_ms=44",
+        "engine.user_silent_blocks=3",
+        "engine.realtime_priority=50",
+        "engine.ap_cores=[0, 1, 0, 1]",
+        "fronthaul.endpoint=tcp://127.0.0.1:1",
+        "fronthaul.lab_endpoint=ipc:///run/lab",
+        "record.file=other.h5",
+        "record.csi=false",
+        "record.precoders=false",
+        "record.constellation_points=5",
+        "radio.ap.args=\"type=x\"",
+        "radio.ap.tx_power_dbm=1.5",
+        "radio.ap.noise_figure_db=2.5",
+        "radio.ap.tx_full_scale_dbm=3.5",
+        "radio.ap.rx_full_scale_dbm=-4.5",
+        "radio.ue.args=\"a, b\"",
+        "radio.ue.tx_power_dbm=-1",
+        "radio.ue.noise_figure_db=1",
+        "radio.ue.tx_full_scale_dbm=2",
+        "radio.ue.rx_full_scale_dbm=-3",
+        "air.endpoint=tcp://127.0.0.1:2",
+        "air.mode=paced",
+        "air.chunk_samples=960",
+        "air.wait_for_all=false",
+        "air.radio_timeout_ms=5",
+        "air.truth=truth.h5",
+        "air.large_scale.model=geometry",
+        "air.large_scale.snr_db=-3",
+        "air.large_scale.area_m=77",
+        "air.large_scale.ap_height_m=78",
+        "air.large_scale.ue_height_m=79",
+        "air.large_scale.path_loss=three_slope",
+        "air.large_scale.reference_db=-31",
+        "air.large_scale.exponent=2.1",
+        "air.large_scale.shadowing_db=8",
+        "air.fading.model=tdl",
+        "air.fading.rician_k_db=3",
+        "air.fading.tap_delays_samples=[1]",
+        "air.fading.tap_powers_db=[-1]",
+        "air.fading.variation=jakes",
+        "air.fading.doppler_hz=5",
+        "air.delay_samples=2",
+        "air.impairments.ap.gain_mismatch_db=1",
+        "air.impairments.ap.phase_mismatch_deg=2",
+        "air.impairments.ap.cfo_hz=3",
+        "air.impairments.ap.phase_noise_linewidth_hz=4",
+        "air.impairments.ap.timing_offset_samples=5",
+        "air.impairments.ap.clip=true",
+        "air.impairments.ap.adc_bits=12",
+        "air.impairments.ue.gain_mismatch_db=1",
+        "air.impairments.ue.phase_mismatch_deg=2",
+        "air.impairments.ue.cfo_hz=3",
+        "air.impairments.ue.phase_noise_linewidth_hz=4",
+        "air.impairments.ue.timing_offset_samples=5",
+        "air.impairments.ue.clip=true",
+        "air.impairments.ue.adc_bits=12",
+    };
+    const char *overrides[] = {"frame.n_used_subcarriers=48", NULL}; /* so that the smallest FFT fits */
+    struct config *config = load_ok(NULL, overrides, 1);
+    char *const defaults = config_to_yaml(config);
+    config_free(config);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char expected[128], line[128];
+        overrides[1] = keys[i];
+        config = load_ok(NULL, overrides, 2);
+        char *const text = round_trip(config);
+        const size_t path = strcspn(keys[i], "=");
+        const char *key = keys[i] + path;
+        while (key > keys[i] && key[-1] != '.')
+            key--;
+        snprintf(expected, sizeof(expected), "%.*s: %s", (int)(keys[i] + path - key), key, keys[i] + path + 1);
+        size_t at = 0, start = 0;
+        for (; text[at] && text[at] == defaults[at]; at++)
+            start = text[at] == '\n' ? at + 1 : start;
+        start += strspn(text + start, " ");
+        snprintf(line, sizeof(line), "%.*s", (int)strcspn(text + start, "\n"), text + start);
+        assert_string_equal(line, expected);
+        free(text);
+        config_free(config);
+    }
+    free(defaults);
+}
+
+static void test_layers(void **state)
+{
+    (void)state;
+    char path[1024];
+    snprintf(path, sizeof(path), "%s/right/shared_pilots.yaml", folder);
+    const char *const overrides[] = {"network.seed=7", "pilots={assignment: [3, 2, 1, 0, 0, 0], tracking_blocks: 5}",
+                                     "pilots.tracking_blocks=6", "record.file=", "network.seed=8"};
+    struct config *config = load_ok(path, overrides, 5);
+    assert_int_equal(config->network.n_ue, 6);                     /* the file over the defaults */
+    assert_int_equal(config->network.n_ant, 4);                    /* a mapping merges */
+    assert_int_equal(config->pilots.large_scale, CONFIG_LS_KNOWN); /* also when a --set gives some of it */
+    assert_int_equal(config->pilots.assignment_count, 6);          /* a list replaces */
+    assert_int_equal(config->pilots.assignment[0], 3);
+    assert_int_equal(config->pilots.tracking_blocks, 6); /* the later --set wins */
+    assert_int_equal(config->network.seed, 8);
+    assert_string_equal(config->record.file, "");
+    config_free(config);
+}
+
+/* Errors without a file of their own --------------------------------------------------------------------------------
+ */
+
+static void test_wrong_overrides(void **state)
+{
+    (void)state;
+    load_wrong_set("frame.fft_size=100", "--set frame.fft_size=100: 100 is not a power of two");
+    load_wrong_set("frame.fft_size=fast", "--set frame.fft_size=fast: expected a whole number, found 'fast'");
+    load_wrong_set("frame.fft_size=", "--set frame.fft_size=: expected a whole number, found nothing");
+    load_wrong_set("frame.fft_size", "--set frame.fft_size: expected path.to.key=value");
+    load_wrong_set("=5", "--set =5: expected path.to.key=value");
+    load_wrong_set("frame.=5", "--set frame.=5: unknown key, frame has sample_rate_hz, fft_size, n_used_subcarriers, "
+                               "n_cp_samples, block_us, schedule, n_dl_pilot_symbols, subcarriers_per_subband");
+    load_wrong_set("frame.ftt_size=128", "--set frame.ftt_size=128: unknown key, did you mean frame.fft_size?");
+    load_wrong_set("pilots.assignment[0]=1",
+                   "--set pilots.assignment[0]=1: unknown key, did you mean pilots.assignment?");
+    load_wrong_set("frame={fft_size: fast}",
+                   "--set frame={fft_size: fast}: frame.fft_size: expected a whole number, found 'fast'");
+    load_wrong_set("frame=[1", "--set frame=[1: not valid YAML: did not find expected ',' or ']' while parsing a flow "
+                               "sequence");
+    load_wrong_set("network.name=#", "--set network.name=#: there is no value");
+    load_wrong_set("network.name=a\nb\t: c",
+                   "--set network.name=a?b?: c: not valid YAML: mapping values are not allowed "
+                   "in this context");
+    /* the topmost layer is to blame, whichever key of the rule it set */
+    char path[1024];
+    snprintf(path, sizeof(path), "%s/right/sections_in_any_order.yaml", folder);
+    const char *const override = "network.n_ue=4";
+    load_wrong(path, &override, 1,
+               "--set network.n_ue=4: 4 users need as many downlink pilot symbols, n_dl_pilot_symbols is 2");
+}
+
+static void test_wrong_bytes(void **state)
+{
+    (void)state;
+    load_wrong("/nonexistent/net.yaml", NULL, 0, "/nonexistent/net.yaml: No such file or directory");
+    load_wrong("/tmp", NULL, 0, "/tmp: Is a directory");
+    load_wrong_bytes("", 0, "1: the file holds no keys");
+    load_wrong_bytes("network:\n  name: \xff\n", 19, "2: not valid YAML: invalid leading UTF-8 octet");
+    load_wrong_bytes("network:\n\n  name: a\0b\n", 23, "3: not valid YAML: control characters are not allowed");
+    load_wrong_bytes("a: &a [*a, *a]\n", 15,
+                     "1: a: unknown key, a network file has network, frame, pilots, payload, "
+                     "precoding, engine, fronthaul, record, radio, air");
+}
+
+/* The rest of the interface ------------------------------------------------------------------------------------------
+ */
+
+static uint64_t fingerprint_of(const char *override)
+{
+    struct config *config = load_set(override);
+    const uint64_t fingerprint = config_fingerprint(config);
+    config_free(config);
+    return fingerprint;
+}
+
+static void test_fingerprint(void **state)
+{
+    (void)state;
+    const uint64_t standard = fingerprint_of("network.name=other");
+    static const char *const same[] = {
+        "engine.tx_lead_us=10",          "air.fading.model=none",          "precoding.scheme=cb",
+        "frame.schedule=BGPPPPU24GD38G", "pilots.assignment=[0, 1, 2, 3]", "network.n_blocks=3"};
+    static const char *const different[] = {"network.n_ap=5",
+                                            "network.n_ant=3",
+                                            "network.n_ue=3",
+                                            "network.seed=2",
+                                            "frame.fft_size=256",
+                                            "frame.sample_rate_hz=1.93e6",
+                                            "frame.n_used_subcarriers=60",
+                                            "frame.n_cp_samples=8",
+                                            "frame.block_us=6000",
+                                            "frame.schedule=B G P4 U23 G2 D38 G",
+                                            "frame.n_dl_pilot_symbols=5",
+                                            "frame.subcarriers_per_subband=6",
+                                            "pilots.assignment=[1, 0, 2, 3]",
+                                            "pilots.large_scale=known",
+                                            "pilots.tracking_blocks=50",
+                                            "payload.modulation=qam64",
+                                            "payload.max_code_block_bits=1024"};
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+        assert_true(fingerprint_of(same[i]) == standard);
+    for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++) {
+        if (strstr(different[i], "fft_size")) { /* longer symbols need a longer block */
+            const char *const overrides[] = {different[i], "frame.block_us=10000"};
+            struct config *config = load_ok(NULL, overrides, 2);
+            assert_true(config_fingerprint(config) != fingerprint_of(overrides[1]));
+            config_free(config);
+            continue;
+        }
+        assert_true(fingerprint_of(different[i]) != standard);
+    }
+}
+
+static void test_schedule_expand(void **state)
+{
+    (void)state;
+    char letters[12];
+    memset(letters, 'x', sizeof(letters));
+    assert_int_equal(config_schedule_expand(" B G2P3  D 1 0", letters, sizeof(letters)), TUTTI_ECONFIG);
+    assert_string_equal(error_text(), "frame.schedule: more than 11 symbols from 'D' (character 10) on");
+    assert_int_equal(config_schedule_expand("B12", letters, sizeof(letters)), TUTTI_ECONFIG); /* no room for the NUL */
+    assert_int_equal(config_schedule_expand(" B G2P3  D 5", letters, sizeof(letters)), 11);
+    assert_string_equal(letters, "BGGPPPDDDDD");
+    assert_int_equal(config_schedule_expand("", letters, sizeof(letters)), 0);
+    assert_string_equal(letters, "");
+    assert_int_equal(config_schedule_expand("BGp", letters, sizeof(letters)), TUTTI_ECONFIG);
+    assert_string_equal(error_text(), "frame.schedule: 'p' (character 3) is not one of B, P, U, G, D, C");
+    assert_int_equal(config_schedule_expand("B00", letters, sizeof(letters)), TUTTI_ECONFIG);
+}
+
+static void test_options(void **state)
+{
+    (void)state;
+    char *argv[] = {(char[]){"tutti-ap"}, (char[]){"--config"}, (char[]){"net.yaml"},       (char[]){"--id"},
+                    (char[]){"2"},        (char[]){"--set"},    (char[]){"network.n_ue=3"}, (char[]){"--set=a=b=c"},
+                    (char[]){"--log"},    (char[]){"debug"},    (char[]){"--configure"},    (char[]){"--set"}};
+    const int argc = sizeof(argv) / sizeof(argv[0]);
+    struct config_options options = {0};
+    int i = 1;
+    assert_int_equal(config_options_take(&options, argc, argv, &i), 1);
+    assert_int_equal(i, 3);
+    assert_string_equal(options.path, "net.yaml");
+    assert_int_equal(config_options_take(&options, argc, argv, &i), 0); /* --id is the program's own */
+    assert_int_equal(i, 3);
+    i = 5;
+    assert_int_equal(config_options_take(&options, argc, argv, &i), 1);
+    assert_int_equal(config_options_take(&options, argc, argv, &i), 1);
+    assert_int_equal(i, 8);
+    assert_int_equal(options.n_overrides, 2);
+    assert_string_equal(options.overrides[0], "network.n_ue=3");
+    assert_string_equal(options.overrides[1], "a=b=c");
+    assert_int_equal(config_options_take(&options, argc, argv, &i), 1);
+    assert_int_equal(i, 10);
+    assert_int_equal(config_options_take(&options, argc, argv, &i), 0); /* --configure is not --config */
+    i = 11;
+    assert_true(config_options_take(&options, argc, argv, &i) < 0);
+    assert_string_equal(error_text(), "--set needs a value");
+    char *loud[] = {(char[]){"--log=loud"}};
+    i = 0;
+    assert_true(config_options_take(&options, 1, loud, &i) < 0);
+    assert_non_null(strstr(error_text(), "loud"));
+    log_set_level(LOG_INFO);
+    options.n_overrides = 64;
+    i = 7;
+    assert_true(config_options_take(&options, argc, argv, &i) < 0);
+    assert_string_equal(error_text(), "more than 64 --set options");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3)
+        return 2;
+    folder = argv[1];
+    examples = argv[2];
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_values_reach_the_struct),
+        cmocka_unit_test(test_every_key),       cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_wrong_files),     cmocka_unit_test(test_right_files),
+        cmocka_unit_test(test_wrong_overrides), cmocka_unit_test(test_wrong_bytes),
+        cmocka_unit_test(test_fingerprint),     cmocka_unit_test(test_schedule_expand),
+        cmocka_unit_test(test_options),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <pthread.h>
+#include <regex.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+/* Standard error goes to a file between the two. */
+static int capture_begin(FILE **file)
+{
+    *file = tmpfile();
+    assert_non_null(*file);
+    const int saved = dup(STDERR_FILENO);
+    dup2(fileno(*file), STDERR_FILENO);
+    return saved;
+}
+
+static size_t capture_end(FILE *file, int saved, char *text, size_t size)
+{
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    rewind(file);
+    const size_t n = fread(text, 1, size - 1, file);
+    text[n] = '\0';
+    fclose(file);
+    return n;
+}
+
+static void assert_matches(const char *text, const char *pattern)
+{
+    regex_t regex;
+    assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+    if (regexec(&regex, text, 0, NULL, 0) != 0) {
+        fail_msg("\"%s\" does not match %s", text, pattern);
+    }
+    regfree(&regex);
+}
+
+static void test_line_format_and_utc(void **state)
+{
+    (void)state;
+    setenv("TZ", "Asia/Tokyo", 1);
+    tzset();
+    FILE *file;
+    char text[4096];
+    log_set_component("FH");
+    const int saved = capture_begin(&file);
+    const time_t before = time(NULL);
+    log_write(LOG_WARNING, "block", "AP-LATE ap=%d by_us=%.1f", 3, 14.2);
+    capture_end(file, saved, text, sizeof text);
+    assert_matches(text, "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6} "
+                         "\\[FH\\] \\[W\\] \\[block\\] AP-LATE ap=3 by_us=14\\.2\n$");
+    struct tm tm = {0};
+    assert_non_null(strptime(text, "%Y-%m-%dT%H:%M:%S", &tm));
+    const time_t stamped = timegm(&tm);
+    assert_in_range(stamped, before, before + 5);
+}
+
+static void test_levels_filter(void **state)
+{
+    (void)state;
+    static const char letters[] = {'E', 'W', 'I', 'D'};
+    for (int set = LOG_ERROR; set <= LOG_DEBUG; set++) {
+        FILE *file;
+        char text[4096], wanted[8] = {0}, seen[8] = {0};
+        memcpy(wanted, letters, (size_t)set + 1);
+        log_set_level((enum log_level)set);
+        const int saved = capture_begin(&file);
+        for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+            log_write((enum log_level)i, "x", "LINE");
+        }
+        capture_end(file, saved, text, sizeof text);
+        size_t n = 0;
+        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+            seen[n++] = strstr(line, "] [")[3];
+        }
+        assert_string_equal(seen, wanted);
+    }
+    log_set_level(LOG_INFO);
+}
+
+static void test_level_names(void **state)
+{
+    (void)state;
+    enum log_level level = LOG_ERROR;
+    assert_int_equal(log_level_parse("debug", &level), 0);
+    assert_int_equal(level, LOG_DEBUG);
+    assert_int_equal(log_level_parse("warning", &level), 0);
+    assert_int_equal(level, LOG_WARNING);
+    assert_int_equal(log_level_parse("Loud", &level), TUTTI_EINVAL);
+    assert_int_equal(level, LOG_WARNING);
+    assert_non_null(strstr(error_text(), "Loud"));
+}
+
+static void test_foreign_text_cannot_forge_lines(void **state)
+{
+    (void)state;
+    FILE *file;
+    char text[8192], big[5000];
+    const int saved = capture_begin(&file);
+    log_write(LOG_INFO, "hello", "NAME name=%s", "x\n2026-01-01T00:00:00.000000 [CPU] [E] forged\033[2J");
+    memset(big, 'y', sizeof big - 1);
+    big[sizeof big - 1] = '\0';
+    log_write(LOG_INFO, "hello", "BIG text=%s", big);
+    const size_t n = capture_end(file, saved, text, sizeof text);
+    int lines = 0;
+    for (size_t i = 0; i < n; i++) {
+        lines += text[i] == '\n';
+        assert_true(text[i] == '\n' || (unsigned char)text[i] >= 0x20);
+    }
+    assert_int_equal(lines, 2);
+    assert_int_equal(text[n - 2], 'y');
+    assert_int_equal(text[n - 1], '\n');
+}
+
+enum { N_THREADS = 4, N_LINES = 200 };
+
+static void *chatter(void *id)
+{
+    for (int i = 0; i < N_LINES; i++) {
+        log_write(LOG_INFO, "t", "CHATTER thread=%d pad=abcdefghijklmnopqrstuvwxyz", *(int *)id);
+    }
+    return NULL;
+}
+
+static void test_lines_of_threads_stay_whole(void **state)
+{
+    (void)state;
+    FILE *file;
+    static char text[N_THREADS * N_LINES * 128];
+    pthread_t threads[N_THREADS];
+    int ids[N_THREADS];
+    const int saved = capture_begin(&file);
+    for (int i = 0; i < N_THREADS; i++) {
+        ids[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, chatter, &ids[i]), 0);
+    }
+    for (int i = 0; i < N_THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    capture_end(file, saved, text, sizeof text);
+    int lines = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        assert_matches(line, "^[^ ]{26} \\[FH\\] \\[I\\] \\[t\\] CHATTER thread=[0-3] pad=abcdefghijklmnopqrstuvwxyz$");
+        lines++;
+    }
+    assert_int_equal(lines, N_THREADS * N_LINES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_line_format_and_utc),
+        cmocka_unit_test(test_levels_filter),
+        cmocka_unit_test(test_level_names),
+        cmocka_unit_test(test_foreign_text_cannot_forge_lines),
+        cmocka_unit_test(test_lines_of_threads_stay_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
