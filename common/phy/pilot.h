@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Pilot sequences. phi_p[t] = exp(-j 2 pi p t / tau) / sqrt(tau) (DFT, orthonormal), times a QPSK scrambling sequence per
- * subcarrier common to all (a rounded chirp: flat time envelope). Used uplink (tau = frame P symbols, user's pilot index p) and downlink
- * (tau = dl pilot symbols, p = stream index). */
+ * subcarrier common to all (a rounded chirp: flat time envelope). Used uplink (tau = frame P symbols, user's pilot index
+ * p) and downlink (tau = dl pilot symbols, p = stream index). */
 #ifndef TUTTI_PHY_PILOT_H
 #define TUTTI_PHY_PILOT_H
 

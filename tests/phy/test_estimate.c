@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The estimator against a Monte-Carlo of its own model, drawn here from the definitions. */
+#include "phy_test.h"
+
+#include "phy/estimate.h"
+#include "phy/pilot.h"
+
+enum { N_ANT = 4, N_UE = 3, N_SC = 72, N_SB = 6, S = 12, TAU = 4 };
+static const int pilot_of_user[N_UE] = {1, 3, 1}; /* users 0 and 2 share a pilot */
+static const double noise_power = 3e-7;           /* sample units squared */
+static const double to_downlink = 1.7;
+
+struct world {
+    struct frame frame;
+    uint64_t seed;
+    double beta[N_UE];
+    double complex g[N_SB][N_ANT][N_UE]; /* physical downlink coefficients, downlink units */
+    tutti_cf32 Y[N_ANT][TAU][N_SC];
+    tutti_cf32 silent[N_ANT][N_SC];
+    tutti_cf32 H_hat[N_SB][N_ANT][N_UE];
+    float beta_hat[N_UE], error_variance[N_UE];
+};
+
+static void draw_silence(struct world *w)
+{
+    for (int m = 0; m < N_ANT; m++)
+        for (int i = 0; i < N_SC; i++)
+            w->silent[m][i] = (tutti_cf32)(sqrt(noise_power) * test_gaussian(&w->seed));
+}
+
+/* Y = sqrt(noise) (h_u pilot + n): h_u = g / to_downlink is the uplink amplitude over the noise. */
+static void draw_block(struct world *w)
+{
+    tutti_cf32 scrambling[N_SC];
+    pilot_scrambling(N_SC, scrambling);
+    for (int b = 0; b < N_SB; b++)
+        for (int m = 0; m < N_ANT; m++)
+            for (int k = 0; k < N_UE; k++)
+                w->g[b][m][k] = sqrt(w->beta[k]) * test_gaussian(&w->seed);
+    for (int m = 0; m < N_ANT; m++)
+        for (int t = 0; t < TAU; t++)
+            for (int i = 0; i < N_SC; i++) {
+                double complex y = test_gaussian(&w->seed);
+                for (int k = 0; k < N_UE; k++)
+                    y += w->g[i / S][m][k] / to_downlink * cexp(-2.0 * I * M_PI * pilot_of_user[k] * t / TAU) *
+                         scrambling[i];
+                w->Y[m][t][i] = (tutti_cf32)(sqrt(noise_power) * y);
+            }
+}
+
+static void run_block(struct world *w, estimate_t *e)
+{
+    for (int s = 0; s < 3; s++) {
+        draw_silence(w);
+        estimate_noise(e, &w->silent[0][0]);
+    }
+    draw_block(w);
+    estimate_execute(e, &w->Y[0][0][0], &w->H_hat[0][0][0], w->beta_hat, w->error_variance);
+}
+
+static estimate_t *make(const struct world *w, bool known)
+{
+    const struct estimate_settings s = {.n_ant = N_ANT,
+                                        .n_ue = N_UE,
+                                        .pilot_of_user = pilot_of_user,
+                                        .tracking_blocks = 100,
+                                        .uplink_to_downlink = to_downlink,
+                                        .beta_known = known ? w->beta : NULL};
+    estimate_t *e;
+    assert_int_equal(estimate_create(&e, &w->frame, &s), 0);
+    return e;
+}
+
+static struct world make_world(double beta0, double beta1, double beta2)
+{
+    struct world w = {.seed = 99, .beta = {beta0, beta1, beta2}};
+    w.frame = phy_test_frame();
+    return w;
+}
+
+/* Papers 000 and 004, written from the formula in estimate.h. */
+static double formula_error(const struct world *w, int k)
+{
+    const double a = S * TAU / (to_downlink * to_downlink);
+    double sum = 1.0;
+    for (int j = 0; j < N_UE; j++)
+        if (pilot_of_user[j] == pilot_of_user[k])
+            sum += a * w->beta[j];
+    return w->beta[k] - a * w->beta[k] * w->beta[k] / sum;
+}
+
+/* Runs n_blocks and asks that the error has the reported and the theoretical variance and is orthogonal to the
+ * estimate. */
+static void check_errors(struct world *w, estimate_t *e, int n_blocks)
+{
+    double error[N_UE] = {0}, told[N_UE] = {0}, estimated[N_UE] = {0};
+    double complex cross[N_UE] = {0};
+    const double n = (double)n_blocks * N_SB * N_ANT;
+    for (int r = 0; r < n_blocks; r++) {
+        run_block(w, e);
+        for (int k = 0; k < N_UE; k++) {
+            told[k] += (double)w->error_variance[k] / n_blocks;
+            for (int b = 0; b < N_SB; b++)
+                for (int m = 0; m < N_ANT; m++) {
+                    const double complex estimate = conj(w->H_hat[b][m][k]), d = w->g[b][m][k] - estimate;
+                    error[k] += square(d) / n;
+                    estimated[k] += square(estimate) / n;
+                    cross[k] += d * conj(estimate) / n;
+                }
+        }
+    }
+    for (int k = 0; k < N_UE; k++) {
+        assert_true(fabs(error[k] / told[k] - 1.0) < 0.05);
+        assert_true(fabs(error[k] / formula_error(w, k) - 1.0) < 0.05);
+        assert_true(sqrt(square(cross[k])) < 5.0 * sqrt(error[k] * estimated[k] / n) + 0.03 * error[k]);
+    }
+}
+
+static void known_mode_has_the_formula_variance(void **state)
+{
+    (void)state;
+    static const double scale[] = {10.0, 0.1, 0.01};
+    for (size_t r = 0; r < 3; r++) {
+        struct world w = make_world(scale[r], 2.0 * scale[r], 0.3 * scale[r]);
+        estimate_t *e = make(&w, true);
+        check_errors(&w, e, 400);
+        for (int k = 0; k < N_UE; k++) {
+            assert_true(fabs(w.error_variance[k] / formula_error(&w, k) - 1.0) < 1e-5);
+            assert_true(w.beta_hat[k] == (float)w.beta[k]);
+        }
+        estimate_destroy(e);
+    }
+}
+
+static void tracked_mode_converges(void **state)
+{
+    (void)state;
+    struct world w = make_world(0.5, 0.05, 0.5);
+    estimate_t *e = make(&w, false);
+    for (int r = 0; r < 150; r++)
+        run_block(&w, e);
+    check_errors(&w, e, 400);
+    for (int k = 0; k < N_UE; k++)
+        assert_true(fabs(w.beta_hat[k] / w.beta[k] - 1.0) < 0.1);
+    assert_true(fabs(estimate_noise_power(e) / noise_power - 1.0) < 0.01);
+    estimate_destroy(e);
+}
+
+/* Mean of the first blocks, then exponential: after a change the tracker follows with time constant tracking_blocks. */
+static void tracker_follows_a_change(void **state)
+{
+    (void)state;
+    struct world w = make_world(0.5, 0.5, 0.5);
+    estimate_t *e = make(&w, false);
+    for (int r = 0; r < 20; r++)
+        run_block(&w, e);
+    assert_true(fabs(w.beta_hat[1] / 0.5 - 1.0) < 5.0 / sqrt(20 * N_SB * N_ANT)); /* plain mean of 20 */
+    for (int r = 0; r < 180; r++)
+        run_block(&w, e);
+    w.beta[1] = 5.0;
+    for (int r = 0; r < 100; r++)
+        run_block(&w, e);
+    const double expected = 5.0 - 4.5 * exp(-1.0);
+    assert_true(fabs(w.beta_hat[1] / expected - 1.0) < 0.1);
+    estimate_destroy(e);
+}
+
+/* A user that sends nothing is tracked down to almost zero, and its estimate is almost zero: never negative or
+ * infinite. */
+static void silent_user_is_floored(void **state)
+{
+    (void)state;
+    struct world w = make_world(0.5, 0.0, 0.5);
+    estimate_t *e = make(&w, false);
+    for (int r = 0; r < 50; r++) {
+        run_block(&w, e);
+        assert_true(w.beta_hat[1] > 0.0f && w.beta_hat[1] < 0.05f);
+        assert_true(w.error_variance[1] >= 0.0f && w.error_variance[1] <= w.beta_hat[1]);
+    }
+    estimate_destroy(e);
+}
+
+static void nothing_known_gives_zero(void **state)
+{
+    (void)state;
+    struct world w = make_world(0.5, 0.5, 0.5);
+    estimate_t *e = make(&w, true);
+    draw_block(&w);
+    estimate_execute(e, &w.Y[0][0][0], &w.H_hat[0][0][0], w.beta_hat, w.error_variance);
+    for (int k = 0; k < N_UE; k++)
+        assert_true(w.H_hat[2][1][k] == 0.0f && w.error_variance[k] == w.beta_hat[k]);
+    estimate_destroy(e);
+}
+
+static void bad_samples_do_not_stick(void **state)
+{
+    (void)state;
+    struct world w = make_world(0.5, 0.5, 0.5);
+    estimate_t *e = make(&w, false);
+    for (int r = 0; r < 10; r++)
+        run_block(&w, e);
+    const float before = w.beta_hat[0];
+    const double noise_before = estimate_noise_power(e);
+    w.Y[1][2][3] = NAN;
+    w.silent[0][0] = INFINITY;
+    estimate_noise(e, &w.silent[0][0]);
+    estimate_execute(e, &w.Y[0][0][0], &w.H_hat[0][0][0], w.beta_hat, w.error_variance);
+    for (int b = 0; b < N_SB; b++)
+        for (int m = 0; m < N_ANT; m++)
+            for (int k = 0; k < N_UE; k++)
+                assert_true(w.H_hat[b][m][k] == 0.0f);
+    assert_true(w.beta_hat[0] == before && estimate_noise_power(e) == noise_before);
+    run_block(&w, e);
+    assert_true(square(w.H_hat[0][0][0]) > 0.0);
+    estimate_destroy(e);
+}
+
+static void settings_are_checked(void **state)
+{
+    (void)state;
+    const struct frame frame = phy_test_frame();
+    const int pilots[1] = {4};
+    struct estimate_settings s = {
+        .n_ant = 1, .n_ue = 1, .pilot_of_user = pilots, .tracking_blocks = 1, .uplink_to_downlink = 1};
+    estimate_t *e = (estimate_t *)1;
+    assert_int_equal(estimate_create(&e, &frame, &s), TUTTI_EINVAL);
+    assert_null(e);
+    estimate_destroy(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(known_mode_has_the_formula_variance),
+        cmocka_unit_test(tracked_mode_converges),
+        cmocka_unit_test(tracker_follows_a_change),
+        cmocka_unit_test(silent_user_is_floored),
+        cmocka_unit_test(nothing_known_gives_zero),
+        cmocka_unit_test(bad_samples_do_not_stick),
+        cmocka_unit_test(settings_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

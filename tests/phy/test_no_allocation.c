@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Nothing of this folder that runs per block calls the malloc family, the libraries underneath included. */
+#include "phy_test.h"
+
+#include "phy/estimate.h"
+#include "phy/ofdm.h"
+#include "phy/payload.h"
+#include "phy/pilot.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+
+static volatile long n_calls;
+
+#ifdef SANITIZED
+/* The sanitizer owns malloc; it tells of every call. */
+int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, size_t), void (*)(const volatile void *));
+static void on_malloc(const volatile void *p, size_t n)
+{
+    (void)p;
+    (void)n;
+    n_calls++;
+}
+static void on_free(const volatile void *p)
+{
+    (void)p;
+    n_calls++;
+}
+static void count_start(void)
+{
+    __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+}
+#else
+/* Definitions in the program come before the C library's, for shared libraries too. */
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+void *__libc_memalign(size_t alignment, size_t n);
+void __libc_free(void *p);
+void *malloc(size_t n)
+{
+    n_calls++;
+    return __libc_malloc(n);
+}
+void *calloc(size_t n, size_t size)
+{
+    n_calls++;
+    return __libc_calloc(n, size);
+}
+void *realloc(void *p, size_t n)
+{
+    n_calls++;
+    return __libc_realloc(p, n);
+}
+void *memalign(size_t alignment, size_t n)
+{
+    n_calls++;
+    return __libc_memalign(alignment, n);
+}
+void *aligned_alloc(size_t alignment, size_t n)
+{
+    n_calls++;
+    return __libc_memalign(alignment, n);
+}
+int posix_memalign(void **p, size_t alignment, size_t n)
+{
+    n_calls++;
+    *p = __libc_memalign(alignment, n);
+    return *p ? 0 : 12;
+}
+void free(void *p)
+{
+    n_calls++;
+    __libc_free(p);
+}
+static void count_start(void)
+{
+}
+#endif
+
+enum { N_ANT = 4, N_UE = 4, N_SC = 72 };
+static tutti_cf32 symbols[34 * N_SC], samples[137], subcarriers[N_SC], Y[N_ANT * 4 * N_SC], H_hat[6 * N_ANT * N_UE];
+static float variance[34 * N_SC], beta[N_UE], error_variance[N_UE];
+
+static void block_path(ofdm_t *ofdm, payload_t *payload, estimate_t *estimate, uint64_t block)
+{
+    struct payload_result result;
+    payload_encode(payload, 1, block, symbols);
+    payload_decode(payload, 1, block, symbols, variance, &result);
+    ofdm_modulate(ofdm, symbols, 1.0f, samples);
+    ofdm_demodulate(ofdm, samples, subcarriers);
+    estimate_noise(estimate, Y);
+    estimate_execute(estimate, Y, H_hat, beta, error_variance);
+}
+
+static void block_path_does_not_allocate(void **state)
+{
+    (void)state;
+    const struct frame frame = phy_test_frame();
+    const struct config_payload config = {.modulation = CONFIG_QAM64, .max_code_block_bits = 2000};
+    const int pilots[N_UE] = {0, 1, 2, 3};
+    const struct estimate_settings settings = {
+        .n_ant = N_ANT, .n_ue = N_UE, .pilot_of_user = pilots, .tracking_blocks = 10, .uplink_to_downlink = 1.0};
+    ofdm_t *ofdm;
+    payload_t *payload;
+    estimate_t *estimate;
+    count_start();
+    const long before_create = n_calls;
+    assert_int_equal(ofdm_create(&ofdm, &frame), 0);
+    const long after_ofdm = n_calls;
+    assert_int_equal(payload_create(&payload, &frame, &config, 5), 0);
+    assert_int_equal(estimate_create(&estimate, &frame, &settings), 0);
+    assert_true(after_ofdm > before_create + 4); /* the counter counts, FFTW's own calls included */
+    for (size_t i = 0; i < sizeof Y / sizeof *Y; i++)
+        Y[i] = (tutti_cf32)(1e-3 * cexp(I * (double)i));
+    for (size_t i = 0; i < sizeof variance / sizeof *variance; i++)
+        variance[i] = 0.01f;
+    const long before = n_calls;
+    for (uint64_t block = 0; block < 3; block++) /* the first block too */
+        block_path(ofdm, payload, estimate, block);
+    const long after = n_calls;
+    assert_int_equal(after - before, 0);
+    ofdm_destroy(ofdm);
+    payload_destroy(payload);
+    estimate_destroy(estimate);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(block_path_does_not_allocate)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
