@@ -134,7 +134,8 @@ int control_parse(const char *text, size_t n_bytes, struct control *control)
         control->type = CONTROL_HEARTBEAT; /* by far the most frequent: no parser, no allocation */
         return TUTTI_OK;
     }
-    if (n_bytes == 0 || n_bytes > CONTROL_MAX_BYTES || text[0] != '{' || !shallow(text, n_bytes)) {
+    if (n_bytes == 0 || n_bytes > CONTROL_MAX_BYTES || text[0] != '{' || memchr(text, 0, n_bytes) ||
+        !shallow(text, n_bytes)) {
         return TUTTI_EFORMAT;
     }
     json_t *object = json_loadb(text, n_bytes, 0, NULL);

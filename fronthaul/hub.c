@@ -21,7 +21,14 @@
 #define PLEASE_PERIOD_NS 100000u
 #define SWEEP_MIN_PERIOD_NS 10000000u
 
-enum { MAX_OBSERVERS = 16, STOP_LINGER_MS = 200, EVENTS_PER_POLL = 8, N_SWEEPS = 3, IDENTITY_BYTES = 5 };
+enum {
+    MAX_OBSERVERS = 16,
+    STOP_LINGER_MS = 200,
+    STOP_WAIT_MS = 1000,
+    EVENTS_PER_POLL = 8,
+    N_SWEEPS = 3,
+    IDENTITY_BYTES = 5
+};
 
 /* When to look for dead routes after a connection broke: ZeroMQ tells that one broke, not whose, and a little early. */
 static const uint64_t sweep_delay_ns[N_SWEEPS] = {1000000, 10000000, 50000000};
@@ -31,6 +38,7 @@ struct seat {
     enum fh_role role;
     int id;
     uint64_t last_heard_ns;
+    bool unreachable;                /* its connection is gone, but what came through it is not all read */
     bool was_up, tell_down, tell_up; /* events not yet handed out, in this order */
     uint64_t candidate_key;          /* says hello for this seat while it is taken */
     uint64_t probe_until_ns;
@@ -237,6 +245,7 @@ static void accept_candidate(fh_hub_t *hub, struct seat *seat, uint64_t now_ns);
 static void seat_down(fh_hub_t *hub, struct seat *seat, uint64_t now_ns)
 {
     *key_of(hub, seat) = 0;
+    seat->unreachable = false;
     atomic_store(&seat->alive, false);
     if (seat->tell_up) { /* an UP nobody has seen needs no DOWN */
         seat->tell_up = false;
@@ -248,11 +257,12 @@ static void seat_down(fh_hub_t *hub, struct seat *seat, uint64_t now_ns)
     accept_candidate(hub, seat, now_ns);
 }
 
-static int send_to_seat(fh_hub_t *hub, struct seat *seat, const void *data, size_t n_bytes, uint64_t now_ns)
+static int send_to_seat(fh_hub_t *hub, struct seat *seat, const void *data, size_t n_bytes)
 {
-    const int error = send_to_key(hub, *key_of(hub, seat), data, n_bytes);
-    if (error == TUTTI_ECLOSED) {
-        seat_down(hub, seat, now_ns);
+    const int error = seat->unreachable ? TUTTI_ECLOSED : send_to_key(hub, *key_of(hub, seat), data, n_bytes);
+    if (error == TUTTI_ECLOSED) { /* down as soon as its last words are read (find_lost) */
+        seat->unreachable = true;
+        atomic_store(&seat->alive, false);
         return TUTTI_EAGAIN;
     }
     return error;
@@ -354,7 +364,7 @@ static void probe(fh_hub_t *hub, struct seat *seat, uint64_t candidate_key, uint
     seat->probe_until_ns = now_ns + PROBE_NS;
     hub->n_probes++;
     control_write_number(text, CONTROL_PING, seat->probe_number);
-    send_to_seat(hub, seat, text, strlen(text), now_ns); /* connection gone: the candidate is in already */
+    send_to_seat(hub, seat, text, strlen(text)); /* connection gone: find_lost lets the candidate in */
 }
 
 static void on_hello(fh_hub_t *hub, uint64_t key, const struct control *control, uint64_t now_ns)
@@ -495,11 +505,11 @@ static int receive(fh_hub_t *hub, uint64_t now_ns, struct fh_event *event)
 
 /* Time ---------------------------------------------------------------------------------------------------------- */
 
-static void heartbeat_all(fh_hub_t *hub, uint64_t now_ns)
+static void heartbeat_all(fh_hub_t *hub)
 {
     for (int i = 0; i < hub->n_seats; i++) {
         if (hub->key[i]) {
-            send_to_seat(hub, &hub->seat[i], CONTROL_TEXT_HEARTBEAT, sizeof CONTROL_TEXT_HEARTBEAT - 1, now_ns);
+            send_to_seat(hub, &hub->seat[i], CONTROL_TEXT_HEARTBEAT, sizeof CONTROL_TEXT_HEARTBEAT - 1);
         }
     }
 }
@@ -507,7 +517,7 @@ static void heartbeat_all(fh_hub_t *hub, uint64_t now_ns)
 static void run_timers(fh_hub_t *hub, uint64_t now_ns)
 {
     if (now_ns >= hub->next_heartbeat_ns || now_ns >= hub->sweep_ns) {
-        heartbeat_all(hub, now_ns);
+        heartbeat_all(hub);
         hub->next_heartbeat_ns = now_ns + hub->timeout_ns / 5;
         hub->last_sweep_ns = now_ns;
     }
@@ -537,10 +547,11 @@ static void watch_connections(fh_hub_t *hub, uint64_t now_ns)
 }
 
 /* Only after everything that has arrived was read: a hub that slept must not blame its peers. */
-static void find_silent(fh_hub_t *hub, uint64_t now_ns)
+static void find_lost(fh_hub_t *hub, uint64_t now_ns)
 {
     for (int i = 0; i < hub->n_seats; i++) {
-        if (hub->key[i] && now_ns >= hub->seat[i].last_heard_ns + hub->timeout_ns) {
+        const struct seat *seat = &hub->seat[i];
+        if (hub->key[i] && (seat->unreachable || now_ns >= seat->last_heard_ns + hub->timeout_ns)) {
             seat_down(hub, &hub->seat[i], now_ns);
         }
     }
@@ -573,7 +584,7 @@ static int step(fh_hub_t *hub, uint64_t now_ns, struct fh_event *event)
         return got;
     }
     watch_connections(hub, now_ns);
-    find_silent(hub, now_ns);
+    find_lost(hub, now_ns);
     return take_pending(hub, event);
 }
 
@@ -605,8 +616,7 @@ int fh_hub_wait(fh_hub_t *hub, int extra_fd, int64_t timeout_us, struct fh_event
 int fh_hub_send(fh_hub_t *hub, enum fh_role role, int id, const uint8_t *data, size_t n_bytes)
 {
     struct seat *seat = seat_of_id(hub, role, id);
-    const int error =
-        seat && *key_of(hub, seat) ? send_to_seat(hub, seat, data, n_bytes, clock_mono_ns()) : TUTTI_EAGAIN;
+    const int error = seat && *key_of(hub, seat) ? send_to_seat(hub, seat, data, n_bytes) : TUTTI_EAGAIN;
     hub->link.counters.sent += error == TUTTI_OK;
     hub->link.counters.dropped_full += error == TUTTI_EAGAIN;
     return error;
@@ -631,12 +641,30 @@ void fh_hub_broadcast_control(fh_hub_t *hub, enum fh_role role, const char *json
     }
 }
 
+static bool anybody_left(const fh_hub_t *hub)
+{
+    for (int i = 0; i < hub->n_seats; i++) {
+        if (hub->key[i] && atomic_load(&hub->seat[i].alive)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void fh_hub_broadcast_stop(fh_hub_t *hub)
 {
     hub->stopping = true;
     for (int i = 0; i < hub->n_seats; i++) {
         if (hub->key[i]) {
-            send_to_seat(hub, &hub->seat[i], CONTROL_TEXT_STOP, sizeof CONTROL_TEXT_STOP - 1, clock_mono_ns());
+            send_to_seat(hub, &hub->seat[i], CONTROL_TEXT_STOP, sizeof CONTROL_TEXT_STOP - 1);
+        }
+    }
+    /* Read on until they have said goodbye: a socket closed with unread bytes takes the stop back from its peers. */
+    const uint64_t deadline_ns = clock_mono_ns() + STOP_WAIT_MS * 1000000ull;
+    while (anybody_left(hub) && clock_mono_ns() < deadline_ns) {
+        struct fh_event event;
+        if (fh_hub_wait(hub, -1, 20000, &event) < 0) {
+            return;
         }
     }
 }

@@ -27,7 +27,7 @@ int fh_hub_send(fh_hub_t *hub, enum fh_role role, int id, const uint8_t *data, s
 int fh_hub_send_control(fh_hub_t *hub, enum fh_role role, int id, const char *json);
 /* To every welcomed peer of the role. */
 void fh_hub_broadcast_control(fh_hub_t *hub, enum fh_role role, const char *json);
-/* Tell every peer that the run is over (peer: FH_EVENT_STOP). */
+/* Tell every peer that the run is over (peer: FH_EVENT_STOP) and read on until they have left, at most one second. */
 void fh_hub_broadcast_stop(fh_hub_t *hub);
 bool fh_hub_alive(const fh_hub_t *hub, enum fh_role role, int id);
 void fh_hub_counters(const fh_hub_t *hub, struct fh_counters *counters);

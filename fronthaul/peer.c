@@ -27,6 +27,7 @@ struct fh_peer {
     char reason[256];
     uint64_t last_hello_ns, next_hello_ns, next_heartbeat_ns, last_heard_ns;
     bool connected, ever_welcomed;
+    bool broken;                           /* the connection is, but what came through it is not all read */
     bool tell_down, tell_up, tell_refused; /* events not yet handed out, in this order */
 };
 
@@ -132,6 +133,7 @@ static void on_welcome(fh_peer_t *p, const struct fh_welcome *welcome, uint64_t 
     }
     lose(p, now_ns);
     p->state = WELCOMED;
+    p->broken = false;
     p->welcome = *welcome;
     p->tell_up = true;
     p->next_heartbeat_ns = now_ns + p->timeout_ns / 5;
@@ -161,7 +163,7 @@ static void watch_connection(fh_peer_t *p, uint64_t now_ns)
     while ((kind = link_monitor_next(&p->link))) {
         p->connected = kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         if (!p->connected) {
-            lose(p, now_ns);
+            p->broken |= p->state == WELCOMED;
         } else if (p->state == SEEKING) {
             p->next_hello_ns = now_ns;
         }
@@ -276,11 +278,19 @@ static int step(fh_peer_t *p, uint64_t now_ns, struct fh_event *event)
     if (take_pending(p, event)) {
         return 1;
     }
-    const int got = receive(p, now_ns, event);
+    int got = receive(p, now_ns, event);
     if (got) {
         return got;
     }
     watch_connection(p, now_ns);
+    if (p->broken) { /* the CPU node's last words may have come in between: first hear them */
+        got = receive(p, now_ns, event);
+        if (got) {
+            return got;
+        }
+        p->broken = false;
+        lose(p, now_ns);
+    }
     find_silence(p, now_ns);
     return take_pending(p, event);
 }
