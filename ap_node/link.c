@@ -90,6 +90,7 @@ static void *link_main(void *argument)
             break;
         }
     }
+    rt_event_signal(link->precoder_event); /* the slot thread may be waiting: let it see the stop */
     return NULL;
 }
 
