@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts whole networks of real processes for the loop tests and reads what they recorded. Nothing here uses Tutti's own
+arithmetic: SINRs and error variances are computed again from the recorded truth."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import h5py
+import numpy as np
+
+BIN = os.environ.get("TUTTI_BIN_DIR", os.path.join(os.getcwd(), "bin"))
+
+BASE = """
+network: {{name: {name}, seed: {seed}, n_ap: {n_ap}, n_ant: {n_ant}, n_ue: {n_ue}, n_blocks: {n_blocks}}}
+air: {{truth: truth.h5, large_scale: {{model: uniform, snr_db: {snr_db}}}}}
+"""
+DEFAULTS = dict(name="test", seed=7, n_ap=4, n_ant=4, n_ue=4, n_blocks=200, snr_db=30)
+
+
+def db(x):
+    return 10 * np.log10(x)
+
+
+class Network:
+    """One `tutti run` in a fresh directory. extra: more YAML; sets: list of key=value."""
+
+    def __init__(self, extra="", sets=(), args=(), env=None, **keys):
+        self.keys = {**DEFAULTS, **keys}
+        self.dir = tempfile.mkdtemp(prefix="tutti-test-")
+        self.out = os.path.join(self.dir, "out")
+        self.config = os.path.join(self.dir, "net.yaml")
+        with open(self.config, "w") as f:
+            f.write(BASE.format(**self.keys) + extra)
+        self.command = [os.path.join(BIN, "tutti"), "run", "--config", self.config, "--out", self.out, "--no-report"]
+        for s in sets:
+            self.command += ["--set", s]
+        self.command += list(args)
+        self.env = {**os.environ, **(env or {})}
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return self
+
+    def wait(self, timeout=300):
+        try:
+            self.text, _ = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
+            self.text, _ = self.process.communicate(timeout=20)
+            self.fail("the run did not end in %d s" % timeout)
+        return self.process.returncode
+
+    def run(self, timeout=300):
+        """To the end; must succeed."""
+        self.start()
+        if self.wait(timeout) != 0:
+            self.fail("exit status %d" % self.process.returncode)
+        return self
+
+    def fail(self, why):
+        print(self.text)
+        for name in sorted(os.listdir(os.path.join(self.out, "logs"))):
+            print("---", name)
+            print(open(os.path.join(self.out, "logs", name)).read()[-1500:])
+        sys.exit("FAILED: " + why)
+
+    def file(self, name):
+        return h5py.File(os.path.join(self.out, name), "r", swmr=True)
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    # helpers for tests that touch single processes -------------------------------------------------------------------
+    def pid_of(self, program, node_id=None):
+        """Process id of a running node of this network."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                words = open(f"/proc/{pid}/cmdline").read().split("\0")
+                cwd = os.readlink(f"/proc/{pid}/cwd")
+            except OSError:
+                continue
+            if os.path.basename(words[0]) == program and os.path.realpath(cwd) == os.path.realpath(self.out):
+                if node_id is None or str(node_id) in words:
+                    return int(pid)
+        return None
+
+    def start_node(self, program, *args):
+        """Start one node again, as a person would, from the run's own configuration."""
+        log = open(os.path.join(self.out, "logs", "again.log"), "a")
+        return subprocess.Popen([os.path.join(BIN, program), "--config", "config.yaml", *args], cwd=self.out, stdout=log,
+                                stderr=log, env=self.env)
+
+    def blocks_done(self):
+        try:
+            with self.file("run.h5") as f:
+                return f["block/tick"].shape[0]
+        except OSError:
+            return 0
+
+    def wait_for_block(self, number, timeout=120):
+        end = time.time() + timeout
+        while self.blocks_done() < number:
+            if time.time() > end:
+                self.process.terminate()
+                self.wait(20)
+                self.fail(f"block {number} not reached in {timeout} s")
+            time.sleep(0.05)
+
+
+def true_sinr(H, W):
+    """Per block and user from the true channel [b][sb][ap][ant][ue] and the precoder actually applied; the signal and disturbance
+    powers are summed over subbands, receiver noise is 1 (spec ob, with perfect knowledge)."""
+    b, sb = H.shape[:2]
+    h = H.reshape(b, sb, -1, H.shape[-1])
+    w = W.reshape(b, sb, -1, W.shape[-1])
+    g = np.abs(np.einsum("bslk,bslj->bskj", h.conj(), w)) ** 2
+    signal = np.einsum("bskk->bsk", g)
+    disturbance = g.sum(-1) - signal + 1
+    return signal.sum(1) / disturbance.sum(1)
+
+
+def check(condition, text):
+    print(("ok    " if condition else "WRONG ") + text)
+    if not condition:
+        check.failed = True
+
+
+check.failed = False
+
+
+def finish():
+    sys.exit(1 if check.failed else 0)

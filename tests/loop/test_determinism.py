@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two lock-step runs with one seed give identical estimates, precoders and user metrics; another seed gives others."""
+import numpy as np
+from network import Network, check, finish
+
+SAME = ["H_hat", "error_variance", "W", "sinr_predicted", "reason", "scheme", "block/tick", "block/ap_used", "block/user_used", "block/beta",
+        "user/sinr_measured", "user/evm", "user/bits", "user/bit_errors", "user/coded_bit_errors", "user/constellation", "applied/kind"]
+
+
+def run(seed):
+    with Network(seed=seed, n_blocks=120, snr_db=12, extra="", sets=["air.fading.model=rician"]) as net:
+        with net.run().file("run.h5") as f, net.file("truth.h5") as t:
+            return {name: f[name][:120] if name != "user/constellation" else f[name][()] for name in SAME} | {"truth": t["H"][:120]}
+
+
+def main():
+    first, second, other = run(3), run(3), run(4)
+    for name in first:
+        check(first[name].tobytes() == second[name].tobytes(), f"{name} identical ({first[name].nbytes} bytes)")
+    for name in ("H_hat", "W", "user/sinr_measured", "truth"):
+        check(not np.array_equal(first[name], other[name]), f"{name} differs with another seed")
+    finish()
+
+
+main()
