@@ -26,13 +26,14 @@ int slot_receive(struct ap *ap)
         if (n < 0)
             return n;
         count_events(ap, events);
-        if (tick != ap->at.next_tick) { /* samples were lost: find our place again, nothing of this block is kept */
-            have = cursor_seek(&ap->at, tick);
+        const bool gap = tick != ap->at.next_tick;
+        ap->at.next_tick = tick + (tutti_tick)n;
+        have += n;
+        if (gap) { /* samples were lost: these are given up too, go on from where they end */
+            have = cursor_seek(&ap->at, ap->at.next_tick);
             want = cursor_symbol_samples(&ap->at);
             ap->counters.rx_gaps++;
         }
-        have += n;
-        ap->at.next_tick = tick + (tutti_tick)n;
     }
     return TUTTI_OK;
 }

@@ -32,16 +32,17 @@ int slot_receive(struct ue *ue)
         if (n < 0)
             return n;
         count_events(ue, events);
-        if (tick != ue->at.next_tick) { /* samples were lost: this block cannot be decoded */
+        const bool gap = tick != ue->at.next_tick;
+        ue->at.next_tick = tick + (tutti_tick)n;
+        have += n;
+        if (gap) { /* samples were lost: these are given up too, go on from where they end */
             const uint64_t expected = ue->at.block;
-            have = cursor_seek(&ue->at, tick);
+            have = cursor_seek(&ue->at, ue->at.next_tick);
             want = cursor_symbol_samples(&ue->at);
             ue->counters.rx_gaps++;
             if (ue->at.block != expected)
                 slot_send_pilots(ue, ue->at.block + 1);
         }
-        have += n;
-        ue->at.next_tick = tick + (tutti_tick)n;
     }
     return 0;
 }

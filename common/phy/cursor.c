@@ -3,11 +3,9 @@
 
 void cursor_start(struct cursor *cursor, const struct frame *frame, tutti_tick epoch, tutti_tick first)
 {
-    *cursor = (struct cursor){.frame = frame, .epoch = epoch, .whole = true};
+    *cursor = (struct cursor){.frame = frame, .epoch = epoch};
     const int skipped = cursor_seek(cursor, first);
-    cursor->whole = cursor->symbol == 0 && skipped == 0;
-    cursor->next_tick =
-        first - (tutti_tick)skipped; /* the first receive then sees a gap and skips the cut symbol's samples */
+    cursor->next_tick = first - (tutti_tick)skipped; /* in a cut symbol the first receive sees a gap and seeks */
 }
 
 int cursor_symbol_samples(const struct cursor *cursor)
@@ -24,7 +22,7 @@ int cursor_seek(struct cursor *cursor, tutti_tick tick)
     cursor->symbol = in_block / f->n_symbol_samples;
     if (cursor->symbol > f->n_symbol) /* the tail may be longer than a symbol */
         cursor->symbol = f->n_symbol;
-    cursor->whole = false;
+    cursor->whole = in_block == 0;
     return in_block - cursor->symbol * f->n_symbol_samples;
 }
 
