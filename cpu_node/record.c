@@ -32,19 +32,23 @@ void account_block(struct cpu *cpu, struct cpu_block *block)
     rt_event_signal(r->event);
 }
 
-static void write_blocks(struct cpu *cpu)
+/* One block at a time: the lab link must be served even when writing is the bottleneck. */
+static bool write_block(struct cpu *cpu)
 {
     struct cpu_recorder *r = &cpu->recorder;
-    const void *slot;
     rt_event_wait(r->event, 0);
-    while ((slot = ring_peek(r->ring, 0)) != NULL) {
-        struct cpu_block view;
-        block_view(cpu, slot, &view);
-        files_write_block(r->files, cpu, &view);
-        r->recorded = view.number + 1;
-        ring_pop(r->ring);
-        rt_event_signal(r->space);
-    }
+    const void *slot = ring_peek(r->ring, 0);
+    if (!slot)
+        return false;
+    struct cpu_block view;
+    block_view(cpu, slot, &view);
+    files_write_block(r->files, cpu, &view);
+    r->recorded = view.number + 1;
+    ring_pop(r->ring);
+    rt_event_signal(r->space);
+    if (ring_count(r->ring) > 0)
+        rt_event_signal(r->event);
+    return true;
 }
 
 static void handle(struct cpu *cpu, const struct fh_event *event)
@@ -101,7 +105,7 @@ static void *record_main(void *argument)
         if (fh_hub_wait(r->lab, r->event, 100000, &event) < 0)
             break;
         if (event.kind == FH_EVENT_FD)
-            write_blocks(cpu);
+            write_block(cpu);
         else
             handle(cpu, &event);
         const uint64_t now_ns = clock_mono_ns();
@@ -116,7 +120,8 @@ static void *record_main(void *argument)
         if (is_complete(cpu))
             atomic_store(&r->complete, true);
     }
-    write_blocks(cpu);
+    while (write_block(cpu))
+        continue;
     tell_observers(cpu);
     rt_event_signal(r->space);
     return NULL;

@@ -42,19 +42,22 @@ static void send_report(struct ue *ue, uint64_t block, const struct ue_measureme
     json_decref(root);
 }
 
-static void process_captures(struct ue *ue)
+/* One block at a time: the lab link must be served even when decoding is the bottleneck. */
+static void process_capture(struct ue *ue)
 {
     rt_event_wait(ue->capture_event, 0);
-    const struct ue_capture *capture;
-    while ((capture = ring_peek(ue->captures, 0)) != NULL) {
-        struct ue_measurement m;
-        receiver_execute(&ue->receiver, capture->block, capture->Y, &m);
-        send_report(ue, capture->block, &m);
-        ue->counters.code_blocks += (uint64_t)m.payload.code_blocks;
-        ue->counters.code_block_errors += (uint64_t)m.payload.code_block_errors;
-        ring_pop(ue->captures);
-        rt_event_signal(ue->room_event);
-    }
+    const struct ue_capture *capture = ring_peek(ue->captures, 0);
+    if (!capture)
+        return;
+    struct ue_measurement m;
+    receiver_execute(&ue->receiver, capture->block, capture->Y, &m);
+    send_report(ue, capture->block, &m);
+    ue->counters.code_blocks += (uint64_t)m.payload.code_blocks;
+    ue->counters.code_block_errors += (uint64_t)m.payload.code_block_errors;
+    ring_pop(ue->captures);
+    rt_event_signal(ue->room_event);
+    if (ring_count(ue->captures) > 0)
+        rt_event_signal(ue->capture_event);
 }
 
 static void *report_main(void *argument)
@@ -64,7 +67,7 @@ static void *report_main(void *argument)
     while (!rt_stop_requested() && fh_peer_wait(ue->lab, ue->capture_event, -1, &event) >= 0) {
         switch (event.kind) {
         case FH_EVENT_FD:
-            process_captures(ue);
+            process_capture(ue);
             break;
         case FH_EVENT_UP:
             log_write(LOG_INFO, "lab", "CPU-UP session=%u", event.welcome.session);
