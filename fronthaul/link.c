@@ -51,8 +51,8 @@ static int set_options(struct link *link, int socket_type, int timeout_ms)
     if (socket_type == ZMQ_ROUTER) {
         bad |= set_option(link, ZMQ_ROUTER_MANDATORY, 1);
     } else {
-        /* No queue without a connection: what was meant for one CPU node must not reach the next. */
-        bad |= set_option(link, ZMQ_IMMEDIATE, 1);
+        /* Not ZMQ_IMMEDIATE: with it, what was received but not yet read is lost when the connection breaks, a stop for
+         * instance (libzmq 4.3.4). What was queued for one CPU node so reaches the next, as words of a stranger. */
         bad |= set_option(link, ZMQ_RECONNECT_IVL, RECONNECT_MS);
         bad |= set_option(link, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
     }

@@ -30,7 +30,7 @@ enum fh_event_kind {
     FH_EVENT_DATA,    /* a data message (wire.h) in data, n_bytes: valid until the next wait on the same object */
     FH_EVENT_CONTROL, /* a JSON text in data (NUL-terminated), same life */
     FH_EVENT_FD,      /* the extra descriptor is readable */
-    FH_EVENT_STOP,    /* peer: the CPU node ends the run. Both: rt_stop_requested */
+    FH_EVENT_STOP,    /* peer: the CPU node ends the run. Both: rt_stop_requested, told once per object */
     FH_EVENT_REFUSED  /* peer: hello refused for good; error_text says why */
 };
 

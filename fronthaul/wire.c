@@ -157,7 +157,7 @@ static bool get_csi_meta(struct wire_csi_meta *meta, const uint8_t *in, size_t n
     for (size_t k = 0; k < n_user; k++) {
         meta->beta[k] = get_f32(in + CSI_FIXED_BYTES + 4 * k);
         meta->error_variance[k] = get_f32(in + CSI_FIXED_BYTES + 4 * (n_user + k));
-        good &= not_negative(meta->beta[k]) & not_negative(meta->error_variance[k]);
+        good = good && not_negative(meta->beta[k]) && not_negative(meta->error_variance[k]);
     }
     return good;
 }
