@@ -123,8 +123,8 @@ static int unix_address(const char *endpoint, const char *path, struct address *
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     if (path[0] != '/' || strlen(path) >= sizeof un.sun_path) {
-        return error_set(TUTTI_ECONFIG, "air endpoint '%s': unix:// wants an absolute path of at most %zu bytes", endpoint,
-                         sizeof un.sun_path - 1);
+        return error_set(TUTTI_ECONFIG, "air endpoint '%s': unix:// wants an absolute path of at most %zu bytes",
+                         endpoint, sizeof un.sun_path - 1);
     }
     memcpy(un.sun_path, path, strlen(path) + 1);
     memcpy(&address->any, &un, sizeof un);
@@ -140,9 +140,8 @@ static int tcp_address(const char *endpoint, const char *host_port, struct addre
         return error_set(TUTTI_ECONFIG, "air endpoint '%s': tcp:// wants host:port", endpoint);
     }
     snprintf(host, sizeof host, "%.*s", (int)(colon - host_port), host_port);
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                                   .ai_socktype = SOCK_STREAM,
-                                   .ai_flags = strcmp(host, "*") == 0 ? AI_PASSIVE : 0};
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = strcmp(host, "*") == 0 ? AI_PASSIVE : 0};
     struct addrinfo *found = NULL;
     const int rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, colon + 1, &hints, &found);
     if (rc != 0) {

@@ -40,8 +40,9 @@ struct air_header {
 };
 
 void air_link_pack(uint8_t bytes[AIR_HEADER_BYTES], const struct air_header *header);
-/* Checks everything that can be checked without knowing the radio: magic, version, type, role and that the payload is as
- * long as the shape says. Errors: TUTTI_EFORMAT, TUTTI_EVERSION (the header is filled in as far as version 1 reads it). */
+/* Checks everything that can be checked without knowing the radio: magic, version, type, role and that the payload is
+ * as long as the shape says. Errors: TUTTI_EFORMAT, TUTTI_EVERSION (the header is filled in as far as version 1 reads
+ * it). */
 int air_link_unpack(struct air_header *header, const uint8_t bytes[AIR_HEADER_BYTES]);
 
 void air_link_pack_rate(uint8_t bytes[AIR_HELLO_BYTES], double sample_rate_hz);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A radio on the emulated air. Chunk c is exchanged when its first sample is asked for: what was queued for it is handed
- * in, then its received samples are read. Transmit samples wait in a ring of chunks laid out as they go on the wire. */
+/* A radio on the emulated air. Chunk c is exchanged when its first sample is asked for: what was queued for it is
+ * handed in, then its received samples are read. Transmit samples wait in a ring of chunks laid out as they go on the
+ * wire. */
 #include "hw/radio_ops.h"
 
 #include "base/clock.h"

@@ -31,8 +31,9 @@ static int check_settings(const struct radio_settings *s)
         return error_set(TUTTI_ECONFIG, "radio: %d antennas asked for, 1 to %d allowed", s->n_ant, TUTTI_MAX_ANT);
     }
     if (!(s->sample_rate_hz > 0) || s->id < 0 || s->chunk_samples < 0 || s->n_tx_buffer_samples < 0) {
-        return error_set(TUTTI_ECONFIG, "radio: rate %g Hz must be positive; id %d, chunk %d and transmit buffer %d must "
-                                        "not be negative",
+        return error_set(TUTTI_ECONFIG,
+                         "radio: rate %g Hz must be positive; id %d, chunk %d and transmit buffer %d must "
+                         "not be negative",
                          s->sample_rate_hz, s->id, s->chunk_samples, s->n_tx_buffer_samples);
     }
     return TUTTI_OK;

@@ -113,10 +113,12 @@ static int from_geometry(const struct config *config, double *beta_db)
     const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
     int status = TUTTI_OK;
     if (gains->ap_positions_m_count > 0) {
-        status = check_rows("air.large_scale.ap_positions_m", gains->ap_positions_m, gains->ap_positions_m_count, n_ap, 3);
+        status =
+            check_rows("air.large_scale.ap_positions_m", gains->ap_positions_m, gains->ap_positions_m_count, n_ap, 3);
     }
     if (!status && gains->ue_positions_m_count > 0) {
-        status = check_rows("air.large_scale.ue_positions_m", gains->ue_positions_m, gains->ue_positions_m_count, n_ue, 3);
+        status =
+            check_rows("air.large_scale.ue_positions_m", gains->ue_positions_m, gains->ue_positions_m_count, n_ue, 3);
     }
     if (status) {
         return status;
@@ -129,7 +131,8 @@ static int from_geometry(const struct config *config, double *beta_db)
     for (int a = 0; a < n_ap; a++) {
         for (int u = 0; u < n_ue; u++) {
             const double *p = position_m + 3 * a, *q = position_m + 3 * (n_ap + u);
-            const double d2 = (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2]);
+            const double d2 =
+                (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2]);
             beta_db[a * n_ue + u] = gain_at(config, sqrt(d2), (uint64_t)a, (uint64_t)u);
         }
     }

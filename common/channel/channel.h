@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Large-scale channel gains and the link budget, shared by the emulated air and the AP node. beta is the mean power gain
- * from one transmit antenna to one receive antenna. Pure functions of the configuration; start-up only (they allocate). */
+/* Large-scale channel gains and the link budget, shared by the emulated air and the AP node. beta is the mean power
+ * gain from one transmit antenna to one receive antenna. Pure functions of the configuration; start-up only (they
+ * allocate). */
 #ifndef TUTTI_CHANNEL_CHANNEL_H
 #define TUTTI_CHANNEL_CHANNEL_H
 

@@ -21,10 +21,10 @@ struct fading {
     uint64_t seed, link;
     bool scattered, jakes;
     int n_symbol_samples, n_block_samples;
-    uint64_t block; /* of waves */
-    int symbol;     /* of waves; -1 = not set */
-    tutti_cf32 *fixed; /* [n_coefficient] the part that stays */
-    float *amplitude;  /* [n_tap] of the scattered part, per sqrt(2) since draws are CN(0, 2) */
+    uint64_t block;      /* of waves */
+    int symbol;          /* of waves; -1 = not set */
+    tutti_cf32 *fixed;   /* [n_coefficient] the part that stays */
+    float *amplitude;    /* [n_tap] of the scattered part, per sqrt(2) since draws are CN(0, 2) */
     struct waves *waves; /* [n_coefficient], Jakes only */
 };
 

@@ -26,8 +26,8 @@ void fading_destroy(fading_t *fading);                                        /*
 int fading_n_tap(const struct config_fading_model *model);
 int fading_tap_delay(const struct config_fading_model *model, int tap); /* samples */
 
-/* g [n_tap][n_first][n_second] in OFDM symbol `symbol` of block `block` (without Jakes the symbol does not matter). Cheap
- * when block and symbol go forward one by one. */
+/* g [n_tap][n_first][n_second] in OFDM symbol `symbol` of block `block` (without Jakes the symbol does not matter).
+ * Cheap when block and symbol go forward one by one. */
 void fading_execute(fading_t *fading, uint64_t block, int symbol, tutti_cf32 *g);
 
 #endif

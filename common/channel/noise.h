@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* White Gaussian noise in bulk: sixteen xoshiro128++ lanes and a vectorised Box-Muller. A function of (key, n) alone; the
- * AVX2 and the portable version give equal bits. Pure, no allocation. */
+/* White Gaussian noise in bulk: sixteen xoshiro128++ lanes and a vectorised Box-Muller. A function of (key, n) alone;
+ * the AVX2 and the portable version give equal bits. Pure, no allocation. */
 #ifndef TUTTI_CHANNEL_NOISE_H
 #define TUTTI_CHANNEL_NOISE_H
 

@@ -50,8 +50,8 @@ static inline double random_uniform(uint64_t key, uint64_t counter)
     return (double)(random_u64(key, counter) >> 11) * 0x1p-53;
 }
 
-/* ln u for u in (0, 1], float: u = 2^e m with m in [sqrt(1/2), sqrt 2), ln m = 2 artanh((m - 1) / (m + 1)); the series is
- * cut at an error of 1e-9. */
+/* ln u for u in (0, 1], float: u = 2^e m with m in [sqrt(1/2), sqrt 2), ln m = 2 artanh((m - 1) / (m + 1)); the series
+ * is cut at an error of 1e-9. */
 static inline float random_log(float u)
 {
     uint32_t bits;
@@ -73,9 +73,9 @@ static inline void random_box_muller(uint32_t a, uint32_t b, float *re, float *i
     const float u = ((float)(int32_t)(a >> 1) + 0.5f) * 0x1p-31f;
     const float radius = sqrtf(-2.0f * random_log(u));
     const float t = (float)(int32_t)b * (1.57079633f * 0x1p-32f), t2 = t * t;
-    const float sine = t * (1.0f + t2 * (-0.166666667f + t2 * (8.33333333e-3f + t2 * (-1.98412698e-4f + t2 * 2.75573e-6f))));
-    const float cosine =
-        1.0f + t2 * (-0.5f + t2 * (4.16666667e-2f + t2 * (-1.38888889e-3f + t2 * 2.48015873e-5f)));
+    const float sine =
+        t * (1.0f + t2 * (-0.166666667f + t2 * (8.33333333e-3f + t2 * (-1.98412698e-4f + t2 * 2.75573e-6f))));
+    const float cosine = 1.0f + t2 * (-0.5f + t2 * (4.16666667e-2f + t2 * (-1.38888889e-3f + t2 * 2.48015873e-5f)));
     const uint32_t swap = 0u - (b & 1u), sign = (a & 1u) << 31;
     uint32_t s_bits, c_bits, r_bits;
     memcpy(&s_bits, &sine, sizeof s_bits);
@@ -104,17 +104,17 @@ static inline void random_phasor(double turns, double *re, double *im)
     const double quarters = 4.0 * (turns - rint(turns)), nearest = rint(quarters);
     const double t = (quarters - nearest) * 1.57079632679489661923, t2 = t * t;
     const double s =
-        t * (1 +
-             t2 * (-1.0 / 6 +
-                   t2 * (1.0 / 120 +
-                         t2 * (-1.0 / 5040 +
-                               t2 * (1.0 / 362880 +
-                                     t2 * (-1.0 / 39916800 + t2 * (1.0 / 6227020800 - t2 * (1.0 / 1307674368000))))))));
+        t * (1 + t2 * (-1.0 / 6 +
+                       t2 * (1.0 / 120 +
+                             t2 * (-1.0 / 5040 +
+                                   t2 * (1.0 / 362880 + t2 * (-1.0 / 39916800 + t2 * (1.0 / 6227020800 -
+                                                                                      t2 * (1.0 / 1307674368000))))))));
     const double c =
-        1 + t2 * (-1.0 / 2 +
-                  t2 * (1.0 / 24 +
-                        t2 * (-1.0 / 720 + t2 * (1.0 / 40320 + t2 * (-1.0 / 3628800 +
-                                                                     t2 * (1.0 / 479001600 - t2 * (1.0 / 87178291200)))))));
+        1 +
+        t2 * (-1.0 / 2 +
+              t2 * (1.0 / 24 +
+                    t2 * (-1.0 / 720 + t2 * (1.0 / 40320 + t2 * (-1.0 / 3628800 +
+                                                                 t2 * (1.0 / 479001600 - t2 * (1.0 / 87178291200)))))));
     switch ((int)nearest & 3) {
     case 0:
         *re = c, *im = s;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sample kernels of the medium on split real and imaginary parts. No allocation. The vector versions give the same bits as
- * the portable ones (no fused multiply-add). Arrays do not overlap. */
+/* Sample kernels of the medium on split real and imaginary parts. No allocation. The vector versions give the same bits
+ * as the portable ones (no fused multiply-add). Arrays do not overlap. */
 #ifndef TUTTI_AIR_CONVOLVE_H
 #define TUTTI_AIR_CONVOLVE_H
 

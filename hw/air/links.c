@@ -96,7 +96,8 @@ static int connect_pair(struct links *l, const struct config *config, int first,
     if (status || !pair->g) {
         return error_set(TUTTI_ENOMEM, "no memory for link coefficients");
     }
-    const int common = config->air.impairments.ap.timing_offset_samples + config->air.impairments.ue.timing_offset_samples;
+    const int common =
+        config->air.impairments.ap.timing_offset_samples + config->air.impairments.ue.timing_offset_samples;
     status = connect_direction(l, config, first, second, l->n_pair - 1, beta_db, common);
     return status ? status : connect_direction(l, config, second, first, l->n_pair - 1, beta_db, common);
 }

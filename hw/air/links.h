@@ -17,8 +17,8 @@ struct links_radio {
     bool is_ap;
     int id, n_ant;
     tutti_cf32 tx_gain[TUTTI_MAX_ANT], rx_gain[TUTTI_MAX_ANT]; /* hardware, 1 when ideal */
-    float noise_sigma;    /* per real component, relative to the receive full scale */
-    double cfo_turns;     /* carrier offset, turns per sample */
+    float noise_sigma;     /* per real component, relative to the receive full scale */
+    double cfo_turns;      /* carrier offset, turns per sample */
     double phase_step_rad; /* standard deviation of the phase noise increment per sample */
     int timing_samples;
     bool clip;

@@ -67,13 +67,25 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     return status;
 }
 
+/* Writing the truth file is not part of the hot path. */
+static void on_change(void *truth)
+{
+    if (truth) {
+        rt_hot_leave();
+        truth_update(truth);
+        rt_hot_enter();
+    }
+}
+
 /* THE loop. */
 static int run(struct air *air)
 {
     int event;
     while ((event = medium_gather(air->medium)) == MEDIUM_CHUNK) {
+        rt_hot_enter();
         mixer_execute(air->mixer, medium_tick(air->medium), medium_input(air->medium), medium_output(air->medium),
-                      truth_update, air->truth);
+                      on_change, air->truth);
+        rt_hot_leave();
         medium_deliver(air->medium);
     }
     return event < 0 ? event : TUTTI_OK;
@@ -116,22 +128,26 @@ static int teardown(struct air *air)
 /* 1 = go on, 0 = done (help, version), negative = wrong usage. */
 static int parse(int argc, char **argv, struct config_options *options, bool *exit_when_empty)
 {
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc;) {
         const int taken = config_options_take(options, argc, argv, &i);
         if (taken < 0) {
             return taken;
         }
-        if (!taken && strcmp(argv[i], "--exit-when-empty") == 0) {
+        if (taken) {
+            continue;
+        }
+        if (strcmp(argv[i], "--exit-when-empty") == 0) {
             *exit_when_empty = true;
-        } else if (!taken && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
+        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(usage, stdout);
             return 0;
-        } else if (!taken && strcmp(argv[i], "--version") == 0) {
+        } else if (strcmp(argv[i], "--version") == 0) {
             puts("tutti-air " TUTTI_VERSION);
             return 0;
-        } else if (!taken) {
+        } else {
             return error_set(TUTTI_EINVAL, "unknown option '%s'; see --help", argv[i]);
         }
+        i++;
     }
     return 1;
 }

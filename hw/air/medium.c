@@ -18,20 +18,20 @@
 #include <unistd.h>
 
 enum {
-    SPARE_PEERS = 16,         /* connections that have not said hello */
-    HELLO_TIMEOUT_MS = 5000,  /* and how long they may stay silent */
+    SPARE_PEERS = 16,        /* connections that have not said hello */
+    HELLO_TIMEOUT_MS = 5000, /* and how long they may stay silent */
     IDLE_POLL_MS = 100,
-    MESSAGES_PER_VISIT = 64   /* of one peer before the others get their turn */
+    MESSAGES_PER_VISIT = 64 /* of one peer before the others get their turn */
 };
 
 /* One radio of the network file, connected or not. */
 struct slot {
     enum air_role role;
     int id, n_ant;
-    bool taken, present; /* has said hello; has said start */
+    bool taken, present;       /* has said hello; has said start */
     bool handed, silent, late; /* TX of the current chunk; late: to be told */
-    bool out_busy;       /* out is not wholly sent yet */
-    tutti_cf32 *in, *out; /* [n_ant][chunk] */
+    bool out_busy;             /* out is not wholly sent yet */
+    tutti_cf32 *in, *out;      /* [n_ant][chunk] */
 };
 
 /* One connection. */
@@ -41,7 +41,7 @@ struct peer {
     uint64_t since_ns;
     uint8_t bytes[AIR_HEADER_BYTES];
     struct air_header header;
-    size_t have;          /* bytes of the header, then of the payload */
+    size_t have; /* bytes of the header, then of the payload */
     bool in_payload;
     uint8_t hello[AIR_HELLO_BYTES];
     uint8_t out_bytes[AIR_HEADER_BYTES]; /* RX message under way: header and slot->out */
@@ -151,18 +151,19 @@ static void hello(medium_t *m, struct peer *p)
     struct slot *slot = find_slot(m, h);
     char why[AIR_MAX_TEXT] = "";
     if (!slot) {
-        snprintf(why, sizeof why, "unknown id: %s %d is not in the network (%d aps, %d users)", role_name(h->role), h->id,
-                 m->set.n_ap, m->set.n_ue);
+        snprintf(why, sizeof why, "unknown id: %s %d is not in the network (%d aps, %d users)", role_name(h->role),
+                 h->id, m->set.n_ap, m->set.n_ue);
     } else if (slot->taken) {
         snprintf(why, sizeof why, "id taken: %s %d is already connected", role_name(h->role), h->id);
     } else if (h->n_ant != slot->n_ant) {
-        snprintf(why, sizeof why, "%s %d has %d antennas, %d expected", role_name(h->role), h->id, h->n_ant, slot->n_ant);
+        snprintf(why, sizeof why, "%s %d has %d antennas, %d expected", role_name(h->role), h->id, h->n_ant,
+                 slot->n_ant);
     } else if (rate_hz != m->set.sample_rate_hz) {
         snprintf(why, sizeof why, "%s %d has sample rate %g Hz, %g Hz expected", role_name(h->role), h->id, rate_hz,
                  m->set.sample_rate_hz);
     } else if (h->n_samples != 0 && h->n_samples != (uint32_t)m->set.chunk) {
-        snprintf(why, sizeof why, "%s %d has chunks of %u samples, %d expected", role_name(h->role), h->id, h->n_samples,
-                 m->set.chunk);
+        snprintf(why, sizeof why, "%s %d has chunks of %u samples, %d expected", role_name(h->role), h->id,
+                 h->n_samples, m->set.chunk);
     }
     if (why[0]) {
         refuse(m, p, why);
@@ -195,7 +196,8 @@ static void start(medium_t *m, struct peer *p)
     slot->handed = slot->late = false;
     m->ever_joined = true;
     m->counters.joins++;
-    log_write(LOG_INFO, "air", "JOIN role=%s id=%d tick=%llu", role_name(slot->role), slot->id, (unsigned long long)m->tick);
+    log_write(LOG_INFO, "air", "JOIN role=%s id=%d tick=%llu", role_name(slot->role), slot->id,
+              (unsigned long long)m->tick);
     say(p, (struct air_header){.type = AIR_STARTED, .tick = m->tick}, NULL);
     if (!m->running && (!m->set.wait_for_all || all_present(m))) {
         m->running = true;
@@ -256,8 +258,8 @@ static void begin_payload(medium_t *m, struct peer *p)
         drop(m, p, error_text());
         return;
     }
-    const bool good = !slot              ? h->type == AIR_HELLO
-                      : !slot->present   ? h->type == AIR_START
+    const bool good = !slot               ? h->type == AIR_HELLO
+                      : !slot->present    ? h->type == AIR_START
                       : h->type != AIR_TX ? false
                                           : h->n_ant == slot->n_ant && h->n_samples == (uint32_t)m->set.chunk;
     /* a second chunk while the first waits would be read over it */

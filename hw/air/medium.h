@@ -32,10 +32,10 @@ enum medium_event { MEDIUM_CHUNK, MEDIUM_STOPPED, MEDIUM_EMPTY };
 int medium_create(medium_t **medium, const struct medium_settings *settings);
 void medium_destroy(medium_t *medium); /* NULL allowed; removes the socket file */
 
-/* Waits until the next chunk is to be computed: every present radio has handed in (lock-step) or its time has come (paced).
- * Returns an enum medium_event or a negative error. */
+/* Waits until the next chunk is to be computed: every present radio has handed in (lock-step) or its time has come
+ * (paced). Returns an enum medium_event or a negative error. */
 int medium_gather(medium_t *medium);
-tutti_tick medium_tick(const medium_t *medium);              /* of that chunk */
+tutti_tick medium_tick(const medium_t *medium);                /* of that chunk */
 const tutti_cf32 *const *medium_input(const medium_t *medium); /* [n_radio] of [n_ant][chunk], NULL = silent */
 tutti_cf32 *const *medium_output(const medium_t *medium);      /* [n_radio] to fill, NULL = nobody listens */
 /* Sends what was filled in and steps to the next chunk. */

@@ -12,9 +12,9 @@
 
 /* A radio's samples, split: the last n_history transmitted ones before this chunk, then this chunk. */
 struct line {
-    float *re, *im;   /* [n_ant][n_history + chunk] */
-    float *sum_re, *sum_im; /* [n_ant][chunk] received */
-    int quiet;        /* trailing zero samples of re, im */
+    float *re, *im;             /* [n_ant][n_history + chunk] */
+    float *sum_re, *sum_im;     /* [n_ant][chunk] received */
+    int quiet;                  /* trailing zero samples of re, im */
     float *rotor_re, *rotor_im; /* [chunk] exp(j phase) of the oscillator, NULL = ideal */
     double phase_noise_turns;   /* at the start of the chunk */
 };

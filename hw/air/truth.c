@@ -99,8 +99,8 @@ int truth_create(truth_t **truth, const struct config *config, const struct fram
     return TUTTI_OK;
 }
 
-/* conj(sum over taps of gain exp(-j 2 pi f delay)), in units of the downlink SNR scale. The link's amplitude holds the two
- * full scales, which cancel. */
+/* conj(sum over taps of gain exp(-j 2 pi f delay)), in units of the downlink SNR scale. The link's amplitude holds the
+ * two full scales, which cancel. */
 static tutti_cf32 response(const truth_t *t, int tx, int rx, int p, int q, double frequency_hz, double beta_db)
 {
     const struct links *l = t->links;

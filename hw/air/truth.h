@@ -10,8 +10,8 @@ typedef struct truth truth_t;
 
 /* *truth = NULL and success when air.truth is empty. */
 int truth_create(truth_t **truth, const struct config *config, const struct frame *frame, const struct links *links);
-/* Call whenever links holds new coefficients (context = truth_t, NULL allowed): writes the block's row when they are those of the
- * middle of the downlink. Errors are kept and told by truth_close. */
+/* Call whenever links holds new coefficients (context = truth_t, NULL allowed): writes the block's row when they are
+ * those of the middle of the downlink. Errors are kept and told by truth_close. */
 void truth_update(void *truth);
 int truth_close(truth_t *truth); /* NULL allowed */
 

@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Radios against a real tutti-air process. argv[1] = path of tutti-air. Each radio is a thread (or a child to be
+ * killed) that follows a short script: start, receive so many chunks, send bursts when their moment comes. */
+#include "hw_test.h"
+
+#include "base/clock.h"
+#include "channel/random.h"
+#include "hw/air_link.h"
+#include "hw/radio.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CHUNK = 3200, N_ANT = 2, MAX_BURST = 4, PIECE = 500 };
+
+static const char *air_path;
+static char endpoint[80], log_path[80];
+
+/* The medium ---------------------------------------------------------------------------------------------------- */
+
+#define QUIET                                                                                                          \
+    "radio.ap.tx_full_scale_dbm=60", "radio.ap.rx_full_scale_dbm=60", "radio.ue.tx_full_scale_dbm=60",                 \
+        "radio.ue.rx_full_scale_dbm=60", "air.large_scale.model=explicit", "air.large_scale.gain_db=[[0, 0]]",         \
+        "air.fading.model=none"
+
+static pid_t start_air(const char *const *set)
+{
+    char listen_at[100];
+    const char *argv[64] = {air_path, "--exit-when-empty"};
+    int n = 2;
+    snprintf(listen_at, sizeof listen_at, "air.endpoint=%s", endpoint);
+    const char *const fixed[] = {listen_at, "network.n_ap=1", "network.n_ant=2", "network.n_ue=2", NULL};
+    for (int list = 0; list < 2; list++) {
+        for (const char *const *s = list ? set : fixed; *s; s++) {
+            argv[n++] = "--set";
+            argv[n++] = *s;
+        }
+    }
+    unlink(log_path); /* the last one's must not be read for this one's */
+    const pid_t pid = fork();
+    if (pid == 0) {
+        const int out = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        dup2(out, STDOUT_FILENO);
+        dup2(out, STDERR_FILENO);
+        execv(air_path, (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    return pid;
+}
+#define AIR(...) start_air((const char *const[]){__VA_ARGS__, NULL})
+
+static char *read_log(void)
+{
+    static char text[65536];
+    FILE *file = fopen(log_path, "r");
+    const size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    text[n] = '\0';
+    if (file) {
+        fclose(file);
+    }
+    return text;
+}
+
+/* Waits for the end (it leaves when the radios have) and returns the value of a counter of its last line. */
+static long end_air(pid_t pid, const char *counter)
+{
+    int status = -1;
+    waitpid(pid, &status, 0);
+    const char *done = strstr(read_log(), " DONE ");
+    const char *at = done ? strstr(done, counter) : NULL;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !at) {
+        print_error("tutti-air ended with status %d:\n%s\n", status, read_log());
+        fail();
+    }
+    return strtol(at + strlen(counter), NULL, 10);
+}
+
+/* A radio ------------------------------------------------------------------------------------------------------- */
+
+struct burst {
+    tutti_tick when; /* queued before the first receive that would pass this tick */
+    tutti_tick at;
+    tutti_cf32 value[N_ANT];
+    int n;
+    int result; /* of radio_send */
+    unsigned events;
+};
+
+struct script {
+    const char *role;
+    int id, n_ant, n_chunk;
+    tutti_tick start_at;
+    uint64_t pause_ms, pause_once_ms; /* before opening; once in the middle */
+    struct script *other;             /* NULL, or: */
+    tutti_tick open_after;            /* open when the other has come to this tick */
+    bool pause_for_other;             /* in the middle, until the other has started */
+    struct burst burst[MAX_BURST];
+    int n_burst;
+    /* found out */
+    bool started;
+    int error;
+    char text[256];
+    tutti_tick first, next;
+    unsigned events;
+    bool gap;
+    int n_late_told;
+    tutti_cf32 *samples; /* [n_ant][n_chunk * CHUNK], by tick less first */
+};
+
+static void send_due(radio_t *radio, struct script *s, tutti_tick next)
+{
+    for (int i = 0; i < s->n_burst; i++) {
+        struct burst *b = &s->burst[i];
+        if (next <= b->when && b->when < next + PIECE) {
+            tutti_cf32 samples[N_ANT][6000];
+            const tutti_cf32 *pointers[N_ANT] = {samples[0], samples[1]};
+            for (int a = 0; a < N_ANT; a++) {
+                for (int k = 0; k < b->n; k++) {
+                    samples[a][k] = b->value[a];
+                }
+            }
+            b->result = radio_send(radio, pointers, b->n, b->at, &b->events);
+        }
+    }
+}
+
+static void stream(radio_t *radio, struct script *s)
+{
+    const int total = s->n_chunk * CHUNK;
+    __atomic_store_n(&s->next, s->first, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->started, true, __ATOMIC_RELEASE);
+    while (s->next < s->first + (tutti_tick)total) {
+        const int at = (int)(s->next - s->first), n = total - at < PIECE ? total - at : PIECE;
+        tutti_cf32 pieces[N_ANT][PIECE], *buffers[N_ANT] = {pieces[0], pieces[1]};
+        tutti_tick tick = 0;
+        unsigned events = 0;
+        send_due(radio, s, s->next);
+        if (s->pause_once_ms && at >= total / 2) {
+            clock_sleep_until_ns(clock_mono_ns() + s->pause_once_ms * 1000000u);
+            s->pause_once_ms = 0;
+        }
+        while (s->pause_for_other && at >= total / 2 && !__atomic_load_n(&s->other->started, __ATOMIC_ACQUIRE)) {
+            clock_sleep_until_ns(clock_mono_ns() + 1000000u);
+        }
+        const int got = radio_recv(radio, buffers, n, &tick, &events);
+        if (got <= 0) {
+            s->error = got;
+            snprintf(s->text, sizeof s->text, "%s", error_text());
+            return;
+        }
+        s->events |= events;
+        s->n_late_told += (events & RADIO_LATE) != 0;
+        s->gap = s->gap || tick != s->next;
+        for (int a = 0; a < s->n_ant && tick + (tutti_tick)got <= s->first + (tutti_tick)total; a++) {
+            memcpy(s->samples + (size_t)a * (size_t)total + (tick - s->first), pieces[a],
+                   (size_t)got * sizeof(tutti_cf32));
+        }
+        __atomic_store_n(&s->next, tick + (tutti_tick)got, __ATOMIC_RELEASE);
+    }
+}
+
+static void *follow(void *argument)
+{
+    struct script *s = argument;
+    const struct radio_settings settings = {.backend = "air",
+                                            .args = endpoint,
+                                            .role = s->role,
+                                            .id = s->id,
+                                            .n_ant = s->n_ant,
+                                            .sample_rate_hz = 1.92e6,
+                                            .chunk_samples = CHUNK,
+                                            .n_tx_buffer_samples = 4 * CHUNK};
+    clock_sleep_until_ns(clock_mono_ns() + s->pause_ms * 1000000u);
+    while (s->open_after && __atomic_load_n(&s->other->next, __ATOMIC_ACQUIRE) < s->open_after) {
+        clock_sleep_until_ns(clock_mono_ns() + 1000000u);
+    }
+    radio_t *radio = NULL;
+    s->samples = calloc((size_t)(s->n_ant * s->n_chunk) * CHUNK, sizeof *s->samples);
+    s->error = radio_open(&radio, &settings);
+    s->error = s->error ? s->error : radio_start(radio, s->start_at, &s->first);
+    if (s->error) {
+        snprintf(s->text, sizeof s->text, "%s", error_text());
+    } else {
+        stream(radio, s);
+    }
+    radio_close(radio);
+    return NULL;
+}
+
+static void run_all(struct script *s, int n)
+{
+    pthread_t thread[4];
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(pthread_create(&thread[i], NULL, follow, &s[i]), 0);
+    }
+    for (int i = 0; i < n; i++) {
+        pthread_join(thread[i], NULL);
+    }
+}
+
+static void assert_fine(const struct script *s)
+{
+    if (s->error) {
+        print_error("%s %d: %d %s\n", s->role, s->id, s->error, s->text);
+        fail();
+    }
+}
+
+static void free_all(struct script *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        free(s[i].samples);
+    }
+}
+
+static tutti_cf32 sample(const struct script *s, int antenna, tutti_tick tick)
+{
+    return s->samples[(size_t)antenna * (size_t)s->n_chunk * CHUNK + (tick - s->first)];
+}
+
+/* Tests --------------------------------------------------------------------------------------------------------- */
+
+/* Bursts arrive at the sample they were sent for, with one complex gain per antenna, the same in both directions;
+ * overlapping bursts add up; everything else is silence. */
+static void test_burst(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET);
+    struct script s[3] = {{.role = "ap",
+                           .id = 0,
+                           .n_ant = 2,
+                           .n_chunk = 8,
+                           .n_burst = 3,
+                           .burst = {{.when = 0, .at = 5000, .value = {0.5f, 0}, .n = 3000},
+                                     {.when = 0, .at = 9000, .value = {0, 0.25f}, .n = 100},
+                                     {.when = 4000, .at = 9050, .value = {0, 0.25f}, .n = 50}}},
+                          {.role = "ue",
+                           .id = 0,
+                           .n_ant = 1,
+                           .n_chunk = 8,
+                           .n_burst = 1,
+                           .burst = {{.when = 9000, .at = 12000, .value = {0.5f}, .n = 1}}},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 8}};
+    run_all(s, 3);
+    assert_int_equal(end_air(air, " late="), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_fine(&s[i]);
+        assert_true(s[i].first == 0 && s[i].events == 0 && !s[i].gap);
+    }
+    const tutti_cf32 g0 = sample(&s[1], 0, 5000) / 0.5f, g1 = sample(&s[1], 0, 9000) / 0.25f;
+    assert_near((double)cabsf(g0), 1, 1e-5);
+    assert_near((double)cabsf(g1), 1, 1e-5);
+    assert_true(cabsf(g0 - g1) > 0.01f && cabsf(sample(&s[2], 0, 5000) - 0.5f * g0) > 0.001f);
+    for (tutti_tick t = 0; t < 8 * CHUNK; t++) {
+        const tutti_cf32 first = t >= 5000 && t < 8000 ? 0.5f * g0 : 0;
+        const tutti_cf32 second = t >= 9000 && t < 9050 ? 0.25f * g1 : t >= 9050 && t < 9100 ? 0.5f * g1 : 0;
+        assert_near((double)cabsf(sample(&s[1], 0, t) - first - second), 0, 1e-6);
+        assert_near((double)cabsf(sample(&s[0], 0, t) - (t == 12000 ? 0.5f * g0 : 0)), 0, 1e-6);
+        assert_near((double)cabsf(sample(&s[0], 1, t) - (t == 12000 ? 0.5f * g1 : 0)), 0, 1e-6);
+    }
+    free_all(s, 3);
+}
+
+/* Half a burst in the past: that half is dropped and told, the other half is sent. Too far ahead is refused. */
+static void test_late_burst(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET);
+    struct script s[3] = {{.role = "ap",
+                           .id = 0,
+                           .n_ant = 2,
+                           .n_chunk = 8,
+                           .n_burst = 3,
+                           .burst = {{.when = CHUNK + 700, .at = 2 * CHUNK - 50, .value = {0.5f, 0}, .n = 100},
+                                     {.when = 3 * CHUNK, .at = CHUNK, .value = {0.5f, 0}, .n = 100},
+                                     {.when = 3 * CHUNK, .at = 9 * CHUNK + 1, .value = {0.5f, 0}, .n = CHUNK}}},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 8},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 8}};
+    run_all(s, 3);
+    end_air(air, " late=");
+    assert_fine(&s[0]);
+    assert_true(s[0].burst[0].result == TUTTI_OK && s[0].burst[0].events == RADIO_LATE);
+    assert_true(s[0].burst[1].result == TUTTI_OK && s[0].burst[1].events == RADIO_LATE);
+    assert_int_equal(s[0].burst[2].result, TUTTI_EAGAIN);
+    for (tutti_tick t = 0; t < 8 * CHUNK; t++) {
+        const double expected = t >= 2 * CHUNK && t < 2 * CHUNK + 50 ? 0.5 : 0;
+        assert_near((double)cabsf(sample(&s[1], 0, t)), expected, 1e-5);
+    }
+    free_all(s, 3);
+}
+
+static void test_kill(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET);
+    struct script victim = {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 100000};
+    const pid_t child = fork();
+    if (child == 0) {
+        follow(&victim);
+        _exit(1);
+    }
+    struct script s[2] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 1500},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 1500}};
+    pthread_t thread[2];
+    pthread_create(&thread[0], NULL, follow, &s[0]);
+    pthread_create(&thread[1], NULL, follow, &s[1]);
+    while (!strstr(read_log(), "CLOCK-START")) {
+        clock_sleep_until_ns(clock_mono_ns() + 5000000);
+    }
+    clock_sleep_until_ns(clock_mono_ns() + 50000000);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    pthread_join(thread[0], NULL);
+    pthread_join(thread[1], NULL);
+    assert_int_equal(end_air(air, " leaves="), 3);
+    for (int i = 0; i < 2; i++) {
+        assert_fine(&s[i]);
+        assert_true(!s[i].gap && s[i].next == 1500 * CHUNK && s[i].events == 0);
+    }
+    free_all(s, 2);
+}
+
+/* A user that comes later gets the clock of the others: a burst sent for a tick arrives at that tick. */
+static void test_late_joiner(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET, "air.wait_for_all=false");
+    const tutti_tick at = 40 * CHUNK + 1234;
+    struct script s[2] = {{.role = "ap",
+                           .id = 0,
+                           .n_ant = 2,
+                           .n_chunk = 60,
+                           .n_burst = 1,
+                           .other = &s[1],
+                           .pause_for_other = true,
+                           .burst = {{.when = at - 2 * CHUNK, .at = at, .value = {0.5f, 0}, .n = 10}}},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 50, .other = &s[0], .open_after = 5 * CHUNK}};
+    run_all(s, 2);
+    end_air(air, " late=");
+    assert_fine(&s[0]);
+    assert_fine(&s[1]);
+    assert_true(!s[0].gap && !s[1].gap && s[1].first % CHUNK == 0);
+    assert_in_range(s[1].first, 5 * CHUNK, 31 * CHUNK);
+    assert_near((double)cabsf(sample(&s[1], 0, at - 1)), 0, 1e-5);
+    assert_near((double)cabsf(sample(&s[1], 0, at)), 0.5, 1e-5);
+    assert_near((double)cabsf(sample(&s[1], 0, at + 10)), 0, 1e-5);
+    free_all(s, 2);
+}
+
+static void test_start_at(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET);
+    struct script s[3] = {{.role = "ap",
+                           .id = 0,
+                           .n_ant = 2,
+                           .n_chunk = 10,
+                           .n_burst = 1,
+                           .burst = {{.when = 6000, .at = 7 * CHUNK, .value = {0.5f}, .n = 1}}},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 5, .start_at = 4 * CHUNK + 1},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 10}};
+    run_all(s, 3);
+    end_air(air, " late=");
+    assert_fine(&s[1]);
+    assert_true(s[1].first == 5 * CHUNK && !s[1].gap && s[1].events == 0);
+    assert_near((double)cabsf(sample(&s[1], 0, 7 * CHUNK)), 0.5, 1e-5);
+    free_all(s, 3);
+}
+
+static void test_two_runs_equal(void **state)
+{
+    (void)state;
+    struct script s[2][3];
+    for (int k = 0; k < 2; k++) {
+        const pid_t air = AIR("air.impairments.ap.cfo_hz=200");
+        const struct script fresh[3] = {{.role = "ap",
+                                         .id = 0,
+                                         .n_ant = 2,
+                                         .n_chunk = 20,
+                                         .pause_ms = k ? 0 : 40,
+                                         .n_burst = 1,
+                                         .burst = {{.when = 20000, .at = 25000, .value = {0.5f, 0.1f}, .n = 5000}}},
+                                        {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 20, .pause_ms = k ? 40 : 0},
+                                        {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 20}};
+        memcpy(s[k], fresh, sizeof fresh);
+        run_all(s[k], 3);
+        end_air(air, " late=");
+    }
+    for (int r = 0; r < 3; r++) {
+        assert_fine(&s[0][r]);
+        assert_fine(&s[1][r]);
+        assert_memory_equal(s[0][r].samples, s[1][r].samples, (size_t)s[0][r].n_ant * 20 * CHUNK * sizeof(tutti_cf32));
+        free_all(&s[0][r], 1);
+        free_all(&s[1][r], 1);
+    }
+}
+
+static void hostile(uint64_t k)
+{
+    uint8_t bytes[3000];
+    const int fd = air_link_connect(endpoint);
+    if (fd < 0) {
+        return;
+    }
+    for (uint64_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)random_u64(k, i);
+    }
+    if (k % 3) { /* a good header with a few bytes wrong, then noise */
+        const struct air_header h = {.type = (uint8_t)(k % 9),
+                                     .id = (uint16_t)(k % 4),
+                                     .n_ant = 2,
+                                     .n_samples = CHUNK,
+                                     .payload_bytes = k % 2 ? AIR_HELLO_BYTES : 2 * CHUNK * 8};
+        air_link_pack(bytes, &h);
+        bytes[random_u64(k, 1) % 32] ^= (uint8_t)random_u64(k, 2);
+    }
+    const ssize_t sent = send(fd, bytes, k % 4 ? sizeof bytes : 1 + k % 40, MSG_NOSIGNAL);
+    (void)sent;
+    close(fd);
+}
+
+static void *attack(void *argument)
+{
+    (void)argument;
+    for (uint64_t k = 0; k < 400; k++) {
+        hostile(k);
+        clock_sleep_until_ns(clock_mono_ns() + 500000);
+    }
+    return NULL;
+}
+
+/* Samples are the same with and without strangers on the socket. */
+static void test_hostile_bytes(void **state)
+{
+    (void)state;
+    struct script s[2][3];
+    for (int k = 0; k < 2; k++) {
+        const pid_t air = AIR("air.wait_for_all=true");
+        pthread_t attacker;
+        const struct script fresh[3] = {{.role = "ap",
+                                         .id = 0,
+                                         .n_ant = 2,
+                                         .n_chunk = 300,
+                                         .n_burst = 1,
+                                         .burst = {{.when = 20000, .at = 25000, .value = {0.5f, 0.1f}, .n = 5000}}},
+                                        {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 300, .pause_ms = k ? 30 : 0},
+                                        {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 300}};
+        memcpy(s[k], fresh, sizeof fresh);
+        if (k) {
+            pthread_create(&attacker, NULL, attack, NULL);
+        }
+        run_all(s[k], 3);
+        if (k) {
+            pthread_join(attacker, NULL);
+            assert_true(end_air(air, " bad_peers=") > 20);
+            assert_non_null(strstr(read_log(), "BAD-PEER"));
+        } else {
+            assert_int_equal(end_air(air, " bad_peers="), 0);
+        }
+    }
+    for (int r = 0; r < 3; r++) {
+        assert_fine(&s[1][r]);
+        assert_memory_equal(s[0][r].samples, s[1][r].samples, (size_t)s[0][r].n_ant * 300 * CHUNK * sizeof(tutti_cf32));
+        free_all(&s[0][r], 1);
+        free_all(&s[1][r], 1);
+    }
+}
+
+static void expect_refusal(const char *role, int id, int n_ant, double rate_hz, int chunk, const char *word)
+{
+    const struct radio_settings settings = {.backend = "air",
+                                            .args = endpoint,
+                                            .role = role,
+                                            .id = id,
+                                            .n_ant = n_ant,
+                                            .sample_rate_hz = rate_hz,
+                                            .chunk_samples = chunk};
+    radio_t *radio = NULL;
+    assert_int_equal(radio_open(&radio, &settings), TUTTI_EREFUSED);
+    assert_null(radio);
+    if (!strstr(error_text(), word)) {
+        print_error("'%s' not in '%s'\n", word, error_text());
+        fail();
+    }
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET);
+    const struct radio_settings settings = {
+        .backend = "air", .args = endpoint, .role = "ap", .n_ant = 2, .sample_rate_hz = 1.92e6};
+    radio_t *radio = NULL;
+    assert_good(radio_open(&radio, &settings));
+    expect_refusal("ap", 0, 2, 1.92e6, 0, "taken");
+    expect_refusal("ap", 1, 2, 1.92e6, 0, "unknown id");
+    expect_refusal("ue", 1, 2, 1.92e6, 0, "antennas");
+    expect_refusal("ue", 1, 1, 3.84e6, 0, "rate");
+    expect_refusal("ue", 1, 1, 1.92e6, 1600, "chunk");
+    struct radio_settings wrong = settings;
+    wrong.backend = "uhd";
+    radio_t *none = NULL;
+    assert_int_equal(radio_open(&none, &wrong), TUTTI_ECONFIG);
+    wrong = settings;
+    wrong.role = "cpu";
+    assert_int_equal(radio_open(&none, &wrong), TUTTI_ECONFIG);
+    wrong = settings;
+    wrong.args = "udp://x:1";
+    assert_int_equal(radio_open(&none, &wrong), TUTTI_ECONFIG);
+    wrong = settings;
+    wrong.n_ant = TUTTI_MAX_ANT + 1;
+    assert_int_equal(radio_open(&none, &wrong), TUTTI_ECONFIG);
+    radio_close(radio);
+    kill(air, SIGTERM);
+    assert_int_equal(end_air(air, " refused="), 5);
+    struct stat info;
+    assert_int_not_equal(stat(endpoint + 7, &info), 0); /* socket file removed */
+}
+
+/* How many of the AP's bursts of 0.5 reached the user at their tick. */
+static int count_arrived(const struct script *ap, const struct script *ue, int from)
+{
+    int n = 0;
+    for (int i = from; i < ap->n_burst; i++) {
+        n += fabs((double)cabsf(sample(ue, 0, ap->burst[i].at)) - 0.5) < 1e-5;
+    }
+    return n;
+}
+
+/* Wall clock: 300 chunks are 0.5 s. Each burst arrives at its tick or is told late: a loaded machine may be late. */
+static void test_paced(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET, "air.mode=paced");
+    struct script s[3] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 300, .n_burst = 4},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 300},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 300}};
+    for (int i = 0; i < 4; i++) {
+        const tutti_tick when = (tutti_tick)(50 + 50 * i) * CHUNK;
+        s[0].burst[i] = (struct burst){.when = when, .at = when + 3 * CHUNK + 7, .value = {0.5f}, .n = 1};
+    }
+    const uint64_t begin_ns = clock_mono_ns();
+    run_all(s, 3);
+    const double took_s = (double)(clock_mono_ns() - begin_ns) / 1e9;
+    assert_in_range(end_air(air, " chunks="), 300, 400);
+    assert_fine(&s[0]);
+    assert_fine(&s[1]);
+    const int arrived = count_arrived(&s[0], &s[1], 0);
+    assert_true(arrived >= 1 && (s[1].gap || arrived + s[0].n_late_told >= 4));
+    assert_true(took_s > 0.49 && took_s < 5);
+    free_all(s, 3);
+}
+
+/* A radio that sleeps 400 ms with little room in its socket loses chunks, is told so, and goes on at the right tick. */
+static void test_paced_overflow(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET, "air.mode=paced");
+    struct script s[3] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 900, .pause_once_ms = 400, .n_burst = 4},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 890},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 890}};
+    s[0].burst[0] = (struct burst){.when = 446 * CHUNK, .at = 451 * CHUNK, .value = {0.5f}, .n = 10};
+    for (int i = 1; i < 4; i++) {
+        const tutti_tick when = (tutti_tick)(800 + 25 * i) * CHUNK;
+        s[0].burst[i] = (struct burst){.when = when, .at = when + 3 * CHUNK, .value = {0.5f}, .n = 10};
+    }
+    run_all(s, 3);
+    assert_true(end_air(air, " overflow=") > 50);
+    assert_fine(&s[0]);
+    assert_fine(&s[1]);
+    assert_true(s[0].gap && (s[0].events & RADIO_OVERFLOW));
+    assert_true(s[0].n_late_told >= 1); /* the burst queued for the time it slept through */
+    assert_near((double)cabsf(sample(&s[1], 0, 451 * CHUNK)), 0, 1e-5);
+    assert_true(count_arrived(&s[0], &s[1], 1) >= 1);
+    free_all(s, 3);
+}
+
+static void test_put_out(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET, "air.radio_timeout_ms=200");
+    struct script s[3] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 50},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 50},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 20, .pause_once_ms = 900}};
+    run_all(s, 3);
+    assert_int_equal(end_air(air, " put_out="), 1);
+    assert_fine(&s[0]);
+    assert_fine(&s[1]);
+    assert_true(!s[0].gap && s[0].next == 50 * CHUNK);
+    assert_int_equal(s[2].error, TUTTI_EDEVICE);
+    free_all(s, 3);
+}
+
+/* Losing the medium is a fault of the radio. */
+static void test_medium_dies(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET, "air.mode=paced", "air.wait_for_all=false");
+    struct script s = {.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 3000};
+    pthread_t thread;
+    pthread_create(&thread, NULL, follow, &s);
+    while (!strstr(read_log(), "CLOCK-START")) {
+        clock_sleep_until_ns(clock_mono_ns() + 5000000);
+    }
+    kill(air, SIGKILL);
+    waitpid(air, NULL, 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(s.error, TUTTI_EDEVICE);
+    free_all(&s, 1);
+}
+
+static void test_tcp(void **state)
+{
+    (void)state;
+    char unix_endpoint[sizeof endpoint];
+    memcpy(unix_endpoint, endpoint, sizeof endpoint);
+    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", 20000 + (int)getpid() % 10000);
+    const pid_t air = AIR(QUIET);
+    struct script s[3] = {{.role = "ap",
+                           .id = 0,
+                           .n_ant = 2,
+                           .n_chunk = 20,
+                           .n_burst = 1,
+                           .burst = {{.when = 6000, .at = 7 * CHUNK, .value = {0.5f}, .n = 1}}},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 20},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 20}};
+    run_all(s, 3);
+    end_air(air, " late=");
+    memcpy(endpoint, unix_endpoint, sizeof endpoint);
+    assert_fine(&s[1]);
+    assert_near((double)cabsf(sample(&s[1], 0, 7 * CHUNK)), 0.5, 1e-5);
+    free_all(s, 3);
+}
+
+int main(int argc, char **argv)
+{
+    air_path = argc > 1 ? argv[1] : "tutti-air";
+    snprintf(endpoint, sizeof endpoint, "unix:///tmp/tutti-air-test-%d.sock", (int)getpid());
+    snprintf(log_path, sizeof log_path, "/tmp/tutti-air-test-%d.log", (int)getpid());
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_burst),
+                                       cmocka_unit_test(test_late_burst),
+                                       cmocka_unit_test(test_kill),
+                                       cmocka_unit_test(test_late_joiner),
+                                       cmocka_unit_test(test_start_at),
+                                       cmocka_unit_test(test_two_runs_equal),
+                                       cmocka_unit_test(test_hostile_bytes),
+                                       cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_paced),
+                                       cmocka_unit_test(test_paced_overflow),
+                                       cmocka_unit_test(test_put_out),
+                                       cmocka_unit_test(test_medium_dies),
+                                       cmocka_unit_test(test_tcp)};
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(log_path);
+    return failed;
+}
