@@ -43,23 +43,6 @@ int children_create(children_t **out, const char *directory, int room)
     return c->directory && c->fd >= 0 ? 0 : error_set(TUTTI_EIO, "signalfd: %s", strerror(errno));
 }
 
-void children_destroy(children_t *c)
-{
-    if (!c)
-        return;
-    for (int i = 0; i < c->n; i++) {
-        if (c->child[i].pid > 0) {
-            kill(c->child[i].pid, SIGKILL);
-            waitpid(c->child[i].pid, NULL, 0);
-        }
-        free(c->child[i].log_path);
-    }
-    if (c->fd > 0)
-        close(c->fd);
-    free(c->directory);
-    free(c);
-}
-
 /* Starting ------------------------------------------------------------------------------------------------------ */
 
 static bool is_program(const char *path)
@@ -138,6 +121,31 @@ static int launch(children_t *c, struct child *child, const char *path, const ch
                      path, strerror(error));
 }
 
+static void pid_path(const children_t *c, const struct child *child, char *path, size_t n)
+{
+    snprintf(path, n, "%s/logs/%s.pid", c->directory, child->name);
+}
+
+/* For people who want to kill and restart a node; nothing depends on it. */
+static void write_pid(const children_t *c, const struct child *child)
+{
+    char path[2 * PATH_MAX];
+    pid_path(c, child, path, sizeof path);
+    FILE *file = fopen(path, "w");
+    if (file) {
+        fprintf(file, "%d\n", (int)child->pid);
+        fclose(file);
+    }
+}
+
+static void forget(const children_t *c, struct child *child)
+{
+    char path[2 * PATH_MAX];
+    pid_path(c, child, path, sizeof path);
+    unlink(path);
+    free(child->log_path);
+}
+
 int children_start(children_t *c, enum child_kind kind, int id, const char *const *argv)
 {
     static const char *const kind_name[] = {"air", "cpu", "ap", "ue"};
@@ -162,7 +170,26 @@ int children_start(children_t *c, enum child_kind kind, int id, const char *cons
     find_program(argv[0], path, sizeof path);
     const int status = launch(c, child, path, argv, log_fd);
     close(log_fd);
+    if (status == 0)
+        write_pid(c, child);
     return status;
+}
+
+void children_destroy(children_t *c)
+{
+    if (!c)
+        return;
+    for (int i = 0; i < c->n; i++) {
+        if (c->child[i].pid > 0) {
+            kill(c->child[i].pid, SIGKILL);
+            waitpid(c->child[i].pid, NULL, 0);
+        }
+        forget(c, &c->child[i]);
+    }
+    if (c->fd > 0)
+        close(c->fd);
+    free(c->directory);
+    free(c);
 }
 
 /* Watching ------------------------------------------------------------------------------------------------------ */

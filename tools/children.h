@@ -23,7 +23,8 @@ struct child {
 
 typedef struct children children_t;
 
-/* directory: where the children run and where logs/ lies. Installs a descriptor that is readable when a child ends. */
+/* directory: where the children run and where logs/ lies, which also gets NAME.pid while they run. Installs a
+ * descriptor that is readable when a child ends. */
 int children_create(children_t **children, const char *directory, int room);
 /* Kills what is left. NULL allowed. */
 void children_destroy(children_t *children);

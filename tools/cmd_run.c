@@ -16,7 +16,7 @@
 #include "tools/tool.h"
 
 static const char help[] =
-    "usage: tutti run --config FILE [options]\n"
+    "usage: tutti run [--config] FILE [options]\n"
     "\n"
     "Starts a whole network on this machine (emulated medium, CPU node, access points, users), shows its progress,\n"
     "stops it and reports.\n"
@@ -88,6 +88,10 @@ static int parse(struct run_options *options, int argc, char **argv)
             continue;
         if (strcmp(argument, "--help") == 0)
             return 1;
+        if (argument[0] != '-' && !options->common.path) {
+            options->common.path = argument;
+            continue;
+        }
         if (strcmp(argument, "--out") != 0)
             return tool_usage_error("run", "unknown argument %s", argument);
         if (i == argc)

@@ -63,6 +63,11 @@ bool progress_stop_seen(const progress_t *p)
     return p->stop_seen;
 }
 
+const struct progress_status *progress_latest(const progress_t *p)
+{
+    return &p->status;
+}
+
 static uint64_t count_of(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);

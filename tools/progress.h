@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The progress line of a run, from the CPU node's status messages on the lab link (docs of the message: see
- * docs/architecture.md). On a terminal one line that is rewritten, else a line every 5 s. */
+/* The progress line of a run, from the CPU node's status messages on the lab link (described in docs/architecture.md).
+ * On a terminal one line that is rewritten, else a line every 5 s. */
 #ifndef TUTTI_TOOLS_PROGRESS_H
 #define TUTTI_TOOLS_PROGRESS_H
 
@@ -26,6 +26,9 @@ void progress_wait(progress_t *progress, int fd, int64_t timeout_us);
 void progress_clear(progress_t *progress);
 /* The CPU node has said that the run is over. */
 bool progress_stop_seen(const progress_t *progress);
+
+/* What the CPU node has told so far. */
+const struct progress_status *progress_latest(const progress_t *progress);
 
 /* Reads one control message; false if it is not a status. */
 bool progress_parse(struct progress_status *status, const char *json);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/h5file.h"
+#include "tools/predicted.h"
 
 /* One dataset wanted: its row shape is known beforehand, so a file that disagrees with itself is refused. */
 struct want {
@@ -68,16 +69,92 @@ static int load(h5file_t *file, struct want want, void *out)
     return n && row_values(&want) ? h5file_read_rows(file, want.path, want.type, 0, n, data) : 0;
 }
 
-double recording_harmonic_mean(const double *sinr, int n_sb, int stride)
+/* Mean of the recorded subbands' predictions; NaN when one of them does not serve the user. */
+static double mean_over_subbands(const double *sinr, int n_sb, int stride)
 {
     double sum = 0;
     for (int s = 0; s < n_sb; s++) {
-        const double value = sinr[s * stride];
-        if (!(value > 0))
+        if (!(sinr[s * stride] > 0))
             return NAN;
-        sum += 1.0 / value;
+        sum += sinr[s * stride];
     }
-    return n_sb / sum;
+    return sum / n_sb;
+}
+
+/* A slice of rows of what a prediction is made from. */
+struct slice {
+    struct predicted_shape shape;
+    size_t n_coefficient, n_variance; /* per block */
+    uint64_t n_row;
+    tutti_cf32 *H_hat, *W;
+    double *error_variance;
+};
+
+/* 1 if the file has channels, precoders and error variances that fit each other. */
+static int slice_shape(h5file_t *file, const struct recording *r, struct slice *slice)
+{
+    struct h5_info h, w, e;
+    if (h5file_info(file, "/H_hat", &h) < 0 || h5file_info(file, "/W", &w) < 0 ||
+        h5file_info(file, "/error_variance", &e) < 0 || h.rank != 5 || w.rank != 5 || e.rank != 4)
+        return 0;
+    const size_t n_sb = (size_t)r->n_sb, n_ap = (size_t)r->n_ap, n_ue = (size_t)r->n_ue;
+    for (int d = 1; d < 5; d++)
+        if (h.dims[d] != w.dims[d])
+            return 0;
+    if (h.dims[1] != n_sb || h.dims[2] != n_ap || h.dims[3] < 1 || h.dims[3] > TUTTI_MAX_ANT || h.dims[4] != n_ue ||
+        e.dims[1] != n_sb || e.dims[2] != n_ap || e.dims[3] != n_ue)
+        return 0;
+    slice->shape = (struct predicted_shape){r->n_sb, r->n_ap, (int)h.dims[3], r->n_ue};
+    slice->n_coefficient = n_sb * n_ap * h.dims[3] * n_ue;
+    slice->n_variance = n_sb * n_ap * n_ue;
+    const uint64_t shorter = h.dims[0] < w.dims[0] ? h.dims[0] : w.dims[0];
+    slice->n_row = shorter < e.dims[0] ? shorter : e.dims[0];
+    slice->n_row = slice->n_row < r->n_block ? slice->n_row : r->n_block;
+    return 1;
+}
+
+static int predict_rows(h5file_t *file, struct recording *r, const struct slice *slice, uint64_t first, uint64_t n)
+{
+    int status = h5file_read_rows(file, "/H_hat", H5_C64, first, n, slice->H_hat);
+    if (status == 0)
+        status = h5file_read_rows(file, "/W", H5_C64, first, n, slice->W);
+    if (status == 0)
+        status = h5file_read_rows(file, "/error_variance", H5_F64, first, n, slice->error_variance);
+    for (uint64_t i = 0; status == 0 && i < n; i++) {
+        int n_exact = 0;
+        for (int k = 0; k < r->n_ue; k++) {
+            const double sinr =
+                predicted_sinr(&slice->shape, slice->H_hat + i * slice->n_coefficient,
+                               slice->W + i * slice->n_coefficient, slice->error_variance + i * slice->n_variance, k);
+            double *const out = &r->sinr_predicted[(first + i) * (uint64_t)r->n_ue + (uint64_t)k];
+            if (isnan(sinr) || isnan(*out))
+                continue;
+            *out = sinr;
+            n_exact++;
+        }
+        r->n_predicted_exact += n_exact > 0;
+    }
+    return status;
+}
+
+static int predict_exactly(h5file_t *file, struct recording *r)
+{
+    enum { ROWS_AT_ONCE = 16 };
+    struct slice slice = {0};
+    if (!slice_shape(file, r, &slice))
+        return 0;
+    slice.H_hat = malloc(ROWS_AT_ONCE * slice.n_coefficient * sizeof *slice.H_hat);
+    slice.W = malloc(ROWS_AT_ONCE * slice.n_coefficient * sizeof *slice.W);
+    slice.error_variance = malloc(ROWS_AT_ONCE * slice.n_variance * sizeof *slice.error_variance);
+    int status = slice.H_hat && slice.W && slice.error_variance ? 0 : error_set(TUTTI_ENOMEM, "/H_hat: out of memory");
+    for (uint64_t first = 0; status == 0 && first < slice.n_row; first += ROWS_AT_ONCE) {
+        const uint64_t left = slice.n_row - first;
+        status = predict_rows(file, r, &slice, first, left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE);
+    }
+    free(slice.H_hat);
+    free(slice.W);
+    free(slice.error_variance);
+    return status;
 }
 
 static int load_predicted(h5file_t *file, struct recording *r)
@@ -93,9 +170,9 @@ static int load_predicted(h5file_t *file, struct recording *r)
     }
     for (size_t b = 0; status == 0 && b < r->n_block; b++)
         for (size_t k = 0; k < n_ue; k++)
-            r->sinr_predicted[b * n_ue + k] = recording_harmonic_mean(all + b * n_sb * n_ue + k, r->n_sb, r->n_ue);
+            r->sinr_predicted[b * n_ue + k] = mean_over_subbands(all + b * n_sb * n_ue + k, r->n_sb, r->n_ue);
     free(all);
-    return status;
+    return status == 0 ? predict_exactly(file, r) : status;
 }
 
 static uint64_t n_rows(h5file_t *file, const char *path)

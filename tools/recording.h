@@ -29,7 +29,9 @@ struct recording {
     uint8_t *ap_used, *user_used; /* [n_block][n_ap], [n_block][n_ue] */
     uint8_t *applied, *arrival;   /* [n_block][n_ap] enum wire_applied, wire_arrival */
     double *sinr_measured, *evm;  /* [n_block][n_ue] linear; NaN = no report */
-    double *sinr_predicted;       /* [n_block][n_ue] linear, harmonic mean over subbands; NaN = not served */
+    double *sinr_predicted;       /* [n_block][n_ue] linear, see n_predicted_exact; NaN = not served */
+    uint64_t n_predicted_exact;   /* blocks whose prediction is from channels and precoders (predicted.h); the others
+                                   * have the mean over subbands of /sinr_predicted */
     int64_t *bits, *bit_errors, *coded_bits, *coded_bit_errors, *code_blocks, *code_block_errors; /* [n_block][n_ue] */
     int64_t *events;          /* [n_block][n_ap][5] U O D S L */
     uint64_t n_constellation; /* rows of the next */
@@ -40,10 +42,5 @@ struct recording {
 /* TUTTI_EFORMAT when the file is not a run recording. */
 int recording_load(struct recording **recording, const char *path);
 void recording_free(struct recording *recording); /* NULL allowed */
-
-/* Predicted SINR of one user over a block: harmonic mean of its subbands, because the measured one is summed signal
- * power over summed error power of equalised symbols, and error powers (1 / SINR per unit of signal) are what adds up.
- */
-double recording_harmonic_mean(const double *sinr, int n_sb, int stride);
 
 #endif

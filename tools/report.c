@@ -161,13 +161,19 @@ static void write_users(const struct page *page)
     const struct summary *s = page->summary;
     fputs("<section>\n<h2>Users</h2>\n", page->out);
     summary_html_users(s, page->out);
-    fputs(
-        "<p class=\"note\">SINR: mean over blocks of the SINR in dB, over blocks with both values. The prediction of a "
-        "block is the harmonic mean over its subbands, because the measurement is summed signal power over summed "
-        "error "
-        "power. EVM: root mean square. Raw BER before, BER after decoding; BLER of code blocks.</p>\n<h3>SINR over "
-        "blocks</h3>\n",
-        page->out);
+    fputs("<p class=\"note\">SINR: mean over blocks of the SINR in dB, over blocks with both values. Both are signal "
+          "power "
+          "summed over subbands over error power summed over subbands; the prediction is from the channel estimates, "
+          "their "
+          "error variances and the precoders.",
+          page->out);
+    if (page->recording->n_predicted_exact < s->n_block)
+        fprintf(page->out,
+                " (Not recorded in %" PRIu64 " blocks: there it is the mean of the subbands' predicted SINR.)",
+                s->n_block - page->recording->n_predicted_exact);
+    fputs(" EVM: root mean square. Raw BER before, BER after decoding; BLER of code blocks.</p>\n<h3>SINR over "
+          "blocks</h3>\n",
+          page->out);
     key(page->out, 2, colour, text);
     fputs("<div class=\"grid\">\n", page->out);
     for (int k = 0; k < page->plots.n_user; k++)

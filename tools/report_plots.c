@@ -155,7 +155,15 @@ static void hop_range(const struct summary *s, double range_us[2])
     range_us[1] = pow(10, ceil(log10(fmax(range_us[1], 1)) * 2) / 2);
 }
 
-static void write_hist(FILE *out, const struct stats_hist *hist)
+/* The step of about four tics up to max: 1, 2 or 5 times a power of ten. */
+static double tic_step(double max)
+{
+    const double power = pow(10, floor(log10(max / 4))), mantissa = max / 4 / power;
+    return power * (mantissa < 1.5 ? 1 : mantissa < 3.5 ? 2 : mantissa < 7.5 ? 5 : 10);
+}
+
+/* Returns the largest share, in per cent. */
+static double write_hist(FILE *out, const struct stats_hist *hist)
 {
     static const int n_drawn = 63 * HIST_PER_OCTAVE + 1;
     double share[63 * HIST_PER_OCTAVE + 1] = {0};
@@ -169,6 +177,10 @@ static void write_hist(FILE *out, const struct stats_hist *hist)
             fprintf(out, "%.5g %.5g %.5g %.5g\n", sqrt(drawn_edge_us(bin) * drawn_edge_us(bin + 1)), share[bin],
                     drawn_edge_us(bin), drawn_edge_us(bin + 1));
     fputs("EOD\n", out);
+    double max = 0;
+    for (int bin = 0; bin < n_drawn; bin++)
+        max = fmax(max, share[bin]);
+    return max;
 }
 
 static int draw_hop(plot_t *plot, const struct summary *s, int hop, const double range_us[2])
@@ -180,17 +192,17 @@ static int draw_hop(plot_t *plot, const struct summary *s, int hop, const double
     const double p99_us = 1e-3 * (double)stats_hist_quantile(hist, 0.99);
     const int number = plot_begin(plot, 500, 200);
     FILE *out = plot_script(plot);
-    write_hist(out, hist);
-    fprintf(
-        out,
-        "set logscale x\nset xrange [%.4g:%.4g]\nset yrange [0:*]\nset format x '%%g'\nset xlabel 'us' offset 0,0.4\n"
-        "set ylabel '%% of samples' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\n"
-        "set style fill solid 0.75 noborder\n"
-        "set arrow from %.5g, graph 0 to %.5g, graph 1 nohead lw 2 lc rgb '" REPORT_GREEN "' front\n"
-        "set arrow from %.5g, graph 0 to %.5g, graph 1 nohead lw 2 lc rgb '" REPORT_RED "' front\n"
-        "plot $hist using 1:($2/2):3:4:(0):2 with boxxyerrorbars lc rgb '" REPORT_BLUE "'\n",
-        range_us[0], range_us[1], fmax(p50_us, range_us[0]), fmax(p50_us, range_us[0]), fmax(p99_us, range_us[0]),
-        fmax(p99_us, range_us[0]));
+    const double max = write_hist(out, hist);
+    fprintf(out, "set ytics %.4g\nset yrange [0:%.4g]\n", tic_step(max), 1.05 * max);
+    fprintf(out,
+            "set logscale x\nset xrange [%.4g:%.4g]\nset format x '%%g'\nset xlabel 'us' offset 0,0.4\n"
+            "set ylabel '%% of samples' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\n"
+            "set style fill solid 0.75 noborder\n"
+            "set arrow from %.5g, graph 0 to %.5g, graph 1 nohead lw 2 lc rgb '" REPORT_GREEN "' front\n"
+            "set arrow from %.5g, graph 0 to %.5g, graph 1 nohead lw 2 lc rgb '" REPORT_RED "' front\n"
+            "plot $hist using 1:($2/2):3:4:(0):2 with boxxyerrorbars lc rgb '" REPORT_BLUE "'\n",
+            range_us[0], range_us[1], fmax(p50_us, range_us[0]), fmax(p50_us, range_us[0]), fmax(p99_us, range_us[0]),
+            fmax(p99_us, range_us[0]));
     return number;
 }
 
@@ -232,11 +244,12 @@ static int draw_shares(plot_t *plot, const struct recording *r, const struct sha
     FILE *out = plot_script(plot);
     const int number = plot_begin(plot, 500, 220);
     const int n = write_shares(out, r, share);
-    fprintf(out,
-            "set xrange [0:%" PRIu64 "]\nset yrange [0:100]\nset xlabel 'block' offset 0,0.4\n"
-            "set ylabel '%% of AP-blocks' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\n"
-            "set style fill solid 0.85 noborder\nplot ",
-            r->n_block);
+    fprintf(
+        out,
+        "set xrange [0:%" PRIu64 "]\nset yrange [0:100]\nset xlabel 'block' offset 0,0.4\n"
+        "set ylabel '%% of AP-blocks' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\n"
+        "set style fill solid 0.85 noborder\nplot ",
+        r->n_block);
     for (int i = share->n - 1; i >= 0; i--)
         fprintf(out, "$share using (($1+$2)/2):($%d/2):1:2:(0):%d with boxxyerrorbars lc rgb '%s'%s", i + 3, i + 3,
                 share->colour[i], i ? ", " : "\n");

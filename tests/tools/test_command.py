@@ -1,0 +1,292 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The `tutti` command as a person uses it. `tutti run` is tried with stand-ins for the programs of a network, so that what
+they do (end, die, hang) is known; whole networks are tried in tests/loop.
+
+usage: test_command.py PATH_OF_TUTTI
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import synthetic_run  # noqa: E402
+
+TUTTI = ""
+ENVIRONMENT = dict(os.environ)
+PROGRAMS = ("air", "cpu", "ap", "ue")
+# A stand-in notes who it is, then does what the test asks; without a word it waits to be stopped.
+STAND_IN = """#!/bin/sh
+name=$(basename "$0"); id=
+while [ $# -gt 0 ]; do [ "$1" = --id ] && id=$2; shift; done
+echo "$$ $OPENBLAS_NUM_THREADS $PWD" > pid.$name$id
+echo "hello from $name$id"; echo "to stderr" >&2
+%s
+"""
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(condition, timeout_s=10.0):
+    end = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tutti-test-")
+        self.config = os.path.join(self.folder, "net.yaml")
+        with open(self.config, "w") as file:
+            file.write("network:\n  name: trial\n  n_ap: 2\n  n_ue: 2\n  n_blocks: 30\n")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def tutti(self, *arguments, env=None):
+        return subprocess.run([TUTTI, *arguments], capture_output=True, text=True, cwd=self.folder,
+                              env={**ENVIRONMENT, **(env or {})}, timeout=60)
+
+    def read(self, *names):
+        with open(self.path(*names)) as file:
+            return file.read()
+
+    def recording(self, perfect=True, n_block=30):
+        path = self.path("made.h5")
+        synthetic_run.write(path, self.read("net.yaml"), n_block, perfect, n_ap=2, n_ue=2)
+        return path
+
+    # config, help, errors
+
+    def test_help_and_version(self):
+        self.assertIn("usage: tutti", self.tutti("--help").stdout)
+        self.assertRegex(self.tutti("--version").stdout, r"^tutti \d+\.\d+\.\d+\n$")
+        for command in ("run", "config", "report", "inspect"):
+            answer = self.tutti(command, "--help")
+            self.assertEqual(answer.returncode, 0)
+            self.assertIn(f"usage: tutti {command}", answer.stdout)
+        for wrong in ([], ["nonsense"], ["run"], ["run", "--config", "net.yaml", "--nonsense"], ["config", "polish"],
+                      ["inspect"], ["report", "a", "b"]):
+            answer = self.tutti(*wrong)
+            self.assertEqual(answer.returncode, 2, wrong)
+            self.assertTrue(answer.stderr)
+
+    def test_config(self):
+        with open(self.path("bad.yaml"), "w") as file:
+            file.write("network:\n  n_app: 3\n")
+        good = self.tutti("config", "check", "net.yaml")
+        self.assertEqual((good.returncode, good.stdout), (0, "net.yaml: ok\n"))
+        bad = self.tutti("config", "check", "net.yaml", "bad.yaml")
+        self.assertEqual((bad.returncode, bad.stdout), (1, "net.yaml: ok\n"))
+        self.assertEqual(len(bad.stderr.strip().splitlines()), 1)
+        self.assertIn("n_app", bad.stderr)
+        shown = self.tutti("config", "show", "net.yaml", "--set", "network.seed=77").stdout
+        self.assertRegex(shown, r"seed: 77\b")
+        self.assertRegex(shown, r"n_ap: 2\b")
+        with open(self.path("shown.yaml"), "w") as file:
+            file.write(shown)
+        self.assertEqual(self.tutti("config", "show", "shown.yaml").stdout, shown)
+        self.assertIn("# access points", self.tutti("config", "show", "--defaults").stdout)
+
+    # report, inspect
+
+    def test_report_is_one_file(self):
+        record = self.recording(perfect=True, n_block=90)
+        out = self.path("page.html")
+        answer = self.tutti("report", record, "--out", out)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        page = self.read("page.html")
+        self.assertTrue(page.rstrip().endswith("</html>"))
+        # 2 users: SINR and constellation each; 8 hops; 2 of shares.
+        self.assertEqual(page.count("<svg"), 2 + 2 + 8 + 2)
+        self.assertEqual(page.count("<svg"), page.count("</svg>"))
+        for link in re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')\s>]+)', page):
+            self.assertTrue(link.startswith("#"), link)
+        self.assertIn("n_blocks: 30", page)
+        self.assertIn("0.1.0-synthetic", page)
+
+    def test_report_without_gnuplot(self):
+        record = self.recording()
+        answer = self.tutti("report", record, env={"PATH": self.folder})
+        self.assertEqual(answer.returncode, 0)
+        self.assertIn("gnuplot", answer.stderr)
+        page = self.read("report.html")
+        self.assertNotIn("<svg", page)
+        self.assertIn("gnuplot", page)
+        self.assertIn("<table>", page)
+
+    def test_report_of_a_hostile_name(self):
+        path = self.path("made.h5")
+        synthetic_run.write(path, 'network:\n  name: a<script>b\n', 20, True, n_ap=1, n_ue=1)
+        self.assertEqual(self.tutti("report", path).returncode, 0)
+        self.assertNotIn("<script", self.read("report.html"))
+
+    def test_inspect(self):
+        answer = self.tutti("inspect", self.recording())
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        rows = {line.split()[0]: line for line in answer.stdout.splitlines() if line.startswith("/")}
+        self.assertRegex(rows["/H_hat"], r"c64\s+\[30 6 2 2 2\]")
+        self.assertRegex(rows["/sinr_bound"], r"-\s+-\s+-\s+100\.0")
+        self.assertRegex(rows["/block/tick"], r"0\s+134400\s+278400\s+0\.0")
+        self.assertRegex(rows["/block/ap_used"], r"1: 60\s*$")
+        self.assertIn("made_up = 42", answer.stdout)
+        self.assertIn("A run of 30 blocks, 2 access points, 2 users", answer.stdout)
+        self.assertEqual(self.tutti("inspect", self.config).returncode, 1)
+
+    # run
+
+    def stand_ins(self, **actions):
+        os.makedirs(self.path("bin"), exist_ok=True)
+        for name in PROGRAMS:
+            path = self.path("bin", f"tutti-{name}")
+            with open(path, "w") as file:
+                file.write(STAND_IN % actions.get(name, "exec sleep 60"))
+            os.chmod(path, 0o755)
+        return {"TUTTI_BIN_DIR": self.path("bin")}
+
+    def pids(self):
+        found = {}
+        for name in os.listdir(self.path("out")):
+            if name.startswith("pid."):
+                words = self.read("out", name).split()
+                if words:
+                    found[name[4:]] = int(words[0])
+        return found
+
+    # The others leave when the CPU node has gone, as the programs do.
+    LEAVE = "while [ ! -e over ]; do sleep 0.05; done; exit 0"
+
+    def good_run(self):
+        record = self.recording()
+        end = f"sleep 0.5; cp {record} run.h5; touch over; exit 0"
+        return self.stand_ins(cpu=end, ap=self.LEAVE, ue=self.LEAVE, air=self.LEAVE)
+
+    def test_run(self):
+        env = self.good_run()
+        answer = self.tutti("run", "--config", "net.yaml", "--set", "network.seed=5", "--out", "out", "--check", env=env)
+        self.assertEqual(answer.returncode, 0, answer.stderr + answer.stdout)
+        self.assertEqual(set(self.pids()), {"tutti-air", "tutti-cpu", "tutti-ap0", "tutti-ap1", "tutti-ue0", "tutti-ue1"})
+        self.assertEqual(self.read("out", "pid.tutti-ap1").split()[1:], ["1", os.path.realpath(self.path("out"))])
+        self.assertEqual(self.read("out", "logs", "ue1.log"), "hello from tutti-ue1\nto stderr\n")
+        self.assertIn("check      passed", answer.stdout)
+        self.assertIn("downlink", answer.stdout)
+        self.assertTrue(os.path.exists(self.path("out", "report.html")))
+        self.assertFalse(os.path.exists(self.path("out", "sock")))
+        config = self.read("out", "config.yaml")
+        self.assertRegex(config, r"seed: 5\b")
+        self.assertNotIn(" auto", config)
+        self.assertIn(self.path("out", "sock"), config)
+        self.assertEqual(self.tutti("config", "show", "out/config.yaml").stdout, config)
+        again = self.tutti("run", "--config", "net.yaml", "--out", "out", env=env)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("--force", again.stderr)
+        self.assertEqual(self.tutti("run", "--config", "net.yaml", "--out", "out", "--force", env=env).returncode, 0)
+
+    def test_long_directory_gets_short_sockets(self):
+        env = self.good_run()
+        out = self.path("long" * 25)
+        answer = self.tutti("run", "--config", "net.yaml", "--out", out, "--no-report", "--quiet", env=env)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        with open(os.path.join(out, "config.yaml")) as file:
+            place = re.search(r"runtime_dir: (\S+)", file.read()).group(1)
+        self.assertRegex(place, r"^/tmp/tutti-\w{6}$")
+        self.assertFalse(os.path.exists(place))
+
+    def test_check_fails_on_a_faulty_run(self):
+        record = self.recording(perfect=False, n_block=100)
+        env = self.stand_ins(cpu=f"cp {record} run.h5; touch over; exit 0", ap=self.LEAVE, ue=self.LEAVE, air=self.LEAVE)
+        arguments = ("run", "--config", "net.yaml", "--set", "network.n_blocks=100", "--out", "out", "--force")
+        self.assertEqual(self.tutti(*arguments, env=env).returncode, 0)
+        os.unlink(self.path("out", "over"))
+        answer = self.tutti(*arguments, "--check", env=env)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("check failed: 1 of 100 blocks have no precoder, the first is block 99", answer.stderr)
+
+    def test_a_death_ends_the_run(self):
+        action = 'if [ "$id" = 1 ]; then for i in 1 2 3 4 5 6 7 8 9; do echo "line $i"; done; sleep 0.3; kill -SEGV $$; fi; exec sleep 60'
+        start = time.monotonic()
+        answer = self.tutti("run", "--config", "net.yaml", "--out", "out", env=self.stand_ins(ap=action))
+        self.assertLess(time.monotonic() - start, 8)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("ap1 died: killed by signal 11", answer.stderr)
+        self.assertIn("    line 9\n", answer.stderr)
+        self.assertNotIn("line 1\n", answer.stderr)
+        self.assertFalse([name for name, pid in self.pids().items() if alive(pid)])
+
+    def test_an_early_leaver_ends_the_run(self):
+        answer = self.tutti("run", "--config", "net.yaml", "--out", "out", env=self.stand_ins(ue="exit 0"))
+        self.assertEqual(answer.returncode, 1)
+        self.assertRegex(answer.stderr, r"ue[01] left while the run goes on: exit status 0")
+
+    def test_keep_going(self):
+        record = self.recording()
+        env = self.stand_ins(cpu=f"sleep 1; cp {record} run.h5; touch over; exit 0", air=self.LEAVE, ue=self.LEAVE,
+                             ap=f'[ "$id" = 0 ] && exit 3; {self.LEAVE}')
+        answer = self.tutti("run", "--config", "net.yaml", "--out", "out", "--keep-going", env=env)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertIn("ap0 died: exit status 3", answer.stderr)
+
+    def test_missing_program(self):
+        env = self.stand_ins()
+        os.unlink(self.path("bin", "tutti-ue"))
+        answer = self.tutti("run", "--config", "net.yaml", "--out", "out", env=env)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("cannot start tutti-ue", answer.stderr)
+        self.assertFalse([name for name, pid in self.pids().items() if alive(pid)])
+
+    def start(self, env, *arguments):
+        run = subprocess.Popen([TUTTI, "run", "--config", "net.yaml", "--out", "out", *arguments], cwd=self.folder,
+                               env={**ENVIRONMENT, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertTrue(wait_for(lambda: os.path.isdir(self.path("out")) and len(self.pids()) == 6))
+        return run
+
+    def test_interrupt_stops_all_and_collects(self):
+        record = self.recording()
+        finish = f"trap 'cp {record} run.h5; exit 0' TERM; while :; do sleep 0.05; done"
+        run = self.start(self.stand_ins(cpu=finish))
+        pids = self.pids()
+        self.assertEqual(int(self.read("out", "logs", "ap1.pid")), pids["tutti-ap1"])
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=20)
+        self.assertEqual(run.returncode, 0, err)
+        self.assertIn("Latency per hop", out)
+        self.assertFalse([name for name in os.listdir(self.path("out", "logs")) if name.endswith(".pid")])
+        self.assertFalse([name for name, pid in pids.items() if alive(pid)])
+
+    def test_a_deaf_child_is_killed(self):
+        run = self.start(self.stand_ins(ap="trap '' TERM INT; while :; do sleep 0.05; done"))
+        pids = self.pids()
+        start = time.monotonic()
+        run.send_signal(signal.SIGTERM)
+        run.communicate(timeout=20)
+        self.assertLess(time.monotonic() - start, 10)
+        self.assertFalse([name for name, pid in pids.items() if alive(pid)])
+
+    def test_no_child_outlives_a_killed_tool(self):
+        run = self.start(self.stand_ins())
+        pids = self.pids()
+        self.assertTrue(all(alive(pid) for pid in pids.values()))
+        run.kill()
+        run.communicate(timeout=20)
+        self.assertTrue(wait_for(lambda: not any(alive(pid) for pid in pids.values()), 5))
+
+
+if __name__ == "__main__":
+    TUTTI = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
