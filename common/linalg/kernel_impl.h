@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The body of every kernel variant; included by kernel_<variant>.c, each compiled with its own instruction set and with
  * KERNEL_OPS and KERNEL_NAME defined. GNU vector types lower to whatever width the target has. */
+#include <math.h>
 #include <string.h>
 
 #include "linalg/kernel.h"
@@ -67,8 +68,24 @@ static void combine(int n, int n_stream, const tutti_cf32 *v, const tutti_cf32 *
         combine1(n_stream, (const float *)v, symbols, first + (size_t)i, (float *)(x + i));
 }
 
+#include "linalg/kernel_batch.h"
+#include "linalg/kernel_dense.h"
+
 extern const struct kernel_ops KERNEL_OPS;
 const struct kernel_ops KERNEL_OPS = {
     .name = KERNEL_NAME,
     .combine = combine,
+    .gemm = gemm,
+    .gram = gram,
+    .hadamard = hadamard,
+    .cholesky = cholesky,
+    .n_lane = KERNEL_LANES,
+    .pack = lane_pack,
+    .unpack = lane_unpack,
+    .zf = lane_zf,
+    .power = lane_power,
+    .scale = lane_scale,
+    .equal = lane_equal,
+    .maxmin = lane_maxmin,
+    .sinr = lane_sinr,
 };

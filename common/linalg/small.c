@@ -56,41 +56,45 @@ int small_cholesky(int n, double *Ar, double *Ai, double pivot_min)
     return 0;
 }
 
-/* Column c of the inverse: L z = e_c, then L^H x = z. */
-static void inverse_column(int n, const double *Lr, const double *Li, int c, double *xr, double *xi)
+void small_lower_inverse(int n, const double *Lr, const double *Li, double *Xr, double *Xi)
 {
-    for (int i = c; i < n; i++) {
-        double sr = i == c ? 1 : 0, si = 0;
-        for (int p = c; p < i; p++) {
-            sr -= Lr[i * n + p] * xr[p] - Li[i * n + p] * xi[p];
-            si -= Lr[i * n + p] * xi[p] + Li[i * n + p] * xr[p];
+    memset(Xr, 0, (size_t)n * (size_t)n * sizeof *Xr);
+    memset(Xi, 0, (size_t)n * (size_t)n * sizeof *Xi);
+    for (int i = 0; i < n; i++) { /* row i of X: (e_i - sum_p L_ip X_p) / L_ii */
+        double *restrict xr = Xr + i * n, *restrict xi = Xi + i * n;
+        const double inv = 1 / Lr[i * n + i];
+        for (int p = 0; p < i; p++) {
+            const double lr = Lr[i * n + p] * inv, li = Li[i * n + p] * inv;
+            const double *yr = Xr + p * n, *yi = Xi + p * n;
+            for (int c = 0; c <= p; c++) {
+                xr[c] -= lr * yr[c] - li * yi[c];
+                xi[c] -= lr * yi[c] + li * yr[c];
+            }
         }
-        xr[i] = sr / Lr[i * n + i];
-        xi[i] = si / Lr[i * n + i];
-    }
-    for (int i = n - 1; i >= c; i--) {
-        double sr = xr[i], si = xi[i];
-        for (int p = i + 1; p < n; p++) {
-            sr -= Lr[p * n + i] * xr[p] + Li[p * n + i] * xi[p];
-            si -= Lr[p * n + i] * xi[p] - Li[p * n + i] * xr[p];
-        }
-        xr[i] = sr / Lr[i * n + i];
-        xi[i] = si / Lr[i * n + i];
+        xr[i] = inv;
     }
 }
 
-void small_cholesky_inverse(int n, const double *Lr, const double *Li, double *Xr, double *Xi, double *work)
+void small_lower_square(int n, const double *Xr, const double *Xi, double *Yr, double *Yi)
 {
-    double *xr = work, *xi = work + n;
-    for (int c = 0; c < n; c++) {
-        inverse_column(n, Lr, Li, c, xr, xi);
-        for (int i = c; i < n; i++) {
-            Xr[i * n + c] = xr[i];
-            Xi[i * n + c] = xi[i];
-            Xr[c * n + i] = xr[i];
-            Xi[c * n + i] = -xi[i];
+    memset(Yr, 0, (size_t)n * (size_t)n * sizeof *Yr);
+    memset(Yi, 0, (size_t)n * (size_t)n * sizeof *Yi);
+    for (int p = 0; p < n; p++) { /* add conj(row p)^T row p */
+        const double *xr = Xr + p * n, *xi = Xi + p * n;
+        for (int k = 0; k <= p; k++) {
+            double *restrict yr = Yr + k * n, *restrict yi = Yi + k * n;
+            for (int j = 0; j <= k; j++) {
+                yr[j] += xr[k] * xr[j] + xi[k] * xi[j];
+                yi[j] += xr[k] * xi[j] - xi[k] * xr[j];
+            }
         }
-        Xi[c * n + c] = 0;
+    }
+    for (int k = 0; k < n; k++) {
+        Yi[k * n + k] = 0;
+        for (int j = 0; j < k; j++) {
+            Yr[j * n + k] = Yr[k * n + j];
+            Yi[j * n + k] = -Yi[k * n + j];
+        }
     }
 }
 
@@ -137,4 +141,49 @@ void small_lu_solve(int n, const double *LU, double *x)
             x[i] -= LU[i * n + j] * x[j];
         x[i] /= LU[i * n + i];
     }
+}
+
+/* Move the row with the largest entry of column k to row k, in both matrices. */
+static int pivot_row(int n, int k, double *A, double *X)
+{
+    int best = k;
+    for (int i = k + 1; i < n; i++)
+        if (fabs(A[i * n + k]) > fabs(A[best * n + k]))
+            best = i;
+    if (!(fabs(A[best * n + k]) > 0) || !isfinite(A[best * n + k]))
+        return k + 1;
+    for (int j = 0; j < n && best != k; j++) {
+        const double a = A[k * n + j], x = X[k * n + j];
+        A[k * n + j] = A[best * n + j];
+        A[best * n + j] = a;
+        X[k * n + j] = X[best * n + j];
+        X[best * n + j] = x;
+    }
+    return 0;
+}
+
+int small_inverse(int n, double *A, double *X)
+{
+    memset(X, 0, (size_t)n * (size_t)n * sizeof *X);
+    for (int k = 0; k < n; k++)
+        X[k * n + k] = 1;
+    for (int k = 0; k < n; k++) {
+        if (pivot_row(n, k, A, X))
+            return k + 1;
+        const double scale = 1 / A[k * n + k];
+        for (int j = 0; j < n; j++) {
+            A[k * n + j] *= scale;
+            X[k * n + j] *= scale;
+        }
+        for (int i = 0; i < n; i++) {
+            const double l = A[i * n + k];
+            if (i == k || l == 0)
+                continue;
+            for (int j = 0; j < n; j++) {
+                A[i * n + j] -= l * A[k * n + j];
+                X[i * n + j] -= l * X[k * n + j];
+            }
+        }
+    }
+    return 0;
 }

@@ -11,8 +11,10 @@ void small_gram(int rows, int n, const double *Ar, const double *Ai, const doubl
 /* In place lower Cholesky factor of a Hermitian A [n][n] (reads the lower triangle). Returns 0, or k + 1 when pivot k
  * is not above pivot_min (A is then spoilt). The diagonal of the factor is real and stored in Ar. */
 int small_cholesky(int n, double *Ar, double *Ai, double pivot_min);
-/* X [n][n] = (L L^H)^-1, both triangles, from the factor; work [2 n]. */
-void small_cholesky_inverse(int n, const double *Lr, const double *Li, double *Xr, double *Xi, double *work);
+/* X [n][n] = L^-1, lower triangle (the upper is zeroed), from the factor. */
+void small_lower_inverse(int n, const double *Lr, const double *Li, double *Xr, double *Xi);
+/* Y [n][n] = X^H X for lower-triangular X, both triangles: with X = L^-1 the inverse of L L^H. Y must not overlap X. */
+void small_lower_square(int n, const double *Xr, const double *Xi, double *Yr, double *Yi);
 
 /* C [rows][n] = A [rows][n] B [n][n]. C must not overlap A or B. */
 void small_multiply(int rows, int n, const double *Ar, const double *Ai, const double *Br, const double *Bi, double *Cr,
@@ -22,5 +24,8 @@ void small_multiply(int rows, int n, const double *Ar, const double *Ai, const d
  * positive, which says that s is not above the spectral radius of F. */
 int small_lu_m_matrix(int n, double *A);
 void small_lu_solve(int n, const double *LU, double *x);
+
+/* X [n][n] = A^-1 for a general real A, which is spoilt; Gauss-Jordan with row pivoting. Nonzero when singular. */
+int small_inverse(int n, double *A, double *X);
 
 #endif

@@ -7,13 +7,13 @@
 #include "linalg/small.h"
 
 /* Largest power use over the APs; worst gets its index. */
-static double power_use(int n_ue, int n_ap, const double *B, const double *P, const double *p, int *worst)
+static double power_use(int n_ue, int n_ap, const double *B, int ld_b, const double *P, const double *p, int *worst)
 {
     double use = -1;
     for (int m = 0; m < n_ap; m++) {
         double sum = 0;
         for (int k = 0; k < n_ue; k++)
-            sum += B[m * n_ue + k] * p[k];
+            sum += B[m * ld_b + k] * p[k];
         sum /= P[m];
         if (sum > use) {
             use = sum;
@@ -34,11 +34,11 @@ static int factor(int n, const double *F, double s, double *LU)
 }
 
 /* Collatz-Wielandt bounds of s = 1/t from the powers p = noise, scaled to use the worst AP fully. */
-static void bracket(int n, int n_ap, const double *F, const double *noise, const double *B, const double *P, double *lo,
-                    double *hi)
+static void bracket(int n, int n_ap, const double *F, const double *noise, const double *B, int ld_b, const double *P,
+                    double *lo, double *hi)
 {
     int worst;
-    const double use = power_use(n, n_ap, B, P, noise, &worst);
+    const double use = power_use(n, n_ap, B, ld_b, P, noise, &worst);
     *lo = INFINITY;
     *hi = 0;
     for (int k = 0; k < n; k++) {
@@ -51,13 +51,13 @@ static void bracket(int n, int n_ap, const double *F, const double *noise, const
     }
 }
 
-double maxmin_power(int n_ue, int n_ap, const double *F, const double *noise, const double *B, const double *P,
-                    double *p, double *work)
+double maxmin_power(int n_ue, int n_ap, const double *F, const double *noise, const double *B, int ld_b,
+                    const double *P, double *p, double *work)
 {
     double *LU = work, *z = work + n_ue * n_ue;
     double lo, hi, use = 1;
     int worst = 0;
-    bracket(n_ue, n_ap, F, noise, B, P, &lo, &hi);
+    bracket(n_ue, n_ap, F, noise, B, ld_b, P, &lo, &hi);
     double s = hi;
     for (int i = 0; i < 80; i++) {
         if (factor(n_ue, F, s, LU)) {
@@ -67,7 +67,7 @@ double maxmin_power(int n_ue, int n_ap, const double *F, const double *noise, co
         }
         memcpy(p, noise, (size_t)n_ue * sizeof *p);
         small_lu_solve(n_ue, LU, p);
-        use = power_use(n_ue, n_ap, B, P, p, &worst);
+        use = power_use(n_ue, n_ap, B, ld_b, P, p, &worst);
         if (fabs(use - 1) < 1e-12 || hi - lo < 1e-15 * hi)
             break;
         if (use < 1)
@@ -80,7 +80,7 @@ double maxmin_power(int n_ue, int n_ap, const double *F, const double *noise, co
         small_lu_solve(n_ue, LU, z);
         double slope = 0;
         for (int k = 0; k < n_ue; k++)
-            slope += B[worst * n_ue + k] * z[k] / P[worst];
+            slope += B[worst * ld_b + k] * z[k] / P[worst];
         const double next = s + (use - 1) * use / slope;
         s = next > lo && next < hi ? next : 0.5 * (lo + hi);
     }

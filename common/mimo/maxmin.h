@@ -6,9 +6,9 @@
 #ifndef TUTTI_MIMO_MAXMIN_H
 #define TUTTI_MIMO_MAXMIN_H
 
-/* F [n_ue][n_ue] >= 0, noise [n_ue] > 0, B [n_ap][n_ue] >= 0 with no all-zero column, P [n_ap] > 0; p [n_ue] out,
- * feasible to rounding, worst AP at its budget; work [n_ue (n_ue + 1)]. Returns t. */
-double maxmin_power(int n_ue, int n_ap, const double *F, const double *noise, const double *B, const double *P,
-                    double *p, double *work);
+/* F [n_ue][n_ue] >= 0, noise [n_ue] > 0, B [n_ap][ld_b] >= 0 with no all-zero column among the first n_ue, P [n_ap] >
+ * 0; p [n_ue] out, feasible to rounding, worst AP at its budget; work [n_ue (n_ue + 1)]. Returns t. */
+double maxmin_power(int n_ue, int n_ap, const double *F, const double *noise, const double *B, int ld_b,
+                    const double *P, double *p, double *work);
 
 #endif

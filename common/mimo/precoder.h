@@ -1,22 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Precoders of one coherence block, all subbands. Scaling (spec ob): receiver noise 1, AP power budget ap_power[m], the signal
- * at user k is h_k^H x. Every scheme keeps sum_k ||w_mk||^2 <= ap_power[m] on every subband. Create allocates, execute does
- * not allocate, lock or block. One handle per thread; different handles may work on different subbands at once. */
+/* Precoders of one coherence block, all subbands. Scaling (spec ob): receiver noise 1, AP power budget ap_power[m], the
+ * signal at user k is h_k^H x. Every scheme keeps sum_k ||w_mk||^2 <= ap_power[m] on every subband. Create allocates,
+ * execute does not allocate, lock or block. One handle per thread; different handles may work on different subbands at
+ * once. */
 #ifndef TUTTI_MIMO_PRECODER_H
 #define TUTTI_MIMO_PRECODER_H
 
 #include "base/types.h"
 
-enum mimo_scheme { MIMO_CB, MIMO_ZF };
+/* FZF, PZF and PPZF are local (every AP from its own estimates, spec ppzf); the others use all APs' estimates together.
+ */
+enum mimo_scheme {
+    MIMO_CB,   /* conjugate beams; equal power: every AP at its full budget */
+    MIMO_ZF,   /* zero-forcing over all APs; equal power: equal received power for all users, the worst AP at its budget
+                */
+    MIMO_FZF,  /* zero-forcing of all users at each AP (needs n_ant > users) */
+    MIMO_PZF,  /* zero-forcing of each AP's strong users, conjugate beams to the weak ones */
+    MIMO_PPZF, /* the same with the weak users' beams kept out of the strong users' channels */
+    MIMO_RZF, /* regularised zero-forcing (MMSE), estimation errors included; equal power: equal transmit power per user
+               */
+    MIMO_OB   /* max-min optimum (spec ob); power is always max-min */
+};
+/* EQUAL as said above; for the local schemes: every AP splits its budget equally over the users it has an estimate of.
+ * MAXMIN: one power per user on top of those beams, chosen so that the least SINR is as large as per-AP power allows.
+ */
+enum { MIMO_N_SCHEMES = MIMO_OB + 1 };
+/* "cb", "zf", ... as in network files; "?" for anything else. */
+const char *mimo_scheme_name(int scheme);
 enum mimo_power { MIMO_POWER_EQUAL, MIMO_POWER_MAXMIN };
 
 /* Why a subband got the precoder it got. */
-#define MIMO_REASON_MAP(X)                                                              \
-    X(MIMO_REASON_ASKED, 0, "as asked")                                                 \
-    X(MIMO_REASON_SINGULAR, 1, "channel matrix singular, fell back to CB")              \
-    X(MIMO_REASON_NO_USER, 2, "no active user")                                         \
-    X(MIMO_REASON_NO_AP, 3, "no active AP")                                             \
-    X(MIMO_REASON_ZERO_CHANNEL, 4, "a served user has a zero channel")
+#define MIMO_REASON_MAP(X)                                                                                             \
+    X(MIMO_REASON_ASKED, 0, "as asked")                                                                                \
+    X(MIMO_REASON_SINGULAR, 1, "channel matrix singular, fell back to CB")                                             \
+    X(MIMO_REASON_NO_USER, 2, "no active user")                                                                        \
+    X(MIMO_REASON_NO_AP, 3, "no active AP")                                                                            \
+    X(MIMO_REASON_ZERO_CHANNEL, 4, "a served user has a zero channel")                                                 \
+    X(MIMO_REASON_DEADLINE, 5, "deadline reached, best precoder so far")                                               \
+    X(MIMO_REASON_ITERATIONS, 6, "iteration limit reached, best precoder so far")                                      \
+    X(MIMO_REASON_LADDER, 7, "too little time left for the scheme asked for, stepped down")
 enum mimo_reason {
 #define MIMO_REASON_ENUM(name, value, text) name = (value),
     MIMO_REASON_MAP(MIMO_REASON_ENUM)
@@ -35,25 +57,41 @@ struct mimo_channel {
     const float *ap_power;       /* [n_ap], >= 0 */
     const uint8_t *ap_active;    /* [n_ap] */
     const uint8_t *ue_active;    /* [n_ue] */
+    const float *beta;           /* [n_ap][n_ue] large-scale gain for FZF, PZF, PPZF; NULL = taken from H_hat itself */
 };
 
 struct mimo_solution {
-    tutti_cf32 *W;      /* [n_ap][n_ant][n_ue], powers included */
-    float *sinr;        /* [n_ue] predicted with H_hat and error_variance, linear; 0 for inactive users */
-    int reason;         /* enum mimo_reason */
+    tutti_cf32 *W;     /* [n_ap][n_ant][n_ue], powers included */
+    float *sinr;       /* [n_ue] predicted with H_hat and error_variance, linear; 0 for inactive users */
+    int reason;        /* enum mimo_reason */
+    double sinr_bound; /* out: no precoder can give all served users more (OB only; else NaN) */
+    int iterations;    /* out: OB only; else 0 */
 };
 
 typedef struct precoder precoder_t;
 
 int precoder_create(precoder_t **precoder, const struct mimo_shape *shape);
 void precoder_destroy(precoder_t *precoder);
+
+/* Knobs of the schemes that have any; precoder_create sets the defaults. */
+struct precoder_settings {
+    double upsilon;        /* PZF, PPZF: share of the large-scale gain held by the strong users, default 0.95 */
+    double ob_tolerance;   /* OB: stop when (bound - least SINR) <= tolerance * bound, default 1e-2 */
+    int ob_max_iterations; /* default 60 */
+    bool ob_warm; /* start from this handle's last OB solution; default false: results do not depend on the past */
+    uint64_t deadline_mono_ns; /* OB stops before this instant with the best so far; 0 = none, the default */
+};
+void precoder_settings_default(struct precoder_settings *settings);
+void precoder_configure(precoder_t *precoder, const struct precoder_settings *settings);
+
 /* Always writes a finite, feasible W. Returns 0, or TUTTI_ENUMERIC when it fell back (solution->reason says why). */
-int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, const struct mimo_channel *channel,
-                     struct mimo_solution *solution);
+int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power,
+                     const struct mimo_channel *channel, struct mimo_solution *solution);
 
 /* Instantaneous SINR of any W (spec ob): sinr [n_ue], linear. Reads only active entries. No allocation. */
 void mimo_sinr(const struct mimo_shape *shape, const struct mimo_channel *channel, const tutti_cf32 *W, float *sinr);
-/* Largest of sum_k ||w_mk||^2 / ap_power[m] over the APs; an AP with power budget 0 and a nonzero vector gives infinity. */
+/* Largest of sum_k ||w_mk||^2 / ap_power[m] over the APs; an AP with power budget 0 and a nonzero vector gives
+ * infinity. */
 float mimo_power_use(const struct mimo_shape *shape, const float *ap_power, const tutti_cf32 *W);
 
 #endif

@@ -102,7 +102,8 @@ static bool weigh(const struct spzf_set *target, const struct spzf_set *source, 
     double after_target = deficit(target, largest), after_source = deficit(source, largest);
     change.total = after_target + after_source - old_source;
     bool ideal = after_target <= 0.0 && after_source <= 0.0;
-    if (ideal || change.total < pocket->total)
+    /* A gain of rounding size is none: among equal magnitudes it would move antennas about for nothing. */
+    if (ideal || change.total < pocket->total - SPZF_DIST_TOLERANCE * largest)
         *pocket = change;
     return ideal;
 }
@@ -157,8 +158,7 @@ static void iterate(const struct spzf_input *in, struct spzf_work *work, bool sw
         moved = false;
         for (int k = 0; k < n_failing; k++) {
             int p = work->rank[k];
-            /* The spec's d = -dist; that is 0 for an empty set, so one is hardly ever refilled, as in its figures. */
-            struct change pocket = {-1, -1, -set_dist(&work->set[p])};
+            struct change pocket = {-1, -1, deficit(&work->set[p], largest)};
             if (set_closes(&work->set[p]))
                 continue;
             (swap ? find_swap : find_move)(in, work, labels, p, largest, &pocket);

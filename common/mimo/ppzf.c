@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mimo/ppzf.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* A strong user whose component outside the others is below this share of its norm is taken as dependent on them. */
+static const double DEPENDENT = 1e-7;
+
+int ppzf_group(enum ppzf_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong)
+{
+    memset(strong, 0, (size_t)n_ue);
+    if (scheme == PPZF_MRT)
+        return 0;
+    if (scheme == PPZF_FZF) {
+        memset(strong, 1, (size_t)n_ue);
+        return n_ue;
+    }
+    double total = 0, held = 0;
+    for (int k = 0; k < n_ue; k++)
+        total += beta[k];
+    const double wanted = upsilon * (1 - 1e-12) * total; /* an exact equality counts as reached */
+    int n = 0;
+    while (n < n_ant - 1 && n < n_ue && upsilon > 0 && held < wanted) {
+        int best = -1;
+        for (int k = 0; k < n_ue; k++)
+            if (!strong[k] && beta[k] > 0 && (best < 0 || beta[k] > beta[best]))
+                best = k;
+        if (best < 0)
+            break;
+        strong[best] = 1;
+        held += beta[best];
+        n++;
+    }
+    return n;
+}
+
+/* Orthonormal basis of the strong users' estimates, G = Q R with R upper triangular. */
+struct basis {
+    int n_ant, n;
+    int user[TUTTI_MAX_ANT];
+    double complex Q[TUTTI_MAX_ANT][TUTTI_MAX_ANT]; /* [vector][antenna] */
+    double complex R[TUTTI_MAX_ANT][TUTTI_MAX_ANT];
+};
+
+static double complex inner(int n, const double complex *a, const double complex *b)
+{
+    double complex s = 0;
+    for (int i = 0; i < n; i++)
+        s += conj(a[i]) * b[i];
+    return s;
+}
+
+static double norm(int n, const double complex *a)
+{
+    return sqrt(creal(inner(n, a, a)));
+}
+
+/* x minus its part in the span of the basis, twice, so that it is orthogonal to rounding; coefficients added to r. */
+static void project_out(const struct basis *basis, double complex *x, double complex *r)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (int j = 0; j < basis->n; j++) {
+            const double complex c = inner(basis->n_ant, basis->Q[j], x);
+            for (int a = 0; a < basis->n_ant; a++)
+                x[a] -= c * basis->Q[j][a];
+            if (r)
+                r[j] += c;
+        }
+}
+
+static int basis_init(struct basis *basis, int n_ant, int n_ue, const uint8_t *strong, const double complex *H_hat)
+{
+    basis->n_ant = n_ant;
+    basis->n = 0;
+    memset(basis->R, 0, sizeof basis->R);
+    for (int k = 0; k < n_ue; k++) {
+        if (!strong[k])
+            continue;
+        if (basis->n == n_ant)
+            return TUTTI_ENUMERIC;
+        double complex *x = basis->Q[basis->n], r[TUTTI_MAX_ANT] = {0};
+        for (int a = 0; a < n_ant; a++)
+            x[a] = H_hat[a * n_ue + k];
+        const double before = norm(n_ant, x);
+        project_out(basis, x, r);
+        const double after = norm(n_ant, x);
+        if (!(after > DEPENDENT * before))
+            return TUTTI_ENUMERIC;
+        for (int a = 0; a < n_ant; a++)
+            x[a] /= after;
+        for (int j = 0; j < basis->n; j++)
+            basis->R[j][basis->n] = r[j];
+        basis->R[basis->n][basis->n] = after;
+        basis->user[basis->n++] = k;
+    }
+    return 0;
+}
+
+/* Column j of G (G^H G)^-1 = Q R^-H. */
+static void zero_forcing(const struct basis *basis, int j, double complex *x)
+{
+    double complex y[TUTTI_MAX_ANT] = {0}; /* R^H y = e_j */
+    for (int i = j; i < basis->n; i++) {
+        double complex s = i == j ? 1 : 0;
+        for (int p = j; p < i; p++)
+            s -= conj(basis->R[p][i]) * y[p];
+        y[i] = s / conj(basis->R[i][i]);
+    }
+    for (int a = 0; a < basis->n_ant; a++) {
+        x[a] = 0;
+        for (int i = j; i < basis->n; i++)
+            x[a] += basis->Q[i][a] * y[i];
+    }
+}
+
+static void put_beam(int n_ant, int n_ue, int k, double scale, const double complex *x, double complex *W)
+{
+    for (int a = 0; a < n_ant; a++)
+        W[a * n_ue + k] = scale * x[a];
+}
+
+static void weak_beam(enum ppzf_scheme scheme, const struct basis *basis, int n_ue, int k, double gamma,
+                      const double complex *H_hat, double complex *W)
+{
+    double complex x[TUTTI_MAX_ANT];
+    const bool project = scheme != PPZF_PZF && scheme != PPZF_MRT;
+    for (int a = 0; a < basis->n_ant; a++)
+        x[a] = H_hat[a * n_ue + k];
+    if (project)
+        project_out(basis, x, NULL);
+    put_beam(basis->n_ant, n_ue, k, 1 / sqrt((project ? basis->n_ant - basis->n : basis->n_ant) * gamma), x, W);
+}
+
+int ppzf_beams(enum ppzf_scheme scheme, int n_ant, int n_ue, const uint8_t *strong, const double *gamma,
+               const double complex *H_hat, double complex *W)
+{
+    struct basis basis;
+    int rc = basis_init(&basis, n_ant, n_ue, strong, H_hat);
+    if (!rc && basis.n == n_ant)
+        rc = TUTTI_ENUMERIC; /* L_m = 0: the long-term normalisation does not exist */
+    if (rc) {
+        basis.n = 0;
+        scheme = PPZF_MRT;
+    }
+    memset(W, 0, (size_t)(n_ant * n_ue) * sizeof *W);
+    for (int j = 0; j < basis.n; j++) {
+        const int k = basis.user[j];
+        double complex x[TUTTI_MAX_ANT];
+        zero_forcing(&basis, j, x);
+        if (gamma[k] > 0)
+            put_beam(n_ant, n_ue, k, sqrt((n_ant - basis.n) * gamma[k]), x, W);
+    }
+    for (int k = 0; k < n_ue; k++)
+        if ((!strong[k] || rc) && gamma[k] > 0)
+            weak_beam(scheme, &basis, n_ue, k, gamma[k], H_hat, W);
+    return rc;
+}
+
+int ppzf_noise(int n_ant, int n_ue, const uint8_t *strong, const double complex *H_hat, const double complex *z,
+               double complex *v)
+{
+    struct basis basis;
+    memcpy(v, z, (size_t)n_ant * sizeof *v);
+    const double before = norm(n_ant, v);
+    int rc = basis_init(&basis, n_ant, n_ue, strong, H_hat);
+    project_out(&basis, v, NULL); /* even when dependent: the basis found so far spans the strong users */
+    const double after = norm(n_ant, v);
+    rc = basis.n < n_ant && after > DEPENDENT * before ? 0 : TUTTI_ENUMERIC;
+    for (int a = 0; a < n_ant; a++)
+        v[a] = rc ? 0 : v[a] / after;
+    return rc;
+}
+
+static int tables_allocate(struct ppzf_tables *t)
+{
+    const size_t m = (size_t)t->n_ap, mk = m * (size_t)t->n_ue;
+    double **const per_user[] = {&t->c, &t->gamma, &t->gain, &t->leak, &t->leak_plain};
+    double **const per_ap[] = {&t->gamma_eve, &t->gain_eve, &t->leak_eve, &t->leak_plain_eve};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof per_user / sizeof *per_user; i++)
+        ok = (*per_user[i] = calloc(mk, sizeof(double))) && ok;
+    for (size_t i = 0; i < sizeof per_ap / sizeof *per_ap; i++)
+        ok = (*per_ap[i] = calloc(m, sizeof(double))) && ok;
+    ok = (t->strong = calloc(mk, 1)) && ok;
+    ok = (t->n_free = calloc(m, sizeof *t->n_free)) && ok;
+    return ok ? 0 : error_set(TUTTI_ENOMEM, "ppzf: out of memory for %d APs and %d users", t->n_ap, t->n_ue);
+}
+
+/* Section 2, one AP: MMSE coefficients under contamination of user 0's pilot. */
+static void estimate_statistics(struct ppzf_tables *t, const struct ppzf_network *net, int m)
+{
+    const double eve = net->beta_eve ? net->tau * net->eve_pilot_power * net->beta_eve[m] : 0;
+    for (int k = 0; k < t->n_ue; k++) {
+        const int i = m * t->n_ue + k;
+        const double amplitude = sqrt(net->tau * net->pilot_power[k]);
+        const double den = amplitude * amplitude * net->beta[i] + (k == 0 ? eve : 0) + 1;
+        t->c[i] = amplitude * net->beta[i] / den;
+        t->gamma[i] = amplitude * net->beta[i] * t->c[i];
+        if (k == 0 && net->beta_eve)
+            t->gamma_eve[m] = eve * net->beta_eve[m] / den;
+    }
+}
+
+static void fill_ap(struct ppzf_tables *t, const struct ppzf_network *net, int m)
+{
+    const int n = t->n_ue;
+    const uint8_t *strong = t->strong + m * n;
+    estimate_statistics(t, net, m);
+    t->n_free[m] = t->n_ant - ppzf_group(t->scheme, t->n_ant, n, net->beta + m * n, net->upsilon, t->strong + m * n);
+    const int weak_rank = t->scheme == PPZF_PZF ? t->n_ant : t->n_free[m];
+    for (int k = 0; k < n; k++) {
+        const int i = m * n + k;
+        t->gain[i] = sqrt((strong[k] ? t->n_free[m] : weak_rank) * t->gamma[i]);
+        t->leak_plain[i] = net->beta[i];
+        t->leak[i] = net->beta[i] - (strong[k] ? t->gamma[i] : 0);
+    }
+    if (!net->beta_eve)
+        return;
+    t->gain_eve[m] = sqrt((strong[0] ? t->n_free[m] : weak_rank) * t->gamma_eve[m]);
+    t->leak_plain_eve[m] = net->beta_eve[m];
+    t->leak_eve[m] = net->beta_eve[m] - (strong[0] ? t->gamma_eve[m] : 0);
+}
+
+int ppzf_tables_create(struct ppzf_tables **tables, const struct ppzf_network *network)
+{
+    *tables = NULL;
+    if (network->n_ap < 1 || network->n_ant < 1 || network->n_ant > TUTTI_MAX_ANT || network->n_ue < 1)
+        return error_set(TUTTI_EINVAL,
+                         "ppzf: %d APs, %d antennas, %d users; allowed at least 1 each, at most %d antennas",
+                         network->n_ap, network->n_ant, network->n_ue, TUTTI_MAX_ANT);
+    if (network->scheme == PPZF_FZF && network->n_ue >= network->n_ant)
+        return error_set(TUTTI_EINVAL,
+                         "ppzf: full zero-forcing of %d users needs at least %d antennas per AP, found %d",
+                         network->n_ue, network->n_ue + 1, network->n_ant);
+    struct ppzf_tables *t = calloc(1, sizeof *t);
+    if (!t)
+        return error_set(TUTTI_ENOMEM, "ppzf: out of memory");
+    t->n_ap = network->n_ap;
+    t->n_ant = network->n_ant;
+    t->n_ue = network->n_ue;
+    t->scheme = network->scheme;
+    const int rc = tables_allocate(t);
+    if (rc) {
+        ppzf_tables_destroy(t);
+        return rc;
+    }
+    for (int m = 0; m < t->n_ap; m++)
+        fill_ap(t, network, m);
+    *tables = t;
+    return 0;
+}
+
+void ppzf_tables_destroy(struct ppzf_tables *tables)
+{
+    if (!tables)
+        return;
+    double *const arrays[] = {tables->c,        tables->gamma,      tables->gain,
+                              tables->leak,     tables->leak_plain, tables->gamma_eve,
+                              tables->gain_eve, tables->leak_eve,   tables->leak_plain_eve};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        free(arrays[i]);
+    free(tables->strong);
+    free(tables->n_free);
+    free(tables);
+}
+
+/* Power an AP radiates through projected vectors and through unprojected ones (weak users of PZF), stream skip left
+ * out. Streams without an estimate do not exist. */
+static void radiated(const struct ppzf_tables *t, const double *eta, const double *eta_an, int m, int skip,
+                     double *projected, double *plain)
+{
+    *projected = eta_an[m];
+    *plain = 0;
+    for (int k = 0; k < t->n_ue; k++) {
+        const int i = m * t->n_ue + k;
+        if (k == skip || !(t->gamma[i] > 0))
+            continue;
+        if (t->scheme == PPZF_PZF && !t->strong[i])
+            *plain += eta[i];
+        else
+            *projected += eta[i];
+    }
+}
+
+void ppzf_sinr(const struct ppzf_tables *tables, const double *eta, const double *eta_an, double *sinr)
+{
+    for (int k = 0; k < tables->n_ue; k++) {
+        double x = 0, y = 1;
+        for (int m = 0; m < tables->n_ap; m++) {
+            const int i = m * tables->n_ue + k;
+            double projected, plain;
+            radiated(tables, eta, eta_an, m, -1, &projected, &plain);
+            x += tables->gain[i] * sqrt(eta[i]);
+            y += tables->leak[i] * projected + tables->leak_plain[i] * plain;
+        }
+        sinr[k] = x * x / y;
+    }
+}
+
+double ppzf_sinr_eve(const struct ppzf_tables *tables, const double *eta, const double *eta_an)
+{
+    double coherent = 0, incoherent = 0, noise = 1;
+    for (int m = 0; m < tables->n_ap; m++) {
+        const int i = m * tables->n_ue;
+        double projected, plain;
+        radiated(tables, eta, eta_an, m, 0, &projected, &plain);
+        noise += tables->leak_eve[m] * projected + tables->leak_plain_eve[m] * plain;
+        if (tables->gamma[i] > 0) {
+            coherent += tables->gain_eve[m] * sqrt(eta[i]);
+            incoherent += tables->leak_eve[m] * eta[i];
+        }
+    }
+    return (coherent * coherent + incoherent) / noise;
+}
+
+void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool with_noise, double *eta, double *eta_an)
+{
+    const int shares = tables->n_ue + (with_noise ? 1 : 0);
+    for (int m = 0; m < tables->n_ap; m++) {
+        for (int k = 0; k < tables->n_ue; k++)
+            eta[m * tables->n_ue + k] = P[m] / shares;
+        eta_an[m] = with_noise ? P[m] / shares : 0;
+    }
+}
+
+double ppzf_rate(int tau, int tau_c, double sinr)
+{
+    return (1 - (double)tau / tau_c) * log2(1 + sinr);
+}

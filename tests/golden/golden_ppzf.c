@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Closed forms and vectors of spec ppzf (section 13). */
+#include "golden.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "mimo/ppzf.h"
+
+static const double TOLERANCE = 1e-10; /* relative for closed forms, absolute for vectors */
+
+struct inputs {
+    int m, n, k, tau, tau_c;
+    double *beta, *beta_eve, *pilot_power, *P, *eta, *eta_an, *eta_equal, *eta_an_equal;
+    struct ppzf_tables *tables;
+};
+
+bool golden_ppzf_recognises(const json_t *root)
+{
+    const char *schema = json_string_value(json_object_get(root, "schema"));
+    return schema && strcmp(schema, "ppzf-golden-1") == 0;
+}
+
+static enum ppzf_scheme scheme_of(const char *name)
+{
+    static const char *const names[] = {"MRT", "FZF", "PZF", "PPZF"};
+    for (int i = 0; i < 4; i++)
+        if (name && strcmp(name, names[i]) == 0)
+            return (enum ppzf_scheme)i;
+    return PPZF_PPZF;
+}
+
+static bool allocate(struct inputs *in)
+{
+    const size_t m = (size_t)in->m, k = (size_t)in->k;
+    double **const arrays[] = {&in->beta, &in->eta,    &in->eta_equal,    &in->beta_eve,
+                               &in->P,    &in->eta_an, &in->eta_an_equal, &in->pilot_power};
+    const size_t sizes[] = {m * k, m * k, m * k, m, m, m, m, k};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        ok = (*arrays[i] = calloc(sizes[i], sizeof(double))) && ok;
+    return ok;
+}
+
+static void release(struct inputs *in)
+{
+    double *const arrays[] = {in->beta, in->eta,    in->eta_equal,    in->beta_eve,
+                              in->P,    in->eta_an, in->eta_an_equal, in->pilot_power};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        free(arrays[i]);
+    ppzf_tables_destroy(in->tables);
+}
+
+static bool load(const json_t *input, struct inputs *in)
+{
+    in->m = golden_int(input, "M");
+    in->n = golden_int(input, "N");
+    in->k = golden_int(input, "K");
+    in->tau = golden_int(input, "tau");
+    in->tau_c = golden_int(input, "tau_c");
+    if (in->m < 1 || in->k < 1 || in->k > TUTTI_MAX_UE || in->n < 1 || in->n > TUTTI_MAX_ANT || !allocate(in))
+        return false;
+    for (int m = 0; m < in->m; m++) {
+        in->beta_eve[m] = golden_at(json_object_get(input, "beta_e"), m);
+        in->P[m] = golden_at(json_object_get(input, "P"), m);
+        in->eta_an[m] = golden_at(json_object_get(input, "eta_an"), m);
+        for (int k = 0; k < in->k; k++) {
+            in->beta[m * in->k + k] = golden_at2(json_object_get(input, "beta"), m, k);
+            in->eta[m * in->k + k] = golden_at2(json_object_get(input, "eta"), m, k);
+        }
+    }
+    for (int k = 0; k < in->k; k++)
+        in->pilot_power[k] = golden_at(json_object_get(input, "p_u"), k);
+    const struct ppzf_network network = {.n_ap = in->m,
+                                         .n_ant = in->n,
+                                         .n_ue = in->k,
+                                         .tau = in->tau,
+                                         .beta = in->beta,
+                                         .beta_eve = in->beta_eve,
+                                         .pilot_power = in->pilot_power,
+                                         .eve_pilot_power = golden_number(input, "p_e"),
+                                         .upsilon = golden_number(input, "upsilon"),
+                                         .scheme = scheme_of(json_string_value(json_object_get(input, "scheme")))};
+    return ppzf_tables_create(&in->tables, &network) == 0;
+}
+
+static void compare(struct golden *golden, double value, double want, const char *what, int m, int k)
+{
+    golden_close(golden, value, want, TOLERANCE, want, "%s[%d][%d]", what, m, k);
+}
+
+static void check_tables(const json_t *expected, struct golden *golden, const struct inputs *in)
+{
+    const struct ppzf_tables *t = in->tables;
+    for (int m = 0; m < in->m; m++) {
+        const json_t *set = json_array_get(json_object_get(expected, "strong_sets"), (size_t)m);
+        int listed = 0;
+        for (int k = 0; k < in->k; k++) {
+            const int i = m * in->k + k;
+            const bool want = listed < (int)json_array_size(set) && (int)golden_at(set, listed) == k;
+            listed += want;
+            golden_true(golden, t->strong[i] == want, "strong set of AP %d, user %d", m, k);
+            compare(golden, t->c[i], golden_at2(json_object_get(expected, "c"), m, k), "c", m, k);
+            compare(golden, t->gamma[i], golden_at2(json_object_get(expected, "gamma"), m, k), "gamma", m, k);
+            compare(golden, t->gain[i], golden_at2(json_object_get(expected, "A"), m, k), "A", m, k);
+            compare(golden, t->leak[i], golden_at2(json_object_get(expected, "BA"), m, k), "BA", m, k);
+        }
+        golden_true(golden, listed == (int)json_array_size(set), "size of the strong set of AP %d", m);
+        compare(golden, t->gamma_eve[m], golden_at(json_object_get(expected, "gamma_e"), m), "gamma_e", m, 0);
+        compare(golden, t->gain_eve[m], golden_at(json_object_get(expected, "ae"), m), "ae", m, 0);
+        compare(golden, t->leak_eve[m], golden_at(json_object_get(expected, "cs"), m), "cs", m, 0);
+        compare(golden, t->leak_eve[m], golden_at(json_object_get(expected, "cA"), m), "cA", m, 0);
+    }
+}
+
+static void check_powers(const json_t *expected, const char *part, struct golden *golden, const struct inputs *in,
+                         const double *eta, const double *eta_an)
+{
+    const json_t *want = json_object_get(expected, part);
+    double sinr[TUTTI_MAX_UE];
+    ppzf_sinr(in->tables, eta, eta_an, sinr);
+    for (int k = 0; k < in->k; k++) {
+        const double w = golden_at(json_object_get(want, "sinr"), k), r = golden_at(json_object_get(want, "R"), k);
+        golden_close(golden, sinr[k], w, TOLERANCE, w, "%s sinr[%d]", part, k);
+        golden_close(golden, ppzf_rate(in->tau, in->tau_c, sinr[k]), r, TOLERANCE, r, "%s R[%d]", part, k);
+    }
+    const double sinr_eve = ppzf_sinr_eve(in->tables, eta, eta_an), w = golden_number(want, "sinr_e");
+    golden_close(golden, sinr_eve, w, TOLERANCE, w, "%s sinr_e", part);
+    const double rate = ppzf_rate(in->tau, in->tau_c, sinr[0]), rate_eve = ppzf_rate(in->tau, in->tau_c, sinr_eve);
+    golden_close(golden, rate_eve, golden_number(want, "R_e"), TOLERANCE, rate_eve, "%s R_e", part);
+    golden_close(golden, rate - rate_eve, golden_number(want, "sse_raw"), TOLERANCE, rate + rate_eve, "%s sse_raw",
+                 part);
+    golden_close(golden, fmax(rate - rate_eve, 0), golden_number(want, "sse"), TOLERANCE, rate + rate_eve, "%s sse",
+                 part);
+}
+
+static void check_equal_power(const json_t *expected, const char *part, bool with_noise, struct golden *golden,
+                              const struct inputs *in)
+{
+    ppzf_equal_power(in->tables, in->P, with_noise, in->eta_equal, in->eta_an_equal);
+    const json_t *want = json_object_get(expected, part);
+    for (int m = 0; m < in->m; m++) {
+        const double w = golden_at(json_object_get(want, "eta_row_per_user"), m);
+        for (int k = 0; k < in->k; k++)
+            golden_close(golden, in->eta_equal[m * in->k + k], w, TOLERANCE, w, "%s eta[%d][%d]", part, m, k);
+        golden_close(golden, in->eta_an_equal[m], golden_at(json_object_get(want, "eta_an"), m), TOLERANCE, w,
+                     "%s eta_an[%d]", part, m);
+    }
+    check_powers(expected, part, golden, in, in->eta_equal, in->eta_an_equal);
+}
+
+static void check_vector(struct golden *golden, const json_t *want, int n, const double complex *v, int stride,
+                         const char *what, int m, int k)
+{
+    for (int a = 0; a < n; a++) {
+        const double complex w = golden_complex(json_array_get(want, (size_t)a));
+        golden_close(golden, cabs(v[a * stride] - w), 0, TOLERANCE, 1, "%s[%d][%d][%d]", what, m, k, a);
+    }
+}
+
+static void check_vectors(const json_t *input, const json_t *expected, struct golden *golden, const struct inputs *in)
+{
+    for (int m = 0; m < in->m; m++) {
+        double complex H[TUTTI_MAX_ANT * TUTTI_MAX_UE], W[TUTTI_MAX_ANT * TUTTI_MAX_UE], z[TUTTI_MAX_ANT],
+            v[TUTTI_MAX_ANT];
+        const json_t *estimates = json_array_get(json_object_get(input, "H_hat"), (size_t)m);
+        const json_t *noise = json_array_get(json_object_get(input, "z_an"), (size_t)m);
+        for (int a = 0; a < in->n; a++) {
+            z[a] = golden_complex(json_array_get(noise, (size_t)a));
+            for (int k = 0; k < in->k; k++)
+                H[a * in->k + k] = golden_complex(json_array_get(json_array_get(estimates, (size_t)k), (size_t)a));
+        }
+        const uint8_t *strong = in->tables->strong + m * in->k;
+        const double *gamma = in->tables->gamma + m * in->k;
+        golden_true(golden, ppzf_beams(in->tables->scheme, in->n, in->k, strong, gamma, H, W) == 0, "beams of AP %d",
+                    m);
+        golden_true(golden, ppzf_noise(in->n, in->k, strong, H, z, v) == 0, "artificial noise of AP %d", m);
+        for (int k = 0; k < in->k; k++)
+            check_vector(golden, json_array_get(json_array_get(json_object_get(expected, "W"), (size_t)m), (size_t)k),
+                         in->n, W + k, in->k, "W", m, k);
+        check_vector(golden, json_array_get(json_object_get(expected, "V_an"), (size_t)m), in->n, v, 1, "V_an", m, 0);
+    }
+}
+
+void golden_ppzf_check(const json_t *root, struct golden *golden)
+{
+    const json_t *input = json_object_get(root, "input"), *expected = json_object_get(root, "expected");
+    struct inputs in = {0};
+    golden_begin(golden, "ppzf", json_string_value(json_object_get(root, "name")));
+    if (load(input, &in)) {
+        check_tables(expected, golden, &in);
+        check_powers(expected, "given_power", golden, &in, in.eta, in.eta_an);
+        check_equal_power(expected, "epa", false, golden, &in);
+        check_equal_power(expected, "epa_an", true, golden, &in);
+        check_vectors(input, expected, golden, &in);
+    } else {
+        golden_true(golden, false, "cannot use the input: %s", error_text());
+    }
+    golden_skip(golden, "psi");
+    golden_skip(golden, "optimisation");
+    golden_skip(golden, "resilience");
+    release(&in);
+    golden_end(golden);
+}

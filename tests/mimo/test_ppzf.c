@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "mimo/ppzf.h"
+#include "reference.h"
+
+enum { M = 3, N = 6, K = 4, BATCHES = 20, DRAWS = 1000 };
+
+static void grouping_follows_the_rule(void **state)
+{
+    (void)state;
+    uint8_t strong[4];
+    const double beta[4] = {4, 1, 4, 1};
+    assert_int_equal(ppzf_group(PPZF_PPZF, 8, 4, beta, 0.4, strong), 1); /* 4 of 10 is exactly 40 %: reached */
+    assert_true(strong[0] && !strong[2]);                                /* tie: the lower index */
+    assert_int_equal(ppzf_group(PPZF_PZF, 8, 4, beta, 0.81, strong), 3);
+    assert_true(strong[0] && strong[1] && strong[2] && !strong[3]);
+    assert_int_equal(ppzf_group(PPZF_PPZF, 3, 4, beta, 1, strong), 2); /* at most n_ant - 1 */
+    assert_int_equal(ppzf_group(PPZF_PPZF, 1, 4, beta, 1, strong), 0);
+    assert_int_equal(ppzf_group(PPZF_PPZF, 8, 4, beta, 0, strong), 0);
+    assert_int_equal(ppzf_group(PPZF_MRT, 8, 4, beta, 1, strong), 0);
+    assert_int_equal(ppzf_group(PPZF_FZF, 8, 4, beta, 0, strong), 4);
+    const double with_zero[4] = {0, 1, 0, 1};
+    assert_int_equal(ppzf_group(PPZF_PPZF, 8, 4, with_zero, 1, strong), 2);
+    assert_true(!strong[0] && strong[1] && !strong[2] && strong[3]);
+}
+
+struct setting {
+    enum ppzf_scheme scheme;
+    double beta[M * K], beta_eve[M], pilot_power[K], eta[M * K], eta_an[M];
+    struct ppzf_network network;
+    struct ppzf_tables *tables;
+};
+
+static void make_setting(struct setting *s, enum ppzf_scheme scheme, struct random *random)
+{
+    s->scheme = scheme;
+    for (int i = 0; i < M * K; i++) {
+        s->beta[i] = pow(10, random_uniform(random) * 2 - 1.5);
+        s->eta[i] = 2 * random_uniform(random);
+    }
+    for (int m = 0; m < M; m++) {
+        s->beta_eve[m] = 0.3 * random_uniform(random);
+        s->eta_an[m] = random_uniform(random);
+    }
+    for (int k = 0; k < K; k++)
+        s->pilot_power[k] = 1 + random_uniform(random);
+    s->network = (struct ppzf_network){.n_ap = M,
+                                       .n_ant = N,
+                                       .n_ue = K,
+                                       .tau = K,
+                                       .beta = s->beta,
+                                       .beta_eve = s->beta_eve,
+                                       .pilot_power = s->pilot_power,
+                                       .eve_pilot_power = 1.5,
+                                       .upsilon = 0.7,
+                                       .scheme = scheme};
+    assert_int_equal(ppzf_tables_create(&s->tables, &s->network), 0);
+}
+
+/* Sums over draws of what the hardening bound and Eve's bound are made of. */
+struct moments {
+    double complex mean[K];
+    double power[K]; /* everything user k hears */
+    double eve_own, eve_others;
+};
+
+/* One draw of the whole signal chain: channels, contaminated pilots, MMSE, beams, noise vectors (sections 1 to 5). */
+static void draw(const struct setting *s, struct random *random, struct moments *sum)
+{
+    double complex a[K + 1][K] = {{0}}; /* amplitude of stream t at user k; row K is Eve */
+    double noise_at[K + 1] = {0};
+    for (int m = 0; m < M; m++) {
+        double complex g[N * K], eve[N], H[N * K], W[N * K], z[N], v[N];
+        for (int i = 0; i < N; i++) {
+            eve[i] = sqrt(s->beta_eve[m]) * random_cn(random);
+            z[i] = random_cn(random);
+            for (int k = 0; k < K; k++) {
+                g[i * K + k] = sqrt(s->beta[m * K + k]) * random_cn(random);
+                double complex y = sqrt(K * s->pilot_power[k]) * g[i * K + k] + random_cn(random);
+                if (k == 0)
+                    y += sqrt(K * 1.5) * eve[i];
+                H[i * K + k] = s->tables->c[m * K + k] * y;
+            }
+        }
+        const uint8_t *strong = s->tables->strong + m * K;
+        assert_int_equal(ppzf_beams(s->scheme, N, K, strong, s->tables->gamma + m * K, H, W), 0);
+        assert_int_equal(ppzf_noise(N, K, strong, H, z, v), 0);
+        for (int u = 0; u <= K; u++) {
+            double complex leak = 0;
+            for (int i = 0; i < N; i++) {
+                const double complex h = conj(u < K ? g[i * K + u] : eve[i]);
+                leak += h * v[i];
+                for (int t = 0; t < K; t++)
+                    a[u][t] += sqrt(s->eta[m * K + t]) * h * W[i * K + t];
+            }
+            noise_at[u] += s->eta_an[m] * creal(leak * conj(leak)); /* independent noise symbol per AP */
+        }
+    }
+    for (int k = 0; k < K; k++) {
+        sum->mean[k] += a[k][k];
+        sum->power[k] += noise_at[k];
+        for (int t = 0; t < K; t++)
+            sum->power[k] += pow(cabs(a[k][t]), 2);
+    }
+    sum->eve_own += pow(cabs(a[K][0]), 2);
+    sum->eve_others += noise_at[K];
+    for (int t = 1; t < K; t++)
+        sum->eve_others += pow(cabs(a[K][t]), 2);
+}
+
+/* sinr [K + 1] from the moments of n draws; the last is Eve's. */
+static void sinr_of(const struct moments *sum, int n, double *sinr)
+{
+    for (int k = 0; k < K; k++) {
+        const double useful = pow(cabs(sum->mean[k] / n), 2);
+        sinr[k] = useful / (1 + sum->power[k] / n - useful);
+    }
+    sinr[K] = sum->eve_own / n / (1 + sum->eve_others / n);
+}
+
+static void check_closed_forms(enum ppzf_scheme scheme, uint64_t seed)
+{
+    struct random random = {seed};
+    struct setting s;
+    make_setting(&s, scheme, &random);
+    double closed[K + 1], mean[K + 1], m2[K + 1] = {0}, batch_sinr[K + 1];
+    ppzf_sinr(s.tables, s.eta, s.eta_an, closed);
+    closed[K] = ppzf_sinr_eve(s.tables, s.eta, s.eta_an);
+    struct moments all = {0};
+    double sums[K + 1] = {0};
+    for (int b = 0; b < BATCHES; b++) {
+        struct moments batch = {0};
+        for (int i = 0; i < DRAWS; i++)
+            draw(&s, &random, &batch);
+        sinr_of(&batch, DRAWS, batch_sinr);
+        for (int k = 0; k <= K; k++) {
+            sums[k] += batch_sinr[k];
+            m2[k] += batch_sinr[k] * batch_sinr[k];
+        }
+        for (int k = 0; k < K; k++) {
+            all.mean[k] += batch.mean[k];
+            all.power[k] += batch.power[k];
+        }
+        all.eve_own += batch.eve_own;
+        all.eve_others += batch.eve_others;
+    }
+    sinr_of(&all, BATCHES * DRAWS, mean);
+    for (int k = 0; k <= K; k++) {
+        const double variance = m2[k] / BATCHES - pow(sums[k] / BATCHES, 2);
+        const double standard_error = sqrt(variance / (BATCHES - 1));
+        if (fabs(mean[k] - closed[k]) > fmax(0.01 * closed[k], 3 * standard_error))
+            fail_msg("scheme %d, %s %d: Monte Carlo %g +- %g, closed form %g", (int)scheme, k < K ? "user" : "Eve", k,
+                     mean[k], standard_error, closed[k]);
+        assert_true(standard_error < 0.02 * closed[k]); /* enough draws to mean something */
+    }
+    ppzf_tables_destroy(s.tables);
+}
+
+static void closed_forms_match_the_signal_chain(void **state)
+{
+    (void)state;
+    check_closed_forms(PPZF_MRT, 31);
+    check_closed_forms(PPZF_PZF, 32);
+    check_closed_forms(PPZF_PPZF, 33);
+    check_closed_forms(PPZF_FZF, 34);
+}
+
+static void vectors_null_and_normalise(void **state)
+{
+    (void)state;
+    struct random random = {35};
+    const double gamma[K] = {1, 1, 1, 0};
+    const uint8_t strong[K] = {1, 0, 1, 0};
+    double complex H[N * K], W[N * K], z[N], v[N];
+    for (int i = 0; i < N * K; i++)
+        H[i] = random_cn(&random);
+    for (int i = 0; i < N; i++)
+        z[i] = random_cn(&random);
+    assert_int_equal(ppzf_beams(PPZF_PPZF, N, K, strong, gamma, H, W), 0);
+    assert_int_equal(ppzf_noise(N, K, strong, H, z, v), 0);
+    for (int k = 0; k < K; k++)
+        for (int t = 0; t < K; t++) {
+            double complex response = 0;
+            for (int i = 0; i < N; i++)
+                response += conj(H[i * K + k]) * W[i * K + t];
+            if (strong[k] && t == k)
+                assert_true(cabs(response - sqrt(N - 2)) < 1e-12); /* sqrt(L gamma), whatever the channel */
+            else if (strong[k])
+                assert_true(cabs(response) < 1e-12);
+            if (t == 3)
+                assert_true(W[k * K + t] == 0); /* no estimate, no beam */
+        }
+    double power = 0;
+    double complex leak[K] = {0};
+    for (int i = 0; i < N; i++) {
+        power += pow(cabs(v[i]), 2);
+        for (int k = 0; k < K; k++)
+            leak[k] += conj(H[i * K + k]) * v[i];
+    }
+    assert_true(fabs(power - 1) < 1e-12);
+    assert_true(cabs(leak[0]) < 1e-12 && cabs(leak[2]) < 1e-12 && cabs(leak[1]) > 1e-3);
+    const uint8_t too_many[K] = {1, 1, 1, 1};
+    assert_int_equal(ppzf_noise(K, K, too_many, H, z, v), TUTTI_ENUMERIC); /* no null space left */
+    for (int i = 0; i < K; i++)
+        assert_true(v[i] == 0);
+}
+
+static void bad_networks_are_refused(void **state)
+{
+    (void)state;
+    struct random random = {36};
+    struct setting s;
+    make_setting(&s, PPZF_FZF, &random);
+    ppzf_tables_destroy(s.tables);
+    s.network.n_ant = K;
+    assert_int_equal(ppzf_tables_create(&s.tables, &s.network), TUTTI_EINVAL);
+    assert_null(s.tables);
+    assert_non_null(strstr(error_text(), "at least 5 antennas"));
+    ppzf_tables_destroy(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(grouping_follows_the_rule),
+        cmocka_unit_test(closed_forms_match_the_signal_chain),
+        cmocka_unit_test(vectors_null_and_normalise),
+        cmocka_unit_test(bad_networks_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "reference.h"
+
+static int run(struct channel_case *c, enum mimo_scheme scheme, enum mimo_power power)
+{
+    precoder_t *precoder;
+    assert_int_equal(precoder_create(&precoder, &c->shape), 0);
+    memset(c->solution.W, 0xff, sizeof *c->solution.W); /* must be overwritten */
+    const int rc = precoder_execute(precoder, scheme, power, &c->channel, &c->solution);
+    precoder_destroy(precoder);
+    assert_true(plain_finite(c, c->solution.W));
+    assert_true(plain_excess(c, c->solution.W) <= 1e-6);
+    for (int k = 0; k < c->shape.n_ue; k++) {
+        const double sinr = plain_sinr(c, c->solution.W, k);
+        assert_true(fabs((double)c->solution.sinr[k] - sinr) <= 1e-5 * sinr);
+    }
+    return rc;
+}
+
+static const int SHAPES[][3] = {{4, 1, 2}, {8, 4, 6}, {32, 1, 8}, {3, 8, 24}, {64, 2, 16}, {1, 4, 1}, {2, 2, 4}};
+
+static void zf_nulls_and_meets_the_worst_budget(void **state)
+{
+    (void)state;
+    struct random random = {1};
+    for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++)
+        for (int power = 0; power < 2; power++) {
+            struct channel_case c;
+            case_create(&c, &random, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], 20, 20, 0.1);
+            assert_int_equal(run(&c, MIMO_ZF, (enum mimo_power)power), 0);
+            assert_int_equal(c.solution.reason, MIMO_REASON_ASKED);
+            for (int k = 0; k < c.shape.n_ue; k++)
+                for (int j = 0; j < c.shape.n_ue; j++)
+                    if (j != k)
+                        assert_true(cabs(plain_response(&c, c.solution.W, k, j)) <
+                                    1e-4 * cabs(plain_response(&c, c.solution.W, j, j)));
+            assert_true(plain_excess(&c, c.solution.W) > -1e-5); /* no power left on the table */
+            case_destroy(&c);
+        }
+}
+
+static void zf_equal_gives_equal_received_power(void **state)
+{
+    (void)state;
+    struct random random = {2};
+    struct channel_case c;
+    case_create(&c, &random, 16, 2, 6, 20, 30, 0.05);
+    run(&c, MIMO_ZF, MIMO_POWER_EQUAL);
+    const double first = cabs(plain_response(&c, c.solution.W, 0, 0));
+    for (int k = 1; k < 6; k++)
+        assert_true(fabs(cabs(plain_response(&c, c.solution.W, k, k)) / first - 1) < 1e-5);
+    case_destroy(&c);
+}
+
+static void maxmin_equalises_and_beats_equal_power(void **state)
+{
+    (void)state;
+    struct random random = {3};
+    for (int scheme = MIMO_CB; scheme <= MIMO_ZF; scheme++)
+        for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
+            struct channel_case c;
+            case_create(&c, &random, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], 10, 30, 0.1);
+            run(&c, (enum mimo_scheme)scheme, MIMO_POWER_EQUAL);
+            const double equal = plain_min_sinr(&c, c.solution.W);
+            run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN);
+            const double least = plain_min_sinr(&c, c.solution.W);
+            for (int k = 0; k < c.shape.n_ue; k++)
+                assert_true(fabs(plain_sinr(&c, c.solution.W, k) / least - 1) < 1e-4);
+            assert_true(least >= equal * (1 - 1e-5));
+            assert_true(plain_excess(&c, c.solution.W) > -1e-5);
+            case_destroy(&c);
+        }
+}
+
+/* No change of the users' powers that stays feasible may raise the minimum: scale user powers at random and
+ * renormalise. */
+static void maxmin_cannot_be_improved_by_other_powers(void **state)
+{
+    (void)state;
+    struct random random = {4};
+    for (int scheme = MIMO_CB; scheme <= MIMO_ZF; scheme++) {
+        struct channel_case c;
+        case_create(&c, &random, 12, 2, 5, 15, 30, 0.1);
+        run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN);
+        const double best = plain_min_sinr(&c, c.solution.W);
+        for (int trial = 0; trial < 200; trial++) {
+            tutti_cf32 W[12 * 2 * 5];
+            double factor[5];
+            for (int k = 0; k < 5; k++)
+                factor[k] = exp((trial % 2 ? 0.5 : 0.02) * random_normal(&random));
+            for (int i = 0; i < 12 * 2 * 5; i++)
+                W[i] = (tutti_cf32)((double complex)c.solution.W[i] * factor[i % 5]);
+            const double shrink = 1 / sqrt(1 + plain_excess(&c, W));
+            for (int i = 0; i < 12 * 2 * 5; i++)
+                W[i] = (tutti_cf32)((double complex)W[i] * shrink);
+            assert_true(plain_min_sinr(&c, W) <= best * (1 + 1e-5));
+        }
+        case_destroy(&c);
+    }
+}
+
+static void cb_equal_is_the_matched_beam_at_full_power(void **state)
+{
+    (void)state;
+    struct random random = {5};
+    struct channel_case c;
+    case_create(&c, &random, 6, 3, 4, 10, 30, 0);
+    c.P[2] = 2.5f;
+    assert_int_equal(run(&c, MIMO_CB, MIMO_POWER_EQUAL), 0);
+    for (int m = 0; m < 6; m++) {
+        assert_true(fabs(plain_power(&c, c.solution.W, m) / (double)c.P[m] - 1) < 1e-6);
+        const double complex ratio = (double complex)c.solution.W[m * 12] / (double complex)c.H[m * 12];
+        assert_true(fabs(cimag(ratio)) < 1e-6 * creal(ratio));
+        for (int i = m * 12; i < (m + 1) * 12; i++)
+            assert_true(cabs((double complex)c.solution.W[i] - creal(ratio) * (double complex)c.H[i]) < 1e-6);
+    }
+    case_destroy(&c);
+}
+
+static void masks_leave_out_and_the_rest_is_as_if_alone(void **state)
+{
+    (void)state;
+    struct random random = {6};
+    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++)
+        for (int power = 0; power < 2; power++) {
+            struct channel_case c, small;
+            case_create(&c, &random, 5, 4, 4, 15, 20, 0.1);
+            case_create(&small, &random, 3, 4, 3, 15, 20, 0.1);
+            const int ap[3] = {0, 2, 4}, ue[3] = {0, 1, 3};
+            c.ap_active[1] = 0;
+            c.P[3] = 0;
+            c.ue_active[2] = 0;
+            for (int m = 0; m < 3; m++)
+                for (int k = 0; k < 3; k++) {
+                    small.E[m * 3 + k] = c.E[ap[m] * 4 + ue[k]];
+                    for (int a = 0; a < 4; a++)
+                        small.H[(m * 4 + a) * 3 + k] = c.H[(ap[m] * 4 + a) * 4 + ue[k]];
+                }
+            run(&c, (enum mimo_scheme)scheme, (enum mimo_power)power);
+            run(&small, (enum mimo_scheme)scheme, (enum mimo_power)power);
+            assert_true(c.solution.sinr[2] == 0);
+            double total = 0, kept = 0;
+            for (int i = 0; i < 5 * 4 * 4; i++)
+                total += pow(cabs((double complex)c.solution.W[i]), 2);
+            for (int m = 0; m < 3; m++)
+                for (int a = 0; a < 4; a++)
+                    for (int k = 0; k < 3; k++) {
+                        const double complex got = c.solution.W[(ap[m] * 4 + a) * 4 + ue[k]];
+                        kept += pow(cabs(got), 2);
+                        assert_true(cabs(got - (double complex)small.solution.W[(m * 4 + a) * 3 + k]) < 1e-6);
+                    }
+            assert_true(fabs(total - kept) < 1e-12); /* everything else is zero */
+            case_destroy(&c);
+            case_destroy(&small);
+        }
+}
+
+static void singular_falls_back_and_says_so(void **state)
+{
+    (void)state;
+    struct random random = {7};
+    for (int kind = 0; kind < 2; kind++)
+        for (int power = 0; power < 2; power++) {
+            struct channel_case c;
+            case_create(&c, &random, 2, 2, kind ? 3 : 6, 15, 20,
+                        0.1); /* 6 users on 4 antennas, or two identical users */
+            for (int r = 0; r < 4 && kind; r++)
+                c.H[r * 3 + 2] = c.H[r * 3];
+            assert_int_equal(run(&c, MIMO_ZF, (enum mimo_power)power), TUTTI_ENUMERIC);
+            assert_int_equal(c.solution.reason, MIMO_REASON_SINGULAR);
+            assert_true(plain_min_sinr(&c, c.solution.W) > 0);
+            case_destroy(&c);
+        }
+}
+
+static void empty_and_zero_inputs_are_named(void **state)
+{
+    (void)state;
+    struct random random = {8};
+    struct channel_case c;
+    case_create(&c, &random, 4, 2, 3, 15, 20, 0.1);
+    memset(c.ue_active, 0, 3);
+    assert_int_equal(run(&c, MIMO_ZF, MIMO_POWER_MAXMIN), TUTTI_ENUMERIC);
+    assert_int_equal(c.solution.reason, MIMO_REASON_NO_USER);
+    memset(c.ue_active, 1, 3);
+    memset(c.ap_active, 0, 4);
+    assert_int_equal(run(&c, MIMO_CB, MIMO_POWER_EQUAL), TUTTI_ENUMERIC);
+    assert_int_equal(c.solution.reason, MIMO_REASON_NO_AP);
+    memset(c.ap_active, 1, 4);
+    for (int r = 0; r < 8; r++)
+        c.H[r * 3 + 1] = 0;
+    for (int power = 0; power < 2; power++)
+        for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++) {
+            if (scheme == MIMO_FZF)
+                continue; /* has no room in this network */
+            assert_int_equal(run(&c, (enum mimo_scheme)scheme, (enum mimo_power)power), TUTTI_ENUMERIC);
+            assert_int_equal(c.solution.reason, MIMO_REASON_ZERO_CHANNEL);
+            assert_true(c.solution.sinr[1] == 0 && c.solution.sinr[0] > 0 && c.solution.sinr[2] > 0);
+        }
+    for (int r = 0; r < 2; r++) /* an AP that nobody hears */
+        c.H[r * 3] = c.H[r * 3 + 2] = 0;
+    run(&c, MIMO_CB, MIMO_POWER_EQUAL);
+    run(&c, MIMO_ZF, MIMO_POWER_MAXMIN);
+    case_destroy(&c);
+    assert_string_equal(mimo_reason_text(MIMO_REASON_NO_AP), "no active AP");
+    assert_string_equal(mimo_reason_text(999), "unknown reason");
+}
+
+static void sixty_db_spread_stays_finite_and_fair(void **state)
+{
+    (void)state;
+    struct random random = {9};
+    for (int trial = 0; trial < 20; trial++) {
+        struct channel_case c;
+        case_create(&c, &random, 16, 1, 8, 50, 60, trial % 2 ? 0.05 : 0);
+        for (int scheme = MIMO_CB; scheme <= MIMO_ZF; scheme++) {
+            run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN);
+            const double least = plain_min_sinr(&c, c.solution.W);
+            assert_true(least > 0);
+            for (int k = 0; k < 8; k++)
+                assert_true(plain_sinr(&c, c.solution.W, k) < least * 1.05); /* cf32 rounding costs a little */
+        }
+        case_destroy(&c);
+    }
+}
+
+static const enum mimo_scheme ALL[] = {MIMO_CB, MIMO_ZF, MIMO_FZF, MIMO_PZF, MIMO_PPZF, MIMO_RZF};
+
+/* Nothing feasible beats the max-min optimum, and its bound is above everything. */
+static void the_optimum_is_above_every_other_scheme(void **state)
+{
+    (void)state;
+    struct random random = {21};
+    for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
+        struct channel_case c;
+        case_create(&c, &random, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], 15, 30, s % 2 ? 0.1 : 0);
+        c.channel.beta = s % 3 ? c.beta : NULL;
+        assert_int_equal(run(&c, MIMO_OB, MIMO_POWER_MAXMIN), 0);
+        const double best = plain_min_sinr(&c, c.solution.W), bound = c.solution.sinr_bound;
+        assert_true(best >= bound * (1 - 1.1e-2) && best <= bound * (1 + 1e-5) && c.solution.iterations > 0);
+        for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++)
+            for (int power = 0; power < 2; power++) {
+                run(&c, ALL[i], (enum mimo_power)power);
+                assert_true(plain_min_sinr(&c, c.solution.W) <= bound * (1 + 1e-5));
+                assert_true(isnan(c.solution.sinr_bound));
+            }
+        case_destroy(&c);
+    }
+}
+
+/* One vanishing error: RZF tends to ZF when noise is small and to matched beams when it is large. */
+static void rzf_has_the_right_limits(void **state)
+{
+    (void)state;
+    struct random random = {22};
+    for (int loud = 0; loud < 2; loud++) {
+        struct channel_case c;
+        case_create(&c, &random, 8, 2, 4, loud ? 90 : -90, 0, 0);
+        assert_int_equal(run(&c, MIMO_RZF, MIMO_POWER_EQUAL), 0);
+        for (int k = 0; k < 4; k++) {
+            double complex inner = 0;
+            double beam = 0, channel = 0;
+            for (int r = 0; r < 16; r++) {
+                inner += conj((double complex)c.H[r * 4 + k]) * (double complex)c.solution.W[r * 4 + k];
+                beam += pow(cabs((double complex)c.solution.W[r * 4 + k]), 2);
+                channel += pow(cabs((double complex)c.H[r * 4 + k]), 2);
+            }
+            if (!loud)
+                assert_true(cabs(inner) > (1 - 1e-5) * sqrt(beam * channel)); /* parallel */
+            for (int j = 0; j < 4 && loud; j++)
+                if (j != k)
+                    assert_true(cabs(plain_response(&c, c.solution.W, j, k)) < 1e-5 * cabs(inner));
+        }
+        case_destroy(&c);
+    }
+}
+
+/* Maximum ratio at least SNR, better than zero-forcing under estimation errors and noise. */
+static void rzf_beats_zf_when_noise_matters(void **state)
+{
+    (void)state;
+    struct random random = {23};
+    int better = 0;
+    for (int trial = 0; trial < 50; trial++) {
+        struct channel_case c;
+        case_create(&c, &random, 6, 1, 6, 0, 10, 0.1);
+        run(&c, MIMO_RZF, MIMO_POWER_MAXMIN);
+        const double rzf = plain_min_sinr(&c, c.solution.W);
+        run(&c, MIMO_ZF, MIMO_POWER_MAXMIN);
+        better += rzf > plain_min_sinr(&c, c.solution.W);
+        case_destroy(&c);
+    }
+    assert_true(better >= 48);
+}
+
+static double ap_response(const struct channel_case *c, int m, int k, int j)
+{
+    double complex sum = 0;
+    for (int a = 0; a < c->shape.n_ant; a++) {
+        const int r = m * c->shape.n_ant + a;
+        sum += conj((double complex)c->H[r * c->shape.n_ue + k]) * (double complex)c->solution.W[r * c->shape.n_ue + j];
+    }
+    return cabs(sum);
+}
+
+/* PPZF nulls every stream at each AP's strong users and only there; PZF lets the weak users' streams through. */
+static void local_schemes_null_at_strong_users_only(void **state)
+{
+    (void)state;
+    enum { M = 6, N = 8, K = 6 };
+    struct random random = {24};
+    struct channel_case c;
+    case_create(&c, &random, M, N, K, 20, 40, 0.05);
+    c.channel.beta = c.beta;
+    for (int scheme = MIMO_FZF; scheme <= MIMO_PPZF; scheme++) {
+        assert_int_equal(run(&c, (enum mimo_scheme)scheme, MIMO_POWER_EQUAL), 0);
+        int nulled = 0, open = 0;
+        for (int m = 0; m < M; m++) {
+            assert_true(fabs(plain_power(&c, c.solution.W, m) - 1) < 1e-5);
+            for (int k = 0; k < K; k++) {
+                double stronger = 0, total = 0; /* strong: the users above k do not hold 95 % yet */
+                for (int j = 0; j < K; j++) {
+                    total += (double)c.beta[m * K + j];
+                    if (c.beta[m * K + j] > c.beta[m * K + k])
+                        stronger += (double)c.beta[m * K + j];
+                }
+                const bool strong = scheme == MIMO_FZF || stronger < 0.95 * total;
+                for (int j = 0; j < K; j++) {
+                    if (j == k)
+                        continue;
+                    const double norm = ap_response(&c, m, k, k) + 1e-3;
+                    const bool null = ap_response(&c, m, k, j) < 1e-4 * norm;
+                    double above = 0;
+                    for (int i = 0; i < K; i++)
+                        if (c.beta[m * K + i] > c.beta[m * K + j])
+                            above += (double)c.beta[m * K + i];
+                    const bool j_strong = scheme == MIMO_FZF || above < 0.95 * total;
+                    assert_int_equal(null, strong && (j_strong || scheme == MIMO_PPZF));
+                    nulled += null;
+                    open += !null;
+                }
+            }
+        }
+        assert_true(nulled > 0 && (open > 0 || scheme == MIMO_FZF));
+    }
+    case_destroy(&c);
+}
+
+static void full_zero_forcing_without_room_says_so(void **state)
+{
+    (void)state;
+    struct random random = {25};
+    struct channel_case c;
+    case_create(&c, &random, 4, 4, 4, 20, 20, 0.05);
+    assert_int_equal(run(&c, MIMO_FZF, MIMO_POWER_EQUAL), TUTTI_ENUMERIC);
+    assert_int_equal(c.solution.reason, MIMO_REASON_SINGULAR);
+    assert_int_equal(run(&c, MIMO_PPZF, MIMO_POWER_EQUAL), 0);
+    for (int r = 0; r < 16; r++)
+        c.H[r * 4 + 1] = c.H[r * 4] * 2; /* pilot reuse: parallel estimates */
+    assert_int_equal(run(&c, MIMO_PPZF, MIMO_POWER_MAXMIN), TUTTI_ENUMERIC);
+    assert_int_equal(c.solution.reason, MIMO_REASON_SINGULAR);
+    case_destroy(&c);
+}
+
+/* Twice the channel at a quarter of the budget is the same network; the order of users is a name only. */
+static void schemes_ignore_units_and_order(void **state)
+{
+    (void)state;
+    enum { M = 6, N = 6, K = 4 };
+    struct random random = {26};
+    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++)
+        for (int power = 0; power < 2; power++) {
+            struct channel_case c, d;
+            case_create(&c, &random, M, N, K, 15, 30, 0.1);
+            case_create(&d, &random, M, N, K, 15, 30, 0.1);
+            for (int m = 0; m < M; m++) {
+                d.P[m] = 0.25f;
+                for (int k = 0; k < K; k++) {
+                    d.E[m * K + K - 1 - k] = 4 * c.E[m * K + k];
+                    for (int a = 0; a < N; a++)
+                        d.H[(m * N + a) * K + K - 1 - k] = 2 * c.H[(m * N + a) * K + k];
+                }
+            }
+            run(&c, (enum mimo_scheme)scheme, (enum mimo_power)power);
+            run(&d, (enum mimo_scheme)scheme, (enum mimo_power)power);
+            const double tolerance = scheme == MIMO_OB ? 1e-2 : 1e-4;
+            for (int k = 0; k < K; k++) {
+                const double one = plain_sinr(&c, c.solution.W, k), two = plain_sinr(&d, d.solution.W, K - 1 - k);
+                assert_true(fabs(one / two - 1) < tolerance);
+            }
+            case_destroy(&c);
+            case_destroy(&d);
+        }
+}
+
+static void power_use_finds_the_worst(void **state)
+{
+    (void)state;
+    const struct mimo_shape shape = {3, 1, 2};
+    const float budget[3] = {1, 4, 0};
+    tutti_cf32 W[6] = {0.5f, 0.5f, 2, CMPLXF(0, 1), 0, 0};
+    assert_true(fabsf(mimo_power_use(&shape, budget, W) - 1.25f) < 1e-6f);
+    W[4] = 1e-20f;
+    assert_true(mimo_power_use(&shape, budget, W) == 0 || isinf(mimo_power_use(&shape, budget, W)));
+    W[4] = 1e-3f;
+    assert_true(isinf(mimo_power_use(&shape, budget, W)));
+}
+
+static void shapes_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    precoder_t *precoder;
+    const struct mimo_shape bad[] = {{0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {129, 1, 1}, {1, 17, 1}, {1, 1, 65}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(precoder_create(&precoder, &bad[i]), TUTTI_EINVAL);
+        assert_null(precoder);
+        assert_non_null(strstr(error_text(), "allowed 1 to"));
+    }
+    precoder_destroy(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(zf_nulls_and_meets_the_worst_budget),
+        cmocka_unit_test(zf_equal_gives_equal_received_power),
+        cmocka_unit_test(maxmin_equalises_and_beats_equal_power),
+        cmocka_unit_test(maxmin_cannot_be_improved_by_other_powers),
+        cmocka_unit_test(cb_equal_is_the_matched_beam_at_full_power),
+        cmocka_unit_test(masks_leave_out_and_the_rest_is_as_if_alone),
+        cmocka_unit_test(singular_falls_back_and_says_so),
+        cmocka_unit_test(empty_and_zero_inputs_are_named),
+        cmocka_unit_test(sixty_db_spread_stays_finite_and_fair),
+        cmocka_unit_test(the_optimum_is_above_every_other_scheme),
+        cmocka_unit_test(rzf_has_the_right_limits),
+        cmocka_unit_test(rzf_beats_zf_when_noise_matters),
+        cmocka_unit_test(local_schemes_null_at_strong_users_only),
+        cmocka_unit_test(full_zero_forcing_without_room_says_so),
+        cmocka_unit_test(schemes_ignore_units_and_order),
+        cmocka_unit_test(power_use_finds_the_worst),
+        cmocka_unit_test(shapes_out_of_range_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
