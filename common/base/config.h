@@ -9,7 +9,7 @@
 
 /* Enumerations have the values' names in defaults.yaml. */
 enum config_modulation { CONFIG_QAM4, CONFIG_QAM16, CONFIG_QAM64, CONFIG_QAM256 };
-enum config_scheme { CONFIG_CB, CONFIG_ZF };
+enum config_scheme { CONFIG_CB, CONFIG_ZF, CONFIG_FZF, CONFIG_PZF, CONFIG_PPZF, CONFIG_RZF, CONFIG_OB };
 enum config_power { CONFIG_POWER_EQUAL, CONFIG_POWER_MAXMIN };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
@@ -49,10 +49,12 @@ struct config_payload {
 struct config_precoding {
     enum config_scheme scheme;
     enum config_power power;
+    double upsilon, ob_gap;
+    bool local;
 };
 
 struct config_engine {
-    double gather_deadline_us;
+    double gather_deadline_us, block_budget_us;
     int n_workers;
     int *solve_cores;
     unsigned solve_cores_count;

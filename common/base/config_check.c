@@ -38,7 +38,10 @@ static const struct config_range ranges[] = {
     {"pilots.assignment", 0, TUTTI_MAX_SYMBOL - 1, ""},
     {"pilots.tracking_blocks", 1, 1000000, ""},
     {"payload.max_code_block_bits", 40, 65536, ""},
+    {"precoding.upsilon", 0, 1, ""},
+    {"precoding.ob_gap", 1e-6, 0.5, ""},
     {"engine.gather_deadline_us", 1, 1e9, ""},
+    {"engine.block_budget_us", 0, 1e9, "0 for no limit"},
     {"engine.n_workers", 1, 128, ""},
     {"engine.solve_cores", 0, 1023, ""},
     {"engine.stale_blocks", 0, 1000000, ""},
@@ -227,7 +230,15 @@ static int check_payload(struct check *check)
 static int check_precoding(struct check *check)
 {
     const struct config_network *const n = &check->config->network;
-    if (check->config->precoding.scheme == CONFIG_ZF && n->n_ap * n->n_ant < n->n_ue)
+    const struct config_precoding *const p = &check->config->precoding;
+    const bool central = p->scheme == CONFIG_ZF || p->scheme == CONFIG_RZF || p->scheme == CONFIG_OB;
+    if (p->local && central)
+        return config_fail(check->layers, "precoding.local precoding.scheme",
+                           "zf, rzf and ob use all APs' estimates together; local: true goes with cb, fzf, pzf, ppzf");
+    if (p->scheme == CONFIG_FZF && n->n_ant <= n->n_ue)
+        return config_fail(check->layers, "precoding.scheme network.n_ant network.n_ue",
+                           "fzf needs more antennas at each AP than users: n_ant = %d, n_ue = %d", n->n_ant, n->n_ue);
+    if (p->scheme == CONFIG_ZF && n->n_ap * n->n_ant < n->n_ue)
         return config_fail(check->layers, "precoding.scheme network.n_ap network.n_ant network.n_ue",
                            "zf needs as many antennas as users: n_ap * n_ant = %d, n_ue = %d", n->n_ap * n->n_ant,
                            n->n_ue);

@@ -20,7 +20,9 @@ enum { MAX_CORES = 128, MAX_TAPS = 64 };
 
 static const cyaml_strval_t modulations[] = {
     {"qam4", CONFIG_QAM4}, {"qam16", CONFIG_QAM16}, {"qam64", CONFIG_QAM64}, {"qam256", CONFIG_QAM256}};
-static const cyaml_strval_t schemes[] = {{"cb", CONFIG_CB}, {"zf", CONFIG_ZF}};
+static const cyaml_strval_t schemes[] = {{"cb", CONFIG_CB},     {"fzf", CONFIG_FZF}, {"pzf", CONFIG_PZF},
+                                         {"ppzf", CONFIG_PPZF}, {"zf", CONFIG_ZF},   {"rzf", CONFIG_RZF},
+                                         {"ob", CONFIG_OB}};
 static const cyaml_strval_t powers[] = {{"equal", CONFIG_POWER_EQUAL}, {"maxmin", CONFIG_POWER_MAXMIN}};
 static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
 static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
@@ -77,13 +79,14 @@ static const cyaml_schema_field_t payload_fields[] = {
 };
 
 static const cyaml_schema_field_t precoding_fields[] = {
-    ENUM(struct config_precoding, scheme, schemes),
-    ENUM(struct config_precoding, power, powers),
-    CYAML_FIELD_END,
+    ENUM(struct config_precoding, scheme, schemes), ENUM(struct config_precoding, power, powers),
+    REAL(struct config_precoding, upsilon),         REAL(struct config_precoding, ob_gap),
+    BOOL(struct config_precoding, local),           CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t engine_fields[] = {
     REAL(struct config_engine, gather_deadline_us),
+    REAL(struct config_engine, block_budget_us),
     INT(struct config_engine, n_workers),
     LIST(struct config_engine, solve_cores, int_entry, MAX_CORES),
     INT(struct config_engine, stale_blocks),
