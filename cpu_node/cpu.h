@@ -34,7 +34,10 @@ struct cpu_block {
     /* the solve */
     uint8_t user_used[TUTTI_MAX_UE];
     uint64_t solve_start_ns, solve_end_ns;
+    int scheme; /* enum mimo_scheme: the rung of the ladder it got */
+    bool stepped_down;
     tutti_cf32 *W; /* [n_sb][n_ap][n_ant][n_ue] */
+    double *bound; /* [n_sb]; NaN unless the scheme has a certificate */
     float *sinr;   /* [n_sb][n_ue] */
     int *reason;   /* [n_sb] */
 };
@@ -57,6 +60,11 @@ struct cpu_solver {
     _Atomic int n_pending;
     _Atomic bool stop;
     struct cpu_block *block;
+};
+
+/* What a subband costs with each scheme on this machine, learnt as blocks pass. */
+struct cpu_ladder {
+    double subband_ns[MIMO_N_SCHEMES]; /* of one worker; 0 = never tried */
 };
 
 struct cpu_recorder {
@@ -86,6 +94,7 @@ struct cpu {
     _Atomic uint64_t user_since[TUTTI_MAX_UE]; /* block at which the user was last welcomed */
     bool lockstep;
     struct cpu_solver solver;
+    struct cpu_ladder ladder;
     struct cpu_recorder recorder;
     tutti_cf32 *unpack, *push; /* one AP's coefficients */
     uint8_t *message;
@@ -110,6 +119,11 @@ void block_view(const struct cpu *cpu, const void *slot, struct cpu_block *view)
 /* gather.c: the next block whose live APs have all reported, or whose deadline passed; NULL when there is nothing to do
  * yet. */
 struct cpu_block *gather_block(struct cpu *cpu);
+
+/* ladder.c: which scheme there is time for, and what it took. */
+uint64_t ladder_deadline_ns(const struct cpu *cpu, const struct cpu_block *block); /* monotonic; 0 = none */
+void ladder_choose(struct cpu *cpu, struct cpu_block *block);
+void ladder_learn(struct cpu *cpu, const struct cpu_block *block);
 
 /* solve.c: fills W, sinr, reason. No heap, locks or formatting. */
 int solver_create(struct cpu *cpu);

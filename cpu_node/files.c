@@ -222,9 +222,10 @@ static void write_solution(struct recorder_files *f, const struct cpu *cpu, cons
     for (size_t sb = 0; sb < n_sb; sb++)
         if (block->reason[sb] > reason)
             reason = block->reason[sb];
-    const int32_t scheme = cpu->config->precoding.scheme == CONFIG_ZF ? MIMO_ZF : MIMO_CB;
+    const int32_t scheme = block->scheme;
     write_row(f, f->W, block->number, block->W);
     write_row(f, f->sinr, block->number, widen(f, block->sinr, n_sb * n_ue));
+    write_row(f, f->bound, block->number, block->bound);
     write_row(f, f->solve_time, block->number, &solve_s);
     write_row(f, f->scheme, block->number, &scheme);
     write_row(f, f->reason, block->number, &reason);

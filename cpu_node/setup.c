@@ -33,8 +33,10 @@ int block_create(struct cpu_block *block, const struct cpu *cpu)
     block->error_variance = calloc(n.ap_user, sizeof(float));
     block->beta = calloc(n.ap_user, sizeof(float));
     block->sinr = calloc(n.sb_user, sizeof(float));
+    block->bound = calloc(n.n_sb, sizeof(double));
     block->reason = calloc(n.n_sb, sizeof(int));
-    if (!block->H_hat || !block->W || !block->error_variance || !block->beta || !block->sinr || !block->reason)
+    if (!block->H_hat || !block->W || !block->error_variance || !block->beta || !block->sinr || !block->bound ||
+        !block->reason)
         return error_set(TUTTI_ENOMEM, "out of memory for the block window");
     return TUTTI_OK;
 }
@@ -46,6 +48,7 @@ void block_destroy(struct cpu_block *block)
     free(block->error_variance);
     free(block->beta);
     free(block->sinr);
+    free(block->bound);
     free(block->reason);
 }
 
@@ -53,7 +56,7 @@ size_t block_bytes(const struct cpu *cpu)
 {
     const struct block_sizes n = sizes_of(cpu);
     return sizeof(struct cpu_block) + 2 * n.coefficients * sizeof(tutti_cf32) +
-           (2 * n.ap_user + n.sb_user) * sizeof(float) + n.n_sb * sizeof(int);
+           (2 * n.ap_user + n.sb_user) * sizeof(float) + n.n_sb * (sizeof(int) + sizeof(double));
 }
 
 void block_view(const struct cpu *cpu, const void *slot, struct cpu_block *view)
@@ -63,7 +66,8 @@ void block_view(const struct cpu *cpu, const void *slot, struct cpu_block *view)
     char *at = (char *)(uintptr_t)slot + sizeof *view;
     view->H_hat = (tutti_cf32 *)(void *)at;
     view->W = view->H_hat + n.coefficients;
-    view->error_variance = (float *)(void *)(view->W + n.coefficients);
+    view->bound = (double *)(void *)(view->W + n.coefficients);
+    view->error_variance = (float *)(void *)(view->bound + n.n_sb);
     view->beta = view->error_variance + n.ap_user;
     view->sinr = view->beta + n.ap_user;
     view->reason = (int *)(void *)(view->sinr + n.sb_user);
@@ -80,6 +84,7 @@ void block_pack(const struct cpu *cpu, const struct cpu_block *block, void *slot
     memcpy(copy.error_variance, block->error_variance, n.ap_user * sizeof(float));
     memcpy(copy.beta, block->beta, n.ap_user * sizeof(float));
     memcpy(copy.sinr, block->sinr, n.sb_user * sizeof(float));
+    memcpy(copy.bound, block->bound, n.n_sb * sizeof(double));
     memcpy(copy.reason, block->reason, n.n_sb * sizeof(int));
 }
 

@@ -9,13 +9,26 @@
 #include "base/rt.h"
 #include "cpu_node/cpu.h"
 
+/* The optimum may use an equal part of what is left for each subband this worker still has to do. */
+static void limit_optimum(struct cpu_worker *worker, uint64_t deadline_ns, int n_left)
+{
+    struct precoder_settings settings;
+    precoder_settings_default(&settings);
+    settings.upsilon = worker->cpu->config->precoding.upsilon;
+    settings.ob_tolerance = worker->cpu->config->precoding.ob_gap;
+    const uint64_t now_ns = clock_mono_ns();
+    if (deadline_ns > 0)
+        settings.deadline_mono_ns = now_ns + (now_ns < deadline_ns ? (deadline_ns - now_ns) / (uint64_t)n_left : 1u);
+    precoder_configure(worker->precoder, &settings);
+}
+
 static void solve_share(struct cpu_worker *worker)
 {
     struct cpu *cpu = worker->cpu;
     struct cpu_block *block = cpu->solver.block;
     const size_t n_ap = (size_t)cpu->shape.n_ap, n_ue = (size_t)cpu->shape.n_ue;
     const size_t one = n_ap * (size_t)cpu->shape.n_ant * n_ue;
-    const enum mimo_scheme scheme = cpu->config->precoding.scheme == CONFIG_ZF ? MIMO_ZF : MIMO_CB;
+    const uint64_t deadline_ns = ladder_deadline_ns(cpu, block);
     const enum mimo_power power =
         cpu->config->precoding.power == CONFIG_POWER_MAXMIN ? MIMO_POWER_MAXMIN : MIMO_POWER_EQUAL;
     for (int sb = worker->index; sb < cpu->frame.n_sb; sb += cpu->solver.n_workers) {
@@ -25,10 +38,14 @@ static void solve_share(struct cpu_worker *worker)
             .ap_power = cpu->ap_power,
             .ap_active = block->gathered,
             .ue_active = block->user_used,
+            .beta = block->beta,
         };
         struct mimo_solution solution = {.W = block->W + (size_t)sb * one, .sinr = block->sinr + (size_t)sb * n_ue};
-        precoder_execute(worker->precoder, scheme, power, &channel, &solution);
-        block->reason[sb] = solution.reason;
+        limit_optimum(worker, deadline_ns, (cpu->frame.n_sb - sb - 1) / cpu->solver.n_workers + 1);
+        precoder_execute(worker->precoder, (enum mimo_scheme)block->scheme, power, &channel, &solution);
+        block->bound[sb] = solution.sinr_bound;
+        block->reason[sb] =
+            solution.reason == MIMO_REASON_ASKED && block->stepped_down ? MIMO_REASON_LADDER : solution.reason;
     }
 }
 
@@ -79,6 +96,7 @@ void solve_block(struct cpu *cpu, struct cpu_block *block)
     struct cpu_solver *solver = &cpu->solver;
     block->solve_start_ns = clock_wall_ns();
     choose_users(cpu, block);
+    ladder_choose(cpu, block);
     solver->block = block;
     atomic_store(&solver->n_pending, solver->n_workers - 1);
     for (int w = 1; w < solver->n_workers; w++)
@@ -87,6 +105,7 @@ void solve_block(struct cpu *cpu, struct cpu_block *block)
     if (solver->n_workers > 1)
         rt_event_wait(solver->done, -1);
     block->solve_end_ns = clock_wall_ns();
+    ladder_learn(cpu, block);
     atomic_store(&cpu->last_block, block->number);
 }
 
