@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Everything that has to hold: builds with gcc and clang without a warning, all tests, again under the address and
+# undefined-behaviour sanitizers, the threaded ones under the thread sanitizer, the format of the sources.
+#   ./test.sh          all of it
+#   ./test.sh --quick  the release build and its tests only
+set -u
+cd "$(dirname "$0")" || exit 1
+
+quick=no
+for argument in "$@"; do
+    case $argument in
+    --quick) quick=yes ;;
+    *) echo "usage: ./test.sh [--quick]" >&2; exit 2 ;;
+    esac
+done
+
+./setup.sh || exit 1
+logs=build/test-logs
+mkdir -p "$logs"
+passed=0
+failed=0
+start=$(date +%s)
+
+# One thing that passes or fails as a whole; its output is shown when it fails.
+step() { # NAME COMMAND...
+    name=$1
+    shift
+    if "$@" >"$logs/$name.log" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok      $name"
+        return 0
+    fi
+    failed=$((failed + 1))
+    echo "FAILED  $name ($logs/$name.log):"
+    tail -n 40 "$logs/$name.log"
+    return 1
+}
+
+# The build counts as one, then every test of ctest.
+build() { # PRESET
+    step "$1-configure" cmake --preset "$1" && step "$1-build" cmake --build --preset "$1"
+}
+tests() { # PRESET CTEST-OPTIONS...
+    preset=$1
+    shift
+    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@" 2>&1 | tee "$logs/$preset-ctest.log" |
+        grep -vE '^ +Start|^Test project|^$'
+    count=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests\{0,1\} failed out of \([0-9]*\).*/\1 \2/p' "$logs/$preset-ctest.log")
+    if [ -z "$count" ]; then
+        failed=$((failed + 1))
+        echo "FAILED  ctest of $preset did not finish"
+        return
+    fi
+    bad=${count% *}
+    all=${count#* }
+    passed=$((passed + all - bad))
+    failed=$((failed + bad))
+}
+
+format() {
+    find ap_node calib common cpu_node fronthaul hw tests tools ue_node -name '*.[ch]' -print0 |
+        xargs -0 clang-format --dry-run -Werror
+}
+
+export OPENBLAS_NUM_THREADS=1
+build release && tests release
+if [ "$quick" = no ]; then
+    step format format
+    build clang
+    build dev && ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 tests dev
+    build tsan && TSAN_OPTIONS="halt_on_error=1 suppressions=$(pwd)/tests/tsan.supp" tests tsan -L 'loop|threads'
+fi
+
+echo "$passed passed, $failed failed ($(($(date +%s) - start)) s)"
+[ "$failed" = 0 ]
