@@ -3,8 +3,8 @@
  * (users, observers). Liveness: a peer that sends nothing, not even a heartbeat, for peer_timeout_ms is down; a message
  * from a peer this hub never welcomed is counted and answered with a request to say hello, its content is not looked
  * at. A hello for an id that is here already makes the hub ask the old one; without an answer in 150 ms, or with its
- * connection gone, the new one replaces it (DOWN, then UP). Observers get any free id of 0..15, whatever they asked for.
- * One thread owns a hub; fh_hub_alive may be asked from any thread. */
+ * connection gone, the new one replaces it (DOWN, then UP). Observers get any free id of 0..15, whatever they asked
+ * for. One thread owns a hub; fh_hub_alive may be asked from any thread. */
 #ifndef TUTTI_FRONTHAUL_HUB_H
 #define TUTTI_FRONTHAUL_HUB_H
 

@@ -580,6 +580,46 @@ static void test_paced_overflow(void **state)
     free_all(s, 3);
 }
 
+/* A radio that has joined properly and then sends a chunk of another time is dropped; the others go on. */
+static void test_bad_radio(void **state)
+{
+    (void)state;
+    const pid_t air = AIR(QUIET);
+    int fd = -1;
+    while (fd < 0) {
+        fd = air_link_connect(endpoint);
+        clock_sleep_until_ns(clock_mono_ns() + 5000000);
+    }
+    uint8_t bytes[3 * AIR_HEADER_BYTES + AIR_HELLO_BYTES];
+    struct air_header h = {
+        .type = AIR_HELLO, .role = AIR_ROLE_UE, .id = 1, .n_ant = 1, .payload_bytes = AIR_HELLO_BYTES};
+    air_link_pack(bytes, &h);
+    air_link_pack_rate(bytes + AIR_HEADER_BYTES, 1.92e6);
+    h = (struct air_header){.type = AIR_START};
+    air_link_pack(bytes + AIR_HEADER_BYTES + AIR_HELLO_BYTES, &h);
+    h = (struct air_header){
+        .type = AIR_TX, .n_ant = 1, .n_samples = CHUNK, .flags = AIR_FLAG_SILENT, .tick = 7 * CHUNK};
+    air_link_pack(bytes + 2 * AIR_HEADER_BYTES + AIR_HELLO_BYTES, &h);
+    const size_t join_bytes = 2 * AIR_HEADER_BYTES + AIR_HELLO_BYTES;
+    assert_int_equal(send(fd, bytes, join_bytes, MSG_NOSIGNAL), join_bytes);
+    struct script s[2] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 50},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 50}};
+    pthread_t thread[2];
+    pthread_create(&thread[0], NULL, follow, &s[0]);
+    pthread_create(&thread[1], NULL, follow, &s[1]);
+    while (!strstr(read_log(), "CLOCK-START")) {
+        clock_sleep_until_ns(clock_mono_ns() + 5000000);
+    }
+    assert_int_equal(send(fd, bytes + join_bytes, AIR_HEADER_BYTES, MSG_NOSIGNAL), AIR_HEADER_BYTES);
+    pthread_join(thread[0], NULL);
+    pthread_join(thread[1], NULL);
+    close(fd);
+    assert_int_equal(end_air(air, " bad_peers="), 1);
+    assert_fine(&s[0]);
+    assert_fine(&s[1]);
+    free_all(s, 2);
+}
+
 static void test_put_out(void **state)
 {
     (void)state;
@@ -642,19 +682,12 @@ int main(int argc, char **argv)
     air_path = argc > 1 ? argv[1] : "tutti-air";
     snprintf(endpoint, sizeof endpoint, "unix:///tmp/tutti-air-test-%d.sock", (int)getpid());
     snprintf(log_path, sizeof log_path, "/tmp/tutti-air-test-%d.log", (int)getpid());
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_burst),
-                                       cmocka_unit_test(test_late_burst),
-                                       cmocka_unit_test(test_kill),
-                                       cmocka_unit_test(test_late_joiner),
-                                       cmocka_unit_test(test_start_at),
-                                       cmocka_unit_test(test_two_runs_equal),
-                                       cmocka_unit_test(test_hostile_bytes),
-                                       cmocka_unit_test(test_refusals),
-                                       cmocka_unit_test(test_paced),
-                                       cmocka_unit_test(test_paced_overflow),
-                                       cmocka_unit_test(test_put_out),
-                                       cmocka_unit_test(test_medium_dies),
-                                       cmocka_unit_test(test_tcp)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_burst),          cmocka_unit_test(test_late_burst), cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_late_joiner),    cmocka_unit_test(test_start_at),   cmocka_unit_test(test_two_runs_equal),
+        cmocka_unit_test(test_hostile_bytes),  cmocka_unit_test(test_refusals),   cmocka_unit_test(test_paced),
+        cmocka_unit_test(test_paced_overflow), cmocka_unit_test(test_bad_radio),  cmocka_unit_test(test_put_out),
+        cmocka_unit_test(test_medium_dies),    cmocka_unit_test(test_tcp)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(log_path);
     return failed;

@@ -356,15 +356,15 @@ static void test_prediction_from_channels(void **state)
 {
     (void)state;
     const struct predicted_shape shape = {2, 2, 1, 2};
-    const tutti_cf32 H[2][2][2] = {{{2 * I, 1}, {1, 3}}, {{1, 1}, {1, -1}}};
-    const tutti_cf32 W[2][2][2] = {{{I, 0}, {0, 1}}, {{0.5f, 2}, {0.5f, 0}}};
+    const tutti_cf32 H[2][2][2] = {{{2 * I, 1}, {1, 3}}, {{1, 1}, {I, -1}}};
+    const tutti_cf32 W[2][2][2] = {{{I, 0}, {0, 1}}, {{0.5f, 2}, {0.5f * I, 0}}};
     const double variance[2][2][2] = {{{0.1, 0}, {0.2, 0}}, {{0, 0}, {0.25, 0}}};
     /* User 0, subband 0: h^H w_0 = conj(2i) i = 2, h^H w_1 = 1; error 1 + 1 + 0.1 * 1 + 0.2 * 1.
-     * Subband 1: h^H w_0 = 1, h^H w_1 = 2; error 4 + 1 + 0.25 * 0.25. */
+     * Subband 1: h^H w_0 = 0.5 + conj(i) 0.5i = 1, h^H w_1 = 2; error 4 + 1 + 0.25 * 0.25. */
     assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], 0), (4.0 + 1.0) / (2.3 + 5.0625),
                 1e-6);
-    /* User 1: subband 0: own 3, other i; subband 1: own 2, other 0. */
-    assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], 1), (9.0 + 4.0) / (2.0 + 1.0),
+    /* User 1: subband 0: own 3, other i; subband 1: own 2, other 0.5 - 0.5i. */
+    assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], 1), (9.0 + 4.0) / (2.0 + 1.5),
                 1e-6);
     const tutti_cf32 silent[2][2][2] = {0};
     assert_true(isnan(predicted_sinr(&shape, &H[0][0][0], &silent[0][0][0], &variance[0][0][0], 0)));
