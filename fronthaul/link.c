@@ -45,8 +45,10 @@ static int set_options(struct link *link, int socket_type, int timeout_ms)
     const int64_t max_bytes = WIRE_MAX_BYTES;
     int bad = set_option(link, ZMQ_LINGER, 0);
     bad |= set_option(link, ZMQ_SNDHWM, HIGH_WATER_MARK) | set_option(link, ZMQ_RCVHWM, HIGH_WATER_MARK);
-    bad |= set_option(link, ZMQ_HEARTBEAT_IVL, timeout_ms / 5 > 0 ? timeout_ms / 5 : 1);
-    bad |= set_option(link, ZMQ_HEARTBEAT_TIMEOUT, timeout_ms);
+    /* Not ZMQ_HEARTBEAT_*: its timer aborts the process (assertion !_io_error, libzmq 4.3.4) when a connection breaks
+     * whose messages wait in a full queue. The link's own heartbeats tell silence; unanswered bytes end a dead TCP
+     * connection. */
+    bad |= set_option(link, ZMQ_TCP_MAXRT, timeout_ms);
     bad |= zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes);
     if (socket_type == ZMQ_ROUTER) {
         bad |= set_option(link, ZMQ_ROUTER_MANDATORY, 1);

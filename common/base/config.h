@@ -10,6 +10,8 @@
 /* Enumerations have the values' names in defaults.yaml. */
 enum config_modulation { CONFIG_QAM4, CONFIG_QAM16, CONFIG_QAM64, CONFIG_QAM256 };
 enum config_scheme { CONFIG_CB, CONFIG_ZF, CONFIG_FZF, CONFIG_PZF, CONFIG_PPZF, CONFIG_RZF, CONFIG_OB };
+enum config_an { CONFIG_AN_NONE, CONFIG_AN_NULLSPACE, CONFIG_AN_PHASE_ONLY };
+enum config_attack { CONFIG_ATTACK_PASSIVE, CONFIG_ATTACK_PILOT };
 enum config_power { CONFIG_POWER_EQUAL, CONFIG_POWER_MAXMIN };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
@@ -21,7 +23,7 @@ enum config_variation { CONFIG_VARIATION_BLOCK, CONFIG_VARIATION_JAKES };
 struct config_network {
     char *name;
     uint64_t seed;
-    int n_ap, n_ant, n_ue;
+    int n_ap, n_ant, n_ue, n_eve;
     uint64_t n_blocks;
     char *runtime_dir;
 };
@@ -50,7 +52,16 @@ struct config_precoding {
     enum config_scheme scheme;
     enum config_power power;
     double upsilon, ob_gap;
+    enum config_an an;
+    double an_share;
     bool local;
+};
+
+struct config_eve {
+    int n_ant;
+    enum config_attack attack;
+    int target_user;
+    uint64_t from_block;
 };
 
 struct config_engine {
@@ -87,12 +98,17 @@ struct config_row {
 
 struct config_gains {
     enum config_gain_model model;
-    double snr_db;
+    double snr_db, eve_snr_db;
     struct config_row *gain_db; /* [n_ap] rows of [n_ue] */
     unsigned gain_db_count;
+    struct config_row *eve_gain_db; /* [n_ap] rows of [n_eve] */
+    unsigned eve_gain_db_count;
     double area_m;
     struct config_row *ap_positions_m, *ue_positions_m; /* rows of 3 */
     unsigned ap_positions_m_count, ue_positions_m_count;
+    struct config_row *eve_positions_m;
+    unsigned eve_positions_m_count;
+    double eve_radius_m;
     double ap_height_m, ue_height_m;
     enum config_path_loss path_loss;
     double reference_db, exponent, shadowing_db;
@@ -137,11 +153,12 @@ struct config {
     struct config_pilots pilots;
     struct config_payload payload;
     struct config_precoding precoding;
+    struct config_eve eve;
     struct config_engine engine;
     struct config_fronthaul fronthaul;
     struct config_record record;
     struct {
-        struct config_radio ap, ue;
+        struct config_radio ap, ue, eve;
     } radio;
     struct config_air air;
 };

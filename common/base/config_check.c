@@ -27,6 +27,7 @@ static const struct config_range ranges[] = {
     {"network.n_ap", 1, TUTTI_MAX_AP, ""},
     {"network.n_ant", 1, TUTTI_MAX_ANT, ""},
     {"network.n_ue", 1, TUTTI_MAX_UE, ""},
+    {"network.n_eve", 0, 8, ""},
     {"network.n_blocks", 0, 1e12, "0 for until stopped"},
     {"frame.sample_rate_hz", 1e4, 250e6, ""},
     {"frame.fft_size", 64, 4096, "a power of two"},
@@ -40,6 +41,10 @@ static const struct config_range ranges[] = {
     {"payload.max_code_block_bits", 40, 65536, ""},
     {"precoding.upsilon", 0, 1, ""},
     {"precoding.ob_gap", 1e-6, 0.5, ""},
+    {"precoding.an_share", 0, 0.99, ""},
+    {"eve.n_ant", 1, 8, ""},
+    {"eve.target_user", 0, TUTTI_MAX_UE - 1, ""},
+    {"eve.from_block", 0, 1e12, ""},
     {"engine.gather_deadline_us", 1, 1e9, ""},
     {"engine.block_budget_us", 0, 1e9, "0 for no limit"},
     {"engine.n_workers", 1, 128, ""},
@@ -56,13 +61,18 @@ static const struct config_range ranges[] = {
     {"record.constellation_points", 0, 65536, ""},
     RADIO_RANGES("ap"),
     RADIO_RANGES("ue"),
+    RADIO_RANGES("eve"),
     {"air.chunk_samples", 0, 1e8, "0 for the largest that fits"},
     {"air.radio_timeout_ms", 1, 3.6e6, ""},
     {"air.large_scale.snr_db", -100, 150, ""},
+    {"air.large_scale.eve_snr_db", -100, 150, ""},
     {"air.large_scale.gain_db", -300, 100, ""},
+    {"air.large_scale.eve_gain_db", -300, 100, ""},
     {"air.large_scale.area_m", 1, 1e6, ""},
     {"air.large_scale.ap_positions_m", -1e6, 1e6, ""},
     {"air.large_scale.ue_positions_m", -1e6, 1e6, ""},
+    {"air.large_scale.eve_positions_m", -1e6, 1e6, ""},
+    {"air.large_scale.eve_radius_m", 0, 1e6, ""},
     {"air.large_scale.ap_height_m", 0, 1e5, ""},
     {"air.large_scale.ue_height_m", 0, 1e5, ""},
     {"air.large_scale.reference_db", -200, 50, ""},
@@ -334,6 +344,25 @@ static int check_backends(struct check *check)
         return config_fail(check->layers, "radio.ap.backend", "'%.40s' is not built in, this build has: air", ap);
     if (strcmp(ue, "air") != 0)
         return config_fail(check->layers, "radio.ue.backend", "'%.40s' is not built in, this build has: air", ue);
+    if (strcmp(check->config->radio.eve.backend, "air") != 0)
+        return config_fail(check->layers, "radio.eve.backend", "'%.40s' is not built in, this build has: air",
+                           check->config->radio.eve.backend);
+    return 0;
+}
+
+static int check_eve(struct check *check)
+{
+    const struct config *const c = check->config;
+    if (c->eve.target_user >= c->network.n_ue)
+        return config_fail(check->layers, "eve.target_user network.n_ue", "user %d does not exist, n_ue = %d",
+                           c->eve.target_user, c->network.n_ue);
+    if (c->precoding.an == CONFIG_AN_PHASE_ONLY && c->network.n_ap * c->network.n_ant < 2 * c->network.n_ue + 1)
+        return config_fail(check->layers, "precoding.an network.n_ap network.n_ant network.n_ue",
+                           "phase_only needs at least 2 n_ue + 1 = %d antennas in all, n_ap * n_ant = %d",
+                           2 * c->network.n_ue + 1, c->network.n_ap * c->network.n_ant);
+    if (c->precoding.an == CONFIG_AN_NULLSPACE && c->network.n_ant < 2)
+        return config_fail(check->layers, "precoding.an network.n_ant",
+                           "nullspace needs at least 2 antennas at each AP, n_ant = %d", c->network.n_ant);
     return 0;
 }
 
@@ -387,10 +416,19 @@ static int check_gains(struct check *check)
 {
     const struct config_gains *const g = &check->config->air.large_scale;
     const int n_ap = check->config->network.n_ap, n_ue = check->config->network.n_ue;
-    if (g->model == CONFIG_GAIN_EXPLICIT)
-        return check_shape(check, "air.large_scale.gain_db", g->gain_db, g->gain_db_count, n_ap, "network.n_ap", n_ue,
-                           "network.n_ue");
+    const int n_eve = check->config->network.n_eve;
     int rc = 0;
+    if (g->model == CONFIG_GAIN_EXPLICIT)
+        rc = check_shape(check, "air.large_scale.gain_db", g->gain_db, g->gain_db_count, n_ap, "network.n_ap", n_ue,
+                         "network.n_ue");
+    if (rc == 0 && g->model == CONFIG_GAIN_EXPLICIT && n_eve > 0)
+        rc = check_shape(check, "air.large_scale.eve_gain_db", g->eve_gain_db, g->eve_gain_db_count, n_ap,
+                         "network.n_ap", n_eve, "network.n_eve");
+    if (rc == 0 && g->model == CONFIG_GAIN_GEOMETRY && g->eve_positions_m_count)
+        rc = check_shape(check, "air.large_scale.eve_positions_m", g->eve_positions_m, g->eve_positions_m_count, n_eve,
+                         "network.n_eve", 3, "");
+    if (rc)
+        return rc;
     if (g->model == CONFIG_GAIN_GEOMETRY && g->ap_positions_m_count)
         rc = check_shape(check, "air.large_scale.ap_positions_m", g->ap_positions_m, g->ap_positions_m_count, n_ap,
                          "network.n_ap", 3, "");
@@ -448,9 +486,9 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,   check_numerology, check_schedule, check_block,     check_downlink, check_pilots,
-        check_payload, check_precoding,  check_engine,   check_endpoints, check_backends, check_chunk,
-        check_gains,   check_taps,       check_delays,   check_adc,
+        check_names,   check_numerology, check_schedule, check_block,  check_downlink,  check_pilots,
+        check_payload, check_precoding,  check_eve,      check_engine, check_endpoints, check_backends,
+        check_chunk,   check_gains,      check_taps,     check_delays, check_adc,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -24,6 +24,9 @@ static const cyaml_strval_t schemes[] = {{"cb", CONFIG_CB},     {"fzf", CONFIG_F
                                          {"ppzf", CONFIG_PPZF}, {"zf", CONFIG_ZF},   {"rzf", CONFIG_RZF},
                                          {"ob", CONFIG_OB}};
 static const cyaml_strval_t powers[] = {{"equal", CONFIG_POWER_EQUAL}, {"maxmin", CONFIG_POWER_MAXMIN}};
+static const cyaml_strval_t an_kinds[] = {
+    {"none", CONFIG_AN_NONE}, {"nullspace", CONFIG_AN_NULLSPACE}, {"phase_only", CONFIG_AN_PHASE_ONLY}};
+static const cyaml_strval_t attacks[] = {{"passive", CONFIG_ATTACK_PASSIVE}, {"pilot", CONFIG_ATTACK_PILOT}};
 static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
 static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
 static const cyaml_strval_t gain_models[] = {
@@ -47,10 +50,9 @@ static const cyaml_schema_value_t row_entry = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_row, config_row_fields)};
 
 static const cyaml_schema_field_t network_fields[] = {
-    TEXT(struct config_network, name),        UINT(struct config_network, seed),
-    INT(struct config_network, n_ap),         INT(struct config_network, n_ant),
-    INT(struct config_network, n_ue),         UINT(struct config_network, n_blocks),
-    TEXT(struct config_network, runtime_dir), CYAML_FIELD_END,
+    TEXT(struct config_network, name),     UINT(struct config_network, seed),        INT(struct config_network, n_ap),
+    INT(struct config_network, n_ant),     INT(struct config_network, n_ue),         INT(struct config_network, n_eve),
+    UINT(struct config_network, n_blocks), TEXT(struct config_network, runtime_dir), CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t frame_fields[] = {
@@ -81,7 +83,16 @@ static const cyaml_schema_field_t payload_fields[] = {
 static const cyaml_schema_field_t precoding_fields[] = {
     ENUM(struct config_precoding, scheme, schemes), ENUM(struct config_precoding, power, powers),
     REAL(struct config_precoding, upsilon),         REAL(struct config_precoding, ob_gap),
+    ENUM(struct config_precoding, an, an_kinds),    REAL(struct config_precoding, an_share),
     BOOL(struct config_precoding, local),           CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t eve_fields[] = {
+    INT(struct config_eve, n_ant),
+    ENUM(struct config_eve, attack, attacks),
+    INT(struct config_eve, target_user),
+    UINT(struct config_eve, from_block),
+    CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t engine_fields[] = {
@@ -129,16 +140,21 @@ typedef __typeof__(((struct config *)NULL)->radio) radio_section;
 static const cyaml_schema_field_t radio_fields[] = {
     SECTION(radio_section, ap, radio_end_fields),
     SECTION(radio_section, ue, radio_end_fields),
+    SECTION(radio_section, eve, radio_end_fields),
     CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t gains_fields[] = {
     ENUM(struct config_gains, model, gain_models),
     REAL(struct config_gains, snr_db),
+    REAL(struct config_gains, eve_snr_db),
     LIST(struct config_gains, gain_db, row_entry, TUTTI_MAX_AP),
+    LIST(struct config_gains, eve_gain_db, row_entry, TUTTI_MAX_AP),
     REAL(struct config_gains, area_m),
     LIST(struct config_gains, ap_positions_m, row_entry, TUTTI_MAX_AP),
     LIST(struct config_gains, ue_positions_m, row_entry, TUTTI_MAX_UE),
+    LIST(struct config_gains, eve_positions_m, row_entry, TUTTI_MAX_UE),
+    REAL(struct config_gains, eve_radius_m),
     REAL(struct config_gains, ap_height_m),
     REAL(struct config_gains, ue_height_m),
     ENUM(struct config_gains, path_loss, path_losses),
@@ -196,6 +212,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, pilots, pilots_fields),
     SECTION(struct config, payload, payload_fields),
     SECTION(struct config, precoding, precoding_fields),
+    SECTION(struct config, eve, eve_fields),
     SECTION(struct config, engine, engine_fields),
     SECTION(struct config, fronthaul, fronthaul_fields),
     SECTION(struct config, record, record_fields),

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "linalg/small.h"
+#include "mimo/batch.h"
 #include "mimo/maxmin.h"
 #include "mimo/ob.h"
 #include "mimo/ppzf.h"
@@ -21,6 +22,7 @@ struct precoder {
     struct precoder_settings settings;
     struct mimo_problem problem;
     ob_t *ob;
+    batch_t *batch;
     double *storage;
     double *Ur, *Ui;                     /* [n_row][n_ue] beams */
     double *Gr, *Gi, *Xr, *Xi, *Yr, *Yi; /* [n_ue][n_ue] */
@@ -104,7 +106,7 @@ int precoder_create(precoder_t **precoder, const struct mimo_shape *shape)
     const size_t m = (size_t)shape->n_ap, k = (size_t)shape->n_ue, rows = m * (size_t)shape->n_ant;
     const size_t n = mimo_problem_size(shape) + 7 * k * k + 3 * k + 2 * rows * k + m * k + k * (k + 1);
     p->storage = calloc(n, sizeof *p->storage);
-    if (!p->storage || ob_create(&p->ob, shape)) {
+    if (!p->storage || ob_create(&p->ob, shape) || batch_create(&p->batch, shape)) {
         precoder_destroy(p);
         *precoder = NULL;
         return error_set(TUTTI_ENOMEM, "precoder: out of memory for %d APs, %d antennas, %d users", shape->n_ap,
@@ -119,6 +121,7 @@ void precoder_destroy(precoder_t *precoder)
     if (!precoder)
         return;
     ob_destroy(precoder->ob);
+    batch_destroy(precoder->batch);
     free(precoder->storage);
     free(precoder);
 }
@@ -365,4 +368,22 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
     mimo_problem_store(&p->problem, &p->shape, p->Ur, p->Ui, p->amplitude, solution->W);
     mimo_sinr(&p->shape, channel, solution->W, solution->sinr);
     return solution->reason == MIMO_REASON_ASKED ? 0 : TUTTI_ENUMERIC;
+}
+
+int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
+                           const struct mimo_channel *channels, struct mimo_solution *solutions)
+{
+    const int step = batch_lanes();
+    int rc = 0;
+    for (int first = 0; first < n_sb; first += step) {
+        const int n = n_sb - first < step ? n_sb - first : step;
+        unsigned left = (1u << n) - 1;
+        if (scheme == MIMO_ZF)
+            left = batch_zf(precoder->batch, power, n, channels + first, solutions + first);
+        for (int s = 0; s < n; s++)
+            if (left & (1u << s) &&
+                precoder_execute(precoder, scheme, power, &channels[first + s], &solutions[first + s]))
+                rc = TUTTI_ENUMERIC;
+    }
+    return rc;
 }

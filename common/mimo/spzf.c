@@ -326,14 +326,16 @@ static bool step_sets(struct step *step, double floor)
     return all;
 }
 
-static void step_polygons(struct step *step)
+/* order: longest first if known (balanced bins make round triangles, whose mirrors differ most), NULL = as they come.
+ */
+static void step_polygons(struct step *step, const int *order)
 {
     for (int p = 0; p < step->n_sets; p++) {
         step->side[3 * p] = spzf_larger(step->top[p], 0.0);
         step->side[3 * p + 1] = step->side[3 * p + 2] = 0.0;
     }
-    for (int i = 0; i < step->n; i++) {
-        int p = step->label[i], b = 0;
+    for (int j = 0; j < step->n; j++) {
+        int i = order ? order[j] : j, p = step->label[i], b = 0;
         double *side = &step->side[3 * p];
         if (i != step->longest[p]) {
             b = side[1] < side[0] ? 1 : 0;
@@ -477,6 +479,7 @@ static void run_partition(spzf_t *spzf, const struct spzf_rows *rows, const stru
     step[0].re = rows->re;
     step[0].im = rows->im;
     for (int k = 0; k <= last; k++) {
+        bool sorted = k < last && spzf->settings.method >= SPZF_PAIR_FILL && (k > 0 || !labels);
         step_magnitudes(&step[k]);
         step[k].n_sets = k < last ? plan[k] : 1;
         if (k == 0 && labels)
@@ -487,7 +490,7 @@ static void run_partition(spzf_t *spzf, const struct spzf_rows *rows, const stru
             memset(step[k].label, 0, (size_t)step[k].n * sizeof(*step[k].label));
         if (!step_sets(&step[k], k > 0 ? 1e-15 : 0.0))
             outage |= k < last ? SPZF_E1 : SPZF_E2;
-        step_polygons(&step[k]);
+        step_polygons(&step[k], sorted ? spzf->work.order : NULL);
         if (k < last)
             step_reduce(&step[k], &step[k + 1], spzf->settings.mirrors);
     }

@@ -32,11 +32,13 @@ static void print_verdict(bool off, bool better, double deviation)
     printf(" %+6.2f%s\n", deviation, off ? "  <== OFF" : better ? "  better" : "");
 }
 
-/* Two frequencies, hits of T here and spec of T_spec there: pooled standard error. */
+/* Two frequencies, hits of T here and spec of T_spec there. The standard error from each sample's own frequency and the
+ * pooled one estimate the same thing; a few counts make either too small, so the larger one judges. */
 static void report_frequency(const char *name, bool may_be_better, int hits, int T, double spec, double T_spec)
 {
     double p = (double)hits / T, pooled = (hits + spec * T_spec) / (T + T_spec);
-    double error = sqrt(pooled * (1.0 - pooled) * (1.0 / T + 1.0 / T_spec));
+    double own = sqrt(p * (1.0 - p) / T + spec * (1.0 - spec) / T_spec);
+    double error = fmax(own, sqrt(pooled * (1.0 - pooled) * (1.0 / T + 1.0 / T_spec)));
     double deviation = error > 0.0 ? (p - spec) / error : 0.0;
     bool off = spec > 0.0 ? fabs(deviation) > 4.0 : p > 5.0 / T_spec;
     bool better = off && may_be_better && deviation < 0.0;

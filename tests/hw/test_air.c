@@ -690,5 +690,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_medium_dies),    cmocka_unit_test(test_tcp)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(log_path);
+    air_link_remove(endpoint); /* a killed medium leaves it */
     return failed;
 }

@@ -144,7 +144,7 @@ static void test_gap(void **state)
 {
     (void)state;
     const struct answer answers[] = {
-        {.tick = 1000}, {.tick = 1100, .flags = AIR_FLAG_LATE}, {.tick = 1400}, {.tick = 1500}};
+        {.tick = 1000}, {.tick = 1100}, {.tick = 1400}, {.tick = 1500, .flags = AIR_FLAG_LATE}};
     struct play play = {.answer = answers, .n_answer = 4};
     pthread_t thread;
     radio_t *radio = open_radio(&play, &thread);
@@ -163,6 +163,8 @@ static void test_gap(void **state)
     assert_int_equal(tick, 1400);
     assert_int_equal(events, RADIO_OVERFLOW | RADIO_LATE);
     assert_true(samples[0][149] == 1549.0f);
+    assert_int_equal(radio_recv(radio, buffers, 50, &tick, &events), 50);
+    assert_true(tick == 1550 && events == RADIO_LATE); /* as the medium said with chunk 15 */
     counting = false;
     assert_int_equal(n_allocated, 0);
     radio_close(radio);

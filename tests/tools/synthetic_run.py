@@ -90,7 +90,7 @@ def write(path, config, n_block=200, perfect=True, n_ap=4, n_ue=4, n_sb=6, n_ant
         n_row = (n_block + 15) // 16
         points = levels[rng.integers(4, size=(n_row, n_ue, 128))] + 1j * levels[rng.integers(4, size=(n_row, n_ue, 128))]
         points = points + 0.06 * (rng.standard_normal(points.shape) + 1j * rng.standard_normal(points.shape))
-        points[-1, 0] = np.nan
+        points[-1:, 0] = np.nan
         f["user/constellation"] = points.astype(c64)
 
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Zero-forcing of many subbands at once in single precision, one vector lane per subband. Private to this folder: it
+ * does what is well conditioned and tells the caller which subbands are left to the double-precision solver. */
+#ifndef TUTTI_MIMO_BATCH_H
+#define TUTTI_MIMO_BATCH_H
+
+#include "mimo/precoder.h"
+
+typedef struct batch batch_t;
+
+int batch_create(batch_t **batch, const struct mimo_shape *shape);
+void batch_destroy(batch_t *batch);
+/* Up to batch_lanes() subbands. Bit s of the result is set when subband s is not done (other masks than its neighbours,
+ * badly conditioned, max-min not converged). */
+unsigned batch_zf(batch_t *batch, enum mimo_power power, int n_sb, const struct mimo_channel *channels,
+                  struct mimo_solution *solutions);
+int batch_lanes(void);
+
+#endif

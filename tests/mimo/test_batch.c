@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "reference.h"
+
+enum { MAX_SB = 40 };
+
+struct set {
+    int n_sb;
+    struct channel_case c[MAX_SB];
+    struct mimo_channel channels[MAX_SB];
+    struct mimo_solution solutions[MAX_SB];
+};
+
+static void create(struct set *set, struct random *random, int n_sb, int n_ap, int n_ant, int n_ue)
+{
+    set->n_sb = n_sb;
+    for (int b = 0; b < n_sb; b++) {
+        case_create(&set->c[b], random, n_ap, n_ant, n_ue, 20, 15, 0.05);
+        for (int m = 0; m < n_ap; m++)
+            set->c[b].P[m] = (float)(0.5 + random_uniform(random));
+    }
+}
+
+static int run(struct set *set, enum mimo_scheme scheme, enum mimo_power power)
+{
+    for (int b = 0; b < set->n_sb; b++) {
+        set->channels[b] = set->c[b].channel;
+        set->solutions[b] = set->c[b].solution;
+    }
+    precoder_t *precoder;
+    assert_int_equal(precoder_create(&precoder, &set->c[0].shape), 0);
+    const int rc = precoder_execute_batch(precoder, scheme, power, set->n_sb, set->channels, set->solutions);
+    precoder_destroy(precoder);
+    for (int b = 0; b < set->n_sb; b++) {
+        set->c[b].solution = set->solutions[b];
+        assert_true(plain_finite(&set->c[b], set->solutions[b].W));
+        assert_true(plain_excess(&set->c[b], set->solutions[b].W) <= 1e-6);
+    }
+    return rc;
+}
+
+/* Each subband of the batch against the double-precision solver alone. */
+static void compare(struct set *set, enum mimo_scheme scheme, enum mimo_power power)
+{
+    precoder_t *precoder;
+    assert_int_equal(precoder_create(&precoder, &set->c[0].shape), 0);
+    tutti_cf32 W[64 * 16];
+    const int n = set->c[0].shape.n_ap * set->c[0].shape.n_ant * set->c[0].shape.n_ue, n_ue = set->c[0].shape.n_ue;
+    assert_true(n <= 64 * 16);
+    for (int b = 0; b < set->n_sb; b++) {
+        struct channel_case *c = &set->c[b];
+        memcpy(W, c->solution.W, (size_t)n * sizeof *W);
+        for (int k = 0; k < n_ue; k++) {
+            const double sinr = plain_sinr(c, W, k);
+            assert_true(fabs((double)c->solution.sinr[k] - sinr) <= 1e-3 * sinr);
+        }
+        precoder_execute(precoder, scheme, power, &c->channel, &c->solution);
+        double difference = 0, energy = 0;
+        for (int i = 0; i < n; i++) {
+            difference += pow(cabs((double complex)W[i] - (double complex)c->solution.W[i]), 2);
+            energy += pow(cabs((double complex)c->solution.W[i]), 2);
+        }
+        assert_true(difference <= 1e-8 * energy);
+    }
+    precoder_destroy(precoder);
+}
+
+static void release(struct set *set)
+{
+    for (int b = 0; b < set->n_sb; b++)
+        case_destroy(&set->c[b]);
+}
+
+static void batch_equals_single(void **state)
+{
+    (void)state;
+    static const int shapes[][4] = {{1, 4, 2, 3},   {7, 8, 1, 5},    {16, 16, 2, 8}, {17, 4, 4, 7},
+                                    {40, 32, 1, 8}, {33, 16, 4, 16}, {5, 3, 5, 1}};
+    struct random random = {41};
+    static struct set set;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int power = 0; power < 2; power++) {
+            create(&set, &random, shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3]);
+            assert_int_equal(run(&set, MIMO_ZF, (enum mimo_power)power), 0);
+            compare(&set, MIMO_ZF, (enum mimo_power)power);
+            release(&set);
+        }
+}
+
+static void masks_common_and_mixed(void **state)
+{
+    (void)state;
+    struct random random = {42};
+    static struct set set;
+    for (int mixed = 0; mixed < 2; mixed++)
+        for (int power = 0; power < 2; power++) {
+            create(&set, &random, 20, 6, 3, 4);
+            for (int b = 0; b < 20; b++) {
+                set.c[b].ap_active[2] = 0;
+                set.c[b].P[4] = 0;
+                set.c[b].ue_active[1] = mixed && b % 3 == 0;
+            }
+            assert_int_equal(run(&set, MIMO_ZF, (enum mimo_power)power), 0);
+            for (int b = 0; b < 20; b++)
+                for (int i = 0; i < 3 * 4; i++)
+                    assert_true(set.c[b].solution.W[2 * 12 + i] == 0 && set.c[b].solution.W[4 * 12 + i] == 0);
+            compare(&set, MIMO_ZF, (enum mimo_power)power);
+            release(&set);
+        }
+}
+
+/* One bad subband must not touch its neighbours. */
+static void bad_subbands_are_solved_apart(void **state)
+{
+    (void)state;
+    struct random random = {43};
+    static struct set set;
+    create(&set, &random, 18, 4, 2, 3);
+    for (int r = 0; r < 8; r++) {
+        set.c[3].H[r * 3 + 1] = set.c[3].H[r * 3];                                          /* singular */
+        set.c[5].H[r * 3 + 1] = set.c[5].H[r * 3] + 1e-2f * (tutti_cf32)random_cn(&random); /* badly conditioned */
+        set.c[7].H[r * 3 + 2] = 0;                                                          /* a silent user */
+    }
+    memset(set.c[9].ue_active, 0, 3);
+    assert_int_equal(run(&set, MIMO_ZF, MIMO_POWER_MAXMIN), TUTTI_ENUMERIC);
+    for (int b = 0; b < 18; b++)
+        assert_int_equal(set.solutions[b].reason, b == 3   ? MIMO_REASON_SINGULAR
+                                                  : b == 7 ? MIMO_REASON_ZERO_CHANNEL
+                                                  : b == 9 ? MIMO_REASON_NO_USER
+                                                           : MIMO_REASON_ASKED);
+    compare(&set, MIMO_ZF, MIMO_POWER_MAXMIN);
+    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++)
+        run(&set, (enum mimo_scheme)scheme, MIMO_POWER_EQUAL);
+    release(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batch_equals_single),
+        cmocka_unit_test(masks_common_and_mixed),
+        cmocka_unit_test(bad_subbands_are_solved_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
