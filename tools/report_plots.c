@@ -76,12 +76,13 @@ static int draw_sinr(plot_t *plot, const struct recording *r, int user, const do
     const int n_measured = write_series(out, "measured", r->sinr_measured, r, user, drawn);
     fprintf(out,
             "set xrange [0:%" PRIu64 "]\nset yrange [%.1f:%.1f]\nset xlabel 'block' offset 0,0.4\n"
-            "set ylabel 'SINR, dB' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\nplot ",
+            "set ylabel 'SINR, dB' offset 1,0\nset lmargin 8\nset rmargin 3\nset tmargin 0.7\nset bmargin 3.2\nplot ",
             r->n_block, range_db[0], range_db[1]);
+    const char *const kind = r->n_block < 60 ? "linespoints pt 7 ps 0.4" : "lines"; /* a lone block is no line */
     if (n_predicted)
-        fputs("$predicted with lines lw 2.4 lc rgb '" REPORT_ORANGE "'", out);
+        fprintf(out, "$predicted with %s lw 2.4 lc rgb '" REPORT_ORANGE "'", kind);
     if (n_measured)
-        fprintf(out, "%s$measured with lines lw 1.1 lc rgb '" REPORT_BLUE "'", n_predicted ? ", " : "");
+        fprintf(out, "%s$measured with %s lw 1.1 lc rgb '" REPORT_BLUE "'", n_predicted ? ", " : "", kind);
     if (!n_predicted && !n_measured)
         fputs("NaN", out);
     fputc('\n', out);
@@ -196,7 +197,7 @@ static int draw_hop(plot_t *plot, const struct summary *s, int hop, const double
     fprintf(out, "set ytics %.4g\nset yrange [0:%.4g]\n", tic_step(max), 1.05 * max);
     fprintf(out,
             "set logscale x\nset xrange [%.4g:%.4g]\nset format x '%%g'\nset xlabel 'us' offset 0,0.4\n"
-            "set ylabel '%% of samples' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\n"
+            "set ylabel '%% of samples' offset 1,0\nset lmargin 8\nset rmargin 3\nset tmargin 0.7\nset bmargin 3.2\n"
             "set style fill solid 0.75 noborder\n"
             "set arrow from %.5g, graph 0 to %.5g, graph 1 nohead lw 2 lc rgb '" REPORT_GREEN "' front\n"
             "set arrow from %.5g, graph 0 to %.5g, graph 1 nohead lw 2 lc rgb '" REPORT_RED "' front\n"
@@ -244,12 +245,11 @@ static int draw_shares(plot_t *plot, const struct recording *r, const struct sha
     FILE *out = plot_script(plot);
     const int number = plot_begin(plot, 500, 220);
     const int n = write_shares(out, r, share);
-    fprintf(
-        out,
-        "set xrange [0:%" PRIu64 "]\nset yrange [0:100]\nset xlabel 'block' offset 0,0.4\n"
-        "set ylabel '%% of AP-blocks' offset 1,0\nset lmargin 8\nset rmargin 1.5\nset tmargin 0.7\nset bmargin 3.2\n"
-        "set style fill solid 0.85 noborder\nplot ",
-        r->n_block);
+    fprintf(out,
+            "set xrange [0:%" PRIu64 "]\nset yrange [0:100]\nset xlabel 'block' offset 0,0.4\n"
+            "set ylabel '%% of AP-blocks' offset 1,0\nset lmargin 8\nset rmargin 3\nset tmargin 0.7\nset bmargin 3.2\n"
+            "set style fill solid 0.85 noborder\nplot ",
+            r->n_block);
     for (int i = share->n - 1; i >= 0; i--)
         fprintf(out, "$share using (($1+$2)/2):($%d/2):1:2:(0):%d with boxxyerrorbars lc rgb '%s'%s", i + 3, i + 3,
                 share->colour[i], i ? ", " : "\n");

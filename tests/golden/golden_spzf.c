@@ -1,365 +1,327 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "golden_spzf.h"
+/* Phase-only zero-forcing and its secrecy (spec spzf 10): kinds polygon, partition, solve, infeasible, secrecy. Phases
+ * are not unique, so residuals are compared, never phases. */
+#include "golden.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "mimo/secrecy.h"
 #include "mimo/spzf.h"
 
-#include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* One case: what was read, and where the verdict goes. */
-struct golden {
+struct inputs {
     const json_t *root, *expect;
-    char *detail;
-    size_t detail_size;
-    double complex *H, *beam; /* [rows][cols] rows of "H" or the vector "h"; [cols] */
-    int rows, cols;
-    int n_sets, *labels; /* 0 and NULL when the case has none */
+    struct golden *golden;
+    double complex *H, *beam; /* [rows][cols], the rows of "H" or the vector "h"; [cols] */
+    double *r, *scratch;      /* [cols] magnitudes of the first row; [cols + 1] */
+    double sum;               /* of r */
+    int rows, cols, n_sets;   /* n_sets 0 without labels */
+    int *labels;              /* [cols] */
 };
 
-static int fail(const struct golden *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static int fail(const struct golden *g, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(g->detail, g->detail_size, format, args);
-    va_end(args);
-    return 0;
-}
+/* Reading ---------------------------------------------------------------------------------------------------------- */
 
-static int pass(const struct golden *g, const char *format, double value)
-{
-    snprintf(g->detail, g->detail_size, "%s %.3g", format, value);
-    return 1;
-}
-
-/* Reading --------------------------------------------------------------------------------------------------------- */
-
-static double number(const json_t *object, const char *key, double missing)
+static double number_or(const json_t *object, const char *key, double missing)
 {
     const json_t *value = json_object_get(object, key);
     return json_is_number(value) ? json_number_value(value) : missing;
 }
 
-/* Row i of part "re" or "im": of a vector there is one row. */
+/* Row i of part "re" or "im"; a vector has one row. */
 static const json_t *row_of(const json_t *part, size_t i)
 {
-    return json_is_array(json_array_get(part, 0)) ? json_array_get(part, i) : i == 0 ? part : NULL;
+    if (json_is_array(json_array_get(part, 0)))
+        return json_array_get(part, i);
+    return i == 0 ? part : NULL;
 }
 
 /* {"re": ..., "im": ...}, vector or nested rows; NULL if malformed. Caller frees. */
-static double complex *read_complex(const json_t *value, int *rows, int *cols)
+static double complex *read_channel(const json_t *value, int *rows, int *cols)
 {
     const json_t *re = json_object_get(value, "re"), *im = json_object_get(value, "im");
-    if (json_array_size(re) == 0 || !json_is_array(im))
-        return NULL;
-    size_t n_rows = json_is_array(json_array_get(re, 0)) ? json_array_size(re) : 1,
-           n_cols = json_array_size(row_of(re, 0));
-    double complex *out = n_cols ? calloc(n_rows * n_cols, sizeof(*out)) : NULL;
+    const size_t n_rows = json_is_array(json_array_get(re, 0)) ? json_array_size(re) : 1;
+    const size_t n_cols = json_array_size(row_of(re, 0));
+    double complex *out = n_cols ? calloc(n_rows * n_cols, sizeof *out) : NULL;
     for (size_t i = 0; out && i < n_rows; i++) {
         const json_t *a = row_of(re, i), *b = row_of(im, i);
-        bool good = json_array_size(a) == n_cols && json_array_size(b) == n_cols;
-        for (size_t j = 0; good && j < n_cols; j++) {
-            const json_t *x = json_array_get(a, j), *y = json_array_get(b, j);
-            good = json_is_number(x) && json_is_number(y);
-            out[i * n_cols + j] = __builtin_complex(json_number_value(x), json_number_value(y));
-        }
-        if (!good) {
+        if (json_array_size(a) != n_cols || json_array_size(b) != n_cols) {
             free(out);
             return NULL;
         }
+        for (size_t j = 0; j < n_cols; j++)
+            out[i * n_cols + j] = __builtin_complex(golden_at(a, (int)j), golden_at(b, (int)j));
     }
     *rows = (int)n_rows;
     *cols = (int)n_cols;
     return out;
 }
 
-static double *read_reals(const json_t *value, int n)
+static bool read_labels(struct inputs *in)
 {
-    double *out = (int)json_array_size(value) == n ? calloc((size_t)n, sizeof(*out)) : NULL;
-    for (int i = 0; out && i < n; i++)
-        out[i] = json_number_value(json_array_get(value, (size_t)i));
-    return out;
-}
-
-static bool read_labels(struct golden *g)
-{
-    const json_t *labels = json_object_get(g->root, "labels");
+    const json_t *labels = json_object_get(in->root, "labels");
     if (!json_is_array(labels))
         return true;
-    g->n_sets = (int)number(g->root, "P", 0.0);
-    g->labels = (int)json_array_size(labels) == g->cols ? calloc((size_t)g->cols, sizeof(*g->labels)) : NULL;
-    for (int i = 0; g->labels && i < g->cols; i++) {
-        g->labels[i] = (int)json_integer_value(json_array_get(labels, (size_t)i));
-        if (g->labels[i] < 0 || g->labels[i] >= g->n_sets)
+    in->n_sets = golden_int(in->root, "P");
+    if ((int)json_array_size(labels) != in->cols || in->n_sets < 1 || in->n_sets > in->cols)
+        return false;
+    for (int n = 0; n < in->cols; n++) {
+        const json_t *label = json_array_get(labels, (size_t)n);
+        in->labels[n] = (int)json_integer_value(label);
+        if (!json_is_integer(label) || in->labels[n] < 0 || in->labels[n] >= in->n_sets)
             return false;
     }
-    return g->labels && g->n_sets <= g->cols;
+    return true;
 }
 
-/* Solving -----------------------------------------------------------------------------------------------------------
+static bool read_inputs(struct inputs *in, const char *channel)
+{
+    in->H = read_channel(json_object_get(in->root, channel), &in->rows, &in->cols);
+    if (!in->H)
+        return false;
+    const size_t n = (size_t)in->cols;
+    in->beam = calloc(n, sizeof *in->beam);
+    in->r = calloc(n, sizeof *in->r);
+    in->scratch = calloc(n + 1, sizeof *in->scratch);
+    in->labels = calloc(n, sizeof *in->labels);
+    if (!in->beam || !in->r || !in->scratch || !in->labels)
+        return false;
+    for (int i = 0; i < in->cols; i++) {
+        in->r[i] = cabs(in->H[i]);
+        in->sum += in->r[i];
+    }
+    return read_labels(in);
+}
+
+static void free_inputs(struct inputs *in)
+{
+    free(in->H);
+    free(in->beam);
+    free(in->r);
+    free(in->scratch);
+    free(in->labels);
+}
+
+/* Solving ------------------------------------------------------------------------------------------------------------
  */
 
-static int solve(const struct golden *g, enum spzf_method method, bool mirrors, const int *labels,
-                 struct spzf_result *result)
+/* Fills the beam; false (and a wrong value) if there is no solver for the shape. labels NULL: the method's own. */
+static bool solve(const struct inputs *in, enum spzf_method method, const int *labels, struct spzf_result *result)
 {
-    struct spzf_settings settings = spzf_settings_default(method, g->cols, g->rows);
-    settings.mirrors = mirrors;
+    struct spzf_settings settings = spzf_settings_default(method, in->cols, in->rows);
+    settings.mirrors = true;
     settings.n_starts = 200; /* no clock runs here */
     spzf_t *spzf;
-    int status = spzf_create(&spzf, &settings);
-    if (status == 0) {
-        if (labels)
-            spzf_execute_labels(spzf, g->H, g->n_sets, labels, g->beam, result);
-        else
-            spzf_execute(spzf, g->H, g->beam, result);
-    }
+    const int status = spzf_create(&spzf, &settings);
+    golden_true(in->golden, status == 0, "no solver for %d users and %d antennas", in->rows, in->cols);
+    if (status == 0 && labels)
+        spzf_execute_labels(spzf, in->H, in->n_sets, labels, in->beam, result);
+    else if (status == 0)
+        spzf_execute(spzf, in->H, in->beam, result);
     spzf_destroy(spzf);
-    return status;
+    return status == 0;
+}
+
+static double check_phases(const struct inputs *in, const double *theta)
+{
+    for (int n = 0; n < in->cols; n++)
+        in->beam[n] = __builtin_complex(cos(theta[n]), sin(theta[n]));
+    return spzf_check(in->rows, in->cols, in->H, in->beam);
 }
 
 /* check() of the beam as it leaves through phases in radians. */
-static double check_by_phases(const struct golden *g)
+static double check_beam(const struct inputs *in)
 {
-    double *theta = calloc((size_t)g->cols, sizeof(*theta));
-    if (!theta)
-        return INFINITY;
-    spzf_phases(g->cols, g->beam, theta);
-    for (int n = 0; n < g->cols; n++)
-        g->beam[n] = __builtin_complex(cos(theta[n]), sin(theta[n]));
-    free(theta);
-    return spzf_check(g->rows, g->cols, g->H, g->beam);
+    spzf_phases(in->cols, in->beam, in->scratch);
+    return check_phases(in, in->scratch);
 }
 
-/* Magnitudes of the first row; caller frees. */
-static double *magnitudes(const struct golden *g, double *sum)
+/* Kinds
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static void compare_polygon(const struct inputs *in, bool feasible, bool claimed, double residual, const char *form)
 {
-    double *r = calloc((size_t)g->cols, sizeof(*r));
-    *sum = 0.0;
-    for (int n = 0; r && n < g->cols; n++) {
-        r[n] = cabs(g->H[n]);
-        *sum += r[n];
-    }
-    return r;
+    const double least = number_or(in->expect, "residual_exact_if_infeasible", (double)NAN);
+    golden_true(in->golden, claimed == feasible, "%s: feasible %d, expected %d", form, claimed, feasible);
+    if (feasible)
+        golden_true(in->golden, residual <= number_or(in->expect, "residual_max", SPZF_RESIDUAL_LIMIT),
+                    "%s: residual %.3g", form, residual);
+    else
+        golden_close(in->golden, residual, least, number_or(in->expect, "residual_rel_tol", 1e-9), least,
+                     "%s: residual", form);
 }
 
-/* Kinds ---------------------------------------------------------------------------------------------------------------
- */
-
-static int check_residual(const struct golden *g, bool feasible, unsigned outage, double residual)
+static void check_polygon(const struct inputs *in)
 {
-    double limit = number(g->expect, "residual_max", SPZF_RESIDUAL_LIMIT);
-    double least = number(g->expect, "residual_exact_if_infeasible", 0.0);
-    double tolerance = number(g->expect, "residual_rel_tol", 1e-9);
-    if (feasible && (outage || !(residual <= limit)))
-        return fail(g, "residual %.3g (outage %u), allowed %.3g", residual, outage, limit);
-    if (!feasible && !outage)
-        return fail(g, "infeasible polygon, but no outage flagged (residual %.3g)", residual);
-    if (!feasible && !(fabs(residual - least) <= tolerance * least))
-        return fail(g, "residual %.17g, the least is %.17g", residual, least);
-    return 1;
-}
-
-static int check_polygon(const struct golden *g)
-{
-    bool feasible = json_is_true(json_object_get(g->expect, "feasible"));
-    double sum, *r = magnitudes(g, &sum), *theta = calloc((size_t)g->cols, sizeof(*theta));
+    const bool feasible = json_is_true(json_object_get(in->expect, "feasible"));
+    golden_true(in->golden, in->rows == 1, "h has %d rows", in->rows);
+    golden_close(in->golden, spzf_dist(in->cols, in->r), golden_number(in->expect, "dist"),
+                 number_or(in->expect, "dist_abs_tol", 1e-9 * in->sum), 1.0, "dist");
+    bool claimed = spzf_polygon(in->cols, in->H, in->beam);
+    compare_polygon(in, feasible, claimed, spzf_check(1, in->cols, in->H, in->beam), "phasors");
+    claimed = spzf_polygon_angles(in->cols, in->H, in->scratch);
+    compare_polygon(in, feasible, claimed, check_phases(in, in->scratch), "angles");
     struct spzf_result result;
-    int verdict = r && theta && g->rows == 1 ? 1 : fail(g, "h must be one vector");
-    double expected = number(g->expect, "dist", NAN), dist = verdict ? spzf_dist(g->cols, r) : 0.0;
-    if (verdict && !(fabs(dist - expected) <= number(g->expect, "dist_abs_tol", 1e-9 * sum)))
-        verdict = fail(g, "dist %.17g, expected %.17g", dist, expected);
-    if (verdict && spzf_polygon(g->cols, g->H, g->beam) != feasible)
-        verdict = fail(g, "feasible %d, expected %d", !feasible, feasible);
-    if (verdict) /* phasor form */
-        verdict = check_residual(g, feasible, feasible ? 0 : SPZF_E2, spzf_check(1, g->cols, g->H, g->beam));
-    if (verdict) { /* angle form */
-        spzf_polygon_angles(g->cols, g->H, theta);
-        for (int n = 0; n < g->cols; n++)
-            g->beam[n] = __builtin_complex(cos(theta[n]), sin(theta[n]));
-        verdict = check_residual(g, feasible, feasible ? 0 : SPZF_E2, spzf_check(1, g->cols, g->H, g->beam));
-    }
-    if (verdict) /* the solver */
-        verdict = solve(g, SPZF_PLUS, true, NULL, &result)
-                      ? fail(g, "no solver for N=%d", g->cols)
-                      : check_residual(g, feasible, result.outage, check_by_phases(g));
-    free(r);
-    free(theta);
-    return verdict ? pass(g, "residual", result.residual) : 0;
+    if (solve(in, SPZF_PLUS, NULL, &result))
+        compare_polygon(in, feasible, result.outage == 0, check_beam(in), "solver");
 }
 
-/* Every method's own partition must not beat the exact optimum. */
-static int check_methods_against_optimum(const struct golden *g, const double *r, double sum)
+/* No method's own partition may beat the exact optimum. */
+static void compare_with_optimum(const struct inputs *in)
 {
-    double optimum = number(g->expect, "optimal_pseudo_loss", 0.0);
-    int *labels = calloc((size_t)g->cols, sizeof(*labels)), verdict = 1;
-    struct spzf_settings settings = spzf_settings_default(SPZF_GENETIC, g->cols, 2);
+    struct spzf_settings settings = spzf_settings_default(SPZF_GENETIC, in->cols, 2);
+    const double optimum = golden_number(in->expect, "optimal_pseudo_loss");
+    int *labels = calloc((size_t)in->cols, sizeof *labels);
     spzf_t *spzf = NULL;
-    if (!labels || spzf_create(&spzf, &settings))
-        verdict = fail(g, "no solver for N=%d", g->cols);
-    for (int m = SPZF_RANDOM; verdict && m <= SPZF_BEST_FIT; m++) {
-        if (spzf_partition(spzf, (enum spzf_method)m, g->cols, r, g->n_sets, labels))
-            verdict = fail(g, "method %d refuses N=%d P=%d", m, g->cols, g->n_sets);
-        double loss = verdict ? spzf_pseudo_loss(g->cols, r, g->n_sets, labels, NULL, NULL) : 0.0;
-        if (verdict && !(loss >= optimum - 1e-12 * sum))
-            verdict = fail(g, "method %d: pseudo-loss %.17g below the optimum %.17g", m, loss, optimum);
+    const bool ready = labels && spzf_create(&spzf, &settings) == 0;
+    golden_true(in->golden, ready, "no solver for %d antennas", in->cols);
+    for (int m = SPZF_RANDOM; ready && m <= SPZF_BEST_FIT; m++) {
+        const int status = spzf_partition(spzf, (enum spzf_method)m, in->cols, in->r, in->n_sets, labels);
+        golden_true(in->golden, status == 0, "method %d refuses %d sets of %d antennas", m, in->n_sets, in->cols);
+        const double loss = spzf_pseudo_loss(in->cols, in->r, in->n_sets, labels, NULL, NULL);
+        golden_true(in->golden, loss >= optimum - 1e-12 * in->sum,
+                    "method %d: pseudo-loss %.12g below the optimum %.12g", m, loss, optimum);
     }
     spzf_destroy(spzf);
     free(labels);
-    return verdict;
 }
 
-static int check_partition(const struct golden *g)
+static void check_partition(const struct inputs *in)
 {
-    double sum, *r = magnitudes(g, &sum), *expected = read_reals(json_object_get(g->expect, "dists"), g->n_sets);
-    double *dists = calloc((size_t)g->cols + 1, sizeof(*dists)), tolerance = number(g->expect, "rel_tol", 1e-9);
-    double expected_loss = number(g->expect, "pseudo_loss", NAN), loss = NAN;
-    bool e1 = false;
-    int verdict = r && expected && dists && g->labels ? 1 : fail(g, "labels or dists are missing or of the wrong size");
-    if (verdict)
-        loss = spzf_pseudo_loss(g->cols, r, g->n_sets, g->labels, dists, &e1);
-    for (int p = 0; verdict && p < g->n_sets; p++)
-        if (!(fabs(dists[p] - expected[p]) <= tolerance * fmax(fabs(expected[p]), 1e-3 * sum)))
-            verdict = fail(g, "dist of set %d is %.17g, expected %.17g", p, dists[p], expected[p]);
-    if (verdict && !(fabs(loss - expected_loss) <= tolerance * fmax(expected_loss, 1e-3 * sum)))
-        verdict = fail(g, "pseudo-loss %.17g, expected %.17g", loss, expected_loss);
-    if (verdict && e1 != json_is_true(json_object_get(g->expect, "E1")))
-        verdict = fail(g, "E1 %d, expected %d", e1, !e1);
-    if (verdict)
-        verdict = check_methods_against_optimum(g, r, sum);
-    free(r);
-    free(expected);
-    free(dists);
-    return verdict ? pass(g, "pseudo-loss", loss) : 0;
+    const double tolerance = number_or(in->expect, "rel_tol", 1e-9);
+    const json_t *dists = json_object_get(in->expect, "dists");
+    bool e1;
+    golden_true(in->golden, in->n_sets > 0, "labels are missing");
+    if (in->n_sets == 0)
+        return;
+    const double loss = spzf_pseudo_loss(in->cols, in->r, in->n_sets, in->labels, in->scratch, &e1);
+    for (int p = 0; p < in->n_sets; p++) /* a dist is a difference of sums: relative to those */
+        golden_close(in->golden, in->scratch[p], golden_at(dists, p), tolerance,
+                     fmax(fabs(golden_at(dists, p)), 1e-3 * in->sum), "dist of set %d", p);
+    golden_close(in->golden, loss, golden_number(in->expect, "pseudo_loss"), tolerance, fmax(loss, 1e-3 * in->sum),
+                 "pseudo-loss");
+    golden_true(in->golden, e1 == json_is_true(json_object_get(in->expect, "E1")), "E1 is %d", e1);
+    compare_with_optimum(in);
 }
 
 /* |sum over set p of row 2| of the beam must be one of the two values its triangle allows. */
-static int check_reduced(const struct golden *g, int p)
+static void compare_reduced(const struct inputs *in, int p)
 {
-    const json_t *options = json_array_get(json_object_get(g->expect, "reduced_abs_options"), (size_t)p);
-    double tolerance = number(g->expect, "options_rel_tol", 1e-9);
+    const json_t *options = json_array_get(json_object_get(in->expect, "reduced_abs_options"), (size_t)p);
+    const double tolerance = number_or(in->expect, "options_rel_tol", 1e-9);
     double complex v = 0.0;
-    if (json_array_size(options) == 0)
-        return 1;
-    for (int n = 0; n < g->cols; n++)
-        v += g->labels[n] == p ? g->H[g->cols + n] * g->beam[n] : 0.0;
-    for (size_t i = 0; i < json_array_size(options); i++) {
-        double option = json_number_value(json_array_get(options, i));
-        if (fabs(cabs(v) - option) <= tolerance * option)
-            return 1;
-    }
-    return fail(g, "set %d: reduced magnitude %.12g is none of the options", p, cabs(v));
+    bool found = json_array_size(options) == 0;
+    for (int n = 0; n < in->cols; n++)
+        v += in->labels[n] == p ? in->H[in->cols + n] * in->beam[n] : 0.0;
+    for (int i = 0; i < (int)json_array_size(options); i++)
+        found = found || fabs(cabs(v) - golden_at(options, i)) <= tolerance * golden_at(options, i);
+    golden_true(in->golden, found, "set %d: reduced magnitude %.12g is none of the options", p, cabs(v));
 }
 
-static int check_labels(const struct golden *g)
+static void check_given_labels(const struct inputs *in)
 {
-    const json_t *e1 = json_object_get(g->expect, "E1"), *e2 = json_object_get(g->expect, "E2_with_best_mirrors");
+    const json_t *e1 = json_object_get(in->expect, "E1"), *e2 = json_object_get(in->expect, "E2_with_best_mirrors");
     struct spzf_result result;
-    if (g->rows != 2 || solve(g, SPZF_RANDOM, true, g->labels, &result))
-        return fail(g, "labels need two users, found %d", g->rows);
-    bool has_e1 = result.outage & SPZF_E1, has_e2 = result.outage & SPZF_E2;
-    if (json_is_boolean(e1) && has_e1 != json_is_true(e1))
-        return fail(g, "given labels: E1 %d, expected %d", has_e1, !has_e1);
-    if (json_is_boolean(e2) && !has_e1 && has_e2 != json_is_true(e2))
-        return fail(g, "given labels: E2 with mirrors %d, expected %d", has_e2, !has_e2);
-    for (int p = 0; p < g->n_sets; p++)
-        if (!check_reduced(g, p))
-            return 0;
-    return 1;
+    if (!solve(in, SPZF_RANDOM, in->labels, &result))
+        return;
+    const bool has_e1 = result.outage & SPZF_E1, has_e2 = result.outage & SPZF_E2;
+    if (json_is_boolean(e1))
+        golden_true(in->golden, has_e1 == json_is_true(e1), "given labels: E1 is %d", has_e1);
+    if (json_is_boolean(e2) && !has_e1)
+        golden_true(in->golden, has_e2 == json_is_true(e2), "given labels: E2 with mirrors is %d", has_e2);
+    for (int p = 0; p < in->n_sets && in->rows == 2; p++)
+        compare_reduced(in, p);
 }
 
-static int check_solve(const struct golden *g)
+static void check_solve(const struct inputs *in)
 {
-    double limit = number(g->expect, "residual_max", SPZF_RESIDUAL_LIMIT);
+    const double limit = number_or(in->expect, "residual_max", SPZF_RESIDUAL_LIMIT);
+    const bool solvable = !json_is_false(json_object_get(in->expect, "solvable"));
     struct spzf_result result;
-    if (g->labels && !check_labels(g))
-        return 0;
-    if (solve(g, SPZF_PLUS, true, NULL, &result))
-        return fail(g, "no solver for K=%d N=%d", g->rows, g->cols);
-    double direct = spzf_check(g->rows, g->cols, g->H, g->beam), residual = check_by_phases(g);
-    if (json_is_false(json_object_get(g->expect, "solvable")))
-        return result.outage ? pass(g, "outage, residual", residual) : fail(g, "not solvable, but no outage flagged");
-    if (result.outage || !(residual <= limit) || !(direct <= limit))
-        return fail(g, "outage %u, residual %.3g, allowed %.3g", result.outage, residual, limit);
-    return pass(g, "residual", residual);
+    if (in->n_sets > 0)
+        check_given_labels(in);
+    if (!solve(in, SPZF_PLUS, NULL, &result))
+        return;
+    const double direct = spzf_check(in->rows, in->cols, in->H, in->beam), residual = check_beam(in);
+    golden_true(in->golden, solvable == (result.outage == 0), "outage %u, solvable is %d", result.outage, solvable);
+    if (solvable)
+        golden_true(in->golden, direct <= limit && residual <= limit, "residual %.3g, allowed %.3g",
+                    fmax(direct, residual), limit);
 }
 
-static int check_infeasible(const struct golden *g)
+static void check_infeasible(const struct inputs *in)
 {
-    double bound = number(g->expect, "residual_lower_bound", number(g->root, "residual_lower_bound", NAN));
+    const double bound = number_or(in->expect, "residual_lower_bound", golden_number(in->root, "residual_lower_bound"));
     for (int m = SPZF_PLUS; m <= SPZF_LM; m++) {
         struct spzf_result result;
-        if (solve(g, (enum spzf_method)m, true, NULL, &result))
-            return fail(g, "no solver for K=%d N=%d", g->rows, g->cols);
-        double residual = check_by_phases(g);
-        if (!result.outage)
-            return fail(g, "no outage flagged (residual %.3g)", residual);
-        if (!(residual >= bound * (1.0 - 1e-9)))
-            return fail(g, "residual %.17g below the proved bound %.17g", residual, bound);
+        if (!solve(in, (enum spzf_method)m, NULL, &result))
+            return;
+        const double residual = check_beam(in);
+        golden_true(in->golden, result.outage != 0, "method %d flags no outage, residual %.3g", m, residual);
+        golden_true(in->golden, residual >= bound * (1.0 - 1e-9), "method %d: residual %.12g below the proved %.12g", m,
+                    residual, bound);
     }
-    return pass(g, "outage, bound", bound);
 }
 
-static int compare_bits(const struct golden *g, const char *key, double value)
+static void check_secrecy(const struct inputs *in)
 {
-    double expected = number(g->expect, key, NAN);
-    if (fabs(value - expected) <= number(g->expect, "abs_tol", 1e-9))
-        return 1;
-    return fail(g, "%s %.12g bits, expected %.12g", key, value, expected);
-}
-
-static int check_secrecy(const struct golden *g)
-{
+    const json_t *theta = json_object_get(in->root, "theta_an");
+    const double rho = golden_number(in->root, "rho"), tolerance = number_or(in->expect, "abs_tol", 1e-9);
     int n_eve = 0, cols = 0;
-    double complex *He = read_complex(json_object_get(g->root, "He"), &n_eve, &cols);
-    double *theta = read_reals(json_object_get(g->root, "theta_an"), g->cols), rho = number(g->root, "rho", NAN),
-           misome = NAN;
-    int verdict =
-        He && theta && cols == g->cols && g->rows == 1 ? 1 : fail(g, "h, He and theta_an do not fit together");
-    if (verdict) {
-        for (int n = 0; n < g->cols; n++)
-            g->beam[n] = __builtin_complex(cos(theta[n]), sin(theta[n]));
-        struct secrecy_rate rate = secrecy_single_chain(g->cols, n_eve, g->H, He, g->beam, rho);
-        verdict = secrecy_misome_bits(g->cols, n_eve, g->H, He, rho, &misome) ? fail(g, "out of memory") : 1;
-        verdict = verdict && compare_bits(g, "legit", rate.legit_bits) && compare_bits(g, "eve", rate.eve_bits) &&
-                  compare_bits(g, "rate", rate.rate_bits) && compare_bits(g, "misome", misome);
-        if (verdict)
-            pass(g, "rate", rate.rate_bits);
+    double complex *He = read_channel(json_object_get(in->root, "He"), &n_eve, &cols);
+    const bool fits = He && cols == in->cols && in->rows == 1 && (int)json_array_size(theta) == in->cols;
+    golden_true(in->golden, fits, "h, He and theta_an do not fit together");
+    if (fits) {
+        double misome = (double)NAN;
+        for (int n = 0; n < in->cols; n++)
+            in->beam[n] = __builtin_complex(cos(golden_at(theta, n)), sin(golden_at(theta, n)));
+        const struct secrecy_rate rate = secrecy_single_chain(in->cols, n_eve, in->H, He, in->beam, rho);
+        golden_true(in->golden, secrecy_misome_bits(in->cols, n_eve, in->H, He, rho, &misome) == 0, "out of memory");
+        golden_close(in->golden, rate.legit_bits, golden_number(in->expect, "legit"), tolerance, 1.0, "legit bits");
+        golden_close(in->golden, rate.eve_bits, golden_number(in->expect, "eve"), tolerance, 1.0, "eve bits");
+        golden_close(in->golden, rate.rate_bits, golden_number(in->expect, "rate"), tolerance, 1.0, "rate bits");
+        golden_close(in->golden, misome, golden_number(in->expect, "misome"), tolerance, 1.0, "MISOME bits");
     }
     free(He);
-    free(theta);
-    return verdict;
 }
 
-int golden_spzf(const json_t *root, char *detail, size_t detail_size)
+/* The schema
+ * -------------------------------------------------------------------------------------------------------------- */
+
+static const struct kind {
+    const char *name, *channel;
+    void (*check)(const struct inputs *in);
+} KINDS[] = {{"polygon", "h", check_polygon},
+             {"partition", "h", check_partition},
+             {"solve", "H", check_solve},
+             {"infeasible", "H", check_infeasible},
+             {"secrecy", "h", check_secrecy}};
+
+static const struct kind *kind_of(const json_t *root)
 {
-    static const struct {
-        const char *kind, *channel;
-        int (*check)(const struct golden *g);
-    } kinds[] = {{"polygon", "h", check_polygon},
-                 {"partition", "h", check_partition},
-                 {"solve", "H", check_solve},
-                 {"infeasible", "H", check_infeasible},
-                 {"secrecy", "h", check_secrecy}};
-    const char *kind = json_string_value(json_object_get(root, "kind"));
-    struct golden g = {
-        .root = root, .expect = json_object_get(root, "expect"), .detail = detail, .detail_size = detail_size};
-    if (!kind || !json_is_object(g.expect))
-        return -1;
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        const json_t *channel = json_object_get(root, kinds[i].channel);
-        if (strcmp(kind, kinds[i].kind) != 0 || !json_is_object(channel))
-            continue;
-        g.H = read_complex(channel, &g.rows, &g.cols);
-        g.beam = g.H ? calloc((size_t)g.cols, sizeof(*g.beam)) : NULL;
-        int verdict = g.beam && read_labels(&g) ? kinds[i].check(&g) : fail(&g, "malformed channel or labels");
-        free(g.H);
-        free(g.beam);
-        free(g.labels);
-        return verdict;
-    }
-    return -1;
+    const char *name = json_string_value(json_object_get(root, "kind"));
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
+        if (name && strcmp(name, KINDS[i].name) == 0)
+            return &KINDS[i];
+    return NULL;
+}
+
+bool golden_spzf_recognises(const json_t *root)
+{
+    const struct kind *kind = kind_of(root);
+    return kind && json_is_object(json_object_get(root, "expect")) &&
+           json_is_object(json_object_get(root, kind->channel));
+}
+
+void golden_spzf_check(const json_t *root, struct golden *golden)
+{
+    const struct kind *kind = kind_of(root);
+    struct inputs in = {.root = root, .expect = json_object_get(root, "expect"), .golden = golden};
+    golden_begin(golden, "spzf", json_string_value(json_object_get(root, "name")));
+    if (read_inputs(&in, kind->channel))
+        kind->check(&in);
+    else
+        golden_true(golden, false, "malformed %s or labels", kind->channel);
+    free_inputs(&in);
+    golden_end(golden);
 }

@@ -25,8 +25,7 @@ def write(path, config, n_block=200, perfect=True, n_ap=4, n_ue=4, n_sb=6, n_ant
         predicted = 10 ** ((22 + 2 * rng.standard_normal((n_block, n_sb, n_ue)) + np.arange(n_ue)) / 10)
         f["sinr_predicted"] = predicted
         f["sinr_bound"] = np.full((n_block, n_sb), np.nan)
-        mean = n_sb / np.sum(1 / predicted, axis=1)
-        measured = mean * 10 ** (0.03 * rng.standard_normal((n_block, n_ue)))
+        measured = predicted.mean(axis=1) * 10 ** (0.03 * rng.standard_normal((n_block, n_ue)))
         bits = np.full((n_block, n_ue), 2400, np.int64)
         errors = np.zeros_like(bits)
         blocks = np.full_like(bits, 2)
