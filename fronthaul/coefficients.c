@@ -2,8 +2,10 @@
 #include "fronthaul/coefficients.h"
 #include "fronthaul/bytes.h"
 
+#include <endian.h>
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 enum { BFP_MIN_BITS = 9, BFP_MAX_BITS = 14, BFP_NOT_FINITE = -128, BFP_MIN_EXPONENT = -127 };
 
@@ -28,23 +30,67 @@ size_t coefficients_bytes(const struct wire_header *header)
     }
 }
 
-/* Largest magnitude of n values; infinity if one of them is not finite. */
-static float row_peak(const float *in, size_t n)
+/* Values are worked on four at a time, as vectors of the width every machine has; eight mantissas of m bits are m whole
+ * bytes. */
+enum { QUAD = 4, GROUP = 8 };
+typedef float quad_f32 __attribute__((vector_size(4 * QUAD)));
+typedef int32_t quad_i32 __attribute__((vector_size(4 * QUAD)));
+typedef uint64_t quad_u64 __attribute__((vector_size(4 * QUAD))); /* two pairs of neighbours, the first one low */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "which of two neighbours is the low one");
+
+static uint32_t bits_of(float v)
 {
-    float peak = 0;
-    bool finite = true;
-    for (size_t i = 0; i < n; i++) {
-        finite &= finite_f32(in[i]);
-        float magnitude = fabsf(in[i]);
-        peak = magnitude > peak ? magnitude : peak;
-    }
-    return finite ? peak : INFINITY;
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
 }
 
-static int32_t round_clamped(float v, int32_t limit)
+static float float_of(uint32_t bits)
 {
-    int32_t rounded = (int32_t)lrintf(v);
-    return rounded > limit ? limit : rounded < -limit ? -limit : rounded;
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* 2^k, k in -126..127. */
+static float power_of_two(int k)
+{
+    return float_of((uint32_t)(k + 127) << 23);
+}
+
+static inline quad_i32 quad_max(quad_i32 a, quad_i32 b)
+{
+    const quad_i32 more = a > b;
+    return (a & more) | (b & ~more);
+}
+
+/* Largest magnitude of n values; infinity or a NaN if one of them is not finite. Magnitudes order as their bits do. */
+static inline float row_peak(const float *in, size_t n)
+{
+    quad_i32 peak = {0}, v;
+    size_t at = 0;
+    for (; at + QUAD <= n; at += QUAD) {
+        memcpy(&v, in + at, sizeof v);
+        peak = quad_max(peak, v & 0x7fffffff);
+    }
+    for (; at < n; at++) {
+        v = (quad_i32){(int32_t)bits_of(in[at])};
+        peak = quad_max(peak, v & 0x7fffffff);
+    }
+    const int32_t even = peak[0] > peak[2] ? peak[0] : peak[2], odd = peak[1] > peak[3] ? peak[1] : peak[3];
+    return float_of((uint32_t)(even > odd ? even : odd));
+}
+
+/* Nearest integers (ties to even) of four in * a * b, clamped to +-limit. Products stay below 2^22, so that adding
+ * 1.5 * 2^23 leaves the integer in the low bits of the sum. */
+static inline quad_i32 quantise(const float *in, float a, float b, int32_t limit)
+{
+    const float shifter = 12582912.0f;
+    quad_f32 x;
+    memcpy(&x, in, sizeof x);
+    x = x * a * b + shifter;
+    const quad_i32 v = (quad_i32)x - (int32_t)bits_of(shifter), most = (quad_i32){0} + limit;
+    return quad_max(-quad_max(-v, -most), -most);
 }
 
 /* cf32: the bits of the floats. */
@@ -57,27 +103,39 @@ static void cf32_pack(uint8_t *out, const float *in, size_t n)
 
 static bool cf32_unpack(float *out, const uint8_t *in, size_t n)
 {
-    uint32_t bad = 0;
+    uint32_t peak = 0;
     for (size_t i = 0; i < n; i++) {
-        out[i] = get_f32(in + 4 * i);
-        bad |= !finite_f32(out[i]);
+        const uint32_t bits = get_u32(in + 4 * i), magnitude = bits & 0x7fffffffu;
+        out[i] = float_of(bits);
+        peak = magnitude > peak ? magnitude : peak;
     }
-    return !bad;
+    return peak < 0x7f800000u;
 }
 
 /* sc16: one scale per subband, value = scale * integer. */
 static void sc16_pack_row(uint8_t *out, const float *in, size_t n)
 {
     const float peak = row_peak(in, n);
+    const bool finite = finite_f32(peak);
     float scale = peak / 32767.0f;
     if (scale < FLT_MIN) { /* its inverse would overflow */
         scale = 0;
     }
-    put_f32(out, finite_f32(peak) ? scale : NAN);
-    const float inverse = finite_f32(peak) && scale > 0 ? 1.0f / scale : 0;
-    for (size_t i = 0; i < n; i++) {
-        int32_t v = inverse > 0 ? round_clamped(in[i] * inverse, 32767) : 0;
-        put_u16(out + 4 + 2 * i, (uint16_t)v);
+    put_f32(out, finite ? scale : NAN);
+    out += 4;
+    if (!finite || scale == 0) {
+        memset(out, 0, 2 * n);
+        return;
+    }
+    const float inverse = 1.0f / scale;
+    for (size_t at = 0; at < n; at += QUAD) {
+        const size_t rest = n - at < QUAD ? n - at : QUAD;
+        float last[QUAD] = {0};
+        const float *from = rest == QUAD ? in + at : memcpy(last, in + at, rest * sizeof *last);
+        const quad_i32 v = quantise(from, inverse, 1.0f, 32767);
+        for (size_t i = 0; i < rest; i++) {
+            put_u16(out + 2 * (at + i), (uint16_t)v[i]);
+        }
     }
 }
 
@@ -94,59 +152,153 @@ static bool sc16_unpack_row(float *out, const uint8_t *in, size_t n)
 }
 
 /* Block floating point: value = mantissa * 2^exponent, two's complement mantissas most significant bit first. */
-static int bfp_exponent(float peak, unsigned bits)
+static int bfp_exponent(float peak, int bits)
 {
-    int exponent = 0;
-    if (peak > 0) {
-        frexpf(peak, &exponent);   /* peak = f * 2^exponent with f in [1/2, 1) */
-        exponent -= (int)bits - 1; /* so that f fills the mantissa */
+    if (!(peak > 0)) {
+        return 0;
     }
-    return exponent < BFP_MIN_EXPONENT ? BFP_MIN_EXPONENT : exponent;
+    const int exponent = (int)(bits_of(peak) >> 23) - 126; /* peak = f * 2^exponent, f in [1/2, 1) (or subnormal) */
+    const int filling = exponent - (bits - 1);             /* so that f fills the mantissa */
+    return filling < BFP_MIN_EXPONENT ? BFP_MIN_EXPONENT : filling;
 }
 
-static void bfp_pack_row(uint8_t *out, const float *in, size_t n, unsigned bits)
+static inline void put_be64(uint8_t *out, uint64_t v)
+{
+    v = htobe64(v);
+    memcpy(out, &v, sizeof v);
+}
+
+static inline uint64_t get_be64(const uint8_t *in)
+{
+    uint64_t v;
+    memcpy(&v, in, sizeof v);
+    return be64toh(v);
+}
+
+/* Four lanes of 16 bits, the first value in the lowest. */
+static void put_lanes(int16_t *out, uint64_t v)
+{
+    for (int i = 0; i < 4; i++) {
+        out[i] = (int16_t)(uint16_t)(v >> 16 * i);
+    }
+}
+
+static inline uint64_t low_bits(int n)
+{
+    return ((uint64_t)1 << n) - 1;
+}
+
+/* From four mantissas side by side, the first on top. */
+static inline void split(int16_t *out, uint64_t joined, int bits)
+{
+    const uint64_t pairs = joined >> 2 * bits | (joined & low_bits(2 * bits)) << 32;
+    const uint64_t firsts = pairs >> bits & low_bits(bits) * 0x0000000100000001u;
+    put_lanes(out, firsts | (pairs & low_bits(bits) * 0x0000000100000001u) << 16);
+}
+
+/* Four mantissas side by side, the first on top. */
+static inline uint64_t join(quad_i32 mantissa, int bits)
+{
+    const quad_u64 v = (quad_u64)mantissa;
+    const quad_u64 pair = (v & low_bits(bits)) << bits | (v >> 32 & low_bits(bits));
+    return pair[0] << 2 * bits | pair[1];
+}
+
+/* Eight values into `bits` bytes, as two overlapping words of eight bytes. */
+static inline void group_pack(uint8_t *out, const float *in, int bits, float a, float b)
+{
+    const int32_t limit = (1 << (bits - 1)) - 1;
+    const uint64_t head = join(quantise(in, a, b, limit), bits), tail = join(quantise(in + QUAD, a, b, limit), bits);
+    put_be64(out, head << (64 - 4 * bits) | tail >> (8 * bits - 64));
+    put_be64(out + bits - 8, head << 4 * bits | tail);
+}
+
+static inline void group_unpack(float *restrict out, const uint8_t *in, int bits, float scale)
+{
+    const int16_t sign = (int16_t)(1 << (bits - 1));
+    int16_t v[GROUP];
+    split(v, get_be64(in) >> (64 - 4 * bits), bits);
+    split(v + 4, get_be64(in + bits - 8) & low_bits(4 * bits), bits);
+    for (int i = 0; i < GROUP; i++) {
+        out[i] = (float)(int16_t)((v[i] ^ sign) - sign) * scale;
+    }
+}
+
+static inline void bfp_pack_row(uint8_t *out, const float *in, size_t n, int bits)
 {
     const float peak = row_peak(in, n);
     const bool finite = finite_f32(peak);
     const int exponent = finite ? bfp_exponent(peak, bits) : BFP_NOT_FINITE;
-    const int32_t limit = (1 << (bits - 1)) - 1;
     *out++ = (uint8_t)exponent;
-    uint32_t queue = 0; /* the n_queued low bits still have to go out */
-    unsigned n_queued = 0;
-    /* two factors: 2^-exponent alone may overflow a float */
-    const float scale_a = ldexpf(1.0f, -exponent / 2), scale_b = ldexpf(1.0f, -exponent - -exponent / 2);
-    for (size_t i = 0; i < n; i++) {
-        const int32_t mantissa = finite ? round_clamped(in[i] * scale_a * scale_b, limit) : 0;
-        queue = queue << bits | ((uint32_t)mantissa & ((1u << bits) - 1));
-        for (n_queued += bits; n_queued >= 8; n_queued -= 8) {
-            *out++ = (uint8_t)(queue >> (n_queued - 8));
-        }
+    if (!finite) {
+        memset(out, 0, bfp_row_bytes(n, (unsigned)bits) - 1);
+        return;
     }
-    if (n_queued) {
-        *out = (uint8_t)(queue << (8 - n_queued));
+    /* two factors: 2^-exponent alone may overflow a float */
+    const float a = power_of_two(-exponent / 2), b = power_of_two(-exponent - -exponent / 2);
+    size_t at = 0;
+    for (; at + GROUP <= n; at += GROUP, out += bits) {
+        group_pack(out, in + at, bits, a, b);
+    }
+    if (at < n) { /* the end of the row: zero bits up to the next byte */
+        float last[GROUP] = {0};
+        uint8_t bytes[16];
+        memcpy(last, in + at, (n - at) * sizeof *last);
+        group_pack(bytes, last, bits, a, b);
+        memcpy(out, bytes, ((n - at) * (size_t)bits + 7) / 8);
     }
 }
 
-static bool bfp_unpack_row(float *out, const uint8_t *in, size_t n, unsigned bits)
+static inline bool bfp_unpack_row(float *out, const uint8_t *in, size_t n, int bits)
 {
     const int exponent = (int8_t)*in++;
-    if (exponent == BFP_NOT_FINITE || exponent > 128 - (int)bits) {
+    if (exponent == BFP_NOT_FINITE || exponent > 128 - bits) {
         return false;
     }
-    const float scale = ldexpf(1.0f, exponent);
-    uint32_t queue = 0;
-    unsigned n_queued = 0;
-    for (size_t i = 0; i < n; i++) {
-        for (; n_queued < bits; n_queued += 8) {
-            queue = queue << 8 | *in++;
-        }
-        n_queued -= bits;
-        const uint32_t field = (queue >> n_queued) & ((1u << bits) - 1);
-        const int32_t sign = 1 << (bits - 1);
-        out[i] = (float)(((int32_t)field ^ sign) - sign) * scale;
+    const float scale = exponent < -126 ? FLT_MIN / 2 : power_of_two(exponent);
+    size_t at = 0;
+    for (; at + GROUP <= n; at += GROUP, in += bits) {
+        group_unpack(out + at, in, bits, scale);
     }
-    return (queue & ((1u << n_queued) - 1)) == 0;
+    if (at == n) {
+        return true;
+    }
+    const size_t n_bits = (n - at) * (size_t)bits;
+    float last[GROUP];
+    uint8_t bytes[16] = {0};
+    memcpy(bytes, in, (n_bits + 7) / 8);
+    group_unpack(last, bytes, bits, scale);
+    memcpy(out + at, last, (n - at) * sizeof *last);
+    return n_bits % 8 == 0 || (bytes[n_bits / 8] & 0xff >> n_bits % 8) == 0;
 }
+
+/* Rows of one width each, so that the compiler knows every shift. */
+#define BFP_WIDTH(bits)                                                                                                \
+    static void bfp##bits##_pack(uint8_t *out, const float *in, size_t n_rows, size_t n)                               \
+    {                                                                                                                  \
+        for (size_t r = 0; r < n_rows; r++) {                                                                          \
+            bfp_pack_row(out + r * bfp_row_bytes(n, bits), in + r * n, n, bits);                                       \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static bool bfp##bits##_unpack(float *out, const uint8_t *in, size_t n_rows, size_t n)                             \
+    {                                                                                                                  \
+        bool good = true;                                                                                              \
+        for (size_t r = 0; r < n_rows && good; r++) {                                                                  \
+            good = bfp_unpack_row(out + r * n, in + r * bfp_row_bytes(n, bits), n, bits);                              \
+        }                                                                                                              \
+        return good;                                                                                                   \
+    }
+BFP_WIDTH(9)
+BFP_WIDTH(10)
+BFP_WIDTH(11)
+BFP_WIDTH(12)
+BFP_WIDTH(13)
+BFP_WIDTH(14)
+
+static void (*const bfp_pack[])(uint8_t *, const float *, size_t, size_t) = {bfp9_pack,  bfp10_pack, bfp11_pack,
+                                                                             bfp12_pack, bfp13_pack, bfp14_pack};
+static bool (*const bfp_unpack[])(float *, const uint8_t *, size_t, size_t) = {
+    bfp9_unpack, bfp10_unpack, bfp11_unpack, bfp12_unpack, bfp13_unpack, bfp14_unpack};
 
 void coefficients_pack(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in)
 {
@@ -160,10 +312,7 @@ void coefficients_pack(uint8_t *out, const struct wire_header *header, const tut
             sc16_pack_row(out + sb * (4 + 2 * n), values + sb * n, n);
         }
     } else {
-        const size_t row_bytes = bfp_row_bytes(n_row, header->mantissa_bits);
-        for (size_t r = 0; r < n_rows; r++) {
-            bfp_pack_row(out + r * row_bytes, values + r * n_row, n_row, header->mantissa_bits);
-        }
+        bfp_pack[header->mantissa_bits - BFP_MIN_BITS](out, values, n_rows, n_row);
     }
 }
 
@@ -180,10 +329,7 @@ bool coefficients_unpack(tutti_cf32 *out, const struct wire_header *header, cons
             good = sc16_unpack_row(values + sb * n, in + sb * (4 + 2 * n), n);
         }
     } else {
-        const size_t row_bytes = bfp_row_bytes(n_row, header->mantissa_bits);
-        for (size_t r = 0; r < n_rows && good; r++) {
-            good = bfp_unpack_row(values + r * n_row, in + r * row_bytes, n_row, header->mantissa_bits);
-        }
+        good = bfp_unpack[header->mantissa_bits - BFP_MIN_BITS](values, in, n_rows, n_row);
     }
     return good;
 }

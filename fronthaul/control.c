@@ -12,7 +12,7 @@
 
 static const char *const type_name[] = {"hello", "welcome",      "refuse", "heartbeat", "goodbye",
                                         "stop",  "please_hello", "ping",   "pong"};
-static const char *const role_name[] = {"ap", "ue", "observer"};
+static const char *const role_name[FH_N_ROLE] = {"ap", "ue", "observer", "eve"};
 
 const char *control_role_name(enum fh_role role)
 {
@@ -77,10 +77,10 @@ static bool get_hello(const json_t *object, struct control *control)
     const char *role = json_string_value(json_object_get(object, "role"));
     json_int_t version, id;
     int r = 0;
-    while (role && r < 3 && strcmp(role, role_name[r]) != 0) {
+    while (role && r < FH_N_ROLE && strcmp(role, role_name[r]) != 0) {
         r++;
     }
-    if (!role || r == 3 || !get_integer(object, "version", 0, INT32_MAX, &version) ||
+    if (!role || r == FH_N_ROLE || !get_integer(object, "version", 0, INT32_MAX, &version) ||
         !get_integer(object, "id", 0, INT32_MAX, &id) || !get_fingerprint(object, &control->hello.fingerprint) ||
         !get_text(object, "program", control->program, sizeof control->program)) {
         return false;

@@ -2,16 +2,21 @@
 #include "fronthaul/hub.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "fronthaul/bytes.h"
+#include "fronthaul/guard.h"
+#include "fronthaul/keys.h"
 #include "fronthaul/link.h"
 #include "fronthaul/wire.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +25,7 @@
 #define PROBE_NS 150000000u
 #define PLEASE_PERIOD_NS 100000u
 #define SWEEP_MIN_PERIOD_NS 10000000u
+#define REFUSED_LOG_PERIOD_NS 1000000000u
 
 enum {
     MAX_OBSERVERS = 16,
@@ -27,7 +33,8 @@ enum {
     STOP_WAIT_MS = 1000,
     EVENTS_PER_POLL = 8,
     N_SWEEPS = 3,
-    IDENTITY_BYTES = 5
+    IDENTITY_BYTES = 5,
+    MAX_VISITORS = 1024 /* a higher descriptor shares a place: then only names and counts may be wrong */
 };
 
 /* When to look for dead routes after a connection broke: ZeroMQ tells that one broke, not whose, and a little early. */
@@ -46,8 +53,17 @@ struct seat {
     atomic_bool alive;
 };
 
+/* A connection on whose descriptor nobody has said hello yet. */
+struct visitor {
+    bool pending;
+    char address[64];
+};
+
 struct fh_hub {
     struct link link;
+    guard_t *guard;          /* NULL: not encrypted */
+    struct visitor *visitor; /* [MAX_VISITORS], by descriptor */
+    uint64_t last_refused_log_ns;
     struct fh_hub_settings settings;
     char *endpoint;
     uint64_t timeout_ns, next_heartbeat_ns, last_please_ns, sweep_ns, last_sweep_ns;
@@ -55,7 +71,7 @@ struct fh_hub {
     uint32_t probe_number;
     bool stopping;
     uint64_t *key;     /* [n_seats] */
-    struct seat *seat; /* [n_seats] APs, users, observers */
+    struct seat *seat; /* [n_seats] in the order of enum fh_role */
 };
 
 /* Endpoint ------------------------------------------------------------------------------------------------------ */
@@ -117,9 +133,9 @@ static int bind_endpoint(fh_hub_t *hub)
 
 static int check_settings(const struct fh_hub_settings *s)
 {
-    if (s->n_ap < 0 || s->n_ap > TUTTI_MAX_AP || s->n_ue < 0 || s->n_ue > TUTTI_MAX_UE) {
-        return error_set(TUTTI_EINVAL, "%s: %d APs and %d users: allowed 0 to %d and 0 to %d", s->endpoint, s->n_ap,
-                         s->n_ue, TUTTI_MAX_AP, TUTTI_MAX_UE);
+    if (s->n_ap < 0 || s->n_ap > TUTTI_MAX_AP || s->n_ue < 0 || s->n_eve < 0 || s->n_ue + s->n_eve > TUTTI_MAX_UE) {
+        return error_set(TUTTI_EINVAL, "%s: %d APs, %d users and %d eavesdroppers: allowed 0 to %d and 0 to %d",
+                         s->endpoint, s->n_ap, s->n_ue, s->n_eve, TUTTI_MAX_AP, TUTTI_MAX_UE);
     }
     if (s->welcome.epoch > INT64_MAX) {
         return error_set(TUTTI_EINVAL, "%s: epoch %" PRIu64 ": allowed 0 to 2^63 - 1", s->endpoint, s->welcome.epoch);
@@ -131,18 +147,31 @@ static int check_settings(const struct fh_hub_settings *s)
     return TUTTI_OK;
 }
 
+/* How many ids of a role are accepted. */
+static int n_of_role(const fh_hub_t *hub, enum fh_role role)
+{
+    const int n[FH_N_ROLE] = {[FH_ROLE_AP] = hub->settings.n_ap,
+                              [FH_ROLE_UE] = hub->settings.n_ue,
+                              [FH_ROLE_OBSERVER] = hub->settings.observers ? MAX_OBSERVERS : 0,
+                              [FH_ROLE_EVE] = hub->settings.n_eve};
+    return (unsigned)role < FH_N_ROLE ? n[role] : 0;
+}
+
 static int make_seats(fh_hub_t *hub)
 {
-    const int n[] = {hub->settings.n_ap, hub->settings.n_ue, hub->settings.observers ? MAX_OBSERVERS : 0};
-    const int n_seats = n[0] + n[1] + n[2];
+    int n_seats = 0;
+    for (int role = 0; role < FH_N_ROLE; role++) {
+        n_seats += n_of_role(hub, (enum fh_role)role);
+    }
     hub->key = calloc((size_t)n_seats + 1, sizeof *hub->key);
     hub->seat = calloc((size_t)n_seats + 1, sizeof *hub->seat);
-    if (!hub->key || !hub->seat) {
+    hub->visitor = calloc(MAX_VISITORS, sizeof *hub->visitor);
+    if (!hub->key || !hub->seat || !hub->visitor) {
         return error_set(TUTTI_ENOMEM, "%s: no memory for %d peers", hub->endpoint, n_seats);
     }
     struct seat *seat = hub->seat;
-    for (int role = 0; role < 3; role++) {
-        for (int id = 0; id < n[role]; id++, seat++) {
+    for (int role = 0; role < FH_N_ROLE; role++) {
+        for (int id = 0; id < n_of_role(hub, (enum fh_role)role); id++, seat++) {
             seat->role = (enum fh_role)role;
             seat->id = id;
             atomic_init(&seat->alive, false);
@@ -150,6 +179,35 @@ static int make_seats(fh_hub_t *hub)
     }
     hub->n_seats = n_seats;
     return TUTTI_OK;
+}
+
+static int encrypt(fh_hub_t *hub)
+{
+    struct key_pair own;
+    struct key_list list;
+    int error = keys_supported();
+    error = error ? error : keys_read_pair(&own, hub->settings.key_dir, KEY_NAME_CPU);
+    if (error) {
+        return error;
+    }
+    error = keys_read_list(&list, hub->settings.key_dir);
+    if (!error) {
+        error = link_encrypt_server(&hub->link, &own);
+        error = error ? error : guard_create(&hub->guard, hub->link.context, &list, hub->endpoint);
+        keys_free_list(&list);
+    }
+    keys_forget(&own);
+    return error;
+}
+
+/* Strangers take a descriptor each while their handshake lasts. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings)
@@ -169,8 +227,11 @@ int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings)
     h->settings.endpoint = h->endpoint;
     h->timeout_ns = (uint64_t)(settings->peer_timeout_ms * 1e6);
     h->sweep_ns = UINT64_MAX;
+    raise_descriptor_limit();
     if ((error = make_seats(h)) ||
-        (error = link_open(&h->link, ZMQ_ROUTER, ZMQ_EVENT_DISCONNECTED, settings->peer_timeout_ms))) {
+        (error =
+             link_open(&h->link, ZMQ_ROUTER, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED, settings->peer_timeout_ms)) ||
+        (settings->key_dir && (error = encrypt(h)))) {
         return error;
     }
     return bind_endpoint(h);
@@ -182,10 +243,84 @@ void fh_hub_destroy(fh_hub_t *hub)
         return;
     }
     link_close(&hub->link, hub->stopping ? STOP_LINGER_MS : 0);
+    guard_destroy(hub->guard);
+    free(hub->visitor);
     free(hub->seat);
     free(hub->key);
     free(hub->endpoint);
     free(hub);
+}
+
+/* Visitors ------------------------------------------------------------------------------------------------------ */
+
+static struct visitor *visitor_of(fh_hub_t *hub, uint32_t descriptor)
+{
+    return &hub->visitor[descriptor % MAX_VISITORS];
+}
+
+static void on_accepted(fh_hub_t *hub, uint32_t descriptor)
+{
+    struct visitor *visitor = visitor_of(hub, descriptor);
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    visitor->pending = true;
+    snprintf(visitor->address, sizeof visitor->address, "unknown"); /* gone before we looked */
+    if (getpeername((int)descriptor, (struct sockaddr *)&address, &size)) {
+        return;
+    }
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
+    if (address.ss_family == AF_INET) {
+        char text[INET_ADDRSTRLEN] = "";
+        inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+        snprintf(visitor->address, sizeof visitor->address, "%s:%u", text, ntohs(in->sin_port));
+    } else {
+        snprintf(visitor->address, sizeof visitor->address, address.ss_family == AF_UNIX ? "local" : "other");
+    }
+}
+
+/* True if it was one that had said hello. */
+static bool on_disconnected(fh_hub_t *hub, uint32_t descriptor, uint64_t now_ns)
+{
+    struct visitor *visitor = visitor_of(hub, descriptor);
+    if (!visitor->pending) {
+        return true;
+    }
+    visitor->pending = false;
+    hub->link.counters.handshake_refused++;
+    if (!hub->last_refused_log_ns || now_ns - hub->last_refused_log_ns >= REFUSED_LOG_PERIOD_NS) {
+        hub->last_refused_log_ns = now_ns;
+        log_write(LOG_WARNING, "hub", "HANDSHAKE-REFUSED address=%s endpoint=%s total=%" PRIu64, visitor->address,
+                  hub->endpoint, hub->link.counters.handshake_refused);
+    }
+    return false;
+}
+
+static void watch_connections(fh_hub_t *hub, uint64_t now_ns)
+{
+    bool broken = false;
+    uint32_t descriptor;
+    for (int kind; (kind = link_monitor_next(&hub->link, &descriptor)) != 0;) {
+        if (kind == ZMQ_EVENT_ACCEPTED) {
+            on_accepted(hub, descriptor);
+        } else {
+            broken |= on_disconnected(hub, descriptor, now_ns);
+        }
+    }
+    if (broken) {
+        const uint64_t soonest_ns = hub->last_sweep_ns + SWEEP_MIN_PERIOD_NS, first_ns = now_ns + sweep_delay_ns[0];
+        hub->n_sweeps_left = N_SWEEPS;
+        hub->sweep_ns = first_ns > soonest_ns ? first_ns : soonest_ns;
+    }
+}
+
+/* The connection of the last frame got through its handshake. Its acceptance is told before its first frame. */
+static void welcome_visitor(fh_hub_t *hub, uint64_t now_ns)
+{
+    const int descriptor = zmq_msg_get(&hub->link.frame, ZMQ_SRCFD);
+    watch_connections(hub, now_ns);
+    if (descriptor >= 0) {
+        visitor_of(hub, (uint32_t)descriptor)->pending = false;
+    }
 }
 
 /* Seats --------------------------------------------------------------------------------------------------------- */
@@ -202,9 +337,11 @@ static struct seat *seat_of_key(fh_hub_t *hub, uint64_t key)
 
 static struct seat *seat_of_id(const fh_hub_t *hub, enum fh_role role, int id)
 {
-    const int n[] = {hub->settings.n_ap, hub->settings.n_ue, hub->settings.observers ? MAX_OBSERVERS : 0};
-    const int first[] = {0, n[0], n[0] + n[1]};
-    return (unsigned)role <= FH_ROLE_OBSERVER && id >= 0 && id < n[role] ? &hub->seat[first[role] + id] : NULL;
+    int first = 0;
+    for (int r = 0; r < (int)role; r++) {
+        first += n_of_role(hub, (enum fh_role)r);
+    }
+    return id >= 0 && id < n_of_role(hub, role) ? &hub->seat[first + id] : NULL;
 }
 
 static uint64_t *key_of(const fh_hub_t *hub, const struct seat *seat)
@@ -313,16 +450,28 @@ static void refuse(fh_hub_t *hub, uint64_t key, const char *reason, bool final)
     hub->link.counters.refused++;
 }
 
-/* Why this hello can never be accepted; false if it can. */
-static bool misfit(const fh_hub_t *hub, const struct control *control, char *reason, size_t size)
+/* Whose key the connection of the last frame has. ZeroMQ lets everybody in who encrypts should there be no guard; such
+ * a one is nobody, and nobody may say hello. */
+static const char *key_owner(fh_hub_t *hub)
 {
+    const char *name = zmq_msg_gets(&hub->link.frame, "User-Id");
+    return name && *name ? name : "nobody";
+}
+
+/* Why this hello can never be accepted; false if it can. */
+static bool misfit(fh_hub_t *hub, const struct control *control, char *reason, size_t size)
+{
+    char name[KEY_NAME_ROOM];
+    keys_name(name, control->hello.role, control->hello.id);
     const struct fh_hello *hello = &control->hello;
     const char *role = control_role_name(hello->role);
-    const int n = hello->role == FH_ROLE_AP ? hub->settings.n_ap : hub->settings.n_ue;
+    const int n = n_of_role(hub, hello->role);
     const bool compared = hello->role != FH_ROLE_OBSERVER || hello->fingerprint != 0;
     if (control->wire_version != WIRE_VERSION) {
         snprintf(reason, size, "%s %d speaks protocol version %d, the CPU node (program " TUTTI_VERSION ") version %d",
                  role, hello->id, control->wire_version, WIRE_VERSION);
+    } else if (hub->guard && strcmp(name, key_owner(hub)) != 0) {
+        snprintf(reason, size, "the key belongs to %s, not to %s", key_owner(hub), name);
     } else if (hello->role == FH_ROLE_OBSERVER ? !hub->settings.observers : n == 0) {
         snprintf(reason, size, "no %s is expected at this endpoint", role);
     } else if (hello->role != FH_ROLE_OBSERVER && hello->id >= n) {
@@ -370,6 +519,7 @@ static void probe(fh_hub_t *hub, struct seat *seat, uint64_t candidate_key, uint
 static void on_hello(fh_hub_t *hub, uint64_t key, const struct control *control, uint64_t now_ns)
 {
     char text[CONTROL_MAX_OWN_BYTES];
+    welcome_visitor(hub, now_ns);
     if (misfit(hub, control, text, 256)) {
         refuse(hub, key, text, true);
         return;
@@ -530,19 +680,6 @@ static void run_timers(fh_hub_t *hub, uint64_t now_ns)
         if (seat->candidate_key && now_ns >= seat->probe_until_ns) {
             seat_down(hub, seat, now_ns); /* no answer: the candidate moves in */
         }
-    }
-}
-
-static void watch_connections(fh_hub_t *hub, uint64_t now_ns)
-{
-    bool broken = false;
-    while (link_monitor_next(&hub->link)) {
-        broken = true;
-    }
-    if (broken) {
-        const uint64_t soonest_ns = hub->last_sweep_ns + SWEEP_MIN_PERIOD_NS, first_ns = now_ns + sweep_delay_ns[0];
-        hub->n_sweeps_left = N_SWEEPS;
-        hub->sweep_ns = first_ns > soonest_ns ? first_ns : soonest_ns;
     }
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The CPU node's end: a ZeroMQ ROUTER that knows who is there. One hub for the fronthaul (APs), one for the lab link
- * (users, observers). Liveness: a peer that sends nothing, not even a heartbeat, for peer_timeout_ms is down; a message
- * from a peer this hub never welcomed is counted and answered with a request to say hello, its content is not looked
- * at. A hello for an id that is here already makes the hub ask the old one; without an answer in 150 ms, or with its
- * connection gone, the new one replaces it (DOWN, then UP). Observers get any free id of 0..15, whatever they asked
- * for. One thread owns a hub; fh_hub_alive may be asked from any thread. */
+ * (users, eavesdroppers, observers). Liveness: a peer that sends nothing, not even a heartbeat, for peer_timeout_ms is
+ * down; a message from a peer this hub never welcomed is counted and answered with a request to say hello, its content
+ * is not looked at. A hello for an id that is here already makes the hub ask the old one; without an answer in 150 ms,
+ * or with its connection gone, the new one replaces it (DOWN, then UP). Observers get any free id of 0..15, whatever
+ * they asked for. One thread owns a hub; fh_hub_alive may be asked from any thread. */
 #ifndef TUTTI_FRONTHAUL_HUB_H
 #define TUTTI_FRONTHAUL_HUB_H
 
@@ -14,11 +14,12 @@ typedef struct fh_hub fh_hub_t;
 
 struct fh_hub_settings {
     const char *endpoint;
-    int n_ap, n_ue; /* ids 0..n-1 are accepted; 0 = role not accepted here */
+    int n_ap, n_ue, n_eve; /* ids 0..n-1 are accepted; 0 = role not accepted here */
     bool observers;
     uint64_t fingerprint;
     struct fh_welcome welcome;
     double peer_timeout_ms;
+    const char *key_dir; /* config_key_dir; not NULL: encrypted, and only keys of its list are let in, each as itself */
 };
 
 int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings); /* TUTTI_EIO if the endpoint is taken */

@@ -14,7 +14,16 @@
 
 #define MONITOR_ENDPOINT "inproc://monitor"
 
-enum { HIGH_WATER_MARK = 64, RECONNECT_MS = 50, RECONNECT_MAX_MS = 500 };
+/* A stranger may hold a handshake open for HANDSHAKE_MS. A connection attempt whose packets are lost is given up early
+ * and begun anew, because TCP's own next try comes ever later. */
+enum {
+    HIGH_WATER_MARK = 64,
+    RECONNECT_MS = 50,
+    RECONNECT_MAX_MS = 200,
+    CONNECT_MS = 300,
+    HANDSHAKE_MS = 1500,
+    BACKLOG = 256
+};
 
 int link_error(const struct link *link, const char *what)
 {
@@ -50,12 +59,13 @@ static int set_options(struct link *link, int socket_type, int timeout_ms)
      * connection. */
     bad |= set_option(link, ZMQ_TCP_MAXRT, timeout_ms);
     bad |= zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes);
+    bad |= set_option(link, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     if (socket_type == ZMQ_ROUTER) {
-        bad |= set_option(link, ZMQ_ROUTER_MANDATORY, 1);
+        bad |= set_option(link, ZMQ_ROUTER_MANDATORY, 1) | set_option(link, ZMQ_BACKLOG, BACKLOG);
     } else {
         /* Not ZMQ_IMMEDIATE: with it, what was received but not yet read is lost when the connection breaks, a stop for
          * instance (libzmq 4.3.4). What was queued for one CPU node so reaches the next, as words of a stranger. */
-        bad |= set_option(link, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+        bad |= set_option(link, ZMQ_CONNECT_TIMEOUT, CONNECT_MS) | set_option(link, ZMQ_RECONNECT_IVL, RECONNECT_MS);
         bad |= set_option(link, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
     }
     return bad;
@@ -92,6 +102,27 @@ int link_open(struct link *link, int socket_type, int monitor_events, double pee
         return link_error(link, "cannot make a socket");
     }
     return TUTTI_OK;
+}
+
+static int set_text(struct link *link, int option, const char *text)
+{
+    return zmq_setsockopt(link->socket, option, text, strlen(text));
+}
+
+int link_encrypt_server(struct link *link, const struct key_pair *own)
+{
+    return set_option(link, ZMQ_CURVE_SERVER, 1) || set_text(link, ZMQ_CURVE_SECRETKEY, own->secret_key) ||
+                   set_text(link, ZMQ_ZAP_DOMAIN, "tutti")
+               ? link_error(link, "cannot encrypt")
+               : TUTTI_OK;
+}
+
+int link_encrypt_client(struct link *link, const struct key_pair *own, const char *server_key)
+{
+    return set_text(link, ZMQ_CURVE_SERVERKEY, server_key) || set_text(link, ZMQ_CURVE_PUBLICKEY, own->public_key) ||
+                   set_text(link, ZMQ_CURVE_SECRETKEY, own->secret_key)
+               ? link_error(link, "cannot encrypt")
+               : TUTTI_OK;
 }
 
 void link_close(struct link *link, int linger_ms)
@@ -137,7 +168,7 @@ int link_sleep(struct link *link, int extra_fd, uint64_t until_ns, uint64_t time
     return TUTTI_OK;
 }
 
-int link_monitor_next(struct link *link)
+int link_monitor_next(struct link *link, uint32_t *value)
 {
     uint8_t event[6]; /* u16 event, u32 value, in the machine's order; then a frame with the endpoint */
     uint16_t kind;
@@ -147,6 +178,7 @@ int link_monitor_next(struct link *link)
         }
     }
     memcpy(&kind, event, sizeof kind);
+    memcpy(value, event + sizeof kind, sizeof *value);
     while (zmq_recv(link->monitor, event, 0, 0) < 0 && errno == EINTR) {
     }
     return kind;
@@ -177,6 +209,7 @@ enum link_class link_classify(struct link *link, struct control *control)
 {
     const uint8_t *data = zmq_msg_data(&link->frame);
     const size_t n_bytes = zmq_msg_size(&link->frame);
+    link->counters.classified++;
     if (n_bytes >= WIRE_HEADER_BYTES && get_u32(data) == WIRE_MAGIC) {
         return LINK_DATA;
     }

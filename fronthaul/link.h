@@ -5,6 +5,7 @@
 #define TUTTI_FRONTHAUL_LINK_H
 
 #include "fronthaul/control.h"
+#include "fronthaul/keys.h"
 
 #include <zmq.h>
 
@@ -34,8 +35,12 @@ void link_close(struct link *link, int linger_ms);
  * passed until_ns or timer_ns (UINT64_MAX: never). Fills event for stop and extra_fd. Sleep only right after link_recv
  * and link_monitor_next had nothing, because ZeroMQ's descriptors tell edges. */
 int link_sleep(struct link *link, int extra_fd, uint64_t until_ns, uint64_t timer_ns, struct fh_event *event);
-/* The next monitor event (ZMQ_EVENT_*), 0 if none. */
-int link_monitor_next(struct link *link);
+/* The next monitor event (ZMQ_EVENT_*) and its value, 0 if none. */
+int link_monitor_next(struct link *link, uint32_t *value);
+/* Before bind or connect: encrypt, as the one who is known by this key (and lets others in as a guard says), or as one
+ * who expects that key at the other end. */
+int link_encrypt_server(struct link *link, const struct key_pair *own);
+int link_encrypt_client(struct link *link, const struct key_pair *own, const char *server_key);
 /* Receive one frame without blocking: 1 received, 0 nothing there, or a negative code. */
 int link_recv(struct link *link);
 bool link_more(const struct link *link);

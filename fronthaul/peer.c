@@ -2,7 +2,9 @@
 #include "fronthaul/peer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/rt.h"
+#include "fronthaul/keys.h"
 #include "fronthaul/link.h"
 
 #include <stdio.h>
@@ -12,6 +14,8 @@
 #define HELLO_PERIOD_NS 250000000u
 #define HELLO_MIN_PERIOD_NS 20000000u
 #define REFUSED_PERIOD_NS 1000000000u
+#define REDIAL_NS 500000000u
+#define REDIAL_LOG_PERIOD_NS 5000000000u
 
 enum { GOODBYE_LINGER_MS = 200, EVENTS_PER_POLL = 8 };
 
@@ -26,10 +30,31 @@ struct fh_peer {
     struct fh_welcome welcome;
     char reason[256];
     uint64_t last_hello_ns, next_hello_ns, next_heartbeat_ns, last_heard_ns;
+    uint64_t redial_ns, last_refused_log_ns; /* redial_ns 0: ZeroMQ sees to the connection itself */
     bool connected, ever_welcomed;
     bool broken;                           /* the connection is, but what came through it is not all read */
     bool tell_down, tell_up, tell_refused; /* events not yet handed out, in this order */
 };
+
+static int encrypt(fh_peer_t *p)
+{
+    char name[KEY_NAME_ROOM];
+    struct key_pair own;
+    struct key_list list;
+    keys_name(name, p->hello.role, p->hello.id);
+    int error = keys_supported();
+    error = error ? error : keys_read_pair(&own, p->hello.key_dir, name);
+    if (error) {
+        return error;
+    }
+    error = keys_read_list(&list, p->hello.key_dir);
+    if (!error) {
+        error = link_encrypt_client(&p->link, &own, keys_find_name(&list, KEY_NAME_CPU)->text);
+        keys_free_list(&list);
+    }
+    keys_forget(&own);
+    return error;
+}
 
 int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello *hello, double peer_timeout_ms)
 {
@@ -44,8 +69,12 @@ int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello
     p->link.endpoint = p->endpoint;
     p->hello = *hello;
     p->timeout_ns = (uint64_t)(peer_timeout_ms * 1e6);
-    const int error =
-        link_open(&p->link, ZMQ_DEALER, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED, peer_timeout_ms);
+    int error = link_open(&p->link, ZMQ_DEALER,
+                          ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
+                          peer_timeout_ms);
+    error = error || !hello->key_dir ? error : encrypt(p);
+    p->hello.key_dir = NULL; /* the caller's */
     if (error) {
         return error;
     }
@@ -86,8 +115,33 @@ static void lose(fh_peer_t *p, uint64_t now_ns)
     }
 }
 
+/* After a handshake that failed by what was said, not by silence, ZeroMQ gives up for good. We do not: keys get
+ * repaired, and a stranger who answers in the CPU node's place must not end this node. */
+static void on_handshake_refused(fh_peer_t *p, bool by_key, uint64_t now_ns)
+{
+    p->link.counters.handshake_refused++;
+    p->redial_ns = now_ns + REDIAL_NS;
+    if (p->last_refused_log_ns && now_ns - p->last_refused_log_ns < REDIAL_LOG_PERIOD_NS) {
+        return;
+    }
+    p->last_refused_log_ns = now_ns;
+    log_write(LOG_WARNING, "link", "HANDSHAKE-REFUSED endpoint=%s reason=%s", p->endpoint,
+              by_key ? "the CPU node does not know this node's key"
+                     : "the other end has another key or another fronthaul.security");
+}
+
+static void redial(fh_peer_t *p)
+{
+    p->redial_ns = 0;
+    zmq_disconnect(p->link.socket, p->endpoint); /* may be gone already */
+    zmq_connect(p->link.socket, p->endpoint);    /* worked before: the same text */
+}
+
 static void run_timers(fh_peer_t *p, uint64_t now_ns)
 {
+    if (p->redial_ns && now_ns >= p->redial_ns) {
+        redial(p);
+    }
     if (p->state == SEEKING && p->connected && now_ns >= p->next_hello_ns) {
         say_hello(p, now_ns);
     } else if (p->state == WELCOMED && now_ns >= p->next_heartbeat_ns) {
@@ -100,7 +154,7 @@ static void run_timers(fh_peer_t *p, uint64_t now_ns)
 static uint64_t next_timer_ns(const fh_peer_t *p)
 {
     if (p->state == REFUSED || (p->state == SEEKING && !p->connected)) {
-        return UINT64_MAX;
+        return p->redial_ns ? p->redial_ns : UINT64_MAX;
     }
     const uint64_t silent_ns = p->last_heard_ns + p->timeout_ns;
     return p->state == SEEKING ? p->next_hello_ns
@@ -160,7 +214,11 @@ static void on_refuse(fh_peer_t *p, const struct control *control, uint64_t now_
 static void watch_connection(fh_peer_t *p, uint64_t now_ns)
 {
     int kind;
-    while ((kind = link_monitor_next(&p->link))) {
+    uint32_t value;
+    while ((kind = link_monitor_next(&p->link, &value))) {
+        if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
+            on_handshake_refused(p, kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, now_ns);
+        }
         p->connected = kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         if (!p->connected) {
             p->broken |= p->state == WELCOMED;

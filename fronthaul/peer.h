@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The nodes' end of a link to the CPU node: a ZeroMQ DEALER that says hello until it is welcomed, notices at once when
  * the connection breaks (socket monitor), sends heartbeats, and reconnects by itself. APs use it for the fronthaul,
- * users for the lab link, the tutti tool to watch. One thread owns a peer; that thread is the node's, never the slot
- * thread. */
+ * users and eavesdroppers for the lab link, the tutti tool to watch. One thread owns a peer; that thread is the node's,
+ * never the slot thread. */
 #ifndef TUTTI_FRONTHAUL_PEER_H
 #define TUTTI_FRONTHAUL_PEER_H
 
 #include "base/types.h"
 
-enum fh_role { FH_ROLE_AP, FH_ROLE_UE, FH_ROLE_OBSERVER };
+enum fh_role { FH_ROLE_AP, FH_ROLE_UE, FH_ROLE_OBSERVER, FH_ROLE_EVE, FH_N_ROLE };
 
 /* What a node tells of itself in hello; refused if version or fingerprint differ, or the id is taken by a live peer. */
 struct fh_hello {
     enum fh_role role;
     int id;
     uint64_t fingerprint; /* config_fingerprint; observers: 0 = not compared */
+    const char *key_dir;  /* config_key_dir: where this node's key is; NULL = not encrypted */
 };
 
 /* What the CPU node answers. */
@@ -45,6 +46,8 @@ struct fh_event {
 
 struct fh_counters {
     uint64_t sent, received, dropped_full, unknown_peer, bad_control, refused, reconnects;
+    uint64_t classified;        /* frames looked into at all: what a stranger sent is never among them */
+    uint64_t handshake_refused; /* hub: connections that ended without a hello; peer: attempts the CPU node refused */
 };
 
 typedef struct fh_peer fh_peer_t;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fronthaul/wire.h"
+
+#include <math.h>
+#include <string.h>
+
 #include "fronthaul/bytes.h"
 #include "fronthaul/coefficients.h"
 
@@ -59,7 +63,29 @@ static size_t message_bytes(const struct wire_header *header, enum wire_type typ
         return 0;
     }
     const size_t coefficients = coefficients_bytes(&h);
-    return coefficients ? WIRE_HEADER_BYTES + meta_bytes(&h) + coefficients : 0;
+    if (coefficients == 0 && (h.encoding != WIRE_NONE || h.mantissa_bits)) {
+        return 0;
+    }
+    return WIRE_HEADER_BYTES + meta_bytes(&h) + coefficients;
+}
+
+static size_t count_source(const struct wire_precoder_meta *meta, size_t n_stream, enum wire_source source)
+{
+    size_t n = 0;
+    for (size_t s = 0; s < n_stream; s++) {
+        n += meta->stream[s].source == source;
+    }
+    return n;
+}
+
+/* What follows the stream descriptors: vectors of the streams that have them, two bytes a phase, the key if there are
+ * phases. */
+static size_t precoder_body_bytes(const struct wire_header *header, const struct wire_precoder_meta *meta)
+{
+    struct wire_header h = *header;
+    h.n_stream = (uint16_t)count_source(meta, header->n_stream, WIRE_SOURCE_VECTORS);
+    const size_t n_phase = count_source(meta, header->n_stream, WIRE_SOURCE_PHASES);
+    return (h.n_stream ? coefficients_bytes(&h) : 0) + 2 * n_phase * h.n_sb * h.n_ant + (n_phase ? WIRE_KEY_BYTES : 0);
 }
 
 size_t wire_csi_bytes(const struct wire_header *header)
@@ -172,6 +198,20 @@ static void put_precoder_meta(uint8_t *out, const struct wire_precoder_meta *met
     }
 }
 
+static bool source_fits(const struct wire_stream *stream)
+{
+    switch (stream->source) {
+    case WIRE_SOURCE_VECTORS:
+        return true;
+    case WIRE_SOURCE_LOCAL:
+        return stream->kind == WIRE_STREAM_DATA || stream->kind == WIRE_STREAM_AN;
+    case WIRE_SOURCE_PHASES:
+        return stream->kind == WIRE_STREAM_AN && stream->power > 0;
+    default:
+        return false;
+    }
+}
+
 static bool get_precoder_meta(struct wire_precoder_meta *meta, const uint8_t *in, size_t n_stream)
 {
     bool good = true;
@@ -180,7 +220,7 @@ static bool get_precoder_meta(struct wire_precoder_meta *meta, const uint8_t *in
         struct wire_stream *stream = &meta->stream[s];
         *stream =
             (struct wire_stream){.kind = in[0], .source = in[1], .user = get_u16(in + 2), .power = get_f32(in + 4)};
-        good &= stream->kind <= WIRE_STREAM_CALIBRATION && stream->source == 0 && not_negative(stream->power);
+        good &= stream->kind <= WIRE_STREAM_CALIBRATION && source_fits(stream) && not_negative(stream->power);
         good &= stream->kind != WIRE_STREAM_DATA || stream->user < TUTTI_MAX_UE;
     }
     return good;
@@ -195,21 +235,74 @@ size_t wire_pack_csi(uint8_t *out, size_t capacity, const struct wire_header *he
     }
     uint8_t *payload = out + WIRE_HEADER_BYTES;
     put_csi_meta(payload, meta, header->n_stream);
-    coefficients_pack(payload + CSI_FIXED_BYTES + (size_t)CSI_USER_BYTES * header->n_stream, header, coefficients);
+    if (header->encoding != WIRE_NONE) {
+        coefficients_pack(payload + CSI_FIXED_BYTES + (size_t)CSI_USER_BYTES * header->n_stream, header, coefficients);
+    }
     put_header(out, header, WIRE_CSI, n_bytes - WIRE_HEADER_BYTES);
     return n_bytes;
+}
+
+/* The columns of the streams with vectors, packed subband by subband. */
+static size_t put_vectors(uint8_t *out, const struct wire_header *header, const struct wire_precoder_meta *meta,
+                          const tutti_cf32 *V)
+{
+    const size_t n_stream = header->n_stream;
+    const size_t n_vector = count_source(meta, n_stream, WIRE_SOURCE_VECTORS);
+    struct wire_header one = *header;
+    one.n_sb = 1;
+    one.n_stream = (uint16_t)n_vector;
+    const size_t step = n_vector ? coefficients_bytes(&one) : 0;
+    if (step && n_vector == n_stream) { /* the usual case needs no picking */
+        coefficients_pack(out, header, V);
+        return step * header->n_sb;
+    }
+    tutti_cf32 rows[TUTTI_MAX_ANT * TUTTI_MAX_STREAM];
+    for (size_t sb = 0; step && sb < header->n_sb; sb++) {
+        size_t n = 0;
+        for (size_t i = 0; i < header->n_ant * n_stream; i++) {
+            if (meta->stream[i % n_stream].source == WIRE_SOURCE_VECTORS) {
+                rows[n++] = V[sb * header->n_ant * n_stream + i];
+            }
+        }
+        coefficients_pack(out + sb * step, &one, rows);
+    }
+    return step * header->n_sb;
+}
+
+static size_t put_phases(uint8_t *out, const struct wire_header *header, const struct wire_precoder_meta *meta,
+                         const tutti_cf32 *V)
+{
+    uint8_t *at = out;
+    for (size_t s = 0; s < header->n_stream; s++) {
+        for (size_t row = 0; meta->stream[s].source == WIRE_SOURCE_PHASES && row < (size_t)header->n_sb * header->n_ant;
+             row++, at += 2) {
+            const float turns = cargf(V[row * header->n_stream + s]) * (float)(0.5 / M_PI);
+            put_u16(at, (uint16_t)(int32_t)lrintf(turns * 65536.0f));
+        }
+    }
+    return (size_t)(at - out);
 }
 
 size_t wire_pack_precoder(uint8_t *out, size_t capacity, const struct wire_header *header,
                           const struct wire_precoder_meta *meta, const tutti_cf32 *coefficients)
 {
-    const size_t n_bytes = wire_precoder_bytes(header);
-    if (n_bytes == 0 || n_bytes > capacity || header->node >= TUTTI_MAX_AP) {
+    const size_t most = wire_precoder_bytes(header);
+    if (most == 0 || header->node >= TUTTI_MAX_AP) {
         return 0;
     }
-    uint8_t *payload = out + WIRE_HEADER_BYTES;
-    put_precoder_meta(payload, meta, header->n_stream);
-    coefficients_pack(payload + (size_t)STREAM_BYTES * header->n_stream, header, coefficients);
+    const size_t table = (size_t)STREAM_BYTES * header->n_stream;
+    const size_t n_bytes = WIRE_HEADER_BYTES + table + precoder_body_bytes(header, meta);
+    if (n_bytes > capacity || n_bytes > WIRE_MAX_BYTES) {
+        return 0;
+    }
+    uint8_t *at = out + WIRE_HEADER_BYTES;
+    put_precoder_meta(at, meta, header->n_stream);
+    at += table;
+    at += put_vectors(at, header, meta, coefficients);
+    at += put_phases(at, header, meta, coefficients);
+    if (count_source(meta, header->n_stream, WIRE_SOURCE_PHASES)) {
+        put_u64(at, meta->noise_key);
+    }
     put_header(out, header, WIRE_PRECODER, n_bytes - WIRE_HEADER_BYTES);
     return n_bytes;
 }
@@ -271,6 +364,12 @@ static int check_contents(const struct wire_header *h)
     if (n_bytes == 0) {
         return WIRE_BAD_ENCODING;
     }
+    if (h->type == WIRE_PRECODER) { /* the exact length follows from the stream descriptors, checked with them */
+        const size_t table = (size_t)STREAM_BYTES * h->n_stream;
+        return h->payload_bytes >= table && h->payload_bytes <= n_bytes - WIRE_HEADER_BYTES + WIRE_KEY_BYTES
+                   ? WIRE_OK
+                   : WIRE_BAD_SHAPE;
+    }
     return h->payload_bytes == n_bytes - WIRE_HEADER_BYTES ? WIRE_OK : WIRE_BAD_SHAPE;
 }
 
@@ -325,10 +424,53 @@ int wire_unpack_csi(const uint8_t *data, size_t n_bytes, struct wire_header *hea
         return error;
     }
     const uint8_t *payload = data + WIRE_HEADER_BYTES;
+    if (header->encoding == WIRE_NONE) {
+        memset(coefficients, 0, (size_t)header->n_sb * header->n_ant * header->n_stream * sizeof *coefficients);
+        return get_csi_meta(meta, payload, header->n_stream) ? WIRE_OK : WIRE_BAD_VALUE;
+    }
     return get_csi_meta(meta, payload, header->n_stream) &&
                    coefficients_unpack(coefficients, header, payload + meta_bytes(header))
                ? WIRE_OK
                : WIRE_BAD_VALUE;
+}
+
+static bool get_vectors(tutti_cf32 *V, const struct wire_header *header, const struct wire_precoder_meta *meta,
+                        const uint8_t *in)
+{
+    const size_t n_stream = header->n_stream;
+    const size_t n_vector = count_source(meta, n_stream, WIRE_SOURCE_VECTORS);
+    struct wire_header one = *header;
+    one.n_sb = 1;
+    one.n_stream = (uint16_t)n_vector;
+    const size_t step = n_vector ? coefficients_bytes(&one) : 0;
+    if (step && n_vector == n_stream) {
+        return coefficients_unpack(V, header, in);
+    }
+    tutti_cf32 rows[TUTTI_MAX_ANT * TUTTI_MAX_STREAM];
+    for (size_t sb = 0; sb < header->n_sb; sb++) {
+        if (step && !coefficients_unpack(rows, &one, in + sb * step)) {
+            return false;
+        }
+        size_t n = 0;
+        for (size_t i = 0; i < header->n_ant * n_stream; i++) {
+            const bool mine = step && meta->stream[i % n_stream].source == WIRE_SOURCE_VECTORS;
+            V[sb * header->n_ant * n_stream + i] = mine ? rows[n++] : 0.0f;
+        }
+    }
+    return true;
+}
+
+static void get_phases(tutti_cf32 *V, const struct wire_header *header, const struct wire_precoder_meta *meta,
+                       const uint8_t *in)
+{
+    for (size_t s = 0; s < header->n_stream; s++) {
+        const float amplitude = sqrtf(meta->stream[s].power / (float)header->n_ant);
+        for (size_t row = 0; meta->stream[s].source == WIRE_SOURCE_PHASES && row < (size_t)header->n_sb * header->n_ant;
+             row++, in += 2) {
+            const float phase = (float)get_u16(in) * (float)(2.0 * M_PI / 65536.0);
+            V[row * header->n_stream + s] = CMPLXF(amplitude * cosf(phase), amplitude * sinf(phase));
+        }
+    }
 }
 
 int wire_unpack_precoder(const uint8_t *data, size_t n_bytes, struct wire_header *header,
@@ -338,9 +480,26 @@ int wire_unpack_precoder(const uint8_t *data, size_t n_bytes, struct wire_header
     if (error) {
         return error;
     }
-    const uint8_t *payload = data + WIRE_HEADER_BYTES;
-    return get_precoder_meta(meta, payload, header->n_stream) &&
-                   coefficients_unpack(coefficients, header, payload + meta_bytes(header))
-               ? WIRE_OK
-               : WIRE_BAD_VALUE;
+    const uint8_t *at = data + WIRE_HEADER_BYTES;
+    const size_t table = (size_t)STREAM_BYTES * header->n_stream;
+    if (!get_precoder_meta(meta, at, header->n_stream)) {
+        return WIRE_BAD_VALUE;
+    }
+    const size_t body = precoder_body_bytes(header, meta);
+    if (header->payload_bytes != table + body) {
+        return WIRE_BAD_SHAPE;
+    }
+    if (header->encoding == WIRE_NONE && count_source(meta, header->n_stream, WIRE_SOURCE_VECTORS)) {
+        return WIRE_BAD_ENCODING;
+    }
+    const size_t n_phase = count_source(meta, header->n_stream, WIRE_SOURCE_PHASES);
+    const size_t tail = 2 * n_phase * header->n_sb * header->n_ant + (n_phase ? WIRE_KEY_BYTES : 0);
+    at += table;
+    if (!get_vectors(coefficients, header, meta, at)) {
+        return WIRE_BAD_VALUE;
+    }
+    at += body - tail;
+    get_phases(coefficients, header, meta, at);
+    meta->noise_key = n_phase ? get_u64(at + tail - WIRE_KEY_BYTES) : 0;
+    return WIRE_OK;
 }

@@ -9,10 +9,16 @@
 #include "base/types.h"
 
 #define WIRE_MAGIC 0x49545554u /* "TUTI" */
-enum { WIRE_VERSION = 1, WIRE_HEADER_BYTES = 64, WIRE_MAX_BYTES = 1 << 22 /* no message is longer */ };
+enum {
+    WIRE_VERSION = 1,
+    WIRE_HEADER_BYTES = 64,
+    WIRE_KEY_BYTES = 8,
+    WIRE_MAX_BYTES = 1 << 22 /* no message is longer */
+};
 
 enum wire_type { WIRE_CSI = 1, WIRE_PRECODER = 2, WIRE_PROBE = 3, WIRE_PROBE_REPLY = 4 };
-enum wire_encoding { WIRE_CF32 = 0, WIRE_SC16 = 1, WIRE_BFP = 2 };
+/* WIRE_NONE: no coefficients travel (local precoding); they unpack as zero. */
+enum wire_encoding { WIRE_CF32 = 0, WIRE_SC16 = 1, WIRE_BFP = 2, WIRE_NONE = 3 };
 /* What a stream is (spec 3): the apply step knows streams, not special cases. */
 enum wire_stream_kind {
     WIRE_STREAM_DATA = 0,
@@ -77,19 +83,27 @@ struct wire_csi_meta {
     float beta[TUTTI_MAX_UE], error_variance[TUTTI_MAX_UE]; /* [n_ue] */
 };
 
-/* Precoders down: one descriptor per stream, then vectors [n_sb][n_ant][n_stream], power included. */
+/* Precoders down: one descriptor per stream, then the vectors of those that have them, then phases, then the key. In
+ * memory all streams have a column in coefficients [n_sb][n_ant][n_stream], power included. */
+enum wire_source {
+    WIRE_SOURCE_VECTORS = 0, /* in this message */
+    WIRE_SOURCE_LOCAL = 1,   /* the AP builds them from its own estimates with `power`; the column is zero */
+    WIRE_SOURCE_PHASES = 2   /* a phase per antenna, all antennas alike; unpacked as sqrt(power / n_ant) exp(j phase) */
+};
 struct wire_stream {
     uint8_t kind;   /* enum wire_stream_kind */
-    uint8_t source; /* 0: vectors in this message; other values are refused by version 1 */
+    uint8_t source; /* enum wire_source; data: vectors or local, artificial noise: any, others: vectors */
     uint16_t user;  /* data: whose */
-    float power;    /* informative: mean over subbands of the squared norm at this AP */
+    float power;    /* at this AP per subband; with vectors informative (their mean squared norm) */
 };
 struct wire_precoder_meta {
     struct wire_stream stream[TUTTI_MAX_STREAM]; /* [n_stream] */
+    uint64_t noise_key;                          /* phases only: the APs draw the same noise symbols from it; secret */
 };
 
 /* Bytes a message takes; 0 if the shape is impossible. */
 size_t wire_csi_bytes(const struct wire_header *header);
+/* With vectors for every stream; a message with phases may be WIRE_KEY_BYTES longer, never more. */
 size_t wire_precoder_bytes(const struct wire_header *header);
 
 /* Pack into out (capacity bytes). header->payload_bytes is computed. Return the message's bytes, or 0 if it does not

@@ -268,6 +268,45 @@ static void test_round_trips(void **state)
     round_trip(&seed, WIRE_CSI, WIRE_CF32, 0, largest, 1);
 }
 
+/* Streams with vectors, built by the AP, and as phases, in one message. */
+static void test_sources(void **state)
+{
+    (void)state;
+    enum { SB = 3, ANT = 4, STREAM = 4, N = SB * ANT * STREAM };
+    const struct wire_header header = {.type = WIRE_PRECODER, .node = 1, .n_sb = SB, .n_ant = ANT, .n_stream = STREAM};
+    const struct wire_precoder_meta meta = {.stream = {{WIRE_STREAM_DATA, WIRE_SOURCE_VECTORS, 0, 1.0f},
+                                                       {WIRE_STREAM_AN, WIRE_SOURCE_PHASES, 0, 0.25f},
+                                                       {WIRE_STREAM_DATA, WIRE_SOURCE_LOCAL, 2, 0.5f},
+                                                       {WIRE_STREAM_DATA, WIRE_SOURCE_VECTORS, 1, 1.0f}},
+                                            .noise_key = 0x0123456789abcdefu};
+    tutti_cf32 V[N], got[N];
+    for (int i = 0; i < N; i++)
+        V[i] = CMPLXF((float)i, 1.0f - (float)i);
+    uint8_t data[2048];
+    const size_t n = wire_pack_precoder(data, sizeof data, &header, &meta, V);
+    assert_int_equal(n, WIRE_HEADER_BYTES + STREAM * 8 + SB * ANT * (2 * 8 + 2) + 8);
+    struct wire_header h;
+    struct wire_precoder_meta m;
+    assert_int_equal(wire_unpack_precoder(data, n, &h, &m, got, N), WIRE_OK);
+    assert_true(m.noise_key == meta.noise_key);
+    for (int i = 0; i < N; i++) {
+        const int s = i % STREAM;
+        if (s == 2) {
+            assert_true(got[i] == 0.0f);
+        } else if (s == 1) {
+            assert_true(fabsf(cabsf(got[i]) - 0.25f) < 1e-6f); /* sqrt(0.25 / 4) */
+            assert_true(cabsf(got[i] / 0.25f - V[i] / cabsf(V[i])) < 2e-4f);
+        } else {
+            assert_true(got[i] == V[i]);
+        }
+    }
+    const struct wire_precoder_meta local = {.stream = {{WIRE_STREAM_DATA, WIRE_SOURCE_LOCAL, 0, 0.5f}}};
+    const struct wire_header none = {
+        .type = WIRE_PRECODER, .encoding = WIRE_NONE, .n_sb = SB, .n_ant = ANT, .n_stream = 1};
+    assert_int_equal(wire_pack_precoder(data, sizeof data, &none, &local, V), WIRE_HEADER_BYTES + 8);
+    assert_int_equal(wire_unpack_precoder(data, WIRE_HEADER_BYTES + 8, &h, &m, got, N), WIRE_OK);
+}
+
 static void test_zero_and_denormal_rows(void **state)
 {
     (void)state;
@@ -310,7 +349,8 @@ static void test_impossible_shapes_are_not_packed(void **state)
                                  {2, 8, 1, 1, 1},
                                  {2, 15, 1, 1, 1},
                                  {2, 0, 1, 1, 1},
-                                 {3, 0, 1, 1, 1}};
+                                 {3, 9, 1, 1, 1},
+                                 {4, 0, 1, 1, 1}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const struct wire_header h = {.encoding = (uint8_t)bad[i][0],
                                       .mantissa_bits = (uint8_t)bad[i][1],
@@ -403,7 +443,8 @@ static void test_each_reason_of_refusal(void **state)
     expect_u8(&csi, 4, 2, WIRE_BAD_VERSION);
     expect_u8(&csi, 5, 0, WIRE_BAD_TYPE);
     expect_u8(&csi, 5, 5, WIRE_BAD_TYPE);
-    expect_u8(&csi, 6, 3, WIRE_BAD_ENCODING);
+    expect_u8(&csi, 6, 4, WIRE_BAD_ENCODING);
+    expect_u8(&csi, 6, WIRE_NONE, WIRE_BAD_SHAPE); /* but coefficients are there */
     expect_u8(&csi, 7, 9, WIRE_BAD_ENCODING);
     expect_u8(&bfp, 7, 15, WIRE_BAD_ENCODING);
     expect_u8(&csi, 8, TUTTI_MAX_AP, WIRE_BAD_VALUE);
@@ -430,7 +471,11 @@ static void test_each_reason_of_refusal(void **state)
     expect_f32(&csi, 64 + 80 + 24 + 95 - 3, -INFINITY, WIRE_BAD_VALUE); /* last coefficient */
     expect_f32(&csi, 64 + 80 + 24, NAN, WIRE_BAD_VALUE);
     expect_u8(&precoder, 64, 4, WIRE_BAD_VALUE); /* kind */
-    expect_u8(&precoder, 65, 1, WIRE_BAD_VALUE); /* source */
+    expect_u8(&precoder, 65, 3, WIRE_BAD_VALUE); /* source */
+    const uint8_t phases[4] = {WIRE_STREAM_DATA, WIRE_SOURCE_PHASES, 0, 0},
+                  local[4] = {WIRE_STREAM_DATA, WIRE_SOURCE_LOCAL, 0, 0};
+    expect(&precoder, 64, phases, 4, WIRE_BAD_VALUE); /* not for data */
+    expect(&precoder, 64, local, 4, WIRE_BAD_SHAPE);  /* but its vectors are there */
     const uint8_t user_64[4] = {WIRE_STREAM_DATA, 0, 64, 0}, noise_64[4] = {WIRE_STREAM_AN, 0, 64, 0};
     expect(&precoder, 64, user_64, 4, WIRE_BAD_VALUE);
     expect(&precoder, 64, noise_64, 4, WIRE_OK);
@@ -540,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_crc_all_lengths_alignments_and_chains),
         cmocka_unit_test(test_document_examples),
         cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_sources),
         cmocka_unit_test(test_zero_and_denormal_rows),
         cmocka_unit_test(test_impossible_shapes_are_not_packed),
         cmocka_unit_test(test_every_wrong_length_and_every_flipped_bit_is_refused),

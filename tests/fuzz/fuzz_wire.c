@@ -82,7 +82,7 @@ static void unpack_all(const uint8_t *data, size_t n_bytes)
     if (precoder_error == WIRE_OK) {
         check_finite((const float *)coefficients, 2 * room);
         for (int s = 0; s < h.n_stream; s++) {
-            MUST(isfinite(precoder.stream[s].power) && precoder.stream[s].source == 0);
+            MUST(isfinite(precoder.stream[s].power) && precoder.stream[s].source <= WIRE_SOURCE_PHASES);
             MUST(precoder.stream[s].kind != WIRE_STREAM_DATA || precoder.stream[s].user < TUTTI_MAX_UE);
         }
         check_repacks(data, n_bytes, &h, NULL, &precoder, coefficients);
