@@ -24,9 +24,14 @@ struct kernel_ops {
     void (*hadamard)(int n, int n_row, int ld_c, int ld, const double *Ur, const double *Ui, const double *Vr,
                      const double *Vi, const double *Ar, const double *Ai, const double *Zr, const double *Zi,
                      double *C);
-    /* Upper Cholesky factor in place, A = U^T U, reading the upper triangle. Returns 0, or k + 1 when pivot k is not >
-     * 0. */
+    /* Upper Cholesky factor in place, A = U^T U, reading the upper triangle; n <= KERNEL_CHOLESKY_MAX. Returns 0, or k
+     * + 1 when pivot k is not > 0. */
     int (*cholesky)(int n, int ld, double *A);
+
+    /* X [n_rhs][ld] <- (U^T U)^-1 X for n_rhs <= 4 right-hand sides. */
+    void (*cholesky_solve)(int n, int ld, const double *U, int n_rhs, double *X);
+    /* C [n_i][n_j] = sum_r A [n_i][ld] B [n_j][ld] over n_row (a multiple of KERNEL_PAD) columns. */
+    void (*dots)(int n_i, int n_j, int n_row, int ld, const double *A, const double *B, double *C);
 
     /* Single precision, one lane per subband. "[lane]" is the fastest dimension, n_lane entries; complex entries are a
      * vector of real parts followed by one of imaginary parts. Users n, APs n_ap with n_ant antennas, rows = n_ap *
@@ -49,7 +54,7 @@ struct kernel_ops {
                  float *sinr);
 };
 
-enum { KERNEL_PAD = 8, KERNEL_LANES_MAX = 16 };
+enum { KERNEL_PAD = 8, KERNEL_LANES_MAX = 16, KERNEL_CHOLESKY_MAX = 128 };
 
 const struct kernel_ops *kernel_get(void);
 /* The i-th variant this processor can run, widest first; NULL past the last. For tests and benches. */

@@ -37,6 +37,9 @@ static inline lane lane_root(lane a)
     return a;
 }
 
+/* Keeps the rows of a transpose in registers. */
+#define LANE_UNROLL _Pragma("GCC unroll 16")
+
 /* One stage of a square transpose: exchange the off-diagonal blocks of size D of rows a and b. */
 #if KERNEL_LANES == 16
 #define LANE_SELECT(a, b, D, off)                                                                                      \
@@ -52,7 +55,7 @@ static inline lane lane_root(lane a)
 /* Source of column c: off 0 keeps a's first halves and brings b's; off D the second halves. */
 #define LANE_I(c, D, off) (((c) & (D)) ? KERNEL_LANES + (c) - (D) + (off) : (c) + (off))
 #define LANE_STAGE(v, D)                                                                                               \
-    for (int i = 0; i < KERNEL_LANES; i++)                                                                             \
+    LANE_UNROLL for (int i = 0; i < KERNEL_LANES; i++)                                                                             \
         if (!(i & (D))) {                                                                                              \
             const lane a = v[i], b = v[i + (D)];                                                                       \
             v[i] = LANE_SELECT(a, b, D, 0);                                                                            \
@@ -74,10 +77,10 @@ static void lane_pack(int n, const float *const *source, float *target)
     int e = 0;
     for (; e + KERNEL_LANES <= n; e += KERNEL_LANES) {
         lane v[KERNEL_LANES];
-        for (int s = 0; s < KERNEL_LANES; s++)
+        LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++)
             v[s] = lane_load(source[s] + e);
         lane_transpose(v);
-        for (int s = 0; s < KERNEL_LANES; s++)
+        LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++)
             lane_store(target + (ptrdiff_t)(e + s) * KERNEL_LANES, v[s]);
     }
     for (; e < n; e++)
@@ -90,10 +93,10 @@ static void lane_unpack(int n, const float *source, float *const *target)
     int e = 0;
     for (; e + KERNEL_LANES <= n; e += KERNEL_LANES) {
         lane v[KERNEL_LANES];
-        for (int s = 0; s < KERNEL_LANES; s++)
+        LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++)
             v[s] = lane_load(source + (ptrdiff_t)(e + s) * KERNEL_LANES);
         lane_transpose(v);
-        for (int s = 0; s < KERNEL_LANES; s++)
+        LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++)
             lane_store(target[s] + e, v[s]);
     }
     for (; e < n; e++)

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "linalg/cmplx.h"
 #include "linalg/kernel.h"
 
 void apply_streams(int n_sb, int sc_per_sb, int n_ant, int n_stream, const tutti_cf32 *V,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 #include "linalg/kernel.h"
 
 /* Least pivot (sine squared of a user's angle to the others) at which the nulls of a single-precision solution stay 60

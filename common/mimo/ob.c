@@ -23,10 +23,13 @@
 #include "mimo/maxmin.h"
 #include "mimo/problem.h"
 
-static const double CENTERING = 0.15;   /* aim of each step: this fraction of the current complementarity */
-static const double TO_BOUNDARY = 0.95; /* fraction of the way to the nearest zero */
-static const double STEP_MIN = 1e-3;    /* a shorter step counts as a failure */
-static const double COLD_SLACK = 0.5;   /* weighted share of power left unused at the start */
+static const double CENTERING = 0.15;     /* aim of each step: this fraction of the current complementarity */
+static const double CENTERING_SAFE = 0.5; /* after a failure */
+static const double TO_BOUNDARY = 0.95;   /* fraction of the way to the nearest zero */
+static const double STEP_MIN = 1e-3;      /* a shorter step counts as a failure */
+static const double COLD_SLACK = 0.5;     /* weighted share of power left unused at the start */
+static const double BALANCED = 1.5;       /* largest over least dual SINR a start is content with */
+static const double SAFE_SLACK = 0.9;
 static const double WARM_SLACK = 0.02;
 
 enum { FAILURES_MAX = 3, BALANCE_STEPS = 12 };
@@ -48,7 +51,7 @@ struct ob {
     double *inverse_D;                                  /* [ld] */
     double *q, *z, *dq, *dz, *r2, *s0, *s1, *s2, *ones; /* [ld_ap] */
     double *lambda, *rho, *dl, *drho, *sinr, *noise, *p, *sl, *c, *r1, *r3, *y, *wv, *t; /* [n_ue] */
-    double tau, kappa;
+    double tau, kappa, centering;
     double lower, upper;
     /* identity of the last solution */
     int last_n_ap, last_n_ue, last_ap[TUTTI_MAX_AP], last_ue[TUTTI_MAX_UE];
@@ -378,15 +381,14 @@ static int start(struct ob *o, double slack)
             return TUTTI_ENUMERIC;
         double least = INFINITY, most = 0;
         for (int k = 0; k < n; k++) {
-            const double x = o->sinr[k] / (1 + o->sinr[k]);
-            least = fmin(least, x);
-            most = fmax(most, x);
-            o->lambda[k] /= x;
+            least = fmin(least, o->sinr[k]);
+            most = fmax(most, o->sinr[k]);
+            o->lambda[k] /= o->sinr[k]; /* what user k's interference asks for at equal SINRs */
         }
         const double scale = 1 / sum(n, o->lambda);
         for (int k = 0; k < n; k++)
             o->lambda[k] *= scale;
-        if (most < 1.1 * least)
+        if (most < BALANCED * least)
             break;
     }
     if (evaluate(o))
@@ -435,11 +437,14 @@ static void hessian_prices(struct ob *o)
         for (int k = 0; k < n; k++) {
             memset(o->feature, 0, (size_t)(2 * n * ld) * sizeof *o->feature);
             for (int j = 0; j < n; j++)
-                for (int r = 0; r < o->ld; r++) {
-                    const double vr = o->V[k * o->ld + r], vi = o->V[(n + k) * o->ld + r];
-                    const double zr = o->Z[j * o->ld + r], zi = o->Z[(n + j) * o->ld + r];
-                    o->feature[j * ld + r % ld] += vr * zr + vi * zi;
-                    o->feature[(n + j) * ld + r % ld] += vr * zi - vi * zr;
+                for (int a = 0; a < p->n_ant; a++) {
+                    const double *vr = o->V + k * o->ld + a * ld, *vi = vr + n * o->ld;
+                    const double *zr = o->Z + j * o->ld + a * ld, *zi = zr + n * o->ld;
+                    double *re = o->feature + j * ld, *im = o->feature + (n + j) * ld;
+                    for (int m = 0; m < ld; m++) {
+                        re[m] += vr[m] * zr[m] + vi[m] * zi[m];
+                        im[m] += vr[m] * zi[m] - vi[m] * zr[m];
+                    }
                 }
             for (int i = 0; i < 2 * n * ld; i++)
                 o->feature_weighted[i] = -o->c[k] * o->feature[i];
@@ -464,9 +469,13 @@ static void hessian_mixed(struct ob *o)
     mix(o, o->V, o->Gr, o->Gi, NULL, o->U);
     memset(o->Wlq, 0, (size_t)(n * ld) * sizeof *o->Wlq);
     for (int j = 0; j < n; j++)
-        for (int r = 0; r < o->ld; r++)
-            o->Wlq[j * ld + r % ld] +=
-                o->U[j * o->ld + r] * o->V[j * o->ld + r] + o->U[(n + j) * o->ld + r] * o->V[(n + j) * o->ld + r];
+        for (int a = 0; a < p->n_ant; a++) {
+            const double *ur = o->U + j * o->ld + a * ld, *ui = ur + n * o->ld;
+            const double *vr = o->V + j * o->ld + a * ld, *vi = vr + n * o->ld;
+            double *w = o->Wlq + j * ld;
+            for (int m = 0; m < ld; m++)
+                w[m] += ur[m] * vr[m] + ui[m] * vi[m];
+        }
     for (int j = 0; j < n; j++)
         for (int k = 0; k < n; k++)
             o->Am[j * n + k] = -o->c[k] / o->Cr[k * n + k] * leak(o, j, k);
@@ -500,13 +509,14 @@ static void hessian_fold(struct ob *o)
     const int n = p->n_ue, ld = o->ld_ap;
     memset(o->Y, 0, (size_t)(n * ld) * sizeof *o->Y);
     kernel_get()->gemm(n, p->n_ap, ld, o->E, ld, 1, o->W, ld, o->Y, ld, false);
+    for (int i = 0; i < n * ld; i++) {
+        o->X[i] = 0.5 * o->Y[i] + o->Wlq[i]; /* E W_dd E^T is symmetric: half of it on each side */
+        o->Wlq[i] += o->Y[i];
+    }
+    kernel_get()->dots(n, n, ld, ld, o->E, o->X, o->Am);
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++)
-            o->Wll[i * n + j] += dot(p->n_ap, o->Y + i * ld, o->E + j * ld) +
-                                 dot(p->n_ap, o->E + i * ld, o->Wlq + j * ld) +
-                                 dot(p->n_ap, o->E + j * ld, o->Wlq + i * ld);
-    for (int i = 0; i < n * ld; i++)
-        o->Wlq[i] += o->Y[i];
+            o->Wll[i * n + j] += o->Am[i * n + j] + o->Am[j * n + i];
 }
 
 /* W becomes the reduced matrix W_qq + Z/Q + Wlq^T X + X^T Wlq + X^T Wll X with X = (tau I - J)^-1 Q. */
@@ -525,19 +535,6 @@ static void reduce(struct ob *o)
     ops->gemm(p->n_ap, n, ld, o->Y, 1, ld, o->X, ld, o->W, ld, true);
     for (int m = 0; m < p->n_ap; m++)
         o->W[m * ld + m] += o->z[m] / o->q[m];
-}
-
-/* x <- (U^T U)^-1 x with the factor in W. */
-static void solve_reduced(const struct ob *o, double *x)
-{
-    const int n = o->problem.n_ap, ld = o->ld_ap;
-    for (int i = 0; i < n; i++) {
-        x[i] /= o->W[i * ld + i];
-        for (int j = i + 1; j < n; j++)
-            x[j] -= o->W[i * ld + j] * x[i];
-    }
-    for (int i = n - 1; i >= 0; i--)
-        x[i] = (x[i] - dot(n - i - 1, o->W + i * ld + i + 1, x + i + 1)) / o->W[i * ld + i];
 }
 
 /* y [n_ue] = A [n_ue][ld_ap] x */
@@ -603,9 +600,9 @@ static void solve_direction(struct ob *o, double mu)
         o->t[k] = 1;
     times_transposed(o, 1, o->X, o->t, o->s2);
     memcpy(o->dq, o->s2, (size_t)n_ap * sizeof *o->dq); /* column sums of X */
-    solve_reduced(o, o->s0);
-    solve_reduced(o, o->s1);
-    solve_reduced(o, o->s2);
+    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s0);
+    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s1);
+    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s2);
     const double a11 = sum(n, o->y) - dot(n_ap, o->dq, o->s1), a12 = dot(n_ap, o->dq, o->s2);
     const double a21 = -sum(n_ap, o->s1), a22 = sum(n_ap, o->s2);
     const double b1 = 1 - sum(n, o->lambda) - sum(n, o->wv) - dot(n_ap, o->dq, o->s0);
@@ -664,25 +661,25 @@ static int newton(struct ob *o)
     reduce(o);
     if (kernel_get()->cholesky(n_ap, o->ld_ap, o->W))
         return TUTTI_ENUMERIC;
-    solve_direction(o, CENTERING * dot(n_ap, o->q, o->z) / n_ap);
+    solve_direction(o, o->centering * dot(n_ap, o->q, o->z) / n_ap);
     const double dtau = o->s0[0], dkappa = o->s0[1];
     double step = step_length(1, &o->tau, &dtau, 1);
     step = step_length(n_ap, o->q, o->dq, step);
-    step = step_length(n_ap, o->z, o->dz, step);
     step = step_length(n, o->lambda, o->dl, step);
-    step = step_length(n, o->rho, o->drho, step);
-    if (!(step > STEP_MIN))
+    double dual = step_length(n_ap, o->z, o->dz, 1);
+    dual = step_length(n, o->rho, o->drho, dual);
+    if (!(step > STEP_MIN && dual > STEP_MIN))
         return TUTTI_ENUMERIC;
     for (int m = 0; m < n_ap; m++) {
         o->q[m] += step * o->dq[m];
-        o->z[m] += step * o->dz[m];
+        o->z[m] += dual * o->dz[m];
     }
     for (int k = 0; k < n; k++) {
         o->lambda[k] += step * o->dl[k];
-        o->rho[k] += step * o->drho[k];
+        o->rho[k] += dual * o->drho[k];
     }
     o->tau += step * dtau;
-    o->kappa += step * dkappa;
+    o->kappa += dual * dkappa;
     return isfinite(o->tau) && isfinite(o->kappa) ? 0 : TUTTI_ENUMERIC;
 }
 
@@ -734,12 +731,13 @@ static void iterate(struct ob *o, const struct ob_settings *settings, struct ob_
     int failures = 0;
     bool started = false;
     centre(o, warm ? WARM_SLACK : 1);
+    o->centering = CENTERING;
     result->stop = OB_ITERATIONS;
     for (result->iterations = 0; result->iterations < settings->max_iterations;) {
         result->iterations++;
         int rc = 0;
         if (!started)
-            rc = start(o, warm && failures == 0 ? WARM_SLACK : COLD_SLACK);
+            rc = start(o, failures > 1 ? SAFE_SLACK : warm && failures == 0 ? WARM_SLACK : COLD_SLACK);
         started = true;
         if (!rc)
             rc = evaluate_bounds(o);
@@ -757,6 +755,7 @@ static void iterate(struct ob *o, const struct ob_settings *settings, struct ob_
             if (++failures > FAILURES_MAX)
                 break;
             centre(o, failures == 1 ? 0.5 : 1);
+            o->centering = CENTERING_SAFE;
             started = false;
         }
     }

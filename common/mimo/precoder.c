@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 #include "linalg/small.h"
 #include "mimo/batch.h"
 #include "mimo/maxmin.h"

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "linalg/cmplx.h"
+
 size_t mimo_problem_size(const struct mimo_shape *shape)
 {
     const size_t m = (size_t)shape->n_ap, n = (size_t)shape->n_ant, k = (size_t)shape->n_ue;

@@ -14,7 +14,11 @@
  *
  * Every input gives an answer: zero entries, zero rows, equal magnitudes, any range of magnitudes, N < 3^K, infeasible
  * channels. Where no exact answer was found the outage bits say so and the beam is the least residual found. Never NaN.
- * Create allocates; execute does not allocate, lock or block. One handle per thread. Same seed, same answers. */
+ * Create allocates; execute does not allocate, lock or block. One handle per thread. Same seed, same answers.
+ *
+ * Cost of PLUS on one 2.5 GHz core (bench_spzf): two users, N = 16 about 1 us, N = 128 about 7 us; three users, N = 64
+ * about 6 us. A channel that has no solution (1 in 10^4 at N = 9, none seen from N = 11 on) runs through every try and
+ * the certificate: up to 0.2 ms at N = 9. n_bases, n_plans and n_starts bound that. */
 #ifndef TUTTI_MIMO_SPZF_H
 #define TUTTI_MIMO_SPZF_H
 

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include <complex.h>
+#include "linalg/cmplx.h"
 
 struct golden {
     int passed, failed; /* cases */

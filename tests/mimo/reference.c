@@ -64,6 +64,51 @@ void case_create(struct channel_case *c, struct random *random, int n_ap, int n_
         .H_hat = c->H, .error_variance = c->E, .ap_power = c->P, .ap_active = c->ap_active, .ue_active = c->ue_active};
 }
 
+static double wrapped(double a, double b)
+{
+    const double d = fabs(a - b);
+    return fmin(d, 1 - d);
+}
+
+void case_create_cell_free(struct channel_case *c, struct random *random, int n_ap, int n_ant, int n_ue, int tau,
+                           tutti_cf32 *truth)
+{
+    case_create(c, random, n_ap, n_ant, n_ue, 0, 0, 0);
+    double ap[TUTTI_MAX_AP][2], ue[TUTTI_MAX_UE][2];
+    for (int m = 0; m < n_ap; m++)
+        for (int i = 0; i < 2; i++)
+            ap[m][i] = random_uniform(random);
+    for (int k = 0; k < n_ue; k++)
+        for (int i = 0; i < 2; i++)
+            ue[k][i] = random_uniform(random);
+    const double noise_dbm = -174 + 10 * log10(20e6) + 9;
+    for (int m = 0; m < n_ap; m++) {
+        double complex pilot[TUTTI_MAX_ANT * TUTTI_MAX_UE];
+        double den[TUTTI_MAX_UE];
+        for (int t = 0; t < tau; t++)
+            den[t] = 1;
+        for (int i = 0; i < n_ant * tau; i++)
+            pilot[i] = random_cn(random);
+        for (int k = 0; k < n_ue; k++) {
+            const double d = fmax(hypot(wrapped(ap[m][0], ue[k][0]), wrapped(ap[m][1], ue[k][1])), 0.01);
+            const double beta = pow(10, (23 - noise_dbm - 140.7 - 35 * log10(d) + 8 * random_normal(random)) / 10);
+            c->beta[m * n_ue + k] = (float)beta;
+            den[k % tau] += tau * beta;
+            for (int a = 0; a < n_ant; a++) {
+                const double complex g = sqrt(beta) * random_cn(random);
+                truth[(m * n_ant + a) * n_ue + k] = (tutti_cf32)g;
+                pilot[a * tau + k % tau] += sqrt(tau) * g;
+            }
+        }
+        for (int k = 0; k < n_ue; k++) {
+            const double beta = (double)c->beta[m * n_ue + k], coefficient = sqrt(tau) * beta / den[k % tau];
+            c->E[m * n_ue + k] = (float)(beta - sqrt(tau) * beta * coefficient);
+            for (int a = 0; a < n_ant; a++)
+                c->H[(m * n_ant + a) * n_ue + k] = (tutti_cf32)(coefficient * pilot[a * tau + k % tau]);
+        }
+    }
+}
+
 void case_destroy(struct channel_case *c)
 {
     free(c->H);

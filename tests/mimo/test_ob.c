@@ -56,6 +56,33 @@ static void certificate_closes_on_random_channels(void **state)
         }
 }
 
+/* Anything goes: shapes, SNR, spread, errors, unequal budgets, cell-free drops with pilot reuse. */
+static void certificate_closes_on_a_thousand_mixed_cases(void **state)
+{
+    (void)state;
+    static tutti_cf32 truth[41 * 4 * 16];
+    struct random random = {20};
+    for (int trial = 0; trial < 1000; trial++) {
+        const int n_ap = 1 + (int)(random_uniform(&random) * 40), n_ant = 1 + (int)(random_uniform(&random) * 4);
+        const int n_ue = 1 + (int)(random_uniform(&random) * 16), kind = trial % 4;
+        const double error = trial % 3 ? 0.5 * random_uniform(&random) : 0;
+        struct channel_case c;
+        if (kind == 3)
+            case_create_cell_free(&c, &random, n_ap, n_ant, n_ue, 1 + (int)(random_uniform(&random) * n_ue), truth);
+        else
+            case_create(&c, &random, n_ap, n_ant, n_ue, -20 + 80 * random_uniform(&random),
+                        60 * random_uniform(&random), error);
+        for (int m = 0; m < n_ap && kind == 2; m++)
+            c.P[m] = (float)pow(10, 4 * random_uniform(&random) - 2);
+        const struct ob_result result = solve(&c, 1e-3, 60);
+        check_report(&c, &result);
+        if (result.stop != OB_CONVERGED || result.min_sinr < result.bound * (1 - 1.2e-3))
+            fail_msg("trial %d, %d APs, %d antennas, %d users: %g of %g after %d iterations", trial, n_ap, n_ant, n_ue,
+                     result.min_sinr, result.bound, result.iterations);
+        case_destroy(&c);
+    }
+}
+
 static void degenerate_inputs_stay_finite_and_certified(void **state)
 {
     (void)state;
@@ -265,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(certificate_closes_on_random_channels),
+        cmocka_unit_test(certificate_closes_on_a_thousand_mixed_cases),
         cmocka_unit_test(degenerate_inputs_stay_finite_and_certified),
         cmocka_unit_test(identical_users_share_and_zero_users_are_named),
         cmocka_unit_test(lost_and_deaf_aps_do_not_matter),
