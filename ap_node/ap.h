@@ -13,6 +13,7 @@
 #include "fronthaul/wire.h"
 #include "hw/radio.h"
 #include "mimo/apply.h"
+#include "mimo/splitmix.h"
 #include "phy/estimate.h"
 #include "phy/cursor.h"
 #include "phy/frame.h"
@@ -48,7 +49,7 @@ struct ap_link {
     int csi_event, precoder_event;
     _Atomic uint32_t session; /* 0 = not welcomed */
     _Atomic uint64_t refused[WIRE_N_ERRORS], wrong_session, ring_full;
-    size_t precoder_room; /* coefficients of one slot */
+    size_t precoder_room; /* coefficients of one slot: users and one noise stream */
     uint16_t id, n_sb, n_ant, n_ue;
 };
 
@@ -75,10 +76,15 @@ struct ap {
     tutti_cf32 *silent;                                /* [n_ant][n_sc] */
     tutti_cf32 *H_hat;                                 /* [n_sb][n_ant][n_ue] */
     tutti_cf32 *V_local;                               /* [n_sb][n_ant][n_ue] */
-    tutti_cf32 *dl_pilots;                             /* [n_dl_pilot][n_ue][n_sc] */
-    tutti_cf32 *data;                                  /* [n_ue][n_dl - n_dl_pilot][n_sc] */
-    tutti_cf32 *beacon;                                /* [n_sc] */
-    tutti_cf32 *x;                                     /* [n_ant][n_sc] */
+    tutti_cf32 *V_work;      /* [n_sb][n_ant][n_stream]: vectors that change within the block */
+    tutti_cf32 *noise_basis; /* [n_sb][n_ant][n_ant] */
+    tutti_cf32 *noise;       /* [n_sc]: artificial noise symbols of one downlink symbol */
+    int noise_rank[TUTTI_MAX_SB];
+    struct splitmix private_random;
+    tutti_cf32 *dl_pilots; /* [n_dl_pilot][n_ue][n_sc] */
+    tutti_cf32 *data;      /* [n_ue][n_dl - n_dl_pilot][n_sc] */
+    tutti_cf32 *beacon;    /* [n_sc] */
+    tutti_cf32 *x;         /* [n_ant][n_sc] */
     float tx_scale;
 
     /* the block under way */
@@ -114,8 +120,13 @@ struct ap_choice {
     int n_stream;
     enum wire_applied kind;
     enum wire_arrival arrival;
-    uint64_t received_ns;
+    uint64_t received_ns, noise_key;
+    bool fresh_every_symbol; /* streams_renew has work */
 };
 void stale_choose(struct ap *ap, struct ap_choice *choice);
+
+/* streams.c: what the AP adds to a choice itself. */
+void streams_prepare(struct ap *ap, struct ap_choice *choice);            /* once per block */
+void streams_renew(struct ap *ap, const struct ap_choice *choice, int d); /* before downlink symbol d */
 
 #endif

@@ -24,7 +24,8 @@ static bool fits(const struct ap_link *link, const struct wire_header *header, c
     if (header->n_sb != link->n_sb || header->n_ant != link->n_ant || header->node != link->id)
         return false;
     for (int s = 0; s < header->n_stream; s++)
-        if (meta->stream[s].kind != WIRE_STREAM_DATA || meta->stream[s].user >= link->n_ue)
+        if ((meta->stream[s].kind != WIRE_STREAM_DATA && meta->stream[s].kind != WIRE_STREAM_AN) ||
+            (meta->stream[s].kind == WIRE_STREAM_DATA && meta->stream[s].user >= link->n_ue))
             return false;
     return true;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "ap_node/ap.h"
 #include "base/error.h"
@@ -39,6 +40,9 @@ static int create_buffers(struct ap *ap)
     ap->silent = allocate(n_ant * n_sc, &status);
     ap->H_hat = allocate(n_sb * n_ant * n_ue, &status);
     ap->V_local = allocate(n_sb * n_ant * n_ue, &status);
+    ap->V_work = allocate(n_sb * n_ant * (n_ue + 1), &status);
+    ap->noise_basis = allocate(n_sb * n_ant * n_ant, &status);
+    ap->noise = allocate(n_sc, &status);
     ap->dl_pilots = allocate((size_t)f->n_dl_pilot * n_ue * n_sc, &status);
     ap->data = allocate(n_ue * (size_t)f->n_data_re, &status);
     ap->beacon = allocate(n_sc, &status);
@@ -108,7 +112,7 @@ static int create_link(struct ap *ap)
     link->n_sb = (uint16_t)f->n_sb;
     link->n_ant = (uint16_t)ap->n_ant;
     link->n_ue = (uint16_t)ap->n_ue;
-    link->precoder_room = (size_t)f->n_sb * (size_t)ap->n_ant * (size_t)ap->n_ue;
+    link->precoder_room = (size_t)f->n_sb * (size_t)ap->n_ant * (size_t)(ap->n_ue + 1);
     link->csi_event = rt_event_create();
     link->precoder_event = rt_event_create();
     if (link->csi_event < 0 || link->precoder_event < 0)
@@ -117,7 +121,10 @@ static int create_link(struct ap *ap)
     if (status >= 0)
         status = ring_create(&link->precoders_in, PRECODER_SLOTS,
                              sizeof(struct ap_precoder) + link->precoder_room * sizeof(tutti_cf32));
-    const struct fh_hello hello = {.role = FH_ROLE_AP, .id = ap->id, .fingerprint = config_fingerprint(ap->config)};
+    const struct fh_hello hello = {.role = FH_ROLE_AP,
+                                   .id = ap->id,
+                                   .fingerprint = config_fingerprint(ap->config),
+                                   .key_dir = config_key_dir(ap->config, ap->config->fronthaul.endpoint)};
     if (status >= 0)
         status =
             fh_peer_create(&link->peer, ap->config->fronthaul.endpoint, &hello, ap->config->engine.peer_timeout_ms);
@@ -197,6 +204,16 @@ static void apply_realtime(const struct ap *ap)
         log_write(LOG_WARNING, "rt", "%s", error_text());
 }
 
+/* Where the AP's own noise comes from: the system's entropy, or in emulation the seed, so that runs repeat. */
+static int seed_private_random(struct ap *ap)
+{
+    uint64_t seed = ap->config->network.seed;
+    if (strcmp(ap->config->radio.ap.backend, "air") != 0 && getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        return error_set(TUTTI_EIO, "no random numbers from the system for the artificial noise");
+    ap->private_random = splitmix_make(seed, 0xA11C0000u + (uint64_t)ap->id);
+    return TUTTI_OK;
+}
+
 int ap_create(struct ap *ap, const struct config *config, int id)
 {
     char name[16];
@@ -210,6 +227,8 @@ int ap_create(struct ap *ap, const struct config *config, int id)
     int status = frame_init(&ap->frame, config);
     if (status >= 0)
         status = create_buffers(ap);
+    if (status >= 0)
+        status = seed_private_random(ap);
     if (status >= 0)
         status = fill_known_symbols(ap);
     if (status >= 0)
@@ -252,6 +271,9 @@ void ap_destroy(struct ap *ap)
     free(ap->silent);
     free(ap->H_hat);
     free(ap->V_local);
+    free(ap->V_work);
+    free(ap->noise_basis);
+    free(ap->noise);
     free(ap->dl_pilots);
     free(ap->data);
     free(ap->beacon);

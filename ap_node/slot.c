@@ -121,7 +121,9 @@ static void stream_symbols(const struct ap *ap, const struct ap_choice *choice, 
     const size_t n_sc = (size_t)f->n_sc;
     for (int s = 0; s < choice->n_stream; s++) {
         const size_t user = choice->stream[s].user;
-        if (d < f->n_dl_pilot)
+        if (choice->stream[s].kind == WIRE_STREAM_AN)
+            symbols[s] = ap->noise;
+        else if (d < f->n_dl_pilot)
             symbols[s] = ap->dl_pilots + ((size_t)d * (size_t)ap->n_ue + user) * n_sc;
         else
             symbols[s] = ap->data + user * (size_t)f->n_data_re + (size_t)(d - f->n_dl_pilot) * n_sc;
@@ -146,6 +148,7 @@ static void send_downlink(struct ap *ap, const struct ap_choice *choice)
     const struct frame *f = &ap->frame;
     const tutti_cf32 *symbols[TUTTI_MAX_STREAM];
     for (int d = 0; d < f->n_dl; d++) {
+        streams_renew(ap, choice, d);
         stream_symbols(ap, choice, d, symbols);
         apply_streams(f->n_sb, f->sc_per_sb, ap->n_ant, choice->n_stream, choice->V, symbols, ap->x);
         send_symbol(ap, ap->x, cursor_tick(&ap->at, f->dl_symbol[d]));
@@ -168,6 +171,7 @@ void slot_transmit(struct ap *ap)
 {
     struct ap_choice choice;
     stale_choose(ap, &choice);
+    streams_prepare(ap, &choice);
     ap->stamps = (struct wire_ap_stamps){
         .block = ap->at.block,
         .capture_end_ns = ap->meta.capture_end_ns,

@@ -39,6 +39,7 @@ static void choose_received(const struct ap_precoder *p, enum wire_applied kind,
     choice->V = p->V;
     choice->stream = p->meta.stream;
     choice->n_stream = p->header.n_stream;
+    choice->noise_key = p->meta.noise_key;
     choice->kind = kind;
 }
 

@@ -13,6 +13,7 @@
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
 #include "mimo/precoder.h"
+#include "mimo/spzf.h"
 #include "phy/frame.h"
 
 enum { CPU_WINDOW = 4, CPU_RECORD_SLOTS = 8, CPU_MAX_WORKERS = 64 };
@@ -36,10 +37,12 @@ struct cpu_block {
     uint64_t solve_start_ns, solve_end_ns;
     int scheme; /* enum mimo_scheme: the rung of the ladder it got */
     bool stepped_down;
-    tutti_cf32 *W; /* [n_sb][n_ap][n_ant][n_ue] */
-    double *bound; /* [n_sb]; NaN unless the scheme has a certificate */
-    float *sinr;   /* [n_sb][n_ue] */
-    int *reason;   /* [n_sb] */
+    tutti_cf32 *W;  /* [n_sb][n_ap][n_ant][n_ue] */
+    double *bound;  /* [n_sb]; NaN unless the scheme has a certificate */
+    float *sinr;    /* [n_sb][n_ue] */
+    tutti_cf32 *an; /* [n_sb][n_ap][n_ant]: phase-only noise, unit modulus; zero otherwise */
+    bool an_solved; /* every subband has one that no user hears */
+    int *reason;    /* [n_sb] */
 };
 
 struct cpu_counters {
@@ -52,6 +55,9 @@ struct cpu_worker {
     bool running;
     int index, wake;
     precoder_t *precoder;
+    spzf_t *spzf;             /* phase-only noise; NULL when not asked for */
+    double complex *H, *beam; /* [n_ue][n_ap * n_ant], [n_ap * n_ant] */
+    bool an_solved;           /* of this worker's subbands */
 };
 
 struct cpu_solver {
@@ -99,7 +105,8 @@ struct cpu {
     tutti_cf32 *unpack, *push; /* one AP's coefficients */
     uint8_t *message;
     size_t message_bytes;
-    float ap_power[TUTTI_MAX_AP];
+    float ap_power[TUTTI_MAX_AP]; /* for data: what the noise leaves of 1 */
+    uint64_t noise_key;
     struct cpu_counters counters;
     _Atomic uint64_t arrivals[4]; /* enum wire_arrival, all APs */
     _Atomic int aps_alive;

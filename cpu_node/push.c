@@ -4,29 +4,62 @@
 #include "base/error.h"
 #include "cpu_node/cpu.h"
 
+/* Copies this AP's rows of user k into stream column s of n; returns their mean squared norm per subband. */
+static float copy_vectors(struct cpu *cpu, const struct cpu_block *block, int ap, int k, int s, int n)
+{
+    const size_t n_ue = (size_t)cpu->shape.n_ue, n_ant = (size_t)cpu->shape.n_ant;
+    double power = 0;
+    for (size_t sb = 0; sb < (size_t)cpu->frame.n_sb; sb++)
+        for (size_t a = 0; a < n_ant; a++) {
+            const tutti_cf32 w = block->W[((sb * (size_t)cpu->shape.n_ap + (size_t)ap) * n_ant + a) * n_ue + (size_t)k];
+            cpu->push[(sb * n_ant + a) * (size_t)n + (size_t)s] = w;
+            power += (double)(crealf(w) * crealf(w) + cimagf(w) * cimagf(w));
+        }
+    return (float)(power / cpu->frame.n_sb);
+}
+
+static void copy_noise(struct cpu *cpu, const struct cpu_block *block, int ap, int s, int n)
+{
+    const size_t n_ant = (size_t)cpu->shape.n_ant;
+    for (size_t sb = 0; sb < (size_t)cpu->frame.n_sb; sb++)
+        for (size_t a = 0; a < n_ant; a++)
+            cpu->push[(sb * n_ant + a) * (size_t)n + (size_t)s] =
+                block->an[(sb * (size_t)cpu->shape.n_ap + (size_t)ap) * n_ant + a];
+}
+
+/* Noise streams a block carries: phase-only noise that some user would hear is left out. */
+static bool has_noise(const struct cpu *cpu, const struct cpu_block *block)
+{
+    const enum config_an an = cpu->config->precoding.an;
+    return an == CONFIG_AN_NULLSPACE || (an == CONFIG_AN_PHASE_ONLY && block->an_solved);
+}
+
 /* This AP's vectors [n_sb][n_ant][n_stream] and stream list; returns n_stream. */
 static int select_streams(struct cpu *cpu, const struct cpu_block *block, int ap, struct wire_precoder_meta *meta)
 {
-    const int n_ue = cpu->shape.n_ue, n_ant = cpu->shape.n_ant;
-    int user[TUTTI_MAX_STREAM], n = 0;
-    for (int k = 0; k < n_ue; k++)
+    int user[TUTTI_MAX_STREAM], n_user = 0;
+    for (int k = 0; k < cpu->shape.n_ue; k++)
         if (block->user_used[k])
-            user[n++] = k;
-    double power[TUTTI_MAX_STREAM] = {0};
-    for (int sb = 0; sb < cpu->frame.n_sb; sb++)
-        for (int a = 0; a < n_ant; a++) {
-            const tutti_cf32 *row =
-                block->W +
-                (((size_t)sb * (size_t)cpu->shape.n_ap + (size_t)ap) * (size_t)n_ant + (size_t)a) * (size_t)n_ue;
-            tutti_cf32 *out = cpu->push + ((size_t)sb * (size_t)n_ant + (size_t)a) * (size_t)n;
-            for (int s = 0; s < n; s++) {
-                out[s] = row[user[s]];
-                power[s] += (double)(crealf(out[s]) * crealf(out[s]) + cimagf(out[s]) * cimagf(out[s]));
-            }
-        }
-    for (int s = 0; s < n; s++)
+            user[n_user++] = k;
+    const bool noise = has_noise(cpu, block), local = cpu->config->precoding.local;
+    const int n = n_user + noise;
+    const float equal_power = cpu->ap_power[ap] / (float)n_user;
+    for (int s = 0; s < n_user; s++)
         meta->stream[s] = (struct wire_stream){
-            .kind = WIRE_STREAM_DATA, .user = (uint16_t)user[s], .power = (float)(power[s] / cpu->frame.n_sb)};
+            .kind = WIRE_STREAM_DATA,
+            .source = local ? WIRE_SOURCE_LOCAL : WIRE_SOURCE_VECTORS,
+            .user = (uint16_t)user[s],
+            .power = local ? equal_power : copy_vectors(cpu, block, ap, user[s], s, n),
+        };
+    if (noise) {
+        const bool phases = cpu->config->precoding.an == CONFIG_AN_PHASE_ONLY;
+        meta->stream[n_user] = (struct wire_stream){.kind = WIRE_STREAM_AN,
+                                                    .source = phases ? WIRE_SOURCE_PHASES : WIRE_SOURCE_LOCAL,
+                                                    .power = (float)cpu->config->precoding.an_share};
+        meta->noise_key = cpu->noise_key;
+        if (phases)
+            copy_noise(cpu, block, ap, n_user, n);
+    }
     return n;
 }
 

@@ -137,6 +137,7 @@ int recorder_create(struct cpu *cpu)
         .fingerprint = config_fingerprint(cpu->config),
         .welcome = cpu->welcome,
         .peer_timeout_ms = cpu->config->engine.peer_timeout_ms,
+        .key_dir = config_key_dir(cpu->config, cpu->config->fronthaul.lab_endpoint),
     };
     r->event = rt_event_create();
     r->space = rt_event_create();

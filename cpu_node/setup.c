@@ -2,6 +2,7 @@
 /* Start-up and shut-down of the CPU node, and the layout of a block in a record slot. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -11,7 +12,7 @@
 
 /* Element counts of a block's arrays. */
 struct block_sizes {
-    size_t coefficients, ap_user, sb_user, n_sb;
+    size_t coefficients, antennas, ap_user, sb_user, n_sb;
 };
 
 static struct block_sizes sizes_of(const struct cpu *cpu)
@@ -19,6 +20,7 @@ static struct block_sizes sizes_of(const struct cpu *cpu)
     const size_t n_sb = (size_t)cpu->frame.n_sb, n_ap = (size_t)cpu->shape.n_ap, n_ue = (size_t)cpu->shape.n_ue;
     return (struct block_sizes){
         .coefficients = n_sb * n_ap * (size_t)cpu->shape.n_ant * n_ue,
+        .antennas = n_sb * n_ap * (size_t)cpu->shape.n_ant,
         .ap_user = n_ap * n_ue,
         .sb_user = n_sb * n_ue,
         .n_sb = n_sb,
@@ -30,13 +32,14 @@ int block_create(struct cpu_block *block, const struct cpu *cpu)
     const struct block_sizes n = sizes_of(cpu);
     block->H_hat = calloc(n.coefficients, sizeof *block->H_hat);
     block->W = calloc(n.coefficients, sizeof *block->W);
+    block->an = calloc(n.antennas, sizeof *block->an);
     block->error_variance = calloc(n.ap_user, sizeof(float));
     block->beta = calloc(n.ap_user, sizeof(float));
     block->sinr = calloc(n.sb_user, sizeof(float));
     block->bound = calloc(n.n_sb, sizeof(double));
     block->reason = calloc(n.n_sb, sizeof(int));
-    if (!block->H_hat || !block->W || !block->error_variance || !block->beta || !block->sinr || !block->bound ||
-        !block->reason)
+    if (!block->H_hat || !block->W || !block->an || !block->error_variance || !block->beta || !block->sinr ||
+        !block->bound || !block->reason)
         return error_set(TUTTI_ENOMEM, "out of memory for the block window");
     return TUTTI_OK;
 }
@@ -45,6 +48,7 @@ void block_destroy(struct cpu_block *block)
 {
     free(block->H_hat);
     free(block->W);
+    free(block->an);
     free(block->error_variance);
     free(block->beta);
     free(block->sinr);
@@ -55,7 +59,7 @@ void block_destroy(struct cpu_block *block)
 size_t block_bytes(const struct cpu *cpu)
 {
     const struct block_sizes n = sizes_of(cpu);
-    return sizeof(struct cpu_block) + 2 * n.coefficients * sizeof(tutti_cf32) +
+    return sizeof(struct cpu_block) + (2 * n.coefficients + n.antennas) * sizeof(tutti_cf32) +
            (2 * n.ap_user + n.sb_user) * sizeof(float) + n.n_sb * (sizeof(int) + sizeof(double));
 }
 
@@ -66,7 +70,8 @@ void block_view(const struct cpu *cpu, const void *slot, struct cpu_block *view)
     char *at = (char *)(uintptr_t)slot + sizeof *view;
     view->H_hat = (tutti_cf32 *)(void *)at;
     view->W = view->H_hat + n.coefficients;
-    view->bound = (double *)(void *)(view->W + n.coefficients);
+    view->an = view->W + n.coefficients;
+    view->bound = (double *)(void *)(view->an + n.antennas);
     view->error_variance = (float *)(void *)(view->bound + n.n_sb);
     view->beta = view->error_variance + n.ap_user;
     view->sinr = view->beta + n.ap_user;
@@ -81,6 +86,7 @@ void block_pack(const struct cpu *cpu, const struct cpu_block *block, void *slot
     block_view(cpu, slot, &copy);
     memcpy(copy.H_hat, block->H_hat, n.coefficients * sizeof *copy.H_hat);
     memcpy(copy.W, block->W, n.coefficients * sizeof *copy.W);
+    memcpy(copy.an, block->an, n.antennas * sizeof *copy.an);
     memcpy(copy.error_variance, block->error_variance, n.ap_user * sizeof(float));
     memcpy(copy.beta, block->beta, n.ap_user * sizeof(float));
     memcpy(copy.sinr, block->sinr, n.sb_user * sizeof(float));
@@ -99,11 +105,12 @@ static uint32_t new_session(void)
 static int create_buffers(struct cpu *cpu)
 {
     const size_t one = (size_t)cpu->frame.n_sb * (size_t)cpu->shape.n_ant * (size_t)cpu->shape.n_ue;
+    const int n_stream = cpu->shape.n_ue + (cpu->config->precoding.an != CONFIG_AN_NONE);
     const struct wire_header largest = {
-        .n_sb = (uint16_t)cpu->frame.n_sb, .n_ant = (uint16_t)cpu->shape.n_ant, .n_stream = (uint16_t)cpu->shape.n_ue};
+        .n_sb = (uint16_t)cpu->frame.n_sb, .n_ant = (uint16_t)cpu->shape.n_ant, .n_stream = (uint16_t)n_stream};
     cpu->unpack = calloc(one, sizeof *cpu->unpack);
-    cpu->push = calloc(one, sizeof *cpu->push);
-    cpu->message_bytes = wire_precoder_bytes(&largest);
+    cpu->push = calloc(one + (size_t)cpu->frame.n_sb * (size_t)cpu->shape.n_ant, sizeof *cpu->push);
+    cpu->message_bytes = wire_precoder_bytes(&largest) + WIRE_KEY_BYTES;
     cpu->message = malloc(cpu->message_bytes);
     if (!cpu->unpack || !cpu->push || !cpu->message)
         return error_set(TUTTI_ENOMEM, "out of memory for the fronthaul buffers");
@@ -121,8 +128,19 @@ static int create_hub(struct cpu *cpu)
         .fingerprint = config_fingerprint(cpu->config),
         .welcome = cpu->welcome,
         .peer_timeout_ms = cpu->config->engine.peer_timeout_ms,
+        .key_dir = config_key_dir(cpu->config, cpu->config->fronthaul.endpoint),
     };
     return fh_hub_create(&cpu->hub, &settings);
+}
+
+/* The secret from which all APs draw the same phase-only noise: the system's entropy, or in emulation the seed. */
+static int choose_noise_key(struct cpu *cpu)
+{
+    cpu->noise_key = cpu->config->network.seed;
+    const bool air = strcmp(cpu->config->radio.ap.backend, "air") == 0;
+    if (!air && getrandom(&cpu->noise_key, sizeof cpu->noise_key, 0) != sizeof cpu->noise_key)
+        return error_set(TUTTI_EIO, "no random numbers from the system for the artificial noise");
+    return TUTTI_OK;
 }
 
 int cpu_create(struct cpu *cpu, const struct config *config)
@@ -132,8 +150,11 @@ int cpu_create(struct cpu *cpu, const struct config *config)
     cpu->shape = (struct mimo_shape){config->network.n_ap, config->network.n_ant, config->network.n_ue};
     cpu->lockstep = config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(config->radio.ap.backend, "air") == 0;
     cpu->welcome = (struct fh_welcome){.session = new_session(), .epoch = 0};
+    const bool noisy = config->precoding.an != CONFIG_AN_NONE;
     for (int ap = 0; ap < cpu->shape.n_ap; ap++)
-        cpu->ap_power[ap] = 1.0f;
+        cpu->ap_power[ap] = noisy ? (float)(1.0 - config->precoding.an_share) : 1.0f;
+    if (choose_noise_key(cpu) < 0)
+        return TUTTI_EIO;
     int status = frame_init(&cpu->frame, config);
     if (status >= 0)
         status = create_buffers(cpu);

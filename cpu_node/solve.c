@@ -22,6 +22,26 @@ static void limit_optimum(struct cpu_worker *worker, uint64_t deadline_ns, int n
     precoder_configure(worker->precoder, &settings);
 }
 
+/* Phase-only noise of one subband: all antennas of all APs together, nulled at every user that is served (spec spzf).
+ * Its rows multiply without conjugation, so they are conj(h_k); users and APs left out are rows and columns of zeros.
+ */
+static bool solve_noise(struct cpu_worker *worker, struct cpu_block *block, int sb)
+{
+    struct cpu *cpu = worker->cpu;
+    const size_t n_ue = (size_t)cpu->shape.n_ue, n_ant = (size_t)cpu->shape.n_ant;
+    const size_t n_all = (size_t)cpu->shape.n_ap * n_ant;
+    const tutti_cf32 *H_hat = block->H_hat + (size_t)sb * n_all * n_ue;
+    for (size_t k = 0; k < n_ue; k++)
+        for (size_t l = 0; l < n_all; l++)
+            worker->H[k * n_all + l] = block->user_used[k] ? conj((double complex)H_hat[l * n_ue + k]) : 0;
+    spzf_reset(worker->spzf, block->number * TUTTI_MAX_SB + (uint64_t)sb); /* the answer depends on the block alone */
+    struct spzf_result result;
+    spzf_execute(worker->spzf, worker->H, worker->beam, &result);
+    for (size_t l = 0; l < n_all; l++)
+        block->an[(size_t)sb * n_all + l] = (tutti_cf32)worker->beam[l];
+    return result.residual <= 1e-6; /* far below what the estimates and 16-bit phases leave */
+}
+
 static void solve_share(struct cpu_worker *worker)
 {
     struct cpu *cpu = worker->cpu;
@@ -29,6 +49,7 @@ static void solve_share(struct cpu_worker *worker)
     const size_t n_ap = (size_t)cpu->shape.n_ap, n_ue = (size_t)cpu->shape.n_ue;
     const size_t one = n_ap * (size_t)cpu->shape.n_ant * n_ue;
     const uint64_t deadline_ns = ladder_deadline_ns(cpu, block);
+    worker->an_solved = worker->spzf != NULL;
     const enum mimo_power power =
         cpu->config->precoding.power == CONFIG_POWER_MAXMIN ? MIMO_POWER_MAXMIN : MIMO_POWER_EQUAL;
     for (int sb = worker->index; sb < cpu->frame.n_sb; sb += cpu->solver.n_workers) {
@@ -44,6 +65,8 @@ static void solve_share(struct cpu_worker *worker)
         limit_optimum(worker, deadline_ns, (cpu->frame.n_sb - sb - 1) / cpu->solver.n_workers + 1);
         precoder_execute(worker->precoder, (enum mimo_scheme)block->scheme, power, &channel, &solution);
         block->bound[sb] = solution.sinr_bound;
+        if (worker->spzf)
+            worker->an_solved &= solve_noise(worker, block, sb);
         block->reason[sb] =
             solution.reason == MIMO_REASON_ASKED && block->stepped_down ? MIMO_REASON_LADDER : solution.reason;
     }
@@ -104,9 +127,26 @@ void solve_block(struct cpu *cpu, struct cpu_block *block)
     solve_share(&solver->worker[0]);
     if (solver->n_workers > 1)
         rt_event_wait(solver->done, -1);
+    block->an_solved = true;
+    for (int w = 0; w < solver->n_workers; w++)
+        block->an_solved &= solver->worker[w].an_solved;
     block->solve_end_ns = clock_wall_ns();
     ladder_learn(cpu, block);
     atomic_store(&cpu->last_block, block->number);
+}
+
+static int create_noise_solver(struct cpu_worker *worker)
+{
+    const struct mimo_shape *shape = &worker->cpu->shape;
+    const size_t n_all = (size_t)shape->n_ap * (size_t)shape->n_ant;
+    if (worker->cpu->config->precoding.an != CONFIG_AN_PHASE_ONLY)
+        return TUTTI_OK;
+    worker->H = calloc((size_t)shape->n_ue * n_all, sizeof *worker->H);
+    worker->beam = calloc(n_all, sizeof *worker->beam);
+    if (!worker->H || !worker->beam)
+        return error_set(TUTTI_ENOMEM, "out of memory for the artificial noise");
+    const struct spzf_settings settings = spzf_settings_default(SPZF_PLUS, (int)n_all, shape->n_ue);
+    return spzf_create(&worker->spzf, &settings);
 }
 
 int solver_create(struct cpu *cpu)
@@ -126,6 +166,8 @@ int solver_create(struct cpu *cpu)
         if (precoder_create(&worker->precoder, &cpu->shape) < 0 || worker->wake < 0)
             return error_set(TUTTI_ENOMEM, "cannot create solver %d of %d", w, n);
         solver->n_workers = w + 1;
+        if (create_noise_solver(worker) < 0)
+            return TUTTI_ENOMEM;
         if (w > 0 && pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
             return error_set(TUTTI_ENOMEM, "cannot start solver thread %d of %d", w, n);
         worker->running = w > 0;
@@ -143,5 +185,8 @@ void solver_destroy(struct cpu *cpu)
             pthread_join(worker->thread, NULL);
         }
         precoder_destroy(worker->precoder);
+        spzf_destroy(worker->spzf);
+        free(worker->H);
+        free(worker->beam);
     }
 }
