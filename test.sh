@@ -45,7 +45,7 @@ tests() { # PRESET CTEST-OPTIONS...
     preset=$1
     shift
     ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@" 2>&1 | tee "$logs/$preset-ctest.log" |
-        grep -vE '^ +Start|^Test project|^$'
+        grep --line-buffered -vE '^ +Start|^Test project|^$'
     count=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests\{0,1\} failed out of \([0-9]*\).*/\1 \2/p' "$logs/$preset-ctest.log")
     if [ -z "$count" ]; then
         failed=$((failed + 1))

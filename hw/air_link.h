@@ -20,7 +20,7 @@
 #include "base/types.h"
 
 enum air_type { AIR_HELLO = 1, AIR_WELCOME, AIR_REFUSE, AIR_START, AIR_STARTED, AIR_TX, AIR_RX };
-enum air_role { AIR_ROLE_AP, AIR_ROLE_UE, AIR_N_ROLE };
+enum air_role { AIR_ROLE_AP, AIR_ROLE_UE, AIR_ROLE_EVE, AIR_N_ROLE };
 enum air_flag { AIR_FLAG_SILENT = 1 << 0, AIR_FLAG_LATE = 1 << 1, AIR_FLAG_PACED = 1 << 2 };
 
 enum {

@@ -149,8 +149,10 @@ static int parse_role(const char *text, enum air_role *role)
         *role = AIR_ROLE_AP;
     } else if (text && strcmp(text, "ue") == 0) {
         *role = AIR_ROLE_UE;
+    } else if (text && strcmp(text, "eve") == 0) {
+        *role = AIR_ROLE_EVE;
     } else {
-        return error_set(TUTTI_ECONFIG, "radio role '%s': ap or ue expected", text ? text : "");
+        return error_set(TUTTI_ECONFIG, "radio role '%s': ap, ue or eve expected", text ? text : "");
     }
     return TUTTI_OK;
 }

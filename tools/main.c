@@ -16,6 +16,7 @@ static const struct command {
     {"config", "check a configuration, show the effective one or the defaults", tool_config},
     {"report", "write the report of a recorded run as one HTML file", tool_report},
     {"inspect", "list what is in an HDF5 file", tool_inspect},
+    {"precode", "compute the precoders of a channel file offline", tool_precode},
 };
 enum { N_COMMAND = sizeof commands / sizeof commands[0] };
 

@@ -13,6 +13,6 @@ struct predicted_shape {
 /* H_hat, W: [n_sb][n_ap][n_ant][n_ue]; error_variance: [n_sb][n_ap][n_ue]; noise has variance 1. NaN when the user gets
  * no signal or a value was never written. */
 double predicted_sinr(const struct predicted_shape *shape, const tutti_cf32 *H_hat, const tutti_cf32 *W,
-                      const double *error_variance, int user);
+                      const double *error_variance, const double *recorded, int user);
 
 #endif

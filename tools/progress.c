@@ -37,7 +37,9 @@ int progress_create(progress_t **out, const struct config *config, bool quiet)
     p->terminal = isatty(STDERR_FILENO);
     p->next_line_ns = clock_mono_ns() + 5000000000u;
     p->shown_block = UINT64_MAX;
-    const struct fh_hello hello = {.role = FH_ROLE_OBSERVER, .id = (int)(getpid() % 30000), .fingerprint = 0};
+    const struct fh_hello hello = {.role = FH_ROLE_OBSERVER,
+                                   .id = (int)(getpid() % 30000),
+                                   .key_dir = config_key_dir(config, config->fronthaul.lab_endpoint)};
     return fh_peer_create(&p->peer, config->fronthaul.lab_endpoint, &hello, config->engine.peer_timeout_ms);
 }
 

@@ -88,6 +88,7 @@ struct slice {
     uint64_t n_row;
     tutti_cf32 *H_hat, *W;
     double *error_variance;
+    const double *recorded; /* /sinr_predicted, all rows [n_block][n_sb][n_ue] */
 };
 
 /* 1 if the file has channels, precoders and error variances that fit each other. */
@@ -125,7 +126,8 @@ static int predict_rows(h5file_t *file, struct recording *r, const struct slice 
         for (int k = 0; k < r->n_ue; k++) {
             const double sinr =
                 predicted_sinr(&slice->shape, slice->H_hat + i * slice->n_coefficient,
-                               slice->W + i * slice->n_coefficient, slice->error_variance + i * slice->n_variance, k);
+                               slice->W + i * slice->n_coefficient, slice->error_variance + i * slice->n_variance,
+                               slice->recorded + (first + i) * (uint64_t)(r->n_sb * r->n_ue), k);
             double *const out = &r->sinr_predicted[(first + i) * (uint64_t)r->n_ue + (uint64_t)k];
             if (isnan(sinr) || isnan(*out))
                 continue;
@@ -137,10 +139,10 @@ static int predict_rows(h5file_t *file, struct recording *r, const struct slice 
     return status;
 }
 
-static int predict_exactly(h5file_t *file, struct recording *r)
+static int predict_exactly(h5file_t *file, struct recording *r, const double *recorded)
 {
     enum { ROWS_AT_ONCE = 16 };
-    struct slice slice = {0};
+    struct slice slice = {.recorded = recorded};
     if (!slice_shape(file, r, &slice))
         return 0;
     slice.H_hat = malloc(ROWS_AT_ONCE * slice.n_coefficient * sizeof *slice.H_hat);
@@ -171,8 +173,10 @@ static int load_predicted(h5file_t *file, struct recording *r)
     for (size_t b = 0; status == 0 && b < r->n_block; b++)
         for (size_t k = 0; k < n_ue; k++)
             r->sinr_predicted[b * n_ue + k] = mean_over_subbands(all + b * n_sb * n_ue + k, r->n_sb, r->n_ue);
+    if (status == 0)
+        status = predict_exactly(file, r, all);
     free(all);
-    return status == 0 ? predict_exactly(file, r) : status;
+    return status;
 }
 
 static uint64_t n_rows(h5file_t *file, const char *path)

@@ -169,7 +169,8 @@ static void write_users(const struct page *page)
           page->out);
     if (page->recording->n_predicted_exact < s->n_block)
         fprintf(page->out,
-                " (Not recorded in %" PRIu64 " blocks: there it is the mean of the subbands' predicted SINR.)",
+                " (In %" PRIu64 " blocks, where these are not recorded or artificial noise was sent, it is the "
+                "mean of the subbands' predicted SINR.)",
                 s->n_block - page->recording->n_predicted_exact);
     fputs(" EVM: root mean square. Raw BER before, BER after decoding; BLER of code blocks.</p>\n<h3>SINR over "
           "blocks</h3>\n",

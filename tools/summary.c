@@ -347,6 +347,12 @@ static void write_notes(const struct summary *s, FILE *out)
             fprintf(out,
                     "%s: %" PRIu64 " samples with time stamps out of order left out (clocks of two hosts apart).\n",
                     summary_hop_text(hop), s->n_negative[hop]);
+    /* Else the tail of these hops would look better than it was. */
+    if (s->hop[HOP_DOWNLINK].count < s->hop[HOP_PUSH].count)
+        fprintf(out,
+                "%" PRIu64 " precoders that were sent have no arrival stamp (late or lost): downlink, wait and total "
+                "leave them out.\n",
+                s->hop[HOP_PUSH].count - s->hop[HOP_DOWNLINK].count);
     for (int i = 1; i < SUMMARY_N_REASON; i++)
         if (s->reason[i])
             fprintf(out, "Solver: %" PRIu64 " of %" PRIu64 " blocks: %s.\n", s->reason[i], s->n_solved,

@@ -36,7 +36,7 @@ struct summary_user {
     uint64_t bits, bit_errors, coded_bits, coded_bit_errors, code_blocks, code_block_errors;
 };
 
-enum { SUMMARY_N_APPLIED = 5, SUMMARY_N_ARRIVAL = 4, SUMMARY_N_REASON = 8, SUMMARY_N_EVENT = 5 };
+enum { SUMMARY_N_APPLIED = 5, SUMMARY_N_ARRIVAL = 4, SUMMARY_N_REASON = 32, SUMMARY_N_EVENT = 5 };
 
 struct summary {
     uint64_t n_block; /* rows of the recording */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The report thread: decodes captured blocks and sends what it measured over the lab link. */
+/* The report thread: decodes captured blocks and sends what it measured over the lab link: a user a `report` of its
+ * stream, an eavesdropper an `eve_report` with the same figures of everybody's. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,16 +26,35 @@ static json_t *constellation(const struct ue *ue)
     return points;
 }
 
+static json_t *figures(const struct ue_measurement *m)
+{
+    return json_pack("{s:f, s:f, s:i, s:i, s:i, s:i, s:i, s:i}", "sinr", isfinite(m->sinr) ? m->sinr : 0.0, "evm",
+                     isfinite(m->evm) ? m->evm : 1e9, "bits", m->payload.bits, "bit_errors", m->payload.bit_errors,
+                     "coded_bits", m->payload.coded_bits, "coded_bit_errors", m->payload.coded_bit_errors,
+                     "code_blocks", m->payload.code_blocks, "code_block_errors", m->payload.code_block_errors);
+}
+
+static json_t *user_report(const struct ue *ue, uint64_t block, const struct ue_measurement *m)
+{
+    json_t *root = figures(m);
+    json_object_set_new(root, "type", json_string("report"));
+    json_object_set_new(root, "block", json_integer((json_int_t)block));
+    if (ue->config->record.constellation_points > 0 && block % CONSTELLATION_EVERY == 0)
+        json_object_set_new(root, "constellation", constellation(ue));
+    return root;
+}
+
+static json_t *eve_report(const struct ue *ue, uint64_t block, const struct ue_measurement *m)
+{
+    json_t *users = json_array();
+    for (int i = 0; i < ue->n_wanted; i++)
+        json_array_append_new(users, figures(&m[i]));
+    return json_pack("{s:s, s:I, s:o}", "type", "eve_report", "block", (json_int_t)block, "users", users);
+}
+
 static void send_report(struct ue *ue, uint64_t block, const struct ue_measurement *m)
 {
-    json_t *root =
-        json_pack("{s:s, s:I, s:f, s:f, s:i, s:i, s:i, s:i, s:i, s:i}", "type", "report", "block", (json_int_t)block,
-                  "sinr", isfinite(m->sinr) ? m->sinr : 0.0, "evm", isfinite(m->evm) ? m->evm : 1e9, "bits",
-                  m->payload.bits, "bit_errors", m->payload.bit_errors, "coded_bits", m->payload.coded_bits,
-                  "coded_bit_errors", m->payload.coded_bit_errors, "code_blocks", m->payload.code_blocks,
-                  "code_block_errors", m->payload.code_block_errors);
-    if (root && ue->config->record.constellation_points > 0 && block % CONSTELLATION_EVERY == 0)
-        json_object_set_new(root, "constellation", constellation(ue));
+    json_t *root = ue->role == UE_EVE ? eve_report(ue, block, m) : user_report(ue, block, m);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     if (text)
         fh_peer_send_control(ue->lab, text); /* not welcomed or full: counted by the peer */
@@ -49,11 +69,13 @@ static void process_capture(struct ue *ue)
     const struct ue_capture *capture = ring_peek(ue->captures, 0);
     if (!capture)
         return;
-    struct ue_measurement m;
-    receiver_execute(&ue->receiver, capture->block, capture->Y, &m);
-    send_report(ue, capture->block, &m);
-    ue->counters.code_blocks += (uint64_t)m.payload.code_blocks;
-    ue->counters.code_block_errors += (uint64_t)m.payload.code_block_errors;
+    struct ue_measurement m[TUTTI_MAX_UE];
+    receiver_execute(&ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, m);
+    send_report(ue, capture->block, m);
+    for (int i = 0; i < ue->n_wanted; i++) {
+        ue->counters.code_blocks += (uint64_t)m[i].payload.code_blocks;
+        ue->counters.code_block_errors += (uint64_t)m[i].payload.code_block_errors;
+    }
     ring_pop(ue->captures);
     rt_event_signal(ue->room_event);
     if (ring_count(ue->captures) > 0)

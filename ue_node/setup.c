@@ -18,20 +18,20 @@ static int modulate_pilots(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
     const int tau = f->n_pilot;
-    const struct config_radio *radio = &ue->config->radio.ue;
+    const struct config_radio *radio = ue->settings;
     const double backoff_db = radio->tx_full_scale_dbm - radio->tx_power_dbm;
     const float scale = (float)(sqrt((double)f->fft_size / f->n_sc) * pow(10.0, -backoff_db / 20.0));
     tutti_cf32 *phi = calloc((size_t)(tau * tau), sizeof *phi);
     tutti_cf32 *scrambling = calloc((size_t)f->n_sc, sizeof *scrambling),
                *symbol = calloc((size_t)f->n_sc, sizeof *symbol);
     const bool ok = phi && scrambling && symbol;
-    if (ok) {
+    if (ok && ue->pilot_user >= 0) {
         int pilot_of_user[TUTTI_MAX_UE];
         pilot_assignment(ue->config, f, pilot_of_user);
         pilot_sequences(tau, phi);
         pilot_scrambling(f->n_sc, scrambling);
         for (int t = 0; t < tau; t++) {
-            pilot_symbol(tau, pilot_of_user[ue->id], t, f->n_sc, phi, scrambling, symbol);
+            pilot_symbol(tau, pilot_of_user[ue->pilot_user], t, f->n_sc, phi, scrambling, symbol);
             ofdm_modulate(ue->ofdm, symbol, scale, ue->pilots + (size_t)t * (size_t)f->n_symbol_samples);
         }
     }
@@ -46,19 +46,26 @@ static int create_buffers(struct ue *ue)
     const struct frame *f = &ue->frame;
     const size_t symbol = (size_t)f->n_symbol_samples;
     const size_t tail = (size_t)(f->n_block_samples - f->n_symbol * f->n_symbol_samples);
-    ue->rx = calloc(tail > symbol ? tail : symbol, sizeof *ue->rx);
+    bool good = true;
+    for (int a = 0; a < ue->n_ant; a++) {
+        ue->rx[a] = calloc(tail > symbol ? tail : symbol, sizeof *ue->rx[a]);
+        good = good && ue->rx[a];
+    }
     ue->pilots = calloc((size_t)f->n_pilot * symbol, sizeof *ue->pilots);
+    ue->silence = calloc(symbol, sizeof *ue->silence);
     ue->capture_event = rt_event_create();
     ue->room_event = rt_event_create();
-    if (!ue->rx || !ue->pilots || ue->capture_event < 0 || ue->room_event < 0)
+    if (!good || !ue->pilots || !ue->silence || ue->capture_event < 0 || ue->room_event < 0)
         return error_set(TUTTI_ENOMEM, "out of memory for the sample buffers");
     return ring_create(&ue->captures, CAPTURE_SLOTS,
-                       sizeof(struct ue_capture) + (size_t)(f->n_dl * f->n_sc) * sizeof(tutti_cf32));
+                       sizeof(struct ue_capture) + (size_t)(ue->n_ant * f->n_dl * f->n_sc) * sizeof(tutti_cf32));
 }
 
 static int wait_for_welcome(struct ue *ue)
 {
-    const struct fh_hello hello = {.role = FH_ROLE_UE, .id = ue->id, .fingerprint = config_fingerprint(ue->config)};
+    const struct fh_hello hello = {.role = ue->role == UE_EVE ? FH_ROLE_EVE : FH_ROLE_UE,
+                                   .id = ue->id,
+                                   .fingerprint = config_fingerprint(ue->config)};
     const int status =
         fh_peer_create(&ue->lab, ue->config->fronthaul.lab_endpoint, &hello, ue->config->engine.peer_timeout_ms);
     if (status < 0)
@@ -83,13 +90,13 @@ static int wait_for_welcome(struct ue *ue)
 static int open_radio(struct ue *ue)
 {
     const struct config *c = ue->config;
-    const bool air = strcmp(c->radio.ue.backend, "air") == 0;
+    const bool air = strcmp(ue->settings->backend, "air") == 0;
     const struct radio_settings settings = {
-        .backend = c->radio.ue.backend,
-        .args = air ? c->air.endpoint : c->radio.ue.args,
-        .role = "ue",
+        .backend = ue->settings->backend,
+        .args = air ? c->air.endpoint : ue->settings->args,
+        .role = ue->role == UE_EVE ? "eve" : "ue",
         .id = ue->id,
-        .n_ant = 1,
+        .n_ant = ue->n_ant,
         .sample_rate_hz = c->frame.sample_rate_hz,
         .chunk_samples = ue->frame.chunk_samples,
         .n_tx_buffer_samples = 3 * ue->frame.n_block_samples,
@@ -103,22 +110,43 @@ static int open_radio(struct ue *ue)
     return status;
 }
 
-int ue_create(struct ue *ue, const struct config *config, int id)
+/* A user: one antenna, its own pilot, its own stream. An eavesdropper: everybody's streams, and in an attack the
+ * target's pilot, from its first antenna. */
+static void take_role(struct ue *ue, const struct config *config, enum ue_role role, int id)
 {
-    char name[16];
-    snprintf(name, sizeof name, "UE%d", id);
-    log_set_component(name);
     ue->config = config;
+    ue->role = role;
     ue->id = id;
     ue->n_ue = config->network.n_ue;
-    ue->lockstep = config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(config->radio.ue.backend, "air") == 0;
+    if (role == UE_USER) {
+        ue->settings = &config->radio.ue;
+        ue->n_ant = 1;
+        ue->wanted[ue->n_wanted++] = id;
+        ue->pilot_user = id;
+    } else {
+        ue->settings = &config->radio.eve;
+        ue->n_ant = config->eve.n_ant;
+        for (int k = 0; k < ue->n_ue; k++)
+            ue->wanted[ue->n_wanted++] = k;
+        ue->pilot_user = config->eve.attack == CONFIG_ATTACK_PILOT ? config->eve.target_user : -1;
+        ue->pilot_from_block = config->eve.from_block;
+    }
+    ue->lockstep = config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(ue->settings->backend, "air") == 0;
+}
+
+int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id)
+{
+    char name[16];
+    snprintf(name, sizeof name, role == UE_EVE ? "EVE%d" : "UE%d", id);
+    log_set_component(name);
+    take_role(ue, config, role, id);
     int status = frame_init(&ue->frame, config);
     if (status >= 0)
         status = create_buffers(ue);
     if (status >= 0)
         status = ofdm_create(&ue->ofdm, &ue->frame);
     if (status >= 0)
-        status = receiver_create(&ue->receiver, &ue->frame, config, id);
+        status = receiver_create(&ue->receiver, &ue->frame, config, ue->n_ant);
     if (status >= 0)
         status = modulate_pilots(ue);
     if (status >= 0)
@@ -140,7 +168,9 @@ void ue_destroy(struct ue *ue)
     receiver_destroy(&ue->receiver);
     ofdm_destroy(ue->ofdm);
     ring_destroy(ue->captures);
-    free(ue->rx);
+    for (int a = 0; a < ue->n_ant; a++)
+        free(ue->rx[a]);
+    free(ue->silence);
     free(ue->pilots);
 }
 

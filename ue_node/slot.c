@@ -12,10 +12,15 @@ static void count_events(struct ue *ue, unsigned events)
 void slot_send_pilots(struct ue *ue, uint64_t block)
 {
     const struct frame *f = &ue->frame;
+    if (ue->pilot_user < 0 || block < ue->pilot_from_block)
+        return;
+    const tutti_cf32 *buffers[TUTTI_MAX_ANT];
+    for (int a = 1; a < ue->n_ant; a++)
+        buffers[a] = ue->silence;
     for (int t = 0; t < f->n_pilot; t++) {
-        const tutti_cf32 *buffer = ue->pilots + (size_t)t * (size_t)f->n_symbol_samples;
+        buffers[0] = ue->pilots + (size_t)t * (size_t)f->n_symbol_samples;
         unsigned events = 0;
-        radio_send(ue->radio, &buffer, f->n_symbol_samples,
+        radio_send(ue->radio, buffers, f->n_symbol_samples,
                    frame_symbol_tick(f, ue->at.epoch, block, f->pilot_symbol[t]), &events);
         count_events(ue, events);
     }
@@ -25,10 +30,12 @@ int slot_receive(struct ue *ue)
 {
     int have = 0, want = cursor_symbol_samples(&ue->at);
     while (have < want) {
-        tutti_cf32 *into = ue->rx + have;
+        tutti_cf32 *into[TUTTI_MAX_ANT];
+        for (int a = 0; a < ue->n_ant; a++)
+            into[a] = ue->rx[a] + have;
         tutti_tick tick = 0;
         unsigned events = 0;
-        const int n = radio_recv(ue->radio, &into, want - have, &tick, &events);
+        const int n = radio_recv(ue->radio, into, want - have, &tick, &events);
         if (n < 0)
             return n;
         count_events(ue, events);
@@ -70,7 +77,8 @@ void slot_capture_downlink(struct ue *ue)
         ue->capture = claim_capture(ue);
     if (!ue->capture)
         return;
-    ofdm_demodulate(ue->ofdm, ue->rx, ue->capture->Y + (size_t)d * (size_t)f->n_sc);
+    for (int a = 0; a < ue->n_ant; a++)
+        ofdm_demodulate(ue->ofdm, ue->rx[a], ue->capture->Y + (size_t)((a * f->n_dl + d) * f->n_sc));
     if (d < f->n_dl - 1)
         return;
     ue->capture->block = ue->at.block;

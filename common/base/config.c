@@ -82,6 +82,26 @@ static int resolve_auto(struct config *config)
     return rc;
 }
 
+/* Relative to the network file, so that every program finds the same keys wherever it was started. */
+static int resolve_key_dir(struct config *config, const char *path)
+{
+    char **const dir = &config->fronthaul.key_dir;
+    const char *const slash = path ? strrchr(path, '/') : NULL;
+    char *text = NULL;
+    if (**dir == '/' || !**dir)
+        return 0;
+    char *const base = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("./");
+    char *const absolute = base ? realpath(base, NULL) : NULL;
+    const int n = base ? asprintf(&text, "%s/%s", absolute ? absolute : base, *dir) : -1;
+    free(base);
+    free(absolute);
+    if (n < 0)
+        return error_set(TUTTI_ENOMEM, "out of memory");
+    free(*dir);
+    *dir = text;
+    return 0;
+}
+
 int config_load(struct config **config, const char *path, const char *const *overrides, int n_overrides)
 {
     struct config_layers *layers = NULL;
@@ -93,6 +113,8 @@ int config_load(struct config **config, const char *path, const char *const *ove
         rc = fill_struct(config, layers);
     if (rc == 0)
         rc = resolve_auto(*config);
+    if (rc == 0)
+        rc = resolve_key_dir(*config, path);
     if (rc == 0)
         rc = config_check(layers, *config);
     config_layers_close(layers);
@@ -113,6 +135,23 @@ void config_free(struct config *config)
 char *config_to_yaml(const struct config *config)
 {
     return config_struct_text(config);
+}
+
+/* Security -------------------------------------------------------------------------------------------------------- */
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "localhost:", 10) == 0 ||
+           strncmp(address, "[::1]:", 6) == 0;
+}
+
+const char *config_key_dir(const struct config *config, const char *endpoint)
+{
+    const enum config_security security = config->fronthaul.security;
+    const bool off_host = strncmp(endpoint, "tcp://", 6) == 0 && !is_loopback(endpoint + 6);
+    return security == CONFIG_SECURITY_CURVE || (security == CONFIG_SECURITY_AUTO && off_host)
+               ? config->fronthaul.key_dir
+               : NULL;
 }
 
 /* Fingerprint ----------------------------------------------------------------------------------------------------- */

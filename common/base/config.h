@@ -15,9 +15,12 @@ enum config_attack { CONFIG_ATTACK_PASSIVE, CONFIG_ATTACK_PILOT };
 enum config_power { CONFIG_POWER_EQUAL, CONFIG_POWER_MAXMIN };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
+/* Same numbers as enum wire_encoding. */
+enum config_encoding { CONFIG_CF32, CONFIG_SC16, CONFIG_BFP };
 enum config_gain_model { CONFIG_GAIN_UNIFORM, CONFIG_GAIN_EXPLICIT, CONFIG_GAIN_GEOMETRY };
 enum config_path_loss { CONFIG_PL_UMI, CONFIG_PL_THREE_SLOPE, CONFIG_PL_LOG_DISTANCE };
 enum config_fading { CONFIG_FADING_NONE, CONFIG_FADING_RAYLEIGH, CONFIG_FADING_RICIAN, CONFIG_FADING_TDL };
+enum config_security { CONFIG_SECURITY_AUTO, CONFIG_SECURITY_CURVE, CONFIG_SECURITY_NONE };
 enum config_variation { CONFIG_VARIATION_BLOCK, CONFIG_VARIATION_JAKES };
 
 struct config_network {
@@ -76,8 +79,21 @@ struct config_engine {
     unsigned ap_cores_count;
 };
 
+struct config_faults {
+    double loss, delay_us, jitter_us, reorder;
+    int silent_ap, partition_ap; /* -1 = none */
+    uint64_t from_block, to_block;
+    bool allow_command;
+};
+
 struct config_fronthaul {
     char *endpoint, *lab_endpoint; /* never "auto" after config_load */
+    enum config_security security;
+    char *key_dir; /* absolute, or relative to the working directory, after config_load */
+    struct config_faults faults;
+    enum config_encoding uplink_encoding, downlink_encoding;
+    int mantissa_bits;
+    double busy_poll_us;
 };
 
 struct config_record {
@@ -174,6 +190,9 @@ const char *config_defaults_yaml(void);
 /* A 64-bit fingerprint of what both ends of the fronthaul must agree on: network shape and seed, frame, pilots,
  * payload. Spellings do not count ("P4" = "PPPP", [] = the default pilots written out). */
 uint64_t config_fingerprint(const struct config *config);
+
+/* Where the keys are for this endpoint of the fronthaul; NULL: it is not encrypted (fronthaul.security). */
+const char *config_key_dir(const struct config *config, const char *endpoint);
 
 /* Expands a schedule such as "B G P4 U24 G D38 G" to one letter per OFDM symbol, NUL-terminated, in room bytes (NUL
  * included); blanks are ignored. Returns the number of symbols, or TUTTI_ECONFIG naming the offending character and its

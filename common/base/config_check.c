@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a number may be, and which combinations cannot work. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,16 @@ static const struct config_range ranges[] = {
     {"engine.user_silent_blocks", 1, 1000000000, ""},
     {"engine.realtime_priority", 0, 99, ""},
     {"engine.ap_cores", 0, 1023, ""},
+    {"fronthaul.mantissa_bits", 9, 14, ""},
+    {"fronthaul.busy_poll_us", 0, 1e6, "0 for none"},
+    {"fronthaul.faults.loss", 0, 1, ""},
+    {"fronthaul.faults.delay_us", 0, 1e6, ""},
+    {"fronthaul.faults.jitter_us", 0, 1e6, ""},
+    {"fronthaul.faults.reorder", 0, 1, ""},
+    {"fronthaul.faults.silent_ap", -1, TUTTI_MAX_AP - 1, "-1 for none"},
+    {"fronthaul.faults.partition_ap", -1, TUTTI_MAX_AP - 1, "-1 for none"},
+    {"fronthaul.faults.from_block", 0, 1e12, ""},
+    {"fronthaul.faults.to_block", 0, 1e12, "0 for the end"},
     {"record.constellation_points", 0, 65536, ""},
     RADIO_RANGES("ap"),
     RADIO_RANGES("ue"),
@@ -245,6 +256,12 @@ static int check_precoding(struct check *check)
     if (p->local && central)
         return config_fail(check->layers, "precoding.local precoding.scheme",
                            "zf, rzf and ob use all APs' estimates together; local: true goes with cb, fzf, pzf, ppzf");
+    if (p->local && p->power == CONFIG_POWER_MAXMIN)
+        return config_fail(check->layers, "precoding.local precoding.power", "local: true goes with power: equal");
+    if (p->an != CONFIG_AN_NONE && n->n_ue >= TUTTI_MAX_STREAM)
+        return config_fail(check->layers, "precoding.an network.n_ue",
+                           "the noise is a stream too: at most %d users with it, n_ue = %d", TUTTI_MAX_STREAM - 1,
+                           n->n_ue);
     if (p->scheme == CONFIG_FZF && n->n_ant <= n->n_ue)
         return config_fail(check->layers, "precoding.scheme network.n_ant network.n_ue",
                            "fzf needs more antennas at each AP than users: n_ant = %d, n_ue = %d", n->n_ant, n->n_ue);
@@ -326,6 +343,8 @@ static int check_endpoint(struct check *check, const char *key, const char *endp
 static int check_endpoints(struct check *check)
 {
     const struct config *const c = check->config;
+    if (!*c->fronthaul.key_dir)
+        return config_fail(check->layers, "fronthaul.key_dir", "the directory's name is empty");
     int rc = check_endpoint(check, "fronthaul.endpoint", c->fronthaul.endpoint, "ipc://");
     if (rc == 0)
         rc = check_endpoint(check, "fronthaul.lab_endpoint", c->fronthaul.lab_endpoint, "ipc://");
@@ -335,6 +354,26 @@ static int check_endpoints(struct check *check)
         rc = config_fail(check->layers, "fronthaul.lab_endpoint fronthaul.endpoint",
                          "endpoint and lab_endpoint are the same, '%.80s'", c->fronthaul.endpoint);
     return rc;
+}
+
+static int check_faults(struct check *check)
+{
+    const struct config *const c = check->config;
+    const struct config_faults *const f = &c->fronthaul.faults;
+    const bool lockstep = c->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(c->radio.ap.backend, "air") == 0;
+    if (lockstep && (f->delay_us > 0 || f->jitter_us > 0 || f->reorder > 0))
+        return config_fail(check->layers,
+                           "fronthaul.faults.delay_us fronthaul.faults.jitter_us fronthaul.faults.reorder air.mode",
+                           "lock-step has no wall clock: delay_us, jitter_us and reorder need air.mode: paced; loss, "
+                           "silent_ap and partition_ap work in both");
+    if (f->silent_ap >= c->network.n_ap || f->partition_ap >= c->network.n_ap)
+        return config_fail(check->layers, "fronthaul.faults.silent_ap fronthaul.faults.partition_ap network.n_ap",
+                           "AP %d does not exist, n_ap = %d",
+                           f->silent_ap >= c->network.n_ap ? f->silent_ap : f->partition_ap, c->network.n_ap);
+    if (f->to_block > 0 && f->to_block <= f->from_block)
+        return config_fail(check->layers, "fronthaul.faults.to_block fronthaul.faults.from_block",
+                           "to_block = %" PRIu64 " is not after from_block = %" PRIu64, f->to_block, f->from_block);
+    return 0;
 }
 
 static int check_backends(struct check *check)
@@ -486,9 +525,9 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,   check_numerology, check_schedule, check_block,  check_downlink,  check_pilots,
-        check_payload, check_precoding,  check_eve,      check_engine, check_endpoints, check_backends,
-        check_chunk,   check_gains,      check_taps,     check_delays, check_adc,
+        check_names,    check_numerology, check_schedule, check_block,  check_downlink,  check_pilots,
+        check_payload,  check_precoding,  check_eve,      check_engine, check_endpoints, check_faults,
+        check_backends, check_chunk,      check_gains,    check_taps,   check_delays,    check_adc,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -29,6 +29,7 @@ static const cyaml_strval_t an_kinds[] = {
 static const cyaml_strval_t attacks[] = {{"passive", CONFIG_ATTACK_PASSIVE}, {"pilot", CONFIG_ATTACK_PILOT}};
 static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
 static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
+static const cyaml_strval_t encodings[] = {{"cf32", CONFIG_CF32}, {"sc16", CONFIG_SC16}, {"bfp", CONFIG_BFP}};
 static const cyaml_strval_t gain_models[] = {
     {"uniform", CONFIG_GAIN_UNIFORM}, {"explicit", CONFIG_GAIN_EXPLICIT}, {"geometry", CONFIG_GAIN_GEOMETRY}};
 static const cyaml_strval_t path_losses[] = {
@@ -37,6 +38,8 @@ static const cyaml_strval_t fadings[] = {{"none", CONFIG_FADING_NONE},
                                          {"rayleigh", CONFIG_FADING_RAYLEIGH},
                                          {"rician", CONFIG_FADING_RICIAN},
                                          {"tdl", CONFIG_FADING_TDL}};
+static const cyaml_strval_t securities[] = {
+    {"auto", CONFIG_SECURITY_AUTO}, {"curve", CONFIG_SECURITY_CURVE}, {"none", CONFIG_SECURITY_NONE}};
 static const cyaml_strval_t variations[] = {{"block", CONFIG_VARIATION_BLOCK}, {"jakes", CONFIG_VARIATION_JAKES}};
 
 static const cyaml_schema_value_t int_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
@@ -112,9 +115,24 @@ static const cyaml_schema_field_t engine_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t faults_fields[] = {
+    REAL(struct config_faults, loss),          REAL(struct config_faults, delay_us),
+    REAL(struct config_faults, jitter_us),     REAL(struct config_faults, reorder),
+    INT(struct config_faults, silent_ap),      INT(struct config_faults, partition_ap),
+    UINT(struct config_faults, from_block),    UINT(struct config_faults, to_block),
+    BOOL(struct config_faults, allow_command), CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t fronthaul_fields[] = {
     TEXT(struct config_fronthaul, endpoint),
     TEXT(struct config_fronthaul, lab_endpoint),
+    ENUM(struct config_fronthaul, security, securities),
+    TEXT(struct config_fronthaul, key_dir),
+    SECTION(struct config_fronthaul, faults, faults_fields),
+    ENUM(struct config_fronthaul, uplink_encoding, encodings),
+    ENUM(struct config_fronthaul, downlink_encoding, encodings),
+    INT(struct config_fronthaul, mantissa_bits),
+    REAL(struct config_fronthaul, busy_poll_us),
     CYAML_FIELD_END,
 };
 

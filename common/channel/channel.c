@@ -29,6 +29,16 @@ double channel_uplink_snr_scale(const struct config *config)
     return snr_scale(config, config->radio.ue.tx_power_dbm, config->radio.ap.noise_figure_db);
 }
 
+double channel_eve_downlink_snr_scale(const struct config *config)
+{
+    return snr_scale(config, config->radio.ap.tx_power_dbm, config->radio.eve.noise_figure_db);
+}
+
+double channel_eve_uplink_snr_scale(const struct config *config)
+{
+    return snr_scale(config, config->radio.eve.tx_power_dbm, config->radio.ap.noise_figure_db);
+}
+
 double channel_umi_db(double distance_m)
 {
     return channel_log_distance_db(distance_m, -30.5, 3.67);
@@ -74,6 +84,24 @@ void channel_positions(const struct config *config, double *ap_m, double *ue_m)
           config->network.n_ue, gains->area_m, gains->ue_height_m, ue_m);
 }
 
+void channel_eve_positions(const struct config *config, const double *ue_m, double *eve_m)
+{
+    const struct config_gains *gains = &config->air.large_scale;
+    const double *centre = ue_m + 3 * config->eve.target_user;
+    for (int e = 0; e < config->network.n_eve; e++) {
+        const uint64_t key = random_key(config->network.seed, RANDOM_POSITION_EVE, (uint64_t)e, 0, 0);
+        double *p = eve_m + 3 * e, c, s;
+        if ((unsigned)e < gains->eve_positions_m_count) {
+            const double *given = gains->eve_positions_m[e].value;
+            p[0] = given[0], p[1] = given[1], p[2] = given[2];
+            continue;
+        }
+        const double radius_m = gains->eve_radius_m * sqrt(random_uniform(key, 0)); /* uniform over the area */
+        random_phasor(random_uniform(key, 1), &c, &s);
+        p[0] = centre[0] + radius_m * c, p[1] = centre[1] + radius_m * s, p[2] = centre[2];
+    }
+}
+
 /* Rows are given for all or for none, and each has the right length. */
 static int check_rows(const char *key, const struct config_row *rows, unsigned n_rows, int n_expected, int n_columns)
 {
@@ -89,10 +117,16 @@ static int check_rows(const char *key, const struct config_row *rows, unsigned n
     return TUTTI_OK;
 }
 
-static double gain_at(const struct config *config, double distance_m, uint64_t ap, uint64_t ue)
+enum shadowed { SHADOWED_USER, SHADOWED_EVE };
+
+/* Between two points; the shadowing is that of the AP with user or eavesdropper `other`. */
+static double gain_at(const struct config *config, const double *p, const double *q, uint64_t ap, uint64_t other,
+                      enum shadowed kind)
 {
     const struct config_gains *gains = &config->air.large_scale;
-    const uint64_t key = random_key(config->network.seed, RANDOM_SHADOWING, ap, ue, 0);
+    const double distance_m =
+        sqrt((p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2]));
+    const uint64_t key = random_key(config->network.seed, RANDOM_SHADOWING, ap, other, (uint64_t)kind);
     float z, unused;
     random_normal(key, 0, &z, &unused);
     const double shadowing_db = gains->shadowing_db * (double)z;
@@ -107,10 +141,10 @@ static double gain_at(const struct config *config, double distance_m, uint64_t a
     }
 }
 
-static int from_geometry(const struct config *config, double *beta_db)
+static int check_positions(const struct config *config)
 {
     const struct config_gains *gains = &config->air.large_scale;
-    const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
+    const int n_ap = config->network.n_ap, n_ue = config->network.n_ue, n_eve = config->network.n_eve;
     int status = TUTTI_OK;
     if (gains->ap_positions_m_count > 0) {
         status =
@@ -120,51 +154,85 @@ static int from_geometry(const struct config *config, double *beta_db)
         status =
             check_rows("air.large_scale.ue_positions_m", gains->ue_positions_m, gains->ue_positions_m_count, n_ue, 3);
     }
-    if (status) {
-        return status;
-    }
-    double *position_m = calloc((size_t)(n_ap + n_ue) * 3, sizeof *position_m);
-    if (!position_m) {
-        return error_set(TUTTI_ENOMEM, "no memory for %d positions", n_ap + n_ue);
-    }
-    channel_positions(config, position_m, position_m + 3 * n_ap);
-    for (int a = 0; a < n_ap; a++) {
-        for (int u = 0; u < n_ue; u++) {
-            const double *p = position_m + 3 * a, *q = position_m + 3 * (n_ap + u);
-            const double d2 =
-                (p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2]);
-            beta_db[a * n_ue + u] = gain_at(config, sqrt(d2), (uint64_t)a, (uint64_t)u);
-        }
-    }
-    free(position_m);
-    return TUTTI_OK;
-}
-
-static int from_list(const struct config *config, double *beta_db)
-{
-    const struct config_gains *gains = &config->air.large_scale;
-    const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
-    const int status = check_rows("air.large_scale.gain_db", gains->gain_db, gains->gain_db_count, n_ap, n_ue);
-    for (int i = 0; !status && i < n_ap * n_ue; i++) {
-        beta_db[i] = gains->gain_db[i / n_ue].value[i % n_ue];
+    if (!status && gains->eve_positions_m_count > 0) {
+        status = check_rows("air.large_scale.eve_positions_m", gains->eve_positions_m, gains->eve_positions_m_count,
+                            n_eve, 3);
     }
     return status;
 }
 
-int channel_large_scale(const struct config *config, double *beta_db)
+static int from_geometry(const struct config *config, enum shadowed kind, double *beta_db)
 {
-    switch (config->air.large_scale.model) {
-    case CONFIG_GAIN_EXPLICIT:
-        return from_list(config, beta_db);
-    case CONFIG_GAIN_GEOMETRY:
-        return from_geometry(config, beta_db);
-    case CONFIG_GAIN_UNIFORM:
-    default:
-        break;
+    const int n_ap = config->network.n_ap, n_ue = config->network.n_ue, n_eve = config->network.n_eve;
+    const int n = kind == SHADOWED_EVE ? n_eve : n_ue, n_position = n_ap + n_ue + n_eve;
+    const int status = check_positions(config);
+    if (status) {
+        return status;
     }
-    const double uniform_db = config->air.large_scale.snr_db - 10 * log10(channel_downlink_snr_scale(config));
-    for (int i = 0; i < config->network.n_ap * config->network.n_ue; i++) {
-        beta_db[i] = uniform_db;
+    double *ap_m = calloc((size_t)n_position * 3, sizeof *ap_m);
+    if (!ap_m) {
+        return error_set(TUTTI_ENOMEM, "no memory for %d positions", n_position);
+    }
+    double *const ue_m = ap_m + 3 * n_ap, *const eve_m = ue_m + 3 * n_ue;
+    channel_positions(config, ap_m, ue_m);
+    channel_eve_positions(config, ue_m, eve_m);
+    const double *const other_m = kind == SHADOWED_EVE ? eve_m : ue_m;
+    for (int a = 0; a < n_ap; a++) {
+        for (int i = 0; i < n; i++) {
+            beta_db[a * n + i] = gain_at(config, ap_m + 3 * a, other_m + 3 * i, (uint64_t)a, (uint64_t)i, kind);
+        }
+    }
+    free(ap_m);
+    return TUTTI_OK;
+}
+
+static int from_list(const char *key, const struct config_row *rows, unsigned n_rows, int n_ap, int n, double *beta_db)
+{
+    const int status = check_rows(key, rows, n_rows, n_ap, n);
+    for (int i = 0; !status && i < n_ap * n; i++) {
+        beta_db[i] = rows[i / n].value[i % n];
+    }
+    return status;
+}
+
+static int uniform(double gain_db, int n, double *beta_db)
+{
+    for (int i = 0; i < n; i++) {
+        beta_db[i] = gain_db;
     }
     return TUTTI_OK;
+}
+
+int channel_large_scale(const struct config *config, double *beta_db)
+{
+    const struct config_gains *gains = &config->air.large_scale;
+    const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
+    switch (gains->model) {
+    case CONFIG_GAIN_EXPLICIT:
+        return from_list("air.large_scale.gain_db", gains->gain_db, gains->gain_db_count, n_ap, n_ue, beta_db);
+    case CONFIG_GAIN_GEOMETRY:
+        return from_geometry(config, SHADOWED_USER, beta_db);
+    case CONFIG_GAIN_UNIFORM:
+    default:
+        return uniform(gains->snr_db - 10 * log10(channel_downlink_snr_scale(config)), n_ap * n_ue, beta_db);
+    }
+}
+
+int channel_eve_large_scale(const struct config *config, double *beta_db)
+{
+    const struct config_gains *gains = &config->air.large_scale;
+    const int n_ap = config->network.n_ap, n_eve = config->network.n_eve;
+    if (n_eve == 0) {
+        return TUTTI_OK;
+    }
+    switch (gains->model) {
+    case CONFIG_GAIN_EXPLICIT:
+        return from_list("air.large_scale.eve_gain_db", gains->eve_gain_db, gains->eve_gain_db_count, n_ap, n_eve,
+                         beta_db);
+    case CONFIG_GAIN_GEOMETRY:
+        return from_geometry(config, SHADOWED_EVE, beta_db);
+    case CONFIG_GAIN_UNIFORM:
+    default:
+        return uniform(gains->eve_snr_db - 10 * log10(channel_eve_downlink_snr_scale(config)), n_ap * n_eve, beta_db);
+    }
 }

@@ -18,6 +18,9 @@ double channel_noise_dbm(double bandwidth_hz, double noise_figure_db);
 double channel_downlink_snr_scale(const struct config *config);
 /* Uplink pilot SNR per subcarrier at one AP antenna is this times beta: (P_ue / n_sc) / N_ap. */
 double channel_uplink_snr_scale(const struct config *config);
+/* The same with an eavesdropper in the user's place. */
+double channel_eve_downlink_snr_scale(const struct config *config);
+double channel_eve_uplink_snr_scale(const struct config *config);
 
 /* Path-loss formulas, gain in dB at a distance in metres (3-D, not below 1 m), shadowing left out.
  * UMi: -30.5 - 36.7 log10 d. Three-slope: Ngo et al., "Cell-free massive MIMO versus small cells" (2017), eq. (52). */
@@ -27,8 +30,13 @@ double channel_log_distance_db(double distance_m, double reference_db, double ex
 
 /* Positions of a geometry, [n][3] in metres: those given, else uniform in the square, from the seed. */
 void channel_positions(const struct config *config, double *ap_m, double *ue_m);
+/* Of the eavesdroppers, [n_eve][3]: those given, else uniform in the disc of eve_radius_m around the target user, at its
+ * height. */
+void channel_eve_positions(const struct config *config, const double *ue_m, double *eve_m);
 
 /* beta in dB, [n_ap][n_ue], user fastest. Errors: TUTTI_ECONFIG with the key named, TUTTI_ENOMEM. */
 int channel_large_scale(const struct config *config, double *beta_db);
+/* The same for the eavesdroppers, [n_ap][n_eve], eve fastest. What users' gains are does not depend on them. */
+int channel_eve_large_scale(const struct config *config, double *beta_db);
 
 #endif

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { USER_CODE = 0x10000 };
+enum { USER_CODE = 0x10000, EVE_CODE = 0x20000 };
 
 /* Hardware ------------------------------------------------------------------------------------------------------ */
 
@@ -39,18 +39,26 @@ static void set_hardware(struct links_radio *r, const struct config_impairments 
     r->adc_bits = imp->adc_bits;
 }
 
+static const struct config_radio *radio_of(const struct links_radio *r, const struct config *config)
+{
+    return r->is_ap ? &config->radio.ap : r->is_eve ? &config->radio.eve : &config->radio.ue;
+}
+
 static void set_radio(struct links_radio *r, const struct config *config, int index)
 {
-    const int n_ap = config->network.n_ap;
+    static const struct config_impairments none = {0}; /* the worst case: an eavesdropper with ideal hardware */
+    const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
     r->is_ap = index < n_ap;
-    r->id = r->is_ap ? index : index - n_ap;
-    r->code = (uint64_t)(r->is_ap ? r->id : USER_CODE + r->id);
-    r->n_ant = r->is_ap ? config->network.n_ant : 1;
-    const struct config_radio *radio = r->is_ap ? &config->radio.ap : &config->radio.ue;
+    r->is_eve = index >= n_ap + n_ue;
+    r->id = r->is_ap ? index : r->is_eve ? index - n_ap - n_ue : index - n_ap;
+    r->code = (uint64_t)(r->is_ap ? r->id : r->is_eve ? EVE_CODE + r->id : USER_CODE + r->id);
+    r->n_ant = r->is_ap ? config->network.n_ant : r->is_eve ? config->eve.n_ant : 1;
+    const struct config_radio *radio = radio_of(r, config);
     const double noise_dbm = channel_noise_dbm(config->frame.sample_rate_hz, radio->noise_figure_db);
     r->noise_sigma = (float)sqrt(0.5 * pow(10, (noise_dbm - radio->rx_full_scale_dbm) / 10));
-    set_hardware(r, r->is_ap ? &config->air.impairments.ap : &config->air.impairments.ue, config->network.seed,
-                 config->frame.sample_rate_hz);
+    const struct config_impairments *imp =
+        r->is_ap ? &config->air.impairments.ap : r->is_eve ? &none : &config->air.impairments.ue;
+    set_hardware(r, imp, config->network.seed, config->frame.sample_rate_hz);
 }
 
 /* Links --------------------------------------------------------------------------------------------------------- */
@@ -60,8 +68,7 @@ static int connect_direction(struct links *l, const struct config *config, int t
 {
     struct link *link = &l->link[tx * l->n_radio + rx];
     const struct links_radio *t = &l->radio[tx], *r = &l->radio[rx];
-    const double tx_dbm = t->is_ap ? config->radio.ap.tx_full_scale_dbm : config->radio.ue.tx_full_scale_dbm;
-    const double rx_dbm = r->is_ap ? config->radio.ap.rx_full_scale_dbm : config->radio.ue.rx_full_scale_dbm;
+    const double tx_dbm = radio_of(t, config)->tx_full_scale_dbm, rx_dbm = radio_of(r, config)->rx_full_scale_dbm;
     link->active = true;
     link->pair = pair;
     link->forward = l->pair[pair].first == tx;
@@ -105,11 +112,12 @@ static int connect_pair(struct links *l, const struct config *config, int first,
 static int allocate(struct links *l)
 {
     l->radio = calloc((size_t)l->n_radio, sizeof *l->radio);
-    l->pair = calloc((size_t)(l->n_ap * l->n_ue), sizeof *l->pair);
+    l->pair = calloc((size_t)(l->n_ap * (l->n_ue + l->n_eve)), sizeof *l->pair);
     l->link = calloc((size_t)(l->n_radio * l->n_radio), sizeof *l->link);
     l->beta_db = calloc((size_t)(l->n_ap * l->n_ue), sizeof *l->beta_db);
+    l->eve_beta_db = calloc((size_t)(l->n_ap * l->n_eve + 1), sizeof *l->eve_beta_db);
     l->tap_delay = calloc((size_t)l->n_tap, sizeof *l->tap_delay);
-    return l->radio && l->pair && l->link && l->beta_db && l->tap_delay
+    return l->radio && l->pair && l->link && l->beta_db && l->eve_beta_db && l->tap_delay
                ? TUTTI_OK
                : error_set(TUTTI_ENOMEM, "no memory for %d radios", l->n_radio);
 }
@@ -118,6 +126,7 @@ static int fill(struct links *l, const struct config *config)
 {
     int status = allocate(l);
     status = status ? status : channel_large_scale(config, l->beta_db);
+    status = status ? status : channel_eve_large_scale(config, l->eve_beta_db);
     if (status) {
         return status;
     }
@@ -130,6 +139,9 @@ static int fill(struct links *l, const struct config *config)
     for (int i = 0; !status && i < l->n_ap * l->n_ue; i++) {
         status = connect_pair(l, config, i / l->n_ue, l->n_ap + i % l->n_ue, l->beta_db[i]);
     }
+    for (int i = 0; !status && i < l->n_ap * l->n_eve; i++) {
+        status = connect_pair(l, config, i / l->n_eve, l->n_ap + l->n_ue + i % l->n_eve, l->eve_beta_db[i]);
+    }
     return status;
 }
 
@@ -140,8 +152,8 @@ int links_create(struct links **links, const struct config *config, const struct
     if (!l) {
         return error_set(TUTTI_ENOMEM, "no memory for the links");
     }
-    l->n_ap = config->network.n_ap, l->n_ue = config->network.n_ue;
-    l->n_radio = l->n_ap + l->n_ue;
+    l->n_ap = config->network.n_ap, l->n_ue = config->network.n_ue, l->n_eve = config->network.n_eve;
+    l->n_radio = l->n_ap + l->n_ue + l->n_eve;
     l->n_tap = fading_n_tap(&config->air.fading);
     l->n_block_samples = frame->n_block_samples, l->n_symbol_samples = frame->n_symbol_samples;
     l->changes_in_block =
@@ -169,6 +181,7 @@ void links_destroy(struct links *l)
     }
     free(l->tap_delay);
     free(l->beta_db);
+    free(l->eve_beta_db);
     free(l->link);
     free(l->pair);
     free(l->radio);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The emulated radios and the links between them: what is drawn once (hardware, gains, delays) and the coefficients of
- * now. Radio r is AP r for r < n_ap, then the users. A link is directed; both directions of a pair share one fading
+ * now. Radio r is AP r for r < n_ap, then come the users, then the eavesdroppers. A link is directed; both directions of a pair share one fading
  * process, so propagation is reciprocal by construction and only hardware breaks it.
  *
  * Timing: a radio with offset o labels as tick t what happens at t + o, so a link's delay is d + o_tx - o_rx. So that
@@ -14,7 +14,7 @@
 
 struct links_radio {
     uint64_t code; /* names the radio in random keys: the same in networks of other sizes */
-    bool is_ap;
+    bool is_ap, is_eve;
     int id, n_ant;
     tutti_cf32 tx_gain[TUTTI_MAX_ANT], rx_gain[TUTTI_MAX_ANT]; /* hardware, 1 when ideal */
     float noise_sigma;     /* per real component, relative to the receive full scale */
@@ -41,13 +41,14 @@ struct link {
 };
 
 struct links {
-    int n_ap, n_ue, n_radio, n_tap, *tap_delay;
+    int n_ap, n_ue, n_eve, n_radio, n_tap, *tap_delay;
     int max_delay; /* longest link and tap */
     struct links_radio *radio;
     struct links_pair *pair;
     int n_pair;
     struct link *link; /* [n_radio tx][n_radio rx] */
     double *beta_db;   /* [n_ap][n_ue] */
+    double *eve_beta_db; /* [n_ap][n_eve] */
     uint64_t block;    /* of the coefficients now held */
     int symbol;        /* -1 before the first update */
     int n_block_samples, n_symbol_samples;

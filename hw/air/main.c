@@ -50,7 +50,9 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     const struct medium_settings settings = {.endpoint = c->air.endpoint,
                                              .n_ap = c->network.n_ap,
                                              .n_ue = c->network.n_ue,
+                                             .n_eve = c->network.n_eve,
                                              .n_ant = c->network.n_ant,
+                                             .n_eve_ant = c->eve.n_ant,
                                              .sample_rate_hz = c->frame.sample_rate_hz,
                                              .chunk = chunk,
                                              .paced = c->air.mode == CONFIG_AIR_PACED,
@@ -60,9 +62,9 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     status = status ? status : medium_create(&air->medium, &settings);
     status = status ? status : rt_stop_install();
     if (!status) {
-        log_write(LOG_INFO, "air", "READY version=%s endpoint=%s mode=%s aps=%d users=%d chunk_samples=%d taps=%d",
+        log_write(LOG_INFO, "air", "READY version=%s endpoint=%s mode=%s aps=%d users=%d eves=%d chunk_samples=%d taps=%d",
                   TUTTI_VERSION, settings.endpoint, settings.paced ? "paced" : "lockstep", settings.n_ap, settings.n_ue,
-                  chunk, air->links->n_tap);
+                  settings.n_eve, chunk, air->links->n_tap);
     }
     return status;
 }

@@ -66,7 +66,7 @@ struct medium {
 
 static const char *role_name(enum air_role role)
 {
-    return role == AIR_ROLE_AP ? "ap" : "ue";
+    return role == AIR_ROLE_AP ? "ap" : role == AIR_ROLE_UE ? "ue" : "eve";
 }
 
 /* Peers --------------------------------------------------------------------------------------------------------- */
@@ -140,8 +140,9 @@ static void accept_peers(medium_t *m)
 
 static struct slot *find_slot(const medium_t *m, const struct air_header *h)
 {
-    const int n = h->role == AIR_ROLE_AP ? m->set.n_ap : m->set.n_ue;
-    return h->id < n ? &m->slot[h->role == AIR_ROLE_AP ? h->id : m->set.n_ap + h->id] : NULL;
+    const int n[AIR_N_ROLE] = {m->set.n_ap, m->set.n_ue, m->set.n_eve};
+    const int first[AIR_N_ROLE] = {0, m->set.n_ap, m->set.n_ap + m->set.n_ue};
+    return h->id < n[h->role] ? &m->slot[first[h->role] + h->id] : NULL;
 }
 
 static void hello(medium_t *m, struct peer *p)
@@ -151,8 +152,8 @@ static void hello(medium_t *m, struct peer *p)
     struct slot *slot = find_slot(m, h);
     char why[AIR_MAX_TEXT] = "";
     if (!slot) {
-        snprintf(why, sizeof why, "unknown id: %s %d is not in the network (%d aps, %d users)", role_name(h->role),
-                 h->id, m->set.n_ap, m->set.n_ue);
+        snprintf(why, sizeof why, "unknown id: %s %d is not in the network (%d aps, %d users, %d eavesdroppers)",
+                 role_name(h->role), h->id, m->set.n_ap, m->set.n_ue, m->set.n_eve);
     } else if (slot->taken) {
         snprintf(why, sizeof why, "id taken: %s %d is already connected", role_name(h->role), h->id);
     } else if (h->n_ant != slot->n_ant) {
@@ -513,10 +514,10 @@ static bool make_slots(medium_t *m)
     bool good = true;
     for (int r = 0; r < m->n_radio && good; r++) {
         struct slot *slot = &m->slot[r];
-        const bool is_ap = r < m->set.n_ap;
-        slot->role = is_ap ? AIR_ROLE_AP : AIR_ROLE_UE;
-        slot->id = is_ap ? r : r - m->set.n_ap;
-        slot->n_ant = is_ap ? m->set.n_ant : 1;
+        const int first_ue = m->set.n_ap, first_eve = m->set.n_ap + m->set.n_ue;
+        slot->role = r < first_ue ? AIR_ROLE_AP : r < first_eve ? AIR_ROLE_UE : AIR_ROLE_EVE;
+        slot->id = r < first_ue ? r : r < first_eve ? r - first_ue : r - first_eve;
+        slot->n_ant = r < first_ue ? m->set.n_ant : r < first_eve ? 1 : m->set.n_eve_ant;
         const size_t n = (size_t)slot->n_ant * (size_t)m->set.chunk;
         slot->in = calloc(n, sizeof *slot->in);
         slot->out = calloc(n, sizeof *slot->out);
@@ -534,7 +535,7 @@ int medium_create(medium_t **medium, const struct medium_settings *settings)
     }
     m->set = *settings;
     m->listener = -1;
-    m->n_radio = settings->n_ap + settings->n_ue;
+    m->n_radio = settings->n_ap + settings->n_ue + settings->n_eve;
     m->n_peer_max = m->n_radio + SPARE_PEERS;
     m->slot = calloc((size_t)m->n_radio, sizeof *m->slot);
     m->peer = calloc((size_t)m->n_peer_max, sizeof *m->peer);

@@ -11,7 +11,7 @@ typedef struct medium medium_t;
 
 struct medium_settings {
     const char *endpoint;
-    int n_ap, n_ue, n_ant; /* users have one antenna */
+    int n_ap, n_ue, n_eve, n_ant, n_eve_ant; /* users have one antenna */
     double sample_rate_hz;
     int chunk;
     bool paced, wait_for_all, exit_when_empty;

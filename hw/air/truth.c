@@ -15,14 +15,16 @@ enum { FLUSH_BLOCKS = 50 };
 struct truth {
     const struct links *links;
     h5file_t *file;
-    int h, h_uplink; /* dataset handles */
+    int h, h_uplink, h_eve; /* dataset handles */
     int symbol;      /* whose coefficients count */
     int n_sb, n_ant, status;
     double rate_hz;
     double *centre_hz;     /* [n_sb] */
-    double downlink_scale; /* channel_downlink_snr_scale */
+    double downlink_scale, eve_scale; /* channel_downlink_snr_scale */
+    int n_eve_column;                 /* antennas of all eavesdroppers */
     uint64_t next_block;
     tutti_cf32 *row, *row_uplink; /* [n_sb][n_ap][n_ant][n_ue] */
+    tutti_cf32 *row_eve;          /* [n_sb][n_ap][n_ant][n_eve_column] */
 };
 
 static int put_gains(const truth_t *t, const struct config *config)
@@ -43,6 +45,33 @@ static int put_gains(const truth_t *t, const struct config *config)
     return status;
 }
 
+static int put_eve_gains(const truth_t *t)
+{
+    const struct links *l = t->links;
+    const size_t dims[2] = {(size_t)l->n_ap, (size_t)l->n_eve}, n = dims[0] * dims[1];
+    double *beta = calloc(n, sizeof *beta);
+    if (!beta) {
+        return error_set(TUTTI_ENOMEM, "no memory for %zu gains", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        beta[i] = t->eve_scale * pow(10, l->eve_beta_db[i] / 10);
+    }
+    const int status = h5file_put(t->file, "/eve/beta", H5_F64, 2, dims, beta);
+    free(beta);
+    return status;
+}
+
+static int declare_eve(truth_t *t)
+{
+    const size_t dims[4] = {(size_t)t->n_sb, (size_t)t->links->n_ap, (size_t)t->n_ant, (size_t)t->n_eve_column};
+    const int status = put_eve_gains(t);
+    if (status) {
+        return status;
+    }
+    t->h_eve = h5file_declare(t->file, "/eve/H", H5_C64, 5, dims);
+    return t->h_eve < 0 ? t->h_eve : TUTTI_OK;
+}
+
 static int declare(truth_t *t, const struct config *config)
 {
     const struct links *l = t->links;
@@ -55,6 +84,9 @@ static int declare(truth_t *t, const struct config *config)
     t->h = h5file_declare(t->file, "/H", H5_C64, 5, dims);
     t->h_uplink = h5file_declare(t->file, "/H_uplink", H5_C64, 5, dims);
     status = t->h < 0 ? t->h : t->h_uplink < 0 ? t->h_uplink : TUTTI_OK;
+    if (!status && l->n_eve > 0) {
+        status = declare_eve(t);
+    }
     return status ? status : h5file_seal(t->file);
 }
 
@@ -64,13 +96,16 @@ static int fill(truth_t *t, const struct config *config, const struct frame *fra
     const size_t n = (size_t)frame->n_sb * (size_t)l->n_ap * (size_t)config->network.n_ant * (size_t)l->n_ue;
     t->n_sb = frame->n_sb;
     t->n_ant = config->network.n_ant;
+    t->n_eve_column = l->n_eve * config->eve.n_ant;
     t->rate_hz = frame->sample_rate_hz;
     t->downlink_scale = channel_downlink_snr_scale(config);
+    t->eve_scale = channel_eve_downlink_snr_scale(config);
     t->symbol = l->changes_in_block && frame->n_dl > 0 ? frame->dl_symbol[frame->n_dl / 2] : 0;
     t->centre_hz = calloc((size_t)t->n_sb, sizeof *t->centre_hz);
     t->row = calloc(n, sizeof *t->row);
     t->row_uplink = calloc(n, sizeof *t->row_uplink);
-    if (!t->centre_hz || !t->row || !t->row_uplink) {
+    t->row_eve = calloc(n / (size_t)l->n_ue * (size_t)t->n_eve_column + 1, sizeof *t->row_eve);
+    if (!t->centre_hz || !t->row || !t->row_uplink || !t->row_eve) {
         return error_set(TUTTI_ENOMEM, "no memory for %zu true channels", n);
     }
     for (int i = 0; i < frame->n_sc; i++) {
@@ -99,9 +134,9 @@ int truth_create(truth_t **truth, const struct config *config, const struct fram
     return TUTTI_OK;
 }
 
-/* conj(sum over taps of gain exp(-j 2 pi f delay)), in units of the downlink SNR scale. The link's amplitude holds the
- * two full scales, which cancel. */
-static tutti_cf32 response(const truth_t *t, int tx, int rx, int p, int q, double frequency_hz, double beta_db)
+/* conj(sum over taps of gain exp(-j 2 pi f delay)), in units of the downlink SNR scale snr. The link's amplitude holds
+ * the two full scales, which cancel. */
+static tutti_cf32 response(const truth_t *t, int tx, int rx, int p, int q, double frequency_hz, double snr)
 {
     const struct links *l = t->links;
     const struct link *link = links_between(l, tx, rx);
@@ -115,8 +150,26 @@ static tutti_cf32 response(const truth_t *t, int tx, int rx, int p, int q, doubl
         im += (double)crealf(g) * s + (double)cimagf(g) * c;
     }
     const double amplitude = (double)link->amplitude; /* 0 when the path gain underflows */
-    const double scale = amplitude > 0 ? sqrt(t->downlink_scale * pow(10, beta_db / 10)) / amplitude : 0;
+    const double scale = amplitude > 0 ? sqrt(snr) / amplitude : 0;
     return __builtin_complex((float)(scale * re), (float)(-scale * im));
+}
+
+static void fill_eve_row(truth_t *t)
+{
+    const struct links *l = t->links;
+    size_t i = 0;
+    for (int sb = 0; sb < t->n_sb; sb++) {
+        for (int ap = 0; ap < l->n_ap; ap++) {
+            for (int ant = 0; ant < t->n_ant; ant++) {
+                for (int c = 0; c < t->n_eve_column; c++, i++) {
+                    const int n_each = t->n_eve_column / l->n_eve, eve = c / n_each;
+                    const double snr = t->eve_scale * pow(10, l->eve_beta_db[ap * l->n_eve + eve] / 10);
+                    t->row_eve[i] =
+                        response(t, ap, l->n_ap + l->n_ue + eve, ant, c % n_each, t->centre_hz[sb], snr);
+                }
+            }
+        }
+    }
 }
 
 static void write_rows(truth_t *t)
@@ -127,15 +180,19 @@ static void write_rows(truth_t *t)
         for (int ap = 0; ap < l->n_ap; ap++) {
             for (int ant = 0; ant < t->n_ant; ant++) {
                 for (int ue = 0; ue < l->n_ue; ue++, i++) {
-                    const double beta_db = l->beta_db[ap * l->n_ue + ue];
-                    t->row[i] = response(t, ap, l->n_ap + ue, ant, 0, t->centre_hz[sb], beta_db);
-                    t->row_uplink[i] = response(t, l->n_ap + ue, ap, 0, ant, t->centre_hz[sb], beta_db);
+                    const double snr = t->downlink_scale * pow(10, l->beta_db[ap * l->n_ue + ue] / 10);
+                    t->row[i] = response(t, ap, l->n_ap + ue, ant, 0, t->centre_hz[sb], snr);
+                    t->row_uplink[i] = response(t, l->n_ap + ue, ap, 0, ant, t->centre_hz[sb], snr);
                 }
             }
         }
     }
     int status = h5file_write_row(t->file, t->h, l->block, t->row);
     status = status ? status : h5file_write_row(t->file, t->h_uplink, l->block, t->row_uplink);
+    if (!status && l->n_eve > 0) {
+        fill_eve_row(t);
+        status = h5file_write_row(t->file, t->h_eve, l->block, t->row_eve);
+    }
     if (!status && l->block % FLUSH_BLOCKS == 0) {
         status = h5file_flush(t->file);
     }
@@ -161,6 +218,7 @@ int truth_close(truth_t *t)
     free(t->centre_hz);
     free(t->row);
     free(t->row_uplink);
+    free(t->row_eve);
     free(t);
     return status;
 }

@@ -58,14 +58,16 @@ static bool get_bytes(int fd, void *data, size_t n)
     return true;
 }
 
+/* The radio may have hung up already: that is what some of the tests are about. */
 static void put_message(int fd, struct air_header header, const void *payload)
 {
     uint8_t bytes[AIR_HEADER_BYTES];
     air_link_pack(bytes, &header);
-    assert_int_equal(send(fd, bytes, sizeof bytes, MSG_NOSIGNAL), sizeof bytes);
-    if (header.payload_bytes) {
-        assert_int_equal(send(fd, payload, header.payload_bytes, MSG_NOSIGNAL), header.payload_bytes);
+    ssize_t sent = send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
+    if (sent == (ssize_t)sizeof bytes && header.payload_bytes) {
+        sent = send(fd, payload, header.payload_bytes, MSG_NOSIGNAL);
     }
+    (void)sent;
 }
 
 static void *medium(void *argument)

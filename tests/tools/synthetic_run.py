@@ -10,6 +10,14 @@ import h5py
 import numpy as np
 
 
+def powers(H, W, variance):
+    """Signal and error power [block][subband][user]: |h_k^H w_k|^2 against interference, noise 1 and estimation error."""
+    gains = np.abs(np.einsum("bsmnk,bsmnj->bskj", H.conj(), W)) ** 2
+    signal = np.einsum("bskk->bsk", gains)
+    unknown = np.einsum("bsmk,bsmnj->bsk", variance, np.abs(W) ** 2)
+    return signal, gains.sum(axis=3) - signal + 1 + unknown
+
+
 def write(path, config, n_block=200, perfect=True, n_ap=4, n_ue=4, n_sb=6, n_ant=2, seed=1):
     rng = np.random.default_rng(seed)
     t0 = 1_773_595_765 * 10**9
@@ -20,12 +28,18 @@ def write(path, config, n_block=200, perfect=True, n_ap=4, n_ue=4, n_sb=6, n_ant
         f["config"].attrs["made_up"] = 42.0
         c64 = np.dtype(np.complex64)
         H = rng.standard_normal((n_block, n_sb, n_ap, n_ant, n_ue, 2)).astype(np.float32).view(c64)[..., 0]
+        # Regularised zero-forcing of all antennas; user k gets about 20 + k dB.
+        A = H.reshape(n_block, n_sb, n_ap * n_ant, n_ue)
+        gram = np.swapaxes(A.conj(), 2, 3) @ A + 0.1 * np.eye(n_ue)
+        W = (A @ np.linalg.inv(gram) * 10 ** ((20 + np.arange(n_ue)) / 20)).reshape(H.shape).astype(c64)
+        variance = rng.uniform(0, 0.002, (n_block, n_sb, n_ap, n_ue))
+        signal, error = powers(H, W, variance)
         f["H_hat"] = H
-        f["W"] = H * 0.1
-        predicted = 10 ** ((22 + 2 * rng.standard_normal((n_block, n_sb, n_ue)) + np.arange(n_ue)) / 10)
-        f["sinr_predicted"] = predicted
+        f["W"] = W
+        f["error_variance"] = variance
+        f["sinr_predicted"] = signal / error
         f["sinr_bound"] = np.full((n_block, n_sb), np.nan)
-        measured = predicted.mean(axis=1) * 10 ** (0.03 * rng.standard_normal((n_block, n_ue)))
+        measured = signal.sum(axis=1) / error.sum(axis=1) * 10 ** (0.03 * rng.standard_normal((n_block, n_ue)))
         bits = np.full((n_block, n_ue), 2400, np.int64)
         errors = np.zeros_like(bits)
         blocks = np.full_like(bits, 2)

@@ -15,6 +15,9 @@ import tempfile
 import time
 import unittest
 
+import h5py
+import numpy as np
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import synthetic_run  # noqa: E402
 
@@ -149,6 +152,28 @@ class Command(unittest.TestCase):
         self.assertIn("A run of 30 blocks, 2 access points, 2 users", answer.stdout)
         self.assertEqual(self.tutti("inspect", self.config).returncode, 1)
 
+    def test_predicted_sinr_is_comparable_with_the_measured(self):
+        record = self.recording(n_block=40)
+        with h5py.File(record, "r") as run:
+            signal, error = synthetic_run.powers(run["H_hat"][:], run["W"][:], run["error_variance"][:])
+            measured = 10 * np.log10(run["user/sinr_measured"][:]).mean(axis=0)
+        predicted = 10 * np.log10(signal.sum(axis=1) / error.sum(axis=1)).mean(axis=0)
+        mean_of_ratios = 10 * np.log10((signal / error).mean(axis=1)).mean(axis=0)
+        self.assertTrue((np.abs(predicted - mean_of_ratios) > 0.02).all(), "the test would not see the difference")
+        words = self.user_rows(record)
+        for k in range(2):
+            self.assertAlmostEqual(float(words[k][1]), measured[k], delta=0.0051)
+            self.assertAlmostEqual(float(words[k][2]), predicted[k], delta=0.0051)
+        with h5py.File(record, "r+") as run:  # artificial noise that W does not show: the recorded prediction is lower
+            run["sinr_predicted"][...] *= 0.5
+        words = self.user_rows(record)
+        for k in range(2):
+            self.assertAlmostEqual(float(words[k][2]), mean_of_ratios[k] + 10 * np.log10(0.5), delta=0.0051)
+
+    def user_rows(self, record):
+        lines = self.tutti("inspect", record).stdout.split("Users (")[1].splitlines()
+        return [line.split() for line in lines[2:4]]
+
     # run
 
     def stand_ins(self, **actions):
@@ -190,7 +215,8 @@ class Command(unittest.TestCase):
         self.assertFalse(os.path.exists(self.path("out", "sock")))
         config = self.read("out", "config.yaml")
         self.assertRegex(config, r"seed: 5\b")
-        self.assertNotIn(" auto", config)
+        self.assertNotIn("endpoint: auto", config)
+        self.assertNotIn("runtime_dir: auto", config)
         self.assertIn(self.path("out", "sock"), config)
         self.assertEqual(self.tutti("config", "show", "out/config.yaml").stdout, config)
         again = self.tutti("run", "--config", "net.yaml", "--out", "out", env=env)

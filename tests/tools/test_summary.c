@@ -361,13 +361,17 @@ static void test_prediction_from_channels(void **state)
     const double variance[2][2][2] = {{{0.1, 0}, {0.2, 0}}, {{0, 0}, {0.25, 0}}};
     /* User 0, subband 0: h^H w_0 = conj(2i) i = 2, h^H w_1 = 1; error 1 + 1 + 0.1 * 1 + 0.2 * 1.
      * Subband 1: h^H w_0 = 0.5 + conj(i) 0.5i = 1, h^H w_1 = 2; error 4 + 1 + 0.25 * 0.25. */
-    assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], 0), (4.0 + 1.0) / (2.3 + 5.0625),
-                1e-6);
+    double recorded[2][2] = {{4.0 / 2.3, 9.0 / 2.0}, {1.0 / 5.0625, 4.0 / 1.5}};
+    assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 0),
+                (4.0 + 1.0) / (2.3 + 5.0625), 1e-6);
     /* User 1: subband 0: own 3, other i; subband 1: own 2, other 0.5 - 0.5i. */
-    assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], 1), (9.0 + 4.0) / (2.0 + 1.5),
-                1e-6);
+    assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 1),
+                (9.0 + 4.0) / (2.0 + 1.5), 1e-6);
     const tutti_cf32 silent[2][2][2] = {0};
-    assert_true(isnan(predicted_sinr(&shape, &H[0][0][0], &silent[0][0][0], &variance[0][0][0], 0)));
+    assert_true(isnan(predicted_sinr(&shape, &H[0][0][0], &silent[0][0][0], &variance[0][0][0], recorded[0], 0)));
+    recorded[1][0] *= 0.9; /* the CPU node expected something more to disturb user 0 in subband 1 */
+    assert_true(isnan(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 0)));
+    assert_true(!isnan(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 1)));
 }
 
 static void test_not_a_run(void **state)
