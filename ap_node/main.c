@@ -107,6 +107,7 @@ int main(int argc, char **argv)
         status = TUTTI_OK;
     if (status < 0)
         fail();
+    link_stop(&ap);
     ap_print_counters(&ap);
     ap_destroy(&ap);
     config_free(config);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/rt.h"
 #include "channel/channel.h"
+#include "fronthaul/encoding.h"
 #include "phy/pilot.h"
 
 enum { CSI_SLOTS = 8, PRECODER_SLOTS = 8 };
@@ -106,8 +107,9 @@ static int create_link(struct ap *ap)
 {
     struct ap_link *link = &ap->link;
     const struct frame *f = &ap->frame;
-    const struct wire_header largest = {
+    struct wire_header largest = {
         .n_sb = (uint16_t)f->n_sb, .n_ant = (uint16_t)ap->n_ant, .n_stream = (uint16_t)ap->n_ue};
+    encoding_set(&largest, &ap->config->fronthaul, WIRE_CSI);
     link->id = (uint16_t)ap->id;
     link->n_sb = (uint16_t)f->n_sb;
     link->n_ant = (uint16_t)ap->n_ant;
@@ -128,6 +130,8 @@ static int create_link(struct ap *ap)
     if (status >= 0)
         status =
             fh_peer_create(&link->peer, ap->config->fronthaul.endpoint, &hello, ap->config->engine.peer_timeout_ms);
+    if (status >= 0)
+        fh_peer_busy_poll(link->peer, ap->config->fronthaul.busy_poll_us);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
+#include "fronthaul/encoding.h"
 
 static void count_events(struct ap *ap, unsigned events)
 {
@@ -60,7 +61,6 @@ static void fill_header(const struct ap *ap, struct wire_header *header)
 {
     *header = (struct wire_header){
         .type = WIRE_CSI,
-        .encoding = WIRE_CF32,
         .node = (uint16_t)ap->id,
         .session = atomic_load_explicit(&ap->link.session, memory_order_acquire),
         .block = ap->at.block,
@@ -70,6 +70,7 @@ static void fill_header(const struct ap *ap, struct wire_header *header)
         .n_ant = (uint16_t)ap->n_ant,
         .n_stream = (uint16_t)ap->n_ue,
     };
+    encoding_set(header, &ap->config->fronthaul, WIRE_CSI);
 }
 
 /* Estimate, pack, hand to the link thread. */

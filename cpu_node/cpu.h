@@ -115,6 +115,7 @@ struct cpu {
 
 /* setup.c */
 int cpu_create(struct cpu *cpu, const struct config *config);
+void cpu_stop(struct cpu *cpu); /* tells the others, ends the threads but the caller's; once is enough */
 void cpu_destroy(struct cpu *cpu);
 void cpu_print_counters(const struct cpu *cpu);
 int block_create(struct cpu_block *block, const struct cpu *cpu);
@@ -142,6 +143,7 @@ void push_block(struct cpu *cpu, struct cpu_block *block);
 
 /* record.c: hands the block to the record thread; recorder_* own that thread. */
 int recorder_create(struct cpu *cpu);
+void recorder_stop(struct cpu *cpu);
 void recorder_destroy(struct cpu *cpu);
 void account_block(struct cpu *cpu, struct cpu_block *block);
 

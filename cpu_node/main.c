@@ -72,6 +72,7 @@ int main(int argc, char **argv)
         status = run(&cpu);
     if (status < 0)
         fail();
+    cpu_stop(&cpu);
     cpu_print_counters(&cpu);
     cpu_destroy(&cpu);
     config_free(config);

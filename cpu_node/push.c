@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cpu_node/cpu.h"
+#include "fronthaul/encoding.h"
 
 /* Copies this AP's rows of user k into stream column s of n; returns their mean squared norm per subband. */
 static float copy_vectors(struct cpu *cpu, const struct cpu_block *block, int ap, int k, int s, int n)
@@ -68,9 +69,8 @@ static void push_one(struct cpu *cpu, struct cpu_block *block, int ap)
     struct wire_precoder_meta meta;
     const int n_stream = select_streams(cpu, block, ap, &meta);
     block->precoder_sent_ns[ap] = clock_wall_ns();
-    const struct wire_header header = {
+    struct wire_header header = {
         .type = WIRE_PRECODER,
-        .encoding = WIRE_CF32,
         .node = (uint16_t)ap,
         .session = cpu->welcome.session,
         .block = block->number,
@@ -81,6 +81,7 @@ static void push_one(struct cpu *cpu, struct cpu_block *block, int ap)
         .n_ant = (uint16_t)cpu->shape.n_ant,
         .n_stream = (uint16_t)n_stream,
     };
+    encoding_set(&header, &cpu->config->fronthaul, WIRE_PRECODER);
     const size_t n = wire_pack_precoder(cpu->message, cpu->message_bytes, &header, &meta, cpu->push);
     if (n == 0 || fh_hub_send(cpu->hub, FH_ROLE_AP, ap, cpu->message, n) < 0) {
         block->precoder_sent_ns[ap] = 0;

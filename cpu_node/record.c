@@ -156,16 +156,22 @@ int recorder_create(struct cpu *cpu)
     return TUTTI_OK;
 }
 
+void recorder_stop(struct cpu *cpu)
+{
+    struct cpu_recorder *r = &cpu->recorder;
+    if (!r->running)
+        return;
+    rt_stop_request();
+    rt_event_signal(r->event);
+    pthread_join(r->thread, NULL);
+    r->running = false;
+    if (atomic_load(&r->complete))
+        fh_hub_broadcast_stop(r->lab);
+}
+
 void recorder_destroy(struct cpu *cpu)
 {
     struct cpu_recorder *r = &cpu->recorder;
-    if (r->running) {
-        rt_stop_request();
-        rt_event_signal(r->event);
-        pthread_join(r->thread, NULL);
-        if (atomic_load(&r->complete))
-            fh_hub_broadcast_stop(r->lab);
-    }
     fh_hub_destroy(r->lab);
     files_destroy(r->files);
     ring_destroy(r->ring);

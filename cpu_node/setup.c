@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/rt.h"
 #include "cpu_node/cpu.h"
+#include "fronthaul/encoding.h"
 
 /* Element counts of a block's arrays. */
 struct block_sizes {
@@ -106,10 +107,11 @@ static int create_buffers(struct cpu *cpu)
 {
     const size_t one = (size_t)cpu->frame.n_sb * (size_t)cpu->shape.n_ant * (size_t)cpu->shape.n_ue;
     const int n_stream = cpu->shape.n_ue + (cpu->config->precoding.an != CONFIG_AN_NONE);
-    const struct wire_header largest = {
+    struct wire_header largest = {
         .n_sb = (uint16_t)cpu->frame.n_sb, .n_ant = (uint16_t)cpu->shape.n_ant, .n_stream = (uint16_t)n_stream};
     cpu->unpack = calloc(one, sizeof *cpu->unpack);
     cpu->push = calloc(one + (size_t)cpu->frame.n_sb * (size_t)cpu->shape.n_ant, sizeof *cpu->push);
+    encoding_set(&largest, &cpu->config->fronthaul, WIRE_PRECODER);
     cpu->message_bytes = wire_precoder_bytes(&largest) + WIRE_KEY_BYTES;
     cpu->message = malloc(cpu->message_bytes);
     if (!cpu->unpack || !cpu->push || !cpu->message)
@@ -130,7 +132,10 @@ static int create_hub(struct cpu *cpu)
         .peer_timeout_ms = cpu->config->engine.peer_timeout_ms,
         .key_dir = config_key_dir(cpu->config, cpu->config->fronthaul.endpoint),
     };
-    return fh_hub_create(&cpu->hub, &settings);
+    const int status = fh_hub_create(&cpu->hub, &settings);
+    if (status >= 0)
+        fh_hub_busy_poll(cpu->hub, cpu->config->fronthaul.busy_poll_us);
+    return status;
 }
 
 /* The secret from which all APs draw the same phase-only noise: the system's entropy, or in emulation the seed. */
@@ -177,12 +182,17 @@ int cpu_create(struct cpu *cpu, const struct config *config)
     return TUTTI_OK;
 }
 
+void cpu_stop(struct cpu *cpu)
+{
+    /* A finished run is over for everybody; a node stopped by hand leaves the others waiting for its return. */
+    if (cpu->hub && cpu->recorder.running && atomic_load(&cpu->recorder.complete))
+        fh_hub_broadcast_stop(cpu->hub);
+    recorder_stop(cpu);
+}
+
 void cpu_destroy(struct cpu *cpu)
 {
-    if (cpu->hub &&
-        atomic_load(
-            &cpu->recorder.complete)) /* the run is over for everybody; stopped by hand: APs wait for our return */
-        fh_hub_broadcast_stop(cpu->hub);
+    cpu_stop(cpu);
     recorder_destroy(cpu);
     fh_hub_destroy(cpu->hub);
     solver_destroy(cpu);

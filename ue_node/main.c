@@ -113,6 +113,7 @@ int main(int argc, char **argv)
         status = TUTTI_OK;
     if (status < 0)
         fail();
+    report_stop(&ue);
     ue_print_counters(&ue);
     ue_destroy(&ue);
     config_free(config);

@@ -65,7 +65,8 @@ static int wait_for_welcome(struct ue *ue)
 {
     const struct fh_hello hello = {.role = ue->role == UE_EVE ? FH_ROLE_EVE : FH_ROLE_UE,
                                    .id = ue->id,
-                                   .fingerprint = config_fingerprint(ue->config)};
+                                   .fingerprint = config_fingerprint(ue->config),
+                                   .key_dir = config_key_dir(ue->config, ue->config->fronthaul.lab_endpoint)};
     const int status =
         fh_peer_create(&ue->lab, ue->config->fronthaul.lab_endpoint, &hello, ue->config->engine.peer_timeout_ms);
     if (status < 0)

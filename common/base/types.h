@@ -8,6 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* clang 14 with glibc lacks these C11 macros. */
+#ifndef CMPLX
+#define CMPLX(re, im) __builtin_complex((double)(re), (double)(im))
+#endif
+#ifndef CMPLXF
+#define CMPLXF(re, im) __builtin_complex((float)(re), (float)(im))
+#endif
+
 /* One complex sample or coefficient, interleaved re, im: the layout of FFTW, liquid-dsp, UHD fc32 and HDF5 files. */
 typedef float complex tutti_cf32;
 
