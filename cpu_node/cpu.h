@@ -85,6 +85,7 @@ struct cpu_recorder {
     _Atomic bool complete; /* everything of blocks 0..n_blocks-1 is on disk */
     uint64_t bad_reports;
     _Atomic uint64_t last_report[TUTTI_MAX_UE]; /* newest block + 1 each user reported */
+    uint64_t last_eve_report[TUTTI_MAX_UE];     /* the same of eavesdroppers; nothing waits for them but the end */
 };
 
 struct cpu {
@@ -155,6 +156,11 @@ void files_write_block(struct recorder_files *files, const struct cpu *cpu, cons
 /* One user's report of one block, JSON (docs/wire.md); 0, or TUTTI_EFORMAT. Tells the block number. */
 int files_write_report(struct recorder_files *files, const struct cpu *cpu, int user, const char *json,
                        uint64_t *block);
+/* The same of an eavesdropper, about every user. */
+int files_write_eve_report(struct recorder_files *files, const struct cpu *cpu, int eve, const char *json,
+                           uint64_t *block);
+/* A user has (re)joined: what was learnt of its pilot's power is forgotten. */
+void files_user_joined(struct recorder_files *files, int user);
 /* Progress for observers, JSON; caller frees; NULL without memory. */
 char *files_status(const struct recorder_files *files, const struct cpu *cpu);
 void files_flush(struct recorder_files *files);

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "cpu_node/cpu.h"
+#include "cpu_node/files.h"
+#include "cpu_node/secrecy.h"
 
 enum { STAMP_ROWS = 16, REPORT_ROWS = 64, CONSTELLATION_ROWS = 4, CONSTELLATION_EVERY = 16, N_COUNTS = 6 };
 
@@ -51,6 +53,7 @@ struct recorder_files {
     int user_sinr, user_evm, user_count[N_COUNTS], constellation;
     struct stamp_row stamps[STAMP_ROWS];
     struct report_row reports[REPORT_ROWS];
+    struct secrecy *secrecy;
     struct constellation_row constellations[CONSTELLATION_ROWS];
     double *wide; /* work area for one row of doubles */
     uint64_t start_ns;
@@ -58,8 +61,7 @@ struct recorder_files {
     uint64_t block_errors, newest, write_errors;
 };
 
-/* Writes go on after a fault (a full disk): counted, said once. */
-static void write_row(struct recorder_files *f, int handle, uint64_t row, const void *data)
+void files_write_row(struct recorder_files *f, int handle, uint64_t row, const void *data)
 {
     if (!f->h5 || handle < 0)
         return;
@@ -67,8 +69,8 @@ static void write_row(struct recorder_files *f, int handle, uint64_t row, const 
         log_write(LOG_ERROR, "record", "WRITE-FAILED %s (further ones are only counted)", error_text());
 }
 
-static int declare(struct recorder_files *f, const char *path, enum h5_type type, size_t a, size_t b, size_t c,
-                   size_t d, size_t e)
+int files_declare(struct recorder_files *f, const char *path, enum h5_type type, size_t a, size_t b, size_t c, size_t d,
+                  size_t e)
 {
     const size_t all[] = {a, b, c, d, e};
     int n = 0;
@@ -82,47 +84,47 @@ static void declare_blocks(struct recorder_files *f, const struct cpu *cpu)
     const size_t n_sb = (size_t)cpu->frame.n_sb, n_ap = (size_t)cpu->shape.n_ap, n_ant = (size_t)cpu->shape.n_ant;
     const size_t n_ue = (size_t)cpu->shape.n_ue;
     const struct config_record *c = &cpu->config->record;
-    f->H_hat = c->csi ? declare(f, "/H_hat", H5_C64, n_sb, n_ap, n_ant, n_ue, 0) : -1;
-    f->error_variance = c->csi ? declare(f, "/error_variance", H5_F64, n_sb, n_ap, n_ue, 0, 0) : -1;
-    f->W = c->precoders ? declare(f, "/W", H5_C64, n_sb, n_ap, n_ant, n_ue, 0) : -1;
-    f->sinr = declare(f, "/sinr_predicted", H5_F64, n_sb, n_ue, 0, 0, 0);
-    f->bound = declare(f, "/sinr_bound", H5_F64, n_sb, 0, 0, 0, 0);
-    f->solve_time = declare(f, "/solve_time_s", H5_F64, 0, 0, 0, 0, 0);
-    f->scheme = declare(f, "/scheme", H5_I32, 0, 0, 0, 0, 0);
-    f->reason = declare(f, "/reason", H5_I32, 0, 0, 0, 0, 0);
-    f->tick = declare(f, "/block/tick", H5_U64, 0, 0, 0, 0, 0);
-    f->ap_used = declare(f, "/block/ap_used", H5_U8, n_ap, 0, 0, 0, 0);
-    f->user_used = declare(f, "/block/user_used", H5_U8, n_ue, 0, 0, 0, 0);
-    f->beta = declare(f, "/block/beta", H5_F64, n_ap, n_ue, 0, 0, 0);
-    f->noise = declare(f, "/block/noise_power", H5_F64, n_ap, 0, 0, 0, 0);
-    f->events = declare(f, "/radio/events", H5_I64, n_ap, 5, 0, 0, 0);
+    f->H_hat = c->csi ? files_declare(f, "/H_hat", H5_C64, n_sb, n_ap, n_ant, n_ue, 0) : -1;
+    f->error_variance = c->csi ? files_declare(f, "/error_variance", H5_F64, n_sb, n_ap, n_ue, 0, 0) : -1;
+    f->W = c->precoders ? files_declare(f, "/W", H5_C64, n_sb, n_ap, n_ant, n_ue, 0) : -1;
+    f->sinr = files_declare(f, "/sinr_predicted", H5_F64, n_sb, n_ue, 0, 0, 0);
+    f->bound = files_declare(f, "/sinr_bound", H5_F64, n_sb, 0, 0, 0, 0);
+    f->solve_time = files_declare(f, "/solve_time_s", H5_F64, 0, 0, 0, 0, 0);
+    f->scheme = files_declare(f, "/scheme", H5_I32, 0, 0, 0, 0, 0);
+    f->reason = files_declare(f, "/reason", H5_I32, 0, 0, 0, 0, 0);
+    f->tick = files_declare(f, "/block/tick", H5_U64, 0, 0, 0, 0, 0);
+    f->ap_used = files_declare(f, "/block/ap_used", H5_U8, n_ap, 0, 0, 0, 0);
+    f->user_used = files_declare(f, "/block/user_used", H5_U8, n_ue, 0, 0, 0, 0);
+    f->beta = files_declare(f, "/block/beta", H5_F64, n_ap, n_ue, 0, 0, 0);
+    f->noise = files_declare(f, "/block/noise_power", H5_F64, n_ap, 0, 0, 0, 0);
+    f->events = files_declare(f, "/radio/events", H5_I64, n_ap, 5, 0, 0, 0);
 }
 
 static void declare_hops(struct recorder_files *f, size_t n_ap)
 {
-    f->capture_end = declare(f, "/hops/capture_end_ns", H5_U64, n_ap, 0, 0, 0, 0);
-    f->csi_sent = declare(f, "/hops/csi_sent_ns", H5_U64, n_ap, 0, 0, 0, 0);
-    f->csi_received = declare(f, "/hops/csi_received_ns", H5_U64, n_ap, 0, 0, 0, 0);
-    f->precoder_sent = declare(f, "/hops/precoder_sent_ns", H5_U64, n_ap, 0, 0, 0, 0);
-    f->precoder_received = declare(f, "/hops/precoder_received_ns", H5_U64, n_ap, 0, 0, 0, 0);
-    f->applied = declare(f, "/hops/applied_ns", H5_U64, n_ap, 0, 0, 0, 0);
-    f->solve_start = declare(f, "/hops/solve_start_ns", H5_U64, 0, 0, 0, 0, 0);
-    f->solve_end = declare(f, "/hops/solve_end_ns", H5_U64, 0, 0, 0, 0, 0);
-    f->kind = declare(f, "/applied/kind", H5_U8, n_ap, 0, 0, 0, 0);
-    f->arrival = declare(f, "/applied/arrival", H5_U8, n_ap, 0, 0, 0, 0);
+    f->capture_end = files_declare(f, "/hops/capture_end_ns", H5_U64, n_ap, 0, 0, 0, 0);
+    f->csi_sent = files_declare(f, "/hops/csi_sent_ns", H5_U64, n_ap, 0, 0, 0, 0);
+    f->csi_received = files_declare(f, "/hops/csi_received_ns", H5_U64, n_ap, 0, 0, 0, 0);
+    f->precoder_sent = files_declare(f, "/hops/precoder_sent_ns", H5_U64, n_ap, 0, 0, 0, 0);
+    f->precoder_received = files_declare(f, "/hops/precoder_received_ns", H5_U64, n_ap, 0, 0, 0, 0);
+    f->applied = files_declare(f, "/hops/applied_ns", H5_U64, n_ap, 0, 0, 0, 0);
+    f->solve_start = files_declare(f, "/hops/solve_start_ns", H5_U64, 0, 0, 0, 0, 0);
+    f->solve_end = files_declare(f, "/hops/solve_end_ns", H5_U64, 0, 0, 0, 0, 0);
+    f->kind = files_declare(f, "/applied/kind", H5_U8, n_ap, 0, 0, 0, 0);
+    f->arrival = files_declare(f, "/applied/arrival", H5_U8, n_ap, 0, 0, 0, 0);
 }
 
 static void declare_users(struct recorder_files *f, size_t n_ue)
 {
-    f->user_sinr = declare(f, "/user/sinr_measured", H5_F64, n_ue, 0, 0, 0, 0);
-    f->user_evm = declare(f, "/user/evm", H5_F64, n_ue, 0, 0, 0, 0);
+    f->user_sinr = files_declare(f, "/user/sinr_measured", H5_F64, n_ue, 0, 0, 0, 0);
+    f->user_evm = files_declare(f, "/user/evm", H5_F64, n_ue, 0, 0, 0, 0);
     for (int i = 0; i < N_COUNTS; i++) {
         char path[64];
         snprintf(path, sizeof path, "/user/%s", COUNT_NAMES[i]);
-        f->user_count[i] = declare(f, path, H5_I64, n_ue, 0, 0, 0, 0);
+        f->user_count[i] = files_declare(f, path, H5_I64, n_ue, 0, 0, 0, 0);
     }
     f->constellation =
-        f->n_points > 0 ? declare(f, "/user/constellation", H5_C64, n_ue, (size_t)f->n_points, 0, 0, 0) : -1;
+        f->n_points > 0 ? files_declare(f, "/user/constellation", H5_C64, n_ue, (size_t)f->n_points, 0, 0, 0) : -1;
 }
 
 static int create_file(struct recorder_files *f, const struct cpu *cpu)
@@ -144,6 +146,7 @@ static int create_file(struct recorder_files *f, const struct cpu *cpu)
     declare_blocks(f, cpu);
     declare_hops(f, (size_t)cpu->shape.n_ap);
     declare_users(f, (size_t)cpu->shape.n_ue);
+    secrecy_declare(f->secrecy, f);
     return h5file_seal(f->h5);
 }
 
@@ -164,15 +167,16 @@ int files_create(struct recorder_files **files, const struct cpu *cpu)
     }
     if (!f->wide)
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
-    return create_file(f, cpu);
+    const int status = secrecy_create(&f->secrecy, cpu);
+    return status < 0 ? status : create_file(f, cpu);
 }
 
 static void write_stamps(struct recorder_files *f, const struct stamp_row *row)
 {
-    write_row(f, f->precoder_received, row->block, row->received_ns);
-    write_row(f, f->applied, row->block, row->applied_ns);
-    write_row(f, f->kind, row->block, row->kind);
-    write_row(f, f->arrival, row->block, row->arrival);
+    files_write_row(f, f->precoder_received, row->block, row->received_ns);
+    files_write_row(f, f->applied, row->block, row->applied_ns);
+    files_write_row(f, f->kind, row->block, row->kind);
+    files_write_row(f, f->arrival, row->block, row->arrival);
 }
 
 /* The stamps each AP sent along belong to an earlier block, usually the same for all. */
@@ -223,12 +227,12 @@ static void write_solution(struct recorder_files *f, const struct cpu *cpu, cons
         if (block->reason[sb] > reason)
             reason = block->reason[sb];
     const int32_t scheme = block->scheme;
-    write_row(f, f->W, block->number, block->W);
-    write_row(f, f->sinr, block->number, widen(f, block->sinr, n_sb * n_ue));
-    write_row(f, f->bound, block->number, block->bound);
-    write_row(f, f->solve_time, block->number, &solve_s);
-    write_row(f, f->scheme, block->number, &scheme);
-    write_row(f, f->reason, block->number, &reason);
+    files_write_row(f, f->W, block->number, block->W);
+    files_write_row(f, f->sinr, block->number, widen(f, block->sinr, n_sb * n_ue));
+    files_write_row(f, f->bound, block->number, block->bound);
+    files_write_row(f, f->solve_time, block->number, &solve_s);
+    files_write_row(f, f->scheme, block->number, &scheme);
+    files_write_row(f, f->reason, block->number, &reason);
 }
 
 static void write_inputs(struct recorder_files *f, const struct cpu *cpu, const struct cpu_block *block)
@@ -238,24 +242,24 @@ static void write_inputs(struct recorder_files *f, const struct cpu *cpu, const 
     int64_t events[TUTTI_MAX_AP * 5];
     for (size_t i = 0; i < n_ap * 5; i++)
         events[i] = block->radio_events[i / 5][i % 5];
-    write_row(f, f->H_hat, block->number, block->H_hat);
-    write_row(f, f->error_variance, block->number, repeat(f, block->error_variance, n_ap * n_ue, n_sb));
-    write_row(f, f->tick, block->number, &tick);
-    write_row(f, f->ap_used, block->number, block->gathered);
-    write_row(f, f->user_used, block->number, block->user_used);
-    write_row(f, f->beta, block->number, widen(f, block->beta, n_ap * n_ue));
-    write_row(f, f->noise, block->number, widen(f, block->noise_power, n_ap));
-    write_row(f, f->events, block->number, events);
+    files_write_row(f, f->H_hat, block->number, block->H_hat);
+    files_write_row(f, f->error_variance, block->number, repeat(f, block->error_variance, n_ap * n_ue, n_sb));
+    files_write_row(f, f->tick, block->number, &tick);
+    files_write_row(f, f->ap_used, block->number, block->gathered);
+    files_write_row(f, f->user_used, block->number, block->user_used);
+    files_write_row(f, f->beta, block->number, widen(f, block->beta, n_ap * n_ue));
+    files_write_row(f, f->noise, block->number, widen(f, block->noise_power, n_ap));
+    files_write_row(f, f->events, block->number, events);
 }
 
 static void write_hops(struct recorder_files *f, const struct cpu_block *block)
 {
-    write_row(f, f->capture_end, block->number, block->capture_end_ns);
-    write_row(f, f->csi_sent, block->number, block->csi_sent_ns);
-    write_row(f, f->csi_received, block->number, block->csi_received_ns);
-    write_row(f, f->precoder_sent, block->number, block->precoder_sent_ns);
-    write_row(f, f->solve_start, block->number, &block->solve_start_ns);
-    write_row(f, f->solve_end, block->number, &block->solve_end_ns);
+    files_write_row(f, f->capture_end, block->number, block->capture_end_ns);
+    files_write_row(f, f->csi_sent, block->number, block->csi_sent_ns);
+    files_write_row(f, f->csi_received, block->number, block->csi_received_ns);
+    files_write_row(f, f->precoder_sent, block->number, block->precoder_sent_ns);
+    files_write_row(f, f->solve_start, block->number, &block->solve_start_ns);
+    files_write_row(f, f->solve_end, block->number, &block->solve_end_ns);
 }
 
 void files_write_block(struct recorder_files *f, const struct cpu *cpu, const struct cpu_block *block)
@@ -264,6 +268,7 @@ void files_write_block(struct recorder_files *f, const struct cpu *cpu, const st
     if (cpu->config->network.n_blocks && block->number >= cpu->config->network.n_blocks)
         return;
     write_inputs(f, cpu, block);
+    secrecy_block(f->secrecy, f, cpu, block);
     write_solution(f, cpu, block);
     write_hops(f, block);
     f->newest = block->number + 1;
@@ -274,10 +279,10 @@ static void write_report_row(struct recorder_files *f, struct report_row *row)
     if (!row->dirty)
         return;
     row->dirty = false;
-    write_row(f, f->user_sinr, row->block, row->sinr);
-    write_row(f, f->user_evm, row->block, row->evm);
+    files_write_row(f, f->user_sinr, row->block, row->sinr);
+    files_write_row(f, f->user_evm, row->block, row->evm);
     for (int i = 0; i < N_COUNTS; i++)
-        write_row(f, f->user_count[i], row->block, row->count[i]);
+        files_write_row(f, f->user_count[i], row->block, row->count[i]);
 }
 
 static struct report_row *report_row_of(struct recorder_files *f, uint64_t block)
@@ -307,7 +312,7 @@ static void keep_points(struct recorder_files *f, int n_ue, int user, uint64_t b
         c->points[user * f->n_points + p] =
             CMPLXF((float)json_number_value(json_array_get(points, (size_t)(2 * p))),
                    (float)json_number_value(json_array_get(points, (size_t)(2 * p + 1))));
-    write_row(f, f->constellation, c->row, c->points);
+    files_write_row(f, f->constellation, c->row, c->points);
 }
 
 static int keep_report(struct recorder_files *f, const struct cpu *cpu, int user, json_t *root, uint64_t *block)
@@ -334,6 +339,7 @@ static int keep_report(struct recorder_files *f, const struct cpu *cpu, int user
     if (sinr > 0)
         stats_mean_add(&f->sinr_db[user], 10.0 * log10(sinr));
     keep_points(f, cpu->shape.n_ue, user, *block, points);
+    secrecy_user(f->secrecy, f, *block, user, sinr);
     row->dirty = true;
     return TUTTI_OK;
 }
@@ -347,6 +353,36 @@ int files_write_report(struct recorder_files *f, const struct cpu *cpu, int user
     const int status = type && strcmp(type, "report") == 0 ? keep_report(f, cpu, user, root, block) : TUTTI_EFORMAT;
     json_decref(root);
     return status;
+}
+
+static int keep_eve_report(struct recorder_files *f, const struct cpu *cpu, int eve, json_t *root, uint64_t *block)
+{
+    json_int_t number;
+    json_t *users;
+    if (json_unpack(root, "{s:I, s:o}", "block", &number, "users", &users) != 0 || number < 0)
+        return TUTTI_EFORMAT;
+    *block = (uint64_t)number;
+    const uint64_t n_blocks = cpu->config->network.n_blocks;
+    if ((n_blocks && *block >= n_blocks) || *block > f->newest + REPORT_ROWS)
+        return TUTTI_OK; /* after the end, or from another time */
+    return secrecy_eve(f->secrecy, f, *block, eve, users);
+}
+
+int files_write_eve_report(struct recorder_files *f, const struct cpu *cpu, int eve, const char *json, uint64_t *block)
+{
+    json_t *root = json_loads(json, 0, NULL);
+    if (!root)
+        return TUTTI_EFORMAT;
+    const char *type = json_string_value(json_object_get(root, "type"));
+    const int status =
+        type && strcmp(type, "eve_report") == 0 ? keep_eve_report(f, cpu, eve, root, block) : TUTTI_EFORMAT;
+    json_decref(root);
+    return status;
+}
+
+void files_user_joined(struct recorder_files *f, int user)
+{
+    secrecy_user_joined(f->secrecy, user);
 }
 
 char *files_status(const struct recorder_files *f, const struct cpu *cpu)
@@ -373,6 +409,8 @@ void files_flush(struct recorder_files *f)
 {
     for (int r = 0; r < REPORT_ROWS; r++)
         write_report_row(f, &f->reports[r]);
+    if (f->secrecy)
+        secrecy_flush(f->secrecy, f);
     if (f->h5)
         h5file_flush(f->h5);
 }
@@ -383,6 +421,7 @@ void files_destroy(struct recorder_files *f)
         return;
     files_flush(f);
     h5file_close(f->h5);
+    secrecy_destroy(f->secrecy);
     for (int r = 0; r < CONSTELLATION_ROWS; r++)
         free(f->constellations[r].points);
     free(f->wide);

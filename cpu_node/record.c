@@ -56,17 +56,27 @@ static void handle(struct cpu *cpu, const struct fh_event *event)
     struct cpu_recorder *r = &cpu->recorder;
     if (event->kind == FH_EVENT_UP || event->kind == FH_EVENT_DOWN) {
         const bool up = event->kind == FH_EVENT_UP;
+        if (event->role == FH_ROLE_EVE)
+            log_write(LOG_INFO, "lab", "%s eve=%d", up ? "EVE-UP" : "EVE-DOWN", event->id);
         if (event->role != FH_ROLE_UE)
             return;
         log_write(up ? LOG_INFO : LOG_WARNING, "lab", "%s ue=%d", up ? "UE-UP" : "UE-DOWN", event->id);
-        if (up)
+        if (up) {
             atomic_store(&cpu->user_since[event->id], atomic_load(&cpu->last_block));
+            files_user_joined(r->files, event->id);
+        }
     } else if (event->kind == FH_EVENT_CONTROL && event->role == FH_ROLE_UE) {
         uint64_t block;
         if (files_write_report(r->files, cpu, event->id, (const char *)event->data, &block) < 0)
             r->bad_reports++;
         else if (block + 1 > atomic_load(&r->last_report[event->id]))
             atomic_store(&r->last_report[event->id], block + 1);
+    } else if (event->kind == FH_EVENT_CONTROL && event->role == FH_ROLE_EVE) {
+        uint64_t block;
+        if (files_write_eve_report(r->files, cpu, event->id, (const char *)event->data, &block) < 0)
+            r->bad_reports++;
+        else if (block + 1 > r->last_eve_report[event->id])
+            r->last_eve_report[event->id] = block + 1;
     }
 }
 
@@ -83,6 +93,9 @@ static bool is_complete(struct cpu *cpu)
         return true;
     for (int k = 0; k < cpu->shape.n_ue; k++)
         if (fh_hub_alive(r->lab, FH_ROLE_UE, k) && atomic_load(&r->last_report[k]) < n_blocks)
+            return false;
+    for (int e = 0; e < cpu->config->network.n_eve; e++)
+        if (fh_hub_alive(r->lab, FH_ROLE_EVE, e) && r->last_eve_report[e] < n_blocks)
             return false;
     return true;
 }
@@ -133,6 +146,7 @@ int recorder_create(struct cpu *cpu)
     const struct fh_hub_settings settings = {
         .endpoint = cpu->config->fronthaul.lab_endpoint,
         .n_ue = cpu->shape.n_ue,
+        .n_eve = cpu->config->network.n_eve,
         .observers = true,
         .fingerprint = config_fingerprint(cpu->config),
         .welcome = cpu->welcome,

@@ -94,13 +94,6 @@ static inline quad_i32 quantise(const float *in, float a, float b, int32_t limit
 }
 
 /* cf32: the bits of the floats. */
-static void cf32_pack(uint8_t *out, const float *in, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        put_f32(out + 4 * i, in[i]);
-    }
-}
-
 static bool cf32_unpack(float *out, const uint8_t *in, size_t n)
 {
     uint32_t peak = 0;
@@ -305,7 +298,7 @@ void coefficients_pack(uint8_t *out, const struct wire_header *header, const tut
     const size_t n_row = (size_t)2 * header->n_stream, n_rows = (size_t)header->n_sb * header->n_ant;
     const float *values = (const float *)in;
     if (header->encoding == WIRE_CF32) {
-        cf32_pack(out, values, n_rows * n_row);
+        memcpy(out, values, n_rows * n_row * sizeof *values);
     } else if (header->encoding == WIRE_SC16) {
         const size_t n = n_row * header->n_ant;
         for (size_t sb = 0; sb < header->n_sb; sb++) {

@@ -812,6 +812,11 @@ bool fh_hub_alive(const fh_hub_t *hub, enum fh_role role, int id)
     return seat && atomic_load(&seat->alive);
 }
 
+void fh_hub_busy_poll(fh_hub_t *hub, double busy_poll_us)
+{
+    hub->link.busy_poll_ns = (uint64_t)(busy_poll_us * 1e3);
+}
+
 void fh_hub_counters(const fh_hub_t *hub, struct fh_counters *counters)
 {
     *counters = hub->link.counters;

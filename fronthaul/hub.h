@@ -33,6 +33,7 @@ void fh_hub_broadcast_control(fh_hub_t *hub, enum fh_role role, const char *json
 /* Tell every peer that the run is over (peer: FH_EVENT_STOP) and read on until they have left, at most one second. */
 void fh_hub_broadcast_stop(fh_hub_t *hub);
 bool fh_hub_alive(const fh_hub_t *hub, enum fh_role role, int id);
+void fh_hub_busy_poll(fh_hub_t *hub, double busy_poll_us); /* as fh_peer_busy_poll */
 void fh_hub_counters(const fh_hub_t *hub, struct fh_counters *counters);
 
 #endif

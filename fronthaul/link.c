@@ -143,17 +143,32 @@ void link_close(struct link *link, int linger_ms)
     free(link->text);
 }
 
+/* ppoll that first looks again and again for busy_poll_ns: who does not sleep need not be woken. */
+static int wait_for(const struct link *link, struct pollfd *fds, nfds_t n, uint64_t wake_ns)
+{
+    const struct timespec none = {0};
+    const uint64_t start_ns = clock_mono_ns();
+    uint64_t now_ns = start_ns;
+    while (now_ns - start_ns < link->busy_poll_ns && now_ns < wake_ns) {
+        const int ready = ppoll(fds, n, &none, NULL);
+        if (ready) {
+            return ready;
+        }
+        now_ns = clock_mono_ns();
+    }
+    const uint64_t rest_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
+    const struct timespec rest = {.tv_sec = (time_t)(rest_ns / 1000000000), .tv_nsec = (long)(rest_ns % 1000000000)};
+    return ppoll(fds, n, wake_ns == UINT64_MAX ? NULL : &rest, NULL);
+}
+
 int link_sleep(struct link *link, int extra_fd, uint64_t until_ns, uint64_t timer_ns, struct fh_event *event)
 {
     struct pollfd fds[4] = {{.fd = link->socket_fd, .events = POLLIN},
                             {.fd = link->monitor_fd, .events = POLLIN},
                             {.fd = link->stop_told ? -1 : rt_stop_fd(), .events = POLLIN},
                             {.fd = extra_fd, .events = POLLIN}};
-    const uint64_t wake_ns = until_ns < timer_ns ? until_ns : timer_ns, now_ns = clock_mono_ns();
-    const uint64_t rest_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
-    const struct timespec rest = {.tv_sec = (time_t)(rest_ns / 1000000000), .tv_nsec = (long)(rest_ns % 1000000000)};
     link->n_since_poll = 0;
-    if (ppoll(fds, 4, wake_ns == UINT64_MAX ? NULL : &rest, NULL) < 0) {
+    if (wait_for(link, fds, 4, until_ns < timer_ns ? until_ns : timer_ns) < 0) {
         return errno == EINTR ? TUTTI_OK : link_error(link, "cannot wait");
     }
     if (fds[3].revents & POLLNVAL) {

@@ -15,7 +15,10 @@
 #define HELLO_MIN_PERIOD_NS 20000000u
 #define REFUSED_PERIOD_NS 1000000000u
 #define REDIAL_NS 500000000u
-#define REDIAL_LOG_PERIOD_NS 5000000000u
+#define REFUSED_LOG_PERIOD_NS 5000000000u
+
+#define HANDSHAKE_FAILED                                                                                               \
+    (ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 
 enum { GOODBYE_LINGER_MS = 200, EVENTS_PER_POLL = 8 };
 
@@ -70,9 +73,7 @@ int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello
     p->hello = *hello;
     p->timeout_ns = (uint64_t)(peer_timeout_ms * 1e6);
     int error = link_open(&p->link, ZMQ_DEALER,
-                          ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
-                          peer_timeout_ms);
+                          ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | HANDSHAKE_FAILED, peer_timeout_ms);
     error = error || !hello->key_dir ? error : encrypt(p);
     p->hello.key_dir = NULL; /* the caller's */
     if (error) {
@@ -117,17 +118,22 @@ static void lose(fh_peer_t *p, uint64_t now_ns)
 
 /* After a handshake that failed by what was said, not by silence, ZeroMQ gives up for good. We do not: keys get
  * repaired, and a stranger who answers in the CPU node's place must not end this node. */
-static void on_handshake_refused(fh_peer_t *p, bool by_key, uint64_t now_ns)
+static void on_handshake_failed(fh_peer_t *p, int kind, uint64_t now_ns)
 {
+    const char *reason = "the CPU node does not know this node's key";
     p->link.counters.handshake_refused++;
-    p->redial_ns = now_ns + REDIAL_NS;
-    if (p->last_refused_log_ns && now_ns - p->last_refused_log_ns < REDIAL_LOG_PERIOD_NS) {
-        return;
+    if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL) {
+        reason = "the other end closed the connection: it has another key, or is not a CPU node";
+    } else {
+        p->redial_ns = now_ns + REDIAL_NS;
     }
-    p->last_refused_log_ns = now_ns;
-    log_write(LOG_WARNING, "link", "HANDSHAKE-REFUSED endpoint=%s reason=%s", p->endpoint,
-              by_key ? "the CPU node does not know this node's key"
-                     : "the other end has another key or another fronthaul.security");
+    if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
+        reason = "the other end has another key or another fronthaul.security";
+    }
+    if (!p->last_refused_log_ns || now_ns - p->last_refused_log_ns >= REFUSED_LOG_PERIOD_NS) {
+        p->last_refused_log_ns = now_ns;
+        log_write(LOG_WARNING, "link", "HANDSHAKE-FAILED endpoint=%s reason=\"%s\"", p->endpoint, reason);
+    }
 }
 
 static void redial(fh_peer_t *p)
@@ -216,8 +222,8 @@ static void watch_connection(fh_peer_t *p, uint64_t now_ns)
     int kind;
     uint32_t value;
     while ((kind = link_monitor_next(&p->link, &value))) {
-        if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
-            on_handshake_refused(p, kind == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH, now_ns);
+        if (kind & HANDSHAKE_FAILED) {
+            on_handshake_failed(p, kind, now_ns);
         }
         p->connected = kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         if (!p->connected) {
@@ -393,6 +399,11 @@ int fh_peer_send_control(fh_peer_t *peer, const char *json)
                          CONTROL_MAX_BYTES);
     }
     return fh_peer_send(peer, (const uint8_t *)json, n_bytes);
+}
+
+void fh_peer_busy_poll(fh_peer_t *peer, double busy_poll_us)
+{
+    peer->link.busy_poll_ns = (uint64_t)(busy_poll_us * 1e3);
 }
 
 void fh_peer_counters(const fh_peer_t *peer, struct fh_counters *counters)

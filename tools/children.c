@@ -148,13 +148,13 @@ static void forget(const children_t *c, struct child *child)
 
 int children_start(children_t *c, enum child_kind kind, int id, const char *const *argv)
 {
-    static const char *const kind_name[] = {"air", "cpu", "ap", "ue"};
+    static const char *const kind_name[] = {"air", "cpu", "ap", "ue", "eve"};
     if (c->n == c->room)
         return error_set(TUTTI_EINVAL, "too many processes");
     struct child *child = &c->child[c->n];
     child->kind = kind;
     child->id = id;
-    if (kind == CHILD_AP || kind == CHILD_UE)
+    if (kind == CHILD_AP || kind == CHILD_UE || kind == CHILD_EVE)
         snprintf(child->name, sizeof child->name, "%s%d", kind_name[kind], id);
     else
         snprintf(child->name, sizeof child->name, "%s", kind_name[kind]);
@@ -265,10 +265,12 @@ void children_stop(children_t *c)
     wait_gone(c, CHILD_CPU, CHILD_CPU, start_ns + 2 * ns_per_s);
     signal_kind(c, CHILD_AP, SIGTERM);
     signal_kind(c, CHILD_UE, SIGTERM);
+    signal_kind(c, CHILD_EVE, SIGTERM);
     wait_gone(c, CHILD_AP, CHILD_UE, start_ns + 4 * ns_per_s);
+    wait_gone(c, CHILD_EVE, CHILD_EVE, start_ns + 4 * ns_per_s);
     signal_kind(c, CHILD_AIR, SIGTERM);
     wait_gone(c, CHILD_AIR, CHILD_AIR, start_ns + 5 * ns_per_s);
-    const enum child_kind all[] = {CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_AIR};
+    const enum child_kind all[] = {CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_EVE, CHILD_AIR};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         wait_gone(c, all[i], all[i], start_ns + 5 * ns_per_s);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)

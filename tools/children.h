@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum child_kind { CHILD_AIR, CHILD_CPU, CHILD_AP, CHILD_UE };
+enum child_kind { CHILD_AIR, CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_EVE };
 
 struct child {
     enum child_kind kind;

@@ -360,12 +360,17 @@ static int precode(const struct precode_options *options)
     if (status >= 0)
         status = solve_values(&p);
     const int result = status >= 0 ? finish(&p) : status == TUTTI_ESTOPPED ? interrupted(&p) : tool_fault("precode");
+    const bool disk_failed = precoder_file_failed(p.output);
     precode_workers_destroy(p.workers);
     precode_summary_destroy(p.summary);
     precode_result_destroy(p.result);
     channel_batch_destroy(p.batch);
     precoder_file_destroy(p.output);
     channel_file_close(p.input);
+    if (disk_failed) {
+        fflush(NULL);
+        _exit(result); /* past HDF5's exit handler, which follows freed memory after a failed close */
+    }
     return result;
 }
 

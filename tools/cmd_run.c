@@ -113,6 +113,14 @@ static int start_node(struct run *run, enum child_kind kind, const char *program
     return children_start(run->children, kind, id, argv);
 }
 
+static int start_eve(struct run *run, int id)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", id);
+    const char *const argv[] = {"tutti-ue", "--config", "config.yaml", "--role", "eve", "--id", number, NULL};
+    return children_start(run->children, CHILD_EVE, id, argv);
+}
+
 static int start_all(struct run *run)
 {
     static const char *const air[] = {"tutti-air", "--config", "config.yaml", "--exit-when-empty", NULL};
@@ -127,6 +135,8 @@ static int start_all(struct run *run)
         status = start_node(run, CHILD_AP, "tutti-ap", m);
     for (int k = 0; status == 0 && k < network->n_ue; k++)
         status = start_node(run, CHILD_UE, "tutti-ue", k);
+    for (int e = 0; status == 0 && e < network->n_eve; e++)
+        status = start_eve(run, e);
     return status;
 }
 
@@ -266,9 +276,11 @@ static int go(struct run *run)
     int status = run_directory_create(&run->directory, &options->common, options->out, options->force);
     if (status == 0)
         status = rt_stop_install();
-    if (status == 0)
+    if (status == 0) {
+        const struct config_network *network = &run->directory->config->network;
         status = children_create(&run->children, run->directory->path,
-                                 2 + run->directory->config->network.n_ap + run->directory->config->network.n_ue);
+                                 2 + network->n_ap + network->n_ue + network->n_eve);
+    }
     if (status == 0)
         status = start_all(run); /* before the link's threads exist */
     if (status == 0)

@@ -15,6 +15,8 @@ static const struct command {
     {"run", "start a whole network from one configuration, watch it, report", tool_run},
     {"config", "check a configuration, show the effective one or the defaults", tool_config},
     {"report", "write the report of a recorded run as one HTML file", tool_report},
+    {"keygen", "make the key pairs of a network's nodes", tool_keygen},
+    {"fault", "inject faults into the fronthaul of a running network", tool_fault_command},
     {"inspect", "list what is in an HDF5 file", tool_inspect},
     {"precode", "compute the precoders of a channel file offline", tool_precode},
 };

@@ -19,7 +19,7 @@ struct precoder_file {
     int fd; /* holds the lock on the part; -1 = none */
     h5file_t *h5;
     uint64_t n_row;
-    bool done;
+    bool done, failed;
     int W, an, sinr, truth, bound, time, scheme, reason, subband_time, subband_reason;
     tutti_cf32 *noise; /* [n_sb][n_ap][n_ant] zeros */
     double *wide;      /* [n_sb][n_ue] */
@@ -109,6 +109,7 @@ static int begin(precoder_file_t *f)
         status = declare(f);
     if (status >= 0)
         status = h5file_seal(f->h5);
+    f->failed = status < 0;
     return status;
 }
 
@@ -133,10 +134,6 @@ int precoder_file_create(precoder_file_t **file, const char *path, const char *i
         status = lock_part(f);
     if (status >= 0)
         status = begin(f);
-    if (status < 0) {
-        precoder_file_destroy(f);
-        *file = NULL;
-    }
     return status;
 }
 
@@ -174,18 +171,26 @@ int precoder_file_write(precoder_file_t *f, const struct precoder_file_row *row)
     if (status >= 0 && f->info.has_truth)
         status = h5file_write_row(f->h5, f->truth, f->n_row, widen(f, row->sinr_true));
     f->n_row += status >= 0;
+    f->failed = f->failed || status < 0;
     return status;
 }
 
 int precoder_file_flush(precoder_file_t *f)
 {
-    return h5file_flush(f->h5);
+    const int status = h5file_flush(f->h5);
+    f->failed = f->failed || status < 0;
+    return status;
+}
+
+bool precoder_file_failed(const precoder_file_t *f)
+{
+    return f && f->failed;
 }
 
 /* Everything is on disk before anything is said about it: closing alone could not tell of a full disk. */
 static int finish(precoder_file_t *f)
 {
-    const int status = h5file_flush(f->h5);
+    const int status = precoder_file_flush(f);
     h5file_close(f->h5);
     f->h5 = NULL;
     if (status < 0)

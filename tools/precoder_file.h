@@ -24,7 +24,8 @@ struct precoder_file_row {
     const int32_t *reason;                   /* [n_sb] */
 };
 
-/* Refuses a path that exists unless force, is the input, or is being written by another process. */
+/* Refuses a path that exists unless force, is the input, or is being written by another process. *file is to be
+ * destroyed even then. */
 int precoder_file_create(precoder_file_t **file, const char *path, const char *input, bool force,
                          const struct precoder_file_info *info);
 int precoder_file_write(precoder_file_t *file, const struct precoder_file_row *row); /* the next one */
@@ -33,6 +34,8 @@ int precoder_file_flush(precoder_file_t *file);
 int precoder_file_commit(precoder_file_t *file);
 /* Ends the file as PATH.part with the rows it has. Returns that name, valid until destroy; NULL when that failed. */
 const char *precoder_file_keep(precoder_file_t *file);
+/* Something could not be written: HDF5 then no longer survives its own clean-up at exit. */
+bool precoder_file_failed(const precoder_file_t *file);
 /* Removes PATH.part unless committed or kept; NULL allowed. */
 void precoder_file_destroy(precoder_file_t *file);
 

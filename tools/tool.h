@@ -10,6 +10,8 @@ int tool_run(int argc, char **argv);
 int tool_config(int argc, char **argv);
 int tool_report(int argc, char **argv);
 int tool_inspect(int argc, char **argv);
+int tool_keygen(int argc, char **argv);
+int tool_fault_command(int argc, char **argv); /* tutti fault */
 int tool_precode(int argc, char **argv);
 
 /* Says on stderr what is wrong with the command line and where help is. Returns TOOL_USAGE. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,10 +140,19 @@ char *config_to_yaml(const struct config *config)
 
 /* Security -------------------------------------------------------------------------------------------------------- */
 
+/* address:port. A name that only looks like a loopback address ("127.example.org") is none. */
 static bool is_loopback(const char *address)
 {
-    return strncmp(address, "127.", 4) == 0 || strncmp(address, "localhost:", 10) == 0 ||
-           strncmp(address, "[::1]:", 6) == 0;
+    char host[64];
+    struct in_addr number;
+    const char *const colon = strrchr(address, ':');
+    const size_t length = colon ? (size_t)(colon - address) : strlen(address);
+    if (length >= sizeof(host))
+        return false;
+    memcpy(host, address, length);
+    host[length] = '\0';
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &number) == 1 && ntohl(number.s_addr) >> 24 == 127);
 }
 
 const char *config_key_dir(const struct config *config, const char *endpoint)

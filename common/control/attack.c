@@ -233,7 +233,7 @@ static double judge(const attack_t *a, int k)
     double shape = 0, reference_shape = 0, sum = 0, mean = 0;
     for (int m = 0; m < a->set.n_ap; m++) {
         const struct trace *t = &a->trace[(size_t)m * (size_t)a->set.n_ue + (size_t)k];
-        if (t->window_count < a->set.window_blocks || t->reference_count < a->set.least_blocks)
+        if (2 * t->window_count < a->set.window_blocks || t->reference_count < a->set.least_blocks)
             continue;
         const double n = a->set.n_ant * fmax(1, worth * t->window_count);
         const double r = fmax(2, a->set.n_ant * fmax(1, worth * t->reference_count)); /* F has a mean above 1 only */

@@ -50,8 +50,8 @@ struct kernel_ops {
     void (*equal)(int n_ap, int n, const float *b, const float *P, float *eta, float *total);
     int (*maxmin)(int n_ap, int n, const float *E, const float *b, const float *P, int max_iterations, float tolerance,
                   float *eta, float *total, float *interference, float *spread);
-    void (*sinr)(int n_ap, int n, const float *E, const float *b, const float *P, const float *eta, float *total,
-                 float *sinr);
+    /* After either: SINRs [n][lane] of the powers guard * eta; eta becomes the amplitudes sqrt(guard * eta). */
+    void (*finish)(int n_ap, int n, const float *E, float guard, float *total, float *eta, float *sinr);
 };
 
 enum { KERNEL_PAD = 8, KERNEL_LANES_MAX = 16, KERNEL_CHOLESKY_MAX = 128 };

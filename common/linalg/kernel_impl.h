@@ -89,5 +89,5 @@ const struct kernel_ops KERNEL_OPS = {
     .scale = lane_scale,
     .equal = lane_equal,
     .maxmin = lane_maxmin,
-    .sinr = lane_sinr,
+    .finish = lane_finish,
 };

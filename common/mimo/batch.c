@@ -12,7 +12,7 @@
 /* Least pivot (sine squared of a user's angle to the others) at which the nulls of a single-precision solution stay 60
  * dB below the signal: the error is about 2^-23 / pivot. */
 static const float PIVOT_MIN = 1e-3f;
-static const float MAXMIN_TOLERANCE = 1e-5f;
+static const float MAXMIN_TOLERANCE = 1e-4f;
 enum { MAXMIN_ITERATIONS = 60, LANES = KERNEL_LANES_MAX };
 
 struct batch {
@@ -107,13 +107,13 @@ static void select_active(struct batch *b, const struct mimo_channel *channel)
 
 static bool same_active(const struct batch *b, const struct mimo_channel *one, const struct mimo_channel *other)
 {
+    if (memcmp(one->ap_active, other->ap_active, (size_t)b->shape.n_ap) ||
+        memcmp(one->ue_active, other->ue_active, (size_t)b->shape.n_ue))
+        return false;
+    bool same = true;
     for (int m = 0; m < b->shape.n_ap; m++)
-        if (ap_used(one, m) != ap_used(other, m))
-            return false;
-    for (int k = 0; k < b->shape.n_ue; k++)
-        if (!one->ue_active[k] != !other->ue_active[k])
-            return false;
-    return true;
+        same = same && (one->ap_power[m] > 0) == (other->ap_power[m] > 0);
+    return same;
 }
 
 static bool all_active(const struct batch *b)
@@ -215,11 +215,7 @@ unsigned batch_zf(batch_t *batch, enum mimo_power power, int n_sb, const struct 
                     b->interference, spread);
     /* the rounding of sums of n_ant and n_ue squares must not push an AP over its budget */
     const float guard = 1 - (float)(b->shape.n_ant + n + 8) * 0x1p-24f;
-    for (int i = 0; i < n * ops->n_lane; i++)
-        b->eta[i] *= guard;
-    ops->sinr(b->n_ap, n, b->E, b->b, b->P, b->eta, b->total, b->sinr);
-    for (int i = 0; i < n * ops->n_lane; i++)
-        b->eta[i] = sqrtf(b->eta[i]);
+    ops->finish(b->n_ap, n, b->E, guard, b->total, b->eta, b->sinr);
     ops->scale(rows, n, b->eta, b->A);
     store(b, ops, n_sb, solutions);
     for (int s = 0; s < n_sb; s++)

@@ -68,7 +68,7 @@ static void compare(struct set *set, enum mimo_scheme scheme, enum mimo_power po
             difference += pow(cabs((double complex)W[i] - (double complex)c->solution.W[i]), 2);
             energy += pow(cabs((double complex)c->solution.W[i]), 2);
         }
-        assert_true(difference <= 1e-8 * energy);
+        assert_true(difference <= 1e-7 * energy); /* max-min stops within 1e-4 of the optimum */
     }
     precoder_destroy(precoder);
 }

@@ -7,6 +7,7 @@ usage: test_precode.py PATH_OF_TUTTI
 import os
 import pty
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -267,6 +268,16 @@ class Precode(unittest.TestCase):
         self.assertAlmostEqual(float(re.search(r"power use of an AP\s+(\S+)", text).group(1)), use, delta=1e-6)
         self.assertEqual(self.run_tool("rzf", "--force", "--quiet").stdout, "")
 
+    def test_example(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "read_precoder.py")
+        answer = subprocess.run([sys.executable, script, TUTTI], capture_output=True, text=True, timeout=60)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        shown = re.findall(r"^(\w+): least SINR (\S+) dB, tutti says (\S+) dB$", answer.stdout, re.M)
+        self.assertEqual([line[0] for line in shown], ["zf", "ob"])
+        for _, ours, theirs in shown:
+            self.assertAlmostEqual(float(ours), float(theirs), delta=0.0015)
+        self.assertGreater(float(shown[1][1]), float(shown[0][1]))
+
     # what is refused
 
     def refuse(self, words, scheme="zf", more=(), status=1):
@@ -473,6 +484,7 @@ class Precode(unittest.TestCase):
             self.assertIn(f"interrupted; {self.out}.part is kept and readable", last)
             self.assertFalse(os.path.exists(self.out))
             self.assertIn(f"with {self.check_part(swmr=False)} of 300 blocks", last)
+            os.unlink(self.out + ".part")
 
     def test_kill(self):
         tool = self.start_long()
@@ -481,6 +493,19 @@ class Precode(unittest.TestCase):
         self.assertFalse(os.path.exists(self.out))
         self.check_part(swmr=True)
         self.solve("cb")  # the next one takes the place of the part
+
+    def test_full_disk(self):
+        write(self.input, make(n_block=200, n_sb=4, n_ap=8, n_ant=4))
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
+
+        for n_bytes in (0, 1000, 30_000, 200_000):
+            answer = subprocess.run(self.arguments("zf", "--quiet"), capture_output=True, text=True, preexec_fn=limit)
+            self.assertEqual((answer.returncode, answer.stderr.count("\n")), (1, 1), answer.stderr)
+            self.assertIn(f"{self.out}.part: ", answer.stderr)
+            self.assertEqual(os.listdir(self.folder), ["in.h5"])
 
     def test_progress(self):
         write(self.input, make(n_block=1000, n_sb=1))

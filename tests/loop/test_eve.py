@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Eavesdroppers in the running network: what a passive one hears against theory from the true channels and the applied precoders; that
+it changes nothing for the users; that a pilot attack is detected, soon, for the attacked user only; the secrecy rate."""
+import os
+
+import numpy as np
+from network import Network, check, db, finish, true_sinr
+
+SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
+ONSET = 100
+
+
+def eve_sinr(He, W, n_each):
+    """Of every eavesdropper and stream: [block][eve][user], from He [block][subband][ap][antenna][all eves' antennas]. MMSE over the
+    eavesdropper's antennas, unit-norm combiners, signal and disturbance powers summed over subbands as for the users."""
+    b, sb = He.shape[:2]
+    he = He.reshape(b, sb, -1, He.shape[-1] // n_each, n_each)
+    w = W.reshape(b, sb, -1, W.shape[-1])
+    g = np.einsum("bslea,bslk->bseka", he.conj(), w)  # [b][sb][eve][stream][antenna]
+    whole = np.einsum("bseka,bsekc->bseac", g, g.conj()) + np.eye(n_each)
+    signal, disturbance = [], []
+    for k in range(w.shape[-1]):
+        gk = g[..., k, :]
+        R = whole - np.einsum("bsea,bsec->bseac", gk, gk.conj())
+        v = np.linalg.solve(R, gk[..., None])[..., 0]
+        v /= np.linalg.norm(v, axis=-1, keepdims=True)
+        signal.append(np.abs(np.einsum("bsea,bsea->bse", v.conj(), gk)) ** 2)
+        disturbance.append(np.einsum("bsea,bseac,bsec->bse", v.conj(), R, v).real)
+        direct = np.einsum("bsea,bsea->bse", gk.conj(), np.linalg.solve(R, gk[..., None])[..., 0]).real
+        assert np.allclose(direct, signal[-1] / disturbance[-1], rtol=1e-3), "g^H R^-1 g is the combiner's SINR"
+    return (np.stack(signal, -1).sum(1) / np.stack(disturbance, -1).sum(1))
+
+
+def passive(n_ant, n_eve=1, n=220, sets=()):
+    sets = [f"eve.n_ant={n_ant}", f"network.n_eve={n_eve}", "payload.modulation=qam4", *sets]
+    with Network(sets=sets, n_blocks=n) as net:
+        with net.run().file("run.h5") as run, net.file("truth.h5") as truth:
+            measured, users = run["eve/sinr_measured"][:n], run["user/sinr_measured"][:n]
+            H, He, W = truth["H"][:n], truth["eve/H"][:n], run["W"][:n]
+            rate, predicted = run["secrecy/rate_measured"][:n], run["secrecy/rate_predicted"][:n]
+            check(not run["attack/suspected"][:n].any(), f"{n_ant} antennas, passive: no attack is suspected")
+            check((run["eve/bits"][:n] > 0).all() and (run["eve/code_blocks"][:n] > 0).all(), "every block reported by every eavesdropper")
+            errors = run["eve/bit_errors"][:n].sum() / run["eve/bits"][:n].sum()
+        check(os.path.exists(os.path.join(net.out, "logs", "eve0.log")), "it has its log")
+    check(measured.shape == (n, n_eve, 4) and He.shape[-1] == n_eve * n_ant, "shapes as documented")
+    theory = eve_sinr(He, W, n_ant)
+    gap = db(measured[SKIP:]).mean(axis=0) - db(theory[SKIP:]).mean(axis=0)
+    check(np.isfinite(gap).all() and np.abs(gap).max() <= 0.3,
+          f"{n_ant} antennas: heard {np.round(db(measured[SKIP:]).mean(axis=0), 2)} dB, theory {np.round(db(theory[SKIP:]).mean(axis=0), 2)}"
+          f" dB, gap {np.round(gap, 3)}")
+    each = db(measured[SKIP:]) - db(theory[SKIP:])
+    check(np.abs(each).mean() < 0.5, f"block by block {np.abs(each).mean():.3f} dB apart on average")
+    want = np.maximum(np.log2(1 + users) - np.log2(1 + measured.max(axis=1)), 0)
+    check(np.allclose(rate, want), f"secrecy rate {rate.mean(axis=0).round(2)} bit/s/Hz")
+    return H, W, rate, predicted, errors, theory
+
+
+def test_passive():
+    H1, W1, *_, errors1, _ = passive(1)
+    H2, W2, *_, errors2, _ = passive(2)
+    *_, errors4, _ = passive(4, sets=["air.large_scale.eve_snr_db=40"])
+    check(0.2 < errors1 < 0.6 and errors4 < 0.5 * errors2,
+          f"bit error rate with 1, 2, 4 antennas: {errors1:.3f} {errors2:.3f} {errors4:.3f}")
+    n = len(H1)
+    with Network(n_blocks=n, sets=["payload.modulation=qam4"]) as net:
+        with net.run().file("run.h5") as run, net.file("truth.h5") as truth:
+            H0, W0 = truth["H"][:n], run["W"][:n]
+            check("eve" not in truth and "eve" not in run and "secrecy" not in run, "without an eavesdropper no such datasets")
+            check("attack" in run and not run["attack/suspected"][:n].any(), "the detector works all the same and finds nothing")
+    check(np.array_equal(H0, H1) and np.array_equal(H0, H2), "users' channels are the same with and without an eavesdropper")
+    check(np.array_equal(W0, W1) and np.array_equal(W0, W2), "and so are the precoders")
+
+
+def test_two_eves():
+    _, _, _, _, _, theory = passive(1, n_eve=2, sets=["air.large_scale.model=explicit", "air.large_scale.gain_db=[[-90, -92, -94, -96], "
+                            "[-92, -90, -96, -94], [-94, -96, -90, -92], [-96, -94, -92, -90]]",
+                            "air.large_scale.eve_gain_db=[[-90, -110], [-90, -110], [-90, -110], [-90, -110]]"])
+    check((db(theory).mean(axis=0)[0] > db(theory).mean(axis=0)[1]).all(), "the near one hears more than the far one")
+
+
+def test_predicted():
+    """Closed forms of spec ppzf against what was measured: they are an ergodic bound for the users."""
+    _, _, rate, predicted, _, _ = passive(1, sets=["precoding.scheme=ppzf", "precoding.power=equal", "network.n_ant=8"])
+    check(np.isfinite(predicted).all() and np.abs(rate.mean(axis=0) - predicted.mean(axis=0)).max() < 1.0,
+          f"secrecy rate measured {rate.mean(axis=0).round(2)}, predicted {predicted.mean(axis=0).round(2)} bit/s/Hz")
+
+
+def test_attack():
+    n = 300
+    sets = ["network.n_eve=1", "eve.attack=pilot", f"eve.from_block={ONSET}", "payload.modulation=qam4"]
+    with Network(sets=sets, n_blocks=n) as net:
+        with net.run().file("run.h5") as run, net.file("truth.h5") as truth:
+            suspected, score = run["attack/suspected"][:n], run["attack/score"][:n]
+            measured, W, rate = run["user/sinr_measured"][:n], run["W"][:n], run["secrecy/rate_measured"][:n]
+            heard, H, He = run["eve/sinr_measured"][:n], truth["H"][:n], truth["eve/H"][:n]
+        lines = [l for l in open(os.path.join(net.out, "logs", "cpu.log")) if "PILOT-ATTACK-SUSPECTED" in l]
+    first = np.flatnonzero(suspected[:, 0])
+    check(first.size > 0 and ONSET <= first[0] < ONSET + 32, f"attack from block {ONSET} suspected at block {first[0] if first.size else 'never'}")
+    check(suspected[ONSET + 32:, 0].all(), "and from then on")
+    check(not suspected[:, 1:].any() and not suspected[:ONSET].any(), f"for nobody else; scores of the others up to {np.nanmax(score[:, 1:]):.1f}")
+    check(len(lines) == 1 and f"ue=0 block={first[0]} " in lines[0] and " [W] [secrecy] " in lines[0], f"one line in the log: {lines}")
+    sinr, eve = true_sinr(H, W), eve_sinr(He, W, 1)
+    for phase, blocks in (("before", slice(SKIP, ONSET)), ("during", slice(ONSET, n))):
+        gap = db(measured[blocks]).mean(axis=0) - db(sinr[blocks]).mean(axis=0)
+        check(np.abs(gap).max() <= 0.3, f"users {phase}: {np.round(db(measured[blocks]).mean(axis=0), 2)} dB, gap {np.round(gap, 3)}")
+        gap = db(heard[blocks]).mean(axis=0) - db(eve[blocks]).mean(axis=0)
+        check(np.abs(gap).max() <= 0.3, f"heard {phase}: {np.round(db(heard[blocks]).mean(axis=0), 2)} dB, gap {np.round(gap, 3)}")
+    check(db(heard[ONSET:, 0, 0]).mean() > db(heard[SKIP:ONSET, 0, 0]).mean() + 6, "the attack pays: user 0's stream is heard far better")
+    check(rate[ONSET:, 0].mean() < 0.5 * rate[SKIP:ONSET, 0].mean(), f"secrecy rate of user 0 {rate[SKIP:ONSET, 0].mean():.2f} -> {rate[ONSET:, 0].mean():.2f}")
+
+
+test_passive()
+test_two_eves()
+test_predicted()
+test_attack()
+finish()
