@@ -47,7 +47,8 @@ struct ap_link {
     ring_t *csi_out;      /* of struct ap_message, slot -> link */
     ring_t *precoders_in; /* of struct ap_precoder, link -> slot */
     int csi_event, precoder_event;
-    _Atomic uint32_t session; /* 0 = not welcomed */
+    _Atomic uint32_t session;     /* 0 = not welcomed */
+    _Atomic uint64_t no_precoder; /* newest block + 1 that the CPU node has no precoder for (lock-step) */
     _Atomic uint64_t refused[WIRE_N_ERRORS], wrong_session, ring_full;
     size_t precoder_room; /* coefficients of one slot: users and one noise stream */
     uint16_t id, n_sb, n_ant, n_ue;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The link thread: estimates out, precoders in, the session watched. It may use ZeroMQ and its allocations; the slot
  * thread never waits for it except for a precoder. */
+#include <string.h>
+
+#include <jansson.h>
+
 #include "ap_node/ap.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -53,6 +57,19 @@ static void receive_precoder(struct ap_link *link, const uint8_t *data, size_t n
     rt_event_signal(link->precoder_event);
 }
 
+/* In lock-step: do not wait for a precoder of this block. */
+static void receive_control(struct ap_link *link, const char *text)
+{
+    json_t *root = json_loads(text, 0, NULL);
+    const char *type = json_string_value(json_object_get(root, "type"));
+    const json_int_t block = json_integer_value(json_object_get(root, "block"));
+    if (type && strcmp(type, "no_precoder") == 0 && block >= 0) {
+        atomic_store_explicit(&link->no_precoder, (uint64_t)block + 1, memory_order_release);
+        rt_event_signal(link->precoder_event);
+    }
+    json_decref(root);
+}
+
 static void session_down(struct ap_link *link)
 {
     atomic_store_explicit(&link->session, 0, memory_order_release);
@@ -73,8 +90,12 @@ static void *link_main(void *argument)
         case FH_EVENT_DATA:
             receive_precoder(link, event.data, event.n_bytes);
             break;
+        case FH_EVENT_CONTROL:
+            receive_control(link, (const char *)event.data);
+            break;
         case FH_EVENT_UP:
             log_write(LOG_INFO, "link", "CPU-UP session=%u", event.welcome.session);
+            atomic_store_explicit(&link->no_precoder, 0, memory_order_relaxed);
             atomic_store_explicit(&link->session, event.welcome.session, memory_order_release);
             break;
         case FH_EVENT_DOWN:

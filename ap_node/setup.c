@@ -109,7 +109,7 @@ static int create_link(struct ap *ap)
     const struct frame *f = &ap->frame;
     struct wire_header largest = {
         .n_sb = (uint16_t)f->n_sb, .n_ant = (uint16_t)ap->n_ant, .n_stream = (uint16_t)ap->n_ue};
-    encoding_set(&largest, &ap->config->fronthaul, WIRE_CSI);
+    encoding_of_network(&largest, ap->config, WIRE_CSI);
     link->id = (uint16_t)ap->id;
     link->n_sb = (uint16_t)f->n_sb;
     link->n_ant = (uint16_t)ap->n_ant;

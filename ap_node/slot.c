@@ -70,7 +70,7 @@ static void fill_header(const struct ap *ap, struct wire_header *header)
         .n_ant = (uint16_t)ap->n_ant,
         .n_stream = (uint16_t)ap->n_ue,
     };
-    encoding_set(header, &ap->config->fronthaul, WIRE_CSI);
+    encoding_of_network(header, ap->config, WIRE_CSI);
 }
 
 /* Estimate, pack, hand to the link thread. */

@@ -27,7 +27,8 @@ static const struct ap_precoder *wait_for_fresh(struct ap *ap)
     for (;;) {
         const int64_t elapsed_us = (int64_t)((clock_mono_ns() - start_ns) / 1000u);
         const bool up = atomic_load_explicit(&ap->link.session, memory_order_acquire) != 0;
-        if (is_fresh(ap, p) || elapsed_us >= ap->wait_us || !up || rt_stop_requested())
+        const bool none = atomic_load_explicit(&ap->link.no_precoder, memory_order_acquire) > ap->at.block;
+        if (is_fresh(ap, p) || none || elapsed_us >= ap->wait_us || !up || rt_stop_requested())
             return p;
         rt_event_wait(ap->link.precoder_event, ap->wait_us - elapsed_us);
         p = newest(ap);

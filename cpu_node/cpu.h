@@ -18,6 +18,19 @@
 
 enum { CPU_WINDOW = 4, CPU_RECORD_SLOTS = 8, CPU_MAX_WORKERS = 64 };
 
+/* What was done to a message of a block and an AP: bits of /faults/injected. */
+enum cpu_fault {
+    CPU_FAULT_CSI_LOST,
+    CPU_FAULT_PRECODER_LOST,
+    CPU_FAULT_CSI_DELAYED,
+    CPU_FAULT_PRECODER_DELAYED,
+    CPU_FAULT_CSI_REORDERED,
+    CPU_FAULT_PRECODER_REORDERED,
+    CPU_FAULT_SILENT,
+    CPU_FAULT_PARTITION,
+    CPU_N_FAULTS
+};
+
 /* One coherence block, from the first estimate to the pushed precoders. Arrays are allocated once. */
 struct cpu_block {
     uint64_t number;
@@ -25,8 +38,10 @@ struct cpu_block {
     int n_gathered;
     uint64_t first_arrival_ns; /* monotonic */
     uint8_t gathered[TUTTI_MAX_AP];
-    tutti_cf32 *H_hat;            /* [n_sb][n_ap][n_ant][n_ue] */
-    float *error_variance, *beta; /* [n_ap][n_ue] */
+    uint8_t excused[TUTTI_MAX_AP]; /* lock-step: its estimates came and were dropped on purpose */
+    int64_t faults[TUTTI_MAX_AP];  /* mask of 1 << enum cpu_fault */
+    tutti_cf32 *H_hat;             /* [n_sb][n_ap][n_ant][n_ue] */
+    float *error_variance, *beta;  /* [n_ap][n_ue] */
     float noise_power[TUTTI_MAX_AP];
     uint64_t capture_end_ns[TUTTI_MAX_AP], csi_sent_ns[TUTTI_MAX_AP], csi_received_ns[TUTTI_MAX_AP];
     uint64_t precoder_sent_ns[TUTTI_MAX_AP];
@@ -46,6 +61,7 @@ struct cpu_block {
 };
 
 struct cpu_counters {
+    uint64_t bytes_up, bytes_down; /* of data messages, headers included */
     uint64_t blocks, incomplete, csi_late, csi_refused[WIRE_N_ERRORS], csi_foreign, push_failed, record_dropped, jumped;
 };
 
@@ -94,6 +110,7 @@ struct cpu {
     struct mimo_shape shape;
     struct fh_welcome welcome;
     fh_hub_t *hub;
+    struct cpu_faults *faults;
     struct cpu_block window[CPU_WINDOW];
     bool started;
     uint64_t next;                             /* the oldest block not yet closed */
@@ -138,6 +155,20 @@ void ladder_learn(struct cpu *cpu, const struct cpu_block *block);
 int solver_create(struct cpu *cpu);
 void solver_destroy(struct cpu *cpu);
 void solve_block(struct cpu *cpu, struct cpu_block *block);
+
+/* faults.c: faults injected into the links with the APs. All but faults_command belong to the block thread. */
+enum cpu_verdict { CPU_PASS, CPU_LOST, CPU_HELD /* copied, comes later */ };
+int faults_create(struct cpu *cpu);
+void faults_destroy(struct cpu *cpu);
+enum cpu_verdict faults_judge_csi(struct cpu *cpu, int ap, uint64_t block, const uint8_t *data, size_t n_bytes);
+enum cpu_verdict faults_judge_precoder(struct cpu *cpu, int ap, uint64_t block, const uint8_t *data, size_t n_bytes);
+void faults_of_block(const struct cpu *cpu, uint64_t block, int64_t mask[TUTTI_MAX_AP]);
+/* Takes new settings, and lets the messages go that are due; how long until the next one is (INT64_MAX: none). */
+void faults_turn(struct cpu *cpu, void (*deliver_csi)(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes));
+int64_t faults_next_us(const struct cpu *cpu);
+void faults_print_counters(const struct cpu *cpu);
+/* An observer's message (record thread): obeyed and answered if it is a fault command; false if it is none. */
+bool faults_command(struct cpu *cpu, int observer, const char *json);
 
 /* push.c: each AP its part. */
 void push_block(struct cpu *cpu, struct cpu_block *block);

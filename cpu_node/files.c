@@ -49,7 +49,7 @@ struct recorder_files {
     int H_hat, error_variance, W, sinr, bound, solve_time, scheme, reason, tick, ap_used, user_used, beta, noise,
         events;
     int capture_end, csi_sent, csi_received, precoder_sent, precoder_received, applied, solve_start, solve_end, kind,
-        arrival;
+        arrival, faults;
     int user_sinr, user_evm, user_count[N_COUNTS], constellation;
     struct stamp_row stamps[STAMP_ROWS];
     struct report_row reports[REPORT_ROWS];
@@ -112,6 +112,7 @@ static void declare_hops(struct recorder_files *f, size_t n_ap)
     f->solve_end = files_declare(f, "/hops/solve_end_ns", H5_U64, 0, 0, 0, 0, 0);
     f->kind = files_declare(f, "/applied/kind", H5_U8, n_ap, 0, 0, 0, 0);
     f->arrival = files_declare(f, "/applied/arrival", H5_U8, n_ap, 0, 0, 0, 0);
+    f->faults = files_declare(f, "/faults/injected", H5_I64, n_ap, 0, 0, 0, 0);
 }
 
 static void declare_users(struct recorder_files *f, size_t n_ue)
@@ -260,6 +261,7 @@ static void write_hops(struct recorder_files *f, const struct cpu_block *block)
     files_write_row(f, f->precoder_sent, block->number, block->precoder_sent_ns);
     files_write_row(f, f->solve_start, block->number, &block->solve_start_ns);
     files_write_row(f, f->solve_end, block->number, &block->solve_end_ns);
+    files_write_row(f, f->faults, block->number, block->faults);
 }
 
 void files_write_block(struct recorder_files *f, const struct cpu *cpu, const struct cpu_block *block)

@@ -19,6 +19,7 @@ static void open_block(struct cpu *cpu, struct cpu_block *block, uint64_t number
     block->n_gathered = 0;
     block->first_arrival_ns = clock_mono_ns();
     memset(block->gathered, 0, sizeof block->gathered);
+    memset(block->excused, 0, sizeof block->excused);
     memset(block->capture_end_ns, 0, sizeof block->capture_end_ns);
     memset(block->csi_sent_ns, 0, sizeof block->csi_sent_ns);
     memset(block->csi_received_ns, 0, sizeof block->csi_received_ns);
@@ -66,11 +67,13 @@ static bool fits(const struct cpu *cpu, const struct wire_header *header, int ap
            header->n_ant == cpu->shape.n_ant && header->n_stream == cpu->shape.n_ue;
 }
 
-static void receive(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes)
+/* judged: its faults are behind it. */
+static void receive(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes, bool judged)
 {
     struct wire_header header;
     struct wire_csi_meta meta;
     const size_t room = (size_t)cpu->frame.n_sb * (size_t)cpu->shape.n_ant * (size_t)cpu->shape.n_ue;
+    cpu->counters.bytes_up += n_bytes;
     const int error = wire_unpack_csi(data, n_bytes, &header, &meta, cpu->unpack, room);
     if (error != WIRE_OK) {
         cpu->counters.csi_refused[error]++;
@@ -80,6 +83,9 @@ static void receive(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes
         cpu->counters.csi_foreign++;
         return;
     }
+    const enum cpu_verdict verdict = judged ? CPU_PASS : faults_judge_csi(cpu, ap, header.block, data, n_bytes);
+    if (verdict != CPU_PASS && !cpu->lockstep)
+        return;
     if (!cpu->started) { /* the first estimate of this session says where in time we are */
         cpu->started = true;
         cpu->next = header.block;
@@ -98,7 +104,15 @@ static void receive(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes
     struct cpu_block *block = slot_of(cpu, header.block);
     if (!block->open || block->number != header.block)
         open_block(cpu, block, header.block);
-    store(cpu, block, ap, &header, &meta);
+    if (verdict == CPU_LOST)
+        block->excused[ap] = 1;
+    else
+        store(cpu, block, ap, &header, &meta);
+}
+
+static void receive_late(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes)
+{
+    receive(cpu, ap, data, n_bytes, true);
 }
 
 /* At the very start of an emulated network every configured AP is waited for; later only those that take part. */
@@ -112,7 +126,7 @@ static bool expected(const struct cpu *cpu, uint64_t number, int ap)
 static bool complete(const struct cpu *cpu, const struct cpu_block *block)
 {
     for (int ap = 0; ap < cpu->shape.n_ap; ap++)
-        if (!block->gathered[ap] && expected(cpu, block->number, ap))
+        if (!block->gathered[ap] && !block->excused[ap] && expected(cpu, block->number, ap))
             return false;
     return true;
 }
@@ -128,7 +142,7 @@ static int64_t time_left_us(const struct cpu *cpu, const struct cpu_block *block
 static struct cpu_block *close_block(struct cpu *cpu, struct cpu_block *block)
 {
     for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
-        if (block->gathered[ap] || !cpu->reporting[ap])
+        if (block->gathered[ap] || block->excused[ap] || !cpu->reporting[ap])
             continue;
         cpu->reporting[ap] = 0;
         cpu->counters.incomplete++;
@@ -152,7 +166,7 @@ static struct cpu_block *oldest(struct cpu *cpu)
 static void handle(struct cpu *cpu, const struct fh_event *event)
 {
     if (event->kind == FH_EVENT_DATA) {
-        receive(cpu, event->id, event->data, event->n_bytes);
+        receive(cpu, event->id, event->data, event->n_bytes, false);
         return;
     }
     if (event->kind != FH_EVENT_UP && event->kind != FH_EVENT_DOWN)
@@ -169,6 +183,7 @@ static void handle(struct cpu *cpu, const struct fh_event *event)
 
 struct cpu_block *gather_block(struct cpu *cpu)
 {
+    faults_turn(cpu, receive_late);
     struct cpu_block *block = oldest(cpu);
     int64_t wait_us = 50000; /* look at the end of the run now and then */
     if (block) {
@@ -177,6 +192,8 @@ struct cpu_block *gather_block(struct cpu *cpu)
             return close_block(cpu, block);
         wait_us = left_us < wait_us ? left_us : wait_us;
     }
+    const int64_t held_us = faults_next_us(cpu);
+    wait_us = held_us < wait_us ? held_us : wait_us;
     struct fh_event event;
     if (fh_hub_wait(cpu->hub, -1, wait_us, &event) < 0)
         return NULL;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Pushing: each AP that reported gets its rows of W as streams, valid until the stale limit. */
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "cpu_node/cpu.h"
@@ -64,6 +66,16 @@ static int select_streams(struct cpu *cpu, const struct cpu_block *block, int ap
     return n;
 }
 
+/* In lock-step an AP waits for its precoder: it must hear that there is none. */
+static void tell_none(struct cpu *cpu, const struct cpu_block *block, int ap)
+{
+    char text[64];
+    if (!cpu->lockstep || !fh_hub_alive(cpu->hub, FH_ROLE_AP, ap))
+        return;
+    snprintf(text, sizeof text, "{\"type\":\"no_precoder\",\"block\":%llu}", (unsigned long long)block->number);
+    fh_hub_send_control(cpu->hub, FH_ROLE_AP, ap, text);
+}
+
 static void push_one(struct cpu *cpu, struct cpu_block *block, int ap)
 {
     struct wire_precoder_meta meta;
@@ -81,11 +93,18 @@ static void push_one(struct cpu *cpu, struct cpu_block *block, int ap)
         .n_ant = (uint16_t)cpu->shape.n_ant,
         .n_stream = (uint16_t)n_stream,
     };
-    encoding_set(&header, &cpu->config->fronthaul, WIRE_PRECODER);
+    encoding_of_network(&header, cpu->config, WIRE_PRECODER);
     const size_t n = wire_pack_precoder(cpu->message, cpu->message_bytes, &header, &meta, cpu->push);
+    const enum cpu_verdict verdict = n == 0 ? CPU_PASS : faults_judge_precoder(cpu, ap, block->number, cpu->message, n);
+    if (verdict == CPU_LOST)
+        tell_none(cpu, block, ap);
+    if (verdict != CPU_PASS)
+        return;
     if (n == 0 || fh_hub_send(cpu->hub, FH_ROLE_AP, ap, cpu->message, n) < 0) {
         block->precoder_sent_ns[ap] = 0;
         cpu->counters.push_failed++;
+    } else {
+        cpu->counters.bytes_down += n;
     }
 }
 
@@ -94,5 +113,8 @@ void push_block(struct cpu *cpu, struct cpu_block *block)
     for (int ap = 0; ap < cpu->shape.n_ap; ap++)
         if (block->gathered[ap])
             push_one(cpu, block, ap);
+        else
+            tell_none(cpu, block, ap);
+    faults_of_block(cpu, block->number, block->faults);
     cpu->counters.blocks++;
 }

@@ -65,6 +65,8 @@ static void handle(struct cpu *cpu, const struct fh_event *event)
             atomic_store(&cpu->user_since[event->id], atomic_load(&cpu->last_block));
             files_user_joined(r->files, event->id);
         }
+    } else if (event->kind == FH_EVENT_CONTROL && event->role == FH_ROLE_OBSERVER) {
+        r->bad_reports += !faults_command(cpu, event->id, (const char *)event->data);
     } else if (event->kind == FH_EVENT_CONTROL && event->role == FH_ROLE_UE) {
         uint64_t block;
         if (files_write_report(r->files, cpu, event->id, (const char *)event->data, &block) < 0)

@@ -21,8 +21,8 @@ static const char *const COUNT_NAMES[N_COUNTS] = {"bits", "bit_errors", "code_bl
 struct row {
     uint64_t block;
     bool used, dirty;
-    double *user;            /* [n_ue] SINR the users reported, NaN = not yet */
-    double *sinr;            /* [n_eve][n_ue] the eavesdroppers' */
+    double *user;             /* [n_ue] SINR the users reported, NaN = not yet */
+    double *sinr;             /* [n_eve][n_ue] the eavesdroppers' */
     int64_t *count[N_COUNTS]; /* same shape */
 };
 
@@ -145,8 +145,7 @@ static double predict(const struct cpu *cpu, const struct gains *g, int user, in
     }
     for (int k = 0; k < n_ue; k++)
         power[k] = user_pilot_power(cpu) / tau;
-    const double eve_power =
-        pilot_power(cpu, channel_eve_uplink_snr_scale(c), channel_eve_downlink_snr_scale(c)) / tau;
+    const double eve_power = pilot_power(cpu, channel_eve_uplink_snr_scale(c), channel_eve_downlink_snr_scale(c)) / tau;
     const struct ppzf_network network = {
         .n_ap = n_ap,
         .n_ant = cpu->shape.n_ant,
@@ -176,8 +175,7 @@ static int predict_all(struct secrecy *s, const struct cpu *cpu)
     const struct config *c = cpu->config;
     struct gains g = {0};
     double *work = calloc((size_t)(2 * cpu->shape.n_ap * (cpu->shape.n_ue + 1)), sizeof *work);
-    const int status =
-        work ? load_gains(cpu, &g) : error_set(TUTTI_ENOMEM, "out of memory for the large-scale gains");
+    const int status = work ? load_gains(cpu, &g) : error_set(TUTTI_ENOMEM, "out of memory for the large-scale gains");
     for (int k = 0; status == 0 && k < s->n_ue; k++) {
         double least = INFINITY;
         for (int e = 0; e < s->n_eve; e++)
@@ -283,10 +281,8 @@ void secrecy_block(struct secrecy *s, struct recorder_files *files, const struct
 {
     double score[TUTTI_MAX_UE];
     uint8_t suspected[TUTTI_MAX_UE];
-    const struct attack_block in = {.H_hat = block->H_hat,
-                                    .beta = block->beta,
-                                    .ap_present = block->gathered,
-                                    .user_present = block->user_used};
+    const struct attack_block in = {
+        .H_hat = block->H_hat, .beta = block->beta, .ap_present = block->gathered, .user_present = block->user_used};
     attack_execute(s->attack, &in, score, suspected);
     files_write_row(files, s->score, block->number, score);
     files_write_row(files, s->suspected, block->number, suspected);

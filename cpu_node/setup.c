@@ -111,7 +111,7 @@ static int create_buffers(struct cpu *cpu)
         .n_sb = (uint16_t)cpu->frame.n_sb, .n_ant = (uint16_t)cpu->shape.n_ant, .n_stream = (uint16_t)n_stream};
     cpu->unpack = calloc(one, sizeof *cpu->unpack);
     cpu->push = calloc(one + (size_t)cpu->frame.n_sb * (size_t)cpu->shape.n_ant, sizeof *cpu->push);
-    encoding_set(&largest, &cpu->config->fronthaul, WIRE_PRECODER);
+    encoding_of_network(&largest, cpu->config, WIRE_PRECODER);
     cpu->message_bytes = wire_precoder_bytes(&largest) + WIRE_KEY_BYTES;
     cpu->message = malloc(cpu->message_bytes);
     if (!cpu->unpack || !cpu->push || !cpu->message)
@@ -166,6 +166,8 @@ int cpu_create(struct cpu *cpu, const struct config *config)
     if (status >= 0)
         status = solver_create(cpu);
     if (status >= 0)
+        status = faults_create(cpu);
+    if (status >= 0)
         status = recorder_create(cpu);
     if (status >= 0)
         status = create_hub(cpu);
@@ -196,6 +198,7 @@ void cpu_destroy(struct cpu *cpu)
     recorder_destroy(cpu);
     fh_hub_destroy(cpu->hub);
     solver_destroy(cpu);
+    faults_destroy(cpu);
     for (int i = 0; i < CPU_WINDOW; i++)
         block_destroy(&cpu->window[i]);
     free(cpu->unpack);
@@ -210,11 +213,13 @@ void cpu_print_counters(const struct cpu *cpu)
     for (int e = 0; e < WIRE_N_ERRORS; e++)
         refused += c->csi_refused[e];
     log_write(LOG_INFO, "block",
-              "COUNTERS blocks=%llu incomplete=%llu csi_late=%llu csi_refused=%llu csi_foreign=%llu jumped=%llu "
+              "COUNTERS bytes_up=%llu bytes_down=%llu blocks=%llu incomplete=%llu csi_late=%llu csi_refused=%llu "
+              "csi_foreign=%llu jumped=%llu "
               "push_failed=%llu "
               "record_dropped=%llu bad_reports=%llu",
-              (unsigned long long)c->blocks, (unsigned long long)c->incomplete, (unsigned long long)c->csi_late,
-              (unsigned long long)refused, (unsigned long long)c->csi_foreign, (unsigned long long)c->jumped,
-              (unsigned long long)c->push_failed, (unsigned long long)c->record_dropped,
-              (unsigned long long)cpu->recorder.bad_reports);
+              (unsigned long long)c->bytes_up, (unsigned long long)c->bytes_down, (unsigned long long)c->blocks,
+              (unsigned long long)c->incomplete, (unsigned long long)c->csi_late, (unsigned long long)refused,
+              (unsigned long long)c->csi_foreign, (unsigned long long)c->jumped, (unsigned long long)c->push_failed,
+              (unsigned long long)c->record_dropped, (unsigned long long)cpu->recorder.bad_reports);
+    faults_print_counters(cpu);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The solve: subbands in parallel over the workers. Worker w takes subbands w, w + n, w + 2n, ... */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "base/rt.h"
 #include "cpu_node/cpu.h"
+#include "mimo/ppzf.h"
 
 /* The optimum may use an equal part of what is left for each subband this worker still has to do. */
 static void limit_optimum(struct cpu_worker *worker, uint64_t deadline_ns, int n_left)
@@ -42,6 +44,29 @@ static bool solve_noise(struct cpu_worker *worker, struct cpu_block *block, int 
     return result.residual <= 1e-6; /* far below what the estimates and 16-bit phases leave */
 }
 
+/* Local precoding: no estimates come up, so there is nothing to solve; the SINR follows from large-scale figures. */
+static void predict_local(const struct cpu *cpu, struct cpu_block *block, int sb)
+{
+    static const enum ppzf_scheme of_config[] = {
+        [CONFIG_CB] = PPZF_MRT, [CONFIG_FZF] = PPZF_FZF, [CONFIG_PZF] = PPZF_PZF, [CONFIG_PPZF] = PPZF_PPZF};
+    const struct ppzf_report report = {
+        .n_ap = cpu->shape.n_ap,
+        .n_ant = cpu->shape.n_ant,
+        .n_ue = cpu->shape.n_ue,
+        .scheme = of_config[cpu->config->precoding.scheme],
+        .upsilon = cpu->config->precoding.upsilon,
+        .beta = block->beta,
+        .error_variance = block->error_variance,
+        .ap_power = cpu->ap_power,
+        .ap_active = block->gathered,
+        .ue_active = block->user_used,
+        .noise_power = cpu->config->precoding.an == CONFIG_AN_NULLSPACE ? cpu->config->precoding.an_share : 0,
+    };
+    ppzf_predict(&report, block->sinr + (size_t)sb * (size_t)cpu->shape.n_ue);
+    block->bound[sb] = NAN;
+    block->reason[sb] = MIMO_REASON_ASKED;
+}
+
 static void solve_share(struct cpu_worker *worker)
 {
     struct cpu *cpu = worker->cpu;
@@ -53,6 +78,10 @@ static void solve_share(struct cpu_worker *worker)
     const enum mimo_power power =
         cpu->config->precoding.power == CONFIG_POWER_MAXMIN ? MIMO_POWER_MAXMIN : MIMO_POWER_EQUAL;
     for (int sb = worker->index; sb < cpu->frame.n_sb; sb += cpu->solver.n_workers) {
+        if (cpu->config->precoding.local) {
+            predict_local(cpu, block, sb);
+            continue;
+        }
         const struct mimo_channel channel = {
             .H_hat = block->H_hat + (size_t)sb * one,
             .error_variance = block->error_variance,

@@ -10,12 +10,22 @@ _Static_assert((int)CONFIG_CF32 == (int)WIRE_CF32 && (int)CONFIG_SC16 == (int)WI
                    (int)CONFIG_BFP == (int)WIRE_BFP,
                "the same numbers in the network file and on the wire");
 
-/* How this network's coefficients travel in messages of this type (WIRE_CSI or WIRE_PRECODER). */
+/* How coefficients travel in messages of this type (WIRE_CSI or WIRE_PRECODER). */
 static inline void encoding_set(struct wire_header *header, const struct config_fronthaul *config, enum wire_type type)
 {
     const enum config_encoding encoding = type == WIRE_CSI ? config->uplink_encoding : config->downlink_encoding;
     header->encoding = (uint8_t)encoding;
     header->mantissa_bits = (uint8_t)(encoding == CONFIG_BFP ? config->mantissa_bits : 0);
+}
+
+/* The same for a whole network: with local precoding the APs build the beams, only large-scale figures and powers travel. */
+static inline void encoding_of_network(struct wire_header *header, const struct config *config, enum wire_type type)
+{
+    encoding_set(header, &config->fronthaul, type);
+    if (config->precoding.local) {
+        header->encoding = WIRE_NONE;
+        header->mantissa_bits = 0;
+    }
 }
 
 #endif

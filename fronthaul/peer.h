@@ -60,7 +60,8 @@ int fh_peer_wait(fh_peer_t *peer, int extra_fd, int64_t timeout_us, struct fh_ev
 /* Never blocks: TUTTI_EAGAIN when not welcomed or the queue is full (counted). The bytes are copied. */
 int fh_peer_send(fh_peer_t *peer, const uint8_t *data, size_t n_bytes);
 int fh_peer_send_control(fh_peer_t *peer, const char *json);
-/* From now on look for messages this long before every sleep: lower latency for a core's time. 0, the default: never. */
+/* From now on look for messages this long before every sleep: lower latency for a core's time. 0, the default: never.
+ */
 void fh_peer_busy_poll(fh_peer_t *peer, double busy_poll_us);
 void fh_peer_counters(const fh_peer_t *peer, struct fh_counters *counters);
 

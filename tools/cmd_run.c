@@ -12,6 +12,7 @@
 #include "tools/children.h"
 #include "tools/progress.h"
 #include "tools/report.h"
+#include "tools/report_eve.h"
 #include "tools/run_directory.h"
 #include "tools/tool.h"
 
@@ -256,6 +257,7 @@ static int conclude(const struct run *run)
     int status = summary ? TOOL_OK : TOOL_FAILED;
     if (summary && !run->options->quiet) {
         summary_print(summary, stdout);
+        report_eve_print(recording, stdout);
         putchar('\n');
     }
     const bool wants_report = summary && !run->options->no_report;
@@ -278,8 +280,8 @@ static int go(struct run *run)
         status = rt_stop_install();
     if (status == 0) {
         const struct config_network *network = &run->directory->config->network;
-        status = children_create(&run->children, run->directory->path,
-                                 2 + network->n_ap + network->n_ue + network->n_eve);
+        status =
+            children_create(&run->children, run->directory->path, 2 + network->n_ap + network->n_ue + network->n_eve);
     }
     if (status == 0)
         status = start_all(run); /* before the link's threads exist */

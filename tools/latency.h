@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti latency: what a block costs on a fronthaul. The probe stands for all APs of a network, one thread and one link
- * each; the server stands for the CPU node without its solver. At block cadence every AP sends its estimates, the server
- * gathers those of a block and answers each AP with its precoder: real messages through the real peer and hub. */
+ * each; the server stands for the CPU node without its solver. At block cadence every AP sends its estimates, the
+ * server gathers those of a block and answers each AP with its precoder: real messages through the real peer and hub.
+ */
 #ifndef TUTTI_TOOLS_LATENCY_H
 #define TUTTI_TOOLS_LATENCY_H
 
@@ -50,7 +51,7 @@ struct latency_result {
     bool same_clock;
     bool have_offset;
     double offset_us, offset_least_us, offset_most_us, offset_uncertainty_us; /* server's clock minus ours */
-    double probe_cpu_s, server_cpu_s;                                        /* server: NaN if it is not our child */
+    double probe_cpu_s, server_cpu_s;                                         /* server: NaN if it is not our child */
 };
 
 /* Takes the arguments after `probe` or `serve`. 0, or a negative code with error_text: wrong usage. */

@@ -50,8 +50,8 @@ static int take_value(struct latency_options *options, struct given *given, cons
     };
     const struct {
         const char *name, **text;
-    } texts[] = {{"--encoding", &given->encoding}, {"--keys", &given->keys}, {"--transport", &given->transport},
-                 {"--json", &options->json},       {"--csv", &options->csv}, {"--plot", &options->plot},
+    } texts[] = {{"--encoding", &given->encoding},  {"--keys", &given->keys}, {"--transport", &given->transport},
+                 {"--json", &options->json},        {"--csv", &options->csv}, {"--plot", &options->plot},
                  {"--endpoint", &options->endpoint}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (strcmp(name, numbers[i].name) == 0)
@@ -170,8 +170,16 @@ static int resolve(struct latency_options *o, const struct given *given)
 
 int latency_options_parse(struct latency_options *options, int argc, char **argv)
 {
-    struct given given = {.aps = -1, .antennas = -1, .users = -1, .subbands = -1, .bytes = -1, .interval_us = -1,
-                          .budget_us = -1, .busy_poll_us = -1, .duration_s = -1, .blocks = -1};
+    struct given given = {.aps = -1,
+                          .antennas = -1,
+                          .users = -1,
+                          .subbands = -1,
+                          .bytes = -1,
+                          .interval_us = -1,
+                          .budget_us = -1,
+                          .busy_poll_us = -1,
+                          .duration_s = -1,
+                          .blocks = -1};
     *options = (struct latency_options){0};
     const int status = take_all(options, &given, argc, argv);
     if (status < 0 || options->help)

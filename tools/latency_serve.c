@@ -98,14 +98,10 @@ static void receive(struct server *s, int ap, const uint8_t *data, size_t n_byte
 {
     struct wire_header header;
     struct wire_csi_meta meta;
-    int error = wire_unpack_header(data, n_bytes, &header);
-    if (error == WIRE_OK && header.type == WIRE_PROBE) {
+    int error = wire_unpack_csi(data, n_bytes, &header, &meta, s->coefficients, MAX_COEFFICIENTS);
+    if (error == WIRE_BAD_TYPE && wire_unpack_header(data, n_bytes, &header) == WIRE_OK && header.type == WIRE_PROBE)
         answer_probe(s, ap, &header, data);
-        return;
-    }
-    if (error == WIRE_OK)
-        error = wire_unpack_csi(data, n_bytes, &header, &meta, s->coefficients, MAX_COEFFICIENTS);
-    if (error == WIRE_OK)
+    else if (error == WIRE_OK)
         gather(s, ap, &header);
     else
         s->unreadable++;

@@ -17,6 +17,7 @@ static const struct command {
     {"report", "write the report of a recorded run as one HTML file", tool_report},
     {"keygen", "make the key pairs of a network's nodes", tool_keygen},
     {"fault", "inject faults into the fronthaul of a running network", tool_fault_command},
+    {"latency", "measure what a block costs on a fronthaul; check a host", tool_latency},
     {"inspect", "list what is in an HDF5 file", tool_inspect},
     {"precode", "compute the precoders of a channel file offline", tool_precode},
 };

@@ -272,6 +272,38 @@ static int load_user_arrays(h5file_t *file, struct recording *r)
                 &r->constellation);
 }
 
+static int load_eve_arrays(h5file_t *file, struct recording *r)
+{
+    const size_t n_ue = (size_t)r->n_ue;
+    struct h5_info info;
+    int status = load(file, (struct want){"/attack/score", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &r->attack_score);
+    if (status == 0)
+        status =
+            load(file, (struct want){"/attack/suspected", H5_U8, 1, 2, {0, n_ue}, r->n_block}, &r->attack_suspected);
+    if (status == 0)
+        status = load(file, (struct want){"/secrecy/rate_measured", H5_F64, 8, 2, {0, n_ue}, r->n_block},
+                      &r->secrecy_measured);
+    if (status == 0)
+        status = load(file, (struct want){"/secrecy/rate_predicted", H5_F64, 8, 2, {0, n_ue}, r->n_block},
+                      &r->secrecy_predicted);
+    if (status < 0 || h5file_info(file, "/eve/sinr_measured", &info) < 0 || info.rank != 3 || info.dims[1] < 1 ||
+        info.dims[1] > TUTTI_MAX_UE)
+        return status;
+    const struct {
+        const char *path;
+        int64_t **out;
+    } counts[] = {{"/eve/bits", &r->eve_bits},
+                  {"/eve/bit_errors", &r->eve_bit_errors},
+                  {"/eve/code_blocks", &r->eve_code_blocks},
+                  {"/eve/code_block_errors", &r->eve_code_block_errors}};
+    const size_t n_eve = info.dims[1];
+    r->n_eve = (int)n_eve;
+    status = load(file, (struct want){"/eve/sinr_measured", H5_F64, 8, 3, {0, n_eve, n_ue}, r->n_block}, &r->eve_sinr);
+    for (size_t i = 0; status == 0 && i < sizeof counts / sizeof counts[0]; i++)
+        status = load(file, (struct want){counts[i].path, H5_I64, 8, 3, {0, n_eve, n_ue}, r->n_block}, counts[i].out);
+    return status;
+}
+
 /* The configuration loader reads files, so the text goes through an anonymous one. */
 static struct config *parse_config(const char *yaml)
 {
@@ -313,6 +345,8 @@ int recording_load(struct recording **out, const char *path)
     if (status == 0)
         status = load_user_arrays(file, r);
     if (status == 0)
+        status = load_eve_arrays(file, r);
+    if (status == 0)
         status = load_predicted(file, r);
     if (status == 0)
         load_texts(file, r);
@@ -330,11 +364,37 @@ void recording_free(struct recording *r)
         return;
     for (int i = 0; i < RECORDING_N_STAMP; i++)
         free(r->stamp[i]);
-    void *const arrays[] = {
-        r->version,       r->config_yaml,       r->solve_start_ns, r->solve_end_ns, r->scheme,     r->reason,
-        r->solve_time_s,  r->ap_used,           r->user_used,      r->applied,      r->arrival,    r->evm,
-        r->sinr_measured, r->sinr_predicted,    r->bits,           r->bit_errors,   r->coded_bits, r->coded_bit_errors,
-        r->code_blocks,   r->code_block_errors, r->events,         r->constellation};
+    void *const arrays[] = {r->version,
+                            r->config_yaml,
+                            r->solve_start_ns,
+                            r->solve_end_ns,
+                            r->scheme,
+                            r->reason,
+                            r->solve_time_s,
+                            r->ap_used,
+                            r->user_used,
+                            r->applied,
+                            r->arrival,
+                            r->evm,
+                            r->sinr_measured,
+                            r->sinr_predicted,
+                            r->bits,
+                            r->bit_errors,
+                            r->coded_bits,
+                            r->coded_bit_errors,
+                            r->code_blocks,
+                            r->code_block_errors,
+                            r->events,
+                            r->constellation,
+                            r->eve_sinr,
+                            r->eve_bits,
+                            r->eve_bit_errors,
+                            r->eve_code_blocks,
+                            r->eve_code_block_errors,
+                            r->secrecy_measured,
+                            r->secrecy_predicted,
+                            r->attack_score,
+                            r->attack_suspected};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         free(arrays[i]);
     config_free(r->config);

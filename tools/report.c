@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "fronthaul/wire.h"
+#include "tools/report_eve.h"
 #include "tools/report_plots.h"
 #include "tools/table.h"
 
@@ -48,6 +49,7 @@ struct page {
     const struct recording *recording;
     const struct summary *summary;
     struct report_plots plots;
+    struct report_eve eve;
     plot_t *plot;
     bool has_plots;
 };
@@ -253,6 +255,7 @@ static void write_page(const struct page *page)
               page->out);
     write_tiles(page);
     write_users(page);
+    report_eve_write(&page->eve, page->has_plots ? page->plot : NULL, page->recording, page->out);
     write_latency(page);
     write_precoders(page);
     write_config(page);
@@ -265,6 +268,7 @@ int report_write(const char *path, const char *source, const struct recording *r
     int status = plot_create(&page.plot);
     if (status == 0) {
         report_plots_collect(&page.plots, page.plot, recording, summary);
+        report_eve_collect(&page.eve, page.plot, recording);
         page.has_plots = *has_plots = plot_draw(page.plot) == 0;
         page.out = fopen(path, "w");
         if (page.out) {

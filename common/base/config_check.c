@@ -256,6 +256,10 @@ static int check_precoding(struct check *check)
     if (p->local && central)
         return config_fail(check->layers, "precoding.local precoding.scheme",
                            "zf, rzf and ob use all APs' estimates together; local: true goes with cb, fzf, pzf, ppzf");
+    if (p->local && p->an == CONFIG_AN_PHASE_ONLY)
+        return config_fail(
+            check->layers, "precoding.local precoding.an",
+            "phase_only noise needs all APs' estimates at the CPU node; local: true goes with none, nullspace");
     if (p->local && p->power == CONFIG_POWER_MAXMIN)
         return config_fail(check->layers, "precoding.local precoding.power", "local: true goes with power: equal");
     if (p->an != CONFIG_AN_NONE && n->n_ue >= TUTTI_MAX_STREAM)

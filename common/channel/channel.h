@@ -30,8 +30,8 @@ double channel_log_distance_db(double distance_m, double reference_db, double ex
 
 /* Positions of a geometry, [n][3] in metres: those given, else uniform in the square, from the seed. */
 void channel_positions(const struct config *config, double *ap_m, double *ue_m);
-/* Of the eavesdroppers, [n_eve][3]: those given, else uniform in the disc of eve_radius_m around the target user, at its
- * height. */
+/* Of the eavesdroppers, [n_eve][3]: those given, else uniform in the disc of eve_radius_m around the target user, at
+ * its height. */
 void channel_eve_positions(const struct config *config, const double *ue_m, double *eve_m);
 
 /* beta in dB, [n_ap][n_ue], user fastest. Errors: TUTTI_ECONFIG with the key named, TUTTI_ENOMEM. */

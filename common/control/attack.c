@@ -9,11 +9,11 @@
 
 /* Of one AP and user. */
 struct trace {
-    double window_sum;     /* over the present blocks of the window */
+    double window_sum; /* over the present blocks of the window */
     int window_count;
     double reference_mean; /* of the blocks before the window */
     int reference_count;
-    double complex cross;  /* moving sums of z conj(z before) and of the product of their lengths */
+    double complex cross; /* moving sums of z conj(z before) and of the product of their lengths */
     double energy;
 };
 
@@ -91,8 +91,8 @@ static int check(const struct attack_settings *s)
     if (s->n_sb < 1 || s->n_sb > TUTTI_MAX_SB || s->n_ap < 1 || s->n_ap > TUTTI_MAX_AP || s->n_ant < 1 ||
         s->n_ant > TUTTI_MAX_ANT || s->n_ue < 1 || s->n_ue > TUTTI_MAX_UE)
         return error_set(TUTTI_EINVAL, "attack: impossible shape %d %d %d %d", s->n_sb, s->n_ap, s->n_ant, s->n_ue);
-    if (s->window_blocks < 1 || s->least_blocks < 2 || s->reference_blocks < s->least_blocks ||
-        !(s->pilot_power > 0) || !(s->false_alarm > 0 && s->false_alarm < 1))
+    if (s->window_blocks < 1 || s->least_blocks < 2 || s->reference_blocks < s->least_blocks || !(s->pilot_power > 0) ||
+        !(s->false_alarm > 0 && s->false_alarm < 1))
         return error_set(TUTTI_EINVAL,
                          "attack: window %d, reference %d to %d blocks, pilot power %g, false alarm %g: out of range",
                          s->window_blocks, s->least_blocks, s->reference_blocks, s->pilot_power, s->false_alarm);

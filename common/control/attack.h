@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Detection of a pilot attack: who sends a user's pilot too adds power to it at the APs. Per block, the power received
- * on each user's pilot over the last window_blocks is compared with the power of the blocks before, at all APs together.
+ * on each user's pilot over the last window_blocks is compared with the power of the blocks before, at all APs
+ * together.
  *
- * Received pilot power at AP m over noise, mean over subbands and antennas: p = |z|^2 with mean a beta + 1 (estimate.h).
- * In flat Rayleigh fading all subbands are alike, so the mean of w independent blocks at n_ant antennas is Gamma with
- * shape n_ant w. Its ratio to the reference mean of r blocks is F(2 n_ant w, 2 n_ant r); the weighted mean of the APs'
- * ratios is taken as F with the sums of their degrees of freedom. Frequency selectivity, a line of sight and noise only
- * make the power steadier, so the false-alarm probability is at most the one asked for. Blocks that fade alike count
- * less: with rho^2 the squared correlation of successive estimates, measured along the way, w blocks are worth
- * w (1 - rho^2) / (1 + rho^2), at least one (first-order model).
+ * Received pilot power at AP m over noise, mean over subbands and antennas: p = |z|^2 with mean a beta + 1
+ * (estimate.h). In flat Rayleigh fading all subbands are alike, so the mean of w independent blocks at n_ant antennas
+ * is Gamma with shape n_ant w. Its ratio to the reference mean of r blocks is F(2 n_ant w, 2 n_ant r); the weighted
+ * mean of the APs' ratios is taken as F with the sums of their degrees of freedom. Frequency selectivity, a line of
+ * sight and noise only make the power steadier, so the false-alarm probability is at most the one asked for. Blocks
+ * that fade alike count less: with rho^2 the squared correlation of successive estimates, measured along the way, w
+ * blocks are worth w (1 - rho^2) / (1 + rho^2), at least one (first-order model).
  *
  * A suspected block does not enter the reference, so a suspicion lasts as long as the attack. What cannot be told: an
  * attack that was there from the user's first blocks, or a power that rises with the user's own (a user that comes

@@ -327,6 +327,42 @@ void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool wi
     }
 }
 
+/* One AP's part in every user's x_k and y_k (section 6). */
+static void add_ap(const struct ppzf_report *r, int m, int n_active, double *x, double *y)
+{
+    double beta[TUTTI_MAX_UE];
+    uint8_t strong[TUTTI_MAX_UE];
+    for (int k = 0; k < r->n_ue; k++)
+        beta[k] = r->ue_active[k] ? (double)r->beta[m * r->n_ue + k] : 0;
+    const int n_free = r->n_ant - ppzf_group(r->scheme, r->n_ant, r->n_ue, beta, r->upsilon, strong);
+    const double eta = (double)r->ap_power[m] / n_active;
+    int n_plain = 0; /* streams sent without projection: weak users of PZF */
+    for (int k = 0; k < r->n_ue; k++)
+        n_plain += r->ue_active[k] && r->scheme == PPZF_PZF && !strong[k];
+    for (int k = 0; k < r->n_ue; k++) {
+        const double gamma = fmax(beta[k] - (double)r->error_variance[m * r->n_ue + k], 0);
+        const bool plain = r->scheme == PPZF_PZF && !strong[k];
+        x[k] += sqrt((plain ? r->n_ant : n_free) * gamma * eta);
+        y[k] += (beta[k] - (strong[k] ? gamma : 0)) * (eta * (n_active - n_plain) + r->noise_power);
+        y[k] += beta[k] * eta * n_plain;
+    }
+}
+
+void ppzf_predict(const struct ppzf_report *r, float *sinr)
+{
+    double x[TUTTI_MAX_UE] = {0}, y[TUTTI_MAX_UE];
+    int n_active = 0;
+    for (int k = 0; k < r->n_ue; k++) {
+        n_active += r->ue_active[k] != 0;
+        y[k] = 1;
+    }
+    for (int m = 0; n_active && m < r->n_ap; m++)
+        if (r->ap_active[m])
+            add_ap(r, m, n_active, x, y);
+    for (int k = 0; k < r->n_ue; k++)
+        sinr[k] = r->ue_active[k] ? (float)(x[k] * x[k] / y[k]) : 0;
+}
+
 double ppzf_rate(int tau, int tau_c, double sinr)
 {
     return (1 - (double)tau / tau_c) * log2(1 + sinr);

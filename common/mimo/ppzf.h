@@ -66,6 +66,19 @@ double ppzf_sinr_eve(const struct ppzf_tables *tables, const double *eta, const 
 /* Equal power (section 8): P_m split over the users, or over the users and the artificial noise. */
 void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool with_noise, double *eta, double *eta_an);
 
+/* The closed form straight from what the APs report (no tables, no allocation): beta, error_variance [n_ap][n_ue] in downlink
+ * units, gamma = beta - error_variance; every active AP splits ap_power[m] equally over the active users and radiates
+ * noise_power more in its null space. sinr [n_ue], 0 for inactive users. */
+struct ppzf_report {
+    int n_ap, n_ant, n_ue;
+    enum ppzf_scheme scheme;
+    double upsilon;
+    const float *beta, *error_variance, *ap_power;
+    const uint8_t *ap_active, *ue_active;
+    double noise_power;
+};
+void ppzf_predict(const struct ppzf_report *report, float *sinr);
+
 /* Rate in bit/s/Hz with the share of the block left after pilots, 1 - tau / tau_c. */
 double ppzf_rate(int tau, int tau_c, double sinr);
 

@@ -56,8 +56,9 @@ static void set_radio(struct links_radio *r, const struct config *config, int in
     const struct config_radio *radio = radio_of(r, config);
     const double noise_dbm = channel_noise_dbm(config->frame.sample_rate_hz, radio->noise_figure_db);
     r->noise_sigma = (float)sqrt(0.5 * pow(10, (noise_dbm - radio->rx_full_scale_dbm) / 10));
-    const struct config_impairments *imp =
-        r->is_ap ? &config->air.impairments.ap : r->is_eve ? &none : &config->air.impairments.ue;
+    const struct config_impairments *imp = r->is_ap    ? &config->air.impairments.ap
+                                           : r->is_eve ? &none
+                                                       : &config->air.impairments.ue;
     set_hardware(r, imp, config->network.seed, config->frame.sample_rate_hz);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The emulated radios and the links between them: what is drawn once (hardware, gains, delays) and the coefficients of
- * now. Radio r is AP r for r < n_ap, then come the users, then the eavesdroppers. A link is directed; both directions of a pair share one fading
- * process, so propagation is reciprocal by construction and only hardware breaks it.
+ * now. Radio r is AP r for r < n_ap, then come the users, then the eavesdroppers. A link is directed; both directions
+ * of a pair share one fading process, so propagation is reciprocal by construction and only hardware breaks it.
  *
  * Timing: a radio with offset o labels as tick t what happens at t + o, so a link's delay is d + o_tx - o_rx. So that
  * nothing arrives before it was sent, all links are longer by the largest offsets together when offsets are on. */
@@ -46,11 +46,11 @@ struct links {
     struct links_radio *radio;
     struct links_pair *pair;
     int n_pair;
-    struct link *link; /* [n_radio tx][n_radio rx] */
-    double *beta_db;   /* [n_ap][n_ue] */
+    struct link *link;   /* [n_radio tx][n_radio rx] */
+    double *beta_db;     /* [n_ap][n_ue] */
     double *eve_beta_db; /* [n_ap][n_eve] */
-    uint64_t block;    /* of the coefficients now held */
-    int symbol;        /* -1 before the first update */
+    uint64_t block;      /* of the coefficients now held */
+    int symbol;          /* -1 before the first update */
     int n_block_samples, n_symbol_samples;
     bool changes_in_block;
 };

@@ -62,7 +62,8 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     status = status ? status : medium_create(&air->medium, &settings);
     status = status ? status : rt_stop_install();
     if (!status) {
-        log_write(LOG_INFO, "air", "READY version=%s endpoint=%s mode=%s aps=%d users=%d eves=%d chunk_samples=%d taps=%d",
+        log_write(LOG_INFO, "air",
+                  "READY version=%s endpoint=%s mode=%s aps=%d users=%d eves=%d chunk_samples=%d taps=%d",
                   TUTTI_VERSION, settings.endpoint, settings.paced ? "paced" : "lockstep", settings.n_ap, settings.n_ue,
                   settings.n_eve, chunk, air->links->n_tap);
     }

@@ -16,10 +16,10 @@ struct truth {
     const struct links *links;
     h5file_t *file;
     int h, h_uplink, h_eve; /* dataset handles */
-    int symbol;      /* whose coefficients count */
+    int symbol;             /* whose coefficients count */
     int n_sb, n_ant, status;
     double rate_hz;
-    double *centre_hz;     /* [n_sb] */
+    double *centre_hz;                /* [n_sb] */
     double downlink_scale, eve_scale; /* channel_downlink_snr_scale */
     int n_eve_column;                 /* antennas of all eavesdroppers */
     uint64_t next_block;
@@ -164,8 +164,7 @@ static void fill_eve_row(truth_t *t)
                 for (int c = 0; c < t->n_eve_column; c++, i++) {
                     const int n_each = t->n_eve_column / l->n_eve, eve = c / n_each;
                     const double snr = t->eve_scale * pow(10, l->eve_beta_db[ap * l->n_eve + eve] / 10);
-                    t->row_eve[i] =
-                        response(t, ap, l->n_ap + l->n_ue + eve, ant, c % n_each, t->centre_hz[sb], snr);
+                    t->row_eve[i] = response(t, ap, l->n_ap + l->n_ue + eve, ant, c % n_each, t->centre_hz[sb], snr);
                 }
             }
         }

@@ -39,8 +39,8 @@ static void setup(struct rig *r, int n_ap, double false_alarm, uint64_t seed)
     *r = (struct rig){.seed = seed};
     for (int k = 0; k < N_UE; k++)
         r->pilot[k] = k;
-    r->set = (struct attack_settings){.n_sb = 1, .n_ap = n_ap, .n_ant = N_ANT, .n_ue = N_UE, .pilot_of_user = r->pilot,
-                                      .pilot_power = 48};
+    r->set = (struct attack_settings){
+        .n_sb = 1, .n_ap = n_ap, .n_ant = N_ANT, .n_ue = N_UE, .pilot_of_user = r->pilot, .pilot_power = 48};
     attack_settings_default(&r->set);
     r->set.false_alarm = false_alarm;
     assert_int_equal(attack_create(&r->attack, &r->set), TUTTI_OK);
@@ -306,7 +306,8 @@ static void test_settings(void **state)
     (void)state;
     static const int pilot[1] = {0};
     attack_t *attack;
-    struct attack_settings good = {.n_sb = 1, .n_ap = 1, .n_ant = 1, .n_ue = 1, .pilot_of_user = pilot, .pilot_power = 1};
+    struct attack_settings good = {
+        .n_sb = 1, .n_ap = 1, .n_ant = 1, .n_ue = 1, .pilot_of_user = pilot, .pilot_power = 1};
     attack_settings_default(&good);
     struct attack_settings bad = good;
     bad.pilot_power = 0;
@@ -324,10 +325,14 @@ static void test_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tail),           cmocka_unit_test(test_false_alarm_rate),
-        cmocka_unit_test(test_rare_false_alarm), cmocka_unit_test(test_detection_rate),
-        cmocka_unit_test(test_correlated_blocks), cmocka_unit_test(test_onset_and_end),
-        cmocka_unit_test(test_absence),        cmocka_unit_test(test_shared_pilot),
+        cmocka_unit_test(test_tail),
+        cmocka_unit_test(test_false_alarm_rate),
+        cmocka_unit_test(test_rare_false_alarm),
+        cmocka_unit_test(test_detection_rate),
+        cmocka_unit_test(test_correlated_blocks),
+        cmocka_unit_test(test_onset_and_end),
+        cmocka_unit_test(test_absence),
+        cmocka_unit_test(test_shared_pilot),
         cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

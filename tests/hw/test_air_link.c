@@ -49,7 +49,7 @@ static void test_refusals(void **state)
     assert_int_equal(changed(4, 2), TUTTI_EVERSION);
     assert_int_equal(changed(6, 0), TUTTI_EFORMAT);
     assert_int_equal(changed(6, AIR_RX + 1), TUTTI_EFORMAT);
-    assert_int_equal(changed(7, 2), TUTTI_EFORMAT);
+    assert_int_equal(changed(7, AIR_N_ROLE), TUTTI_EFORMAT);
     assert_int_equal(changed(10, 3), TUTTI_EFORMAT);    /* antennas do not fit the payload */
     assert_int_equal(changed(11, 1), TUTTI_EFORMAT);    /* 258 antennas */
     assert_int_equal(changed(12, 0x81), TUTTI_EFORMAT); /* silent with payload */

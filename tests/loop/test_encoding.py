@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the encodings of the fronthaul cost in SINR: the same network and seed with cf32, with block floating point of nine bits
 both ways and with sc16. The loss is taken from the true channel and the precoder as the APs applied it, and from what the users
-measured."""
+measured, in a network whose users have a SINR of about 30 dB."""
 import numpy as np
 from network import Network, check, db, finish, true_sinr
 
@@ -10,7 +10,7 @@ BLOCKS, SKIP = 120, 20
 
 def run(encoding):
     sets = [f"fronthaul.uplink_encoding={encoding}", f"fronthaul.downlink_encoding={encoding}", "payload.modulation=qam4"]
-    with Network(sets=sets, snr_db=30, n_blocks=BLOCKS) as net:
+    with Network(sets=sets, snr_db=21, n_blocks=BLOCKS) as net:
         net.run()
         with net.file("run.h5") as run_file, net.file("truth.h5") as truth:
             check((run_file["applied/kind"][:BLOCKS] == 1).all(), f"{encoding}: every block precoded fresh")
@@ -20,6 +20,7 @@ def run(encoding):
 
 def main():
     H, H_hat, sinr, measured = run("cf32")
+    check(np.abs(db(sinr).mean(axis=0) - 30).max() < 2, f"cf32: SINR {np.round(db(sinr).mean(axis=0), 1)} dB")
     for encoding in ("bfp", "sc16"):
         H2, H_hat2, sinr2, measured2 = run(encoding)
         check(np.array_equal(H, H2), f"{encoding}: the same channels")

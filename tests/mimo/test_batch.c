@@ -129,13 +129,13 @@ static void bad_subbands_are_solved_apart(void **state)
         set.c[5].H[r * 3 + 1] = set.c[5].H[r * 3] + 1e-2f * (tutti_cf32)random_cn(&random); /* badly conditioned */
         set.c[7].H[r * 3 + 2] = 0;                                                          /* a silent user */
     }
-    memset(set.c[9].ue_active, 0, 3);
+    memset(set.c[17].ue_active, 0, 3); /* in another group of lanes: mixed masks switch the batch off */
     assert_int_equal(run(&set, MIMO_ZF, MIMO_POWER_MAXMIN), TUTTI_ENUMERIC);
     for (int b = 0; b < 18; b++)
-        assert_int_equal(set.solutions[b].reason, b == 3   ? MIMO_REASON_SINGULAR
-                                                  : b == 7 ? MIMO_REASON_ZERO_CHANNEL
-                                                  : b == 9 ? MIMO_REASON_NO_USER
-                                                           : MIMO_REASON_ASKED);
+        assert_int_equal(set.solutions[b].reason, b == 3    ? MIMO_REASON_SINGULAR
+                                                  : b == 7  ? MIMO_REASON_ZERO_CHANNEL
+                                                  : b == 17 ? MIMO_REASON_NO_USER
+                                                            : MIMO_REASON_ASKED);
     compare(&set, MIMO_ZF, MIMO_POWER_MAXMIN);
     for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++)
         run(&set, (enum mimo_scheme)scheme, MIMO_POWER_EQUAL);

@@ -86,6 +86,25 @@ static void certificate_closes_on_a_thousand_mixed_cases(void **state)
     assert_true(iterations < 8 * 1000); /* second-order convergence; a wrong derivative needs many more */
 }
 
+/* As many users as antennas: the users' mutual derivatives matter most. Ten steps on average to 1e-5. */
+static void loaded_networks_converge_fast_and_far(void **state)
+{
+    (void)state;
+    static tutti_cf32 truth[8 * 8];
+    struct random random = {5};
+    int iterations = 0;
+    for (int drop = 0; drop < 40; drop++) {
+        struct channel_case c;
+        case_create_cell_free(&c, &random, 8, 1, 8, 8, truth);
+        const struct ob_result result = solve(&c, 1e-5, 60);
+        assert_int_equal(result.stop, OB_CONVERGED);
+        assert_true(result.min_sinr >= result.bound * (1 - 3e-5));
+        iterations += result.iterations;
+        case_destroy(&c);
+    }
+    assert_true(iterations < 400);
+}
+
 static void degenerate_inputs_stay_finite_and_certified(void **state)
 {
     (void)state;
@@ -286,6 +305,9 @@ static void warm_start_is_right_and_not_slower(void **state)
     ob_solve(ob, &c.channel, &settings, &c.solution, &result);
     assert_int_equal(result.stop, OB_CONVERGED);
     check_report(&c, &result);
+    const struct ob_result fresh = solve(&c, settings.tolerance, 60);
+    assert_true(fresh.min_sinr == result.min_sinr && fresh.bound == result.bound &&
+                fresh.iterations == result.iterations);
     ob_destroy(ob);
     ob_destroy(NULL);
     case_destroy(&c);
@@ -296,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(certificate_closes_on_random_channels),
         cmocka_unit_test(certificate_closes_on_a_thousand_mixed_cases),
+        cmocka_unit_test(loaded_networks_converge_fast_and_far),
         cmocka_unit_test(degenerate_inputs_stay_finite_and_certified),
         cmocka_unit_test(identical_users_share_and_zero_users_are_named),
         cmocka_unit_test(lost_and_deaf_aps_do_not_matter),

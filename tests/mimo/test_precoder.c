@@ -302,6 +302,68 @@ static void rzf_beats_zf_when_noise_matters(void **state)
     assert_true(better >= 48);
 }
 
+/* x <- A^-1 x by Gaussian elimination with row exchange; n x n complex. */
+static void eliminate(int n, double complex *A, double complex *x)
+{
+    for (int k = 0; k < n; k++) {
+        int best = k;
+        for (int i = k + 1; i < n; i++)
+            if (cabs(A[i * n + k]) > cabs(A[best * n + k]))
+                best = i;
+        for (int j = 0; j <= n; j++) {
+            double complex *a = j < n ? &A[k * n + j] : &x[k], *b = j < n ? &A[best * n + j] : &x[best];
+            const double complex swap = *a;
+            *a = *b;
+            *b = swap;
+        }
+        for (int i = 0; i < n; i++) {
+            if (i == k)
+                continue;
+            const double complex f = A[i * n + k] / A[k * n + k];
+            for (int j = k; j < n; j++)
+                A[i * n + j] -= f * A[k * n + j];
+            x[i] -= f * x[k];
+        }
+    }
+    for (int k = 0; k < n; k++)
+        x[k] /= A[k * n + k];
+}
+
+/* Each RZF beam is parallel to (I + lambda sum_j (h_j h_j^H + diag(E_j)))^-1 h_k, lambda = sum_m P_m / K. */
+static void rzf_is_the_mmse_beam(void **state)
+{
+    (void)state;
+    enum { M = 5, N = 2, K = 4, L = M * N };
+    struct random random = {27};
+    struct channel_case c;
+    case_create(&c, &random, M, N, K, 5, 20, 0.4);
+    c.P[1] = 3;
+    assert_int_equal(run(&c, MIMO_RZF, MIMO_POWER_MAXMIN), 0);
+    for (int k = 0; k < K; k++) {
+        double complex A[L * L], x[L], inner = 0;
+        double nx = 0, nw = 0;
+        for (int i = 0; i < L; i++) {
+            x[i] = c.H[i * K + k];
+            for (int j = 0; j < L; j++) {
+                A[i * L + j] = i == j;
+                for (int u = 0; u < K; u++)
+                    A[i * L + j] += (M + 2.0) / K *
+                                    ((double complex)c.H[i * K + u] * conj((double complex)c.H[j * K + u]) +
+                                     (i == j ? (double)c.E[i / N * K + u] : 0));
+            }
+        }
+        eliminate(L, A, x);
+        for (int i = 0; i < L; i++) {
+            const double complex w = c.solution.W[i * K + k];
+            inner += conj(x[i]) * w;
+            nx += creal(x[i] * conj(x[i]));
+            nw += creal(w * conj(w));
+        }
+        assert_true(cabs(inner) > (1 - 1e-6) * sqrt(nx * nw));
+    }
+    case_destroy(&c);
+}
+
 static double ap_response(const struct channel_case *c, int m, int k, int j)
 {
     double complex sum = 0;
@@ -364,6 +426,12 @@ static void full_zero_forcing_without_room_says_so(void **state)
     assert_int_equal(run(&c, MIMO_FZF, MIMO_POWER_EQUAL), TUTTI_ENUMERIC);
     assert_int_equal(c.solution.reason, MIMO_REASON_SINGULAR);
     assert_int_equal(run(&c, MIMO_PPZF, MIMO_POWER_EQUAL), 0);
+    c.channel.beta = c.beta; /* strong at AP 2 by its gain, but without an estimate there: nothing to protect */
+    c.beta[2 * 4 + 1] = 1e4f;
+    for (int a = 0; a < 4; a++)
+        c.H[(2 * 4 + a) * 4 + 1] = 0;
+    assert_int_equal(run(&c, MIMO_PPZF, MIMO_POWER_EQUAL), 0);
+    c.channel.beta = NULL;
     for (int r = 0; r < 16; r++)
         c.H[r * 4 + 1] = c.H[r * 4] * 2; /* pilot reuse: parallel estimates */
     assert_int_equal(run(&c, MIMO_PPZF, MIMO_POWER_MAXMIN), TUTTI_ENUMERIC);
@@ -442,6 +510,7 @@ int main(void)
         cmocka_unit_test(sixty_db_spread_stays_finite_and_fair),
         cmocka_unit_test(the_optimum_is_above_every_other_scheme),
         cmocka_unit_test(rzf_has_the_right_limits),
+        cmocka_unit_test(rzf_is_the_mmse_beam),
         cmocka_unit_test(rzf_beats_zf_when_noise_matters),
         cmocka_unit_test(local_schemes_null_at_strong_users_only),
         cmocka_unit_test(full_zero_forcing_without_room_says_so),

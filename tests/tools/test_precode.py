@@ -188,6 +188,9 @@ class Precode(unittest.TestCase):
             self.check_result(data, result, "zf", np.broadcast_to(attribute, 4))
             best = zf_maxmin(data["H_hat"][1, 1], data["error_variance"], attribute)
             np.testing.assert_allclose(result["sinr_predicted"][1, 1], best, rtol=1e-3)
+            W = self.solve("cb", "--power", "equal")[0]["W"]  # every AP at its budget
+            used = (abs(W.astype(complex)) ** 2).sum(axis=(3, 4))
+            np.testing.assert_allclose(used, np.broadcast_to(attribute, used.shape), rtol=1e-5)
         scale = np.random.default_rng(6).uniform(0.1, 3, (3, 2, 4, 2))
         data["error_variance"] = data["error_variance"] * scale
         write(self.input, {**data, "H_hat": data["H_hat"].astype(np.complex128)})
