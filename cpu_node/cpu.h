@@ -48,7 +48,8 @@ struct cpu_block {
     struct wire_ap_stamps previous[TUTTI_MAX_AP];
     uint32_t radio_events[TUTTI_MAX_AP][5];
     /* the solve */
-    uint8_t user_used[TUTTI_MAX_UE];
+    uint8_t user_alive[TUTTI_MAX_UE]; /* noise is kept away from these */
+    uint8_t user_used[TUTTI_MAX_UE];  /* served: all that are alive, with the analogue transmitter one in turn */
     uint64_t solve_start_ns, solve_end_ns;
     int scheme; /* enum mimo_scheme: the rung of the ladder it got */
     bool stepped_down;

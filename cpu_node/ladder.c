@@ -8,7 +8,7 @@ static enum mimo_scheme asked(const struct cpu *cpu)
 {
     static const enum mimo_scheme of_config[] = {
         [CONFIG_CB] = MIMO_CB,     [CONFIG_ZF] = MIMO_ZF,   [CONFIG_FZF] = MIMO_FZF, [CONFIG_PZF] = MIMO_PZF,
-        [CONFIG_PPZF] = MIMO_PPZF, [CONFIG_RZF] = MIMO_RZF, [CONFIG_OB] = MIMO_OB};
+        [CONFIG_PPZF] = MIMO_PPZF, [CONFIG_RZF] = MIMO_RZF, [CONFIG_OB] = MIMO_OB,   [CONFIG_ANALOG] = MIMO_ANALOG};
     return of_config[cpu->config->precoding.scheme];
 }
 

@@ -24,7 +24,7 @@ static void limit_optimum(struct cpu_worker *worker, uint64_t deadline_ns, int n
     precoder_configure(worker->precoder, &settings);
 }
 
-/* Phase-only noise of one subband: all antennas of all APs together, nulled at every user that is served (spec spzf).
+/* Phase-only noise of one subband: all antennas of all APs together, nulled at every user that is there (spec spzf).
  * Its rows multiply without conjugation, so they are conj(h_k); users and APs left out are rows and columns of zeros.
  */
 static bool solve_noise(struct cpu_worker *worker, struct cpu_block *block, int sb)
@@ -35,7 +35,7 @@ static bool solve_noise(struct cpu_worker *worker, struct cpu_block *block, int 
     const tutti_cf32 *H_hat = block->H_hat + (size_t)sb * n_all * n_ue;
     for (size_t k = 0; k < n_ue; k++)
         for (size_t l = 0; l < n_all; l++)
-            worker->H[k * n_all + l] = block->user_used[k] ? conj((double complex)H_hat[l * n_ue + k]) : 0;
+            worker->H[k * n_all + l] = block->user_alive[k] ? conj((double complex)H_hat[l * n_ue + k]) : 0;
     spzf_reset(worker->spzf, block->number * TUTTI_MAX_SB + (uint64_t)sb); /* the answer depends on the block alone */
     struct spzf_result result;
     spzf_execute(worker->spzf, worker->H, worker->beam, &result);
@@ -136,11 +136,17 @@ static bool user_is_used(const struct cpu *cpu, uint64_t number, int user)
 /* With nobody known to be there (this node has just started) everybody is served. */
 static void choose_users(const struct cpu *cpu, struct cpu_block *block)
 {
-    int n_used = 0;
+    int alive[TUTTI_MAX_UE], n_alive = 0;
     for (int k = 0; k < cpu->shape.n_ue; k++)
-        n_used += block->user_used[k] = user_is_used(cpu, block->number, k);
-    if (n_used == 0)
-        memset(block->user_used, 1, (size_t)cpu->shape.n_ue);
+        if ((block->user_alive[k] = user_is_used(cpu, block->number, k)))
+            alive[n_alive++] = k;
+    if (n_alive == 0)
+        memset(block->user_alive, 1, (size_t)cpu->shape.n_ue);
+    memcpy(block->user_used, block->user_alive, sizeof block->user_used);
+    if (cpu->config->precoding.scheme != CONFIG_ANALOG)
+        return;
+    memset(block->user_used, 0, sizeof block->user_used);
+    block->user_used[n_alive ? alive[block->number % (uint64_t)n_alive] : 0] = 1;
 }
 
 void solve_block(struct cpu *cpu, struct cpu_block *block)

@@ -59,7 +59,8 @@ static int serve(int argc, char **argv)
     else {
         printf("serving %s until stopped\n", options.endpoint);
         fflush(stdout);
-        status = latency_serve(&options, options.endpoint, -1) < 0 ? tool_fault("latency") : TOOL_OK;
+        if (rt_stop_install() < 0 || latency_serve(&options, options.endpoint, -1) < 0)
+            status = tool_fault("latency");
     }
     latency_options_free(&options);
     return status;
@@ -107,11 +108,12 @@ static void run_own_server(const struct latency_options *options, const struct o
                            pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGINT, SIG_IGN); /* Ctrl-C is the probe's, who stops us */
     if (getppid() != parent)
         _exit(1);
-    if (latency_serve(options, server->endpoint, ready_fd) < 0 &&
-        write(ready_fd, error_text(), strlen(error_text())) < 0)
+    bool failed = rt_stop_install() < 0;
+    signal(SIGINT, SIG_IGN); /* Ctrl-C is the probe's, who stops us */
+    failed = failed || latency_serve(options, server->endpoint, ready_fd) < 0;
+    if (failed && write(ready_fd, error_text(), strlen(error_text())) < 0)
         _exit(1);
     _exit(0);
 }
@@ -160,6 +162,8 @@ static int measure(const struct latency_options *options, struct latency_result 
     struct own_server server = {0};
     int status = options->endpoint ? TUTTI_OK : start_own_server(&server, options);
     if (status == TUTTI_OK)
+        status = rt_stop_install(); /* after the fork: a stop of ours is not the server's */
+    if (status == TUTTI_OK)
         status = latency_probe(options, options->endpoint ? options->endpoint : server.endpoint, result);
     stop_own_server(&server, &result->server_cpu_s);
     return status;
@@ -193,8 +197,6 @@ int tool_latency(int argc, char **argv)
     }
     if (strcmp(what, "hosts") == 0)
         return latency_hosts(argc - 1, argv + 1);
-    if (rt_stop_install() < 0)
-        return tool_fault("latency");
     if (strcmp(what, "probe") == 0)
         return probe(argc - 1, argv + 1);
     if (strcmp(what, "serve") == 0)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "fronthaul/encoding.h"
 #include "tools/latency.h"
 
 static const double DEFAULT_DURATION_S = 10;
@@ -123,19 +121,6 @@ static double frame_budget_us(const struct config *config)
     return budget_us > 1 ? budget_us : 1;
 }
 
-static bool is_message_possible(const struct latency_options *o)
-{
-    for (int type = WIRE_CSI; type <= WIRE_PRECODER; type++) {
-        struct wire_header h = {
-            .n_sb = (uint16_t)o->subbands, .n_ant = (uint16_t)o->antennas, .n_stream = (uint16_t)o->users};
-        encoding_set(&h, &o->encoding, (enum wire_type)type);
-        const size_t n = type == WIRE_CSI ? wire_csi_bytes(&h) : wire_precoder_bytes(&h);
-        if (n == 0 || n > WIRE_MAX_BYTES)
-            return false;
-    }
-    return true;
-}
-
 static double pick(double given, double otherwise)
 {
     return given >= 0 ? given : otherwise;
@@ -161,11 +146,7 @@ static int resolve(struct latency_options *o, const struct given *given)
     if (given->transport && strcmp(given->transport, "ipc") != 0 && strcmp(given->transport, "tcp") != 0)
         return error_set(TUTTI_EINVAL, "--transport: '%s' is not ipc or tcp", given->transport);
     o->tcp = given->transport && strcmp(given->transport, "tcp") == 0;
-    const int status = read_encoding(&o->encoding, given->encoding);
-    if (status == 0 && !is_message_possible(o))
-        return error_set(TUTTI_EINVAL, "%d antennas x %d users x %d subbands do not fit one message of %d bytes",
-                         o->antennas, o->users, o->subbands, WIRE_MAX_BYTES);
-    return status;
+    return read_encoding(&o->encoding, given->encoding);
 }
 
 int latency_options_parse(struct latency_options *options, int argc, char **argv)

@@ -195,6 +195,8 @@ static int draw_pair(plot_t *plot, const struct recording *r, int k, const enum 
     for (int i = 0; i < 2; i++)
         n[i] = write_line(out, names[i], r, figures[i], k);
     write_frame(out, r, label);
+    if (figures[0] != USER_DB)
+        fputs("set yrange [0:*]\n", out); /* a rate */
     const char *between = "plot ";
     for (int i = 0; i < 2; i++)
         if (n[i]) {
@@ -219,7 +221,7 @@ static int draw_score(plot_t *plot, const struct recording *r)
         n += write_line(out, name, r, SCORE, k);
     }
     write_frame(out, r, "score");
-    fputs("set lmargin 8\nset yrange [0:*<40]\n", out);
+    fputs("set yrange [0:*<40]\n", out);
     for (int k = 0; k < r->n_ue; k++) {
         uint64_t first;
         if (suspicion(r, k, &first))

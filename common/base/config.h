@@ -9,7 +9,7 @@
 
 /* Enumerations have the values' names in defaults.yaml. */
 enum config_modulation { CONFIG_QAM4, CONFIG_QAM16, CONFIG_QAM64, CONFIG_QAM256 };
-enum config_scheme { CONFIG_CB, CONFIG_ZF, CONFIG_FZF, CONFIG_PZF, CONFIG_PPZF, CONFIG_RZF, CONFIG_OB };
+enum config_scheme { CONFIG_CB, CONFIG_ZF, CONFIG_FZF, CONFIG_PZF, CONFIG_PPZF, CONFIG_RZF, CONFIG_OB, CONFIG_ANALOG };
 enum config_an { CONFIG_AN_NONE, CONFIG_AN_NULLSPACE, CONFIG_AN_PHASE_ONLY };
 enum config_attack { CONFIG_ATTACK_PASSIVE, CONFIG_ATTACK_PILOT };
 enum config_power { CONFIG_POWER_EQUAL, CONFIG_POWER_MAXMIN };

@@ -252,10 +252,12 @@ static int check_precoding(struct check *check)
 {
     const struct config_network *const n = &check->config->network;
     const struct config_precoding *const p = &check->config->precoding;
-    const bool central = p->scheme == CONFIG_ZF || p->scheme == CONFIG_RZF || p->scheme == CONFIG_OB;
+    const bool central =
+        p->scheme == CONFIG_ZF || p->scheme == CONFIG_RZF || p->scheme == CONFIG_OB || p->scheme == CONFIG_ANALOG;
     if (p->local && central)
-        return config_fail(check->layers, "precoding.local precoding.scheme",
-                           "zf, rzf and ob use all APs' estimates together; local: true goes with cb, fzf, pzf, ppzf");
+        return config_fail(
+            check->layers, "precoding.local precoding.scheme",
+            "zf, rzf, ob and analog use all APs' estimates together; local: true goes with cb, fzf, pzf, ppzf");
     if (p->local && p->an == CONFIG_AN_PHASE_ONLY)
         return config_fail(
             check->layers, "precoding.local precoding.an",

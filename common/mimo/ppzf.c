@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "mimo/maxmin.h"
 
 /* A strong user whose component outside the others is below this share of its norm is taken as dependent on them. */
 static const double DEPENDENT = 1e-7;
@@ -361,6 +362,49 @@ void ppzf_predict(const struct ppzf_report *r, float *sinr)
             add_ap(r, m, n_active, x, y);
     for (int k = 0; k < r->n_ue; k++)
         sinr[k] = r->ue_active[k] ? (float)(x[k] * x[k] / y[k]) : 0;
+}
+
+/* The form of maxmin.h: F_kj = (leak of user j's beams into user k) / gain_k, noise_k = 1 / gain_k, B_mk = power at p_k
+ * = 1. */
+static int maxmin_matrices(const struct ppzf_tables *t, const double *P, double *F, double *noise, double *B)
+{
+    const int n = t->n_ue;
+    for (int k = 0; k < n; k++) {
+        double amplitude = 0;
+        for (int m = 0; m < t->n_ap; m++)
+            amplitude += t->gain[m * n + k] * sqrt(P[m] / n);
+        if (!(amplitude > 0))
+            return error_set(TUTTI_ENUMERIC, "ppzf: user %d has no beam at any AP", k);
+        noise[k] = 1 / (amplitude * amplitude);
+        for (int j = 0; j < n; j++) {
+            double leak = 0;
+            for (int m = 0; m < t->n_ap; m++) {
+                const int i = m * n + j;
+                const bool plain = t->scheme == PPZF_PZF && !t->strong[i];
+                B[i] = t->gamma[i] > 0 ? P[m] / n : 0;
+                leak += B[i] * (plain ? t->leak_plain : t->leak)[m * n + k];
+            }
+            F[k * n + j] = leak * noise[k];
+        }
+    }
+    return 0;
+}
+
+int ppzf_maxmin_power(const struct ppzf_tables *tables, const double *P, double *eta, double *sinr)
+{
+    const size_t n = (size_t)tables->n_ue, m = (size_t)tables->n_ap;
+    double *F = calloc(n * n + 2 * n + m * n + n * (n + 1), sizeof *F);
+    if (!F)
+        return error_set(TUTTI_ENOMEM, "ppzf: out of memory for %d APs and %d users", tables->n_ap, tables->n_ue);
+    double *noise = F + n * n, *p = noise + n, *B = p + n, *work = B + m * n;
+    const int rc = maxmin_matrices(tables, P, F, noise, B);
+    if (!rc) {
+        *sinr = maxmin_power(tables->n_ue, tables->n_ap, F, noise, B, tables->n_ue, P, p, work);
+        for (size_t i = 0; i < m * n; i++)
+            eta[i] = B[i] * p[i % n];
+    }
+    free(F);
+    return rc;
 }
 
 double ppzf_rate(int tau, int tau_c, double sinr)

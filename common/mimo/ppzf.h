@@ -66,9 +66,9 @@ double ppzf_sinr_eve(const struct ppzf_tables *tables, const double *eta, const 
 /* Equal power (section 8): P_m split over the users, or over the users and the artificial noise. */
 void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool with_noise, double *eta, double *eta_an);
 
-/* The closed form straight from what the APs report (no tables, no allocation): beta, error_variance [n_ap][n_ue] in downlink
- * units, gamma = beta - error_variance; every active AP splits ap_power[m] equally over the active users and radiates
- * noise_power more in its null space. sinr [n_ue], 0 for inactive users. */
+/* The closed form straight from what the APs report (no tables, no allocation): beta, error_variance [n_ap][n_ue] in
+ * downlink units, gamma = beta - error_variance; every active AP splits ap_power[m] equally over the active users and
+ * radiates noise_power more in its null space. sinr [n_ue], 0 for inactive users. */
 struct ppzf_report {
     int n_ap, n_ant, n_ue;
     enum ppzf_scheme scheme;
@@ -78,6 +78,11 @@ struct ppzf_report {
     double noise_power;
 };
 void ppzf_predict(const struct ppzf_report *report, float *sinr);
+
+/* Max-min over one factor p_k per user, eta_mk = p_k P_m / n_ue, no artificial noise: all closed-form SINRs equal
+ * *sinr, no AP above its budget P [n_ap] > 0. Allocates: once per large-scale update, not per block. TUTTI_ENUMERIC
+ * when a user has no beam anywhere. */
+int ppzf_maxmin_power(const struct ppzf_tables *tables, const double *P, double *eta, double *sinr);
 
 /* Rate in bit/s/Hz with the share of the block left after pilots, 1 - tau / tau_c. */
 double ppzf_rate(int tau, int tau_c, double sinr);

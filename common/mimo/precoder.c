@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "linalg/cmplx.h"
 #include "linalg/small.h"
+#include "mimo/analog.h"
 #include "mimo/batch.h"
 #include "mimo/maxmin.h"
 #include "mimo/ob.h"
@@ -36,7 +37,7 @@ const char *mimo_scheme_name(int scheme)
 {
     static const char *const names[MIMO_N_SCHEMES] = {
         [MIMO_CB] = "cb",     [MIMO_ZF] = "zf",   [MIMO_FZF] = "fzf", [MIMO_PZF] = "pzf",
-        [MIMO_PPZF] = "ppzf", [MIMO_RZF] = "rzf", [MIMO_OB] = "ob"};
+        [MIMO_PPZF] = "ppzf", [MIMO_RZF] = "rzf", [MIMO_OB] = "ob",   [MIMO_ANALOG] = "analog"};
     return scheme >= 0 && scheme < MIMO_N_SCHEMES ? names[scheme] : "?";
 }
 
@@ -342,6 +343,14 @@ static int solve_ob(struct precoder *p, const struct mimo_channel *channel, stru
     return rc;
 }
 
+static int first_active(const struct mimo_shape *shape, const struct mimo_channel *channel)
+{
+    int k = 0;
+    while (k < shape->n_ue - 1 && !channel->ue_active[k])
+        k++;
+    return k;
+}
+
 int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power,
                      const struct mimo_channel *channel, struct mimo_solution *solution)
 {
@@ -356,6 +365,11 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
         memset(solution->W, 0, (size_t)(p->shape.n_ap * p->shape.n_ant * p->shape.n_ue) * sizeof *solution->W);
         memset(solution->sinr, 0, (size_t)p->shape.n_ue * sizeof *solution->sinr);
         return TUTTI_ENUMERIC;
+    }
+    if (scheme == MIMO_ANALOG) {
+        analog_beam(&p->shape, channel, first_active(&p->shape, channel), solution->W);
+        mimo_sinr(&p->shape, channel, solution->W, solution->sinr);
+        return 0;
     }
     int rc = 0;
     if (scheme == MIMO_FZF || scheme == MIMO_PZF || scheme == MIMO_PPZF)

@@ -19,12 +19,13 @@ enum mimo_scheme {
     MIMO_PPZF, /* the same with the weak users' beams kept out of the strong users' channels */
     MIMO_RZF, /* regularised zero-forcing (MMSE), estimation errors included; equal power: equal transmit power per user
                */
-    MIMO_OB   /* max-min optimum (spec ob); power is always max-min */
+    MIMO_OB,  /* max-min optimum (spec ob); power is always max-min */
+    MIMO_ANALOG /* phase shifters only: the first active user alone (mimo/analog.h) */
 };
 /* EQUAL as said above; for the local schemes: every AP splits its budget equally over the users it has an estimate of.
  * MAXMIN: one power per user on top of those beams, chosen so that the least SINR is as large as per-AP power allows.
  */
-enum { MIMO_N_SCHEMES = MIMO_OB + 1 };
+enum { MIMO_N_SCHEMES = MIMO_ANALOG + 1 };
 /* "cb", "zf", ... as in network files; "?" for anything else. */
 const char *mimo_scheme_name(int scheme);
 enum mimo_power { MIMO_POWER_EQUAL, MIMO_POWER_MAXMIN };

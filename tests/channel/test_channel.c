@@ -137,6 +137,62 @@ static void test_three_slope_shadowing(void **state)
     config_free(c);
 }
 
+/* An eavesdropper's gains by every model; users' are the same with and without. */
+static void test_eavesdroppers(void **state)
+{
+    (void)state;
+    double beta_db[8], with_db[8], eve_db[6], ap_m[2][3], ue_m[4][3], eve_m[64][3];
+    struct config *c = LOAD("network.n_ap=2", "network.n_ue=4", "network.n_eve=3", "air.large_scale.eve_snr_db=17",
+                            "radio.eve.noise_figure_db=4");
+    assert_int_equal(channel_eve_large_scale(c, eve_db), TUTTI_OK);
+    for (int i = 0; i < 6; i++)
+        assert_near(10 * log10(channel_eve_downlink_snr_scale(c)) + eve_db[i], 17, 1e-9);
+    /* 5 dB less noise than a user, so 5 dB more SNR from the same power */
+    assert_near(10 * log10(channel_eve_downlink_snr_scale(c) / channel_downlink_snr_scale(c)), 5, 1e-9);
+    config_free(c);
+    c = LOAD("network.n_ap=2", "network.n_ue=1", "network.n_eve=3", "air.large_scale.model=explicit",
+             "air.large_scale.gain_db=[[-1], [-2]]", "air.large_scale.eve_gain_db=[[-3, -4, -5], [-6, -7, -8]]");
+    assert_int_equal(channel_eve_large_scale(c, eve_db), TUTTI_OK);
+    for (int i = 0; i < 6; i++)
+        assert_near(eve_db[i], -3 - i, 0);
+    config_free(c);
+    c = LOAD("network.n_ap=2", "network.n_ue=4", "air.large_scale.model=geometry");
+    assert_int_equal(channel_large_scale(c, beta_db), TUTTI_OK);
+    config_free(c);
+    c = LOAD("network.n_ap=2", "network.n_ue=4", "network.n_eve=2", "air.large_scale.model=geometry",
+             "air.large_scale.eve_positions_m=[[10, 20, 3], [40, 50, 6]]");
+    assert_int_equal(channel_large_scale(c, with_db), TUTTI_OK);
+    assert_memory_equal(with_db, beta_db, sizeof beta_db);
+    channel_positions(c, &ap_m[0][0], &ue_m[0][0]);
+    channel_eve_positions(c, &ue_m[0][0], &eve_m[0][0]);
+    assert_true(eve_m[0][0] == 10 && eve_m[0][2] == 3 && eve_m[1][1] == 50);
+    assert_int_equal(channel_eve_large_scale(c, eve_db), TUTTI_OK);
+    for (int i = 0; i < 4; i++) { /* within five standard deviations of the path loss */
+        const double *p = ap_m[i / 2], *q = eve_m[i % 2];
+        const double d = sqrt(pow(p[0] - q[0], 2) + pow(p[1] - q[1], 2) + pow(p[2] - q[2], 2));
+        assert_near(eve_db[i], channel_umi_db(d), 20);
+        assert_true(fabs(eve_db[i] - channel_umi_db(d)) > 1e-6);
+    }
+    config_free(c);
+    /* uniform in the disc around the target: a quarter of them within half the radius */
+    int n_inner = 0, n = 0;
+    for (int seed = 1; seed <= 100; seed++) {
+        char text[32];
+        snprintf(text, sizeof text, "network.seed=%d", seed);
+        c = LOAD(text, "network.n_ap=2", "network.n_ue=4", "network.n_eve=8", "eve.target_user=2",
+                 "air.large_scale.model=geometry", "air.large_scale.eve_radius_m=50");
+        channel_positions(c, &ap_m[0][0], &ue_m[0][0]);
+        channel_eve_positions(c, &ue_m[0][0], &eve_m[0][0]);
+        for (int e = 0; e < 8; e++, n++) {
+            const double d = hypot(eve_m[e][0] - ue_m[2][0], eve_m[e][1] - ue_m[2][1]);
+            assert_true(d <= 50 && eve_m[e][2] == ue_m[2][2]);
+            n_inner += d <= 25;
+        }
+        config_free(c);
+    }
+    assert_near(n_inner, 0.25 * n, 5 * sqrt(0.25 * 0.75 * n));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_link_budget),
@@ -145,6 +201,7 @@ int main(void)
                                        cmocka_unit_test(test_path_loss),
                                        cmocka_unit_test(test_given_positions),
                                        cmocka_unit_test(test_drawn_positions),
-                                       cmocka_unit_test(test_three_slope_shadowing)};
+                                       cmocka_unit_test(test_three_slope_shadowing),
+                                       cmocka_unit_test(test_eavesdroppers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -589,6 +589,45 @@ static void test_observers_share_a_role(void **state)
     fh_hub_destroy(hub);
 }
 
+/* An eavesdropper has its own places, so many and no more, and none where none is expected. */
+static void test_eavesdroppers_have_their_own_places(void **state)
+{
+    (void)state;
+    struct seen h = {0}, u = {0}, e = {0}, r = {0};
+    struct fh_hub_settings settings = {.endpoint = endpoint,
+                                       .n_ue = 3,
+                                       .n_eve = 2,
+                                       .observers = true,
+                                       .fingerprint = FINGERPRINT,
+                                       .welcome = {.session = 5},
+                                       .peer_timeout_ms = TIMEOUT_MS};
+    fh_hub_t *hub;
+    assert_int_equal(fh_hub_create(&hub, &settings), TUTTI_OK);
+    fh_peer_t *user = make_peer(FH_ROLE_UE, 1), *eve = make_peer(FH_ROLE_EVE, 1), *third = make_peer(FH_ROLE_EVE, 2);
+    TURN_UNTIL(u.n[FH_EVENT_UP], hub, &h, user, &u);
+    TURN_UNTIL(e.n[FH_EVENT_UP], hub, &h, eve, &e);
+    assert_int_equal(h.last[FH_EVENT_UP].role, FH_ROLE_EVE);
+    assert_int_equal(h.last[FH_EVENT_UP].id, 1);
+    assert_true(fh_hub_alive(hub, FH_ROLE_UE, 1) && fh_hub_alive(hub, FH_ROLE_EVE, 1));
+    assert_false(fh_hub_alive(hub, FH_ROLE_EVE, 0) || fh_hub_alive(hub, FH_ROLE_EVE, 2));
+    assert_int_equal(fh_peer_send_control(eve, "{\"type\":\"eve_report\"}"), TUTTI_OK);
+    TURN_UNTIL(h.n[FH_EVENT_CONTROL], hub, &h, eve, &e);
+    assert_int_equal(h.last[FH_EVENT_CONTROL].role, FH_ROLE_EVE);
+    TURN_UNTIL(r.n[FH_EVENT_REFUSED], hub, &h, third, &r);
+    assert_non_null(strstr(error_text(), "eve 2"));
+    fh_peer_destroy(user);
+    fh_peer_destroy(eve);
+    fh_peer_destroy(third);
+    fh_hub_destroy(hub);
+    hub = make_hub(6); /* one that expects none */
+    memset(&r, 0, sizeof r);
+    third = make_peer(FH_ROLE_EVE, 0);
+    TURN_UNTIL(r.n[FH_EVENT_REFUSED], hub, &h, third, &r);
+    assert_non_null(strstr(error_text(), "no eve"));
+    fh_peer_destroy(third);
+    fh_hub_destroy(hub);
+}
+
 static void test_killed_hub_is_noticed_and_its_successor_found(void **state)
 {
     (void)state;
@@ -889,6 +928,7 @@ int main(int argc, char **argv)
         CASE(test_silent_peer_times_out),
         CASE(test_live_duplicate_is_refused),
         CASE(test_observers_share_a_role),
+        CASE(test_eavesdroppers_have_their_own_places),
         CASE(test_killed_hub_is_noticed_and_its_successor_found),
         CASE(test_taken_endpoint_is_refused),
         CASE(test_bad_endpoints_are_named),

@@ -502,6 +502,7 @@ static void test_refusals(void **state)
     expect_refusal("ue", 1, 2, 1.92e6, 0, "antennas");
     expect_refusal("ue", 1, 1, 3.84e6, 0, "rate");
     expect_refusal("ue", 1, 1, 1.92e6, 1600, "chunk");
+    expect_refusal("eve", 0, 1, 1.92e6, 0, "unknown id");
     struct radio_settings wrong = settings;
     wrong.backend = "uhd";
     radio_t *none = NULL;
@@ -517,7 +518,7 @@ static void test_refusals(void **state)
     assert_int_equal(radio_open(&none, &wrong), TUTTI_ECONFIG);
     radio_close(radio);
     kill(air, SIGTERM);
-    assert_int_equal(end_air(air, " refused="), 5);
+    assert_int_equal(end_air(air, " refused="), 6);
     struct stat info;
     assert_int_not_equal(stat(endpoint + 7, &info), 0); /* socket file removed */
 }

@@ -515,6 +515,95 @@ static void test_deterministic(void **state)
     close_rig(&rig[1]);
 }
 
+/* With eavesdroppers in the network every other radio hears exactly what it heard without; they themselves hear the
+ * APs over their own links, with all antennas, and the APs hear them; users do not. */
+static void test_eavesdroppers(void **state)
+{
+    (void)state;
+    struct rig rig[2];
+    for (int k = 0; k < 2; k++) {
+        OPEN(&rig[k], 6, "network.n_ap=2", "network.n_ant=3", "network.n_ue=2", "air.impairments.ap.cfo_hz=100",
+             "air.impairments.ue.gain_mismatch_db=1", "air.fading.model=tdl", "air.fading.tap_delays_samples=[0, 2]",
+             "air.fading.tap_powers_db=[0, -3]", k == 0 ? "network.n_eve=0" : "network.n_eve=2", "eve.n_ant=2",
+             "air.large_scale.eve_snr_db=25");
+        for (int i = 0; i < (int)length(&rig[k]); i++) {
+            tx(&rig[k], 0, 1)[i] = draw(1, (uint64_t)i);
+            tx(&rig[k], 3, 0)[i] = draw(2, (uint64_t)i);
+        }
+        run_rig(&rig[k], -1);
+    }
+    assert_int_equal(rig[0].n_radio, 4);
+    assert_int_equal(rig[1].n_radio, 6);
+    for (int r = 0; r < 4; r++)
+        for (int a = 0; a < rig[0].links->radio[r].n_ant; a++)
+            assert_memory_equal(rx(&rig[0], r, a), rx(&rig[1], r, a), length(&rig[0]) * sizeof(tutti_cf32));
+    const struct links *l = rig[1].links;
+    for (int e = 4; e < 6; e++) {
+        assert_true(l->radio[e].is_eve && l->radio[e].n_ant == 2 && l->radio[e].id == e - 4);
+        for (int r = 0; r < 6; r++) {
+            assert_true(links_between(l, r, e)->active == (r < 2));
+            assert_true(links_between(l, e, r)->active == (r < 2));
+        }
+        /* reciprocal: the same coefficients both ways, but for the full scales (equal here up to a factor) */
+        const struct link *down = links_between(l, 0, e), *up = links_between(l, e, 0);
+        for (int tap = 0; tap < 2; tap++)
+            for (int q = 0; q < 2; q++)
+                for (int p = 0; p < 3; p++) {
+                    const tutti_cf32 d = down->gain[(tap * 2 + q) * 3 + p] / down->amplitude;
+                    const tutti_cf32 u = up->gain[(tap * 3 + p) * 2 + q] / up->amplitude;
+                    assert_near(cabsf(d - u), 0, 1e-6);
+                }
+        for (int other = 0; other < 4; other++) /* nobody shares its fading */
+            assert_true(cabsf(links_between(l, 0, e)->gain[0] - links_between(l, 0, other < 2 ? 2 : other)->gain[0]) >
+                        0);
+    }
+    assert_true(cabsf(links_between(l, 0, 4)->gain[0] - links_between(l, 0, 5)->gain[0]) > 0);
+    close_rig(&rig[0]);
+    close_rig(&rig[1]);
+}
+
+/* /eve/H against the coefficients in use, both antennas of both. */
+static void test_eve_truth(void **state)
+{
+    (void)state;
+    struct rig rig;
+    char path[64], set[80];
+    snprintf(path, sizeof path, "/tmp/tutti-eve-truth-%d.h5", (int)getpid());
+    snprintf(set, sizeof set, "air.truth=%s", path);
+    OPEN(&rig, 3, set, "network.n_ap=2", "network.n_ant=3", "network.n_ue=2", "network.n_eve=2", "eve.n_ant=2",
+         "air.large_scale.eve_snr_db=25", "radio.eve.noise_figure_db=6");
+    run_rig(&rig, -1);
+    tutti_cf32 expected[2][3][4];
+    for (int a = 0; a < 2; a++)
+        for (int p = 0; p < 3; p++)
+            for (int c = 0; c < 4; c++) {
+                const struct link *link = links_between(rig.links, a, 4 + c / 2);
+                const double scale = pow(10, 25 / 20.0) / (double)link->amplitude; /* 25 dB at full power */
+                expected[a][p][c] = (float)scale * conjf(link->gain[c % 2 * 3 + p]);
+            }
+    assert_good(truth_close(rig.truth));
+    rig.truth = NULL;
+    h5file_t *file;
+    struct h5_info info;
+    assert_good(h5file_open(&file, path));
+    assert_good(h5file_info(file, "/eve/H", &info));
+    assert_true(info.rank == 5 && info.dims[1] == 6 && info.dims[2] == 2 && info.dims[3] == 3 && info.dims[4] == 4);
+    static tutti_cf32 H[6][2][3][4];
+    assert_good(h5file_read_rows(file, "/eve/H", H5_C64, info.dims[0] - 1, 1, H));
+    for (int sb = 0; sb < 6; sb++)
+        for (int a = 0; a < 2; a++)
+            for (int p = 0; p < 3; p++)
+                for (int c = 0; c < 4; c++)
+                    assert_near(cabsf(H[sb][a][p][c] - expected[a][p][c]), 0, 1e-4 * (double)cabsf(expected[a][p][c]));
+    double beta[2][2];
+    assert_good(h5file_read(file, "/eve/beta", H5_F64, beta));
+    for (int i = 0; i < 4; i++)
+        assert_near(beta[i / 2][i % 2], pow(10, 2.5), 1e-6 * pow(10, 2.5));
+    h5file_close(file);
+    unlink(path);
+    close_rig(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_flat_gain),      cmocka_unit_test(test_noise_level),
@@ -523,6 +612,7 @@ int main(void)
                                        cmocka_unit_test(test_phase_noise),    cmocka_unit_test(test_timing_offset),
                                        cmocka_unit_test(test_clip),           cmocka_unit_test(test_converter),
                                        cmocka_unit_test(test_mismatch),       cmocka_unit_test(test_truth),
-                                       cmocka_unit_test(test_deterministic)};
+                                       cmocka_unit_test(test_deterministic),  cmocka_unit_test(test_eavesdroppers),
+                                       cmocka_unit_test(test_eve_truth)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,14 @@ def test_predicted():
     _, _, rate, predicted, _, _ = passive(1, sets=["precoding.scheme=ppzf", "precoding.power=equal", "network.n_ant=8"])
     check(np.isfinite(predicted).all() and np.abs(rate.mean(axis=0) - predicted.mean(axis=0)).max() < 1.0,
           f"secrecy rate measured {rate.mean(axis=0).round(2)}, predicted {predicted.mean(axis=0).round(2)} bit/s/Hz")
+    n = 120
+    sets = ["precoding.scheme=ppzf", "precoding.power=equal", "network.n_ant=8", "network.n_eve=1", "eve.attack=pilot", "eve.target_user=2",
+            "radio.eve.tx_power_dbm=5"]
+    with Network(sets=sets, n_blocks=n) as net, net.run().file("run.h5") as run:
+        rate, predicted = run["secrecy/rate_measured"][:n], run["secrecy/rate_predicted"][:n]
+    check(abs(rate[SKIP:, 2].mean() - predicted[SKIP:, 2].mean()) < 1.5 and np.isnan(predicted[:, [0, 1, 3]]).all(),
+          f"the attacked user's {rate[SKIP:, 2].mean():.2f}, predicted {predicted[SKIP:, 2].mean():.2f}; of the others nothing is predicted")
+
 
 
 def test_attack():

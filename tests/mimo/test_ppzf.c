@@ -213,6 +213,40 @@ static void vectors_null_and_normalise(void **state)
         assert_true(v[i] == 0);
 }
 
+static void maxmin_power_equalises_the_closed_forms(void **state)
+{
+    (void)state;
+    struct random random = {37};
+    for (int scheme = PPZF_MRT; scheme <= PPZF_PPZF; scheme++) {
+        struct setting s;
+        make_setting(&s, (enum ppzf_scheme)scheme, &random);
+        const double P[M] = {1, 5, 20}, none[M] = {0};
+        double eta[M * K], eta_an[M], sinr[K], least, equal = INFINITY, worst = 0;
+        ppzf_equal_power(s.tables, P, false, eta, eta_an);
+        ppzf_sinr(s.tables, eta, eta_an, sinr);
+        for (int k = 0; k < K; k++)
+            equal = fmin(equal, sinr[k]);
+        assert_int_equal(ppzf_maxmin_power(s.tables, P, eta, &least), 0);
+        ppzf_sinr(s.tables, eta, none, sinr);
+        for (int k = 0; k < K; k++)
+            assert_true(fabs(sinr[k] / least - 1) < 1e-9);
+        assert_true(least > equal);
+        for (int m = 0; m < M; m++) {
+            double power = 0;
+            for (int k = 0; k < K; k++)
+                power += eta[m * K + k];
+            worst = fmax(worst, power / P[m]);
+        }
+        assert_true(fabs(worst - 1) < 1e-9);
+        ppzf_tables_destroy(s.tables);
+        for (int m = 0; m < M; m++)
+            s.beta[m * K + 2] = 0;
+        assert_int_equal(ppzf_tables_create(&s.tables, &s.network), 0);
+        assert_int_equal(ppzf_maxmin_power(s.tables, P, eta, &least), TUTTI_ENUMERIC);
+        ppzf_tables_destroy(s.tables);
+    }
+}
+
 static void bad_networks_are_refused(void **state)
 {
     (void)state;
@@ -230,9 +264,8 @@ static void bad_networks_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grouping_follows_the_rule),
-        cmocka_unit_test(closed_forms_match_the_signal_chain),
-        cmocka_unit_test(vectors_null_and_normalise),
+        cmocka_unit_test(grouping_follows_the_rule),  cmocka_unit_test(closed_forms_match_the_signal_chain),
+        cmocka_unit_test(vectors_null_and_normalise), cmocka_unit_test(maxmin_power_equalises_the_closed_forms),
         cmocka_unit_test(bad_networks_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

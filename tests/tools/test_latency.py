@@ -77,7 +77,7 @@ class Latency(unittest.TestCase):
         self.assertIn("same clock", answer.stdout)
         with open(self.path("out.svg")) as file:
             drawing = file.read()
-        self.assertIn("99.9 %", drawing)
+        self.assertTrue(all(words in drawing for words in (">99 %<", ">round trip<", ">budget<")))
         self.assertTrue(drawing.rstrip().endswith("</svg>"))
         self.assertEqual(set(glob.glob("/tmp/tutti-latency-*")) - self.left_over, set())
 
@@ -138,7 +138,7 @@ class Latency(unittest.TestCase):
     def test_interrupt_reports_what_there_is(self):
         probe = subprocess.Popen([TUTTI, "latency", "probe", "--duration", "60", "--quiet"], stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True)
-        time.sleep(2)
+        time.sleep(2)  # enough for the warm-up
         probe.send_signal(signal.SIGINT)
         out, err = probe.communicate(timeout=15)
         self.assertEqual(probe.returncode, 0, err)
@@ -150,7 +150,7 @@ class Latency(unittest.TestCase):
                 (("probe", "--aps", "129"), "1..128"),
                 (("probe", "--aps"), "--aps needs a number"),
                 (("probe", "--interval-us", "fast"), "'fast' is not a number"),
-                (("probe", "--antennas", "16", "--users", "64", "--subbands", "256"), "do not fit one message"),
+                (("probe", "--users", "65"), "1..64"),
                 (("probe", "--transport", "udp"), "not ipc or tcp"),
                 (("probe", "--set", "network.n_ap=0"), "network.n_ap"),
                 (("probe", "a", "b"), "unknown argument b"),

@@ -316,6 +316,10 @@ class Precode(unittest.TestCase):
         data["H_hat"][0, 0, 0, 2, 1] = 1e200
         write(self.input, data)
         self.refuse(["/H_hat at block 0, subband 0, ap 0, antenna 2, user 1 is inf"])
+        data = make(n_block=200)
+        data["H_hat"][199, 1, 3, 2, 1] = np.nan
+        write(self.input, data)  # said before anything is solved: no line of progress
+        self.refuse(["/H_hat at block 199, subband 1, ap 3, antenna 2, user 1 is nan"], more=["--threads", "1"])
 
     def test_bad_shapes(self):
         good = make()
