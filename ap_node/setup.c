@@ -126,7 +126,8 @@ static int create_link(struct ap *ap)
     const struct fh_hello hello = {.role = FH_ROLE_AP,
                                    .id = ap->id,
                                    .fingerprint = config_fingerprint(ap->config),
-                                   .key_dir = config_key_dir(ap->config, ap->config->fronthaul.endpoint)};
+                                   .key_dir = config_key_dir(ap->config, ap->config->fronthaul.endpoint),
+                                   .io_priority = ap->config->engine.realtime_priority};
     if (status >= 0)
         status =
             fh_peer_create(&link->peer, ap->config->fronthaul.endpoint, &hello, ap->config->engine.peer_timeout_ms);

@@ -72,6 +72,8 @@ struct cpu_worker {
     bool running;
     int index, wake;
     precoder_t *precoder;
+    struct mimo_channel channel[TUTTI_MAX_SB];
+    struct mimo_solution solution[TUTTI_MAX_SB];
     spzf_t *spzf;             /* phase-only noise; NULL when not asked for */
     double complex *H, *beam; /* [n_ue][n_ap * n_ant], [n_ap * n_ant] */
     bool an_solved;           /* of this worker's subbands */
@@ -196,5 +198,6 @@ void files_user_joined(struct recorder_files *files, int user);
 /* Progress for observers, JSON; caller frees; NULL without memory. */
 char *files_status(const struct recorder_files *files, const struct cpu *cpu);
 void files_flush(struct recorder_files *files);
+uint64_t files_errors(const struct recorder_files *files); /* writes that failed */
 
 #endif

@@ -61,12 +61,27 @@ struct recorder_files {
     uint64_t block_errors, newest, write_errors;
 };
 
+/* After a failed write (a full disk) HDF5's state of the file cannot be relied on: nothing more is written, only
+ * counted, and what had been flushed stays readable. The network goes on. */
+static void write_failed(struct recorder_files *f)
+{
+    if (f->write_errors++ == 0)
+        log_write(LOG_ERROR, "record", "WRITE-FAILED %s; the network goes on without recording", error_text());
+}
+
 void files_write_row(struct recorder_files *f, int handle, uint64_t row, const void *data)
 {
     if (!f->h5 || handle < 0)
         return;
-    if (h5file_write_row(f->h5, handle, row, data) < 0 && f->write_errors++ == 0)
-        log_write(LOG_ERROR, "record", "WRITE-FAILED %s (further ones are only counted)", error_text());
+    if (f->write_errors)
+        f->write_errors++;
+    else if (h5file_write_row(f->h5, handle, row, data) < 0)
+        write_failed(f);
+}
+
+uint64_t files_errors(const struct recorder_files *f)
+{
+    return f ? f->write_errors : 0;
 }
 
 int files_declare(struct recorder_files *f, const char *path, enum h5_type type, size_t a, size_t b, size_t c, size_t d,
@@ -413,8 +428,8 @@ void files_flush(struct recorder_files *f)
         write_report_row(f, &f->reports[r]);
     if (f->secrecy)
         secrecy_flush(f->secrecy, f);
-    if (f->h5)
-        h5file_flush(f->h5);
+    if (f->h5 && !f->write_errors && h5file_flush(f->h5) < 0)
+        write_failed(f);
 }
 
 void files_destroy(struct recorder_files *f)

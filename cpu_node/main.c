@@ -73,6 +73,11 @@ int main(int argc, char **argv)
     if (status < 0)
         fail();
     cpu_stop(&cpu);
+    if (status >= 0 && files_errors(cpu.recorder.files) > 0) {
+        status = error_set(TUTTI_EIO, "recording %s is incomplete: %llu writes failed", config->record.file,
+                           (unsigned long long)files_errors(cpu.recorder.files));
+        fail();
+    }
     cpu_print_counters(&cpu);
     cpu_destroy(&cpu);
     config_free(config);

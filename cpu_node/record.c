@@ -137,6 +137,7 @@ static void *record_main(void *argument)
     }
     while (write_block(cpu))
         continue;
+    files_flush(r->files);
     tell_observers(cpu);
     rt_event_signal(r->space);
     return NULL;

@@ -131,6 +131,7 @@ static int create_hub(struct cpu *cpu)
         .welcome = cpu->welcome,
         .peer_timeout_ms = cpu->config->engine.peer_timeout_ms,
         .key_dir = config_key_dir(cpu->config, cpu->config->fronthaul.endpoint),
+        .io_priority = cpu->config->engine.realtime_priority,
     };
     const int status = fh_hub_create(&cpu->hub, &settings);
     if (status >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The solve: subbands in parallel over the workers. Worker w takes subbands w, w + n, w + 2n, ... */
+/* The solve: subbands in parallel over the workers, each an equal run of neighbours. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,22 +67,33 @@ static void predict_local(const struct cpu *cpu, struct cpu_block *block, int sb
     block->reason[sb] = MIMO_REASON_ASKED;
 }
 
-static void solve_share(struct cpu_worker *worker)
+/* The optimum subband by subband, each within its deadline; the others in one batch, a vector lane per subband. */
+static void execute(struct cpu_worker *worker, struct cpu_block *block, int n, const struct mimo_channel *channel,
+                    struct mimo_solution *solution)
 {
-    struct cpu *cpu = worker->cpu;
-    struct cpu_block *block = cpu->solver.block;
-    const size_t n_ap = (size_t)cpu->shape.n_ap, n_ue = (size_t)cpu->shape.n_ue;
-    const size_t one = n_ap * (size_t)cpu->shape.n_ant * n_ue;
-    const uint64_t deadline_ns = ladder_deadline_ns(cpu, block);
-    worker->an_solved = worker->spzf != NULL;
-    const enum mimo_power power =
-        cpu->config->precoding.power == CONFIG_POWER_MAXMIN ? MIMO_POWER_MAXMIN : MIMO_POWER_EQUAL;
-    for (int sb = worker->index; sb < cpu->frame.n_sb; sb += cpu->solver.n_workers) {
-        if (cpu->config->precoding.local) {
-            predict_local(cpu, block, sb);
-            continue;
-        }
-        const struct mimo_channel channel = {
+    const struct config_precoding *c = &worker->cpu->config->precoding;
+    const enum mimo_power power = c->power == CONFIG_POWER_MAXMIN ? MIMO_POWER_MAXMIN : MIMO_POWER_EQUAL;
+    const enum mimo_scheme scheme = (enum mimo_scheme)block->scheme;
+    const uint64_t deadline_ns = ladder_deadline_ns(worker->cpu, block);
+    limit_optimum(worker, deadline_ns, n);
+    if (scheme != MIMO_OB || deadline_ns == 0) {
+        precoder_execute_batch(worker->precoder, scheme, power, n, channel, solution);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        limit_optimum(worker, deadline_ns, n - i);
+        precoder_execute(worker->precoder, scheme, power, &channel[i], &solution[i]);
+    }
+}
+
+/* Subbands first..last-1 of a block whose estimates are here. */
+static void solve_subbands(struct cpu_worker *worker, struct cpu_block *block, int first, int last)
+{
+    const struct cpu *cpu = worker->cpu;
+    const size_t n_ue = (size_t)cpu->shape.n_ue;
+    const size_t one = (size_t)cpu->shape.n_ap * (size_t)cpu->shape.n_ant * n_ue;
+    for (int sb = first; sb < last; sb++) {
+        worker->channel[sb] = (struct mimo_channel){
             .H_hat = block->H_hat + (size_t)sb * one,
             .error_variance = block->error_variance,
             .ap_power = cpu->ap_power,
@@ -90,15 +101,31 @@ static void solve_share(struct cpu_worker *worker)
             .ue_active = block->user_used,
             .beta = block->beta,
         };
-        struct mimo_solution solution = {.W = block->W + (size_t)sb * one, .sinr = block->sinr + (size_t)sb * n_ue};
-        limit_optimum(worker, deadline_ns, (cpu->frame.n_sb - sb - 1) / cpu->solver.n_workers + 1);
-        precoder_execute(worker->precoder, (enum mimo_scheme)block->scheme, power, &channel, &solution);
-        block->bound[sb] = solution.sinr_bound;
+        worker->solution[sb] =
+            (struct mimo_solution){.W = block->W + (size_t)sb * one, .sinr = block->sinr + (size_t)sb * n_ue};
+    }
+    execute(worker, block, last - first, worker->channel + first, worker->solution + first);
+    for (int sb = first; sb < last; sb++) {
+        const int reason = worker->solution[sb].reason;
+        block->bound[sb] = worker->solution[sb].sinr_bound;
+        block->reason[sb] = reason == MIMO_REASON_ASKED && block->stepped_down ? MIMO_REASON_LADDER : reason;
         if (worker->spzf)
             worker->an_solved &= solve_noise(worker, block, sb);
-        block->reason[sb] =
-            solution.reason == MIMO_REASON_ASKED && block->stepped_down ? MIMO_REASON_LADDER : solution.reason;
     }
+}
+
+static void solve_share(struct cpu_worker *worker)
+{
+    const struct cpu *cpu = worker->cpu;
+    struct cpu_block *block = cpu->solver.block;
+    const int first = worker->index * cpu->frame.n_sb / cpu->solver.n_workers;
+    const int last = (worker->index + 1) * cpu->frame.n_sb / cpu->solver.n_workers;
+    worker->an_solved = worker->spzf != NULL;
+    if (cpu->config->precoding.local)
+        for (int sb = first; sb < last; sb++)
+            predict_local(cpu, block, sb);
+    else
+        solve_subbands(worker, block, first, last);
 }
 
 static void *worker_main(void *argument)

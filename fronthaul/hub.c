@@ -223,6 +223,7 @@ int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings)
         return error_set(TUTTI_ENOMEM, "no memory to listen on %s", settings->endpoint);
     }
     h->link.endpoint = h->endpoint;
+    h->link.io_priority = settings->io_priority;
     h->settings = *settings;
     h->settings.endpoint = h->endpoint;
     h->timeout_ns = (uint64_t)(settings->peer_timeout_ms * 1e6);

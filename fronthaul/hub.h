@@ -20,6 +20,7 @@ struct fh_hub_settings {
     struct fh_welcome welcome;
     double peer_timeout_ms;
     const char *key_dir; /* config_key_dir; not NULL: encrypted, and only keys of its list are let in, each as itself */
+    int io_priority;     /* as of fh_hello */
 };
 
 int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings); /* TUTTI_EIO if the endpoint is taken */

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -86,6 +88,29 @@ static int open_monitor(struct link *link, int events)
                : 0;
 }
 
+/* ZeroMQ aborts the process when it may not have the priority it was asked to take: try it first. */
+static bool may_have_priority(int priority)
+{
+    int policy;
+    struct sched_param before;
+    const struct sched_param wanted = {.sched_priority = priority};
+    if (pthread_getschedparam(pthread_self(), &policy, &before) ||
+        pthread_setschedparam(pthread_self(), SCHED_FIFO, &wanted)) {
+        return false;
+    }
+    return pthread_setschedparam(pthread_self(), policy, &before) == 0;
+}
+
+/* ZeroMQ's own threads carry every message. The thread that starts them need not be real-time yet; those it feeds are.
+ */
+static void raise_io_threads(struct link *link)
+{
+    if (link->io_priority > 0 && may_have_priority(link->io_priority)) {
+        zmq_ctx_set(link->context, ZMQ_THREAD_SCHED_POLICY, SCHED_FIFO);
+        zmq_ctx_set(link->context, ZMQ_THREAD_PRIORITY, link->io_priority);
+    }
+}
+
 int link_open(struct link *link, int socket_type, int monitor_events, double peer_timeout_ms)
 {
     size_t size = sizeof link->socket_fd;
@@ -96,6 +121,7 @@ int link_open(struct link *link, int socket_type, int monitor_events, double pee
     }
     zmq_msg_init(&link->frame);
     link->frame_open = true;
+    raise_io_threads(link);
     link->socket = zmq_socket(link->context, socket_type);
     if (!link->socket || set_options(link, socket_type, (int)peer_timeout_ms) ||
         zmq_getsockopt(link->socket, ZMQ_FD, &link->socket_fd, &size) || open_monitor(link, monitor_events)) {
@@ -143,7 +169,8 @@ void link_close(struct link *link, int linger_ms)
     free(link->text);
 }
 
-/* ppoll that first looks again and again for busy_poll_ns: who does not sleep need not be woken. */
+/* ppoll that first looks again and again for busy_poll_ns: who does not sleep need not be woken. It yields in between,
+ * because the thread of ZeroMQ that has the message may be waiting for this very core. */
 static int wait_for(const struct link *link, struct pollfd *fds, nfds_t n, uint64_t wake_ns)
 {
     const struct timespec none = {0};
@@ -154,6 +181,7 @@ static int wait_for(const struct link *link, struct pollfd *fds, nfds_t n, uint6
         if (ready) {
             return ready;
         }
+        sched_yield();
         now_ns = clock_mono_ns();
     }
     const uint64_t rest_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
@@ -238,7 +266,17 @@ enum link_class link_classify(struct link *link, struct control *control)
 
 int link_send(struct link *link, const void *data, size_t n_bytes)
 {
+    bool looked = false;
     while (zmq_send(link->socket, data, n_bytes, ZMQ_DONTWAIT) < 0) {
+        if (errno == EAGAIN &&
+            !looked) { /* ZeroMQ hears only now and then how far its queue is read: listen, try again */
+            int events;
+            size_t size = sizeof events;
+            looked = zmq_getsockopt(link->socket, ZMQ_EVENTS, &events, &size) == 0;
+            if (looked) {
+                continue;
+            }
+        }
         if (errno != EINTR) {
             return errno == EAGAIN || errno == EHOSTUNREACH ? TUTTI_EAGAIN : link_error(link, "cannot send");
         }

@@ -17,6 +17,7 @@ struct link {
     char *text;            /* [CONTROL_MAX_BYTES + 1] the last control text, NUL-terminated */
     unsigned n_since_poll; /* events handed out since the descriptors were last looked at */
     bool stop_told;
+    int io_priority;       /* before link_open: SCHED_FIFO priority of ZeroMQ's threads; 0 = ordinary */
     uint64_t busy_poll_ns; /* look for this long before sleeping */
     const char *endpoint; /* owner's copy, for error texts */
     struct fh_counters counters;

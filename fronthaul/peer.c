@@ -70,6 +70,7 @@ int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello
         return error_set(TUTTI_ENOMEM, "no memory for a link to %s", endpoint);
     }
     p->link.endpoint = p->endpoint;
+    p->link.io_priority = hello->io_priority;
     p->hello = *hello;
     p->timeout_ns = (uint64_t)(peer_timeout_ms * 1e6);
     int error = link_open(&p->link, ZMQ_DEALER,

@@ -16,6 +16,7 @@ struct fh_hello {
     int id;
     uint64_t fingerprint; /* config_fingerprint; observers: 0 = not compared */
     const char *key_dir;  /* config_key_dir: where this node's key is; NULL = not encrypted */
+    int io_priority;      /* SCHED_FIFO priority of ZeroMQ's threads, as far as allowed; 0 = ordinary */
 };
 
 /* What the CPU node answers. */

@@ -218,14 +218,17 @@ static void combine_subband(struct ue_receiver *r, int sb, int user)
 static void combine(struct ue_receiver *r, int user, const tutti_cf32 *Y)
 {
     const struct frame *f = r->frame;
-    const int n = f->n_data_re, skip = f->n_dl_pilot * f->n_sc;
-    for (int sb = 0; sb < f->n_sb; sb++)
+    for (int sb = 0; sb < f->n_sb; sb++) {
         combine_subband(r, sb, user);
-    for (int m = 0; m < r->n_ant; m++) {
-        const tutti_cf32 *y = antenna(r, Y, m) + skip;
-        for (int at = 0; at < n; at++) {
-            const tutti_cf32 part = conjf(r->combiner[at % f->n_sc / f->sc_per_sb * r->n_ant + m]) * y[at];
-            r->combined[at] = m == 0 ? part : r->combined[at] + part;
+        for (int m = 0; m < r->n_ant; m++) {
+            const tutti_cf32 w = conjf(r->combiner[sb * r->n_ant + m]);
+            for (int d = 0; d < n_data_symbols(f); d++) {
+                const size_t at = (size_t)(d * f->n_sc + sb * f->sc_per_sb);
+                const tutti_cf32 *y = antenna(r, Y, m) + (size_t)(f->n_dl_pilot * f->n_sc) + at;
+                tutti_cf32 *out = r->combined + at;
+                for (int i = 0; i < f->sc_per_sb; i++)
+                    out[i] = m == 0 ? w * y[i] : out[i] + w * y[i];
+            }
         }
     }
 }

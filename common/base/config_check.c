@@ -48,7 +48,7 @@ static const struct config_range ranges[] = {
     {"eve.from_block", 0, 1e12, ""},
     {"engine.gather_deadline_us", 1, 1e9, ""},
     {"engine.block_budget_us", 0, 1e9, "0 for no limit"},
-    {"engine.n_workers", 1, 128, ""},
+    {"engine.n_workers", 1, 64, ""},
     {"engine.solve_cores", 0, 1023, ""},
     {"engine.stale_blocks", 0, 1000000, ""},
     {"engine.mute_blocks", 0, 1000000000, ""},

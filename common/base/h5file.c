@@ -194,8 +194,17 @@ static bool classify(hid_t type, enum h5_type *kind)
 
 /* Opening and closing --------------------------------------------------------------------------------------------- */
 
+/* HDF5 cleans up at exit, and after a failed write (a full disk) that crashes: every file here is closed by its owner.
+ */
+static void no_exit_handler(void)
+{
+    H5dont_atexit();
+}
+
 static int allocate(h5file_t **file, const char *path)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, no_exit_handler);
     h5file_t *f = calloc(1, sizeof *f);
     *file = f;
     if (!f) {

@@ -193,6 +193,26 @@ static double receive(attack_t *a, const struct attack_block *block, int m, int 
     return a->was_here[pair] ? now / (a->set.n_sb * a->set.n_ant) : 0;
 }
 
+/* Is the pilot not there at all (samples lost, a user that was late)? So little power at all APs together would come by
+ * chance in one block of a million. Against the reference, or while there is none against what the APs track. */
+static bool pilot_missing(const attack_t *a, const struct attack_block *block, const double *power, int k)
+{
+    double sum = 0;
+    int n = 0;
+    for (int m = 0; m < a->set.n_ap; m++) {
+        const struct trace *t = &a->trace[(size_t)m * (size_t)a->set.n_ue + (size_t)k];
+        const double c = unscale(a, block, m, k), beta = (double)block->beta[m * a->set.n_ue + k];
+        const double expected =
+            t->reference_count >= a->set.least_blocks ? t->reference_mean : c * sqrt(a->set.pilot_power) * beta;
+        if (power[m] > 0 && expected > 0) {
+            sum += power[m] / expected;
+            n++;
+        }
+    }
+    const double shape = a->set.n_ant * n, huge = 1e6; /* Gamma is F with a reference without end */
+    return n > 0 && attack_log_tail(n / sum, huge, shape) < log(1e-6);
+}
+
 /* The oldest block of the window makes room; unless it is under suspicion it goes into the reference. */
 static void shift(attack_t *a, int m, int k, double power)
 {
@@ -259,11 +279,19 @@ void attack_execute(attack_t *a, const struct attack_block *block, double *score
                 a->was_here[m * n_ue + k] = 0;
             continue;
         }
+        double power[TUTTI_MAX_AP];
         for (int m = 0; m < n_ap; m++) {
             if (!block->ap_present[m])
                 a->was_here[m * n_ue + k] = 0;
-            shift(a, m, k, block->ap_present[m] ? receive(a, block, m, k) : 0);
+            power[m] = block->ap_present[m] ? receive(a, block, m, k) : 0;
         }
+        if (pilot_missing(a, block, power, k)) {
+            for (int m = 0; m < n_ap; m++)
+                a->was_here[m * n_ue + k] = 0;
+            continue;
+        }
+        for (int m = 0; m < n_ap; m++)
+            shift(a, m, k, power[m]);
         a->position[k] = (a->position[k] + 1) % a->set.window_blocks;
         const double log_p = judge(a, k);
         if (!isnan(log_p)) {

@@ -11,6 +11,7 @@
  * that fade alike count less: with rho^2 the squared correlation of successive estimates, measured along the way, w
  * blocks are worth w (1 - rho^2) / (1 + rho^2), at least one (first-order model).
  *
+ * A block in which the pilot is missing altogether is passed over (score NaN): it would make all others look strong.
  * A suspected block does not enter the reference, so a suspicion lasts as long as the attack. What cannot be told: an
  * attack that was there from the user's first blocks, or a power that rises with the user's own (a user that comes
  * closer within some blocks raises an alarm).

@@ -572,8 +572,9 @@ static void residuals(struct ob *o)
         o->r2[m] -= o->z[m];
 }
 
-/* Right-hand sides of the reduced system: s0 constant, s1 for d tau, s2 for d kappa; then the two scalar unknowns. */
-static void solve_direction(struct ob *o, double mu)
+/* Right-hand sides of the reduced system: s0 constant, s1 for d tau, s2 for d kappa; y and wv are d lambda / d tau and
+ * the constant part of d lambda. */
+static void right_hand_sides(struct ob *o, double mu)
 {
     const int n = o->problem.n_ue, n_ap = o->problem.n_ap;
     small_times(n, o->Ainv, o->lambda, o->y);
@@ -599,34 +600,46 @@ static void solve_direction(struct ob *o, double mu)
     for (int k = 0; k < n; k++)
         o->t[k] = 1;
     times_transposed(o, 1, o->X, o->t, o->s2);
-    memcpy(o->dq, o->s2, (size_t)n_ap * sizeof *o->dq); /* column sums of X */
-    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s0);
-    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s1);
-    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s2);
+}
+
+/* d tau and d kappa from the two normalisations; dq holds the column sums of X on entry. */
+static void solve_scalars(const struct ob *o, double *dtau, double *dkappa)
+{
+    const int n = o->problem.n_ue, n_ap = o->problem.n_ap;
     const double a11 = sum(n, o->y) - dot(n_ap, o->dq, o->s1), a12 = dot(n_ap, o->dq, o->s2);
     const double a21 = -sum(n_ap, o->s1), a22 = sum(n_ap, o->s2);
     const double b1 = 1 - sum(n, o->lambda) - sum(n, o->wv) - dot(n_ap, o->dq, o->s0);
     const double b2 = 1 - sum(n_ap, o->q) - sum(n_ap, o->s0);
     const double det = a11 * a22 - a12 * a21;
-    const double dtau = (b1 * a22 - a12 * b2) / det, dkappa = (a11 * b2 - a21 * b1) / det;
+    *dtau = (b1 * a22 - a12 * b2) / det;
+    *dkappa = (a11 * b2 - a21 * b1) / det;
+}
+
+static void solve_direction(struct ob *o, double mu, double *dtau, double *dkappa)
+{
+    const int n = o->problem.n_ue, n_ap = o->problem.n_ap;
+    right_hand_sides(o, mu);
+    memcpy(o->dq, o->s2, (size_t)n_ap * sizeof *o->dq);
+    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s0);
+    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s1);
+    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s2);
+    solve_scalars(o, dtau, dkappa);
     for (int m = 0; m < n_ap; m++) {
-        o->dq[m] = o->s0[m] - o->s1[m] * dtau + o->s2[m] * dkappa;
+        o->dq[m] = o->s0[m] - o->s1[m] * *dtau + o->s2[m] * *dkappa;
         o->dz[m] = mu / o->q[m] - o->z[m] - o->z[m] / o->q[m] * o->dq[m];
     }
     times(o, o->X, o->dq, o->dl);
     for (int k = 0; k < n; k++)
-        o->dl[k] += o->y[k] * dtau + o->wv[k];
+        o->dl[k] += o->y[k] * *dtau + o->wv[k];
     times(o, o->Wlq, o->dq, o->y);
     small_times(n, o->Wll, o->dl, o->t);
     for (int k = 0; k < n; k++)
-        o->t[k] = -o->r1[k] - o->t[k] - o->y[k] - o->rho[k] * dtau + dkappa;
+        o->t[k] = -o->r1[k] - o->t[k] - o->y[k] - o->rho[k] * *dtau + *dkappa;
     for (int j = 0; j < n; j++) {
         o->drho[j] = 0;
         for (int k = 0; k < n; k++)
             o->drho[j] += o->Ainv[k * n + j] * o->t[k];
     }
-    o->s0[0] = dtau;
-    o->s0[1] = dkappa; /* s0 has at least KERNEL_PAD entries */
 }
 
 static double step_length(int n, const double *x, const double *dx, double step)
@@ -661,8 +674,8 @@ static int newton(struct ob *o)
     reduce(o);
     if (kernel_get()->cholesky(n_ap, o->ld_ap, o->W))
         return TUTTI_ENUMERIC;
-    solve_direction(o, o->centering * dot(n_ap, o->q, o->z) / n_ap);
-    const double dtau = o->s0[0], dkappa = o->s0[1];
+    double dtau, dkappa;
+    solve_direction(o, o->centering * dot(n_ap, o->q, o->z) / n_ap, &dtau, &dkappa);
     double step = step_length(1, &o->tau, &dtau, 1);
     step = step_length(n_ap, o->q, o->dq, step);
     step = step_length(n, o->lambda, o->dl, step);

@@ -254,44 +254,48 @@ static void bench_zf(int n_ap, int n_ant, int n_ue, double peak)
         case_destroy(&set.c[b]);
 }
 
+/* Cell-free drops, BLOCKS blocks each, 0.995 correlated from one to the next. */
 static void bench_ob(int n_ap, int n_ant, int n_ue, double tolerance, bool warm)
 {
-    static struct set set;
-    static double us[N_SB * 4];
-    set_create(&set, n_ap, n_ant, n_ue);
-    ob_t *ob;
+    enum { DROPS = 10, BLOCKS = 20 };
+    static double us[DROPS * BLOCKS];
+    static tutti_cf32 truth[TUTTI_MAX_AP * TUTTI_MAX_ANT * TUTTI_MAX_UE];
+    const struct mimo_shape shape = {n_ap, n_ant, n_ue};
+    struct random random = {78};
     struct ob_settings settings;
     struct ob_result result;
-    if (ob_create(&ob, &set.c[0].shape))
+    ob_t *ob;
+    int iterations = 0, n = 0;
+    if (ob_create(&ob, &shape))
         abort();
     ob_settings_default(&settings);
     settings.tolerance = tolerance;
-    settings.warm = warm;
-    struct random random = {78};
-    double iterations = 0;
-    struct channel_case *c = &set.c[0];
-    const double small = 0.1, keep = sqrt(1 - small * small); /* one block to the next: 0.995 correlated */
     allocations = 0;
-    for (int b = 0; b < N_SB * 4; b++) {
-        for (int i = 0; i < n_ap * n_ant * n_ue; i++)
-            c->H[i] = (tutti_cf32)(keep * (double complex)c->H[i] +
-                                   small * sqrt(19 * (double)c->E[i / (n_ant * n_ue) * n_ue + i % n_ue]) *
-                                       random_cn(&random));
-        counting = true;
-        const uint64_t start = clock_mono_ns();
-        ob_solve(ob, &c->channel, &settings, &c->solution, &result);
-        us[b] = (double)(clock_mono_ns() - start) / 1e3;
-        counting = false;
-        iterations += result.iterations;
-        if (result.stop != OB_CONVERGED)
-            printf("  not converged: %g of %g\n", result.min_sinr, result.bound);
+    for (int drop = 0; drop < DROPS; drop++) {
+        struct channel_case c;
+        case_create_cell_free(&c, &random, n_ap, n_ant, n_ue, n_ue, truth);
+        for (int block = 0; block < BLOCKS; block++) {
+            settings.warm = warm && block > 0;
+            counting = true;
+            const uint64_t start = clock_mono_ns();
+            ob_solve(ob, &c.channel, &settings, &c.solution, &result);
+            us[n++] = (double)(clock_mono_ns() - start) / 1e3;
+            counting = false;
+            iterations += result.iterations;
+            if (result.stop != OB_CONVERGED)
+                printf("  not converged: %g of %g\n", result.min_sinr, result.bound);
+            for (int i = 0; i < n_ap * n_ant * n_ue; i++) {
+                const int mk = i / (n_ant * n_ue) * n_ue + i % n_ue;
+                const double gamma = (double)c.beta[mk] - (double)c.E[mk];
+                c.H[i] = (tutti_cf32)(sqrt(0.99) * (double complex)c.H[i] + sqrt(0.01 * gamma) * random_cn(&random));
+            }
+        }
+        case_destroy(&c);
     }
-    const struct times t = summarise(us, N_SB * 4);
-    printf("  M=%d N=%d K=%d gap %g %s: median %.1f us  p99 %.1f us  %.1f iterations  %lu allocations\n", n_ap, n_ant,
-           n_ue, tolerance, warm ? "warm" : "cold", t.median_us, t.p99_us, iterations / (N_SB * 4), allocations);
     ob_destroy(ob);
-    for (int b = 0; b < N_SB; b++)
-        case_destroy(&set.c[b]);
+    const struct times t = summarise(us, n);
+    printf("  M=%d N=%d K=%d gap %g %s: median %.1f us  p99 %.1f us  %.1f iterations  %lu allocations\n", n_ap, n_ant,
+           n_ue, tolerance, warm ? "warm" : "cold", t.median_us, t.p99_us, (double)iterations / n, allocations);
 }
 
 int main(void)

@@ -271,6 +271,33 @@ static void test_absence(void **state)
     teardown(&r);
 }
 
+/* Blocks without the pilot, from the start and later, leave no trace: no alarm without an attack, one with. */
+static void test_lost_pilots(void **state)
+{
+    (void)state;
+    struct rig r;
+    setup(&r, N_AP, 1e-6, 10);
+    const double attacked[N_AP] = {3, 3, 3, 3};
+    double lost[N_AP];
+    int n_lost = 0;
+    for (int b = 0; b < 400; b++) {
+        for (int m = 0; m < N_AP; m++)
+            lost[m] = 1e-4;
+        const bool is_lost = random_uniform(random_key(10, RANDOM_NOISE, 0, 0, 0), (uint64_t)b) < 0.4;
+        block(&r, is_lost ? lost : NULL, 0);
+        n_lost += is_lost;
+        for (int k = 0; k < N_UE; k++) {
+            assert_false(r.suspected[k]);
+            assert_true(!is_lost || unknown(r.score[k]));
+        }
+    }
+    assert_true(n_lost > 100);
+    blocks(&r, WINDOW, attacked, 0);
+    for (int k = 0; k < N_UE; k++)
+        assert_true(r.suspected[k]);
+    teardown(&r);
+}
+
 /* Two users on one pilot: the received power is one, so both are under suspicion or none. */
 static void test_shared_pilot(void **state)
 {
@@ -332,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_correlated_blocks),
         cmocka_unit_test(test_onset_and_end),
         cmocka_unit_test(test_absence),
+        cmocka_unit_test(test_lost_pilots),
         cmocka_unit_test(test_shared_pilot),
         cmocka_unit_test(test_settings),
     };

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SEEDS = 64, MAX_BYTES = 4096 };
+enum { MAX_SEEDS = 64, MAX_BYTES = 64 * 1024 };
 
 struct seed {
     uint8_t data[MAX_BYTES];
@@ -118,7 +118,10 @@ int main(int argc, char **argv)
         feed(&seeds[i]);
     }
     for (long i = strtol(argv[2], NULL, 10); i > 0; i--) {
-        struct seed s = seeds[below(n_seeds)];
+        static struct seed s;
+        const struct seed *from = &seeds[below(n_seeds)];
+        memcpy(s.data, from->data, from->n_bytes);
+        s.n_bytes = from->n_bytes;
         for (size_t k = 1 + below(4); k > 0 && s.n_bytes; k--) {
             below(4) ? change_bytes(&s) : change_length(&s);
         }

@@ -553,11 +553,11 @@ static void test_eavesdroppers(void **state)
                     const tutti_cf32 u = up->gain[(tap * 3 + p) * 2 + q] / up->amplitude;
                     assert_near(cabsf(d - u), 0, 1e-6);
                 }
-        for (int other = 0; other < 4; other++) /* nobody shares its fading */
-            assert_true(cabsf(links_between(l, 0, e)->gain[0] - links_between(l, 0, other < 2 ? 2 : other)->gain[0]) >
-                        0);
+        for (int other = 2; other < e; other++) { /* nobody shares its fading */
+            const tutti_cf32 *g = l->pair[down->pair].g, *h = l->pair[links_between(l, 0, other)->pair].g;
+            assert_true(cabsf(g[0] - h[0]) > 1e-3f);
+        }
     }
-    assert_true(cabsf(links_between(l, 0, 4)->gain[0] - links_between(l, 0, 5)->gain[0]) > 0);
     close_rig(&rig[0]);
     close_rig(&rig[1]);
 }

@@ -2,9 +2,11 @@
 """Eavesdroppers in the running network: what a passive one hears against theory from the true channels and the applied precoders; that
 it changes nothing for the users; that a pilot attack is detected, soon, for the attacked user only; the secrecy rate."""
 import os
+import re
+import subprocess
 
 import numpy as np
-from network import Network, check, db, finish, true_sinr
+from network import BIN, Network, check, db, finish, true_sinr
 
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
 ONSET = 100
@@ -110,6 +112,12 @@ def test_attack():
             suspected, score = run["attack/suspected"][:n], run["attack/score"][:n]
             measured, W, rate = run["user/sinr_measured"][:n], run["W"][:n], run["secrecy/rate_measured"][:n]
             heard, H, He = run["eve/sinr_measured"][:n], truth["H"][:n], truth["eve/H"][:n]
+        page = os.path.join(net.dir, "report.html")
+        subprocess.run([os.path.join(BIN, "tutti"), "report", os.path.join(net.out, "run.h5"), "--out", page], check=True, capture_output=True)
+        html = open(page).read()
+        check(all(t in html for t in ("<h2>Secrecy</h2>", "Secrecy rate over blocks", "Pilot attack score")), "the report has its section")
+        check(re.search(r"^eve  *user  *heard dB", net.text, re.M) and len(re.findall(r"^0  *[0-3] .* 300/300$", net.text, re.M)) >= 4 and
+              re.search(r"^Pilot attack on user 0 suspected", net.text, re.M), "tutti run prints a line per eavesdropper and user")
         lines = [l for l in open(os.path.join(net.out, "logs", "cpu.log")) if "PILOT-ATTACK-SUSPECTED" in l]
     first = np.flatnonzero(suspected[:, 0])
     check(first.size > 0 and ONSET <= first[0] < ONSET + 32, f"attack from block {ONSET} suspected at block {first[0] if first.size else 'never'}")
