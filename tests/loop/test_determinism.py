@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two lock-step runs with one seed give identical estimates, precoders and user metrics; another seed gives others."""
 import numpy as np
-from network import Network, check, finish
+from network import Network, blocks, check, finish
+
+BLOCKS = blocks(120)
 
 SAME = ["H_hat", "error_variance", "W", "sinr_predicted", "reason", "scheme", "block/tick", "block/ap_used", "block/user_used", "block/beta",
         "user/sinr_measured", "user/evm", "user/bits", "user/bit_errors", "user/coded_bit_errors", "user/constellation", "applied/kind"]
 
 
 def run(seed):
-    with Network(seed=seed, n_blocks=120, snr_db=12, extra="", sets=["air.fading.model=rician"]) as net:
+    with Network(seed=seed, n_blocks=BLOCKS, snr_db=12, extra="", sets=["air.fading.model=rician"]) as net:
         with net.run().file("run.h5") as f, net.file("truth.h5") as t:
-            return {name: f[name][:120] if name != "user/constellation" else f[name][()] for name in SAME} | {"truth": t["H"][:120]}
+            return {name: f[name][:BLOCKS] if name != "user/constellation" else f[name][()] for name in SAME} | {"truth": t["H"][:BLOCKS]}
 
 
 def main():

@@ -4,9 +4,9 @@ estimation error against the MMSE formula, in networks of 30 and 10 dB, CB and Z
 import sys
 
 import numpy as np
-from network import Network, check, db, finish, true_sinr
+from network import SHORT, Network, blocks, check, db, finish, true_sinr
 
-BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
 S, TAU_RHO_SCALE = 12, 4  # subcarriers averaged, pilot length
 
@@ -35,9 +35,9 @@ def examine(net, scheme, snr_db, pilots):
     error = (np.abs(H_hat - Hu)[SKIP:] ** 2).mean(axis=(0, 1, 3))
     want = mmse(beta_u, pilots) * beta
     ratio = error.mean() / want.mean()
-    check(abs(ratio - 1) <= 0.05, f"{scheme} {snr_db} dB: estimation error variance {error.mean():.4g}, MMSE formula {want.mean():.4g}, "
+    check(SHORT or abs(ratio - 1) <= 0.05, f"{scheme} {snr_db} dB: estimation error variance {error.mean():.4g}, MMSE formula {want.mean():.4g}, "
           f"ratio {ratio:.4f}")
-    check(abs(reported.mean() / want.mean() - 1) <= 0.05, f"{scheme} {snr_db} dB: error variance the APs report {reported.mean():.4g}")
+    check(SHORT or abs(reported.mean() / want.mean() - 1) <= 0.05, f"{scheme} {snr_db} dB: error variance the APs report {reported.mean():.4g}")
     return error, want
 
 
@@ -51,7 +51,7 @@ def main():
     with Network(sets=sets, n_blocks=BLOCKS) as net:
         error, want = examine(net.run(), "zf, users 0 and 1 on one pilot,", 30, shared)
     per_user, formula = error.mean(axis=0), want.mean(axis=0)
-    check(np.abs(per_user[:2] / formula[:2] - 1).max() <= 0.1 and per_user[:2].min() > 20 * per_user[2:].max(),
+    check((SHORT or np.abs(per_user[:2] / formula[:2] - 1).max() <= 0.1) and per_user[:2].min() > 20 * per_user[2:].max(),
           f"contamination: error of users 0..3 {np.round(per_user, 3)}, formula {np.round(formula, 3)}")
     finish()
 

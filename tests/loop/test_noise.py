@@ -3,9 +3,9 @@
 import sys
 
 import numpy as np
-from network import Network, check, db, finish, true_sinr
+from network import SHORT, Network, blocks, check, db, finish, true_sinr
 
-BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20
 
 
@@ -35,7 +35,7 @@ def main():
             measured, noiseless, error, H, W = run(*sets, f"precoding.an_share={share}")
             loss = db(noiseless).mean(axis=0) - db(measured).mean(axis=0)
             theory = leakage_db(error, share, H, W)
-            check(np.abs(loss - theory).max() <= 0.05, f"{name}, share {share}: {np.round(db(measured).mean(axis=0), 2)} dB, loss to the "
+            check(np.abs(loss - theory).max() <= (0.15 if SHORT else 0.05), f"{name}, share {share}: {np.round(db(measured).mean(axis=0), 2)} dB, loss to the "
                   f"noise's leakage {np.round(loss, 3)} dB, theory {np.round(theory, 3)}")
             check(share > 0.2 or loss.max() <= 0.3, f"{name}, share {share}: at most 0.3 dB")
     finish()

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Paced mode: real lateness, the stale policy, no crash; every block of every AP is accounted for."""
 import numpy as np
-from network import Network, check, finish
+from network import Network, blocks, check, finish
 
 
 def main():
-    n = 400
+    n = blocks(400)
     with Network(n_blocks=n, sets=["air.mode=paced", "payload.modulation=qam4"]) as net:
         net.start()
         check(net.wait() == 0, "the run ends by itself and well")

@@ -6,9 +6,9 @@ import signal
 import time
 
 import numpy as np
-from network import Network, check, db, finish
+from network import SHORT, Network, check, db, finish
 
-BLOCKS = 1500
+BLOCKS = 600 if SHORT else 1500
 
 
 def others_alive(net, but):
@@ -35,7 +35,7 @@ def first_block_after(log, net, tag):
 def test_ap():
     with Network(n_blocks=BLOCKS, args=["--keep-going"], sets=["payload.modulation=qam4"]) as net:
         net.start()
-        net.wait_for_block(150)
+        net.wait_for_block(60 if SHORT else 150)
         at = kill_and_return(net, "tutti-ap", 2)
         net.wait()
         with net.file("run.h5") as f:
@@ -55,7 +55,7 @@ def test_ap():
 def test_user():
     with Network(n_blocks=BLOCKS, args=["--keep-going"], sets=["payload.modulation=qam4"]) as net:
         net.start()
-        net.wait_for_block(150)
+        net.wait_for_block(60 if SHORT else 150)
         kill_and_return(net, "tutti-ue", 1, pause_s=1.0)
         net.wait()
         with net.file("run.h5") as f:

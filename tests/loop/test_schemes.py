@@ -4,9 +4,9 @@ keeps its certificate; with a budget the ladder is used and every block says why
 import sys
 
 import numpy as np
-from network import Network, check, db, finish, true_sinr
+from network import Network, blocks, check, db, finish, true_sinr
 
-BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20
 CB, ZF, PPZF, OB = 0, 1, 4, 6
 LADDER = 7
