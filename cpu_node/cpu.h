@@ -56,7 +56,7 @@ struct cpu_block {
     tutti_cf32 *W;  /* [n_sb][n_ap][n_ant][n_ue] */
     double *bound;  /* [n_sb]; NaN unless the scheme has a certificate */
     float *sinr;    /* [n_sb][n_ue] */
-    tutti_cf32 *an; /* [n_sb][n_ap][n_ant]: phase-only noise, unit modulus; zero otherwise */
+    tutti_cf32 *an; /* [n_sb][n_ap][n_ant]: phase-only noise, one amplitude; zero when there is none */
     bool an_solved; /* every subband has one that no user hears */
     int *reason;    /* [n_sb] */
 };
@@ -76,6 +76,7 @@ struct cpu_worker {
     struct mimo_solution solution[TUTTI_MAX_SB];
     spzf_t *spzf;             /* phase-only noise; NULL when not asked for */
     double complex *H, *beam; /* [n_ue][n_ap * n_ant], [n_ap * n_ant] */
+    float noise_amplitude;    /* of every antenna */
     bool an_solved;           /* of this worker's subbands */
 };
 

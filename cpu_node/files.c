@@ -46,7 +46,7 @@ struct constellation_row {
 struct recorder_files {
     h5file_t *h5; /* NULL: nothing is recorded */
     int n_points;
-    int H_hat, error_variance, W, sinr, bound, solve_time, scheme, reason, tick, ap_used, user_used, beta, noise,
+    int H_hat, error_variance, W, an, sinr, bound, solve_time, scheme, reason, tick, ap_used, user_used, beta, noise,
         events;
     int capture_end, csi_sent, csi_received, precoder_sent, precoder_received, applied, solve_start, solve_end, kind,
         arrival, faults;
@@ -102,6 +102,9 @@ static void declare_blocks(struct recorder_files *f, const struct cpu *cpu)
     f->H_hat = c->csi ? files_declare(f, "/H_hat", H5_C64, n_sb, n_ap, n_ant, n_ue, 0) : -1;
     f->error_variance = c->csi ? files_declare(f, "/error_variance", H5_F64, n_sb, n_ap, n_ue, 0, 0) : -1;
     f->W = c->precoders ? files_declare(f, "/W", H5_C64, n_sb, n_ap, n_ant, n_ue, 0) : -1;
+    f->an = c->precoders && cpu->config->precoding.an == CONFIG_AN_PHASE_ONLY
+                ? files_declare(f, "/an", H5_C64, n_sb, n_ap, n_ant, 0, 0)
+                : -1;
     f->sinr = files_declare(f, "/sinr_predicted", H5_F64, n_sb, n_ue, 0, 0, 0);
     f->bound = files_declare(f, "/sinr_bound", H5_F64, n_sb, 0, 0, 0, 0);
     f->solve_time = files_declare(f, "/solve_time_s", H5_F64, 0, 0, 0, 0, 0);
@@ -244,6 +247,7 @@ static void write_solution(struct recorder_files *f, const struct cpu *cpu, cons
             reason = block->reason[sb];
     const int32_t scheme = block->scheme;
     files_write_row(f, f->W, block->number, block->W);
+    files_write_row(f, f->an, block->number, block->an);
     files_write_row(f, f->sinr, block->number, widen(f, block->sinr, n_sb * n_ue));
     files_write_row(f, f->bound, block->number, block->bound);
     files_write_row(f, f->solve_time, block->number, &solve_s);

@@ -254,6 +254,10 @@ int h5file_create(h5file_t **file, const char *path)
     return close_on_error(file, status);
 }
 
+/* Something half written is read again after pauses of 1, 2, 4 .. ns; this many take 17 ms in all. HDF5's own 100 would
+ * wait for centuries on a damaged file. */
+enum { SWMR_READ_ATTEMPTS = 24 };
+
 /* A file whose sealed writer lives or was killed is marked as open for writing and opens only as a SWMR reader. */
 static int open_file(h5file_t *file)
 {
@@ -262,6 +266,7 @@ static int open_file(h5file_t *file)
     int status = TUTTI_OK;
     if (file->id < 0) {
         status = fail(file->path, NULL, "open the file");
+        H5Pset_metadata_read_attempts(access, SWMR_READ_ATTEMPTS);
         file->id = H5Fopen(file->path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, access);
         if (file->id >= 0) {
             file->swmr_reader = true;
