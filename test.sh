@@ -44,7 +44,7 @@ build() { # PRESET
 tests() { # PRESET CTEST-OPTIONS...
     preset=$1
     shift
-    ctest --test-dir "build/$preset" --output-on-failure --no-tests=error "$@" 2>&1 | tee "$logs/$preset-ctest.log" |
+    ctest --test-dir "build/$preset" -j2 --output-on-failure --no-tests=error "$@" 2>&1 | tee "$logs/$preset-ctest.log" |
         grep --line-buffered -vE '^ +Start|^Test project|^$'
     count=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests\{0,1\} failed out of \([0-9]*\).*/\1 \2/p' "$logs/$preset-ctest.log")
     if [ -z "$count" ]; then
@@ -72,5 +72,6 @@ if [ "$quick" = no ]; then
     build tsan && TSAN_OPTIONS="halt_on_error=1 suppressions=$(pwd)/tests/tsan.supp" tests tsan -L 'loop|threads'
 fi
 
-echo "$passed passed, $failed failed ($(($(date +%s) - start)) s)"
+echo "total time: $(($(date +%s) - start)) s"
+echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

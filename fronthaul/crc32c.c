@@ -15,6 +15,26 @@
 static uint32_t table[8][256];
 static bool has_instruction;
 
+/* The instruction takes three cycles but one can begin in every cycle, so long data goes as three lanes side by side.
+ * after_lane[k][b]: what byte k of a state, with value b, becomes when LANE_BYTES more bytes follow. */
+enum { LANE_BYTES = 1024 };
+static uint32_t after_lane[4][256];
+
+static void init_after_lane(void)
+{
+    for (int k = 0; k < 4; k++) {
+        for (int bit = 0; bit < 8; bit++) {
+            uint32_t state = 1u << (8 * k + bit);
+            for (int i = 0; i < LANE_BYTES; i++) {
+                state = (state >> 8) ^ table[0][state & 0xff];
+            }
+            for (int b = 0; b < 256; b++) { /* a state is the sum of its bits, so is what becomes of it */
+                after_lane[k][b] ^= b >> bit & 1 ? state : 0;
+            }
+        }
+    }
+}
+
 __attribute__((constructor)) static void crc32c_init(void)
 {
     for (uint32_t b = 0; b < 256; b++) {
@@ -29,6 +49,7 @@ __attribute__((constructor)) static void crc32c_init(void)
             table[k][b] = (table[k - 1][b] >> 8) ^ table[0][table[k - 1][b] & 0xff];
         }
     }
+    init_after_lane();
 #if defined(__x86_64__)
     __builtin_cpu_init();
     has_instruction = __builtin_cpu_supports("sse4.2");
@@ -56,9 +77,31 @@ uint32_t crc32c_by_table(uint32_t crc, const uint8_t *data, size_t n_bytes)
 }
 
 #if defined(__x86_64__)
+static uint32_t move_past_lane(uint32_t state)
+{
+    return after_lane[0][state & 0xff] ^ after_lane[1][state >> 8 & 0xff] ^ after_lane[2][state >> 16 & 0xff] ^
+           after_lane[3][state >> 24];
+}
+
+__attribute__((target("sse4.2"))) static uint32_t three_lanes(uint32_t state, const uint8_t *data)
+{
+    uint64_t lane[3] = {state, 0, 0};
+    for (size_t i = 0; i < LANE_BYTES; i += 8) {
+        uint64_t word[3];
+        for (size_t k = 0; k < 3; k++) {
+            __builtin_memcpy(&word[k], data + k * LANE_BYTES + i, 8);
+            lane[k] = _mm_crc32_u64(lane[k], word[k]);
+        }
+    }
+    return move_past_lane(move_past_lane((uint32_t)lane[0]) ^ (uint32_t)lane[1]) ^ (uint32_t)lane[2];
+}
+
 __attribute__((target("sse4.2"))) uint32_t crc32c_by_instruction(uint32_t crc, const uint8_t *data, size_t n_bytes)
 {
     uint64_t state = ~crc;
+    for (; n_bytes >= 3 * LANE_BYTES; n_bytes -= 3 * LANE_BYTES, data += 3 * LANE_BYTES) {
+        state = three_lanes((uint32_t)state, data);
+    }
     for (; n_bytes >= 8; n_bytes -= 8, data += 8) {
         uint64_t word;
         __builtin_memcpy(&word, data, 8);

@@ -337,6 +337,25 @@ static void wrong_files(void)
     assert_null(file);
 }
 
+/* A byte of the superblock changed: its checksum is wrong. HDF5 would read it again and again, as if a writer were at
+ * work. */
+static void test_a_damaged_file_is_refused_at_once(void **state)
+{
+    (void)state;
+    h5file_t *file;
+    for (int seal = 0; seal < 2; seal++) {
+        write_everything(path, seal);
+        FILE *bytes = fopen(path, "r+b");
+        assert_non_null(bytes);
+        assert_int_equal(fseek(bytes, 32, SEEK_SET), 0);
+        assert_true(fputc(0x5a, bytes) != EOF && fclose(bytes) == 0);
+        const uint64_t start_ns = clock_mono_ns();
+        assert_int_equal(h5file_open(&file, path), TUTTI_EIO);
+        assert_null(file);
+        assert_true(clock_mono_ns() - start_ns < 2000000000u);
+    }
+}
+
 static void test_wrong_use_is_named_and_quiet(void **state)
 {
     (void)state;
@@ -744,6 +763,7 @@ int main(void)
         cmocka_unit_test(test_list_in_name_order),
         cmocka_unit_test(test_equal_contents_give_equal_files),
         cmocka_unit_test(test_wrong_use_is_named_and_quiet),
+        cmocka_unit_test(test_a_damaged_file_is_refused_at_once),
         cmocka_unit_test(test_killed_in_mid_writing),
         cmocka_unit_test(test_killed_at_any_time),
         cmocka_unit_test(test_reader_follows_a_living_writer),

@@ -67,6 +67,30 @@ static void test_crc_all_lengths_alignments_and_chains(void **state)
     }
 }
 
+/* Long data takes another way through the instruction. */
+static void test_crc_long(void **state)
+{
+    (void)state;
+    static uint8_t data[20000];
+    static const size_t size[] = {3071, 3072, 3073, 3080, 6143, 6144, 6151, 9216, 12345, 19990};
+    uint64_t seed = 3;
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)random_u64(&seed);
+    }
+    for (size_t i = 0; i < sizeof size / sizeof size[0]; i++) {
+        for (size_t start = 0; start < 9; start += 3) {
+            const uint32_t expected = reference_crc32c(data + start, size[i]);
+            const size_t cut = size[i] / 7;
+            assert_int_equal(crc32c_by_table(0, data + start, size[i]), expected);
+            assert_int_equal(wire_crc32c(0, data + start, size[i]), expected);
+            assert_int_equal(wire_crc32c(wire_crc32c(0, data + start, cut), data + start + cut, size[i] - cut), expected);
+            if (crc32c_has_instruction()) {
+                assert_int_equal(crc32c_by_instruction(0, data + start, size[i]), expected);
+            }
+        }
+    }
+}
+
 /* The bytes of the example called name in docs/wire.md. */
 static size_t read_example(const char *name, uint8_t *out, size_t capacity)
 {
@@ -583,6 +607,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crc_vectors),
         cmocka_unit_test(test_crc_all_lengths_alignments_and_chains),
+        cmocka_unit_test(test_crc_long),
         cmocka_unit_test(test_document_examples),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_sources),

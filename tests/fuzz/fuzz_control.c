@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     }
     MUST(n_bytes <= CONTROL_MAX_BYTES && memchr(data, 0, n_bytes) == NULL);
     MUST(control.type >= CONTROL_HELLO && control.type <= CONTROL_OTHER);
-    MUST(control.hello.role >= FH_ROLE_AP && control.hello.role <= FH_ROLE_OBSERVER);
+    MUST(control.hello.role >= FH_ROLE_AP && control.hello.role < FH_N_ROLE);
     MUST(control.hello.id >= 0 && control.wire_version >= 0 && control.welcome.epoch <= INT64_MAX);
     check_printable(control.reason, sizeof control.reason);
     check_printable(control.program, sizeof control.program);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # tests/fuzz/run.sh SECONDS [BUILD_DIR]: builds the libFuzzer programs with clang, ASan and UBSan, runs each for SECONDS and
-# prints what it did. New inputs and findings stay in BUILD_DIR/found. Exit status 1 if there are findings.
+# prints what it did (TARGETS="config wire" for some of them). New inputs and findings stay in BUILD_DIR/found. Exit status 1 if there are findings.
 set -eu
 seconds=${1:?usage: tests/fuzz/run.sh SECONDS [BUILD_DIR]}
 source=$(cd "$(dirname "$0")/../.." && pwd)
@@ -9,11 +9,13 @@ build=${2:-$source/build/fuzz}
 cmake -S "$source" -B "$build" -DCMAKE_C_COMPILER=clang -DTUTTI_FUZZ=ON -DTUTTI_SANITIZE=address,undefined >"$build.log" 2>&1 ||
   { cat "$build.log"; exit 1; }
 status=0
-for target in wire control config h5file; do
+for target in ${TARGETS:-wire control config h5file}; do
   cmake --build "$build" --target "fuzz_$target" >>"$build.log" 2>&1 || { tail -n 30 "$build.log"; exit 1; }
   found=$build/found/$target
   mkdir -p "$found/inputs"
-  nice -n 19 "$build/bin/fuzz_$target" -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=2048 \
+  leaks=1
+  [ "$target" != h5file ] || leaks=0 # libhdf5 leaks on files it refuses
+  nice -n 19 "$build/bin/fuzz_$target" -max_total_time="$seconds" -max_len=65536 -timeout=20 -detect_leaks=$leaks -rss_limit_mb=2048 \
     -artifact_prefix="$found/" -print_final_stats=1 "$found/inputs" "$source/tests/fuzz/corpus_$target" \
     >"$found/log" 2>&1 || true
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$found/log")

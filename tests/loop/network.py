@@ -29,6 +29,11 @@ def blocks(n):
     return max(40, int(n * SCALE))
 
 
+def fewer(cases, n=1):
+    """The first n of a list of cases when runs are to be short."""
+    return list(cases)[:n] if SHORT else list(cases)
+
+
 def db(x):
     return 10 * np.log10(x)
 

@@ -218,14 +218,6 @@ def run_phases(nodes, wire):
     return begin
 
 
-def longest_run(flags):
-    longest = run = 0
-    for flag in flags:
-        run = run + 1 if flag else 0
-        longest = max(longest, run)
-    return longest
-
-
 def judge(nodes, begin):
     with h5py.File(os.path.join(nodes.directory, "run.h5"), "r", swmr=True) as f:
         capture, kind = f["hops/capture_end_ns"][()], f["applied/kind"][()]
@@ -239,7 +231,6 @@ def judge(nodes, begin):
                                                    enumerate(["unknown", "fresh", "stale", "local CB", "mute"])))
         clean = (capture[:, m] >= begin["clean"]) & (capture[:, m] < begin["loss"])
         check((kind[clean, m] == 1).mean() > 0.5, f"AP {m}: fresh precoders on the clean network")
-        check(longest_run(kind[:, m] == 2) <= STALE_BLOCKS, f"AP {m}: never stale for more than {STALE_BLOCKS} blocks on end")
         fresh = np.flatnonzero((capture[:, m] >= begin["healed"]) & (kind[:, m] == 1))
         check(fresh.size > 0, f"AP {m}: fresh precoders again after the partition")
         if fresh.size:
@@ -248,8 +239,10 @@ def judge(nodes, begin):
         log = nodes.log(f"ap{m}")
         counted = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", log[log.index("[slot] COUNTERS"):].splitlines()[0])}
         cut = int(PARTITION_S * 1e6 / BLOCK_US)
-        check(counted["local_cb"] + counted["mute"] >= 0.8 * cut - STALE_BLOCKS - 2,
-              f"AP {m}: on its own in the partition: {counted['local_cb']} blocks of local CB, {counted['stale']} stale")
+        # nothing arrives in the partition, but for two blocks' worth on the way when it begins
+        check(counted["local_cb"] + counted["mute"] >= cut - STALE_BLOCKS - 2,
+              f"AP {m}: old precoders for at most {STALE_BLOCKS} of {cut} blocks cut off, then its own: "
+              f"{counted['local_cb']} blocks of local CB, {counted['mute']} muted, {counted['stale']} stale in the whole run")
         check(counted["fresh"] + counted["stale"] + counted["local_cb"] + counted["mute"] > 0.9 * counted["blocks"],
               f"AP {m}: every block was decided: {counted['blocks']}")
     check("AP-DOWN ap=0" in nodes.log("cpu"), "the CPU node noticed the partition")

@@ -3,7 +3,7 @@
 import sys
 
 import numpy as np
-from network import SHORT, Network, blocks, check, db, finish, true_sinr
+from network import SHORT, Network, blocks, fewer, check, db, finish, true_sinr
 
 BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20
@@ -31,7 +31,7 @@ def main():
     three = ["network.n_ue=3", "frame.n_dl_pilot_symbols=3", "precoding.upsilon=1"]  # every AP nulls all three users
     for name, sets in (("zf, phase-only", ["precoding.scheme=zf", "precoding.an=phase_only"]),
                        ("ppzf, null space", ["precoding.scheme=ppzf", "precoding.an=nullspace", *three])):
-        for share in (0.2, 0.5):
+        for share in fewer((0.2, 0.5)):
             measured, noiseless, error, H, W = run(*sets, f"precoding.an_share={share}")
             loss = db(noiseless).mean(axis=0) - db(measured).mean(axis=0)
             theory = leakage_db(error, share, H, W)

@@ -4,7 +4,7 @@ rate with and without noise, and what two antennas do to a single noise stream."
 import sys
 
 import numpy as np
-from network import Network, blocks, check, db, finish
+from network import SHORT, Network, blocks, check, db, fewer, finish
 
 BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20
@@ -48,22 +48,22 @@ def theory(d, kind, share):
 def main():
     rows = []
     for name, sets in CASES.items():
-        for attack in ("passive", "pilot"):
-            for kind in (None, KIND[name]):
+        for attack in fewer(("passive", "pilot")):
+            for kind in fewer((KIND[name], None)):
                 extra = [f"eve.attack={attack}", "eve.target_user=0"]
                 extra += [f"precoding.an={kind}", f"precoding.an_share={SHARE}"] if kind else []
                 d = run([*sets, *extra])
                 heard, want = d["eve"][:, 0].mean(axis=0), theory(d, kind, SHARE).mean(axis=0)
-                check(np.abs(db(heard) - db(want)).max() <= 0.3,
+                check(np.abs(db(heard) - db(want)).max() <= (1.0 if SHORT else 0.3),
                       f"{name}, {attack}, noise {kind}: Eve hears {np.round(db(heard), 2)} dB, theory {np.round(db(want), 2)} dB")
-                two = run([*sets, *extra, "eve.n_ant=2"]) if attack == "passive" else None
+                two = run([*sets, *extra, "eve.n_ant=2"]) if attack == "passive" and not SHORT else None
                 rows.append((name, attack, kind or "none", db(d["user"]).mean(axis=0)[0], db(heard)[0], d["rate"][:, 0].mean(),
                              two["rate"][:, 0].mean() if two else np.nan))
     print("\nsecrecy of user 0 (mean over blocks; noise share %.1f)" % SHARE)
     print(f"{'precoder':18} {'Eve':8} {'noise':11} {'user dB':>8} {'Eve dB':>8} {'rate bit/s/Hz':>14} {'with 2 antennas':>16}")
     for r in rows:
         print(f"{r[0]:18} {r[1]:8} {r[2]:11} {r[3]:8.2f} {r[4]:8.2f} {r[5]:14.2f} {r[6]:16.2f}")
-    for passive_none, passive_noise, *_ in (rows[0:4], rows[4:8]):
+    for passive_noise, passive_none, *_ in () if SHORT else (rows[0:4], rows[4:8]):
         check(passive_noise[4] < passive_none[4], f"{passive_noise[0]}: noise lowers what a passive Eve hears")
     finish()
 
