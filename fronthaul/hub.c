@@ -363,14 +363,8 @@ static int send_to_key(fh_hub_t *hub, uint64_t key, const void *data, size_t n_b
 {
     uint8_t identity[IDENTITY_BYTES] = {0};
     put_u32(identity + 1, (uint32_t)key);
-    while (zmq_send(hub->link.socket, identity, sizeof identity, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0) {
-        if (errno != EINTR) {
-            return errno == EHOSTUNREACH ? TUTTI_ECLOSED
-                   : errno == EAGAIN     ? TUTTI_EAGAIN
-                                         : link_error(&hub->link, "cannot send");
-        }
-    }
-    return link_send(&hub->link, data, n_bytes);
+    const int error = link_send_part(&hub->link, identity, sizeof identity, true);
+    return error ? error : link_send(&hub->link, data, n_bytes);
 }
 
 static void send_text(fh_hub_t *hub, uint64_t key, const char *text)

@@ -264,22 +264,32 @@ enum link_class link_classify(struct link *link, struct control *control)
     return control_parse(link->text, n_bytes, control) == TUTTI_OK ? LINK_CONTROL : LINK_GARBAGE;
 }
 
-int link_send(struct link *link, const void *data, size_t n_bytes)
+/* ZeroMQ hears only now and then how far its queue is read (up to about a millisecond late), and until then a queue of
+ * HIGH_WATER_MARK messages seems full though nothing waits: look, then try again. */
+int link_send_part(struct link *link, const void *data, size_t n_bytes, bool more)
 {
+    const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
     bool looked = false;
-    while (zmq_send(link->socket, data, n_bytes, ZMQ_DONTWAIT) < 0) {
-        if (errno == EAGAIN &&
-            !looked) { /* ZeroMQ hears only now and then how far its queue is read: listen, try again */
-            int events;
-            size_t size = sizeof events;
-            looked = zmq_getsockopt(link->socket, ZMQ_EVENTS, &events, &size) == 0;
-            if (looked) {
+    while (zmq_send(link->socket, data, n_bytes, flags) < 0) {
+        int events;
+        size_t size = sizeof events;
+        if (errno == EAGAIN && !looked) {
+            looked = true;
+            if (zmq_getsockopt(link->socket, ZMQ_EVENTS, &events, &size) == 0) {
                 continue;
             }
         }
         if (errno != EINTR) {
-            return errno == EAGAIN || errno == EHOSTUNREACH ? TUTTI_EAGAIN : link_error(link, "cannot send");
+            return errno == EHOSTUNREACH ? TUTTI_ECLOSED
+                   : errno == EAGAIN     ? TUTTI_EAGAIN
+                                         : link_error(link, "cannot send");
         }
     }
     return TUTTI_OK;
+}
+
+int link_send(struct link *link, const void *data, size_t n_bytes)
+{
+    const int error = link_send_part(link, data, n_bytes, false);
+    return error == TUTTI_ECLOSED ? TUTTI_EAGAIN : error;
 }

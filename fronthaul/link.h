@@ -19,7 +19,7 @@ struct link {
     bool stop_told;
     int io_priority;       /* before link_open: SCHED_FIFO priority of ZeroMQ's threads; 0 = ordinary */
     uint64_t busy_poll_ns; /* look for this long before sleeping */
-    const char *endpoint; /* owner's copy, for error texts */
+    const char *endpoint;  /* owner's copy, for error texts */
     struct fh_counters counters;
 };
 
@@ -50,6 +50,9 @@ bool link_more(const struct link *link);
 void link_drop_rest(struct link *link);
 /* What the (last) frame is; a control text is copied to link->text and parsed. */
 enum link_class link_classify(struct link *link, struct control *control);
+/* Non-blocking send of a frame, `more` of the same message to follow. TUTTI_EAGAIN: the queue is full; TUTTI_ECLOSED: a
+ * ROUTER has nobody of that identity. */
+int link_send_part(struct link *link, const void *data, size_t n_bytes, bool more);
 /* Non-blocking send of one frame, TUTTI_EAGAIN if the queue is full or nobody is there. */
 int link_send(struct link *link, const void *data, size_t n_bytes);
 

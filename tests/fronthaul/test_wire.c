@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "fronthaul/coefficients.h"
 #include "fronthaul/crc32c.h"
 #include "messages.h"
 
@@ -83,10 +84,68 @@ static void test_crc_long(void **state)
             const size_t cut = size[i] / 7;
             assert_int_equal(crc32c_by_table(0, data + start, size[i]), expected);
             assert_int_equal(wire_crc32c(0, data + start, size[i]), expected);
-            assert_int_equal(wire_crc32c(wire_crc32c(0, data + start, cut), data + start + cut, size[i] - cut), expected);
+            assert_int_equal(wire_crc32c(wire_crc32c(0, data + start, cut), data + start + cut, size[i] - cut),
+                             expected);
             if (crc32c_has_instruction()) {
                 assert_int_equal(crc32c_by_instruction(0, data + start, size[i]), expected);
             }
+        }
+    }
+}
+
+/* Block floating point bit by bit, from docs/wire.md alone. Returns the row's bytes. */
+static size_t plain_bfp_row(uint8_t *out, const float *in, size_t n, int m)
+{
+    double peak = 0;
+    for (size_t i = 0; i < n; i++) {
+        peak = fmax(peak, fabs((double)in[i]));
+    }
+    int e = peak > 0 ? -127 : 0;
+    while (peak >= ldexp(1.0, m - 1 + e)) {
+        e++;
+    }
+    const size_t n_bytes = 1 + (n * (size_t)m + 7) / 8;
+    memset(out, 0, n_bytes);
+    out[0] = (uint8_t)(int8_t)e;
+    for (size_t i = 0, at = 8; i < n; i++) {
+        const double most = ldexp(1.0, m - 1) - 1;
+        const long v = lrint(fmax(-most, fmin(most, rint(ldexp((double)in[i], -e)))));
+        for (int bit = m - 1; bit >= 0; bit--, at++) {
+            out[at / 8] |= (uint8_t)((v >> bit & 1) << (7 - at % 8));
+        }
+    }
+    return n_bytes;
+}
+
+static void test_bfp_against_plain(void **state)
+{
+    (void)state;
+    uint64_t seed = 11;
+    for (int trial = 0; trial < 3000; trial++) {
+        struct wire_header h = {.n_sb = 1, .n_ant = 1, .encoding = WIRE_BFP};
+        h.n_stream = (uint16_t)(1 + random_u64(&seed) % 20);
+        h.mantissa_bits = (uint8_t)(9 + random_u64(&seed) % 6);
+        const size_t n = 2 * (size_t)h.n_stream;
+        const int scale = (int)(random_u64(&seed) % 270) - 145; /* subnormals to the largest */
+        tutti_cf32 in[20], out[20];
+        uint8_t expected[128], bytes[128];
+        for (size_t i = 0; i < n; i++) {
+            ((float *)in)[i] = ldexpf((float)((double)(random_u64(&seed) >> 40) / 8388608.0 - 1.0), scale);
+        }
+        const size_t n_bytes = plain_bfp_row(expected, parts(in), n, h.mantissa_bits);
+        assert_int_equal(coefficients_bytes(&h), n_bytes);
+        coefficients_pack(bytes, &h, in);
+        assert_memory_equal(bytes, expected, n_bytes);
+        assert_true(coefficients_unpack(out, &h, bytes));
+        for (size_t i = 0; i < n; i++) {
+            const double step = ldexp(1.0, (int8_t)bytes[0]);
+            assert_true(fabs((double)parts(out)[i] - (double)parts(in)[i]) <= step); /* half, but at the clamped peak */
+            assert_true(fmod((double)parts(out)[i], step) == 0);
+        }
+        for (size_t bit = 8 + n * h.mantissa_bits; bit < 8 * n_bytes; bit++) { /* every padding bit counts */
+            bytes[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+            assert_false(coefficients_unpack(out, &h, bytes));
+            bytes[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
         }
     }
 }
@@ -608,6 +667,7 @@ int main(void)
         cmocka_unit_test(test_crc_vectors),
         cmocka_unit_test(test_crc_all_lengths_alignments_and_chains),
         cmocka_unit_test(test_crc_long),
+        cmocka_unit_test(test_bfp_against_plain),
         cmocka_unit_test(test_document_examples),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_sources),

@@ -13,6 +13,9 @@ for target in ${TARGETS:-wire control config h5file}; do
   cmake --build "$build" --target "fuzz_$target" >>"$build.log" 2>&1 || { tail -n 30 "$build.log"; exit 1; }
   found=$build/found/$target
   mkdir -p "$found/inputs"
+  for old in "$found"/crash-* "$found"/leak-* "$found"/timeout-* "$found"/oom-*; do # mended since the last run?
+    [ ! -f "$old" ] || ! "$build/bin/fuzz_$target" "$old" >/dev/null 2>&1 || rm "$old"
+  done
   leaks=1
   [ "$target" != h5file ] || leaks=0 # libhdf5 leaks on files it refuses
   nice -n 19 "$build/bin/fuzz_$target" -max_total_time="$seconds" -max_len=65536 -timeout=20 -detect_leaks=$leaks -rss_limit_mb=2048 \
