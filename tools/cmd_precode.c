@@ -35,7 +35,15 @@ static const char help[] =
     "  --power NAME       maxmin (default) or equal; ob is always maxmin\n"
     "  --upsilon X        pzf, ppzf: share of the large-scale gain the strong users hold, 0 to 1 (default 0.95)\n"
     "  --gap X            ob: stop within this fraction of the bound, 1e-6 to 0.5 (default 0.01)\n"
-    "  --an NAME          artificial noise: none\n"
+    "  --an NAME          artificial noise, into /an; data has the rest of the power, its SINRs leave the noise out\n"
+    "                     none        (default)\n"
+    "                     nullspace   each AP in the null space of its strong users' estimates (--upsilon). APs draw a "
+    "new\n"
+    "                                 vector for every symbol: /an is one draw as an example\n"
+    "                     phase-only  one vector over all antennas, of equal power at those of an AP, nulled at every\n"
+    "                                 user; zeros in a subband where no such phases were found\n"
+    "  --an-share X       share of each AP's power for the noise, 0 to 0.99 (default 0.2)\n"
+    "  --seed N           of the noise (default 1)\n"
     "  --blocks A:B       blocks A to B-1 only, as Python counts; either may be left out\n"
     "  --threads N        1 to 256 (default: one per core); the precoders do not depend on it\n"
     "  --force            overwrite FILE\n"
@@ -51,7 +59,7 @@ enum { MAX_THREADS = 256, JOBS_PER_THREAD = 4, BATCH_BYTES = 1 << 26 };
 static const uint64_t FLUSH_PERIOD_NS = 500000000u;
 
 struct precode_options {
-    const char *channel, *scheme, *out, *power, *upsilon, *gap, *an, *blocks, *threads;
+    const char *channel, *scheme, *out, *power, *upsilon, *gap, *an, *an_share, *seed, *blocks, *threads;
     bool force, quiet;
     struct precode_job job;
     int n_threads;
@@ -113,6 +121,24 @@ static int find_scheme(const char *name)
     return -1;
 }
 
+static int check_noise(struct precode_options *o)
+{
+    struct precode_noise_settings *const noise = &o->job.noise;
+    *noise = (struct precode_noise_settings){PRECODE_AN_NONE, 0.2, o->job.settings.upsilon, 1};
+    while (o->an && noise->an < PRECODE_AN_PHASE_ONLY && strcmp(o->an, precode_an_name(noise->an)) != 0)
+        noise->an++;
+    if (o->an && strcmp(o->an, precode_an_name(noise->an)) != 0)
+        return tool_usage_error("precode", "--an %s is unknown; allowed are none, nullspace, phase-only", o->an);
+    if ((o->an_share || o->seed) && noise->an == PRECODE_AN_NONE)
+        return tool_usage_error("precode", "%s needs --an nullspace or --an phase-only",
+                                o->an_share ? "--an-share" : "--seed");
+    if (!take_number(o->an_share, 0, 0.99, &noise->share))
+        return tool_usage_error("precode", "--an-share %s; allowed are numbers 0 to 0.99", o->an_share);
+    if (o->seed && (!*o->seed || !take_block(o->seed, strlen(o->seed), &noise->seed)))
+        return tool_usage_error("precode", "--seed %s; allowed are whole numbers of up to 18 digits", o->seed);
+    return 0;
+}
+
 static int check(struct precode_options *o)
 {
     const int scheme = o->scheme ? find_scheme(o->scheme) : -1;
@@ -132,8 +158,6 @@ static int check(struct precode_options *o)
         return tool_usage_error("precode", "--power %s is unknown; allowed are equal, maxmin", o->power);
     if (scheme == MIMO_OB && o->job.power == MIMO_POWER_EQUAL)
         return tool_usage_error("precode", "--power equal does not go with --scheme ob, which is always maxmin");
-    if (o->an && strcmp(o->an, "none") != 0)
-        return tool_usage_error("precode", "--an %s is not available here; allowed is none", o->an);
     if (!take_number(o->upsilon, 0, 1, &o->job.settings.upsilon))
         return tool_usage_error("precode", "--upsilon %s; allowed are numbers 0 to 1", o->upsilon);
     if (!take_number(o->gap, 1e-6, 0.5, &o->job.settings.ob_tolerance))
@@ -143,7 +167,7 @@ static int check(struct precode_options *o)
     o->n_threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : (int)threads;
     if (!take_blocks(o))
         return tool_usage_error("precode", "--blocks %s; allowed is A:B with A < B, e.g. 0:100", o->blocks);
-    return 0;
+    return check_noise(o);
 }
 
 /* 0 go on, 1 help was asked for, TOOL_USAGE wrong. */
@@ -152,9 +176,10 @@ static int parse(struct precode_options *o, int argc, char **argv)
     const struct {
         const char *name;
         const char **value;
-    } values[] = {{"--channel", &o->channel}, {"--scheme", &o->scheme},   {"--out", &o->out},
-                  {"--power", &o->power},     {"--upsilon", &o->upsilon}, {"--gap", &o->gap},
-                  {"--an", &o->an},           {"--blocks", &o->blocks},   {"--threads", &o->threads}};
+    } values[] = {{"--channel", &o->channel}, {"--scheme", &o->scheme},     {"--out", &o->out},
+                  {"--power", &o->power},     {"--upsilon", &o->upsilon},   {"--gap", &o->gap},
+                  {"--an", &o->an},           {"--an-share", &o->an_share}, {"--seed", &o->seed},
+                  {"--blocks", &o->blocks},   {"--threads", &o->threads}};
     for (int i = 1; i < argc; i++) {
         size_t v = 0;
         if (strcmp(argv[i], "--help") == 0)
@@ -192,6 +217,9 @@ static int check_scheme(const struct precode *p)
             "%s: scheme zf needs at least as many antennas in all as users; /H_hat has %d APs x %d antennas "
             "= %d and %d users (rzf and ob do without)",
             p->info->path, s.n_ap, s.n_ant, s.n_ap * s.n_ant, s.n_ue);
+    if (p->options->job.noise.an == PRECODE_AN_PHASE_ONLY && s.n_ap * s.n_ant < 2)
+        return error_set(TUTTI_EINVAL, "%s: --an phase-only needs at least two antennas in all; /H_hat has one",
+                         p->info->path);
     return 0;
 }
 
@@ -235,9 +263,13 @@ static int prepare(struct precode *p)
         status = choose_blocks(p);
     if (status < 0)
         return status;
-    snprintf(settings, sizeof settings, "scheme: %s\npower: %s\nupsilon: %.9g\ngap: %.9g\nan: none\n", o->scheme,
-             o->job.power == MIMO_POWER_MAXMIN ? "maxmin" : "equal", o->job.settings.upsilon,
-             o->job.settings.ob_tolerance);
+    const struct precode_noise_settings *const noise = &o->job.noise;
+    const int n = snprintf(settings, sizeof settings, "scheme: %s\npower: %s\nupsilon: %.9g\ngap: %.9g\nan: %s\n",
+                           o->scheme, o->job.power == MIMO_POWER_MAXMIN ? "maxmin" : "equal", o->job.settings.upsilon,
+                           o->job.settings.ob_tolerance, precode_an_name(noise->an));
+    if (noise->an != PRECODE_AN_NONE)
+        snprintf(settings + n, sizeof settings - (size_t)n, "an_share: %.9g\nseed: %" PRIu64 "\n", noise->share,
+                 noise->seed);
     const struct precoder_file_info info = {.shape = p->info->shape,
                                             .n_sb = p->info->n_sb,
                                             .scheme = (int)o->job.scheme,
@@ -288,7 +320,8 @@ static int write_blocks(struct precode *p, int n)
                                               .sinr_true = r->sinr_true ? r->sinr_true + i * s * k : NULL,
                                               .sinr_bound = r->bound + i * s,
                                               .solve_time_s = r->solve_time_s + i * s,
-                                              .reason = r->reason + i * s};
+                                              .reason = r->reason + i * s,
+                                              .an = r->an + i * (one / k)};
         const int status = precoder_file_write(p->output, &row);
         if (status < 0)
             return status;
@@ -310,7 +343,7 @@ static int solve_values(struct precode *p)
         bar_update(&bar, p->done);
         status = channel_file_read(p->input, block, n, p->batch);
         if (status >= 0)
-            status = precode_workers_run(p->workers, p->batch, p->result);
+            status = precode_workers_run(p->workers, block, p->batch, p->result);
         if (status >= 0)
             status = write_blocks(p, n);
         if (status >= 0 && clock_mono_ns() >= next_flush_ns) {

@@ -28,6 +28,7 @@ static const char help[] =
     "  --force            overwrite a recording that is already there\n"
     "  --check            exit 1 unless every block has its precoder and every user's report without a wrong code "
     "block\n"
+    "                     (of the blocks the user was served in)\n"
     "  --keep-going       go on when a process dies (to restart nodes by hand)\n"
     "  --no-report        do not write report.html\n"
     "  --quiet            no progress, no tables\n"

@@ -22,7 +22,7 @@ struct precode_summary {
     struct decibels predicted, truth;
     struct stats_mean gap;
     double gap_most, power_most;
-    uint64_t reason[N_REASON];
+    uint64_t reason[N_REASON], n_an_failed;
 };
 
 precode_summary_t *precode_summary_create(void)
@@ -80,6 +80,7 @@ void precode_summary_add(precode_summary_t *s, const struct channel_file_info *i
         add_decibels(&s->predicted, worst);
         if (r->sinr_true)
             add_decibels(&s->truth, least(n_ue, sinr, r->sinr_true + (size_t)i * (size_t)n_ue));
+        s->n_an_failed += r->an_failed[i];
         s->power_most = fmax(s->power_most, (double)r->power_use[i]);
         s->reason[r->reason[i] >= 0 && r->reason[i] < N_REASON ? r->reason[i] : N_REASON - 1]++;
         if (r->bound[i] > 0 && worst > 0) {
@@ -108,6 +109,10 @@ void precode_summary_print(const precode_summary_t *s, const struct channel_file
     table_cell(table, "scheme");
     table_cell(table, "%s, %s power", mimo_scheme_name((int)job->scheme),
                job->power == MIMO_POWER_MAXMIN ? "max-min" : "equal");
+    if (job->noise.an != PRECODE_AN_NONE) {
+        table_cell(table, "artificial noise");
+        table_cell(table, "%s, %.4g of each AP's power", precode_an_name(job->noise.an), job->noise.share);
+    }
     table_cell(table, "blocks");
     table_cell(table, "%" PRIu64 " (%s)", n_block, blocks);
     table_cell(table, "subbands");
@@ -125,6 +130,10 @@ void precode_summary_print(const precode_summary_t *s, const struct channel_file
     if (job->scheme == MIMO_OB) {
         table_cell(table, "gap to the bound, %%");
         table_cell(table, "mean %.3f, largest %.3f", 100 * s->gap.mean, 100 * s->gap_most);
+    }
+    if (job->noise.an == PRECODE_AN_PHASE_ONLY) {
+        table_cell(table, "subbands without noise: no phases null all users");
+        table_cell(table, "%" PRIu64, s->n_an_failed);
     }
     for (int r = 0; r < N_REASON; r++)
         if (s->reason[r]) {

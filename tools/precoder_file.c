@@ -21,8 +21,7 @@ struct precoder_file {
     uint64_t n_row;
     bool done, failed;
     int W, an, sinr, truth, bound, time, scheme, reason, subband_time, subband_reason;
-    tutti_cf32 *noise; /* [n_sb][n_ap][n_ant] zeros */
-    double *wide;      /* [n_sb][n_ue] */
+    double *wide; /* [n_sb][n_ue] */
 };
 
 static bool same_file(const char *a, const char *b)
@@ -122,9 +121,8 @@ int precoder_file_create(precoder_file_t **file, const char *path, const char *i
     f->fd = -1;
     f->info = *info;
     const size_t n = (size_t)info->n_sb;
-    f->noise = calloc(n * (size_t)info->shape.n_ap * (size_t)info->shape.n_ant, sizeof *f->noise);
     f->wide = calloc(n * (size_t)info->shape.n_ue, sizeof *f->wide);
-    int status = f->noise && f->wide ? 0 : error_set(TUTTI_ENOMEM, "%s: no memory", path);
+    int status = f->wide ? 0 : error_set(TUTTI_ENOMEM, "%s: no memory", path);
     if (snprintf(f->path, sizeof f->path, "%s", path) >= PATH_MAX ||
         snprintf(f->part, sizeof f->part, "%s.part", path) >= PATH_MAX)
         status = error_set(TUTTI_EINVAL, "--out: the path is longer than %d bytes", PATH_MAX - 6);
@@ -158,7 +156,7 @@ int precoder_file_write(precoder_file_t *f, const struct precoder_file_row *row)
         int handle;
         const void *data;
     } cells[] = {{f->W, row->W},
-                 {f->an, f->noise},
+                 {f->an, row->an},
                  {f->bound, row->sinr_bound},
                  {f->time, &time_s},
                  {f->scheme, &scheme},
@@ -228,7 +226,6 @@ void precoder_file_destroy(precoder_file_t *f)
         unlink(f->part);
     if (f->fd >= 0)
         close(f->fd);
-    free(f->noise);
     free(f->wide);
     free(f);
 }

@@ -22,6 +22,7 @@ struct precoder_file_row {
     const float *sinr_predicted, *sinr_true; /* [n_sb][n_ue]; sinr_true NULL without truth */
     const double *sinr_bound, *solve_time_s; /* [n_sb] */
     const int32_t *reason;                   /* [n_sb] */
+    const tutti_cf32 *an;                    /* [n_sb][n_ap][n_ant] */
 };
 
 /* Refuses a path that exists unless force, is the input, or is being written by another process. *file is to be

@@ -159,6 +159,28 @@ static int predict_exactly(h5file_t *file, struct recording *r, const double *re
     return status;
 }
 
+/* One subband's shortfall of the bound. Users not served have SINR 0. */
+static double gap_to_bound(const double *sinr, int n_ue, double bound)
+{
+    double least = INFINITY;
+    for (int k = 0; k < n_ue; k++)
+        if (sinr[k] > 0)
+            least = fmin(least, sinr[k]);
+    if (!(bound > 0) || isinf(bound) || isinf(least))
+        return NAN;
+    return fmax(1 - least / bound, 0); /* below 0 by rounding only */
+}
+
+/* Writes over the bounds what is missing to them. */
+static int load_gap(h5file_t *file, struct recording *r, const double *sinr)
+{
+    const size_t n_sb = (size_t)r->n_sb, n_ue = (size_t)r->n_ue;
+    const int status = load(file, (struct want){"/sinr_bound", H5_F64, 8, 2, {0, n_sb}, r->n_block}, &r->gap);
+    for (size_t i = 0; status == 0 && i < (size_t)r->n_block * n_sb; i++)
+        r->gap[i] = gap_to_bound(sinr + i * n_ue, r->n_ue, r->gap[i]);
+    return status;
+}
+
 static int load_predicted(h5file_t *file, struct recording *r)
 {
     double *all = NULL;
@@ -173,6 +195,8 @@ static int load_predicted(h5file_t *file, struct recording *r)
     for (size_t b = 0; status == 0 && b < r->n_block; b++)
         for (size_t k = 0; k < n_ue; k++)
             r->sinr_predicted[b * n_ue + k] = mean_over_subbands(all + b * n_sb * n_ue + k, r->n_sb, r->n_ue);
+    if (status == 0)
+        status = load_gap(file, r, all);
     if (status == 0)
         status = predict_exactly(file, r, all);
     free(all);
@@ -358,6 +382,11 @@ int recording_load(struct recording **out, const char *path)
     return status;
 }
 
+bool recording_user_counts(const struct recording *r, uint64_t block, int user)
+{
+    return r->solve_start_ns[block] == 0 || r->user_used[(size_t)block * (size_t)r->n_ue + (size_t)user] != 0;
+}
+
 void recording_free(struct recording *r)
 {
     if (!r)
@@ -373,6 +402,7 @@ void recording_free(struct recording *r)
                             r->solve_time_s,
                             r->ap_used,
                             r->user_used,
+                            r->gap,
                             r->applied,
                             r->arrival,
                             r->evm,

@@ -27,11 +27,12 @@ struct recording {
     int32_t *scheme, *reason;     /* [n_block] */
     double *solve_time_s;         /* [n_block] NaN = no solve */
     uint8_t *ap_used, *user_used; /* [n_block][n_ap], [n_block][n_ue] */
-    uint8_t *applied, *arrival;   /* [n_block][n_ap] enum wire_applied, wire_arrival */
-    double *sinr_measured, *evm;  /* [n_block][n_ue] linear; NaN = no report */
-    double *sinr_predicted;       /* [n_block][n_ue] linear, see n_predicted_exact; NaN = not served */
-    uint64_t n_predicted_exact;   /* blocks whose prediction is from channels and precoders (predicted.h); the others
-                                   * have the mean over subbands of /sinr_predicted */
+    double *gap; /* [n_block][n_sb] 1 - least predicted SINR of those served over /sinr_bound, >= 0; NaN = no bound */
+    uint8_t *applied, *arrival;  /* [n_block][n_ap] enum wire_applied, wire_arrival */
+    double *sinr_measured, *evm; /* [n_block][n_ue] linear; NaN = no report */
+    double *sinr_predicted;      /* [n_block][n_ue] linear, see n_predicted_exact; NaN = not served */
+    uint64_t n_predicted_exact;  /* blocks whose prediction is from channels and precoders (predicted.h); the others
+                                  * have the mean over subbands of /sinr_predicted */
     int64_t *bits, *bit_errors, *coded_bits, *coded_bit_errors, *code_blocks, *code_block_errors; /* [n_block][n_ue] */
     int64_t *events;  /* [n_block][n_ap][5] U O D S L */
     int n_eve;        /* 0: the next two lines are NULL */
@@ -47,6 +48,9 @@ struct recording {
 
 /* TUTTI_EFORMAT when the file is not a run recording. */
 int recording_load(struct recording **recording, const char *path);
+/* Whether what a user decoded in a block counts: yes, unless the block was solved without it. A block nobody solved
+ * counts for everyone, since the APs then send with what they have. */
+bool recording_user_counts(const struct recording *recording, uint64_t block, int user);
 void recording_free(struct recording *recording); /* NULL allowed */
 
 #endif

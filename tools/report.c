@@ -174,8 +174,8 @@ static void write_users(const struct page *page)
                 " (In %" PRIu64 " blocks, where these are not recorded or artificial noise was sent, it is the "
                 "mean of the subbands' predicted SINR.)",
                 s->n_block - page->recording->n_predicted_exact);
-    fputs(" EVM: root mean square. Raw BER before, BER after decoding; BLER of code blocks.</p>\n<h3>SINR over "
-          "blocks</h3>\n",
+    fputs(" EVM: root mean square. Raw BER before, BER after decoding; BLER of code blocks. Blocks solved "
+          "without a user are left out of its figures; served: blocks solved with it.</p>\n<h3>SINR over blocks</h3>\n",
           page->out);
     key(page->out, 2, colour, text);
     fputs("<div class=\"grid\">\n", page->out);
@@ -185,7 +185,8 @@ static void write_users(const struct page *page)
                     s->user[k].sinr_measured_db, s->user[k].sinr_predicted_db);
             figure_end(page, page->plots.sinr[k]);
         }
-    fputs("</div>\n<h3>Constellations</h3>\n<p class=\"note\">Equalised data symbols of the last recorded block.</p>\n"
+    fputs("</div>\n<h3>Constellations</h3>\n<p class=\"note\">Equalised data symbols of the last recorded block the "
+          "user was served in.</p>\n"
           "<div class=\"grid small\">\n",
           page->out);
     for (int k = 0; k < page->plots.n_user; k++)
@@ -215,6 +216,20 @@ static void write_latency(const struct page *page)
             figure_end(page, page->plots.hop[hop]);
         }
     fputs("</div>\n</section>\n", page->out);
+}
+
+static void write_schemes(const struct page *page)
+{
+    static const char *const colour[] = {REPORT_GREEN, REPORT_ORANGE};
+    static const char *const text[] = {"as asked", "for another reason"};
+    fputs("<section>\n<h2>Precoders</h2>\n", page->out);
+    summary_html_schemes(page->summary, page->out);
+    if (figure_begin(page, page->plots.scheme)) {
+        fputs("Scheme over blocks <span>height: share of the blocks drawn as one</span>", page->out);
+        key(page->out, 2, colour, text);
+        figure_end(page, page->plots.scheme);
+    }
+    fputs("</section>\n", page->out);
 }
 
 static void write_precoders(const struct page *page)
@@ -257,6 +272,7 @@ static void write_page(const struct page *page)
     write_users(page);
     report_eve_write(&page->eve, page->has_plots ? page->plot : NULL, page->recording, page->out);
     write_latency(page);
+    write_schemes(page);
     write_precoders(page);
     write_config(page);
 }

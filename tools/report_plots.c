@@ -17,7 +17,7 @@ static double mean_db(const double *sinr, const struct recording *r, int user, u
     uint64_t count = 0;
     for (uint64_t b = first; b < first + n && b < r->n_block; b++) {
         const double value = sinr[(size_t)b * (size_t)r->n_ue + (size_t)user];
-        if (value > 0) {
+        if (value > 0 && recording_user_counts(r, b, user)) {
             sum += 10 * log10(value);
             count++;
         }
@@ -98,11 +98,14 @@ static bool is_point(tutti_cf32 z)
 
 int64_t report_constellation_row(const struct recording *r, int user)
 {
-    for (int64_t row = (int64_t)r->n_constellation - 1; r->constellation && row >= 0; row--)
+    for (int64_t row = (int64_t)r->n_constellation - 1; r->constellation && row >= 0; row--) {
+        if (16 * (uint64_t)row < r->n_block && !recording_user_counts(r, 16 * (uint64_t)row, user))
+            continue;
         for (int p = 0; p < r->n_point; p++)
             if (is_point(
                     r->constellation[((size_t)row * (size_t)r->n_ue + (size_t)user) * (size_t)r->n_point + (size_t)p]))
                 return row;
+    }
     return -1;
 }
 
@@ -256,6 +259,64 @@ static int draw_shares(plot_t *plot, const struct recording *r, const struct sha
     return n ? number : -1;
 }
 
+/* Schemes over blocks --------------------------------------------------------------------------------------------- */
+
+/* Lines "first end row share share-as-asked", several blocks put together. */
+static void write_scheme_bins(FILE *out, const struct recording *r, const int row_of[SUMMARY_N_SCHEME])
+{
+    const uint64_t step = (r->n_block + LINE_POINTS - 1) / LINE_POINTS;
+    fputs("$scheme << EOD\n", out);
+    for (uint64_t b = 0; b < r->n_block; b += step) {
+        uint64_t all[SUMMARY_N_SCHEME] = {0}, asked[SUMMARY_N_SCHEME] = {0};
+        const uint64_t end = b + step < r->n_block ? b + step : r->n_block;
+        for (uint64_t i = b; i < end; i++) {
+            if (r->solve_start_ns[i] == 0)
+                continue;
+            const int scheme = r->scheme[i] >= 0 && r->scheme[i] < MIMO_N_SCHEMES ? r->scheme[i] : MIMO_N_SCHEMES;
+            all[scheme]++;
+            asked[scheme] += r->reason[i] == MIMO_REASON_ASKED;
+        }
+        for (int s = 0; s < SUMMARY_N_SCHEME; s++)
+            if (all[s]) {
+                const double n_blocks = (double)(end - b);
+                fprintf(out, "%" PRIu64 " %" PRIu64 " %d %.4f %.4f\n", b, end, row_of[s], (double)all[s] / n_blocks,
+                        (double)asked[s] / n_blocks);
+            }
+    }
+    fputs("EOD\n", out);
+}
+
+/* One row per scheme that occurs. A box's height is the scheme's share of the blocks it stands for: its lower part as
+ * asked, the rest for another reason. */
+static int draw_schemes(plot_t *plot, const struct recording *r, const struct summary *s)
+{
+    int row_of[SUMMARY_N_SCHEME], n = 0;
+    bool occurs[SUMMARY_N_SCHEME] = {false};
+    for (int scheme = 0; scheme < SUMMARY_N_SCHEME; scheme++) {
+        for (int reason = 0; reason < SUMMARY_N_REASON; reason++)
+            occurs[scheme] |= s->scheme[scheme][reason] != 0;
+        row_of[scheme] = n;
+        n += occurs[scheme];
+    }
+    if (n == 0)
+        return -1;
+    const int number = plot_begin(plot, 1000, 110 + 40 * n);
+    FILE *out = plot_script(plot);
+    write_scheme_bins(out, r, row_of);
+    fprintf(out,
+            "set xrange [0:%" PRIu64 "]\nset yrange [-0.1:%d]\nset xlabel 'block' offset 0,0.4\nset lmargin 9\n"
+            "set rmargin 3\nset tmargin 0.7\nset bmargin 3.2\nset style fill solid 0.85 noborder\nset ytics (",
+            r->n_block, n);
+    for (int scheme = 0; scheme < SUMMARY_N_SCHEME; scheme++)
+        if (occurs[scheme])
+            fprintf(out, "%s'%s' %.1f", row_of[scheme] ? ", " : "",
+                    scheme < MIMO_N_SCHEMES ? mimo_scheme_name(scheme) : "unknown", row_of[scheme] + 0.4);
+    fputs(")\nplot $scheme using (($1+$2)/2):($3+0.4*$4):1:2:3:($3+0.8*$4) with boxxyerrorbars lc rgb '" REPORT_ORANGE
+          "', $scheme using (($1+$2)/2):($3+0.4*$5):1:2:3:($3+0.8*$5) with boxxyerrorbars lc rgb '" REPORT_GREEN "'\n",
+          out);
+    return number;
+}
+
 void report_plots_collect(struct report_plots *plots, plot_t *plot, const struct recording *r, const struct summary *s)
 {
     double range_db[2], range_us[2];
@@ -277,6 +338,7 @@ void report_plots_collect(struct report_plots *plots, plot_t *plot, const struct
                                   {WIRE_APPLIED_FRESH, WIRE_APPLIED_STALE, WIRE_APPLIED_LOCAL_CB, WIRE_APPLIED_MUTE},
                                   {REPORT_GREEN, REPORT_ORANGE, REPORT_RED, REPORT_GREY}};
     plots->arrival = plots->applied = -1;
+    plots->scheme = draw_schemes(plot, r, s);
     if (r->n_block) {
         plots->arrival = draw_shares(plot, r, &arrival);
         plots->applied = draw_shares(plot, r, &applied);

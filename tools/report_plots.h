@@ -19,7 +19,7 @@ struct report_plots {
     int n_user;
     int sinr[REPORT_MAX_USERS], constellation[REPORT_MAX_USERS];
     int hop[SUMMARY_N_HOP];
-    int arrival, applied;
+    int arrival, applied, scheme;
 };
 
 void report_plots_collect(struct report_plots *plots, plot_t *plot, const struct recording *recording,

@@ -96,9 +96,10 @@ static void count_user(struct summary_user *u, const struct recording *r, int k)
     uint64_t n_evm = 0;
     for (size_t b = 0; b < r->n_block; b++) {
         const size_t i = b * (size_t)r->n_ue + (size_t)k;
-        if (r->bits[i] <= 0)
+        u->n_served += r->user_used[i] != 0;
+        u->n_report += r->bits[i] > 0;
+        if (r->bits[i] <= 0 || !recording_user_counts(r, b, k))
             continue;
-        u->n_report++;
         u->bits += (uint64_t)r->bits[i];
         u->bit_errors += (uint64_t)r->bit_errors[i];
         u->coded_bits += (uint64_t)r->coded_bits[i];
@@ -157,7 +158,10 @@ static void count_solves(struct summary *s, const struct recording *r)
             first = b;
         last = b;
         const int32_t reason = r->reason[b];
-        s->reason[reason >= 0 && reason < SUMMARY_N_REASON - 1 ? reason : SUMMARY_N_REASON - 1]++;
+        const int32_t scheme = r->scheme[b];
+        const int known = reason >= 0 && reason < SUMMARY_N_REASON - 1 ? reason : SUMMARY_N_REASON - 1;
+        s->reason[known]++;
+        s->scheme[scheme >= 0 && scheme < MIMO_N_SCHEMES ? scheme : MIMO_N_SCHEMES][known]++;
     }
     s->wall_s = s->realtime_factor = NAN;
     if (s->n_solved < 2)
@@ -165,6 +169,29 @@ static void count_solves(struct summary *s, const struct recording *r)
     s->wall_s = ((double)r->solve_start_ns[last] - (double)r->solve_start_ns[first]) * 1e-9;
     if (s->wall_s > 0)
         s->realtime_factor = (double)(last - first) * r->block_s / s->wall_s;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int count_gap(struct summary *s, const struct recording *r)
+{
+    const size_t n_sb = (size_t)r->n_sb;
+    double *gap = malloc((size_t)r->n_block * n_sb * sizeof *gap + 1);
+    size_t n = 0;
+    if (!gap)
+        return TUTTI_ENOMEM;
+    for (size_t i = 0; i < (size_t)r->n_block * n_sb; i++)
+        if (r->scheme[i / n_sb] == MIMO_OB && !isnan(r->gap[i]))
+            gap[n++] = r->gap[i];
+    qsort(gap, n, sizeof *gap, compare);
+    s->n_gap = n;
+    s->gap_median = n ? (gap[(n - 1) / 2] + gap[n / 2]) / 2 : NAN;
+    free(gap);
+    return 0;
 }
 
 struct summary *summary_create(const struct recording *r)
@@ -181,6 +208,10 @@ struct summary *summary_create(const struct recording *r)
     count_ap_blocks(s, r);
     count_events(s, r);
     count_solves(s, r);
+    if (count_gap(s, r) < 0) {
+        free(s);
+        return NULL;
+    }
     return s;
 }
 
@@ -223,13 +254,14 @@ static int check_precoders(const struct recording *r, uint64_t n_block)
 static int check_users(const struct recording *r, uint64_t n_block)
 {
     for (int k = 0; k < r->n_ue; k++) {
-        uint64_t n_silent = 0, first_silent = 0, n_wrong = 0, first_wrong = 0;
+        uint64_t n_served = 0, n_silent = 0, first_silent = 0, n_wrong = 0, first_wrong = 0;
         for (uint64_t b = 0; b < n_block; b++) {
             const size_t i = (size_t)b * (size_t)r->n_ue + (size_t)k;
+            n_served += b < r->n_block && r->user_used[i] != 0;
             if (b >= r->n_block || r->bits[i] <= 0) {
                 if (n_silent++ == 0)
                     first_silent = b;
-            } else if (r->code_block_errors[i] > 0) {
+            } else if (r->code_block_errors[i] > 0 && recording_user_counts(r, b, k)) {
                 if (n_wrong == 0)
                     first_wrong = b;
                 n_wrong += (uint64_t)r->code_block_errors[i];
@@ -239,6 +271,8 @@ static int check_users(const struct recording *r, uint64_t n_block)
             return error_set(TUTTI_EFORMAT,
                              "user %d did not report in %" PRIu64 " of %" PRIu64 " blocks, the first is block %" PRIu64,
                              k, n_silent, n_block, first_silent);
+        if (n_served == 0)
+            return error_set(TUTTI_EFORMAT, "user %d was not served in any of %" PRIu64 " blocks", k, n_block);
         if (n_wrong)
             return error_set(TUTTI_EFORMAT,
                              "user %d decoded %" PRIu64 " code blocks wrong, the first in block %" PRIu64, k, n_wrong,
@@ -274,8 +308,8 @@ static void count_cell(table_t *table, uint64_t errors, uint64_t total)
 
 static table_t *users_table(const struct summary *s, const char *title)
 {
-    static const char *const headers[] = {"user", "measured dB", "predicted dB", "EVM %",   "raw BER",
-                                          "BER",  "BLER",        "bad blocks",   "reports", NULL};
+    static const char *const headers[] = {"user", "measured dB", "predicted dB", "EVM %",   "raw BER", "BER",
+                                          "BLER", "bad blocks",  "served",       "reports", NULL};
     table_t *table = table_create(title, headers);
     for (int k = 0; k < s->n_ue; k++) {
         const struct summary_user *u = &s->user[k];
@@ -287,9 +321,66 @@ static table_t *users_table(const struct summary *s, const char *title)
         rate_cell(table, u->bit_errors, u->bits);
         rate_cell(table, u->code_block_errors, u->code_blocks);
         count_cell(table, u->code_block_errors, u->code_blocks);
+        count_cell(table, u->n_served, s->n_block);
         count_cell(table, u->n_report, s->n_block);
     }
     return table;
+}
+
+static const char *scheme_text(int scheme)
+{
+    return scheme < MIMO_N_SCHEMES ? mimo_scheme_name(scheme) : "unknown";
+}
+
+static const char *reason_text(int reason)
+{
+    return reason < SUMMARY_N_REASON - 1 ? mimo_reason_text(reason) : "another reason";
+}
+
+static table_t *schemes_table(const struct summary *s)
+{
+    static const char *const headers[] = {"scheme", "reason", "blocks", "share %", NULL};
+    table_t *table = table_create(NULL, headers);
+    table_align_left(table, 2);
+    for (int scheme = SUMMARY_N_SCHEME - 1; scheme >= 0; scheme--)
+        for (int reason = 0; reason < SUMMARY_N_REASON; reason++) {
+            const uint64_t count = s->scheme[scheme][reason];
+            if (count == 0)
+                continue;
+            table_cell(table, "%s", scheme_text(scheme));
+            table_cell(table, "%s", reason_text(reason));
+            table_cell(table, "%" PRIu64, count);
+            table_number(table, 2, 100.0 * (double)count / (double)s->n_solved);
+        }
+    return table;
+}
+
+/* "Schemes: ob 55 blocks, zf 60, cb 85 (145 stepped down for lack of time)." */
+static void write_schemes(const struct summary *s, FILE *out)
+{
+    const char *separator = "Schemes: ", *unit = " blocks";
+    if (s->n_solved == 0)
+        return;
+    for (int scheme = SUMMARY_N_SCHEME - 1; scheme >= 0; scheme--) {
+        uint64_t count = 0;
+        for (int reason = 0; reason < SUMMARY_N_REASON; reason++)
+            count += s->scheme[scheme][reason];
+        if (count == 0)
+            continue;
+        fprintf(out, "%s%s %" PRIu64 "%s", separator, scheme_text(scheme), count, unit);
+        separator = ", ";
+        unit = "";
+    }
+    if (s->reason[MIMO_REASON_LADDER])
+        fprintf(out, " (%" PRIu64 " stepped down for lack of time)", s->reason[MIMO_REASON_LADDER]);
+    fputs(".\n", out);
+}
+
+static void write_gap(const struct summary *s, FILE *out)
+{
+    if (s->n_gap)
+        fprintf(out, "Optimum: median gap of the least SINR to the bound %.2f %% (%" PRIu64 " subbands).\n",
+                100 * s->gap_median, s->n_gap);
 }
 
 static table_t *hops_table(const struct summary *s, const char *title)
@@ -354,9 +445,8 @@ static void write_notes(const struct summary *s, FILE *out)
                 "leave them out.\n",
                 s->hop[HOP_PUSH].count - s->hop[HOP_DOWNLINK].count);
     for (int i = 1; i < SUMMARY_N_REASON; i++)
-        if (s->reason[i])
-            fprintf(out, "Solver: %" PRIu64 " of %" PRIu64 " blocks: %s.\n", s->reason[i], s->n_solved,
-                    i < SUMMARY_N_REASON - 1 ? mimo_reason_text(i) : "another reason");
+        if (s->reason[i] && i != MIMO_REASON_LADDER) /* said with the schemes */
+            fprintf(out, "Solver: %" PRIu64 " of %" PRIu64 " blocks: %s.\n", s->reason[i], s->n_solved, reason_text(i));
     for (int e = 0; e < SUMMARY_N_EVENT; e++)
         n_event += s->events[e];
     if (n_event) {
@@ -381,6 +471,8 @@ void summary_print(const struct summary *s, FILE *out)
             s->arrival[WIRE_ARRIVAL_EARLY], s->arrival[WIRE_ARRIVAL_ON_TIME], s->arrival[WIRE_ARRIVAL_LATE],
             s->applied[WIRE_APPLIED_FRESH], s->applied[WIRE_APPLIED_STALE], s->applied[WIRE_APPLIED_LOCAL_CB],
             s->applied[WIRE_APPLIED_MUTE]);
+    write_schemes(s, out);
+    write_gap(s, out);
     write_notes(s, out);
     if (!isnan(s->realtime_factor))
         fprintf(out, "%" PRIu64 " blocks in %.2f s: %.2f times real time.\n", s->n_solved, s->wall_s,
@@ -392,6 +484,17 @@ void summary_html_users(const struct summary *s, FILE *out)
     table_t *table = users_table(s, NULL);
     table_html(table, out);
     table_destroy(table);
+}
+
+void summary_html_schemes(const struct summary *s, FILE *out)
+{
+    table_t *table = schemes_table(s);
+    table_html(table, out);
+    table_destroy(table);
+    fputs("<p class=\"note\">", out);
+    write_schemes(s, out);
+    write_gap(s, out);
+    fputs("</p>\n", out);
 }
 
 void summary_html_hops(const struct summary *s, FILE *out)

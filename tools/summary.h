@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/stats.h"
+#include "mimo/precoder.h"
 #include "tools/recording.h"
 
 /* Hops of a block through the system, as docs/files.md defines them. */
@@ -28,7 +29,8 @@ const char *summary_hop_text(int hop);
 const char *summary_hop_meaning(int hop);
 
 struct summary_user {
-    uint64_t n_report;       /* blocks with a report */
+    uint64_t n_served;       /* blocks solved with the user; the figures below leave out blocks solved without it */
+    uint64_t n_report;       /* blocks with a report, served or not */
     uint64_t n_sinr;         /* blocks with both a measured and a predicted SINR: those the two means are over */
     double sinr_measured_db; /* mean over those blocks of the SINR in dB; NaN without any */
     double sinr_predicted_db;
@@ -36,7 +38,13 @@ struct summary_user {
     uint64_t bits, bit_errors, coded_bits, coded_bit_errors, code_blocks, code_block_errors;
 };
 
-enum { SUMMARY_N_APPLIED = 5, SUMMARY_N_ARRIVAL = 4, SUMMARY_N_REASON = 32, SUMMARY_N_EVENT = 5 };
+enum {
+    SUMMARY_N_APPLIED = 5,
+    SUMMARY_N_ARRIVAL = 4,
+    SUMMARY_N_REASON = 32,
+    SUMMARY_N_SCHEME = MIMO_N_SCHEMES + 1,
+    SUMMARY_N_EVENT = 5
+};
 
 struct summary {
     uint64_t n_block; /* rows of the recording */
@@ -49,7 +57,10 @@ struct summary {
     uint64_t reason[SUMMARY_N_REASON];    /* per enum mimo_reason, solved blocks; the last counts all others */
     uint64_t events[SUMMARY_N_EVENT];     /* U O D S L over all APs, restarts of an AP included */
     uint64_t n_solved;
-    double wall_s, realtime_factor; /* NaN with fewer than two solved blocks */
+    uint64_t scheme[SUMMARY_N_SCHEME][SUMMARY_N_REASON]; /* solved blocks; the last scheme is none this program knows */
+    uint64_t n_gap;                                      /* subbands of the optimum with a bound */
+    double gap_median;                                   /* over those; NaN without any */
+    double wall_s, realtime_factor;                      /* NaN with fewer than two solved blocks */
 };
 
 /* NULL when out of memory. */
@@ -57,12 +68,14 @@ struct summary *summary_create(const struct recording *recording);
 void summary_free(struct summary *summary); /* NULL allowed */
 
 /* What a run that should be perfect must show in blocks 0..n_block-1: every block solved and its precoder sent to every
- * AP in the solve, a report from every user, every code block right. 0, or TUTTI_EFORMAT with error_text saying what is
+ * AP in the solve, a report from every user, every user served at least once, every code block of a block it was served
+ * in right. 0, or TUTTI_EFORMAT with error_text saying what is
  * amiss first and how often. */
 int summary_check(const struct recording *recording, uint64_t n_block);
 
 void summary_print(const struct summary *summary, FILE *out);
 void summary_html_users(const struct summary *summary, FILE *out);
+void summary_html_schemes(const struct summary *summary, FILE *out);
 void summary_html_hops(const struct summary *summary, FILE *out);
 void summary_html_counts(const struct summary *summary, FILE *out);
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "fronthaul/coefficients.h"
+#include "row.h"
 
 enum { N_SB = 100, N_ANT = 4, MAX_STREAM = 64, N_RUNS = 301, PASSES = 4 };
 
@@ -95,21 +96,22 @@ static void bench(struct work *w, int n_stream)
     w->header = (struct wire_header){.n_sb = N_SB, .n_ant = N_ANT, .n_stream = (uint16_t)n_stream};
     w->n = (size_t)N_SB * N_ANT * (size_t)n_stream;
     const double copy = speed_gb_s(w, do_copy);
-    printf("%d users, %d antennas, %d subbands: %zu coefficients, memcpy %.1f GB/s\n", n_stream, N_ANT, N_SB, w->n,
-           copy);
+    row_section("%d users, %d antennas, %d subbands: %zu coefficients", n_stream, N_ANT, N_SB, w->n);
+    ROW("memcpy", {"bytes_per_coefficient", 8}, {"evm_db", NAN}, {"pack_gb_s", copy}, {"unpack_gb_s", copy},
+        {"pack_ratio", 1}, {"unpack_ratio", 1});
     for (size_t e = 0; e < sizeof encodings / sizeof encodings[0]; e++) {
         w->header.encoding = encodings[e].encoding;
         w->header.mantissa_bits = encodings[e].bits;
         const double pack = speed_gb_s(w, do_pack), unpack = speed_gb_s(w, do_unpack);
-        printf("  %-6s bytes_per_coefficient=%.3f evm_db=%.1f pack_gb_s=%.2f (%.0f%% of memcpy) unpack_gb_s=%.2f "
-               "(%.0f%%)\n",
-               encodings[e].name, (double)coefficients_bytes(&w->header) / (double)w->n, evm_db(w), pack,
-               100.0 * pack / copy, unpack, 100.0 * unpack / copy);
+        ROW(encodings[e].name, {"bytes_per_coefficient", (double)coefficients_bytes(&w->header) / (double)w->n},
+            {"evm_db", evm_db(w)}, {"pack_gb_s", pack}, {"unpack_gb_s", unpack}, {"pack_ratio", pack / copy},
+            {"unpack_ratio", unpack / copy});
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    row_open(&argc, argv);
     static const int users[] = {4, 8, 16, 64};
     const size_t room = (size_t)N_SB * N_ANT * MAX_STREAM;
     struct work w = {.in = malloc(room * sizeof *w.in), .out = malloc(room * sizeof *w.out), .bytes = malloc(room * 9)};

@@ -28,6 +28,7 @@
 #include "base/stats.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
+#include "row.h"
 
 enum { MAX_BYTES = 512 * 1024, TURN = 25, FINGERPRINT = 0xbe, MAX_CONTENDERS = 6 };
 
@@ -274,14 +275,13 @@ static void contest(struct contender *c, int n, size_t n_bytes, uint64_t interva
             take_turn(&c[i], n_bytes, interval_us * 1000, TURN, true);
     const double base50 = (double)stats_hist_quantile(&c[1].hist, 0.5),
                  base99 = (double)stats_hist_quantile(&c[1].hist, 0.99);
+    row_section("%s, %zu bytes every %llu us", c[0].tcp ? "tcp" : "ipc", n_bytes, (unsigned long long)interval_us);
     for (int i = 0; i < n; i++) {
         const double p50 = (double)stats_hist_quantile(&c[i].hist, 0.5),
                      p99 = (double)stats_hist_quantile(&c[i].hist, 0.99);
-        printf("%-4s %7zu B %4llu us  %-12s p50_us=%-8.1f p99_us=%-8.1f of_zmq_p50=%.2f of_zmq_p99=%.2f\n",
-               c[i].tcp ? "tcp" : "ipc", n_bytes, (unsigned long long)interval_us, c[i].name, p50 / 1e3, p99 / 1e3,
-               p50 / base50, p99 / base99);
+        ROW(c[i].name, {"median_us", p50 / 1e3}, {"p99_us", p99 / 1e3}, {"median_of_zmq", p50 / base50},
+            {"p99_of_zmq", p99 / base99});
     }
-    fflush(stdout);
 }
 
 static struct contender make_tutti(const char *name, bool tcp, double busy_poll_us, const char *key_dir)
@@ -371,7 +371,9 @@ static struct options parse(int argc, char **argv)
         else if (strcmp(argv[i], "--curve") == 0 && *value)
             o.key_dir = argv[++i];
         else {
-            fprintf(stderr, "usage: bench_fronthaul [--pings N] [--busy-poll-us X] [--awake] [--curve DIR] [--fast]\n");
+            fprintf(
+                stderr,
+                "usage: bench_fronthaul [--pings N] [--busy-poll-us X] [--awake] [--curve DIR] [--fast] [--json]\n");
             exit(2);
         }
     }
@@ -380,6 +382,7 @@ static struct options parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    row_open(&argc, argv);
     const struct options o = parse(argc, argv);
     char directory[] = "/tmp/bench-fronthaul-XXXXXX";
     if (!mkdtemp(directory))

@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "linalg/kernel.h"
 #include "mimo/ob.h"
-#include "../mimo/reference.h"
+#include "plain_ob.h"
+#include "row.h"
 
 enum { N_SB = 100, REPEATS = 400 };
 
@@ -175,6 +176,7 @@ static struct times time_precoder(struct set *set, enum mimo_scheme scheme, enum
     precoder_t *precoder;
     if (precoder_create(&precoder, &set->c[0].shape))
         abort();
+    allocations = 0;
     counting = true;
     for (int r = 0; r < repeats; r++) {
         const uint64_t start = clock_mono_ns();
@@ -214,101 +216,176 @@ static struct times time_kernel(struct set *set, const struct kernel_ops *ops, i
     return summarise(us, REPEATS);
 }
 
-static void line(const char *what, struct times t, double reference_us)
+/* gflop_s and allocations: NAN where they do not apply. */
+static void line(const char *what, struct times t, double reference_us, double gflop_s, double n_allocation)
 {
-    printf("  %-44s median %9.1f us   p99 %9.1f us   x%.2f\n", what, t.median_us, t.p99_us, reference_us / t.median_us);
+    ROW(what, {"median_us", t.median_us}, {"p99_us", t.p99_us}, {"ratio", reference_us / t.median_us},
+        {"gflop_s", gflop_s}, {"allocations", n_allocation});
 }
 
-static void bench_zf(int n_ap, int n_ant, int n_ue, double peak)
+static void line_precoder(const char *what, struct set *set, enum mimo_power power, bool batch, double reference_us)
+{
+    const struct times t = time_precoder(set, MIMO_ZF, power, batch, batch ? REPEATS : 20);
+    line(what, t, reference_us, NAN, (double)allocations);
+}
+
+static void bench_zf(int n_ap, int n_ant, int n_ue)
 {
     static struct set set;
     const int rows = n_ap * n_ant;
     set_create(&set, n_ap, n_ant, n_ue);
-    printf("zero-forcing %d x %d, %d subbands\n", rows, n_ue, N_SB);
+    row_section("zero-forcing %d x %d, %d subbands", rows, n_ue, N_SB);
     const struct times solve = time_lapack(&set, rows, n_ue, lapack_solve),
                        inverse = time_lapack(&set, rows, n_ue, lapack_inverse);
     const double best = fmin(solve.median_us, inverse.median_us);
-    line("LAPACK per matrix (cherk cpotrf ctrsm)", solve, best);
-    line("LAPACK per matrix (cherk cpotrf cpotri chemm)", inverse, best);
+    line("LAPACK per matrix (cherk cpotrf ctrsm)", solve, best, NAN, NAN);
+    line("LAPACK per matrix (cherk cpotrf cpotri chemm)", inverse, best, NAN, NAN);
     for (int v = 0; kernel_variant(v); v++) {
         char name[64];
         const struct kernel_ops *ops = kernel_variant(v);
         const struct times t = time_kernel(&set, ops, rows, n_ue);
         snprintf(name, sizeof name, "kernel only, %s", ops->name);
-        line(name, t, best);
         /* real multiply-adds: Gram and product 4 rows n^2 / 2 + 4 rows n^2, factor, inverse and square 4 n^3 / 6 each
          */
         const double n = n_ue, flop = 2 * (6 * rows * n * n + 2 * n * n * n);
         const int batches = (N_SB + ops->n_lane - 1) / ops->n_lane;
-        if (v == 0)
-            printf("  %-44s %.1f GFLOP/s of a peak of %.1f (%.0f %%)\n", "",
-                   batches * ops->n_lane * flop / t.median_us / 1e3, peak,
-                   100 * batches * ops->n_lane * flop / t.median_us / 1e3 / peak);
+        line(name, t, best, batches * ops->n_lane * flop / t.median_us / 1e3, NAN);
     }
-    allocations = 0;
-    line("precoder batch, equal power, SINRs", time_precoder(&set, MIMO_ZF, MIMO_POWER_EQUAL, true, REPEATS), best);
-    line("precoder batch, max-min power, SINRs", time_precoder(&set, MIMO_ZF, MIMO_POWER_MAXMIN, true, REPEATS), best);
-    line("precoder one by one (double), max-min", time_precoder(&set, MIMO_ZF, MIMO_POWER_MAXMIN, false, 20), best);
-    printf("  allocations in execute: %lu\n", allocations);
+    line_precoder("precoder batch, equal power, SINRs", &set, MIMO_POWER_EQUAL, true, best);
+    line_precoder("precoder batch, max-min power, SINRs", &set, MIMO_POWER_MAXMIN, true, best);
+    line_precoder("precoder one by one (double), max-min", &set, MIMO_POWER_MAXMIN, false, best);
     for (int b = 0; b < N_SB; b++)
         case_destroy(&set.c[b]);
 }
 
-/* Cell-free drops, BLOCKS blocks each, 0.995 correlated from one to the next. */
-static void bench_ob(int n_ap, int n_ant, int n_ue, double tolerance, bool warm)
+enum { DROPS = 10, BLOCKS = 20 };
+
+/* One way to solve a block: what it took, and the times the plain references took on the same channel. */
+enum way { COLD, WARM, PLAIN, PLAIN_LEAVE_OUT, N_WAY };
+static const char *const way_name[] = {"ob_solve, cold", "ob_solve, warm", "plain, spec fixed point",
+                                       "plain, own signal left out"};
+struct track {
+    double us[DROPS * BLOCKS]; /* NAN where not run */
+    double iterations;
+    int n_run, n_failed;
+    unsigned long n_allocation;
+};
+
+static void run_ob(ob_t *ob, struct channel_case *c, double gap, bool warm, int at, struct track *track)
 {
-    enum { DROPS = 10, BLOCKS = 20 };
-    static double us[DROPS * BLOCKS];
-    static tutti_cf32 truth[TUTTI_MAX_AP * TUTTI_MAX_ANT * TUTTI_MAX_UE];
-    const struct mimo_shape shape = {n_ap, n_ant, n_ue};
-    struct random random = {78};
     struct ob_settings settings;
     struct ob_result result;
-    ob_t *ob;
-    int iterations = 0, n = 0;
-    if (ob_create(&ob, &shape))
-        abort();
     ob_settings_default(&settings);
-    settings.tolerance = tolerance;
+    settings.tolerance = gap;
+    settings.warm = warm;
     allocations = 0;
+    counting = true;
+    const uint64_t start = clock_mono_ns();
+    ob_solve(ob, &c->channel, &settings, &c->solution, &result);
+    track->us[at] = (double)(clock_mono_ns() - start) / 1e3;
+    counting = false;
+    track->n_allocation += allocations;
+    track->iterations += result.iterations;
+    track->n_failed += result.stop != OB_CONVERGED;
+    track->n_run++;
+}
+
+static void run_plain(struct channel_case *c, double gap, bool leave_out_own, int at, struct track *track)
+{
+    const struct plain_ob_settings settings = {
+        .gap = gap, .max_iterations = 5000, .leave_out_own = leave_out_own, .exponent = 1};
+    struct plain_ob_result result;
+    const uint64_t start = clock_mono_ns();
+    const int rc = plain_ob_solve(c, &settings, &result);
+    track->us[at] = (double)(clock_mono_ns() - start) / 1e3;
+    track->iterations += result.iterations;
+    track->n_failed += rc != 0 || !result.converged;
+    track->n_run++;
+}
+
+/* Median over the blocks both ran on of b's time over a's. */
+static double ratio(const struct track *a, const struct track *b)
+{
+    double r[DROPS * BLOCKS];
+    int n = 0;
+    for (int i = 0; i < DROPS * BLOCKS; i++)
+        if (isfinite(a->us[i]) && isfinite(b->us[i]))
+            r[n++] = b->us[i] / a->us[i];
+    return n > 0 ? summarise(r, n).median_us : NAN;
+}
+
+/* 0.995 correlated from one block to the next. */
+static void next_block(struct channel_case *c, struct random *random)
+{
+    const int n_ant = c->shape.n_ant, n_ue = c->shape.n_ue;
+    for (int i = 0; i < c->shape.n_ap * n_ant * n_ue; i++) {
+        const int mk = i / (n_ant * n_ue) * n_ue + i % n_ue;
+        const double gamma = (double)c->beta[mk] - (double)c->E[mk];
+        c->H[i] = (tutti_cf32)(sqrt(0.99) * (double complex)c->H[i] + sqrt(0.01 * gamma) * random_cn(random));
+    }
+}
+
+static void line_ob(const struct track *tracks, enum way way)
+{
+    const struct track *t = &tracks[way];
+    double us[DROPS * BLOCKS];
+    int n = 0;
+    for (int i = 0; i < DROPS * BLOCKS; i++)
+        if (isfinite(t->us[i]))
+            us[n++] = t->us[i];
+    if (n == 0)
+        return;
+    const struct times times = summarise(us, n);
+    ROW(way_name[way], {"median_us", times.median_us}, {"p99_us", n < 100 ? NAN : times.p99_us},
+        {"iterations", t->iterations / t->n_run}, {"not_converged", t->n_failed}, {"of_cold", ratio(&tracks[COLD], t)},
+        {"of_warm", ratio(&tracks[WARM], t)}, {"allocations", way > WARM ? NAN : (double)t->n_allocation});
+}
+
+/* Cell-free drops of BLOCKS blocks; the plain references, if wanted, on the last block of each. */
+static void bench_ob(int n_ap, int n_ant, int n_ue, double gap, bool plain)
+{
+    static tutti_cf32 truth[TUTTI_MAX_AP * TUTTI_MAX_ANT * TUTTI_MAX_UE];
+    static struct track tracks[N_WAY];
+    const struct mimo_shape shape = {n_ap, n_ant, n_ue};
+    struct random random = {78};
+    ob_t *cold, *warm;
+    if (ob_create(&cold, &shape) || ob_create(&warm, &shape))
+        abort();
+    for (int w = 0; w < N_WAY; w++) {
+        tracks[w] = (struct track){0};
+        for (int i = 0; i < DROPS * BLOCKS; i++)
+            tracks[w].us[i] = NAN;
+    }
     for (int drop = 0; drop < DROPS; drop++) {
         struct channel_case c;
         case_create_cell_free(&c, &random, n_ap, n_ant, n_ue, n_ue, truth);
         for (int block = 0; block < BLOCKS; block++) {
-            settings.warm = warm && block > 0;
-            counting = true;
-            const uint64_t start = clock_mono_ns();
-            ob_solve(ob, &c.channel, &settings, &c.solution, &result);
-            us[n++] = (double)(clock_mono_ns() - start) / 1e3;
-            counting = false;
-            iterations += result.iterations;
-            if (result.stop != OB_CONVERGED)
-                printf("  not converged: %g of %g\n", result.min_sinr, result.bound);
-            for (int i = 0; i < n_ap * n_ant * n_ue; i++) {
-                const int mk = i / (n_ant * n_ue) * n_ue + i % n_ue;
-                const double gamma = (double)c.beta[mk] - (double)c.E[mk];
-                c.H[i] = (tutti_cf32)(sqrt(0.99) * (double complex)c.H[i] + sqrt(0.01 * gamma) * random_cn(&random));
-            }
+            const int at = drop * BLOCKS + block;
+            run_ob(cold, &c, gap, false, at, &tracks[COLD]);
+            run_ob(warm, &c, gap, block > 0, at, &tracks[WARM]);
+            for (int leave_out = 0; plain && block == BLOCKS - 1 && leave_out < 2; leave_out++)
+                run_plain(&c, gap, leave_out, at, &tracks[PLAIN + leave_out]);
+            next_block(&c, &random);
         }
         case_destroy(&c);
     }
-    ob_destroy(ob);
-    const struct times t = summarise(us, n);
-    printf("  M=%d N=%d K=%d gap %g %s: median %.1f us  p99 %.1f us  %.1f iterations  %lu allocations\n", n_ap, n_ant,
-           n_ue, tolerance, warm ? "warm" : "cold", t.median_us, t.p99_us, (double)iterations / n, allocations);
+    ob_destroy(cold);
+    ob_destroy(warm);
+    row_section("max-min optimum, M=%d N=%d K=%d, gap %g", n_ap, n_ant, n_ue, gap);
+    for (int w = 0; w < N_WAY; w++)
+        line_ob(tracks, (enum way)w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    row_open(&argc, argv);
     openblas_set_num_threads(1);
-    const double peak = peak_gflops();
-    bench_zf(32, 1, 8, peak);
-    bench_zf(16, 4, 16, peak);
-    printf("max-min optimum, one subband\n");
-    for (int warm = 0; warm < 2; warm++) {
-        bench_ob(64, 1, 8, 1e-2, warm);
-        bench_ob(64, 1, 8, 1e-3, warm);
-    }
+    row_section("this processor");
+    ROW("single-precision multiply-adds in registers", {"gflop_s", peak_gflops()});
+    bench_zf(32, 1, 8);
+    bench_zf(16, 4, 16);
+    bench_ob(64, 1, 8, 1e-2, true);
+    bench_ob(64, 1, 8, 1e-3, true);
     bench_ob(8, 4, 8, 1e-2, false);
     bench_ob(100, 1, 40, 1e-2, false);
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Time per coherence block of the physical-layer kernels, default frame or 20 MHz: bench_phy [wide]. Prints the median
- * and the largest of the runs; the median is what a budget may use, the largest is what else ran on the machine. */
+/* Time per coherence block of the physical-layer kernels, default frame or 20 MHz: bench_phy [wide] [--json]. Prints
+ * the median and the largest of the runs; the median is what a budget may use, the largest is what else ran on the
+ * machine. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "phy/estimate.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
+#include "row.h"
 
 enum { N_ANT = 4, N_UE = 4, MAX_RUNS = 200 };
 
@@ -70,7 +72,7 @@ static void measure(struct bench *b, const char *what, int runs, void (*run)(str
         ns[r] = clock_mono_ns() - start;
     }
     qsort(ns, (size_t)runs, sizeof *ns, compare);
-    printf("%-44s median_us=%.1f max_us=%.1f\n", what, (double)ns[runs / 2] / 1e3, (double)ns[runs - 1] / 1e3);
+    ROW(what, {"median_us", (double)ns[runs / 2] / 1e3}, {"max_us", (double)ns[runs - 1] / 1e3});
 }
 
 static int open_bench(struct bench *b, bool wide)
@@ -129,6 +131,7 @@ static void close_bench(struct bench *b)
 
 int main(int argc, char **argv)
 {
+    row_open(&argc, argv);
     const bool wide = argc > 1 && strcmp(argv[1], "wide") == 0;
     struct bench b = {0};
     if (open_bench(&b, wide) != 0) {
@@ -137,8 +140,8 @@ int main(int argc, char **argv)
         return 1;
     }
     const int runs = wide ? 20 : MAX_RUNS;
-    printf("%d subcarriers, %d-point FFT, %d antennas, %d users, 16-QAM, %d information bits per user\n", b.frame.n_sc,
-           b.frame.fft_size, N_ANT, N_UE, payload_info_bits(b.payload));
+    row_section("%d subcarriers, %d-point FFT, %d antennas, %d users, 16-QAM, %d bits/user", b.frame.n_sc,
+                b.frame.fft_size, N_ANT, N_UE, payload_info_bits(b.payload));
     measure(&b, "payload_encode, one user", runs, run_encode);
     measure(&b, "payload_decode, one user", runs, run_decode);
     measure(&b, "ofdm_modulate, downlink of one antenna", runs, run_modulate);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Microseconds per phase-only zero-forcing solve: bench_spzf [--solves T]. The solves walk through 2048 Rayleigh
- * channels, too many for the branch predictor to learn; the median is the machine's, p99 holds the retries too, and the
- * mean over the run is what a budget sees. The clock's own cost (printed) is included. */
+/* Microseconds per phase-only zero-forcing solve: bench_spzf [--solves T] [--json]. The solves walk through 2048
+ * Rayleigh channels, too many for the branch predictor to learn; the median is the machine's, p99 holds the retries
+ * too, and the mean over the run is what a budget sees. The clock's own cost (printed) is included. */
 #include "base/clock.h"
 #include "base/stats.h"
 #include "mimo/secrecy.h"
 #include "mimo/spzf.h"
+#include "row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,9 +44,8 @@ static int measure(const struct spzf_settings *settings, const char *name, int c
     }
     spzf_destroy(spzf);
     qsort(ns, (size_t)n, sizeof(*ns), compare);
-    printf("%2d %4d  %-14s %10.2f %10.2f %10.2f %9.4f\n", settings->n_user, settings->n_ant, name,
-           1e-3 * (double)ns[n / 2], 1e-3 * (double)ns[(size_t)n * 99 / 100], 1e-3 * (double)sum / n,
-           (double)outages / n);
+    ROW(name, {"median_us", 1e-3 * (double)ns[n / 2]}, {"p99_us", 1e-3 * (double)ns[(size_t)n * 99 / 100]},
+        {"mean_us", 1e-3 * (double)sum / n}, {"outage", (double)outages / n});
     return 0;
 }
 
@@ -75,6 +75,7 @@ int main(int argc, char **argv)
         {"LM", SPZF_LM},
     };
     static const int shapes[][2] = {{2, 16}, {2, 32}, {2, 64}, {2, 128}, {3, 64}};
+    row_open(&argc, argv);
     int count = argc == 3 && strcmp(argv[1], "--solves") == 0 ? atoi(argv[2]) : 20000;
     count = count < 1000 ? 1000 : count;
     uint64_t *ns = calloc((size_t)count, sizeof(*ns));
@@ -82,8 +83,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_spzf: out of memory for %d samples\n", count);
         return 1;
     }
-    printf("clock %.3f us\n K    N  method          median us     p99 us    mean us    outage\n", clock_cost_us(ns));
+    row_section("the clock itself");
+    ROW("one reading", {"median_us", clock_cost_us(ns)});
     for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); s++) {
+        row_section("phase-only ZF, %d users, %d antennas", shapes[s][0], shapes[s][1]);
         for (size_t m = 0; m < sizeof(methods) / sizeof(*methods); m++) {
             struct spzf_settings settings = spzf_settings_default(methods[m].method, shapes[s][1], shapes[s][0]);
             if (measure(&settings, methods[m].name, count, ns)) {

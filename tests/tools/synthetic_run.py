@@ -107,6 +107,29 @@ def write(path, config, n_block=200, perfect=True, n_ap=4, n_ue=4, n_sb=6, n_ant
         f["user/constellation"] = points.astype(c64)
 
 
+def use_schemes(path, scheme, reason, gap):
+    """Scheme and reason of each block; where gap [block][subband] is not NaN, a bound that much above the least SINR."""
+    with h5py.File(path, "r+") as f:
+        f["scheme"][...] = scheme
+        f["reason"][...] = reason
+        f["sinr_bound"][...] = f["sinr_predicted"][:].min(axis=2) / (1 - gap)
+
+
+def serve_in_turn(path):
+    """One user per block, as with precoding.scheme analog. The others decode rubbish and report it. Returns who was
+    served [block][user]."""
+    with h5py.File(path, "r+") as f:
+        n_block, n_ue = f["block/user_used"].shape
+        used = np.arange(n_block)[:, None] % n_ue == np.arange(n_ue)
+        f["block/user_used"][...] = used
+        f["sinr_predicted"][...] = np.where(used[:, None], f["sinr_predicted"][:], 0)
+        f["user/sinr_measured"][...] = np.where(used, f["user/sinr_measured"][:], 1e-3)
+        f["user/evm"][...] = np.where(used, f["user/evm"][:], 3.0)
+        for name, most in (("bit_errors", "bits"), ("coded_bit_errors", "coded_bits"), ("code_block_errors", "code_blocks")):
+            f["user/" + name][...] = np.where(used, f["user/" + name][:], f["user/" + most][:] // 2 + 1)
+    return used
+
+
 if __name__ == "__main__":
     with open(sys.argv[2]) as text:
         write(sys.argv[1], text.read(), int(sys.argv[3]) if len(sys.argv) > 3 else 200, sys.argv[4:5] != ["faulty"])

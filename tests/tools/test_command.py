@@ -116,8 +116,8 @@ class Command(unittest.TestCase):
         self.assertEqual(answer.returncode, 0, answer.stderr)
         page = self.read("page.html")
         self.assertTrue(page.rstrip().endswith("</html>"))
-        # 2 users: SINR and constellation each; 8 hops; 2 of shares.
-        self.assertEqual(page.count("<svg"), 2 + 2 + 8 + 2)
+        # 2 users: SINR and constellation each; 8 hops; schemes; 2 of shares.
+        self.assertEqual(page.count("<svg"), 2 + 2 + 8 + 1 + 2)
         self.assertEqual(page.count("<svg"), page.count("</svg>"))
         for link in re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')\s>]+)', page):
             self.assertTrue(link.startswith("#"), link)
@@ -173,6 +173,58 @@ class Command(unittest.TestCase):
     def user_rows(self, record):
         lines = self.tutti("inspect", record).stdout.split("Users (")[1].splitlines()
         return [line.split() for line in lines[2:4]]
+
+    # 200 blocks: 55 of the optimum as asked, 60 of zf and 85 of cb stepped down but for 2 singular ones.
+    def test_schemes(self):
+        record = self.recording(n_block=200)
+        scheme = np.random.default_rng(3).permutation(np.repeat([6, 1, 0], [55, 60, 85]))
+        reason = np.where(scheme == 6, 0, 7)
+        reason[np.flatnonzero(scheme == 0)[:2]] = 1
+        gap = np.random.default_rng(4).exponential(0.01, (200, 6))
+        gap[scheme != 6] = np.nan
+        synthetic_run.use_schemes(record, scheme, reason, gap)
+        text = self.tutti("inspect", record).stdout
+        self.assertIn("\nSchemes: ob 55 blocks, zf 60, cb 85 (143 stepped down for lack of time).\n", text)
+        self.assertIn("Solver: 2 of 200 blocks: channel matrix singular, fell back to CB.\n", text)
+        shown = re.search(r"median gap of the least SINR to the bound (\S+) % \((\d+) subbands\)", text)
+        self.assertAlmostEqual(float(shown.group(1)), 100 * np.nanmedian(gap), delta=0.0051)
+        self.assertEqual(shown.group(2), "330")
+        self.assertEqual(self.tutti("report", record).returncode, 0)
+        section = self.read("report.html").split("<h2>Precoders</h2>")[1].split("</section>")[0]
+        rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", section, re.S)]
+        late = "too little time left for the scheme asked for, stepped down"
+        self.assertEqual([row for row in rows if row],
+                         [["ob", "as asked", "55", "27.50"], ["zf", late, "60", "30.00"],
+                          ["cb", "channel matrix singular, fell back to CB", "2", "1.00"], ["cb", late, "83", "41.50"]])
+        drawing = section[section.index("<svg"):]
+        names = re.findall(r"<tspan[^>]*>(ob|zf|cb)\s*</tspan>|>(ob|zf|cb)\s*</text>", drawing)
+        self.assertEqual(sorted(a or b for a, b in names), ["cb", "ob", "zf"])
+        self.assertIn(shown.group(0), section)
+
+    def test_no_word_of_time_or_bound_without_them(self):
+        text = self.tutti("inspect", self.recording()).stdout
+        self.assertIn("\nSchemes: zf 30 blocks.\n", text)
+        self.assertNotIn("to the bound", text)
+
+    def test_users_served_in_turn(self):
+        record = self.recording()
+        used = synthetic_run.serve_in_turn(record)
+        with h5py.File(record, "r") as run:
+            measured = 10 * np.log10(run["user/sinr_measured"][:])
+        for k, words in enumerate(self.user_rows(record)):
+            self.assertAlmostEqual(float(words[1]), measured[used[:, k], k].mean(), delta=0.0051)
+            self.assertEqual(words[4:], ["0", "0", "0", "0/30", "15/30", "30/30"])
+        arguments = ("run", "--config", "net.yaml", "--out", "out", "--force", "--no-report", "--check")
+        env = self.stand_ins(cpu=f"cp {record} run.h5; touch over; exit 0", ap=self.LEAVE, ue=self.LEAVE, air=self.LEAVE)
+        answer = self.tutti(*arguments, env=env)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        with h5py.File(record, "r+") as run:
+            run["user/code_block_errors"][7, 1] = 1  # served there
+        os.unlink(self.path("out", "over"))
+        answer = self.tutti(*arguments, env=env)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("user 1 decoded 1 code blocks wrong, the first in block 7", answer.stderr)
+        self.assertEqual(self.user_rows(record)[1][7], "1/30")
 
     # run
 

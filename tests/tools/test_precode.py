@@ -223,6 +223,115 @@ class Precode(unittest.TestCase):
         with h5py.File(self.out) as file:
             self.assertEqual(file.attrs["first_block"], 9)
 
+    def check_powers(self, result, text, share, power):
+        """Data within the rest, both within the budget, somebody's data at its limit; the table says the same."""
+        data = (abs(result["W"].astype(complex)) ** 2).sum(axis=(3, 4)) / power
+        both = data + (abs(result["an"].astype(complex)) ** 2).sum(axis=3) / power
+        self.assertLessEqual(data.max(), 1 - share + 1e-6)
+        self.assertGreater(data.max(axis=2).min(), (1 - share) * (1 - 1e-4))
+        self.assertLessEqual(both.max(), 1 + 1e-6)
+        self.assertAlmostEqual(float(re.search(r"power use of an AP\s+(\S+)", text).group(1)), both.max(), delta=1e-6)
+
+    @staticmethod
+    def heard(H, an):
+        """Largest |h^H an| / (||h|| ||an||); H [...][antenna][user], an [...][antenna]."""
+        H, an = H.astype(complex), an.astype(complex)
+        loud = abs(np.einsum("...nk,...n->...k", H.conj(), an))
+        return (loud / (np.linalg.norm(H, axis=-2) * np.linalg.norm(an, axis=-1)[..., None])).max()
+
+    def test_phase_only_noise(self):
+        data = make(n_block=5, n_sb=3, n_ap=8, n_ue=3, seed=12)
+        for power in (np.ones(8), np.tile([1.0, 2.0, 0.5, 3.0], 2)):
+            write(self.input, data, [("ap_power", power)])
+            for scheme, share in (("zf", 0.3), ("cb", 0.05)):
+                noise = ("--an", "phase-only", "--an-share", str(share))
+                result, text = self.solve(scheme, *noise, "--threads", "1")
+                an = result["an"]
+                self.check_powers(result, text, share, power)
+                np.testing.assert_allclose(abs(an), np.broadcast_to(np.sqrt(share * power / 3)[:, None], an.shape), rtol=1e-5)
+                self.assertLess(self.heard(data["H_hat"].reshape(5, 3, 24, 3), an.reshape(5, 3, 24)), 1e-6)
+                self.assertRegex(text, rf"artificial noise\s+phase-only, {share} of each AP's power\n")
+                self.assertRegex(text, r"subbands without noise: no phases null all users\s+0\n")
+                np.testing.assert_allclose(result["sinr_predicted"],
+                                           all_sinr(data["H_hat"], result["W"], data["error_variance"]), rtol=1e-4)
+        self.assertIn(b"an: phase-only\nan_share: 0.05\nseed: 1\n", result["settings"])
+        np.testing.assert_array_equal(self.solve("cb", *noise, "--threads", "3")[0]["an"], an)
+        np.testing.assert_array_equal(self.solve("cb", *noise, "--blocks", "2:4")[0]["an"], an[2:4])
+
+    def test_noise_without_a_null(self):
+        """Two antennas, one user: phases exist where both are equally loud, nowhere else."""
+        H = np.ones((3, 1, 2, 1, 1), np.complex64)
+        H[1, 0, 0] = 3
+        H[2, 0, 1] = 2j
+        write(self.input, {"H_hat": H, "error_variance": np.zeros((2, 1))})
+        result, text = self.solve("cb", "--an", "phase-only")
+        self.assertTrue(np.all(result["an"][1:] == 0))
+        np.testing.assert_allclose(abs(result["an"][0]), np.sqrt(0.2), rtol=1e-6)
+        self.assertLess(abs(result["an"][0].sum()), 1e-6)
+        self.assertRegex(text, r"subbands without noise: no phases null all users\s+2\n")
+        # With budgets 1 and 9 the two are equally loud where the first is three times the other.
+        write(self.input, {"H_hat": H, "error_variance": np.zeros((2, 1))}, [("ap_power", np.array([1.0, 9.0]))])
+        result, text = self.solve("cb", "--an", "phase-only")
+        self.assertEqual([bool(np.any(an)) for an in result["an"]], [False, True, False])
+        self.assertRegex(text, r"subbands without noise: no phases null all users\s+2\n")
+        write(self.input, {"H_hat": H[:, :, :1], "error_variance": np.zeros((1, 1))})
+        os.unlink(self.out)
+        self.refuse(["--an phase-only", "two antennas"], "cb", ["--an", "phase-only"])
+
+    def test_nullspace_noise(self):
+        data = make(n_block=5, n_sb=3, n_ant=4, n_ue=3, seed=13)
+        power = np.array([1.0, 2.0, 0.5, 3.0])
+        write(self.input, data, [("ap_power", power)])
+        noise = ("--an", "nullspace", "--an-share", "0.4", "--upsilon")
+        for upsilon in ("1", "0.6"):
+            result, text = self.solve("rzf", *noise, upsilon, "--threads", "1")
+            an = result["an"]
+            self.check_powers(result, text, 0.4, power)
+            np.testing.assert_allclose((abs(an) ** 2).sum(axis=3), np.broadcast_to(0.4 * power, (5, 3, 4)), rtol=1e-5)
+            self.assertNotIn("no phases", text)
+            n_weak = 0
+            for m, beta in enumerate(data["beta"]):
+                order = np.argsort(-beta)
+                n = int(np.searchsorted(np.cumsum(beta[order]), float(upsilon) * beta.sum() * (1 - 1e-12))) + 1
+                self.assertLess(self.heard(data["H_hat"][:, :, m][..., order[:n]], an[:, :, m]), 1e-5)
+                if n < 3:
+                    n_weak += 1
+                    self.assertGreater(self.heard(data["H_hat"][:, :, m][..., order[n:]], an[:, :, m]), 0.1)
+            self.assertEqual(n_weak > 0, upsilon != "1")
+        np.testing.assert_array_equal(self.solve("rzf", *noise, upsilon, "--threads", "3")[0]["an"], an)
+        np.testing.assert_array_equal(self.solve("rzf", *noise, upsilon, "--blocks", "2:4")[0]["an"], an[2:4])
+        other = self.solve("rzf", *noise, upsilon, "--seed", "2")[0]["an"]
+        self.assertGreater(abs(an - other).max(axis=3).min(), 1e-3)
+        flat = an.reshape(15, 4, 4) / np.sqrt(0.4 * power)[:, None]
+        alike = abs(np.einsum("iman,jman->ijm", flat[:, :, None].conj(), flat[:, :, None]))
+        self.assertLess(alike[~np.eye(15, dtype=bool)].max(), 1 - 1e-6)  # no vector comes twice
+
+    def test_noise_and_masks(self):
+        """Absent access points send none, absent users are not looked at, nobody served means no noise."""
+        data = make(n_block=4, n_ant=4, seed=14)
+        del data["H"], data["beta"]
+        aps, users = np.ones((4, 4), np.uint8), np.full((4, 2), 255, np.uint8)
+        aps[1, 2] = users[2, 1] = 0
+        aps[3] = 0
+        data["H_hat"][1, :, 2] = data["H_hat"][2, ..., 1] = data["H_hat"][3] = np.nan
+        write(self.input, {**data, "block/ap_used": aps, "block/user_used": users})
+        for an_name in ("phase-only", "nullspace"):
+            an = self.solve("zf", "--an", an_name, "--upsilon", "1")[0]["an"]
+            self.assertTrue(np.all(an[1, :, 2] == 0) and np.all(an[3] == 0))
+            power = (abs(an) ** 2).sum(axis=3)
+            np.testing.assert_allclose(power[np.arange(4) != 3][np.broadcast_to(aps[:3, None], (3, 2, 4)) == 1], 0.2, rtol=1e-5)
+            H = np.nan_to_num(data["H_hat"])
+            if an_name == "phase-only":
+                H, an = H.reshape(4, 2, 16, 2), an.reshape(4, 2, 16)
+            else:
+                H, an = H[:, :, [0, 1, 3]], an[:, :, [0, 1, 3]]
+            self.assertLess(max(self.heard(H[:2], an[:2]), self.heard(H[2:3, ..., :1], an[2:3])), 1e-5)
+        users[:] = 0
+        data["H_hat"] = make(n_block=4, n_ant=4, seed=14)["H_hat"]
+        write(self.input, {**data, "block/user_used": users})
+        for an_name in ("phase-only", "nullspace"):
+            self.assertTrue(np.all(self.solve("zf", "--an", an_name)[0]["an"] == 0))
+
     def test_recording(self):
         """Only what was used is solved and looked at; a recording cut off between datasets has its common blocks."""
         data = make(n_block=4, seed=9)
@@ -372,8 +481,11 @@ class Precode(unittest.TestCase):
     def test_usage(self):
         write(self.input, make())
         for words, scheme, more in ((["--scheme mmse", "cb, fzf, pzf, ppzf, zf, rzf, ob"], "mmse", []),
-                                    (["--an nullspace", "none"], "zf", ["--an", "nullspace"]),
-                                    (["--an phase-only", "none"], "zf", ["--an", "phase-only"]),
+                                    (["--an noise", "none, nullspace, phase-only"], "zf", ["--an", "noise"]),
+                                    (["--an-share 1", "0 to 0.99"], "zf", ["--an", "nullspace", "--an-share", "1"]),
+                                    (["--an-share", "--an nullspace"], "zf", ["--an-share", "0.1"]),
+                                    (["--seed", "--an phase-only"], "zf", ["--an", "none", "--seed", "2"]),
+                                    (["--seed -1"], "zf", ["--an", "nullspace", "--seed", "-1"]),
                                     (["--power big", "equal, maxmin"], "zf", ["--power", "big"]),
                                     (["--power equal", "ob"], "ob", ["--power", "equal"]),
                                     (["--upsilon 2", "0 to 1"], "pzf", ["--upsilon", "2"]),

@@ -292,6 +292,42 @@ static void test_counts(void **state)
     recording_free(r);
 }
 
+/* Blocks 0..9 solved without user 1, blocks 10..14 not solved at all: there the APs send with what they have, so what
+ * the users decode counts. */
+static void leave_out(struct row *row, uint64_t b)
+{
+    if (b < 15) {
+        row->user_used[1] = 0;
+        row->code_block_errors[1] = 3;
+        row->bit_errors[1] = 100;
+        row->measured[1] = 0.01;
+    }
+    if (b >= 10 && b < 15) {
+        row->user_used[0] = 0;
+        row->solve_start = row->solve_end = 0;
+    }
+}
+
+static void test_users_not_served(void **state)
+{
+    (void)state;
+    struct recording *r = record(leave_out);
+    struct summary *s = summary_create(r);
+    const struct summary_user *u = &s->user[1];
+    assert_int_equal(s->user[0].n_served, N_BLOCK - 5);
+    assert_int_equal(s->user[0].code_blocks, 4 * N_BLOCK);
+    assert_int_equal(u->n_served, N_BLOCK - 15);
+    assert_int_equal(u->n_report, N_BLOCK);
+    assert_int_equal(u->code_blocks, 4 * (N_BLOCK - 10));
+    assert_int_equal(u->code_block_errors, 3 * 5);
+    assert_int_equal(u->bit_errors, 100 * 5);
+    assert_int_equal(u->n_sinr, N_BLOCK - 10);
+    assert_near(u->sinr_measured_db, (25 * 20.0 + 5 * -20.0) / 30, 1e-9);
+    assert_int_equal(s->scheme[0][0], N_BLOCK - 5);
+    summary_free(s);
+    recording_free(r);
+}
+
 static void no_precoder_at_ap(struct row *row, uint64_t b)
 {
     row->precoder_sent[2] = b == 11 || b == 12 ? 0 : row->precoder_sent[2];
@@ -316,6 +352,21 @@ static void wrong_code_block(struct row *row, uint64_t b)
 {
     row->code_block_errors[0] = b == 39;
 }
+static void wrong_where_not_served(struct row *row, uint64_t b)
+{
+    row->user_used[b % N_UE] = 0;
+    row->code_block_errors[b % N_UE] = 4;
+}
+static void never_served(struct row *row, uint64_t b)
+{
+    (void)b;
+    row->user_used[1] = 0;
+}
+static void silent_where_not_served(struct row *row, uint64_t b)
+{
+    row->user_used[1] = b != 9;
+    row->bits[1] = b == 9 ? 0 : 1000;
+}
 static void ap_left_out(struct row *row, uint64_t b)
 {
     row->ap_used[2] = b < 20; /* silent AP: allowed, its precoder is not missed */
@@ -334,6 +385,9 @@ static void test_check(void **state)
                  {nobody_served, "1 of 40 blocks have no precoder, the first is block 1"},
                  {silent_user, "user 1 did not report in 1 of 40 blocks, the first is block 9"},
                  {wrong_code_block, "user 0 decoded 1 code blocks wrong, the first in block 39"},
+                 {wrong_where_not_served, NULL},
+                 {never_served, "user 1 was not served in any of 40 blocks"},
+                 {silent_where_not_served, "user 1 did not report in 1 of 40 blocks, the first is block 9"},
                  {ap_left_out, NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct recording *r = record(cases[i].change);
@@ -430,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_missing_and_backward_stamps),
         cmocka_unit_test(test_user_means),
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_users_not_served),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_prediction_from_channels),
         cmocka_unit_test(test_not_a_run),
