@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-uint64_t clock_mono_ns(void);  /* CLOCK_MONOTONIC: deadlines and durations inside one process */
-uint64_t clock_wall_ns(void);  /* CLOCK_REALTIME: stamps that travel between hosts (PTP or NTP disciplined) */
-void clock_sleep_until_ns(uint64_t mono_ns);  /* returns at once if the time has passed; restarts after signals */
+uint64_t clock_mono_ns(void); /* CLOCK_MONOTONIC: deadlines and durations inside one process */
+uint64_t clock_wall_ns(void); /* CLOCK_REALTIME: stamps that travel between hosts (PTP or NTP disciplined) */
+void clock_sleep_until_ns(uint64_t mono_ns); /* returns at once if the time has passed; restarts after signals */
 
 #endif

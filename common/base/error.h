@@ -4,21 +4,21 @@
 #ifndef TUTTI_BASE_ERROR_H
 #define TUTTI_BASE_ERROR_H
 
-#define TUTTI_ERROR_MAP(X)                                              \
-    X(TUTTI_OK, 0, "success")                                           \
-    X(TUTTI_EINVAL, -1, "invalid argument")                             \
-    X(TUTTI_ENOMEM, -2, "out of memory")                                \
-    X(TUTTI_ECONFIG, -3, "configuration error")                         \
-    X(TUTTI_EIO, -4, "input or output failed")                          \
-    X(TUTTI_EFORMAT, -5, "malformed data")                              \
-    X(TUTTI_EVERSION, -6, "version mismatch")                           \
-    X(TUTTI_ETIMEOUT, -7, "timed out")                                  \
-    X(TUTTI_ECLOSED, -8, "the other end is gone")                       \
-    X(TUTTI_EAGAIN, -9, "nothing available now")                        \
-    X(TUTTI_EREFUSED, -10, "refused by the other end")                  \
-    X(TUTTI_ENUMERIC, -11, "numerically singular or not finite")        \
-    X(TUTTI_EUNSUPPORTED, -12, "not supported")                         \
-    X(TUTTI_EDEVICE, -13, "radio device fault")                         \
+#define TUTTI_ERROR_MAP(X)                                                                                             \
+    X(TUTTI_OK, 0, "success")                                                                                          \
+    X(TUTTI_EINVAL, -1, "invalid argument")                                                                            \
+    X(TUTTI_ENOMEM, -2, "out of memory")                                                                               \
+    X(TUTTI_ECONFIG, -3, "configuration error")                                                                        \
+    X(TUTTI_EIO, -4, "input or output failed")                                                                         \
+    X(TUTTI_EFORMAT, -5, "malformed data")                                                                             \
+    X(TUTTI_EVERSION, -6, "version mismatch")                                                                          \
+    X(TUTTI_ETIMEOUT, -7, "timed out")                                                                                 \
+    X(TUTTI_ECLOSED, -8, "the other end is gone")                                                                      \
+    X(TUTTI_EAGAIN, -9, "nothing available now")                                                                       \
+    X(TUTTI_EREFUSED, -10, "refused by the other end")                                                                 \
+    X(TUTTI_ENUMERIC, -11, "numerically singular or not finite")                                                       \
+    X(TUTTI_EUNSUPPORTED, -12, "not supported")                                                                        \
+    X(TUTTI_EDEVICE, -13, "radio device fault")                                                                        \
     X(TUTTI_ESTOPPED, -14, "stopped on request")
 
 enum tutti_error {

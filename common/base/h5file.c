@@ -222,6 +222,9 @@ static hid_t access_list(void)
     const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_libver_bounds(list, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
     H5Pset_file_locking(list, false, true);
+    /* Rows are appended: a column needs its newest chunks in memory, not HDF5's megabyte. Set for the file, because
+     * starting SWMR reopens its datasets and forgets what was set for them. */
+    H5Pset_cache(list, 0, 11, 4 * CHUNK_BYTES, 0.75);
     H5AC_cache_config_t cache = {.version = H5AC__CURR_CACHE_CONFIG_VERSION};
     if (H5Pget_mdc_config(list, &cache) >= 0) { /* a file that grows for hours must not grow in memory */
         cache.set_initial_size = true;
@@ -347,31 +350,13 @@ static int make_groups(h5file_t *file, const char *path)
     return status;
 }
 
-/* Rows are appended: a column needs its newest chunks in memory, not HDF5's megabyte. */
-static hid_t small_cache(hid_t creation, hid_t type)
-{
-    const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-    hsize_t chunk[H5FILE_MAX_RANK];
-    const int rank = H5Pget_layout(creation) == H5D_CHUNKED ? H5Pget_chunk(creation, H5FILE_MAX_RANK, chunk) : 0;
-    size_t bytes = H5Tget_size(type);
-    for (int i = 0; i < rank; i++) {
-        bytes *= (size_t)chunk[i];
-    }
-    if (rank > 0) {
-        H5Pset_chunk_cache(access, 11, 2 * bytes, H5D_CHUNK_CACHE_W0_DEFAULT);
-    }
-    return access;
-}
-
 /* Create a dataset and the groups above it. */
 static int make_dataset(h5file_t *file, const char *path, hid_t type, hid_t space, hid_t creation, hid_t *dataset)
 {
     H5Pset_obj_track_times(creation, false);
     int status = make_groups(file, path);
     if (!status) {
-        const hid_t access = small_cache(creation, type);
-        *dataset = H5Dcreate2(file->id, path, type, space, H5P_DEFAULT, creation, access);
-        H5Pclose(access);
+        *dataset = H5Dcreate2(file->id, path, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
         if (*dataset < 0) {
             status = fail(file->path, path, "create it");
         }

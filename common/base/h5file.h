@@ -19,15 +19,15 @@ enum { H5FILE_MAX_RANK = 6 };
 int h5file_create(h5file_t **file, const char *path);
 void h5file_close(h5file_t *file); /* flushes; NULL allowed */
 
-/* Declare a growing dataset [0..][dims[0]]..[dims[rank-2]] (rank counts the growing dimension; dims has rank-1 entries).
- * Never-written rows read as fill (NaN for floats and complex, 0 otherwise). Returns a handle >= 0 or a negative code.
- * path may contain groups ("/hops/capture_end_ns"). Only before h5file_seal. */
+/* Declare a growing dataset [0..][dims[0]]..[dims[rank-2]] (rank counts the growing dimension; dims has rank-1
+ * entries). Never-written rows read as fill (NaN for floats and complex, 0 otherwise). Returns a handle >= 0 or a
+ * negative code. path may contain groups ("/hops/capture_end_ns"). Only before h5file_seal. */
 int h5file_declare(h5file_t *file, const char *path, enum h5_type type, int rank, const size_t *dims);
 /* A fixed-size dataset written now. Only before h5file_seal. */
 int h5file_put(h5file_t *file, const char *path, enum h5_type type, int rank, const size_t *dims, const void *data);
-int h5file_put_text(h5file_t *file, const char *path, const char *text);            /* scalar UTF-8 string dataset */
+int h5file_put_text(h5file_t *file, const char *path, const char *text); /* scalar UTF-8 string dataset */
 int h5file_put_attribute(h5file_t *file, const char *path, const char *name, double value);
-int h5file_seal(h5file_t *file);                                                     /* starts SWMR */
+int h5file_seal(h5file_t *file); /* starts SWMR */
 /* Write row `row` of a declared dataset (rows may come in any order; the dataset grows to row + 1). */
 int h5file_write_row(h5file_t *file, int handle, uint64_t row, const void *data);
 int h5file_flush(h5file_t *file);
@@ -48,6 +48,7 @@ int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64
 char *h5file_read_text(h5file_t *file, const char *path); /* caller frees; NULL on error */
 int h5file_attribute(h5file_t *file, const char *path, const char *name, double *value);
 /* Calls visit for every dataset h5file_info can describe, in name order; visit may read from the file. */
-int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, const struct h5_info *info), void *context);
+int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, const struct h5_info *info),
+                void *context);
 
 #endif

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-int rt_pin(int core);             /* calling thread; core < 0 does nothing */
-int rt_priority(int priority);    /* SCHED_FIFO 1..99; 0 does nothing */
-int rt_lock_memory(void);         /* mlockall(current and future) */
+int rt_pin(int core);          /* calling thread; core < 0 does nothing */
+int rt_priority(int priority); /* SCHED_FIFO 1..99; 0 does nothing */
+int rt_lock_memory(void);      /* mlockall(current and future) */
 
 /* Marks the calling thread as being on the block path. Between enter and leave no malloc-family call and no contended
  * lock is allowed; tests interpose both and count violations while rt_hot() is true. Does not nest. Cost: one
@@ -22,12 +22,12 @@ uint64_t rt_hot_entries(void); /* rt_hot_enter calls of all threads so far: show
 /* Stop requests: SIGINT and SIGTERM set a flag and write to an eventfd that poll loops can watch. */
 int rt_stop_install(void);
 bool rt_stop_requested(void);
-void rt_stop_request(void);  /* async-signal-safe */
-int rt_stop_fd(void);        /* readable once stop was requested; never read it */
+void rt_stop_request(void); /* async-signal-safe */
+int rt_stop_fd(void);       /* readable once stop was requested; never read it */
 
 /* A wake-up between two threads (eventfd): no lock, no allocation. */
-int rt_event_create(void);                         /* the fd, or a negative code */
+int rt_event_create(void); /* the fd, or a negative code */
 void rt_event_signal(int fd);
-bool rt_event_wait(int fd, int64_t timeout_us);    /* true if signalled (and cleared); timeout_us < 0 waits for ever */
+bool rt_event_wait(int fd, int64_t timeout_us); /* true if signalled (and cleared); timeout_us < 0 waits for ever */
 
 #endif

@@ -15,7 +15,7 @@ struct stats_hist {
 };
 
 void stats_hist_reset(struct stats_hist *hist);
-void stats_hist_add(struct stats_hist *hist, uint64_t value);          /* a few ns */
+void stats_hist_add(struct stats_hist *hist, uint64_t value); /* a few ns */
 void stats_hist_merge(struct stats_hist *into, const struct stats_hist *from);
 /* Value at quantile q in 0..1: the upper edge of its bin, never above max; 0 when empty. */
 uint64_t stats_hist_quantile(const struct stats_hist *hist, double q);

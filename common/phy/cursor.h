@@ -19,7 +19,8 @@ struct cursor {
 void cursor_start(struct cursor *cursor, const struct frame *frame, tutti_tick epoch, tutti_tick first);
 /* Samples of the current symbol, or of the tail. */
 int cursor_symbol_samples(const struct cursor *cursor);
-/* Move to where `tick` lies; returns how many samples of that symbol lie before it. The block is whole if it starts there. */
+/* Move to where `tick` lies; returns how many samples of that symbol lie before it. The block is whole if it starts
+ * there. */
 int cursor_seek(struct cursor *cursor, tutti_tick tick);
 /* The current symbol is done. */
 void cursor_advance(struct cursor *cursor);

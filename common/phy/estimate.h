@@ -3,12 +3,13 @@
  * fading, scaled for the downlink. Model per subcarrier (papers 000, 004): Y = sqrt(tau rho) g phi^T + N. With S
  * subcarriers averaged, z = sqrt(tau rho) sum_j g_j (phi_j^H phi_k) + n / sqrt(S), so the effective pilot power is
  * a = S tau rho and, in units of the averaged noise, for users k and j on one pilot:
- *     c_k = sqrt(a) beta_k / (a sum_j beta_j |phi_j^H phi_k|^2 + 1),   gamma_k = sqrt(a) beta_k c_k,   e_k = beta_k - gamma_k.
- * Large-scale fading is the moving average of |z|^2 less the noise (users on one pilot cannot be told apart by power and get
- * equal shares); the noise is measured in guard symbols. Until the first estimate_noise, and for a block with samples that
- * are not finite, the estimate is zero with error variance beta, and nothing is tracked.
- * Output convention: H_hat is the conjugate of the physical downlink row, in units where the user's noise per subcarrier is
- * 1 and the AP's power budget per subcarrier is 1. Execute: no allocation, no lock; cost O(n_ant n_sc tau + n_sb n_ant n_ue tau). */
+ *     c_k = sqrt(a) beta_k / (a sum_j beta_j |phi_j^H phi_k|^2 + 1),   gamma_k = sqrt(a) beta_k c_k,   e_k = beta_k -
+ * gamma_k. Large-scale fading is the moving average of |z|^2 less the noise (users on one pilot cannot be told apart by
+ * power and get equal shares); the noise is measured in guard symbols. Until the first estimate_noise, and for a block
+ * with samples that are not finite, the estimate is zero with error variance beta, and nothing is tracked. Output
+ * convention: H_hat is the conjugate of the physical downlink row, in units where the user's noise per subcarrier is 1
+ * and the AP's power budget per subcarrier is 1. Execute: no allocation, no lock; cost O(n_ant n_sc tau + n_sb n_ant
+ * n_ue tau). */
 #ifndef TUTTI_PHY_ESTIMATE_H
 #define TUTTI_PHY_ESTIMATE_H
 
@@ -18,7 +19,7 @@ typedef struct estimate estimate_t;
 
 struct estimate_settings {
     int n_ant, n_ue;
-    const int *pilot_of_user;  /* [n_ue], copied */
+    const int *pilot_of_user; /* [n_ue], copied */
     int tracking_blocks;
     double uplink_to_downlink; /* amplitude factor: from sqrt(SNR) of the uplink pilot to the downlink units above */
     const double *beta_known;  /* [n_ue] large-scale gains in downlink units, or NULL to track; copied */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* CP-OFDM on FFTW: unitary transforms, so a subcarrier of unit power spreads n_sc / fft_size of mean-square power over the
- * samples. Plans and buffers at create; execute neither allocates nor blocks. One handle per thread. */
+/* CP-OFDM on FFTW: unitary transforms, so a subcarrier of unit power spreads n_sc / fft_size of mean-square power over
+ * the samples. Plans and buffers at create; execute neither allocates nor blocks. One handle per thread. */
 #ifndef TUTTI_PHY_OFDM_H
 #define TUTTI_PHY_OFDM_H
 
@@ -10,8 +10,8 @@ typedef struct ofdm ofdm_t;
 
 int ofdm_create(ofdm_t **ofdm, const struct frame *frame);
 void ofdm_destroy(ofdm_t *ofdm);
-/* samples [n_symbol_samples] -> subcarriers [n_sc]; the FFT window starts half a CP early (the phase slope is undone), so
- * timing errors of up to half a CP stay inside. */
+/* samples [n_symbol_samples] -> subcarriers [n_sc]; the FFT window starts half a CP early (the phase slope is undone),
+ * so timing errors of up to half a CP stay inside. */
 void ofdm_demodulate(ofdm_t *ofdm, const tutti_cf32 *samples, tutti_cf32 *subcarriers);
 /* subcarriers [n_sc] -> samples [n_symbol_samples], multiplied by scale. */
 void ofdm_modulate(ofdm_t *ofdm, const tutti_cf32 *subcarriers, float scale, tutti_cf32 *samples);

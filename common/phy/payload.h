@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The downlink payload of one user in one block: pseudo-random bits from (seed, user, block), so the receiver knows the
  * truth; CRC-32 per code block; K=7 rate-1/2 convolutional code (171, 133 octal, tail-terminated); interleaved over the
- * block; QAM with Gray labels and unit mean power (liquid-dsp constellations). The block's n_data_re * bits_per_symbol coded
- * bits are filled by equal code blocks of at most max_code_block_bits; the remainder is pseudo-random padding.
+ * block; QAM with Gray labels and unit mean power (liquid-dsp constellations). The block's n_data_re * bits_per_symbol
+ * coded bits are filled by equal code blocks of at most max_code_block_bits; the remainder is pseudo-random padding.
  * Bits are sent first bit first = most significant bit of each byte; the CRC follows its data, top byte first.
  * Create allocates; the rest does not. One handle per thread. */
 #ifndef TUTTI_PHY_PAYLOAD_H
@@ -15,8 +15,8 @@ typedef struct payload payload_t;
 int payload_create(payload_t **payload, const struct frame *frame, const struct config_payload *config, uint64_t seed);
 void payload_destroy(payload_t *payload);
 int payload_bits_per_symbol(const payload_t *payload);
-int payload_code_blocks(const payload_t *payload);      /* per user and block */
-int payload_info_bits(const payload_t *payload);        /* per user and block, CRC excluded */
+int payload_code_blocks(const payload_t *payload); /* per user and block */
+int payload_info_bits(const payload_t *payload);   /* per user and block, CRC excluded */
 
 /* The symbols user `user` is sent in block `block`: [n_dl - n_dl_pilot][n_sc], unit mean power. */
 void payload_encode(payload_t *payload, int user, uint64_t block, tutti_cf32 *symbols);
@@ -29,7 +29,7 @@ struct payload_result {
 };
 /* Equalised symbols [n_dl - n_dl_pilot][n_sc] and the noise-plus-interference variance of each, same shape (after
  * equalisation, relative to unit symbol power; > 0). */
-void payload_decode(payload_t *payload, int user, uint64_t block, const tutti_cf32 *symbols, const float *noise_variance,
-                    struct payload_result *result);
+void payload_decode(payload_t *payload, int user, uint64_t block, const tutti_cf32 *symbols,
+                    const float *noise_variance, struct payload_result *result);
 
 #endif
