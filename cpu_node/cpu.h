@@ -53,12 +53,13 @@ struct cpu_block {
     uint64_t solve_start_ns, solve_end_ns;
     int scheme; /* enum mimo_scheme: the rung of the ladder it got */
     bool stepped_down;
-    tutti_cf32 *W;  /* [n_sb][n_ap][n_ant][n_ue] */
-    double *bound;  /* [n_sb]; NaN unless the scheme has a certificate */
-    float *sinr;    /* [n_sb][n_ue] */
-    tutti_cf32 *an; /* [n_sb][n_ap][n_ant]: phase-only noise, one amplitude; zero when there is none */
-    bool an_solved; /* every subband has one that no user hears */
-    int *reason;    /* [n_sb] */
+    tutti_cf32 *W;   /* [n_sb][n_ap][n_ant][n_ue] */
+    double *bound;   /* [n_sb]; NaN unless the scheme has a certificate */
+    float *sinr;     /* [n_sb][n_ue] */
+    tutti_cf32 *an;  /* [n_sb][n_ap][n_ant]: phase-only noise, one amplitude; zero when there is none */
+    double an_share; /* of every AP's power in this block; 0 = no noise */
+    bool an_solved;  /* every subband has one that no user hears */
+    int *reason;     /* [n_sb] */
 };
 
 struct cpu_counters {
@@ -76,7 +77,6 @@ struct cpu_worker {
     struct mimo_solution solution[TUTTI_MAX_SB];
     spzf_t *spzf;             /* phase-only noise; NULL when not asked for */
     double complex *H, *beam; /* [n_ue][n_ap * n_ant], [n_ap * n_ant] */
-    float noise_amplitude;    /* of every antenna */
     bool an_solved;           /* of this worker's subbands */
 };
 
@@ -173,6 +173,9 @@ int64_t faults_next_us(const struct cpu *cpu);
 void faults_print_counters(const struct cpu *cpu);
 /* An observer's message (record thread): obeyed and answered if it is a fault command; false if it is none. */
 bool faults_command(struct cpu *cpu, int observer, const char *json);
+
+/* noise.c: the power share of artificial noise in a solved block; scales W, sinr and an to it. */
+void share_noise(struct cpu *cpu, struct cpu_block *block);
 
 /* push.c: each AP its part. */
 void push_block(struct cpu *cpu, struct cpu_block *block);

@@ -46,8 +46,8 @@ struct constellation_row {
 struct recorder_files {
     h5file_t *h5; /* NULL: nothing is recorded */
     int n_points;
-    int H_hat, error_variance, W, an, sinr, bound, solve_time, scheme, reason, tick, ap_used, user_used, beta, noise,
-        events;
+    int H_hat, error_variance, W, an, an_share, sinr, bound, solve_time, scheme, reason, tick, ap_used, user_used, beta,
+        noise, events;
     int capture_end, csi_sent, csi_received, precoder_sent, precoder_received, applied, solve_start, solve_end, kind,
         arrival, faults;
     int user_sinr, user_evm, user_count[N_COUNTS], constellation;
@@ -105,6 +105,8 @@ static void declare_blocks(struct recorder_files *f, const struct cpu *cpu)
     f->an = c->precoders && cpu->config->precoding.an == CONFIG_AN_PHASE_ONLY
                 ? files_declare(f, "/an", H5_C64, n_sb, n_ap, n_ant, 0, 0)
                 : -1;
+    f->an_share =
+        cpu->config->precoding.an != CONFIG_AN_NONE ? files_declare(f, "/an_share", H5_F64, 0, 0, 0, 0, 0) : -1;
     f->sinr = files_declare(f, "/sinr_predicted", H5_F64, n_sb, n_ue, 0, 0, 0);
     f->bound = files_declare(f, "/sinr_bound", H5_F64, n_sb, 0, 0, 0, 0);
     f->solve_time = files_declare(f, "/solve_time_s", H5_F64, 0, 0, 0, 0, 0);
@@ -248,6 +250,7 @@ static void write_solution(struct recorder_files *f, const struct cpu *cpu, cons
     const int32_t scheme = block->scheme;
     files_write_row(f, f->W, block->number, block->W);
     files_write_row(f, f->an, block->number, block->an);
+    files_write_row(f, f->an_share, block->number, &block->an_share);
     files_write_row(f, f->sinr, block->number, widen(f, block->sinr, n_sb * n_ue));
     files_write_row(f, f->bound, block->number, block->bound);
     files_write_row(f, f->solve_time, block->number, &solve_s);

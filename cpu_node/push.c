@@ -30,13 +30,6 @@ static void copy_noise(struct cpu *cpu, const struct cpu_block *block, int ap, i
                 block->an[(sb * (size_t)cpu->shape.n_ap + (size_t)ap) * n_ant + a];
 }
 
-/* Noise streams a block carries: phase-only noise that some user would hear is left out. */
-static bool has_noise(const struct cpu *cpu, const struct cpu_block *block)
-{
-    const enum config_an an = cpu->config->precoding.an;
-    return an == CONFIG_AN_NULLSPACE || (an == CONFIG_AN_PHASE_ONLY && block->an_solved);
-}
-
 /* This AP's vectors [n_sb][n_ant][n_stream] and stream list; returns n_stream. */
 static int select_streams(struct cpu *cpu, const struct cpu_block *block, int ap, struct wire_precoder_meta *meta)
 {
@@ -44,7 +37,7 @@ static int select_streams(struct cpu *cpu, const struct cpu_block *block, int ap
     for (int k = 0; k < cpu->shape.n_ue; k++)
         if (block->user_used[k])
             user[n_user++] = k;
-    const bool noise = has_noise(cpu, block), local = cpu->config->precoding.local;
+    const bool noise = block->an_share > 0, local = cpu->config->precoding.local;
     const int n = n_user + noise;
     const float equal_power = cpu->ap_power[ap] / (float)n_user;
     for (int s = 0; s < n_user; s++)
@@ -58,7 +51,7 @@ static int select_streams(struct cpu *cpu, const struct cpu_block *block, int ap
         const bool phases = cpu->config->precoding.an == CONFIG_AN_PHASE_ONLY;
         meta->stream[n_user] = (struct wire_stream){.kind = WIRE_STREAM_AN,
                                                     .source = phases ? WIRE_SOURCE_PHASES : WIRE_SOURCE_LOCAL,
-                                                    .power = (float)cpu->config->precoding.an_share};
+                                                    .power = (float)block->an_share};
         meta->noise_key = cpu->noise_key;
         if (phases)
             copy_noise(cpu, block, ap, n_user, n);

@@ -133,6 +133,8 @@ static double predict(const struct cpu *cpu, const struct gains *g, int user, in
     const int n_ap = cpu->shape.n_ap, n_ue = cpu->shape.n_ue, tau = cpu->frame.n_pilot;
     double *beta = work, *eta = beta + n_ap * n_ue, *beta_eve = eta + n_ap * n_ue, *eta_an = beta_eve + n_ap;
     double power[TUTTI_MAX_UE], sinr[TUTTI_MAX_UE];
+    if (c->precoding.an != CONFIG_AN_NONE && c->precoding.an_policy == CONFIG_AN_ADAPTIVE)
+        return NAN; /* the share follows the estimates: no closed form */
     const double noise_share = c->precoding.an == CONFIG_AN_NULLSPACE ? c->precoding.an_share : 0;
     for (int m = 0; m < n_ap; m++) {
         beta_eve[m] = g->eve[m * c->network.n_eve + eve];

@@ -156,9 +156,10 @@ int cpu_create(struct cpu *cpu, const struct config *config)
     cpu->shape = (struct mimo_shape){config->network.n_ap, config->network.n_ant, config->network.n_ue};
     cpu->lockstep = config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(config->radio.ap.backend, "air") == 0;
     cpu->welcome = (struct fh_welcome){.session = new_session(), .epoch = 0};
-    const bool noisy = config->precoding.an != CONFIG_AN_NONE;
+    const struct config_precoding *p = &config->precoding;
+    const bool fixed = p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_FIXED;
     for (int ap = 0; ap < cpu->shape.n_ap; ap++)
-        cpu->ap_power[ap] = noisy ? (float)(1.0 - config->precoding.an_share) : 1.0f;
+        cpu->ap_power[ap] = fixed ? (float)(1.0 - p->an_share) : 1.0f;
     if (choose_noise_key(cpu) < 0)
         return TUTTI_EIO;
     int status = frame_init(&cpu->frame, config);

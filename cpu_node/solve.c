@@ -40,7 +40,7 @@ static bool solve_noise(struct cpu_worker *worker, struct cpu_block *block, int 
     struct spzf_result result;
     spzf_execute(worker->spzf, worker->H, worker->beam, &result);
     for (size_t l = 0; l < n_all; l++)
-        block->an[(size_t)sb * n_all + l] = worker->noise_amplitude * (tutti_cf32)worker->beam[l];
+        block->an[(size_t)sb * n_all + l] = (tutti_cf32)worker->beam[l];
     return result.residual <= 1e-6; /* far below what the estimates and 16-bit phases leave */
 }
 
@@ -192,9 +192,7 @@ void solve_block(struct cpu *cpu, struct cpu_block *block)
     block->an_solved = true;
     for (int w = 0; w < solver->n_workers; w++)
         block->an_solved &= solver->worker[w].an_solved;
-    if (!block->an_solved) /* no noise at all in this block */
-        memset(block->an, 0,
-               (size_t)cpu->frame.n_sb * (size_t)(cpu->shape.n_ap * cpu->shape.n_ant) * sizeof *block->an);
+    share_noise(cpu, block);
     block->solve_end_ns = clock_wall_ns();
     ladder_learn(cpu, block);
     atomic_store(&cpu->last_block, block->number);
@@ -210,7 +208,6 @@ static int create_noise_solver(struct cpu_worker *worker)
     worker->beam = calloc(n_all, sizeof *worker->beam);
     if (!worker->H || !worker->beam)
         return error_set(TUTTI_ENOMEM, "out of memory for the artificial noise");
-    worker->noise_amplitude = (float)sqrt(worker->cpu->config->precoding.an_share / shape->n_ant);
     const struct spzf_settings settings = spzf_settings_default(SPZF_PLUS, (int)n_all, shape->n_ue);
     return spzf_create(&worker->spzf, &settings);
 }

@@ -11,6 +11,7 @@
 enum config_modulation { CONFIG_QAM4, CONFIG_QAM16, CONFIG_QAM64, CONFIG_QAM256 };
 enum config_scheme { CONFIG_CB, CONFIG_ZF, CONFIG_FZF, CONFIG_PZF, CONFIG_PPZF, CONFIG_RZF, CONFIG_OB, CONFIG_ANALOG };
 enum config_an { CONFIG_AN_NONE, CONFIG_AN_NULLSPACE, CONFIG_AN_PHASE_ONLY };
+enum config_an_policy { CONFIG_AN_FIXED, CONFIG_AN_ADAPTIVE };
 enum config_attack { CONFIG_ATTACK_PASSIVE, CONFIG_ATTACK_PILOT };
 enum config_power { CONFIG_POWER_EQUAL, CONFIG_POWER_MAXMIN };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
@@ -56,7 +57,8 @@ struct config_precoding {
     enum config_power power;
     double upsilon, ob_gap;
     enum config_an an;
-    double an_share;
+    enum config_an_policy an_policy;
+    double an_share, an_target_sinr_db;
     bool local;
 };
 

@@ -43,6 +43,7 @@ static const struct config_range ranges[] = {
     {"precoding.upsilon", 0, 1, ""},
     {"precoding.ob_gap", 1e-6, 0.5, ""},
     {"precoding.an_share", 0, 0.99, ""},
+    {"precoding.an_target_sinr_db", -50, 100, ""},
     {"eve.n_ant", 1, 8, ""},
     {"eve.target_user", 0, TUTTI_MAX_UE - 1, ""},
     {"eve.from_block", 0, 1e12, ""},
@@ -262,6 +263,9 @@ static int check_precoding(struct check *check)
         return config_fail(
             check->layers, "precoding.local precoding.an",
             "phase_only noise needs all APs' estimates at the CPU node; local: true goes with none, nullspace");
+    if (p->local && p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_ADAPTIVE)
+        return config_fail(check->layers, "precoding.an_policy precoding.local",
+                           "adaptive needs the precoders at the CPU node; local: true goes with an_policy: fixed");
     if (p->local && p->power == CONFIG_POWER_MAXMIN)
         return config_fail(check->layers, "precoding.local precoding.power", "local: true goes with power: equal");
     if (p->an != CONFIG_AN_NONE && n->n_ue >= TUTTI_MAX_STREAM)

@@ -26,6 +26,7 @@ static const cyaml_strval_t schemes[] = {{"cb", CONFIG_CB},     {"fzf", CONFIG_F
 static const cyaml_strval_t powers[] = {{"equal", CONFIG_POWER_EQUAL}, {"maxmin", CONFIG_POWER_MAXMIN}};
 static const cyaml_strval_t an_kinds[] = {
     {"none", CONFIG_AN_NONE}, {"nullspace", CONFIG_AN_NULLSPACE}, {"phase_only", CONFIG_AN_PHASE_ONLY}};
+static const cyaml_strval_t an_policies[] = {{"fixed", CONFIG_AN_FIXED}, {"adaptive", CONFIG_AN_ADAPTIVE}};
 static const cyaml_strval_t attacks[] = {{"passive", CONFIG_ATTACK_PASSIVE}, {"pilot", CONFIG_ATTACK_PILOT}};
 static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
 static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
@@ -84,10 +85,16 @@ static const cyaml_schema_field_t payload_fields[] = {
 };
 
 static const cyaml_schema_field_t precoding_fields[] = {
-    ENUM(struct config_precoding, scheme, schemes), ENUM(struct config_precoding, power, powers),
-    REAL(struct config_precoding, upsilon),         REAL(struct config_precoding, ob_gap),
-    ENUM(struct config_precoding, an, an_kinds),    REAL(struct config_precoding, an_share),
-    BOOL(struct config_precoding, local),           CYAML_FIELD_END,
+    ENUM(struct config_precoding, scheme, schemes),
+    ENUM(struct config_precoding, power, powers),
+    REAL(struct config_precoding, upsilon),
+    REAL(struct config_precoding, ob_gap),
+    ENUM(struct config_precoding, an, an_kinds),
+    REAL(struct config_precoding, an_share),
+    ENUM(struct config_precoding, an_policy, an_policies),
+    REAL(struct config_precoding, an_target_sinr_db),
+    BOOL(struct config_precoding, local),
+    CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t eve_fields[] = {

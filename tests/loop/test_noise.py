@@ -27,7 +27,27 @@ def leakage_db(error, share, H, W):
     return db(1 + share * error.sum(axis=0) / disturbance)
 
 
+def adaptive(snr_db, kind, target_db=30.0, most=0.95):
+    sets = ["precoding.scheme=zf", f"precoding.an={kind}", "precoding.an_policy=adaptive", f"precoding.an_share={most}",
+            f"precoding.an_target_sinr_db={target_db}", "payload.modulation=qam4"]
+    if kind == "nullspace":
+        sets += ["network.n_ue=3", "frame.n_dl_pilot_symbols=3", "precoding.upsilon=1"]
+    with Network(sets=sets, n_blocks=BLOCKS, snr_db=snr_db) as net, net.run().file("run.h5") as f:
+        share, user = f["an_share"][SKIP:BLOCKS], f["user/sinr_measured"][SKIP:BLOCKS]
+        power = (np.abs(f["W"][SKIP:BLOCKS]) ** 2).sum(axis=(3, 4)).max(axis=(1, 2))
+    check((power + share <= 1 + 1e-6).all(), f"adaptive {kind}, {snr_db} dB: noise and data stay within every AP's power")
+    if snr_db < 20:
+        check((share == 0).all(), f"adaptive {kind}, {snr_db} dB: nothing to spare for {target_db} dB, no noise")
+        return
+    check((share > 0.5).all() and (share <= most).all(), f"adaptive {kind}, {snr_db} dB: noise share {share.min():.3f} to {share.max():.3f}")
+    check(db(user.mean(axis=0)).min() > target_db - 0.8 and db(user.mean(axis=0)).max() < target_db + 3,
+          f"adaptive {kind}: users keep about the target of {target_db} dB: {np.round(db(user.mean(axis=0)), 2)} dB")
+
+
 def main():
+    for kind in fewer(("phase_only", "nullspace")):
+        adaptive(30, kind)
+        adaptive(10, kind)
     three = ["network.n_ue=3", "frame.n_dl_pilot_symbols=3", "precoding.upsilon=1"]  # every AP nulls all three users
     for name, sets in (("zf, phase-only", ["precoding.scheme=zf", "precoding.an=phase_only"]),
                        ("ppzf, null space", ["precoding.scheme=ppzf", "precoding.an=nullspace", *three])):
