@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/rt.h"
 #include "fronthaul/control.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/keys.h"
@@ -18,14 +19,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -33,6 +36,8 @@ enum { TIMEOUT_MS = 600, PATIENCE_MS = 8000, N_HALF = 200 };
 #define FINGERPRINT UINT64_C(0x1234)
 
 static char directory[64], keys[96], other_keys[96], endpoint[64];
+static const char *program;
+static int priority; /* of the host, the peers and their I/O threads; 0 = ordinary */
 static struct sockaddr_in address;
 
 /* Places -------------------------------------------------------------------------------------------------------- */
@@ -95,7 +100,8 @@ static fh_hub_t *make_hub(const char *key_dir)
                                              .fingerprint = FINGERPRINT,
                                              .welcome = {.session = 1},
                                              .peer_timeout_ms = TIMEOUT_MS,
-                                             .key_dir = key_dir};
+                                             .key_dir = key_dir,
+                                             .io_priority = priority};
     fh_hub_t *hub;
     if (fh_hub_create(&hub, &settings)) {
         fail_msg("hub: %s", error_text());
@@ -105,7 +111,8 @@ static fh_hub_t *make_hub(const char *key_dir)
 
 static fh_peer_t *make_peer(const char *key_dir, enum fh_role role, int id)
 {
-    const struct fh_hello hello = {.role = role, .id = id, .fingerprint = FINGERPRINT, .key_dir = key_dir};
+    const struct fh_hello hello = {
+        .role = role, .id = id, .fingerprint = FINGERPRINT, .key_dir = key_dir, .io_priority = priority};
     fh_peer_t *peer;
     if (fh_peer_create(&peer, endpoint, &hello, TIMEOUT_MS)) {
         fail_msg("peer: %s", error_text());
@@ -131,6 +138,7 @@ static void *host_main(void *argument)
 {
     struct host *host = argument;
     struct fh_event event;
+    rt_priority(priority);
     while (!atomic_load(&host->stop) && fh_hub_wait(host->hub, -1, 5000, &event) == TUTTI_OK) {
         if (event.kind == FH_EVENT_DATA) {
             fh_hub_send(host->hub, event.role, event.id, event.data, event.n_bytes);
@@ -345,50 +353,98 @@ static void test_on_an_open_link_they_are_looked_at(void **state)
 
 /* A legitimate peer meanwhile ----------------------------------------------------------------------------------- */
 
+/* The strangers are a process of their own, as strangers are: this program once more, with the key directory and the
+ * port as arguments. It besieges from the first byte on its standard input to the second, and tells how many rounds. */
 struct siege {
-    pthread_t thread;
-    atomic_bool stop;
-    int rounds;
+    pid_t pid;
+    int fd;
 };
 
-static void *siege_main(void *argument)
+enum { GARBAGE_PER_ROUND = 20, ROUND_US = 50000 };
+
+static bool told(int fd, int timeout_ms)
 {
-    struct siege *siege = argument;
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return poll(&wait, 1, timeout_ms) > 0;
+}
+
+static int besiege(const char *key_dir, const char *port)
+{
     struct key_pair own;
-    char server[KEY_TEXT_ROOM];
+    char server[KEY_TEXT_ROOM], byte;
     int half[N_HALF];
-    setpriority(PRIO_PROCESS, (id_t)gettid(), 19); /* of this thread: a real stranger has a machine of its own */
-    void *context = zmq_ctx_new(), *unknown, *plain;
-    server_key(server, keys);
+    void *context = zmq_ctx_new();
+    address = (struct sockaddr_in){.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                   .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
+    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%s", port);
+    server_key(server, key_dir);
     random_pair(&own);
-    open_half(half);
-    for (; !atomic_load(&siege->stop); siege->rounds++) {
-        throw_garbage(N_GARBAGE);
-        unknown = zmq_stranger(context, &own, server);
-        plain = zmq_stranger(context, NULL, NULL);
-        usleep(50000);
-        zmq_close(unknown);
-        zmq_close(plain);
+    while (read(STDIN_FILENO, &byte, 1) == 1) {
+        int rounds = 0;
+        open_half(half);
+        for (; !told(STDIN_FILENO, 0); rounds++) {
+            throw_garbage(GARBAGE_PER_ROUND);
+            void *unknown = zmq_stranger(context, &own, server), *plain = zmq_stranger(context, NULL, NULL);
+            told(STDIN_FILENO, ROUND_US / 1000);
+            zmq_close(unknown);
+            zmq_close(plain);
+        }
+        close_half(half);
+        if (read(STDIN_FILENO, &byte, 1) != 1 || write(STDIN_FILENO, &rounds, sizeof rounds) < 0) {
+            break;
+        }
     }
-    close_half(half);
     zmq_ctx_term(context);
-    return NULL;
+    return 0;
 }
 
-enum { N_TRIPS = 250, TRIP_BYTES = 2048 };
-#define TRIP_PERIOD_NS UINT64_C(3000000)
-
-static int compare(const void *a, const void *b)
+static struct siege siege_create(void)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    int ends[2];
+    char port[8];
+    snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        dup2(ends[1], STDIN_FILENO);
+        execl(program, program, "besiege", keys, port, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    return (struct siege){.pid = pid, .fd = ends[0]};
 }
 
-/* One message per period; each must come back. Returns the 99th percentile of the round trips in microseconds. */
-static double round_trips(fh_peer_t *peer)
+static void siege_begin(const struct siege *siege)
+{
+    assert_int_equal(write(siege->fd, "b", 1), 1);
+}
+
+static int siege_end(const struct siege *siege)
+{
+    int rounds = 0;
+    assert_int_equal(write(siege->fd, "e", 1), 1);
+    assert_int_equal(read(siege->fd, &rounds, sizeof rounds), sizeof rounds);
+    return rounds;
+}
+
+static void siege_destroy(const struct siege *siege)
+{
+    int status;
+    close(siege->fd);
+    assert_int_equal(waitpid(siege->pid, &status, 0), siege->pid);
+    assert_int_equal(status, 0);
+}
+
+enum { N_TRIPS = 250, N_TURNS = 7, TRIP_BYTES = 2048 };
+#define TRIP_PERIOD_NS UINT64_C(3000000)
+#define BUDGET_US 1384.0 /* of a block in the default frame (docs/latency.md) */
+
+/* One message per period; each must come back. */
+static void round_trips(fh_peer_t *peer, double trip_us[N_TRIPS])
 {
     static uint8_t message[TRIP_BYTES + WIRE_HEADER_BYTES];
-    double trip_us[N_TRIPS];
     int n_back = 0;
     const uint64_t start_ns = clock_mono_ns();
     for (uint64_t i = 0; n_back < N_TRIPS;) {
@@ -416,39 +472,94 @@ static double round_trips(fh_peer_t *peer)
         }
     }
     assert_true(ms_since(start_ns) < 1.2 * N_TRIPS * (double)TRIP_PERIOD_NS * 1e-6 + 200); /* the data rate is kept */
-    qsort(trip_us, N_TRIPS, sizeof trip_us[0], compare);
-    return trip_us[N_TRIPS * 99 / 100];
 }
 
-/* Quiet and besieged in turn, because other load on the machine comes and goes: one fair comparison is enough. */
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+struct lateness {
+    double p99_us, late; /* p99_us: the median turn's; late: share of all beyond the budget */
+};
+
+static struct lateness lateness_of(const char *name, double trip_us[N_TURNS][N_TRIPS])
+{
+    double p99_us[N_TURNS];
+    int n_late = 0;
+    for (int turn = 0; turn < N_TURNS; turn++) {
+        for (int i = 0; i < N_TRIPS; i++) {
+            n_late += trip_us[turn][i] > BUDGET_US;
+        }
+        qsort(trip_us[turn], N_TRIPS, sizeof trip_us[0][0], compare);
+        p99_us[turn] = trip_us[turn][N_TRIPS * 99 / 100];
+    }
+    qsort(p99_us, N_TURNS, sizeof p99_us[0], compare);
+    const struct lateness l = {p99_us[N_TURNS / 2], (double)n_late / (N_TURNS * N_TRIPS)};
+    printf("round trip %s: p99 by turns %.0f to %.0f us, median %.0f us; %.2f %% later than %.0f us\n", name, p99_us[0],
+           p99_us[N_TURNS - 1], l.p99_us, 100 * l.late, BUDGET_US);
+    return l;
+}
+
+enum { REALTIME_PRIORITY = 10 };
+
+static void be_ordinary(void)
+{
+    const struct sched_param none = {0};
+    pthread_setschedparam(pthread_self(), SCHED_OTHER, &none);
+}
+
+static bool may_be_realtime(void)
+{
+    const bool may = rt_priority(REALTIME_PRIORITY) == TUTTI_OK;
+    be_ordinary();
+    return may;
+}
+
+/* Quiet and besieged in turn, because other load on the machine comes and goes: a burst of it spoils one turn, not the
+ * median. The threads have the priority the nodes have where they are measured (engine.realtime_priority): a stranger
+ * comes through the network, he does not take the CPU node's cores as this test's strangers do. */
 static void test_a_siege_does_not_slow_those_inside(void **state)
 {
     (void)state;
+    static double quiet_us[N_TURNS][N_TRIPS], besieged_us[N_TURNS][N_TRIPS];
     struct host host;
+    struct fh_counters seen;
+    int rounds = 0;
+    const struct siege siege = siege_create();
+    priority = may_be_realtime() ? REALTIME_PRIORITY : 0;
     start_host(&host, keys);
     fh_peer_t *peer = make_peer(keys, FH_ROLE_AP, 0);
     wait_for_peer(peer, FH_EVENT_UP);
-    round_trips(peer);
-    double quiet_us = 0, besieged_us = 1;
-    for (int attempt = 0; attempt < 4 && besieged_us > 2 * quiet_us; attempt++) {
-        struct siege siege = {.rounds = 0};
-        quiet_us = round_trips(peer);
-        assert_int_equal(pthread_create(&siege.thread, NULL, siege_main, &siege), 0);
-        besieged_us = round_trips(peer);
-        atomic_store(&siege.stop, true);
-        pthread_join(siege.thread, NULL);
-        assert_true(siege.rounds > 3);
-        printf("p99 round trip: quiet %.0f us, besieged %.0f us (%d rounds)\n", quiet_us, besieged_us, siege.rounds);
+    rt_priority(priority);
+    round_trips(peer, quiet_us[0]); /* warms up */
+    for (int turn = 0; turn < N_TURNS; turn++) {
+        round_trips(peer, quiet_us[turn]);
+        siege_begin(&siege);
+        round_trips(peer, besieged_us[turn]);
+        rounds += siege_end(&siege);
     }
-    assert_true(besieged_us <= 2 * quiet_us);
-    struct fh_counters seen;
     fh_peer_counters(peer, &seen);
-    assert_int_equal(seen.reconnects, 0);
+    be_ordinary();
     fh_peer_destroy(peer);
     stop_host(&host);
-    assert_true(host.counters.handshake_refused > 20);
+    siege_destroy(&siege);
+    const struct lateness quiet = lateness_of("quiet   ", quiet_us), besieged = lateness_of("besieged", besieged_us);
+    printf("%d rounds of the siege, %d handshakes refused\n", rounds, (int)host.counters.handshake_refused);
+    assert_int_equal(seen.reconnects, 0);
+    assert_true(rounds > 3 * N_TURNS);
+    assert_true(host.counters.handshake_refused > (uint64_t)(GARBAGE_PER_ROUND * rounds));
     assert_int_equal(host.counters.unknown_peer, 0);
     assert_int_equal(host.counters.bad_control, 0);
+    const bool judged = priority > 0;
+    priority = 0;
+    if (!judged) {
+        printf("NOT JUDGED: whether the siege made messages late; that needs real-time priority (ulimit -r)\n");
+        return;
+    }
+    assert_true(besieged.p99_us <= 2 * quiet.p99_us);
+    assert_true(besieged.late <= quiet.late + 0.01);
 }
 
 /* Keys ---------------------------------------------------------------------------------------------------------- */
@@ -652,8 +763,12 @@ static void test_a_peer_that_stops_reading_delays_nobody(void **state)
     fh_hub_destroy(hub);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "besiege") == 0) {
+        return besiege(argv[2], argv[3]);
+    }
+    program = argv[0];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nothing_of_a_stranger_is_looked_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_on_an_open_link_they_are_looked_at, set_up, tear_down),
