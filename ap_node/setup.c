@@ -306,4 +306,9 @@ void ap_print_counters(const struct ap *ap)
         refused += ap->link.refused[e];
     log_write(LOG_INFO, "link", "COUNTERS refused=%llu wrong_session=%llu ring_full=%llu", (unsigned long long)refused,
               (unsigned long long)ap->link.wrong_session, (unsigned long long)ap->link.ring_full);
+    if (!ap->link.peer)
+        return;
+    struct fh_counters counters;
+    fh_peer_counters(ap->link.peer, &counters);
+    fh_counters_log(&counters, ap->config->fronthaul.endpoint);
 }

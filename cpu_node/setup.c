@@ -208,6 +208,13 @@ void cpu_destroy(struct cpu *cpu)
     free(cpu->message);
 }
 
+static void print_link_counters(const fh_hub_t *hub, const char *endpoint)
+{
+    struct fh_counters counters;
+    fh_hub_counters(hub, &counters);
+    fh_counters_log(&counters, endpoint);
+}
+
 void cpu_print_counters(const struct cpu *cpu)
 {
     const struct cpu_counters *c = &cpu->counters;
@@ -223,5 +230,9 @@ void cpu_print_counters(const struct cpu *cpu)
               (unsigned long long)c->incomplete, (unsigned long long)c->csi_late, (unsigned long long)refused,
               (unsigned long long)c->csi_foreign, (unsigned long long)c->jumped, (unsigned long long)c->push_failed,
               (unsigned long long)c->record_dropped, (unsigned long long)cpu->recorder.bad_reports);
+    if (cpu->hub)
+        print_link_counters(cpu->hub, cpu->config->fronthaul.endpoint);
+    if (cpu->recorder.lab)
+        print_link_counters(cpu->recorder.lab, cpu->config->fronthaul.lab_endpoint);
     faults_print_counters(cpu);
 }

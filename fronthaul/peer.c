@@ -7,6 +7,7 @@
 #include "fronthaul/keys.h"
 #include "fronthaul/link.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -410,4 +411,14 @@ void fh_peer_busy_poll(fh_peer_t *peer, double busy_poll_us)
 void fh_peer_counters(const fh_peer_t *peer, struct fh_counters *counters)
 {
     *counters = peer->link.counters;
+}
+
+void fh_counters_log(const struct fh_counters *c, const char *endpoint)
+{
+    log_write(LOG_INFO, "fronthaul",
+              "COUNTERS endpoint=%s sent=%" PRIu64 " received=%" PRIu64 " dropped_full=%" PRIu64 " reconnects=%" PRIu64
+              " refused=%" PRIu64 " handshake_refused=%" PRIu64 " classified=%" PRIu64 " unknown_peer=%" PRIu64
+              " bad_control=%" PRIu64,
+              endpoint, c->sent, c->received, c->dropped_full, c->reconnects, c->refused, c->handshake_refused,
+              c->classified, c->unknown_peer, c->bad_control);
 }

@@ -65,5 +65,7 @@ int fh_peer_send_control(fh_peer_t *peer, const char *json);
  */
 void fh_peer_busy_poll(fh_peer_t *peer, double busy_poll_us);
 void fh_peer_counters(const fh_peer_t *peer, struct fh_counters *counters);
+/* One line of the log, for a program's end. */
+void fh_counters_log(const struct fh_counters *counters, const char *endpoint);
 
 #endif

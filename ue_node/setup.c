@@ -188,4 +188,9 @@ void ue_print_counters(const struct ue *ue)
               (unsigned long long)c->code_blocks, (unsigned long long)c->code_block_errors,
               (unsigned long long)c->radio[0], (unsigned long long)c->radio[1], (unsigned long long)c->radio[2],
               (unsigned long long)c->radio[3], (unsigned long long)c->radio[4]);
+    if (!ue->lab)
+        return;
+    struct fh_counters counters;
+    fh_peer_counters(ue->lab, &counters);
+    fh_counters_log(&counters, ue->config->fronthaul.lab_endpoint);
 }
