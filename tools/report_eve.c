@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "control/attack.h"
+#include "tools/outage.h"
 #include "tools/table.h"
 
 enum { LINE_POINTS = 300 }; /* of a line, whatever the length of the run */
@@ -31,6 +32,8 @@ enum figure { USER_DB, EVE_DB /* the strongest */, RATE, RATE_PREDICTED, SCORE }
 static double value_of(const struct recording *r, enum figure figure, uint64_t b, int k)
 {
     double strongest = NAN;
+    if (!recording_user_counts(r, b, k))
+        return NAN;
     switch (figure) {
     case USER_DB:
         return in_db(r->sinr_measured[user_at(r, b, k)]);
@@ -68,7 +71,7 @@ static double heard_db(const struct recording *r, int e, int k, uint64_t *n_repo
     *n_report = 0;
     for (uint64_t b = 0; b < r->n_block; b++) {
         const double value = r->eve_sinr[eve_at(r, b, e, k)];
-        if (isnan(value))
+        if (isnan(value) || !recording_user_counts(r, b, k))
             continue;
         sum += value;
         (*n_report)++;
@@ -80,7 +83,7 @@ static uint64_t total(const struct recording *r, const int64_t *count, int e, in
 {
     uint64_t sum = 0;
     for (uint64_t b = 0; b < r->n_block; b++)
-        sum += (uint64_t)count[eve_at(r, b, e, k)];
+        sum += recording_user_counts(r, b, k) ? (uint64_t)count[eve_at(r, b, e, k)] : 0;
     return sum;
 }
 
@@ -105,6 +108,14 @@ static bool any_suspicion(const struct recording *r)
 
 /* Table ----------------------------------------------------------------------------------------------------------- */
 
+static double outage_percent(const struct recording *r, int k)
+{
+    struct outage outage;
+    const double share = outage_create(&outage, r, k) < 0 ? NAN : outage.share;
+    outage_destroy(&outage);
+    return 100 * share;
+}
+
 static void ratio_cell(table_t *table, uint64_t part, uint64_t whole)
 {
     if (whole == 0)
@@ -115,8 +126,9 @@ static void ratio_cell(table_t *table, uint64_t part, uint64_t whole)
 
 static table_t *heard_table(const struct recording *r, const char *title)
 {
-    static const char *const headers[] = {"eve",  "user",           "heard dB",         "BER",     "BLER",
-                                          "rate", "predicted rate", "suspected blocks", "reports", NULL};
+    static const char *const headers[] = {
+        "eve",     "user", "heard dB", "BER", "BLER", "rate", "predicted rate", "outage %", "suspected blocks",
+        "reports", NULL};
     table_t *table = table_create(title, headers);
     for (int e = 0; e < r->n_eve; e++)
         for (int k = 0; k < r->n_ue; k++) {
@@ -129,6 +141,7 @@ static table_t *heard_table(const struct recording *r, const char *title)
             ratio_cell(table, total(r, r->eve_code_block_errors, e, k), total(r, r->eve_code_blocks, e, k));
             table_number(table, 2, mean_of(r, RATE, k, 0, r->n_block));
             table_number(table, 2, mean_of(r, RATE_PREDICTED, k, 0, r->n_block));
+            table_number(table, 1, outage_percent(r, k));
             table_cell(table, "%" PRIu64, suspicion(r, k, &first));
             table_cell(table, "%" PRIu64 "/%" PRIu64, n_report, r->n_block);
         }
@@ -207,6 +220,48 @@ static int draw_pair(plot_t *plot, const struct recording *r, int k, const enum 
     return n[0] || n[1] ? number : -1;
 }
 
+/* Share of the blocks whose secrecy rate is below the value on the axis; a step per block, thinned out. */
+static int write_outage(FILE *out, const char *name, const struct recording *r, int k)
+{
+    struct outage outage;
+    const int status = outage_create(&outage, r, k);
+    const uint64_t n = status < 0 ? 0 : outage.n, step = 1 + n / LINE_POINTS;
+    fprintf(out, "$%s << EOD\n", name);
+    for (uint64_t i = 0; i < n; i += step)
+        fprintf(out, "%.4f %.5f\n", outage.rate[i], (double)i / (double)n);
+    if (n)
+        fprintf(out, "%.4f 1\n", outage.rate[n - 1]);
+    fputs("EOD\n", out);
+    outage_destroy(&outage);
+    return n > 0;
+}
+
+static int draw_outage(plot_t *plot, const struct recording *r, int n_user)
+{
+    static const char *const colours[] = {REPORT_BLUE, REPORT_ORANGE, REPORT_RED, REPORT_GREY};
+    FILE *out = plot_script(plot);
+    const int number = plot_begin(plot, 1020, 240);
+    const char *between = "plot ";
+    bool drawn[REPORT_MAX_USERS];
+    char name[16];
+    int n = 0;
+    for (int k = 0; k < n_user; k++) {
+        snprintf(name, sizeof name, "outage%d", k);
+        n += drawn[k] = write_outage(out, name, r, k);
+    }
+    write_frame(out, r, "share of blocks");
+    fputs("set xrange [0:*]\nset yrange [0:1]\nset xlabel 'secrecy rate, bit/s/Hz' offset 0,0.4\nset key left top\n",
+          out);
+    for (int k = 0; k < n_user; k++)
+        if (drawn[k]) {
+            fprintf(out, "%s$outage%d with steps lw 1.4 dt %d lc rgb '%s' title 'user %d'", between, k, 1 + k / 4,
+                    colours[k % 4], k);
+            between = ", ";
+        }
+    fputs(n ? "\nunset key\n" : "plot NaN\n", out);
+    return n ? number : -1;
+}
+
 /* Everybody's score, those suspected in red, the threshold, and where a suspicion begins. */
 static int draw_score(plot_t *plot, const struct recording *r)
 {
@@ -246,11 +301,14 @@ void report_eve_collect(struct report_eve *eve, plot_t *plot, const struct recor
     static const enum figure sinr[2] = {USER_DB, EVE_DB}, rate[2] = {RATE_PREDICTED, RATE};
     static const char *const sinr_colour[2] = {REPORT_BLUE, REPORT_RED}, *const rate_colour[2] = {REPORT_ORANGE,
                                                                                                   REPORT_BLUE};
-    *eve = (struct report_eve){.shown = r->n_block > 0 && (r->n_eve > 0 || any_suspicion(r)), .score = -1};
+    *eve =
+        (struct report_eve){.shown = r->n_block > 0 && (r->n_eve > 0 || any_suspicion(r)), .score = -1, .outage = -1};
     if (!eve->shown)
         return;
     eve->score = draw_score(plot, r);
     eve->n_user = r->n_eve == 0 ? 0 : r->n_ue < REPORT_MAX_USERS ? r->n_ue : REPORT_MAX_USERS;
+    if (eve->n_user)
+        eve->outage = draw_outage(plot, r, eve->n_user);
     for (int k = 0; k < eve->n_user; k++) {
         eve->sinr[k] = draw_pair(plot, r, k, sinr, sinr_colour, "SINR, dB");
         eve->rate[k] = draw_pair(plot, r, k, rate, rate_colour, "bit/s/Hz");
@@ -290,13 +348,20 @@ static void write_heard(const struct report_eve *eve, const plot_t *plot, const 
     fputs("<p class=\"note\">Heard: mean SINR of the user's stream at the eavesdropper, which knows all pilots and "
           "codes and combines "
           "its antennas for the highest SINR. Secrecy rate: log2(1 + SINR of the user) less log2(1 + the highest of "
-          "the eavesdroppers), not below 0, bit/s/Hz, mean over blocks.</p>\n<h3>SINR over blocks</h3>\n",
+          "the eavesdroppers), not below 0, bit/s/Hz, mean over blocks. Outage: blocks whose rate was below the "
+          "predicted one.</p>\n<h3>SINR over blocks</h3>\n",
           out);
     write_key(out, 2, sinr_colour, sinr_text);
     write_figures(plot, eve->sinr, eve->n_user, out);
     fputs("<h3>Secrecy rate over blocks</h3>\n", out);
     write_key(out, 2, rate_colour, rate_text);
     write_figures(plot, eve->rate, eve->n_user, out);
+    const char *svg = plot ? plot_svg(plot, eve->outage) : NULL;
+    if (svg)
+        fprintf(out,
+                "<h3>Secrecy outage</h3>\n<p class=\"note\">Share of the blocks whose secrecy rate was below the "
+                "rate on the axis.</p>\n<figure>%s</figure>\n",
+                svg);
 }
 
 static void write_attack(const struct report_eve *eve, const plot_t *plot, const struct recording *r, FILE *out)

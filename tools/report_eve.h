@@ -10,7 +10,7 @@ struct report_eve {
     bool shown; /* there is an eavesdropper, or a suspicion */
     int n_user;
     int sinr[REPORT_MAX_USERS], rate[REPORT_MAX_USERS];
-    int score;
+    int score, outage;
 };
 
 void report_eve_collect(struct report_eve *eve, plot_t *plot, const struct recording *recording);
