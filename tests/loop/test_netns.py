@@ -238,8 +238,10 @@ def judge(nodes, begin):
             check(blocks <= 10, f"AP {m}: the first {blocks:.1f} blocks after the partition's end")
         log = nodes.log(f"ap{m}")
         counted = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", log[log.index("[slot] COUNTERS"):].splitlines()[0])}
-        cut = int(PARTITION_S * 1e6 / BLOCK_US)
-        # nothing arrives in the partition, but for two blocks' worth on the way when it begins
+        before = np.flatnonzero((capture[:, m] > 0) & (capture[:, m] < begin["partition"]) & (kind[:, m] == 1))
+        # rows are blocks; nothing arrives in the partition, but for two blocks' worth on the way when it begins
+        cut = int(fresh[0] - before[-1] - 1) if fresh.size and before.size else 0
+        check(cut * BLOCK_US * 1e-6 > 0.5 * PARTITION_S, f"AP {m}: cut off for {cut} blocks, the partition was {PARTITION_S:g} s")
         check(counted["local_cb"] + counted["mute"] >= cut - STALE_BLOCKS - 2,
               f"AP {m}: old precoders for at most {STALE_BLOCKS} of {cut} blocks cut off, then its own: "
               f"{counted['local_cb']} blocks of local CB, {counted['mute']} muted, {counted['stale']} stale in the whole run")
