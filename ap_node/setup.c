@@ -130,7 +130,7 @@ static int create_link(struct ap *ap)
                                    .io_priority = ap->config->engine.realtime_priority};
     if (status >= 0)
         status =
-            fh_peer_create(&link->peer, ap->config->fronthaul.endpoint, &hello, ap->config->engine.peer_timeout_ms);
+            fh_peer_create(&link->peer, ap->config->fronthaul.endpoint, &hello, config_peer_timeout_ms(ap->config));
     if (status >= 0)
         fh_peer_busy_poll(link->peer, ap->config->fronthaul.busy_poll_us);
     return status;
@@ -193,7 +193,7 @@ static void place_decision(struct ap *ap)
     ap->decide_symbol = chunk_start / f->n_symbol_samples - 1;
     if (ap->decide_symbol < last_pilot)
         ap->decide_symbol = last_pilot;
-    ap->lockstep = ap->config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(ap->config->radio.ap.backend, "air") == 0;
+    ap->lockstep = config_is_lockstep(ap->config, ap->config->radio.ap.backend);
     const double chunk_us = 1e6 * f->chunk_samples / f->sample_rate_hz;
     const double paced_us = chunk_us - ap->config->engine.tx_lead_us;
     ap->wait_us =

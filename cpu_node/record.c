@@ -153,7 +153,7 @@ int recorder_create(struct cpu *cpu)
         .observers = true,
         .fingerprint = config_fingerprint(cpu->config),
         .welcome = cpu->welcome,
-        .peer_timeout_ms = cpu->config->engine.peer_timeout_ms,
+        .peer_timeout_ms = config_peer_timeout_ms(cpu->config),
         .key_dir = config_key_dir(cpu->config, cpu->config->fronthaul.lab_endpoint),
     };
     r->event = rt_event_create();

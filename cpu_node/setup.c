@@ -129,7 +129,7 @@ static int create_hub(struct cpu *cpu)
         .n_ap = cpu->shape.n_ap,
         .fingerprint = config_fingerprint(cpu->config),
         .welcome = cpu->welcome,
-        .peer_timeout_ms = cpu->config->engine.peer_timeout_ms,
+        .peer_timeout_ms = config_peer_timeout_ms(cpu->config),
         .key_dir = config_key_dir(cpu->config, cpu->config->fronthaul.endpoint),
         .io_priority = cpu->config->engine.realtime_priority,
     };
@@ -154,7 +154,7 @@ int cpu_create(struct cpu *cpu, const struct config *config)
     log_set_component("CPU");
     cpu->config = config;
     cpu->shape = (struct mimo_shape){config->network.n_ap, config->network.n_ant, config->network.n_ue};
-    cpu->lockstep = config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(config->radio.ap.backend, "air") == 0;
+    cpu->lockstep = config_is_lockstep(config, config->radio.ap.backend);
     cpu->welcome = (struct fh_welcome){.session = new_session(), .epoch = 0};
     const struct config_precoding *p = &config->precoding;
     const bool fixed = p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_FIXED;

@@ -68,7 +68,7 @@ static int wait_for_welcome(struct ue *ue)
                                    .fingerprint = config_fingerprint(ue->config),
                                    .key_dir = config_key_dir(ue->config, ue->config->fronthaul.lab_endpoint)};
     const int status =
-        fh_peer_create(&ue->lab, ue->config->fronthaul.lab_endpoint, &hello, ue->config->engine.peer_timeout_ms);
+        fh_peer_create(&ue->lab, ue->config->fronthaul.lab_endpoint, &hello, config_peer_timeout_ms(ue->config));
     if (status < 0)
         return status;
     log_write(LOG_INFO, "lab", "WAITING-FOR-CPU endpoint=%s", ue->config->fronthaul.lab_endpoint);
@@ -132,7 +132,7 @@ static void take_role(struct ue *ue, const struct config *config, enum ue_role r
         ue->pilot_user = config->eve.attack == CONFIG_ATTACK_PILOT ? config->eve.target_user : -1;
         ue->pilot_from_block = config->eve.from_block;
     }
-    ue->lockstep = config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(ue->settings->backend, "air") == 0;
+    ue->lockstep = config_is_lockstep(config, ue->settings->backend);
 }
 
 int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id)

@@ -164,6 +164,18 @@ const char *config_key_dir(const struct config *config, const char *endpoint)
                : NULL;
 }
 
+bool config_is_lockstep(const struct config *config, const char *backend)
+{
+    return config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(backend, "air") == 0;
+}
+
+double config_peer_timeout_ms(const struct config *config)
+{
+    const struct config_engine *e = &config->engine;
+    const bool patient = config_is_lockstep(config, config->radio.ap.backend);
+    return patient && e->lockstep_timeout_ms > e->peer_timeout_ms ? e->lockstep_timeout_ms : e->peer_timeout_ms;
+}
+
 /* Fingerprint ----------------------------------------------------------------------------------------------------- */
 
 /* FNV-1a, 64 bits. */

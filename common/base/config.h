@@ -193,6 +193,12 @@ const char *config_defaults_yaml(void);
  * payload. Spellings do not count ("P4" = "PPPP", [] = the default pilots written out). */
 uint64_t config_fingerprint(const struct config *config);
 
+/* Lock-step: the emulated air's time advances when everybody is ready. backend: of the radios asked about. */
+bool config_is_lockstep(const struct config *config, const char *backend);
+/* Silence after which a peer is dead: engine.peer_timeout_ms, in lock-step at least engine.lockstep_timeout_ms, where
+ * who gets no processor time for a while is slow and not dead. Ended connections are noticed at once all the same. */
+double config_peer_timeout_ms(const struct config *config);
+
 /* Where the keys are for this endpoint of the fronthaul; NULL: it is not encrypted (fronthaul.security). */
 const char *config_key_dir(const struct config *config, const char *endpoint);
 

@@ -370,7 +370,7 @@ static int check_faults(struct check *check)
 {
     const struct config *const c = check->config;
     const struct config_faults *const f = &c->fronthaul.faults;
-    const bool lockstep = c->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(c->radio.ap.backend, "air") == 0;
+    const bool lockstep = config_is_lockstep(c, c->radio.ap.backend);
     if (lockstep && (f->delay_us > 0 || f->jitter_us > 0 || f->reorder > 0))
         return config_fail(check->layers,
                            "fronthaul.faults.delay_us fronthaul.faults.jitter_us fronthaul.faults.reorder air.mode",

@@ -534,6 +534,24 @@ static void test_options(void **state)
     assert_string_equal(error_text(), "more than 64 --set options");
 }
 
+/* In lock-step nobody is dead before the time a block may wait; in real time, and with real radios, nobody waits. */
+static void test_peer_timeout(void **state)
+{
+    const struct {
+        const char *override;
+        double expected_ms;
+    } cases[] = {{"engine.lockstep_timeout_ms=4000", 4000},
+                 {"engine.lockstep_timeout_ms=1000", 1500},
+                 {"air.mode=paced", 1500},
+                 {"radio.ap.backend=uhd", 1500}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct config *config = load_set(cases[i].override);
+        assert_true(config_peer_timeout_ms(config) == cases[i].expected_ms);
+        config_free(config);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3)
@@ -546,7 +564,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wrong_files),     cmocka_unit_test(test_right_files),
         cmocka_unit_test(test_wrong_overrides), cmocka_unit_test(test_wrong_bytes),
         cmocka_unit_test(test_fingerprint),     cmocka_unit_test(test_schedule_expand),
-        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_options),         cmocka_unit_test(test_peer_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
