@@ -534,16 +534,14 @@ static void test_options(void **state)
     assert_string_equal(error_text(), "more than 64 --set options");
 }
 
-/* In lock-step nobody is dead before the time a block may wait; in real time, and with real radios, nobody waits. */
+/* In lock-step nobody is dead before the time a block may wait; in real time nobody waits. */
 static void test_peer_timeout(void **state)
 {
     const struct {
         const char *override;
         double expected_ms;
-    } cases[] = {{"engine.lockstep_timeout_ms=4000", 4000},
-                 {"engine.lockstep_timeout_ms=1000", 1500},
-                 {"air.mode=paced", 1500},
-                 {"radio.ap.backend=uhd", 1500}};
+    } cases[] = {
+        {"engine.lockstep_timeout_ms=4000", 4000}, {"engine.lockstep_timeout_ms=1000", 1500}, {"air.mode=paced", 1500}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct config *config = load_set(cases[i].override);
