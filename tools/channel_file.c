@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/channel_file.h"
 
-#include <hdf5.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -30,97 +29,61 @@ static const struct {
 } dimensions[] = {
     {"block", 0}, {"subband", TUTTI_MAX_SB}, {"ap", TUTTI_MAX_AP}, {"antenna", TUTTI_MAX_ANT}, {"user", TUTTI_MAX_UE}};
 
-/* Attributes and presence ------------------------------------------------------------------------------------------
+/* Attributes and presence -----------------------------------------------------------------------------------------
  */
 
 /* 0 no attribute, 1 read; one value is for all APs. */
-static int read_power(hid_t object, const char *path, const char *name, int n_ap, float *power)
+static int read_power(channel_file_t *f, const char *name, int n_ap, float *power)
 {
-    if (H5Aexists(object, "ap_power") <= 0)
-        return 0;
     double value[TUTTI_MAX_AP] = {0};
-    const hid_t attribute = H5Aopen(object, "ap_power", H5P_DEFAULT);
-    const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
-    const H5T_class_t class = H5Tget_class(type);
-    const hssize_t n = H5Sget_simple_extent_npoints(space);
-    const bool fits = (class == H5T_FLOAT || class == H5T_INTEGER) && (n == 1 || n == n_ap);
-    const bool ok = fits && H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0;
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Aclose(attribute);
-    if (!ok)
-        return error_set(
-            TUTTI_EFORMAT,
-            "%s: attribute ap_power of %s is %lld value(s) of %s; allowed are one number or one per access "
-            "point (%d)",
-            path, name, (long long)n, class == H5T_FLOAT || class == H5T_INTEGER ? "numbers" : "text or another type",
-            n_ap);
+    uint64_t n = 0;
+    const int status = h5file_attribute_numbers(f->h5, name, "ap_power", TUTTI_MAX_AP, value, &n);
+    if (status < 0 && status != TUTTI_EFORMAT)
+        return status;
+    if (status == 0 && n == 0)
+        return 0;
+    if (status < 0 || (n != 1 && n != (uint64_t)n_ap))
+        return error_set(TUTTI_EFORMAT,
+                         "%s: attribute ap_power of %s is %" PRIu64
+                         " value(s) of %s; allowed are one number or one per access point (%d)",
+                         f->path, name, n, status == 0 ? "numbers" : "text or another type", n_ap);
     for (int m = 0; m < n_ap; m++) {
         const double p = value[n == 1 ? 0 : m];
         if (!(p >= 0 && p <= CHANNEL_FILE_MAX_POWER))
-            return error_set(TUTTI_EFORMAT, "%s: attribute ap_power of %s is %g for ap %d; allowed are 0 to %g", path,
-                             name, p, m, CHANNEL_FILE_MAX_POWER);
+            return error_set(TUTTI_EFORMAT, "%s: attribute ap_power of %s is %g for ap %d; allowed are 0 to %g",
+                             f->path, name, p, m, CHANNEL_FILE_MAX_POWER);
         power[m] = (float)p;
     }
     return 1;
 }
 
-static bool exists(hid_t file, const char *dataset)
+/* On /H_hat, else on the root, else 1. */
+static int find_power(channel_file_t *f)
 {
-    char group[64];
-    const char *const slash = strchr(dataset + 1, '/');
-    if (slash) {
-        snprintf(group, sizeof group, "%.*s", (int)(slash - dataset), dataset);
-        if (H5Lexists(file, group, H5P_DEFAULT) <= 0)
-            return false;
-    }
-    return H5Lexists(file, dataset, H5P_DEFAULT) > 0;
+    const int n_ap = f->info.shape.n_ap;
+    for (int m = 0; m < n_ap; m++)
+        f->info.ap_power[m] = 1;
+    int status = read_power(f, "/H_hat", n_ap, f->info.ap_power);
+    if (status == 0)
+        status = read_power(f, "/", n_ap, f->info.ap_power);
+    return status < 0 ? status : 0;
 }
 
-/* What h5file.h cannot tell: which datasets are absent (and not merely unreadable), and the attribute ap_power. */
+/* Which datasets there are; one that is there and cannot be read is an error later. */
 struct probe {
     const char *name;
     bool found;
 };
 
-static hid_t probe_open(const char *path)
+static int probe_presence(channel_file_t *f, struct probe *probes)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
-    H5Pset_file_locking(access, 0, 1); /* a writer, living or killed, must not keep a reader out */
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, access);
-    if (file < 0)
-        file = H5Fopen(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, access);
-    H5Pclose(access);
-    return file;
-}
-
-static int probe_presence(const char *path, struct probe *probes)
-{
-    const hid_t file = probe_open(path);
-    if (file < 0)
-        return error_set(TUTTI_EIO, "%s: cannot open it as HDF5", path);
-    for (struct probe *p = probes; p->name; p++)
-        p->found = exists(file, p->name);
-    H5Fclose(file);
+    for (struct probe *p = probes; p->name; p++) {
+        const int there = h5file_exists(f->h5, p->name);
+        if (there < 0)
+            return there;
+        p->found = there;
+    }
     return 0;
-}
-
-/* On /H_hat, else on the root, else 1. */
-static int probe_power(const char *path, int n_ap, float *power)
-{
-    for (int m = 0; m < n_ap; m++)
-        power[m] = 1;
-    const hid_t file = probe_open(path);
-    const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT), data = H5Dopen2(file, "/H_hat", H5P_DEFAULT);
-    int status = read_power(data, path, "/H_hat", n_ap, power);
-    if (status == 0)
-        status = read_power(root, path, "/", n_ap, power);
-    H5Dclose(data);
-    H5Gclose(root);
-    H5Fclose(file);
-    return status < 0 ? status : 0;
 }
 
 /* Shapes ---------------------------------------------------------------------------------------------------------- */
@@ -171,6 +134,9 @@ static int check_estimates(channel_file_t *f)
                              dimensions[d].name, info.dims[d], limit);
         }
     }
+    status = h5file_check_claim(f->h5, "/H_hat", h5file_rows_bytes(&info, info.dims[0], sizeof(tutti_cf32)));
+    if (status < 0)
+        return status;
     f->info.n_block = info.dims[0];
     f->info.n_sb = (int)info.dims[1];
     f->info.shape = (struct mimo_shape){(int)info.dims[2], (int)info.dims[3], (int)info.dims[4]};
@@ -218,7 +184,7 @@ static int read_fixed(channel_file_t *f, const char *name, double **data)
     *data = malloc(n * sizeof **data);
     if (!*data)
         return error_set(TUTTI_ENOMEM, "%s: no memory for %s", f->path, name);
-    return h5file_read(f->h5, name, H5_F64, *data);
+    return h5file_read_rows(f->h5, name, H5_F64, 0, (uint64_t)f->info.shape.n_ap, *data);
 }
 
 enum { AT_H_HAT, AT_VARIANCE, AT_H, AT_BLOCK_BETA, AT_BETA, AT_AP_USED, AT_USER_USED };
@@ -268,7 +234,7 @@ static int load(channel_file_t *f)
                              {NULL, false}};
     int status = h5file_open(&f->h5, f->path);
     if (status >= 0)
-        status = probe_presence(f->path, probes);
+        status = probe_presence(f, probes);
     if (status < 0)
         return status;
     for (int d = AT_H_HAT; d <= AT_VARIANCE; d++)
@@ -280,7 +246,7 @@ static int load(channel_file_t *f)
     status = check_datasets(f, probes);
     if (status >= 0 && f->info.n_block == 0)
         status = error_set(TUTTI_EFORMAT, "%s: no complete block is recorded yet", f->path);
-    return status < 0 ? status : probe_power(f->path, f->info.shape.n_ap, f->info.ap_power);
+    return status < 0 ? status : find_power(f);
 }
 
 int channel_file_open(channel_file_t **file, const char *path)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti inspect: what is in an HDF5 file. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/h5file.h"
-#include "tools/attributes.h"
+#include "tools/contained.h"
 #include "tools/dataset_stats.h"
 #include "tools/summary.h"
 #include "tools/table.h"
@@ -46,6 +47,16 @@ static const char *counts_text(const struct dataset_stats *s, char *text, size_t
     return text;
 }
 
+/* Names and texts are the file's: nothing of them may steer the terminal. */
+static const char *printable(const char *text, char *out, size_t n)
+{
+    size_t i = 0;
+    for (; text[i] && i + 1 < n; i++)
+        out[i] = iscntrl((unsigned char)text[i]) ? '?' : text[i];
+    out[i] = '\0';
+    return out;
+}
+
 struct listing {
     h5file_t *file;
     table_t *table;
@@ -56,11 +67,15 @@ static void text_row(struct listing *listing, const char *path)
 {
     char *text = h5file_read_text(listing->file, path);
     const char *const line = text ? text : "";
+    char start[41];
+    if (!text)
+        listing->status = tool_fault("inspect");
     const int n = (int)strcspn(line, "\n");
     table_cell(listing->table, "[%zu]", strlen(line));
     for (int i = 0; i < 4; i++)
         table_cell(listing->table, "%s", "");
-    table_cell(listing->table, "%.*s%s", n < 40 ? n : 40, line, n < 40 && line[n] == '\0' ? "" : " ...");
+    table_cell(listing->table, "%.*s%s", n < 40 ? n : 40, printable(line, start, sizeof start),
+               n < 40 && line[n] == '\0' ? "" : " ...");
     free(text);
 }
 
@@ -87,7 +102,8 @@ static void number_row(struct listing *listing, const char *path, const struct h
 static void visit_dataset(void *context, const char *path, const struct h5_info *info)
 {
     struct listing *listing = context;
-    table_cell(listing->table, "%s", path);
+    char name[512];
+    table_cell(listing->table, "%s", printable(path, name, sizeof name));
     table_cell(listing->table, "%s", type_text(info->type));
     if (info->type == H5_STRING)
         text_row(listing, path);
@@ -109,7 +125,9 @@ static int list_datasets(h5file_t *file)
 static void visit_attribute(void *context, const char *object, const char *name, const char *value)
 {
     int *n = context;
-    printf("%s%s  %s = %s\n", (*n)++ ? "" : "\nAttributes\n", object, name, value);
+    char text[3][512];
+    printf("%s%s  %s = %s\n", (*n)++ ? "" : "\nAttributes\n", printable(object, text[0], sizeof text[0]),
+           printable(name, text[1], sizeof text[1]), printable(value, text[2], sizeof text[2]));
 }
 
 /* Not every HDF5 file is a run: then there is no summary. */
@@ -123,8 +141,10 @@ static int summarise(const char *path, h5file_t *file)
         return tool_fault("inspect");
     struct summary *summary = summary_create(recording);
     if (summary) {
+        char version[64];
         printf("\nA run of %" PRIu64 " blocks, %d access points, %d users, written by tutti %s\n\n", recording->n_block,
-               recording->n_ap, recording->n_ue, recording->version ? recording->version : "(unknown version)");
+               recording->n_ap, recording->n_ue,
+               printable(recording->version ? recording->version : "(unknown version)", version, sizeof version));
         summary_print(summary, stdout);
     }
     summary_free(summary);
@@ -132,14 +152,15 @@ static int summarise(const char *path, h5file_t *file)
     return summary ? TOOL_OK : TOOL_FAILED;
 }
 
-static int inspect(const char *path)
+static int inspect(void *context)
 {
+    const char *const path = context;
     h5file_t *file = NULL;
     if (h5file_open(&file, path) < 0)
         return tool_fault("inspect");
     int status = list_datasets(file);
     int n_attribute = 0;
-    if (attributes_list(path, visit_attribute, &n_attribute) < 0)
+    if (h5file_list_attributes(file, visit_attribute, &n_attribute) < 0)
         status = tool_fault("inspect");
     const int summary = summarise(path, file);
     h5file_close(file);
@@ -154,5 +175,6 @@ int tool_inspect(int argc, char **argv)
     }
     if (argc != 2 || argv[1][0] == '-')
         return tool_usage_error("inspect", "one HDF5 file is needed");
-    return inspect(argv[1]);
+    return contained_run(
+        &(struct contained){.command = "inspect", .path = argv[1], .body = inspect, .context = argv[1]});
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti precode: the precoders of the central node, offline on a channel file. */
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,6 +14,7 @@
 #include "base/rt.h"
 #include "tools/bar.h"
 #include "tools/channel_file.h"
+#include "tools/contained.h"
 #include "tools/precode_summary.h"
 #include "tools/precode_workers.h"
 #include "tools/precoder_file.h"
@@ -61,6 +65,7 @@ static const uint64_t FLUSH_PERIOD_NS = 500000000u;
 struct precode_options {
     const char *channel, *scheme, *out, *power, *upsilon, *gap, *an, *an_share, *seed, *blocks, *threads;
     bool force, quiet;
+    bool *owns_part; /* shared with the parent, see tidy_up */
     struct precode_job job;
     int n_threads;
     uint64_t first, end; /* end UINT64_MAX = all */
@@ -275,7 +280,8 @@ static int prepare(struct precode *p)
                                             .scheme = (int)o->job.scheme,
                                             .first_block = p->first,
                                             .has_truth = p->info->has_truth,
-                                            .settings = settings};
+                                            .settings = settings,
+                                            .owns_part = o->owns_part};
     status = precoder_file_create(&p->output, o->out, o->channel, o->force, &info);
     p->room = choose_room(p);
     if (status >= 0)
@@ -384,9 +390,9 @@ static int finish(struct precode *p)
     return TOOL_OK;
 }
 
-static int precode(const struct precode_options *options)
+static int precode(void *context)
 {
-    struct precode p = {.options = options};
+    struct precode p = {.options = context};
     int status = prepare(&p);
     if (status >= 0)
         status = check_values(&p);
@@ -407,6 +413,15 @@ static int precode(const struct precode_options *options)
     return result;
 }
 
+/* The child crashed and could not remove what it was writing. */
+static void tidy_up(void *context)
+{
+    const struct precode_options *const o = context;
+    char part[PATH_MAX];
+    if (*o->owns_part && snprintf(part, sizeof part, "%s.part", o->out) < PATH_MAX)
+        unlink(part);
+}
+
 int tool_precode(int argc, char **argv)
 {
     struct precode_options options = {0};
@@ -415,5 +430,14 @@ int tool_precode(int argc, char **argv)
         fputs(help, stdout);
         return TOOL_OK;
     }
-    return parsed ? parsed : precode(&options);
+    if (parsed)
+        return parsed;
+    options.owns_part =
+        mmap(NULL, sizeof *options.owns_part, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (options.owns_part == MAP_FAILED) {
+        error_set(TUTTI_ENOMEM, "no memory: %s", strerror(errno));
+        return tool_fault("precode");
+    }
+    return contained_run(&(struct contained){
+        .command = "precode", .path = options.channel, .body = precode, .crashed = tidy_up, .context = &options});
 }

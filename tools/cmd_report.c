@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "tools/contained.h"
 #include "tools/report.h"
 #include "tools/tool.h"
 
@@ -28,20 +29,24 @@ static int find_paths(const char *where, const char *wanted, char record[PATH_MA
     return n < PATH_MAX ? 0 : error_set(TUTTI_EINVAL, "path too long");
 }
 
-static int report(const char *where, const char *wanted)
-{
+struct paths {
     char record[PATH_MAX], out[PATH_MAX];
+};
+
+static int report(void *context)
+{
+    const struct paths *const paths = context;
     struct recording *recording = NULL;
-    if (find_paths(where, wanted, record, out) < 0 || recording_load(&recording, record) < 0)
+    if (recording_load(&recording, paths->record) < 0)
         return tool_fault("report");
     bool has_plots = false;
     struct summary *summary = summary_create(recording);
     int status = TOOL_FAILED;
-    if (summary && report_write(out, record, recording, summary, &has_plots) == 0) {
+    if (summary && report_write(paths->out, paths->record, recording, summary, &has_plots) == 0) {
         status = TOOL_OK;
         if (!has_plots)
             fprintf(stderr, "tutti report: no plots: %s (Debian: apt install gnuplot-nox)\n", error_text());
-        printf("%s\n", out);
+        printf("%s\n", paths->out);
     } else {
         tool_fault("report");
     }
@@ -65,5 +70,11 @@ int tool_report(int argc, char **argv)
         else
             where = argv[i];
     }
-    return where ? report(where, wanted) : tool_usage_error("report", "a run directory or run.h5 is needed");
+    struct paths paths;
+    if (!where)
+        return tool_usage_error("report", "a run directory or run.h5 is needed");
+    if (find_paths(where, wanted, paths.record, paths.out) < 0)
+        return tool_fault("report");
+    return contained_run(
+        &(struct contained){.command = "report", .path = paths.record, .body = report, .context = &paths});
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/rt.h"
 #include "tools/children.h"
+#include "tools/contained.h"
 #include "tools/progress.h"
 #include "tools/report.h"
 #include "tools/report_eve.h"
@@ -245,14 +246,15 @@ static int check(const struct run *run, const struct recording *recording)
     return TOOL_OK;
 }
 
-static int conclude(const struct run *run)
+/* In a child, as the recording may be damaged. */
+static int conclude_from_recording(void *context)
 {
+    const struct run *const run = context;
     struct recording *recording = NULL;
-    if (!run->directory->record_path || recording_load(&recording, run->directory->record_path) < 0) {
-        fprintf(stderr, "tutti run: no results: %s\n",
-                run->directory->record_path ? error_text() : "record.file is empty");
+    if (recording_load(&recording, run->directory->record_path) < 0) {
+        fprintf(stderr, "tutti run: no results: %s\n", error_text());
         print_places(run, false, false);
-        return run->failed || run->options->check || run->directory->record_path ? TOOL_FAILED : TOOL_OK;
+        return TOOL_FAILED;
     }
     struct summary *summary = summary_create(recording);
     int status = summary ? TOOL_OK : TOOL_FAILED;
@@ -273,6 +275,25 @@ static int conclude(const struct run *run)
     return run->failed ? TOOL_FAILED : status;
 }
 
+static void recording_crashed(void *context)
+{
+    print_places(context, false, false);
+}
+
+static int conclude(struct run *run)
+{
+    if (!run->directory->record_path) {
+        fputs("tutti run: no results: record.file is empty\n", stderr);
+        print_places(run, false, false);
+        return run->failed || run->options->check ? TOOL_FAILED : TOOL_OK;
+    }
+    return contained_run(&(struct contained){.command = "run",
+                                             .path = run->directory->record_path,
+                                             .body = conclude_from_recording,
+                                             .crashed = recording_crashed,
+                                             .context = run});
+}
+
 static int go(struct run *run)
 {
     const struct run_options *options = run->options;
@@ -291,6 +312,8 @@ static int go(struct run *run)
     if (status < 0)
         return tool_fault("run");
     watch(run);
+    progress_destroy(run->progress); /* its threads must not be there when a child is made */
+    run->progress = NULL;
     return conclude(run);
 }
 

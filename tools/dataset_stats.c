@@ -8,7 +8,8 @@
 
 #include "base/error.h"
 
-enum { SLICE_VALUES = 1 << 18 };
+/* Rows are read so many values at a time, or one at a time if they are longer than that. */
+enum { SLICE_VALUES = 1 << 18, MAX_ROW_BYTES = 1 << 30 };
 
 struct scan {
     struct dataset_stats *stats;
@@ -17,6 +18,20 @@ struct scan {
     bool integers;
 };
 
+/* Shapes are what the file says: nothing is allocated for, or waited for, that cannot be in it. */
+static int check_size(h5file_t *file, const char *path, const struct h5_info *info)
+{
+    static const size_t least_bytes[] = {[H5_U8] = 1,  [H5_I32] = 1, [H5_I64] = 4, [H5_U64] = 8,
+                                         [H5_F32] = 2, [H5_F64] = 8, [H5_C64] = 4}; /* of a value in the file */
+    const uint64_t row_bytes = h5file_rows_bytes(info, 1, sizeof(double)), n = info->rank ? info->dims[0] : 1;
+    const int status = h5file_check_claim(file, path, h5file_rows_bytes(info, n, least_bytes[info->type]));
+    if (status == 0 && n > 0 && row_bytes > MAX_ROW_BYTES)
+        return error_set(TUTTI_EFORMAT, "%.200s: a row has %.3g GB; at most %.3g GB can be looked at", path,
+                         (double)row_bytes * 1e-9, MAX_ROW_BYTES * 1e-9);
+    return status;
+}
+
+/* Fits, see check_size. */
 static uint64_t total_values(const struct h5_info *info)
 {
     uint64_t n = 1;
@@ -57,6 +72,8 @@ static void add(struct scan *scan, double value)
     s->max = s->n - s->n_nan == 1 || value > s->max ? value : s->max;
     if (index % scan->stride == 0)
         scan->sample[scan->n_sample++] = value;
+    if (scan->integers && s->n_distinct >= 0 && fabs(value) >= 0x1p63)
+        s->n_distinct = -1; /* does not fit; doubles so large are not exact anyway */
     if (scan->integers && s->n_distinct >= 0)
         count_distinct(s, (int64_t)value);
 }
@@ -102,17 +119,22 @@ int dataset_stats(h5file_t *file, const char *path, const struct h5_info *info, 
 {
     memset(stats, 0, sizeof *stats);
     stats->min = stats->max = stats->median = NAN;
+    int status = check_size(file, path, info);
+    if (status < 0)
+        return status;
     const uint64_t total = total_values(info);
     const uint64_t row = info->rank && info->dims[0] ? total / info->dims[0] : 1;
-    const uint64_t rows_at_once = row && row < SLICE_VALUES ? SLICE_VALUES / row : 1;
+    uint64_t rows_at_once = row && row < SLICE_VALUES ? SLICE_VALUES / row : 1;
+    if (info->rank && rows_at_once > info->dims[0])
+        rows_at_once = info->dims[0] ? info->dims[0] : 1;
     struct scan scan = {.stats = stats, .stride = (total + DATASET_SAMPLE - 1) / DATASET_SAMPLE};
     scan.stride = scan.stride ? scan.stride : 1;
     scan.integers = info->type == H5_U8 || info->type == H5_I32 || info->type == H5_I64 || info->type == H5_U64;
     stats->sampled = scan.stride > 1;
     stats->n_distinct = scan.integers ? 0 : -1;
-    scan.sample = malloc(DATASET_SAMPLE * sizeof *scan.sample);
+    scan.sample = malloc((total < DATASET_SAMPLE ? (size_t)total + 1 : DATASET_SAMPLE) * sizeof *scan.sample);
     void *data = malloc((size_t)(rows_at_once * (row ? row : 1)) * sizeof(double));
-    int status = scan.sample && data ? 0 : error_set(TUTTI_ENOMEM, "%s: out of memory", path);
+    status = scan.sample && data ? 0 : error_set(TUTTI_ENOMEM, "%s: out of memory", path);
     if (status == 0)
         status = scan_rows(file, path, info, &scan, data, rows_at_once);
     if (status == 0 && scan.n_sample) {

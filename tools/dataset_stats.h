@@ -19,7 +19,7 @@ struct dataset_stats {
     uint64_t count[DATASET_MAX_DISTINCT];
 };
 
-/* Not for text. */
+/* Not for text. TUTTI_EFORMAT when the shape claims more than the file can hold. */
 int dataset_stats(h5file_t *file, const char *path, const struct h5_info *info, struct dataset_stats *stats);
 
 #endif

@@ -47,6 +47,12 @@ static int check_path(const precoder_file_t *f, const char *input, bool force)
     return force ? 0 : error_set(TUTTI_EINVAL, "%s: exists already; --force overwrites it", f->path);
 }
 
+static void own_part(const precoder_file_t *f, bool own)
+{
+    if (f->info.owns_part)
+        *f->info.owns_part = own;
+}
+
 /* Takes the part for this process; the lock goes with the process, however that ends. Not flock: HDF5's readers take
  * that one, and may read while the file grows. */
 static int lock_part(precoder_file_t *f)
@@ -55,8 +61,10 @@ static int lock_part(precoder_file_t *f)
     if (f->fd < 0)
         return error_set(TUTTI_EIO, "%s: cannot create the file: %s", f->part, strerror(errno));
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(f->fd, F_OFD_SETLK, &lock) == 0)
+    if (fcntl(f->fd, F_OFD_SETLK, &lock) == 0) {
+        own_part(f, true);
         return 0;
+    }
     const int reason = errno;
     close(f->fd);
     f->fd = -1;
@@ -206,6 +214,7 @@ int precoder_file_commit(precoder_file_t *f)
     if (rename(f->part, f->path) < 0)
         return error_set(TUTTI_EIO, "%s: cannot rename %s to it: %s", f->path, f->part, strerror(errno));
     f->done = true;
+    own_part(f, false);
     return 0;
 }
 
@@ -214,6 +223,7 @@ const char *precoder_file_keep(precoder_file_t *f)
     if (finish(f) < 0)
         return NULL;
     f->done = true;
+    own_part(f, false);
     return f->part;
 }
 
@@ -222,8 +232,10 @@ void precoder_file_destroy(precoder_file_t *f)
     if (!f)
         return;
     h5file_close(f->h5);
-    if (f->fd >= 0 && !f->done)
+    if (f->fd >= 0 && !f->done) {
         unlink(f->part);
+        own_part(f, false);
+    }
     if (f->fd >= 0)
         close(f->fd);
     free(f->wide);

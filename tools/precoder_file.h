@@ -14,6 +14,7 @@ struct precoder_file_info {
     uint64_t first_block; /* row 0 is this block of the channel file */
     bool has_truth;
     const char *settings; /* text kept in the file */
+    bool *owns_part; /* true while PATH.part is unfinished and ours: for who cleans up after a crash; may be NULL */
 };
 
 /* One block. */

@@ -12,6 +12,8 @@
 #include "base/h5file.h"
 #include "tools/predicted.h"
 
+enum { SLICE_BYTES = 1 << 24 };
+
 /* One dataset wanted: its row shape is known beforehand, so a file that disagrees with itself is refused. */
 struct want {
     const char *path;
@@ -20,6 +22,12 @@ struct want {
     int rank;
     size_t dims[H5FILE_MAX_RANK]; /* dims[0] unused: rows */
     uint64_t n_row;               /* rows to give back */
+};
+
+/* The file, and how much has been taken from it. */
+struct source {
+    h5file_t *h5;
+    uint64_t n_bytes; /* of all arrays so far */
 };
 
 static size_t row_values(const struct want *want)
@@ -53,20 +61,54 @@ static void *never_written(const struct want *want)
     return data;
 }
 
-static int load(h5file_t *file, struct want want, void *out)
+/* The number of blocks is what the file says: before memory is taken for it, can that be? */
+static int check_size(struct source *file, const struct want *want)
 {
+    uint64_t bytes = (uint64_t)row_values(want) * want->element_bytes; /* the dimensions of a row are checked */
+    if (__builtin_mul_overflow(bytes, want->n_row, &bytes) || __builtin_add_overflow(bytes, file->n_bytes, &bytes))
+        bytes = UINT64_MAX;
+    file->n_bytes = bytes;
+    const int status = h5file_check_claim(file->h5, "its number of blocks", bytes);
+    const double memory_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (status == 0 && (double)bytes > memory_bytes)
+        return error_set(TUTTI_ENOMEM,
+                         "%s: %.3g GB are needed for a dataset of %llu rows and those before it; this "
+                         "machine has %.3g GB",
+                         want->path, (double)bytes * 1e-9, (unsigned long long)want->n_row, memory_bytes * 1e-9);
+    return status;
+}
+
+/* In slices, so that no call into HDF5 takes long. */
+static int read_rows(struct source *file, const struct want *want, uint64_t n, void *data)
+{
+    const uint64_t row_bytes = row_values(want) * want->element_bytes;
+    const uint64_t at_once = row_bytes < SLICE_BYTES ? SLICE_BYTES / row_bytes : 1;
+    int status = 0;
+    for (uint64_t first = 0; status == 0 && first < n; first += at_once) {
+        const uint64_t left = n - first;
+        status = h5file_read_rows(file->h5, want->path, want->type, first, left < at_once ? left : at_once,
+                                  (char *)data + first * row_bytes);
+    }
+    return status;
+}
+
+static int load(struct source *file, struct want want, void *out)
+{
+    int status = check_size(file, &want);
+    if (status < 0)
+        return status;
     void *data = never_written(&want);
     if (!data)
         return error_set(TUTTI_ENOMEM, "%s: out of memory", want.path);
     *(void **)out = data;
     struct h5_info info;
-    if (h5file_info(file, want.path, &info) < 0)
+    if (h5file_info(file->h5, want.path, &info) < 0)
         return 0;
-    const int status = shape_agrees(&want, &info);
+    status = shape_agrees(&want, &info);
     if (status < 0)
         return status;
     const uint64_t n = info.dims[0] < want.n_row ? info.dims[0] : want.n_row;
-    return n && row_values(&want) ? h5file_read_rows(file, want.path, want.type, 0, n, data) : 0;
+    return n && row_values(&want) ? read_rows(file, &want, n, data) : 0;
 }
 
 /* Mean of the recorded subbands' predictions; NaN when one of them does not serve the user. */
@@ -141,17 +183,21 @@ static int predict_rows(h5file_t *file, struct recording *r, const struct slice 
 
 static int predict_exactly(h5file_t *file, struct recording *r, const double *recorded)
 {
-    enum { ROWS_AT_ONCE = 16 };
     struct slice slice = {.recorded = recorded};
     if (!slice_shape(file, r, &slice))
         return 0;
-    slice.H_hat = malloc(ROWS_AT_ONCE * slice.n_coefficient * sizeof *slice.H_hat);
-    slice.W = malloc(ROWS_AT_ONCE * slice.n_coefficient * sizeof *slice.W);
-    slice.error_variance = malloc(ROWS_AT_ONCE * slice.n_variance * sizeof *slice.error_variance);
-    int status = slice.H_hat && slice.W && slice.error_variance ? 0 : error_set(TUTTI_ENOMEM, "/H_hat: out of memory");
-    for (uint64_t first = 0; status == 0 && first < slice.n_row; first += ROWS_AT_ONCE) {
+    uint64_t rows_at_once = SLICE_BYTES / (slice.n_coefficient * sizeof *slice.H_hat);
+    rows_at_once = rows_at_once < 1 ? 1 : rows_at_once > 16 ? 16 : rows_at_once;
+    int status = h5file_check_claim(file, "/H_hat", slice.n_row * slice.n_coefficient * sizeof *slice.H_hat);
+    if (status < 0)
+        return status;
+    slice.H_hat = malloc(rows_at_once * slice.n_coefficient * sizeof *slice.H_hat);
+    slice.W = malloc(rows_at_once * slice.n_coefficient * sizeof *slice.W);
+    slice.error_variance = malloc(rows_at_once * slice.n_variance * sizeof *slice.error_variance);
+    status = slice.H_hat && slice.W && slice.error_variance ? 0 : error_set(TUTTI_ENOMEM, "/H_hat: out of memory");
+    for (uint64_t first = 0; status == 0 && first < slice.n_row; first += rows_at_once) {
         const uint64_t left = slice.n_row - first;
-        status = predict_rows(file, r, &slice, first, left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE);
+        status = predict_rows(file, r, &slice, first, left < rows_at_once ? left : rows_at_once);
     }
     free(slice.H_hat);
     free(slice.W);
@@ -172,7 +218,7 @@ static double gap_to_bound(const double *sinr, int n_ue, double bound)
 }
 
 /* Writes over the bounds what is missing to them. */
-static int load_gap(h5file_t *file, struct recording *r, const double *sinr)
+static int load_gap(struct source *file, struct recording *r, const double *sinr)
 {
     const size_t n_sb = (size_t)r->n_sb, n_ue = (size_t)r->n_ue;
     const int status = load(file, (struct want){"/sinr_bound", H5_F64, 8, 2, {0, n_sb}, r->n_block}, &r->gap);
@@ -181,7 +227,7 @@ static int load_gap(h5file_t *file, struct recording *r, const double *sinr)
     return status;
 }
 
-static int load_predicted(h5file_t *file, struct recording *r)
+static int load_predicted(struct source *file, struct recording *r)
 {
     double *all = NULL;
     const size_t n_ue = (size_t)r->n_ue, n_sb = (size_t)r->n_sb;
@@ -198,7 +244,7 @@ static int load_predicted(h5file_t *file, struct recording *r)
     if (status == 0)
         status = load_gap(file, r, all);
     if (status == 0)
-        status = predict_exactly(file, r, all);
+        status = predict_exactly(file->h5, r, all);
     free(all);
     return status;
 }
@@ -231,7 +277,7 @@ static int read_shape(h5file_t *file, const char *path, struct recording *r)
     return 0;
 }
 
-static int load_ap_arrays(h5file_t *file, struct recording *r)
+static int load_ap_arrays(struct source *file, struct recording *r)
 {
     static const char *const stamp_path[RECORDING_N_STAMP] = {"/hops/capture_end_ns",       "/hops/csi_sent_ns",
                                                               "/hops/csi_received_ns",      "/hops/precoder_sent_ns",
@@ -251,7 +297,7 @@ static int load_ap_arrays(h5file_t *file, struct recording *r)
     return status;
 }
 
-static int load_block_arrays(h5file_t *file, struct recording *r)
+static int load_block_arrays(struct source *file, struct recording *r)
 {
     int status = load(file, (struct want){"/hops/solve_start_ns", H5_U64, 8, 1, {0}, r->n_block}, &r->solve_start_ns);
     if (status == 0)
@@ -265,7 +311,7 @@ static int load_block_arrays(h5file_t *file, struct recording *r)
     return status;
 }
 
-static int load_user_arrays(h5file_t *file, struct recording *r)
+static int load_user_arrays(struct source *file, struct recording *r)
 {
     const size_t n_ue = (size_t)r->n_ue;
     const struct {
@@ -288,7 +334,8 @@ static int load_user_arrays(h5file_t *file, struct recording *r)
     if (status == 0)
         status = load(file, (struct want){"/block/user_used", H5_U8, 1, 2, {0, n_ue}, r->n_block}, &r->user_used);
     struct h5_info info;
-    if (status < 0 || h5file_info(file, "/user/constellation", &info) < 0 || info.rank != 3 || info.dims[2] > 65536)
+    if (status < 0 || h5file_info(file->h5, "/user/constellation", &info) < 0 || info.rank != 3 || info.dims[2] < 1 ||
+        info.dims[2] > 65536)
         return status;
     r->n_constellation = info.dims[0];
     r->n_point = (int)info.dims[2];
@@ -296,7 +343,7 @@ static int load_user_arrays(h5file_t *file, struct recording *r)
                 &r->constellation);
 }
 
-static int load_eve_arrays(h5file_t *file, struct recording *r)
+static int load_eve_arrays(struct source *file, struct recording *r)
 {
     const size_t n_ue = (size_t)r->n_ue;
     struct h5_info info;
@@ -310,7 +357,7 @@ static int load_eve_arrays(h5file_t *file, struct recording *r)
     if (status == 0)
         status = load(file, (struct want){"/secrecy/rate_predicted", H5_F64, 8, 2, {0, n_ue}, r->n_block},
                       &r->secrecy_predicted);
-    if (status < 0 || h5file_info(file, "/eve/sinr_measured", &info) < 0 || info.rank != 3 || info.dims[1] < 1 ||
+    if (status < 0 || h5file_info(file->h5, "/eve/sinr_measured", &info) < 0 || info.rank != 3 || info.dims[1] < 1 ||
         info.dims[1] > TUTTI_MAX_UE)
         return status;
     const struct {
@@ -362,16 +409,17 @@ int recording_load(struct recording **out, const char *path)
     int status = h5file_open(&file, path);
     if (status == 0)
         status = read_shape(file, path, r);
+    struct source source = {.h5 = file};
     if (status == 0)
-        status = load_ap_arrays(file, r);
+        status = load_ap_arrays(&source, r);
     if (status == 0)
-        status = load_block_arrays(file, r);
+        status = load_block_arrays(&source, r);
     if (status == 0)
-        status = load_user_arrays(file, r);
+        status = load_user_arrays(&source, r);
     if (status == 0)
-        status = load_eve_arrays(file, r);
+        status = load_eve_arrays(&source, r);
     if (status == 0)
-        status = load_predicted(file, r);
+        status = load_predicted(&source, r);
     if (status == 0)
         load_texts(file, r);
     h5file_close(file);

@@ -142,7 +142,7 @@ static void count_events(struct summary *s, const struct recording *r)
                 const int64_t now = r->events[i * SUMMARY_N_EVENT + (size_t)e];
                 if (r->stamp[STAMP_CSI_RECEIVED][i] == 0)
                     continue; /* no message of this AP in this block: no counters either */
-                s->events[e] += (uint64_t)(now >= before ? now - before : now);
+                s->events[e] += (uint64_t)now - (now >= before ? (uint64_t)before : 0); /* unsigned: may wrap */
                 before = now;
             }
         }

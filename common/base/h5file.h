@@ -7,6 +7,7 @@
 #ifndef TUTTI_BASE_H5FILE_H
 #define TUTTI_BASE_H5FILE_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,8 +48,29 @@ int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data)
 int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
 char *h5file_read_text(h5file_t *file, const char *path); /* caller frees; NULL on error */
 int h5file_attribute(h5file_t *file, const char *path, const char *name, double *value);
+/* An attribute of several numbers: *n is how many it has, 0 when there is none of that name; values get them if that is
+ * at most room. TUTTI_EFORMAT when it is not of numbers. */
+int h5file_attribute_numbers(h5file_t *file, const char *path, const char *name, size_t room, double *values,
+                             uint64_t *n);
+/* 1 when there is a dataset or group of that name, readable or not, 0 when there is none. */
+int h5file_exists(h5file_t *file, const char *path);
+/* TUTTI_EFORMAT when values of so many bytes (UINT64_MAX: too many to count) cannot come from a file of this size, even
+ * if compressed: what the shapes of a damaged file claim must not be allocated or waited for. `what` names them. */
+int h5file_check_claim(h5file_t *file, const char *what, uint64_t n_bytes);
+/* Bytes of n rows of a dataset if each value has value_bytes; UINT64_MAX: too many to count. */
+uint64_t h5file_rows_bytes(const struct h5_info *info, uint64_t n, size_t value_bytes);
 /* Calls visit for every dataset h5file_info can describe, in name order; visit may read from the file. */
 int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, const struct h5_info *info),
                 void *context);
+/* Calls visit for every attribute with the path of its object and its value as text, in name order of the objects;
+ * visit may read from the file. */
+int h5file_list_attributes(h5file_t *file,
+                           void (*visit)(void *context, const char *object, const char *name, const char *value),
+                           void *context);
+
+/* Damaged files: the HDF5 library itself may crash on them or never come back (docs/security.md). From here on a
+ * single call that reads and takes longer than this ends the process by SIGALRM, whose handling is left as it is; 0
+ * (the default): no limit. *mark, unless NULL, is 1 while HDF5 is at work on a file that is read, else 0. */
+void h5file_limit_calls(unsigned seconds, volatile sig_atomic_t *mark);
 
 #endif

@@ -356,6 +356,104 @@ static void test_a_damaged_file_is_refused_at_once(void **state)
     }
 }
 
+static void test_existence(void **state)
+{
+    (void)state;
+    h5file_t *file;
+    write_everything(path, false);
+    assert_int_equal(h5file_open(&file, path), 0);
+    static const char *const there[] = {"/hops/H", "/hops", "/hops/deep/f32", "/f64", "/config"};
+    static const char *const absent[] = {"/h", "/hops/h", "/none/at/all", "/f64/below_a_dataset", "/hops/deep/f32/x"};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(h5file_exists(file, there[i]), 1);
+        assert_int_equal(h5file_exists(file, absent[i]), 0);
+    }
+    h5file_close(file);
+}
+
+struct attributes {
+    int n;
+    char text[512];
+};
+
+static void add_attribute(void *context, const char *object, const char *name, const char *value)
+{
+    struct attributes *a = context;
+    const size_t used = strlen(a->text);
+    a->n++;
+    snprintf(a->text + used, sizeof a->text - used, "%s %s %s;", object, name, value);
+}
+
+static void test_attributes(void **state)
+{
+    (void)state;
+    h5file_t *file;
+    double values[4] = {0};
+    uint64_t n = 9;
+    write_everything(path, false);
+    assert_int_equal(h5file_open(&file, path), 0);
+    assert_int_equal(h5file_attribute_numbers(file, "/", "ap_power", 4, values, &n), 0);
+    assert_true(n == 1 && values[0] == 2.5);
+    assert_int_equal(h5file_attribute_numbers(file, "/", "none", 4, values, &n), 0);
+    assert_int_equal(n, 0);
+    values[0] = 7; /* no room: told, not read */
+    assert_int_equal(h5file_attribute_numbers(file, "/", "ap_power", 0, values, &n), 0);
+    assert_true(n == 1 && values[0] == 7);
+    assert_true(h5file_attribute_numbers(file, "/none", "ap_power", 4, values, &n) < 0);
+    struct attributes seen = {0};
+    assert_int_equal(h5file_list_attributes(file, add_attribute, &seen), 0);
+    assert_int_equal(seen.n, 2);
+    assert_string_equal(seen.text, "/ ap_power 2.5;/hops/H rate_hz 1920000;");
+    h5file_close(file);
+}
+
+static void test_claims(void **state)
+{
+    (void)state;
+    h5file_t *file;
+    const struct h5_info plain = {H5_F64, 3, {5, 3, 2}}, none = {H5_F64, 3, {1ull << 40, 0, 1ull << 62}},
+                         vast = {H5_F64, 3, {4, 1ull << 32, 1ull << 32}}, scalar = {H5_F64, 0, {0}};
+    assert_true(h5file_rows_bytes(&plain, 5, 8) == 240 && h5file_rows_bytes(&plain, 1, 4) == 24);
+    assert_true(h5file_rows_bytes(&none, 1ull << 40, 8) == 0 && h5file_rows_bytes(&scalar, 1, 8) == 8);
+    assert_true(h5file_rows_bytes(&vast, 4, 8) == UINT64_MAX && h5file_rows_bytes(&plain, 1ull << 62, 8) == UINT64_MAX);
+    write_everything(path, false);
+    assert_int_equal(h5file_open(&file, path), 0);
+    assert_int_equal(h5file_check_claim(file, "/x", 0), 0);
+    assert_int_equal(h5file_check_claim(file, "/x", 100000000), 0);
+    assert_refused(h5file_check_claim(file, "/x", 1ull << 40), TUTTI_EFORMAT, "damaged: /x claims 1.1e+03 GB");
+    assert_refused(h5file_check_claim(file, "/x", UINT64_MAX), TUTTI_EFORMAT, "claims more than");
+    h5file_close(file);
+}
+
+/* What is quoted from a file cannot break the line or steer a terminal. */
+static void test_errors_are_one_line(void **state)
+{
+    (void)state;
+    h5file_t *file;
+    struct h5_info info;
+    write_everything(path, false);
+    assert_int_equal(h5file_open(&file, path), 0);
+    assert_refused(h5file_info(file, "/a\nb\033[2J", &info), TUTTI_EFORMAT, "no dataset /a?b?[2J");
+    h5file_close(file);
+}
+
+/* A text of 1 GB that was never written. */
+static void test_long_texts_are_refused(void **state)
+{
+    (void)state;
+    static const char *const code[] = {
+        "import h5py, sys, numpy",
+        "with h5py.File(sys.argv[1], 'w') as f: f.create_dataset('t', (1,), dtype='S1073741824', chunks=(1,))"};
+    char command[512];
+    snprintf(command, sizeof command, "%s -c \"%s\n%s\" %s", PYTHON, code[0], code[1], path);
+    assert_int_equal(system(command), 0);
+    h5file_t *file;
+    assert_int_equal(h5file_open(&file, path), 0);
+    assert_null(h5file_read_text(file, "/t"));
+    assert_non_null(strstr(error_text(), "text so long"));
+    h5file_close(file);
+}
+
 static void test_wrong_use_is_named_and_quiet(void **state)
 {
     (void)state;
@@ -706,6 +804,38 @@ static void test_h5py_reads_after_kill(void **state)
                      0);
 }
 
+/* A file that points to another one, in all the ways HDF5 knows, does not make us read it. */
+static void test_other_files_are_not_read(void **state)
+{
+    static const char *const datasets[] = {"/linked", "/group/x", "/stored", "/virtual"};
+    (void)state;
+    skip_without_h5py();
+    assert_int_equal(python("import sys, h5py, numpy as np\n"
+                            "other = sys.argv[1][:-4] + 'b.h5'\n"
+                            "with h5py.File(other, 'w') as f: f['x'] = np.arange(4.0); f.attrs['secret'] = 1.0\n"
+                            "f = h5py.File(sys.argv[1], 'w')\n"
+                            "f['linked'] = h5py.ExternalLink(other, '/x')\n"
+                            "f['group'] = h5py.ExternalLink(other, '/')\n"
+                            "f.create_dataset('stored', (4,), 'f8', external=[(other, 0, 32)])\n"
+                            "v = h5py.VirtualLayout((4,), 'f8'); v[:] = h5py.VirtualSource(other, 'x', (4,))\n"
+                            "f.create_virtual_dataset('virtual', v)\n"
+                            "f['own'] = np.arange(4.0)\n"),
+                     0);
+    h5file_t *file;
+    struct h5_info info;
+    double x[4], value;
+    assert_int_equal(h5file_open(&file, path), 0);
+    assert_int_equal(h5file_read(file, "/own", H5_F64, x), 0);
+    for (size_t i = 0; i < sizeof datasets / sizeof datasets[0]; i++) {
+        assert_true(h5file_info(file, datasets[i], &info) < 0);
+        assert_true(h5file_read(file, datasets[i], H5_F64, x) < 0);
+    }
+    assert_refused(h5file_info(file, "/virtual", &info), TUTTI_EFORMAT, "in another file");
+    assert_true(h5file_attribute(file, "/group", "secret", &value) < 0);
+    assert_true(h5file_exists(file, "/group/x") <= 0);
+    h5file_close(file);
+}
+
 /* What a researcher's script writes: default settings, double precision, compression, variable-length text. */
 static void test_we_read_h5py_files(void **state)
 {
@@ -764,6 +894,11 @@ int main(void)
         cmocka_unit_test(test_equal_contents_give_equal_files),
         cmocka_unit_test(test_wrong_use_is_named_and_quiet),
         cmocka_unit_test(test_a_damaged_file_is_refused_at_once),
+        cmocka_unit_test(test_existence),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_errors_are_one_line),
+        cmocka_unit_test(test_long_texts_are_refused),
         cmocka_unit_test(test_killed_in_mid_writing),
         cmocka_unit_test(test_killed_at_any_time),
         cmocka_unit_test(test_reader_follows_a_living_writer),
@@ -774,6 +909,7 @@ int main(void)
         cmocka_unit_test(test_large_rows),
         cmocka_unit_test(test_h5py_reads_our_file),
         cmocka_unit_test(test_h5py_reads_after_kill),
+        cmocka_unit_test(test_other_files_are_not_read),
         cmocka_unit_test(test_we_read_h5py_files),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -296,6 +296,18 @@ class Command(unittest.TestCase):
         self.assertEqual(answer.returncode, 1)
         self.assertIn("check failed: 1 of 100 blocks have no precoder, the first is block 99", answer.stderr)
 
+    def test_a_recording_that_crashes_its_reader(self):
+        record = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "crashes_libhdf5_report")
+        env = self.stand_ins(cpu=f"cp {record} run.h5; touch over; exit 0", ap=self.LEAVE, ue=self.LEAVE, air=self.LEAVE)
+        env["ASAN_OPTIONS"] = "handle_segv=0:detect_leaks=0"
+        answer = self.tutti("run", "--config", "net.yaml", "--out", "out", env=env)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("tutti run: " + os.path.realpath(self.path("out", "run.h5")), answer.stderr)
+        self.assertRegex(answer.stdout, r"(?m)^logs  ")
+        if h5py.version.hdf5_version == "1.10.8":
+            self.assertIn("damaged: the HDF5 library crashed on it (SIG", answer.stderr)
+        self.assertFalse(os.path.exists(self.path("out", "sock")))
+
     def test_a_death_ends_the_run(self):
         action = 'if [ "$id" = 1 ]; then for i in 1 2 3 4 5 6 7 8 9; do echo "line $i"; done; sleep 0.3; kill -SEGV $$; fi; exec sleep 60'
         start = time.monotonic()

@@ -556,7 +556,8 @@ class Precode(unittest.TestCase):
         data = make(n_block=300, n_sb=2, n_ap=96, n_ant=1, n_ue=40, seed=11)
         write(self.input, {name: data[name] for name in ("H_hat", "error_variance")})
         tool = subprocess.Popen(self.arguments("ob", "--gap", "1e-6", "--threads", "1"), stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
+                                stderr=subprocess.PIPE, text=True,
+                                env={**os.environ, "ASAN_OPTIONS": "handle_segv=0", "TSAN_OPTIONS": "handle_segv=0"})
         self.addCleanup(tool.kill)
         self.addCleanup(tool.stdout.close)
         self.addCleanup(tool.stderr.close)
@@ -612,6 +613,16 @@ class Precode(unittest.TestCase):
         self.assertFalse(os.path.exists(self.out))
         self.check_part(swmr=True)
         self.solve("cb")  # the next one takes the place of the part
+
+    def test_crash(self):
+        tool = self.start_long()
+        with open(f"/proc/{tool.pid}/task/{tool.pid}/children") as children:
+            child = int(children.read().split()[0])
+        os.kill(child, signal.SIGSEGV)
+        err = tool.communicate(timeout=20)[1]
+        self.assertEqual(tool.returncode, 1)
+        self.assertRegex(err.splitlines()[-1], rf"^tutti precode: {self.input}: crashed at work on it \(SIGSEGV\)")
+        self.assertEqual(os.listdir(self.folder), ["in.h5"])
 
     def test_full_disk(self):
         write(self.input, make(n_block=200, n_sb=4, n_ap=8, n_ant=4))

@@ -292,6 +292,23 @@ static void test_counts(void **state)
     recording_free(r);
 }
 
+/* Counters no radio has, as in a damaged file: from the least value to the largest and back. */
+static void spoil_counters(struct row *row, uint64_t b)
+{
+    row->events[0][3] = b % 2 ? INT64_MAX : INT64_MIN;
+}
+
+static void test_absurd_counters(void **state)
+{
+    (void)state;
+    struct recording *r = record(spoil_counters);
+    struct summary *s = summary_create(r);
+    /* Half of the blocks add 2^64 - 1, the others, after a fall, 2^63 less than 0: modulo 2^64. */
+    assert_true(s->events[3] == (uint64_t)0 - N_BLOCK / 2 + (N_BLOCK / 2 % 2 ? 1ull << 63 : 0));
+    summary_free(s);
+    recording_free(r);
+}
+
 /* Blocks 0..9 solved without user 1, blocks 10..14 not solved at all: there the APs send with what they have, so what
  * the users decode counts. */
 static void leave_out(struct row *row, uint64_t b)
@@ -444,6 +461,51 @@ static void test_not_a_run(void **state)
     assert_null(r);
 }
 
+/* A recording and datasets that claim more rows than the file can hold: refused, not allocated. */
+static void test_absurd_claims(void **state)
+{
+    (void)state;
+    h5file_t *file = NULL;
+    const int64_t bits[2] = {1, 1};
+    const uint64_t stamps[2] = {1, 1};
+    struct recording *r = NULL;
+    struct h5_info info;
+    struct dataset_stats s;
+    assert_int_equal(h5file_create(&file, path), 0);
+    assert_int_equal(h5file_put(file, "/user/bits", H5_I64, 2, (size_t[]){1, 2}, bits), 0);
+    const int h = h5file_declare(file, "/hops/capture_end_ns", H5_U64, 2, (size_t[]){2});
+    assert_true(h >= 0);
+    assert_int_equal(h5file_write_row(file, h, (1ull << 40) - 1, stamps), 0);
+    h5file_close(file);
+    assert_int_equal(recording_load(&r, path), TUTTI_EFORMAT);
+    assert_null(r);
+    assert_non_null(strstr(error_text(), "damaged: its number of blocks claims"));
+    assert_int_equal(h5file_open(&file, path), 0);
+    assert_int_equal(h5file_info(file, "/hops/capture_end_ns", &info), 0);
+    assert_true(info.dims[0] == 1ull << 40);
+    assert_int_equal(dataset_stats(file, "/hops/capture_end_ns", &info, &s), TUTTI_EFORMAT);
+    assert_non_null(strstr(error_text(), "damaged: /hops/capture_end_ns claims"));
+    h5file_close(file);
+}
+
+/* Sums of a few values at the ends of their types: no trap for the sanitizers. */
+static void test_stats_of_extreme_integers(void **state)
+{
+    (void)state;
+    h5file_t *file = NULL;
+    struct h5_info info;
+    struct dataset_stats s;
+    assert_int_equal(h5file_create(&file, path), 0);
+    assert_int_equal(h5file_put(file, "/u", H5_U64, 1, (size_t[]){2}, (uint64_t[]){UINT64_MAX, 0}), 0);
+    h5file_close(file);
+    assert_int_equal(h5file_open(&file, path), 0);
+    assert_int_equal(h5file_info(file, "/u", &info), 0);
+    assert_int_equal(dataset_stats(file, "/u", &info, &s), 0);
+    assert_int_equal(s.n_distinct, -1);
+    assert_true(s.min == 0 && s.max == 0x1p64);
+    h5file_close(file);
+}
+
 static void test_dataset_stats(void **state)
 {
     (void)state;
@@ -489,6 +551,9 @@ int main(void)
         cmocka_unit_test(test_prediction_from_channels),
         cmocka_unit_test(test_not_a_run),
         cmocka_unit_test(test_dataset_stats),
+        cmocka_unit_test(test_absurd_claims),
+        cmocka_unit_test(test_absurd_counters),
+        cmocka_unit_test(test_stats_of_extreme_integers),
     };
     const int fd = mkstemp(path);
     if (fd >= 0)
