@@ -68,12 +68,13 @@ static void test_crc_all_lengths_alignments_and_chains(void **state)
     }
 }
 
-/* Long data takes another way through the instruction. */
+/* Long data takes other ways: three lanes of the instruction, folding. */
 static void test_crc_long(void **state)
 {
     (void)state;
     static uint8_t data[20000];
-    static const size_t size[] = {3071, 3072, 3073, 3080, 6143, 6144, 6151, 9216, 12345, 19990};
+    static const size_t size[] = {511,  512,  513,  519,  767,  768,  769,  1023,  1024, 3071,
+                                  3072, 3073, 3080, 6143, 6144, 6151, 9216, 12345, 19990};
     uint64_t seed = 3;
     for (size_t i = 0; i < sizeof data; i++) {
         data[i] = (uint8_t)random_u64(&seed);
@@ -88,6 +89,9 @@ static void test_crc_long(void **state)
                              expected);
             if (crc32c_has_instruction()) {
                 assert_int_equal(crc32c_by_instruction(0, data + start, size[i]), expected);
+            }
+            if (crc32c_has_folding()) {
+                assert_int_equal(crc32c_by_folding(0, data + start, size[i]), expected);
             }
         }
     }
