@@ -63,7 +63,7 @@ def main():
             n = f["block/ap_used"].shape[0]
             used, kind, tick = f["block/ap_used"][()], f["applied/kind"][()], f["block/tick"][()]
         log = open(os.path.join(net.out, "logs", "cpu.log")).read()
-        print(re.findall(r"COUNTERS.*", log)[-1])
+        print(re.findall(r"\[block\] (COUNTERS.*)", log)[-1])
         print(f"{kills} kills, {n} blocks recorded, {int((tick == 0).sum()) - 1} missing; AP 0 used in {used[:, 0].mean():.4f} of them")
         names = ["unknown", "fresh", "stale", "local CB", "mute"]
         for ap in range(4):
