@@ -20,6 +20,7 @@ logs=build/test-logs
 mkdir -p "$logs"
 passed=0
 failed=0
+skipped=0
 start=$(date +%s)
 
 # One thing that passes or fails as a whole; its output is shown when it fails.
@@ -54,8 +55,11 @@ tests() { # PRESET CTEST-OPTIONS...
     fi
     bad=${count% *}
     all=${count#* }
-    passed=$((passed + all - bad))
+    not_run=$(grep -c '\*\*\*Skipped' "$logs/$preset-ctest.log")
+    grep -h '^SKIPPED: ' "build/$preset/Testing/Temporary/LastTest.log"
+    passed=$((passed + all - bad - not_run))
     failed=$((failed + bad))
+    skipped=$((skipped + not_run))
 }
 
 format() {
@@ -73,5 +77,5 @@ if [ "$quick" = no ]; then
 fi
 
 echo "total time: $(($(date +%s) - start)) s"
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
