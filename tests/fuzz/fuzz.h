@@ -5,6 +5,17 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What no input may break. */
+#define MUST(condition)                                                                                                \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "violated: %s\n", #condition);                                                             \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 /* Prints what came out so far; 0 if every outcome was seen at least once. */

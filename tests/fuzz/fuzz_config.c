@@ -14,14 +14,6 @@
 
 static uint64_t n_refused, n_accepted;
 
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "violated: %s\n", #condition);                                                             \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
 /* A file in memory, read by its name like any other. */
 static int load(struct config **config, const void *text, size_t n_bytes)
 {

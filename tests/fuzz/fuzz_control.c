@@ -11,14 +11,6 @@
 
 static uint64_t n_refused, n_accepted[CONTROL_OTHER + 1];
 
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "violated: %s\n", #condition);                                                             \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
 static void check_printable(const char *text, size_t size)
 {
     MUST(memchr(text, 0, size));

@@ -26,14 +26,6 @@ enum { LIMIT_S = 1, PATIENCE_S = 15, MAX_VALUES = 1 << 14, REPORT_BYTES = 1 << 1
 enum { REFUSED, OPENED, NOT_READ, CRASHED, HUNG, SANITIZED, N_OUTCOME };
 static uint64_t n_outcome[N_OUTCOME];
 
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "violated: %s\n", #condition);                                                             \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
 /* In the child ---------------------------------------------------------------------------------------------------- */
 
 static int n_unread;

@@ -17,14 +17,6 @@
 #include "tools/dataset_stats.h"
 #include "tools/report.h"
 
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "violated: %s\n", #condition);                                                             \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
 static uint64_t n_outcome[8];
 enum {
     DATASET_READ,

@@ -16,14 +16,6 @@ enum { MAX_ROOM = TUTTI_MAX_SB * TUTTI_MAX_ANT * TUTTI_MAX_STREAM };
 
 static uint64_t n_outcome[WIRE_N_ERRORS], n_accepted[WIRE_PROBE_REPLY + 1];
 
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "violated: %s\n", #condition);                                                             \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
 static void check_finite(const float *values, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
