@@ -14,7 +14,7 @@ import time
 import numpy as np
 from network import BIN, Network, check, finish
 
-N_AP, TURNS, TURN_BLOCKS = 2, 6, 150
+N_AP, TURNS, TURN_BLOCKS = 2, 12, 150
 PRIORITY = 20
 
 
