@@ -47,9 +47,8 @@ int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data)
 /* Read rows first..first+n-1 of the first dimension. */
 int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
 char *h5file_read_text(h5file_t *file, const char *path); /* caller frees; NULL on error */
-int h5file_attribute(h5file_t *file, const char *path, const char *name, double *value);
-/* An attribute of several numbers: *n is how many it has, 0 when there is none of that name; values get them if that is
- * at most room. TUTTI_EFORMAT when it is not of numbers. */
+/* An attribute of one or more numbers: *n is how many it has, 0 when there is none of that name; values get them if
+ * that is at most room. TUTTI_EFORMAT when it is not of numbers. */
 int h5file_attribute_numbers(h5file_t *file, const char *path, const char *name, size_t room, double *values,
                              uint64_t *n);
 /* 1 when there is a dataset or group of that name, readable or not, 0 when there is none. */

@@ -221,34 +221,6 @@ char *h5file_read_text(h5file_t *file, const char *path)
     return text;
 }
 
-static int read_attribute(h5file_t *file, const char *path, const char *name, double *value)
-{
-    const hid_t attribute = H5Aopen_by_name(file->id, path, name, H5P_DEFAULT, file->inside);
-    if (attribute < 0) {
-        return h5file_error(TUTTI_EFORMAT, "%s: %s has no attribute %s", file->path, path, name);
-    }
-    const hid_t space = H5Aget_space(attribute);
-    const hid_t type = H5Aget_type(attribute);
-    enum h5_type kind;
-    int status = TUTTI_OK;
-    if (H5Sget_simple_extent_npoints(space) != 1 || !h5file_classify(type, &kind) || kind == H5_C64 ||
-        kind == H5_STRING) {
-        status = h5file_error(TUTTI_EFORMAT, "%s: attribute %s of %s is not one number", file->path, name, path);
-    } else if (H5Aread(attribute, H5T_NATIVE_DOUBLE, value) < 0) {
-        status = h5file_fail(file, path, "read an attribute");
-    }
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Aclose(attribute);
-    return status;
-}
-
-int h5file_attribute(h5file_t *file, const char *path, const char *name, double *value)
-{
-    h5file_enter(file);
-    return h5file_leave(file, read_attribute(file, path, name, value));
-}
-
 /* Numbers, and as many as are wanted: else *n tells how many there are. */
 static int read_numbers(h5file_t *file, const char *path, const char *name, size_t room, double *values, uint64_t *n)
 {

@@ -518,7 +518,6 @@ static void visit(void *context, const char *path, const struct h5_info *info)
     if (h5file_attribute_numbers(file, path, "ap_power", 4, values, &n) < 0) {
         note(-1, DATASET_READ, DATASET_REFUSED);
     }
-    h5file_attribute(file, path, "ap_power", values);
     char *const text = h5file_read_text(file, path);
     note(text ? 0 : -1, DATASET_READ, DATASET_REFUSED);
     free(text);
