@@ -4,9 +4,6 @@
 #ifndef TUTTI_AP_NODE_AP_H
 #define TUTTI_AP_NODE_AP_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "base/config.h"
 #include "base/ring.h"
 #include "fronthaul/peer.h"
@@ -14,11 +11,14 @@
 #include "hw/radio.h"
 #include "mimo/apply.h"
 #include "mimo/splitmix.h"
-#include "phy/estimate.h"
 #include "phy/cursor.h"
+#include "phy/estimate.h"
 #include "phy/frame.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* One precoder as received, in a ring slot. */
 struct ap_precoder {

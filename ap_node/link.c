@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The link thread: estimates out, precoders in, the session watched. It may use ZeroMQ and its allocations; the slot
  * thread never waits for it except for a precoder. */
-#include <string.h>
-
-#include <jansson.h>
-
 #include "ap_node/ap.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
+
+#include <jansson.h>
+#include <string.h>
 
 static void send_reports(struct ap_link *link)
 {
@@ -25,12 +24,15 @@ static void send_reports(struct ap_link *link)
 
 static bool fits(const struct ap_link *link, const struct wire_header *header, const struct wire_precoder_meta *meta)
 {
-    if (header->n_sb != link->n_sb || header->n_ant != link->n_ant || header->node != link->id)
+    if (header->n_sb != link->n_sb || header->n_ant != link->n_ant || header->node != link->id) {
         return false;
-    for (int s = 0; s < header->n_stream; s++)
+    }
+    for (int s = 0; s < header->n_stream; s++) {
         if ((meta->stream[s].kind != WIRE_STREAM_DATA && meta->stream[s].kind != WIRE_STREAM_AN) ||
-            (meta->stream[s].kind == WIRE_STREAM_DATA && meta->stream[s].user >= link->n_ue))
+            (meta->stream[s].kind == WIRE_STREAM_DATA && meta->stream[s].user >= link->n_ue)) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -42,8 +44,9 @@ static void receive_precoder(struct ap_link *link, const uint8_t *data, size_t n
         return;
     }
     int error = wire_unpack_precoder(data, n_bytes, &slot->header, &slot->meta, slot->V, link->precoder_room);
-    if (error == WIRE_OK && !fits(link, &slot->header, &slot->meta))
+    if (error == WIRE_OK && !fits(link, &slot->header, &slot->meta)) {
         error = WIRE_BAD_SHAPE;
+    }
     if (error != WIRE_OK) {
         atomic_fetch_add_explicit(&link->refused[error], 1, memory_order_relaxed);
         return;
@@ -118,16 +121,18 @@ static void *link_main(void *argument)
 
 int link_start(struct ap *ap)
 {
-    if (pthread_create(&ap->link.thread, NULL, link_main, ap) != 0)
+    if (pthread_create(&ap->link.thread, NULL, link_main, ap) != 0) {
         return error_set(TUTTI_ENOMEM, "cannot start the link thread");
+    }
     ap->link.running = true;
     return TUTTI_OK;
 }
 
 void link_stop(struct ap *ap)
 {
-    if (!ap->link.running)
+    if (!ap->link.running) {
         return;
+    }
     rt_stop_request();
     rt_event_signal(ap->link.csi_event);
     pthread_join(ap->link.thread, NULL);

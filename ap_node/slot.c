@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The slot thread's verbs: one OFDM symbol at a time, from samples to a report and from a precoder to samples. */
-#include <string.h>
-
 #include "ap_node/ap.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
 #include "fronthaul/encoding.h"
 
+#include <string.h>
+
 static void count_events(struct ap *ap, unsigned events)
 {
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         ap->counters.radio[i] += (events >> i) & 1u;
+    }
 }
 
 int slot_receive(struct ap *ap)
@@ -19,13 +20,15 @@ int slot_receive(struct ap *ap)
     int have = 0, want = cursor_symbol_samples(&ap->at);
     while (have < want) {
         tutti_cf32 *into[TUTTI_MAX_ANT];
-        for (int a = 0; a < ap->n_ant; a++)
+        for (int a = 0; a < ap->n_ant; a++) {
             into[a] = ap->rx[a] + have;
+        }
         tutti_tick tick = 0;
         unsigned events = 0;
         const int n = radio_recv(ap->radio, into, want - have, &tick, &events);
-        if (n < 0)
+        if (n < 0) {
             return n;
+        }
         count_events(ap, events);
         const bool gap = tick != ap->at.next_tick;
         ap->at.next_tick = tick + (tutti_tick)n;
@@ -44,16 +47,19 @@ void slot_prepare(struct ap *ap)
     const struct frame *f = &ap->frame;
     const size_t per_user = (size_t)f->n_data_re;
     ap->counters.blocks++;
-    for (int k = 0; k < ap->n_ue; k++)
+    for (int k = 0; k < ap->n_ue; k++) {
         payload_encode(ap->payload, k, ap->at.block, ap->data + (size_t)k * per_user);
+    }
 }
 
 void slot_measure_noise(struct ap *ap)
 {
-    if (!ap->at.whole) /* the symbol may be cut */
+    if (!ap->at.whole) { /* the symbol may be cut */
         return;
-    for (int a = 0; a < ap->n_ant; a++)
+    }
+    for (int a = 0; a < ap->n_ant; a++) {
         ofdm_demodulate(ap->ofdm, ap->rx[a], ap->silent + (size_t)a * (size_t)ap->frame.n_sc);
+    }
     estimate_noise(ap->estimate, ap->silent);
 }
 
@@ -81,8 +87,9 @@ static void report(struct ap *ap)
     ap->have_estimate = true;
     ap->meta.noise_power = (float)estimate_noise_power(ap->estimate);
     ap->meta.previous = ap->stamps;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         ap->meta.radio_events[i] = (uint32_t)ap->counters.radio[i];
+    }
     ap->stamps.capture_end_ns = ap->meta.capture_end_ns;
     struct ap_message *message = ring_write_slot(ap->link.csi_out);
     if (!message) {
@@ -101,13 +108,16 @@ void slot_capture_pilot(struct ap *ap)
 {
     const struct frame *f = &ap->frame;
     int t = 0;
-    while (f->pilot_symbol[t] != ap->at.symbol)
+    while (f->pilot_symbol[t] != ap->at.symbol) {
         t++;
-    for (int a = 0; a < ap->n_ant; a++)
+    }
+    for (int a = 0; a < ap->n_ant; a++) {
         ofdm_demodulate(ap->ofdm, ap->rx[a],
                         ap->pilots + ((size_t)a * (size_t)f->n_pilot + (size_t)t) * (size_t)f->n_sc);
-    if (t == f->n_pilot - 1 && ap->at.whole)
+    }
+    if (t == f->n_pilot - 1 && ap->at.whole) {
         report(ap);
+    }
 }
 
 bool slot_must_decide(const struct ap *ap)
@@ -122,25 +132,29 @@ static void stream_symbols(const struct ap *ap, const struct ap_choice *choice, 
     const size_t n_sc = (size_t)f->n_sc;
     for (int s = 0; s < choice->n_stream; s++) {
         const size_t user = choice->stream[s].user;
-        if (choice->stream[s].kind == WIRE_STREAM_AN)
+        if (choice->stream[s].kind == WIRE_STREAM_AN) {
             symbols[s] = ap->noise;
-        else if (d < f->n_dl_pilot)
+        } else if (d < f->n_dl_pilot) {
             symbols[s] = ap->dl_pilots + ((size_t)d * (size_t)ap->n_ue + user) * n_sc;
-        else
+        } else {
             symbols[s] = ap->data + user * (size_t)f->n_data_re + (size_t)(d - f->n_dl_pilot) * n_sc;
+        }
     }
 }
 
 static void send_symbol(struct ap *ap, const tutti_cf32 *x, tutti_tick at)
 {
-    for (int a = 0; a < ap->n_ant; a++)
+    for (int a = 0; a < ap->n_ant; a++) {
         ofdm_modulate(ap->ofdm, x + (size_t)a * (size_t)ap->frame.n_sc, ap->tx_scale, ap->tx[a]);
+    }
     const tutti_cf32 *buffers[TUTTI_MAX_ANT];
-    for (int a = 0; a < ap->n_ant; a++)
+    for (int a = 0; a < ap->n_ant; a++) {
         buffers[a] = ap->tx[a];
+    }
     unsigned events = 0;
-    if (radio_send(ap->radio, buffers, ap->frame.n_symbol_samples, at, &events) < 0)
+    if (radio_send(ap->radio, buffers, ap->frame.n_symbol_samples, at, &events) < 0) {
         ap->counters.tx_late++;
+    }
     count_events(ap, events);
 }
 
@@ -160,12 +174,14 @@ static void send_downlink(struct ap *ap, const struct ap_choice *choice)
 static void send_beacon(struct ap *ap)
 {
     const struct frame *f = &ap->frame;
-    if (f->n_beacon == 0)
+    if (f->n_beacon == 0) {
         return;
+    }
     memset(ap->x, 0, (size_t)ap->n_ant * (size_t)f->n_sc * sizeof *ap->x);
     memcpy(ap->x, ap->beacon, (size_t)f->n_sc * sizeof *ap->x);
-    for (int b = 0; b < f->n_beacon; b++)
+    for (int b = 0; b < f->n_beacon; b++) {
         send_symbol(ap, ap->x, cursor_tick(&ap->at, f->beacon_symbol[b]) + (tutti_tick)f->n_block_samples);
+    }
 }
 
 void slot_transmit(struct ap *ap)
@@ -183,7 +199,8 @@ void slot_transmit(struct ap *ap)
     };
     ap->counters.applied[choice.kind]++;
     ap->counters.arrival[choice.arrival]++;
-    if (choice.V)
+    if (choice.V) {
         send_downlink(ap, &choice);
+    }
     send_beacon(ap);
 }

@@ -9,8 +9,9 @@
 static const struct ap_precoder *newest(struct ap *ap)
 {
     ring_t *ring = ap->link.precoders_in;
-    while (ring_count(ring) > 1)
+    while (ring_count(ring) > 1) {
         ring_pop(ring);
+    }
     return ring_peek(ring, 0);
 }
 
@@ -28,8 +29,9 @@ static const struct ap_precoder *wait_for_fresh(struct ap *ap)
         const int64_t elapsed_us = (int64_t)((clock_mono_ns() - start_ns) / 1000u);
         const bool up = atomic_load_explicit(&ap->link.session, memory_order_acquire) != 0;
         const bool none = atomic_load_explicit(&ap->link.no_precoder, memory_order_acquire) > ap->at.block;
-        if (is_fresh(ap, p) || none || elapsed_us >= ap->wait_us || !up || rt_stop_requested())
+        if (is_fresh(ap, p) || none || elapsed_us >= ap->wait_us || !up || rt_stop_requested()) {
             return p;
+        }
         rt_event_wait(ap->link.precoder_event, ap->wait_us - elapsed_us);
         p = newest(ap);
     }
@@ -56,8 +58,9 @@ static enum wire_arrival judge_arrival(const struct ap *ap, uint64_t asked_ns, u
 static void choose_local(struct ap *ap, struct ap_choice *choice)
 {
     static struct wire_stream every_user[TUTTI_MAX_STREAM];
-    for (int k = 0; k < ap->n_ue; k++)
+    for (int k = 0; k < ap->n_ue; k++) {
         every_user[k] = (struct wire_stream){.kind = WIRE_STREAM_DATA, .user = (uint16_t)k};
+    }
     apply_local_cb(ap->frame.n_sb, ap->n_ant, ap->n_ue, ap->H_hat, ap->V_local);
     choice->V = ap->V_local;
     choice->stream = every_user;
@@ -80,8 +83,9 @@ void stale_choose(struct ap *ap, struct ap_choice *choice)
     }
     const uint64_t age = ap->have_fresh ? ap->at.block - ap->last_fresh_block : ap->counters.blocks;
     if (p && ap->at.block <= p->header.valid_until_block && p->header.block < ap->at.block &&
-        ap->at.block - p->header.block <= (uint64_t)ap->config->engine.stale_blocks)
+        ap->at.block - p->header.block <= (uint64_t)ap->config->engine.stale_blocks) {
         choose_received(p, WIRE_APPLIED_STALE, choice);
-    else if (ap->have_estimate && age <= (uint64_t)ap->config->engine.mute_blocks)
+    } else if (ap->have_estimate && age <= (uint64_t)ap->config->engine.mute_blocks) {
         choose_local(ap, choice);
+    }
 }

@@ -2,18 +2,20 @@
 /* Streams the AP has a part in: beams it builds itself from its own estimates (local precoding), artificial noise in
  * the null space of its strong users, and phase-only noise whose symbols all APs draw alike. The vectors of a received
  * precoder are copied once per block; what is fresh every symbol is written over the copy. */
-#include <math.h>
-#include <string.h>
-
 #include "ap_node/ap.h"
 #include "mimo/noise.h"
 #include "mimo/ppzf.h"
 
+#include <math.h>
+#include <string.h>
+
 static bool is_plain(const struct ap_choice *choice)
 {
-    for (int s = 0; s < choice->n_stream; s++)
-        if (choice->stream[s].source != WIRE_SOURCE_VECTORS || choice->stream[s].kind != WIRE_STREAM_DATA)
+    for (int s = 0; s < choice->n_stream; s++) {
+        if (choice->stream[s].source != WIRE_SOURCE_VECTORS || choice->stream[s].kind != WIRE_STREAM_DATA) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -35,8 +37,9 @@ static enum ppzf_scheme local_scheme(const struct ap *ap)
 static void group(struct ap *ap, enum ppzf_scheme scheme, uint8_t *strong)
 {
     double beta[TUTTI_MAX_UE];
-    for (int k = 0; k < ap->n_ue; k++)
+    for (int k = 0; k < ap->n_ue; k++) {
         beta[k] = (double)ap->meta.beta[k];
+    }
     ppzf_group(scheme, ap->n_ant, ap->n_ue, beta, ap->config->precoding.upsilon, strong);
 }
 
@@ -47,8 +50,9 @@ static void build_beams(struct ap *ap, const struct ap_choice *choice, int sb, c
     static const enum ppzf_scheme FALLBACK = PPZF_MRT;
     const int n = ap->n_ant * ap->n_ue;
     double complex H[TUTTI_MAX_ANT * TUTTI_MAX_UE], W[TUTTI_MAX_ANT * TUTTI_MAX_UE];
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         H[i] = (double complex)ap->H_hat[sb * n + i];
+    }
     if (ppzf_beams(local_scheme(ap), ap->n_ant, ap->n_ue, strong, gamma, H, W) < 0) {
         uint8_t none[TUTTI_MAX_UE] = {0};
         ppzf_beams(FALLBACK, ap->n_ant, ap->n_ue, none, gamma, H, W);
@@ -56,41 +60,48 @@ static void build_beams(struct ap *ap, const struct ap_choice *choice, int sb, c
     for (int s = 0; s < choice->n_stream; s++) {
         const struct wire_stream *stream = &choice->stream[s];
         const double amplitude = sqrt((double)stream->power);
-        for (int a = 0; stream->kind == WIRE_STREAM_DATA && stream->source == WIRE_SOURCE_LOCAL && a < ap->n_ant; a++)
+        for (int a = 0; stream->kind == WIRE_STREAM_DATA && stream->source == WIRE_SOURCE_LOCAL && a < ap->n_ant; a++) {
             ap->V_work[(sb * ap->n_ant + a) * choice->n_stream + s] =
                 (tutti_cf32)(amplitude * W[a * ap->n_ue + stream->user]);
+        }
     }
 }
 
 static void build_local_beams(struct ap *ap, const struct ap_choice *choice)
 {
     bool any = false;
-    for (int s = 0; s < choice->n_stream; s++)
+    for (int s = 0; s < choice->n_stream; s++) {
         any |= choice->stream[s].kind == WIRE_STREAM_DATA && choice->stream[s].source == WIRE_SOURCE_LOCAL;
-    if (!any)
+    }
+    if (!any) {
         return;
+    }
     uint8_t strong[TUTTI_MAX_UE];
     double gamma[TUTTI_MAX_UE];
     group(ap, local_scheme(ap), strong);
-    for (int k = 0; k < ap->n_ue; k++)
+    for (int k = 0; k < ap->n_ue; k++) {
         gamma[k] = fmax((double)ap->meta.beta[k] - (double)ap->meta.error_variance[k], 0);
-    for (int sb = 0; sb < ap->frame.n_sb; sb++)
+    }
+    for (int sb = 0; sb < ap->frame.n_sb; sb++) {
         build_beams(ap, choice, sb, strong, gamma);
+    }
 }
 
 static void build_noise_bases(struct ap *ap)
 {
     uint8_t strong[TUTTI_MAX_UE];
     group(ap, PPZF_PPZF, strong);
-    for (int sb = 0; sb < ap->frame.n_sb; sb++)
+    for (int sb = 0; sb < ap->frame.n_sb; sb++) {
         ap->noise_rank[sb] = noise_basis(ap->n_ant, ap->n_ue, ap->H_hat + (size_t)(sb * ap->n_ant * ap->n_ue), strong,
                                          ap->noise_basis + (size_t)(sb * ap->n_ant * ap->n_ant));
+    }
 }
 
 void streams_prepare(struct ap *ap, struct ap_choice *choice)
 {
-    if (!choice->V || is_plain(choice))
+    if (!choice->V || is_plain(choice)) {
         return;
+    }
     const size_t n = (size_t)ap->frame.n_sb * (size_t)ap->n_ant * (size_t)choice->n_stream;
     memcpy(ap->V_work, choice->V, n * sizeof *ap->V_work);
     choice->V = ap->V_work;
@@ -108,8 +119,9 @@ static void renew_nullspace(struct ap *ap, const struct ap_choice *choice, int s
     for (int sb = 0; sb < ap->frame.n_sb; sb++) {
         noise_draw(ap->n_ant, ap->noise_rank[sb], ap->noise_basis + (size_t)(sb * ap->n_ant * ap->n_ant), amplitude,
                    &ap->private_random, v);
-        for (int a = 0; a < ap->n_ant; a++)
+        for (int a = 0; a < ap->n_ant; a++) {
             ap->V_work[(sb * ap->n_ant + a) * choice->n_stream + s] = v[a];
+        }
     }
     noise_symbols(ap->frame.n_sc, &ap->private_random, ap->noise);
 }
@@ -117,8 +129,9 @@ static void renew_nullspace(struct ap *ap, const struct ap_choice *choice, int s
 void streams_renew(struct ap *ap, const struct ap_choice *choice, int d)
 {
     for (int s = 0; choice->fresh_every_symbol && s < choice->n_stream; s++) {
-        if (choice->stream[s].kind != WIRE_STREAM_AN)
+        if (choice->stream[s].kind != WIRE_STREAM_AN) {
             continue;
+        }
         if (choice->stream[s].source == WIRE_SOURCE_LOCAL) {
             renew_nullspace(ap, choice, s);
         } else { /* one noise signal over all APs: it cancels at the users only if all send the same symbol */

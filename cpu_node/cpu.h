@@ -5,9 +5,6 @@
 #ifndef TUTTI_CPU_NODE_CPU_H
 #define TUTTI_CPU_NODE_CPU_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "base/config.h"
 #include "base/ring.h"
 #include "fronthaul/hub.h"
@@ -15,6 +12,9 @@
 #include "mimo/precoder.h"
 #include "mimo/spzf.h"
 #include "phy/frame.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 enum { CPU_WINDOW = 4, CPU_RECORD_SLOTS = 8, CPU_MAX_WORKERS = 64 };
 

@@ -3,18 +3,17 @@
  * seed, AP, block and direction, so two lock-step runs lose the same ones. In lock-step nobody waits for what was
  * dropped here: the block closes without the AP, and the AP is told that it gets no precoder (push.c). In paced mode a
  * lost message is as if it had never arrived. */
-#include <inttypes.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <jansson.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cpu_node/cpu.h"
 #include "mimo/splitmix.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { MASK_ROWS = 64, MAX_HELD = 1024, COMMAND_SLOTS = 4, TEXT_ROOM = 256 };
 
@@ -56,22 +55,26 @@ static const char *const fault_name[CPU_N_FAULTS] = {[CPU_FAULT_CSI_LOST] = "csi
 int faults_create(struct cpu *cpu)
 {
     struct cpu_faults *f = cpu->faults = calloc(1, sizeof *f);
-    if (!f)
+    if (!f) {
         return error_set(TUTTI_ENOMEM, "out of memory for the faults");
+    }
     f->now = f->asked = cpu->config->fronthaul.faults;
     f->lockstep = cpu->lockstep;
-    for (int r = 0; r < MASK_ROWS; r++)
+    for (int r = 0; r < MASK_ROWS; r++) {
         f->row[r].block = UINT64_MAX;
+    }
     return ring_create(&f->commands, COMMAND_SLOTS, sizeof(struct config_faults));
 }
 
 void faults_destroy(struct cpu *cpu)
 {
     struct cpu_faults *f = cpu->faults;
-    if (!f)
+    if (!f) {
         return;
-    for (int i = 0; i < f->n_held; i++)
+    }
+    for (int i = 0; i < f->n_held; i++) {
         free(f->held[i]);
+    }
     ring_destroy(f->commands);
     free(f);
     cpu->faults = NULL;
@@ -102,14 +105,15 @@ static void count(struct cpu_faults *f, int ap, uint64_t block, enum cpu_fault f
 static bool is_lost(struct cpu *cpu, int ap, uint64_t block, enum direction direction)
 {
     struct cpu_faults *f = cpu->faults;
-    if (f->now.silent_ap == ap && direction == UP)
+    if (f->now.silent_ap == ap && direction == UP) {
         count(f, ap, block, CPU_FAULT_SILENT);
-    else if (f->now.partition_ap == ap)
+    } else if (f->now.partition_ap == ap) {
         count(f, ap, block, CPU_FAULT_PARTITION);
-    else if (f->now.loss > 0 && draw(cpu, ap, block, direction, PURPOSE_LOSS) < f->now.loss)
+    } else if (f->now.loss > 0 && draw(cpu, ap, block, direction, PURPOSE_LOSS) < f->now.loss) {
         count(f, ap, block, direction == UP ? CPU_FAULT_CSI_LOST : CPU_FAULT_PRECODER_LOST);
-    else
+    } else {
         return false;
+    }
     return true;
 }
 
@@ -133,8 +137,9 @@ static double delay_us(struct cpu *cpu, int ap, uint64_t block, enum direction d
 static bool hold(struct cpu_faults *f, int ap, enum direction direction, double us, const uint8_t *data, size_t n_bytes)
 {
     struct held *held = f->n_held < MAX_HELD ? malloc(sizeof *held + n_bytes) : NULL;
-    if (!held)
+    if (!held) {
         return false;
+    }
     held->due_ns = clock_mono_ns() + (uint64_t)(us * 1e3);
     held->direction = direction;
     held->ap = ap;
@@ -148,15 +153,19 @@ static enum cpu_verdict judge(struct cpu *cpu, int ap, uint64_t block, enum dire
                               size_t n_bytes)
 {
     struct cpu_faults *f = cpu->faults;
-    if (block < f->now.from_block || (f->now.to_block > 0 && block >= f->now.to_block))
+    if (block < f->now.from_block || (f->now.to_block > 0 && block >= f->now.to_block)) {
         return CPU_PASS;
-    if (is_lost(cpu, ap, block, direction))
+    }
+    if (is_lost(cpu, ap, block, direction)) {
         return CPU_LOST;
+    }
     const double us = f->lockstep ? 0 : delay_us(cpu, ap, block, direction);
-    if (us <= 0)
+    if (us <= 0) {
         return CPU_PASS;
-    if (hold(f, ap, direction, us, data, n_bytes))
+    }
+    if (hold(f, ap, direction, us, data, n_bytes)) {
         return CPU_HELD;
+    }
     count(f, ap, block, direction == UP ? CPU_FAULT_CSI_LOST : CPU_FAULT_PRECODER_LOST);
     return CPU_LOST;
 }
@@ -174,10 +183,11 @@ enum cpu_verdict faults_judge_precoder(struct cpu *cpu, int ap, uint64_t block, 
 void faults_of_block(const struct cpu *cpu, uint64_t block, int64_t mask[TUTTI_MAX_AP])
 {
     const struct mask_row *row = &cpu->faults->row[block % MASK_ROWS];
-    if (row->block == block)
+    if (row->block == block) {
         memcpy(mask, row->mask, sizeof row->mask);
-    else
+    } else {
         memset(mask, 0, sizeof row->mask);
+    }
 }
 
 /* Delivering ------------------------------------------------------------------------------------------------------ */
@@ -186,17 +196,20 @@ void faults_of_block(const struct cpu *cpu, uint64_t block, int64_t mask[TUTTI_M
 static int first_due(const struct cpu_faults *f)
 {
     int first = -1;
-    for (int i = 0; i < f->n_held; i++)
-        if (first < 0 || f->held[i]->due_ns < f->held[first]->due_ns)
+    for (int i = 0; i < f->n_held; i++) {
+        if (first < 0 || f->held[i]->due_ns < f->held[first]->due_ns) {
             first = i;
+        }
+    }
     return first;
 }
 
 int64_t faults_next_us(const struct cpu *cpu)
 {
     const int first = first_due(cpu->faults);
-    if (first < 0)
+    if (first < 0) {
         return INT64_MAX;
+    }
     const uint64_t now_ns = clock_mono_ns(), due_ns = cpu->faults->held[first]->due_ns;
     return due_ns > now_ns ? (int64_t)((due_ns - now_ns + 999) / 1000) : 0;
 }
@@ -211,10 +224,11 @@ void faults_turn(struct cpu *cpu, void (*deliver_csi)(struct cpu *cpu, int ap, c
     for (int first; (first = first_due(f)) >= 0 && f->held[first]->due_ns <= clock_mono_ns();) {
         struct held *held = f->held[first];
         f->held[first] = f->held[--f->n_held];
-        if (held->direction == UP)
+        if (held->direction == UP) {
             deliver_csi(cpu, held->ap, held->bytes, held->n_bytes);
-        else if (fh_hub_send(cpu->hub, FH_ROLE_AP, held->ap, held->bytes, held->n_bytes) < 0)
+        } else if (fh_hub_send(cpu->hub, FH_ROLE_AP, held->ap, held->bytes, held->n_bytes) < 0) {
             cpu->counters.push_failed++;
+        }
         free(held);
     }
 }
@@ -229,11 +243,13 @@ void faults_print_counters(const struct cpu *cpu)
             const uint64_t n = cpu->faults->count[ap][i];
             sum += n;
             used += (size_t)snprintf(text + used, sizeof text - used, " %s=%" PRIu64, fault_name[i], n);
-            if (used >= sizeof text)
+            if (used >= sizeof text) {
                 break;
+            }
         }
-        if (sum > 0)
+        if (sum > 0) {
             log_write(LOG_INFO, "faults", "COUNTERS ap=%d%s", ap, text);
+        }
     }
 }
 
@@ -265,19 +281,22 @@ static int set_one(const struct cpu *cpu, struct config_faults *f, const char *n
                 {"from_block", 0, far, NULL, NULL, &f->from_block},
                 {"to_block", 0, far, NULL, NULL, &f->to_block}};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (strcmp(name, keys[i].name) != 0)
+        if (strcmp(name, keys[i].name) != 0) {
             continue;
+        }
         const bool whole = keys[i].real || value == floor(value);
-        if (!(value >= keys[i].min && value <= keys[i].max) || !whole)
+        if (!(value >= keys[i].min && value <= keys[i].max) || !whole) {
             return error_set(TUTTI_EINVAL, "%s: %g is not %s %g to %g%s", name, value, whole ? "in" : "a whole number",
                              keys[i].min, keys[i].max,
                              keys[i].real && keys[i].max == 0 ? " (lock-step has no wall clock)" : "");
-        if (keys[i].real)
+        }
+        if (keys[i].real) {
             *keys[i].real = value;
-        else if (keys[i].ap)
+        } else if (keys[i].ap) {
             *keys[i].ap = (int)value;
-        else
+        } else {
             *keys[i].block = (uint64_t)value;
+        }
         return TUTTI_OK;
     }
     return error_set(TUTTI_EINVAL,
@@ -291,21 +310,25 @@ static int change(struct cpu *cpu, json_t *set)
     struct config_faults wanted = cpu->faults->asked;
     const char *name;
     json_t *value;
-    if (!cpu->config->fronthaul.faults.allow_command)
+    if (!cpu->config->fronthaul.faults.allow_command) {
         return error_set(TUTTI_EREFUSED, "this network was started without fronthaul.faults.allow_command: true");
+    }
     json_object_foreach(set, name, value)
     {
         const int status = json_is_number(value) ? set_one(cpu, &wanted, name, json_number_value(value))
                                                  : error_set(TUTTI_EINVAL, "%.32s: a number is expected", name);
-        if (status < 0)
+        if (status < 0) {
             return status;
+        }
     }
-    if (wanted.to_block > 0 && wanted.to_block <= wanted.from_block)
+    if (wanted.to_block > 0 && wanted.to_block <= wanted.from_block) {
         return error_set(TUTTI_EINVAL, "to_block: %" PRIu64 " is not after from_block = %" PRIu64, wanted.to_block,
                          wanted.from_block);
+    }
     struct config_faults *slot = ring_write_slot(cpu->faults->commands);
-    if (!slot)
+    if (!slot) {
         return error_set(TUTTI_EAGAIN, "the CPU node is busy, try again");
+    }
     *slot = cpu->faults->asked = wanted;
     ring_push(cpu->faults->commands);
     return TUTTI_OK;
@@ -320,13 +343,15 @@ bool faults_command(struct cpu *cpu, int observer, const char *json)
     if (ours) {
         const int status = change(cpu, set);
         write_text(text, &cpu->faults->asked);
-        if (status == TUTTI_OK)
+        if (status == TUTTI_OK) {
             log_write(LOG_WARNING, "faults", "CHANGED %s", text);
+        }
         json_t *answer = json_pack("{s:s, s:s}", "type", "fault_answer", status < 0 ? "error" : "faults",
                                    status < 0 ? error_text() : text);
         char *out = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
-        if (out)
+        if (out) {
             fh_hub_send_control(cpu->recorder.lab, FH_ROLE_OBSERVER, observer, out);
+        }
         free(out);
         json_decref(answer);
     }

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* run.h5, as docs/files.md describes it. Rows that arrive in pieces (stamps of an earlier block, users' reports) are
  * kept in a small window and written at every flush or when they leave it. */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <jansson.h>
+#include "cpu_node/files.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -13,8 +9,12 @@
 #include "base/log.h"
 #include "base/stats.h"
 #include "cpu_node/cpu.h"
-#include "cpu_node/files.h"
 #include "cpu_node/secrecy.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { STAMP_ROWS = 16, REPORT_ROWS = 64, CONSTELLATION_ROWS = 4, CONSTELLATION_EVERY = 16, N_COUNTS = 6 };
 
@@ -65,18 +65,21 @@ struct recorder_files {
  * counted, and what had been flushed stays readable. The network goes on. */
 static void write_failed(struct recorder_files *f)
 {
-    if (f->write_errors++ == 0)
+    if (f->write_errors++ == 0) {
         log_write(LOG_ERROR, "record", "WRITE-FAILED %s; the network goes on without recording", error_text());
+    }
 }
 
 void files_write_row(struct recorder_files *f, int handle, uint64_t row, const void *data)
 {
-    if (!f->h5 || handle < 0)
+    if (!f->h5 || handle < 0) {
         return;
-    if (f->write_errors)
+    }
+    if (f->write_errors) {
         f->write_errors++;
-    else if (h5file_write_row(f->h5, handle, row, data) < 0)
+    } else if (h5file_write_row(f->h5, handle, row, data) < 0) {
         write_failed(f);
+    }
 }
 
 uint64_t files_errors(const struct recorder_files *f)
@@ -89,8 +92,9 @@ int files_declare(struct recorder_files *f, const char *path, enum h5_type type,
 {
     const size_t all[] = {a, b, c, d, e};
     int n = 0;
-    while (n < 5 && all[n] > 0)
+    while (n < 5 && all[n] > 0) {
         n++;
+    }
     return h5file_declare(f->h5, path, type, n + 1, all);
 }
 
@@ -151,19 +155,24 @@ static void declare_users(struct recorder_files *f, size_t n_ue)
 static int create_file(struct recorder_files *f, const struct cpu *cpu)
 {
     const char *path = cpu->config->record.file;
-    if (path[0] == '\0')
+    if (path[0] == '\0') {
         return TUTTI_OK;
+    }
     int status = h5file_create(&f->h5, path);
     char *yaml = config_to_yaml(cpu->config);
-    if (status >= 0 && !yaml)
+    if (status >= 0 && !yaml) {
         status = error_set(TUTTI_ENOMEM, "out of memory for the configuration text");
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = h5file_put_text(f->h5, "/config", yaml);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = h5file_put_text(f->h5, "/version", TUTTI_VERSION);
+    }
     free(yaml);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     declare_blocks(f, cpu);
     declare_hops(f, (size_t)cpu->shape.n_ap);
     declare_users(f, (size_t)cpu->shape.n_ue);
@@ -174,8 +183,9 @@ static int create_file(struct recorder_files *f, const struct cpu *cpu)
 int files_create(struct recorder_files **files, const struct cpu *cpu)
 {
     struct recorder_files *f = *files = calloc(1, sizeof *f);
-    if (!f)
+    if (!f) {
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+    }
     f->n_points = cpu->config->record.constellation_points;
     f->start_ns = clock_mono_ns();
     const size_t n_ue = (size_t)cpu->shape.n_ue, n_ap = (size_t)cpu->shape.n_ap;
@@ -183,11 +193,13 @@ int files_create(struct recorder_files **files, const struct cpu *cpu)
     f->wide = malloc(widest * sizeof *f->wide);
     for (int r = 0; r < CONSTELLATION_ROWS; r++) {
         f->constellations[r].points = calloc(n_ue * (size_t)f->n_points + 1, sizeof(tutti_cf32));
-        if (!f->constellations[r].points)
+        if (!f->constellations[r].points) {
             return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+        }
     }
-    if (!f->wide)
+    if (!f->wide) {
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+    }
     const int status = secrecy_create(&f->secrecy, cpu);
     return status < 0 ? status : create_file(f, cpu);
 }
@@ -207,35 +219,42 @@ static void merge_stamps(struct recorder_files *f, const struct cpu *cpu, const 
     for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
         const struct wire_ap_stamps *s = &block->previous[ap];
         if (!block->gathered[ap] || s->applied_kind == WIRE_APPLIED_NONE || s->block >= block->number ||
-            (cpu->config->network.n_blocks && s->block >= cpu->config->network.n_blocks))
+            (cpu->config->network.n_blocks && s->block >= cpu->config->network.n_blocks)) {
             continue;
+        }
         struct stamp_row *row = &f->stamps[s->block % STAMP_ROWS];
-        if (!row->used || row->block != s->block)
+        if (!row->used || row->block != s->block) {
             *row = (struct stamp_row){.block = s->block, .used = true};
+        }
         row->received_ns[ap] = s->precoder_received_ns;
         row->applied_ns[ap] = s->applied_ns;
         row->kind[ap] = s->applied_kind;
         row->arrival[ap] = s->arrival;
         touched[s->block % STAMP_ROWS] = true;
     }
-    for (int r = 0; r < STAMP_ROWS; r++)
-        if (touched[r])
+    for (int r = 0; r < STAMP_ROWS; r++) {
+        if (touched[r]) {
             write_stamps(f, &f->stamps[r]);
+        }
+    }
 }
 
 static const double *widen(struct recorder_files *f, const float *values, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         f->wide[i] = (double)values[i];
+    }
     return f->wide;
 }
 
 /* [n_ap][n_ue] of the message, repeated for every subband as the channel file wants it. */
 static const double *repeat(struct recorder_files *f, const float *values, size_t n, size_t times)
 {
-    for (size_t t = 0; t < times; t++)
-        for (size_t i = 0; i < n; i++)
+    for (size_t t = 0; t < times; t++) {
+        for (size_t i = 0; i < n; i++) {
             f->wide[t * n + i] = (double)values[i];
+        }
+    }
     return f->wide;
 }
 
@@ -244,9 +263,11 @@ static void write_solution(struct recorder_files *f, const struct cpu *cpu, cons
     const size_t n_sb = (size_t)cpu->frame.n_sb, n_ue = (size_t)cpu->shape.n_ue;
     const double solve_s = 1e-9 * (double)(block->solve_end_ns - block->solve_start_ns);
     int32_t reason = 0;
-    for (size_t sb = 0; sb < n_sb; sb++)
-        if (block->reason[sb] > reason)
+    for (size_t sb = 0; sb < n_sb; sb++) {
+        if (block->reason[sb] > reason) {
             reason = block->reason[sb];
+        }
+    }
     const int32_t scheme = block->scheme;
     files_write_row(f, f->W, block->number, block->W);
     files_write_row(f, f->an, block->number, block->an);
@@ -263,8 +284,9 @@ static void write_inputs(struct recorder_files *f, const struct cpu *cpu, const 
     const size_t n_sb = (size_t)cpu->frame.n_sb, n_ue = (size_t)cpu->shape.n_ue, n_ap = (size_t)cpu->shape.n_ap;
     const uint64_t tick = frame_symbol_tick(&cpu->frame, cpu->welcome.epoch, block->number, 0);
     int64_t events[TUTTI_MAX_AP * 5];
-    for (size_t i = 0; i < n_ap * 5; i++)
+    for (size_t i = 0; i < n_ap * 5; i++) {
         events[i] = block->radio_events[i / 5][i % 5];
+    }
     files_write_row(f, f->H_hat, block->number, block->H_hat);
     files_write_row(f, f->error_variance, block->number, repeat(f, block->error_variance, n_ap * n_ue, n_sb));
     files_write_row(f, f->tick, block->number, &tick);
@@ -289,8 +311,9 @@ static void write_hops(struct recorder_files *f, const struct cpu_block *block)
 void files_write_block(struct recorder_files *f, const struct cpu *cpu, const struct cpu_block *block)
 {
     merge_stamps(f, cpu, block);
-    if (cpu->config->network.n_blocks && block->number >= cpu->config->network.n_blocks)
+    if (cpu->config->network.n_blocks && block->number >= cpu->config->network.n_blocks) {
         return;
+    }
     write_inputs(f, cpu, block);
     secrecy_block(f->secrecy, f, cpu, block);
     write_solution(f, cpu, block);
@@ -300,42 +323,49 @@ void files_write_block(struct recorder_files *f, const struct cpu *cpu, const st
 
 static void write_report_row(struct recorder_files *f, struct report_row *row)
 {
-    if (!row->dirty)
+    if (!row->dirty) {
         return;
+    }
     row->dirty = false;
     files_write_row(f, f->user_sinr, row->block, row->sinr);
     files_write_row(f, f->user_evm, row->block, row->evm);
-    for (int i = 0; i < N_COUNTS; i++)
+    for (int i = 0; i < N_COUNTS; i++) {
         files_write_row(f, f->user_count[i], row->block, row->count[i]);
+    }
 }
 
 static struct report_row *report_row_of(struct recorder_files *f, uint64_t block)
 {
     struct report_row *row = &f->reports[block % REPORT_ROWS];
-    if (row->used && row->block == block)
+    if (row->used && row->block == block) {
         return row;
+    }
     write_report_row(f, row);
     *row = (struct report_row){.block = block, .used = true};
-    for (int k = 0; k < TUTTI_MAX_UE; k++)
+    for (int k = 0; k < TUTTI_MAX_UE; k++) {
         row->sinr[k] = row->evm[k] = NAN;
+    }
     return row;
 }
 
 static void keep_points(struct recorder_files *f, int n_ue, int user, uint64_t block, json_t *points)
 {
-    if (!json_is_array(points) || f->n_points == 0 || block % CONSTELLATION_EVERY != 0)
+    if (!json_is_array(points) || f->n_points == 0 || block % CONSTELLATION_EVERY != 0) {
         return;
+    }
     struct constellation_row *c = &f->constellations[block / CONSTELLATION_EVERY % CONSTELLATION_ROWS];
     if (!c->used || c->row != block / CONSTELLATION_EVERY) {
-        for (int i = 0; i < n_ue * f->n_points; i++)
+        for (int i = 0; i < n_ue * f->n_points; i++) {
             c->points[i] = CMPLXF(NAN, NAN);
+        }
         c->used = true;
         c->row = block / CONSTELLATION_EVERY;
     }
-    for (int p = 0; p < f->n_points && (size_t)(2 * p + 1) < json_array_size(points); p++)
+    for (int p = 0; p < f->n_points && (size_t)(2 * p + 1) < json_array_size(points); p++) {
         c->points[user * f->n_points + p] =
             CMPLXF((float)json_number_value(json_array_get(points, (size_t)(2 * p))),
                    (float)json_number_value(json_array_get(points, (size_t)(2 * p + 1))));
+    }
     files_write_row(f, f->constellation, c->row, c->points);
 }
 
@@ -348,20 +378,24 @@ static int keep_report(struct recorder_files *f, const struct cpu *cpu, int user
                     &evm, COUNT_NAMES[0], &count[0], COUNT_NAMES[1], &count[1], COUNT_NAMES[2], &count[2],
                     COUNT_NAMES[3], &count[3], COUNT_NAMES[4], &count[4], COUNT_NAMES[5], &count[5], "constellation",
                     &points) != 0 ||
-        number < 0)
+        number < 0) {
         return TUTTI_EFORMAT;
+    }
     *block = (uint64_t)number;
     const uint64_t n_blocks = cpu->config->network.n_blocks;
-    if ((n_blocks && *block >= n_blocks) || *block > f->newest + REPORT_ROWS)
+    if ((n_blocks && *block >= n_blocks) || *block > f->newest + REPORT_ROWS) {
         return TUTTI_OK; /* after the end, or from another time */
+    }
     struct report_row *row = report_row_of(f, *block);
     row->sinr[user] = sinr;
     row->evm[user] = evm;
-    for (int i = 0; i < N_COUNTS; i++)
+    for (int i = 0; i < N_COUNTS; i++) {
         row->count[i][user] = count[i];
+    }
     f->block_errors += count[5] > 0 ? (uint64_t)count[5] : 0u;
-    if (sinr > 0)
+    if (sinr > 0) {
         stats_mean_add(&f->sinr_db[user], 10.0 * log10(sinr));
+    }
     keep_points(f, cpu->shape.n_ue, user, *block, points);
     secrecy_user(f->secrecy, f, *block, user, sinr);
     row->dirty = true;
@@ -371,8 +405,9 @@ static int keep_report(struct recorder_files *f, const struct cpu *cpu, int user
 int files_write_report(struct recorder_files *f, const struct cpu *cpu, int user, const char *json, uint64_t *block)
 {
     json_t *root = json_loads(json, 0, NULL);
-    if (!root)
+    if (!root) {
         return TUTTI_EFORMAT;
+    }
     const char *type = json_string_value(json_object_get(root, "type"));
     const int status = type && strcmp(type, "report") == 0 ? keep_report(f, cpu, user, root, block) : TUTTI_EFORMAT;
     json_decref(root);
@@ -383,20 +418,23 @@ static int keep_eve_report(struct recorder_files *f, const struct cpu *cpu, int 
 {
     json_int_t number;
     json_t *users;
-    if (json_unpack(root, "{s:I, s:o}", "block", &number, "users", &users) != 0 || number < 0)
+    if (json_unpack(root, "{s:I, s:o}", "block", &number, "users", &users) != 0 || number < 0) {
         return TUTTI_EFORMAT;
+    }
     *block = (uint64_t)number;
     const uint64_t n_blocks = cpu->config->network.n_blocks;
-    if ((n_blocks && *block >= n_blocks) || *block > f->newest + REPORT_ROWS)
+    if ((n_blocks && *block >= n_blocks) || *block > f->newest + REPORT_ROWS) {
         return TUTTI_OK; /* after the end, or from another time */
+    }
     return secrecy_eve(f->secrecy, f, *block, eve, users);
 }
 
 int files_write_eve_report(struct recorder_files *f, const struct cpu *cpu, int eve, const char *json, uint64_t *block)
 {
     json_t *root = json_loads(json, 0, NULL);
-    if (!root)
+    if (!root) {
         return TUTTI_EFORMAT;
+    }
     const char *type = json_string_value(json_object_get(root, "type"));
     const int status =
         type && strcmp(type, "eve_report") == 0 ? keep_eve_report(f, cpu, eve, root, block) : TUTTI_EFORMAT;
@@ -431,23 +469,28 @@ char *files_status(const struct recorder_files *f, const struct cpu *cpu)
 
 void files_flush(struct recorder_files *f)
 {
-    for (int r = 0; r < REPORT_ROWS; r++)
+    for (int r = 0; r < REPORT_ROWS; r++) {
         write_report_row(f, &f->reports[r]);
-    if (f->secrecy)
+    }
+    if (f->secrecy) {
         secrecy_flush(f->secrecy, f);
-    if (f->h5 && !f->write_errors && h5file_flush(f->h5) < 0)
+    }
+    if (f->h5 && !f->write_errors && h5file_flush(f->h5) < 0) {
         write_failed(f);
+    }
 }
 
 void files_destroy(struct recorder_files *f)
 {
-    if (!f)
+    if (!f) {
         return;
+    }
     files_flush(f);
     h5file_close(f->h5);
     secrecy_destroy(f->secrecy);
-    for (int r = 0; r < CONSTELLATION_ROWS; r++)
+    for (int r = 0; r < CONSTELLATION_ROWS; r++) {
         free(f->constellations[r].points);
+    }
     free(f->wide);
     free(f);
 }

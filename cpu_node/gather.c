@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Gathering: estimates of up to CPU_WINDOW blocks may be in flight; blocks close in order, when every AP that takes
  * part has reported or the wait is over. An AP that is silent is left out and taken back with its next report. */
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "cpu_node/cpu.h"
+
+#include <string.h>
 
 static struct cpu_block *slot_of(struct cpu *cpu, uint64_t number)
 {
@@ -36,9 +36,10 @@ static void open_block(struct cpu *cpu, struct cpu_block *block, uint64_t number
 static void scatter(const struct cpu *cpu, struct cpu_block *block, int ap, const tutti_cf32 *coefficients)
 {
     const size_t row = (size_t)cpu->shape.n_ant * (size_t)cpu->shape.n_ue;
-    for (size_t sb = 0; sb < (size_t)cpu->frame.n_sb; sb++)
+    for (size_t sb = 0; sb < (size_t)cpu->frame.n_sb; sb++) {
         memcpy(block->H_hat + (sb * (size_t)cpu->shape.n_ap + (size_t)ap) * row, coefficients + sb * row,
                row * sizeof *coefficients);
+    }
 }
 
 static void store(struct cpu *cpu, struct cpu_block *block, int ap, const struct wire_header *header,
@@ -54,11 +55,13 @@ static void store(struct cpu *cpu, struct cpu_block *block, int ap, const struct
     block->csi_received_ns[ap] = clock_wall_ns();
     block->previous[ap] = meta->previous;
     memcpy(block->radio_events[ap], meta->radio_events, sizeof meta->radio_events);
-    if (!block->gathered[ap])
+    if (!block->gathered[ap]) {
         block->n_gathered++;
+    }
     block->gathered[ap] = 1;
-    if (meta->previous.arrival < 4)
+    if (meta->previous.arrival < 4) {
         atomic_fetch_add_explicit(&cpu->arrivals[meta->previous.arrival], 1, memory_order_relaxed);
+    }
 }
 
 static bool fits(const struct cpu *cpu, const struct wire_header *header, int ap)
@@ -84,8 +87,9 @@ static void receive(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes
         return;
     }
     const enum cpu_verdict verdict = judged ? CPU_PASS : faults_judge_csi(cpu, ap, header.block, data, n_bytes);
-    if (verdict != CPU_PASS && !cpu->lockstep)
+    if (verdict != CPU_PASS && !cpu->lockstep) {
         return;
+    }
     if (!cpu->started) { /* the first estimate of this session says where in time we are */
         cpu->started = true;
         cpu->next = header.block;
@@ -97,17 +101,20 @@ static void receive(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes
     }
     if (header.block >= cpu->next + CPU_WINDOW) { /* far ahead of everybody: give up what is open, follow it */
         cpu->counters.jumped++;
-        for (int i = 0; i < CPU_WINDOW; i++)
+        for (int i = 0; i < CPU_WINDOW; i++) {
             cpu->window[i].open = false;
+        }
         cpu->next = header.block;
     }
     struct cpu_block *block = slot_of(cpu, header.block);
-    if (!block->open || block->number != header.block)
+    if (!block->open || block->number != header.block) {
         open_block(cpu, block, header.block);
-    if (verdict == CPU_LOST)
+    }
+    if (verdict == CPU_LOST) {
         block->excused[ap] = 1;
-    else
+    } else {
         store(cpu, block, ap, &header, &meta);
+    }
 }
 
 static void receive_late(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes)
@@ -118,16 +125,19 @@ static void receive_late(struct cpu *cpu, int ap, const uint8_t *data, size_t n_
 /* At the very start of an emulated network every configured AP is waited for; later only those that take part. */
 static bool expected(const struct cpu *cpu, uint64_t number, int ap)
 {
-    if (number == 0 && cpu->lockstep && cpu->config->air.wait_for_all)
+    if (number == 0 && cpu->lockstep && cpu->config->air.wait_for_all) {
         return true;
+    }
     return cpu->reporting[ap] && fh_hub_alive(cpu->hub, FH_ROLE_AP, ap);
 }
 
 static bool complete(const struct cpu *cpu, const struct cpu_block *block)
 {
-    for (int ap = 0; ap < cpu->shape.n_ap; ap++)
-        if (!block->gathered[ap] && !block->excused[ap] && expected(cpu, block->number, ap))
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
+        if (!block->gathered[ap] && !block->excused[ap] && expected(cpu, block->number, ap)) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -142,8 +152,9 @@ static int64_t time_left_us(const struct cpu *cpu, const struct cpu_block *block
 static struct cpu_block *close_block(struct cpu *cpu, struct cpu_block *block)
 {
     for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
-        if (block->gathered[ap] || block->excused[ap] || !cpu->reporting[ap])
+        if (block->gathered[ap] || block->excused[ap] || !cpu->reporting[ap]) {
             continue;
+        }
         cpu->reporting[ap] = 0;
         cpu->counters.incomplete++;
     }
@@ -157,8 +168,9 @@ static struct cpu_block *oldest(struct cpu *cpu)
 {
     for (uint64_t b = cpu->next; cpu->started && b < cpu->next + CPU_WINDOW; b++) {
         struct cpu_block *block = slot_of(cpu, b);
-        if (block->open && block->number == b)
+        if (block->open && block->number == b) {
             return block;
+        }
     }
     return NULL;
 }
@@ -169,13 +181,15 @@ static void handle(struct cpu *cpu, const struct fh_event *event)
         receive(cpu, event->id, event->data, event->n_bytes, false);
         return;
     }
-    if (event->kind != FH_EVENT_UP && event->kind != FH_EVENT_DOWN)
+    if (event->kind != FH_EVENT_UP && event->kind != FH_EVENT_DOWN) {
         return;
+    }
     const bool up = event->kind == FH_EVENT_UP;
     cpu->reporting[event->id] = 0;
     int alive = 0;
-    for (int ap = 0; ap < cpu->shape.n_ap; ap++)
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
         alive += fh_hub_alive(cpu->hub, FH_ROLE_AP, ap);
+    }
     atomic_store(&cpu->aps_alive, alive);
     log_write(up ? LOG_INFO : LOG_WARNING, "gather", "%s ap=%d block=%llu", up ? "AP-UP" : "AP-DOWN", event->id,
               (unsigned long long)cpu->next);
@@ -188,15 +202,17 @@ struct cpu_block *gather_block(struct cpu *cpu)
     int64_t wait_us = 50000; /* look at the end of the run now and then */
     if (block) {
         const int64_t left_us = time_left_us(cpu, block);
-        if (complete(cpu, block) || left_us <= 0)
+        if (complete(cpu, block) || left_us <= 0) {
             return close_block(cpu, block);
+        }
         wait_us = left_us < wait_us ? left_us : wait_us;
     }
     const int64_t held_us = faults_next_us(cpu);
     wait_us = held_us < wait_us ? held_us : wait_us;
     struct fh_event event;
-    if (fh_hub_wait(cpu->hub, -1, wait_us, &event) < 0)
+    if (fh_hub_wait(cpu->hub, -1, wait_us, &event) < 0) {
         return NULL;
+    }
     handle(cpu, &event);
     return NULL;
 }

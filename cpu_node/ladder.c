@@ -39,8 +39,9 @@ void ladder_choose(struct cpu *cpu, struct cpu_block *block)
     if (deadline_ns > 0) {
         const double left_ns = now_ns < deadline_ns ? (double)(deadline_ns - now_ns) : 0;
         const int n_each = (cpu->frame.n_sb + cpu->solver.n_workers - 1) / cpu->solver.n_workers;
-        while (scheme != MIMO_CB && cpu->ladder.subband_ns[scheme] * n_each > left_ns)
+        while (scheme != MIMO_CB && cpu->ladder.subband_ns[scheme] * n_each > left_ns) {
             scheme = step_down(scheme);
+        }
     }
     block->scheme = (int)scheme;
     block->stepped_down = scheme != asked(cpu);
@@ -54,9 +55,10 @@ void ladder_learn(struct cpu *cpu, const struct cpu_block *block)
     const double took_ns = (double)(block->solve_end_ns - block->solve_start_ns) / n_each;
     for (int s = 0; s < MIMO_N_SCHEMES; s++) {
         double *cost = &cpu->ladder.subband_ns[s];
-        if (s == block->scheme)
+        if (s == block->scheme) {
             *cost += *cost > 0 ? WEIGHT * (took_ns - *cost) : took_ns;
-        else
+        } else {
             *cost *= FORGIVENESS;
+        }
     }
 }

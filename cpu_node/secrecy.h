@@ -5,9 +5,9 @@
 #ifndef TUTTI_CPU_NODE_SECRECY_H
 #define TUTTI_CPU_NODE_SECRECY_H
 
-#include <jansson.h>
-
 #include "cpu_node/cpu.h"
+
+#include <jansson.h>
 
 struct secrecy;
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Start-up and shut-down of the CPU node, and the layout of a block in a record slot. */
-#include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
 #include "cpu_node/cpu.h"
 #include "fronthaul/encoding.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 
 /* Element counts of a block's arrays. */
 struct block_sizes {
@@ -40,8 +40,9 @@ int block_create(struct cpu_block *block, const struct cpu *cpu)
     block->bound = calloc(n.n_sb, sizeof(double));
     block->reason = calloc(n.n_sb, sizeof(int));
     if (!block->H_hat || !block->W || !block->an || !block->error_variance || !block->beta || !block->sinr ||
-        !block->bound || !block->reason)
+        !block->bound || !block->reason) {
         return error_set(TUTTI_ENOMEM, "out of memory for the block window");
+    }
     return TUTTI_OK;
 }
 
@@ -114,11 +115,14 @@ static int create_buffers(struct cpu *cpu)
     encoding_of_network(&largest, cpu->config, WIRE_PRECODER);
     cpu->message_bytes = wire_precoder_bytes(&largest) + WIRE_KEY_BYTES;
     cpu->message = malloc(cpu->message_bytes);
-    if (!cpu->unpack || !cpu->push || !cpu->message)
+    if (!cpu->unpack || !cpu->push || !cpu->message) {
         return error_set(TUTTI_ENOMEM, "out of memory for the fronthaul buffers");
-    for (int i = 0; i < CPU_WINDOW; i++)
-        if (block_create(&cpu->window[i], cpu) < 0)
+    }
+    for (int i = 0; i < CPU_WINDOW; i++) {
+        if (block_create(&cpu->window[i], cpu) < 0) {
             return TUTTI_ENOMEM;
+        }
+    }
     return TUTTI_OK;
 }
 
@@ -134,8 +138,9 @@ static int create_hub(struct cpu *cpu)
         .io_priority = cpu->config->engine.realtime_priority,
     };
     const int status = fh_hub_create(&cpu->hub, &settings);
-    if (status >= 0)
+    if (status >= 0) {
         fh_hub_busy_poll(cpu->hub, cpu->config->fronthaul.busy_poll_us);
+    }
     return status;
 }
 
@@ -144,8 +149,9 @@ static int choose_noise_key(struct cpu *cpu)
 {
     cpu->noise_key = cpu->config->network.seed;
     const bool air = strcmp(cpu->config->radio.ap.backend, "air") == 0;
-    if (!air && getrandom(&cpu->noise_key, sizeof cpu->noise_key, 0) != sizeof cpu->noise_key)
+    if (!air && getrandom(&cpu->noise_key, sizeof cpu->noise_key, 0) != sizeof cpu->noise_key) {
         return error_set(TUTTI_EIO, "no random numbers from the system for the artificial noise");
+    }
     return TUTTI_OK;
 }
 
@@ -158,28 +164,38 @@ int cpu_create(struct cpu *cpu, const struct config *config)
     cpu->welcome = (struct fh_welcome){.session = new_session(), .epoch = 0};
     const struct config_precoding *p = &config->precoding;
     const bool fixed = p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_FIXED;
-    for (int ap = 0; ap < cpu->shape.n_ap; ap++)
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
         cpu->ap_power[ap] = fixed ? (float)(1.0 - p->an_share) : 1.0f;
-    if (choose_noise_key(cpu) < 0)
+    }
+    if (choose_noise_key(cpu) < 0) {
         return TUTTI_EIO;
+    }
     int status = frame_init(&cpu->frame, config);
-    if (status >= 0)
+    if (status >= 0) {
         status = create_buffers(cpu);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = solver_create(cpu);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = faults_create(cpu);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = recorder_create(cpu);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = create_hub(cpu);
-    if (status < 0)
+    }
+    if (status < 0) {
         return status;
+    }
     if (config->engine.realtime_priority > 0 &&
-        (rt_priority(config->engine.realtime_priority) < 0 || rt_lock_memory() < 0))
+        (rt_priority(config->engine.realtime_priority) < 0 || rt_lock_memory() < 0)) {
         log_write(LOG_WARNING, "rt", "%s", error_text());
-    if (config->engine.solve_cores_count > 0 && rt_pin(config->engine.solve_cores[0]) < 0)
+    }
+    if (config->engine.solve_cores_count > 0 && rt_pin(config->engine.solve_cores[0]) < 0) {
         log_write(LOG_WARNING, "rt", "%s", error_text());
+    }
     log_write(LOG_INFO, "setup", "READY version=%s session=%u endpoint=%s lab=%s n_ap=%d n_ant=%d n_ue=%d n_sb=%d",
               TUTTI_VERSION, cpu->welcome.session, config->fronthaul.endpoint, config->fronthaul.lab_endpoint,
               cpu->shape.n_ap, cpu->shape.n_ant, cpu->shape.n_ue, cpu->frame.n_sb);
@@ -189,8 +205,9 @@ int cpu_create(struct cpu *cpu, const struct config *config)
 void cpu_stop(struct cpu *cpu)
 {
     /* A finished run is over for everybody; a node stopped by hand leaves the others waiting for its return. */
-    if (cpu->hub && cpu->recorder.running && atomic_load(&cpu->recorder.complete))
+    if (cpu->hub && cpu->recorder.running && atomic_load(&cpu->recorder.complete)) {
         fh_hub_broadcast_stop(cpu->hub);
+    }
     recorder_stop(cpu);
 }
 
@@ -201,8 +218,9 @@ void cpu_destroy(struct cpu *cpu)
     fh_hub_destroy(cpu->hub);
     solver_destroy(cpu);
     faults_destroy(cpu);
-    for (int i = 0; i < CPU_WINDOW; i++)
+    for (int i = 0; i < CPU_WINDOW; i++) {
         block_destroy(&cpu->window[i]);
+    }
     free(cpu->unpack);
     free(cpu->push);
     free(cpu->message);
@@ -219,8 +237,9 @@ void cpu_print_counters(const struct cpu *cpu)
 {
     const struct cpu_counters *c = &cpu->counters;
     uint64_t refused = 0;
-    for (int e = 0; e < WIRE_N_ERRORS; e++)
+    for (int e = 0; e < WIRE_N_ERRORS; e++) {
         refused += c->csi_refused[e];
+    }
     log_write(LOG_INFO, "block",
               "COUNTERS bytes_up=%llu bytes_down=%llu blocks=%llu incomplete=%llu csi_late=%llu csi_refused=%llu "
               "csi_foreign=%llu jumped=%llu "
@@ -230,9 +249,11 @@ void cpu_print_counters(const struct cpu *cpu)
               (unsigned long long)c->incomplete, (unsigned long long)c->csi_late, (unsigned long long)refused,
               (unsigned long long)c->csi_foreign, (unsigned long long)c->jumped, (unsigned long long)c->push_failed,
               (unsigned long long)c->record_dropped, (unsigned long long)cpu->recorder.bad_reports);
-    if (cpu->hub)
+    if (cpu->hub) {
         print_link_counters(cpu->hub, cpu->config->fronthaul.endpoint);
-    if (cpu->recorder.lab)
+    }
+    if (cpu->recorder.lab) {
         print_link_counters(cpu->recorder.lab, cpu->config->fronthaul.lab_endpoint);
+    }
     faults_print_counters(cpu);
 }

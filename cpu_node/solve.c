@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The solve: subbands in parallel over the workers, each an equal run of neighbours. */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
 #include "cpu_node/cpu.h"
 #include "mimo/ppzf.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The optimum may use an equal part of what is left for each subband this worker still has to do. */
 static void limit_optimum(struct cpu_worker *worker, uint64_t deadline_ns, int n_left)
@@ -19,8 +19,9 @@ static void limit_optimum(struct cpu_worker *worker, uint64_t deadline_ns, int n
     settings.upsilon = worker->cpu->config->precoding.upsilon;
     settings.ob_tolerance = worker->cpu->config->precoding.ob_gap;
     const uint64_t now_ns = clock_mono_ns();
-    if (deadline_ns > 0)
+    if (deadline_ns > 0) {
         settings.deadline_mono_ns = now_ns + (now_ns < deadline_ns ? (deadline_ns - now_ns) / (uint64_t)n_left : 1u);
+    }
     precoder_configure(worker->precoder, &settings);
 }
 
@@ -33,14 +34,17 @@ static bool solve_noise(struct cpu_worker *worker, struct cpu_block *block, int 
     const size_t n_ue = (size_t)cpu->shape.n_ue, n_ant = (size_t)cpu->shape.n_ant;
     const size_t n_all = (size_t)cpu->shape.n_ap * n_ant;
     const tutti_cf32 *H_hat = block->H_hat + (size_t)sb * n_all * n_ue;
-    for (size_t k = 0; k < n_ue; k++)
-        for (size_t l = 0; l < n_all; l++)
+    for (size_t k = 0; k < n_ue; k++) {
+        for (size_t l = 0; l < n_all; l++) {
             worker->H[k * n_all + l] = block->user_alive[k] ? conj((double complex)H_hat[l * n_ue + k]) : 0;
+        }
+    }
     spzf_reset(worker->spzf, block->number * TUTTI_MAX_SB + (uint64_t)sb); /* the answer depends on the block alone */
     struct spzf_result result;
     spzf_execute(worker->spzf, worker->H, worker->beam, &result);
-    for (size_t l = 0; l < n_all; l++)
+    for (size_t l = 0; l < n_all; l++) {
         block->an[(size_t)sb * n_all + l] = (tutti_cf32)worker->beam[l];
+    }
     return result.residual <= 1e-6; /* far below what the estimates and 16-bit phases leave */
 }
 
@@ -109,8 +113,9 @@ static void solve_subbands(struct cpu_worker *worker, struct cpu_block *block, i
         const int reason = worker->solution[sb].reason;
         block->bound[sb] = worker->solution[sb].sinr_bound;
         block->reason[sb] = reason == MIMO_REASON_ASKED && block->stepped_down ? MIMO_REASON_LADDER : reason;
-        if (worker->spzf)
+        if (worker->spzf) {
             worker->an_solved &= solve_noise(worker, block, sb);
+        }
     }
 }
 
@@ -121,11 +126,13 @@ static void solve_share(struct cpu_worker *worker)
     const int first = worker->index * cpu->frame.n_sb / cpu->solver.n_workers;
     const int last = (worker->index + 1) * cpu->frame.n_sb / cpu->solver.n_workers;
     worker->an_solved = worker->spzf != NULL;
-    if (cpu->config->precoding.local)
-        for (int sb = first; sb < last; sb++)
+    if (cpu->config->precoding.local) {
+        for (int sb = first; sb < last; sb++) {
             predict_local(cpu, block, sb);
-    else
+        }
+    } else {
         solve_subbands(worker, block, first, last);
+    }
 }
 
 static void *worker_main(void *argument)
@@ -133,27 +140,32 @@ static void *worker_main(void *argument)
     struct cpu_worker *worker = argument;
     struct cpu *cpu = worker->cpu;
     const struct config_engine *e = &cpu->config->engine;
-    if ((unsigned)worker->index < e->solve_cores_count && rt_pin(e->solve_cores[worker->index]) < 0)
+    if ((unsigned)worker->index < e->solve_cores_count && rt_pin(e->solve_cores[worker->index]) < 0) {
         log_write(LOG_WARNING, "rt", "%s", error_text());
-    if (e->realtime_priority > 0 && rt_priority(e->realtime_priority) < 0)
+    }
+    if (e->realtime_priority > 0 && rt_priority(e->realtime_priority) < 0) {
         log_write(LOG_WARNING, "rt", "%s", error_text());
+    }
     for (;;) {
         rt_event_wait(worker->wake, -1);
-        if (atomic_load(&cpu->solver.stop))
+        if (atomic_load(&cpu->solver.stop)) {
             return NULL;
+        }
         rt_hot_enter();
         solve_share(worker);
         rt_hot_leave();
-        if (atomic_fetch_sub(&cpu->solver.n_pending, 1) == 1)
+        if (atomic_fetch_sub(&cpu->solver.n_pending, 1) == 1) {
             rt_event_signal(cpu->solver.done);
+        }
     }
 }
 
 /* A user is served while it is alive on the lab link and has reported a block lately. */
 static bool user_is_used(const struct cpu *cpu, uint64_t number, int user)
 {
-    if (!fh_hub_alive(cpu->recorder.lab, FH_ROLE_UE, user))
+    if (!fh_hub_alive(cpu->recorder.lab, FH_ROLE_UE, user)) {
         return false;
+    }
     const uint64_t reported = atomic_load(&cpu->recorder.last_report[user]);
     const uint64_t since = atomic_load(&cpu->user_since[user]);
     const uint64_t newest = reported > since ? reported : since;
@@ -164,14 +176,18 @@ static bool user_is_used(const struct cpu *cpu, uint64_t number, int user)
 static void choose_users(const struct cpu *cpu, struct cpu_block *block)
 {
     int alive[TUTTI_MAX_UE], n_alive = 0;
-    for (int k = 0; k < cpu->shape.n_ue; k++)
-        if ((block->user_alive[k] = user_is_used(cpu, block->number, k)))
+    for (int k = 0; k < cpu->shape.n_ue; k++) {
+        if ((block->user_alive[k] = user_is_used(cpu, block->number, k))) {
             alive[n_alive++] = k;
-    if (n_alive == 0)
+        }
+    }
+    if (n_alive == 0) {
         memset(block->user_alive, 1, (size_t)cpu->shape.n_ue);
+    }
     memcpy(block->user_used, block->user_alive, sizeof block->user_used);
-    if (cpu->config->precoding.scheme != CONFIG_ANALOG)
+    if (cpu->config->precoding.scheme != CONFIG_ANALOG) {
         return;
+    }
     memset(block->user_used, 0, sizeof block->user_used);
     block->user_used[n_alive ? alive[block->number % (uint64_t)n_alive] : 0] = 1;
 }
@@ -184,14 +200,17 @@ void solve_block(struct cpu *cpu, struct cpu_block *block)
     ladder_choose(cpu, block);
     solver->block = block;
     atomic_store(&solver->n_pending, solver->n_workers - 1);
-    for (int w = 1; w < solver->n_workers; w++)
+    for (int w = 1; w < solver->n_workers; w++) {
         rt_event_signal(solver->worker[w].wake);
+    }
     solve_share(&solver->worker[0]);
-    if (solver->n_workers > 1)
+    if (solver->n_workers > 1) {
         rt_event_wait(solver->done, -1);
+    }
     block->an_solved = true;
-    for (int w = 0; w < solver->n_workers; w++)
+    for (int w = 0; w < solver->n_workers; w++) {
         block->an_solved &= solver->worker[w].an_solved;
+    }
     share_noise(cpu, block);
     block->solve_end_ns = clock_wall_ns();
     ladder_learn(cpu, block);
@@ -202,12 +221,14 @@ static int create_noise_solver(struct cpu_worker *worker)
 {
     const struct mimo_shape *shape = &worker->cpu->shape;
     const size_t n_all = (size_t)shape->n_ap * (size_t)shape->n_ant;
-    if (worker->cpu->config->precoding.an != CONFIG_AN_PHASE_ONLY)
+    if (worker->cpu->config->precoding.an != CONFIG_AN_PHASE_ONLY) {
         return TUTTI_OK;
+    }
     worker->H = calloc((size_t)shape->n_ue * n_all, sizeof *worker->H);
     worker->beam = calloc(n_all, sizeof *worker->beam);
-    if (!worker->H || !worker->beam)
+    if (!worker->H || !worker->beam) {
         return error_set(TUTTI_ENOMEM, "out of memory for the artificial noise");
+    }
     const struct spzf_settings settings = spzf_settings_default(SPZF_PLUS, (int)n_all, shape->n_ue);
     return spzf_create(&worker->spzf, &settings);
 }
@@ -216,23 +237,28 @@ int solver_create(struct cpu *cpu)
 {
     struct cpu_solver *solver = &cpu->solver;
     int n = cpu->config->engine.n_workers;
-    if (n > CPU_MAX_WORKERS)
+    if (n > CPU_MAX_WORKERS) {
         n = CPU_MAX_WORKERS;
+    }
     solver->done = rt_event_create();
-    if (solver->done < 0)
+    if (solver->done < 0) {
         return error_set(TUTTI_EIO, "cannot create a wake-up descriptor");
+    }
     for (int w = 0; w < n; w++) {
         struct cpu_worker *worker = &solver->worker[w];
         worker->cpu = cpu;
         worker->index = w;
         worker->wake = rt_event_create();
-        if (precoder_create(&worker->precoder, &cpu->shape) < 0 || worker->wake < 0)
+        if (precoder_create(&worker->precoder, &cpu->shape) < 0 || worker->wake < 0) {
             return error_set(TUTTI_ENOMEM, "cannot create solver %d of %d", w, n);
+        }
         solver->n_workers = w + 1;
-        if (create_noise_solver(worker) < 0)
+        if (create_noise_solver(worker) < 0) {
             return TUTTI_ENOMEM;
-        if (w > 0 && pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
+        }
+        if (w > 0 && pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
             return error_set(TUTTI_ENOMEM, "cannot start solver thread %d of %d", w, n);
+        }
         worker->running = w > 0;
     }
     return TUTTI_OK;

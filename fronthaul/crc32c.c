@@ -3,6 +3,7 @@
  * checksum of iSCSI (RFC 3720 section 12.1). x86 has an instruction for it since SSE4.2; elsewhere eight tables take
  * eight bytes per step. Long data is folded by carry-less products where they come four at a time (VPCLMULQDQ). */
 #include "fronthaul/crc32c.h"
+
 #include "fronthaul/wire.h"
 
 #if defined(__x86_64__)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fronthaul/hub_route.h"
+
 #include "fronthaul/bytes.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fronthaul/hub_seats.h"
+
 #include "base/error.h"
 #include "fronthaul/hub_hello.h"
 #include "fronthaul/hub_route.h"

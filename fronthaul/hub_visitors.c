@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fronthaul/hub_visitors.h"
+
 #include "base/error.h"
 #include "base/log.h"
 

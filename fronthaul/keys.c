@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fronthaul/keys.h"
+
 #include "base/error.h"
 #include "fronthaul/control.h"
 

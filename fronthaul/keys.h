@@ -22,7 +22,7 @@ struct key_list {
         char name[KEY_NAME_ROOM];
         char text[KEY_TEXT_ROOM];
         uint8_t public_key[KEY_BYTES];
-    } * pin;
+    } *pin;
 };
 
 /* TUTTI_EUNSUPPORTED, naming the version, if this libzmq has no CURVE. */

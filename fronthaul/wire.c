@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fronthaul/wire.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "fronthaul/bytes.h"
 #include "fronthaul/coefficients.h"
+
+#include <math.h>
+#include <string.h>
 
 /* Offsets in the header and in the fixed part of the payloads, docs/wire.md. */
 enum {

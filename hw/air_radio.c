@@ -2,12 +2,11 @@
 /* A radio on the emulated air. Chunk c is exchanged when its first sample is asked for: what was queued for it is
  * handed in, then its received samples are read. Transmit samples wait in a ring of chunks laid out as they go on the
  * wire. */
-#include "hw/radio_ops.h"
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
 #include "hw/air_link.h"
+#include "hw/radio_ops.h"
 
 #include <errno.h>
 #include <poll.h>

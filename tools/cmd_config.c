@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti config: what the programs would read. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/config.h"
 #include "base/error.h"
 #include "tools/tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char help[] =
     "usage: tutti config check FILE...                     say whether each file is a valid configuration\n"
@@ -17,8 +17,9 @@ static const char help[] =
 static int check(int argc, char **argv)
 {
     int status = TOOL_OK;
-    if (argc < 2)
+    if (argc < 2) {
         return tool_usage_error("config", "check needs a file");
+    }
     for (int i = 1; i < argc; i++) {
         struct config *config = NULL;
         if (config_load(&config, argv[i], NULL, 0) == 0) {
@@ -35,11 +36,13 @@ static int check(int argc, char **argv)
 static int show_effective(const struct config_options *options)
 {
     struct config *config = NULL;
-    if (config_load(&config, options->path, options->overrides, options->n_overrides) < 0)
+    if (config_load(&config, options->path, options->overrides, options->n_overrides) < 0) {
         return tool_fault("config");
+    }
     char *yaml = config_to_yaml(config);
-    if (yaml)
+    if (yaml) {
         fputs(yaml, stdout);
+    }
     config_free(config);
     free(yaml);
     return yaml ? TOOL_OK : tool_fault("config");
@@ -51,34 +54,41 @@ static int show(int argc, char **argv)
     bool defaults = false;
     for (int i = 1; i < argc;) {
         const int taken = config_options_take(&options, argc, argv, &i);
-        if (taken < 0)
+        if (taken < 0) {
             return tool_usage_error("config", "%s", error_text());
-        if (taken)
+        }
+        if (taken) {
             continue;
+        }
         const char *const argument = argv[i++];
-        if (strcmp(argument, "--defaults") == 0)
+        if (strcmp(argument, "--defaults") == 0) {
             defaults = true;
-        else if (argument[0] == '-' || options.path)
+        } else if (argument[0] == '-' || options.path) {
             return tool_usage_error("config", "unknown argument %s", argument);
-        else
+        } else {
             options.path = argument;
+        }
     }
-    if (!defaults)
+    if (!defaults) {
         return show_effective(&options);
+    }
     fputs(config_defaults_yaml(), stdout);
     return TOOL_OK;
 }
 
 int tool_config(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             fputs(help, stdout);
             return TOOL_OK;
         }
-    if (argc > 1 && strcmp(argv[1], "check") == 0)
+    }
+    if (argc > 1 && strcmp(argv[1], "check") == 0) {
         return check(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "show") == 0)
+    }
+    if (argc > 1 && strcmp(argv[1], "show") == 0) {
         return show(argc - 1, argv + 1);
+    }
     return tool_usage_error("config", argc > 1 ? "unknown command %s" : "check or show is missing", argv[1]);
 }

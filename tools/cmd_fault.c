@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti fault: changes fronthaul.faults of a running network, as an observer on the lab link. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <jansson.h>
-
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "fronthaul/peer.h"
 #include "tools/tool.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: tutti fault --config FILE [--set KEY=VALUE]... NAME=VALUE...\n"
@@ -36,13 +35,15 @@ static int take_setting(json_t *set, const char *argument)
     char name[32], *end;
     const char *const equals = strchr(argument, '=');
     const size_t length = equals ? (size_t)(equals - argument) : 0;
-    if (length == 0 || length >= sizeof name)
+    if (length == 0 || length >= sizeof name) {
         return tool_usage_error("fault", "%s: NAME=VALUE is expected", argument);
+    }
     memcpy(name, argument, length);
     name[length] = '\0';
     const double value = strtod(equals + 1, &end);
-    if (end == equals + 1 || *end)
+    if (end == equals + 1 || *end) {
         return tool_usage_error("fault", "%s: a number is expected after the =", argument);
+    }
     json_object_set_new(set, name, json_real(value));
     return 0;
 }
@@ -51,19 +52,25 @@ static int parse(struct fault_options *options, int argc, char **argv)
 {
     for (int i = 1; i < argc;) {
         const int taken = config_options_take(&options->common, argc, argv, &i);
-        if (taken < 0)
+        if (taken < 0) {
             return tool_usage_error("fault", "%s", error_text());
-        if (taken)
+        }
+        if (taken) {
             continue;
-        if (strcmp(argv[i], "--help") == 0)
+        }
+        if (strcmp(argv[i], "--help") == 0) {
             return 1;
-        if (argv[i][0] == '-')
+        }
+        if (argv[i][0] == '-') {
             return tool_usage_error("fault", "unknown argument %s", argv[i]);
-        if (take_setting(options->set, argv[i++]))
+        }
+        if (take_setting(options->set, argv[i++])) {
             return TOOL_USAGE;
+        }
     }
-    if (!options->common.path)
+    if (!options->common.path) {
         return tool_usage_error("fault", "--config FILE is missing");
+    }
     return json_object_size(options->set) ? 0 : tool_usage_error("fault", "no NAME=VALUE is given");
 }
 
@@ -75,10 +82,11 @@ static int read_answer(const char *text)
     const char *problem = json_string_value(json_object_get(root, "error"));
     const char *effective = json_string_value(json_object_get(root, "faults"));
     int status = type && strcmp(type, "fault_answer") == 0;
-    if (status && problem)
+    if (status && problem) {
         status = error_set(TUTTI_EREFUSED, "refused by the CPU node: %s", problem);
-    else if (status)
+    } else if (status) {
         printf("%s\n", effective ? effective : "done");
+    }
     json_decref(root);
     return status;
 }
@@ -90,19 +98,25 @@ static int converse(fh_peer_t *peer, const char *command, const char *endpoint)
     struct fh_event event;
     bool sent = false;
     for (int answered = 0; answered == 0;) {
-        if (clock_mono_ns() > deadline_ns)
+        if (clock_mono_ns() > deadline_ns) {
             return error_set(TUTTI_ETIMEOUT, "%s: no answer from a CPU node", endpoint);
+        }
         int status = fh_peer_wait(peer, -1, 100000, &event);
-        if (status < 0 || event.kind == FH_EVENT_REFUSED)
+        if (status < 0 || event.kind == FH_EVENT_REFUSED) {
             return TUTTI_EREFUSED;
-        if (event.kind == FH_EVENT_STOP)
+        }
+        if (event.kind == FH_EVENT_STOP) {
             return error_set(TUTTI_ECLOSED, "%s: the run has ended", endpoint);
-        if (event.kind == FH_EVENT_UP && !sent)
+        }
+        if (event.kind == FH_EVENT_UP && !sent) {
             sent = (status = fh_peer_send_control(peer, command)) == TUTTI_OK;
-        if (event.kind == FH_EVENT_CONTROL)
+        }
+        if (event.kind == FH_EVENT_CONTROL) {
             answered = read_answer((const char *)event.data);
-        if (answered < 0)
+        }
+        if (answered < 0) {
             return answered;
+        }
     }
     return TUTTI_OK;
 }
@@ -117,8 +131,9 @@ static int command_cpu(const struct config *config, json_t *set)
     fh_peer_t *peer = NULL;
     int status = text ? fh_peer_create(&peer, endpoint, &hello, config->engine.peer_timeout_ms)
                       : error_set(TUTTI_ENOMEM, "out of memory");
-    if (status == TUTTI_OK)
+    if (status == TUTTI_OK) {
         status = converse(peer, text, endpoint);
+    }
     fh_peer_destroy(peer);
     free(text);
     json_decref(root);

@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti inspect: what is in an HDF5 file. */
-#include <ctype.h>
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "base/h5file.h"
 #include "tools/contained.h"
@@ -14,6 +7,13 @@
 #include "tools/summary.h"
 #include "tools/table.h"
 #include "tools/tool.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char help[] =
     "usage: tutti inspect FILE.h5\n"
@@ -30,10 +30,12 @@ static const char *type_text(enum h5_type type)
 static const char *shape_text(const struct h5_info *info, char *text, size_t n)
 {
     size_t used = (size_t)snprintf(text, n, "[");
-    for (int d = 0; d < info->rank && used < n; d++)
+    for (int d = 0; d < info->rank && used < n; d++) {
         used += (size_t)snprintf(text + used, n - used, "%s%zu", d ? " " : "", info->dims[d]);
-    if (used < n)
+    }
+    if (used < n) {
         snprintf(text + used, n - used, "]");
+    }
     return text;
 }
 
@@ -41,9 +43,10 @@ static const char *counts_text(const struct dataset_stats *s, char *text, size_t
 {
     size_t used = 0;
     text[0] = '\0';
-    for (int i = 0; i < s->n_distinct && used < n; i++)
+    for (int i = 0; i < s->n_distinct && used < n; i++) {
         used +=
             (size_t)snprintf(text + used, n - used, "%s%" PRId64 ": %" PRIu64, i ? ", " : "", s->value[i], s->count[i]);
+    }
     return text;
 }
 
@@ -51,8 +54,9 @@ static const char *counts_text(const struct dataset_stats *s, char *text, size_t
 static const char *printable(const char *text, char *out, size_t n)
 {
     size_t i = 0;
-    for (; text[i] && i + 1 < n; i++)
+    for (; text[i] && i + 1 < n; i++) {
         out[i] = iscntrl((unsigned char)text[i]) ? '?' : text[i];
+    }
     out[i] = '\0';
     return out;
 }
@@ -68,12 +72,14 @@ static void text_row(struct listing *listing, const char *path)
     char *text = h5file_read_text(listing->file, path);
     const char *const line = text ? text : "";
     char start[41];
-    if (!text)
+    if (!text) {
         listing->status = tool_fault("inspect");
+    }
     const int n = (int)strcspn(line, "\n");
     table_cell(listing->table, "[%zu]", strlen(line));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         table_cell(listing->table, "%s", "");
+    }
     table_cell(listing->table, "%.*s%s", n < 40 ? n : 40, printable(line, start, sizeof start),
                n < 40 && line[n] == '\0' ? "" : " ...");
     free(text);
@@ -90,11 +96,13 @@ static void number_row(struct listing *listing, const char *path, const struct h
     table_cell(listing->table, "%s", shape_text(info, shape, sizeof shape));
     const bool has_values = s.n > s.n_nan;
     const double shown[] = {s.min, s.median, s.max};
-    for (int i = 0; i < 3; i++)
-        if (has_values)
+    for (int i = 0; i < 3; i++) {
+        if (has_values) {
             table_cell(listing->table, "%s%.6g", i == 1 && s.sampled ? "~" : "", shown[i]);
-        else
+        } else {
             table_cell(listing->table, "-");
+        }
+    }
     table_number(listing->table, 1, s.n ? 100.0 * (double)s.n_nan / (double)s.n : NAN);
     table_cell(listing->table, "%s", counts_text(&s, counts, sizeof counts));
 }
@@ -105,10 +113,11 @@ static void visit_dataset(void *context, const char *path, const struct h5_info 
     char name[512];
     table_cell(listing->table, "%s", printable(path, name, sizeof name));
     table_cell(listing->table, "%s", type_text(info->type));
-    if (info->type == H5_STRING)
+    if (info->type == H5_STRING) {
         text_row(listing, path);
-    else
+    } else {
         number_row(listing, path, info);
+    }
 }
 
 static int list_datasets(h5file_t *file)
@@ -134,11 +143,13 @@ static void visit_attribute(void *context, const char *object, const char *name,
 static int summarise(const char *path, h5file_t *file)
 {
     struct h5_info info;
-    if (h5file_info(file, "/user/bits", &info) < 0 || h5file_info(file, "/hops/capture_end_ns", &info) < 0)
+    if (h5file_info(file, "/user/bits", &info) < 0 || h5file_info(file, "/hops/capture_end_ns", &info) < 0) {
         return TOOL_OK;
+    }
     struct recording *recording = NULL;
-    if (recording_load(&recording, path) < 0)
+    if (recording_load(&recording, path) < 0) {
         return tool_fault("inspect");
+    }
     struct summary *summary = summary_create(recording);
     if (summary) {
         char version[64];
@@ -156,12 +167,14 @@ static int inspect(void *context)
 {
     const char *const path = context;
     h5file_t *file = NULL;
-    if (h5file_open(&file, path) < 0)
+    if (h5file_open(&file, path) < 0) {
         return tool_fault("inspect");
+    }
     int status = list_datasets(file);
     int n_attribute = 0;
-    if (h5file_list_attributes(file, visit_attribute, &n_attribute) < 0)
+    if (h5file_list_attributes(file, visit_attribute, &n_attribute) < 0) {
         status = tool_fault("inspect");
+    }
     const int summary = summarise(path, file);
     h5file_close(file);
     return status ? status : summary;
@@ -173,8 +186,9 @@ int tool_inspect(int argc, char **argv)
         fputs(help, stdout);
         return TOOL_OK;
     }
-    if (argc != 2 || argv[1][0] == '-')
+    if (argc != 2 || argv[1][0] == '-') {
         return tool_usage_error("inspect", "one HDF5 file is needed");
+    }
     return contained_run(
         &(struct contained){.command = "inspect", .path = argv[1], .body = inspect, .context = argv[1]});
 }

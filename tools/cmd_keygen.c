@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti keygen: the keys of a network. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/config.h"
 #include "base/error.h"
 #include "fronthaul/keys.h"
 #include "tools/tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char help[] =
     "usage: tutti keygen --out DIR --config FILE [--set KEY=VALUE]...\n"
@@ -32,8 +32,9 @@ static int take_count(const char *name, const char *text, int max, int *value)
 {
     char *end;
     const long n = strtol(text, &end, 10);
-    if (end == text || *end || n < 0 || n > max)
+    if (end == text || *end || n < 0 || n > max) {
         return tool_usage_error("keygen", "%s %s: a number from 0 to %d is expected", name, text, max);
+    }
     *value = (int)n;
     return 0;
 }
@@ -49,30 +50,39 @@ static int parse(struct keygen_options *options, int argc, char **argv)
                   {"--eves", TUTTI_MAX_UE, &options->network.n_eve}};
     for (int i = 1; i < argc;) {
         const int taken = config_options_take(&options->common, argc, argv, &i);
-        if (taken < 0)
+        if (taken < 0) {
             return tool_usage_error("keygen", "%s", error_text());
-        if (taken)
+        }
+        if (taken) {
             continue;
+        }
         const char *const argument = argv[i++];
-        if (strcmp(argument, "--help") == 0)
+        if (strcmp(argument, "--help") == 0) {
             return 1;
+        }
         size_t c = 0;
-        while (c < 3 && strcmp(argument, counts[c].name) != 0)
+        while (c < 3 && strcmp(argument, counts[c].name) != 0) {
             c++;
-        if (c == 3 && strcmp(argument, "--out") != 0)
+        }
+        if (c == 3 && strcmp(argument, "--out") != 0) {
             return tool_usage_error("keygen", "unknown argument %s", argument);
-        if (i == argc)
+        }
+        if (i == argc) {
             return tool_usage_error("keygen", "%s needs a value", argument);
-        if (c == 3)
+        }
+        if (c == 3) {
             options->out = argv[i++];
-        else if (take_count(argument, argv[i++], counts[c].max, counts[c].value))
+        } else if (take_count(argument, argv[i++], counts[c].max, counts[c].value)) {
             return TOOL_USAGE;
+        }
         options->counted = options->counted || c < 3;
     }
-    if (!options->out)
+    if (!options->out) {
         return tool_usage_error("keygen", "--out DIR is missing");
-    if (options->counted == (options->common.path != NULL))
+    }
+    if (options->counted == (options->common.path != NULL)) {
         return tool_usage_error("keygen", "either --config FILE or --aps N --users N is needed");
+    }
     return 0;
 }
 
@@ -81,8 +91,9 @@ static int read_network(struct keygen_options *options)
     struct config *config = NULL;
     const int status =
         config_load(&config, options->common.path, options->common.overrides, options->common.n_overrides);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     options->network = (struct keys_network){config->network.n_ap, config->network.n_ue, config->network.n_eve};
     config_free(config);
     return 0;
@@ -96,10 +107,12 @@ int tool_keygen(int argc, char **argv)
         fputs(help, stdout);
         return TOOL_OK;
     }
-    if (parsed)
+    if (parsed) {
         return parsed;
-    if ((!options.counted && read_network(&options) < 0) || keys_generate(options.out, &options.network) < 0)
+    }
+    if ((!options.counted && read_network(&options) < 0) || keys_generate(options.out, &options.network) < 0) {
         return tool_fault("keygen");
+    }
     printf("%s: keys of the CPU node, the observers, %d APs, %d users, %d eavesdroppers, and public.keys\n",
            options.out, options.network.n_ap, options.network.n_ue, options.network.n_eve);
     return TOOL_OK;

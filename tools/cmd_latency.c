@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti latency: serve, probe, hosts. */
+#include "base/error.h"
+#include "base/rt.h"
+#include "tools/latency.h"
+#include "tools/tool.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -11,11 +16,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "base/error.h"
-#include "base/rt.h"
-#include "tools/latency.h"
-#include "tools/tool.h"
 
 static const char help[] =
     "usage: tutti latency probe [ENDPOINT] [options]   measure what a block costs on a fronthaul\n"
@@ -52,15 +52,16 @@ static int serve(int argc, char **argv)
         return tool_usage_error("latency", "%s", error_text());
     }
     int status = TOOL_OK;
-    if (options.help)
+    if (options.help) {
         fputs(help, stdout);
-    else if (!options.endpoint)
+    } else if (!options.endpoint) {
         status = tool_usage_error("latency", "serve needs an ENDPOINT such as tcp://0.0.0.0:5599");
-    else {
+    } else {
         printf("serving %s until stopped\n", options.endpoint);
         fflush(stdout);
-        if (rt_stop_install() < 0 || latency_serve(&options, options.endpoint, -1) < 0)
+        if (rt_stop_install() < 0 || latency_serve(&options, options.endpoint, -1) < 0) {
             status = tool_fault("latency");
+        }
     }
     latency_options_free(&options);
     return status;
@@ -81,10 +82,12 @@ static int free_port(void)
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int port = 0;
     if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        getsockname(fd, (struct sockaddr *)&address, &size) == 0)
+        getsockname(fd, (struct sockaddr *)&address, &size) == 0) {
         port = ntohs(address.sin_port);
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         close(fd);
+    }
     return port;
 }
 
@@ -108,13 +111,15 @@ static void run_own_server(const struct latency_options *options, const struct o
                            pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
+    if (getppid() != parent) {
         _exit(1);
+    }
     bool failed = rt_stop_install() < 0;
     signal(SIGINT, SIG_IGN); /* Ctrl-C is the probe's, who stops us */
     failed = failed || latency_serve(options, server->endpoint, ready_fd) < 0;
-    if (failed && write(ready_fd, error_text(), strlen(error_text())) < 0)
+    if (failed && write(ready_fd, error_text(), strlen(error_text())) < 0) {
         _exit(1);
+    }
     _exit(0);
 }
 
@@ -122,10 +127,12 @@ static void run_own_server(const struct latency_options *options, const struct o
 static int start_own_server(struct own_server *server, const struct latency_options *options)
 {
     int fd[2], status = choose_endpoint(server, options->tcp);
-    if (status < 0)
+    if (status < 0) {
         return status;
-    if (pipe(fd))
+    }
+    if (pipe(fd)) {
         return error_set(TUTTI_EIO, "no pipe: %s", strerror(errno));
+    }
     const pid_t parent = getpid();
     server->pid = fork();
     if (server->pid == 0) {
@@ -136,8 +143,9 @@ static int start_own_server(struct own_server *server, const struct latency_opti
     char text[256] = "";
     const ssize_t n = server->pid > 0 ? read(fd[0], text, sizeof text - 1) : -1;
     close(fd[0]);
-    if (n == 1 && text[0] == 'r')
+    if (n == 1 && text[0] == 'r') {
         return TUTTI_OK;
+    }
     return error_set(TUTTI_EIO, "own server: %s", n > 0 ? text : "did not start");
 }
 
@@ -146,8 +154,9 @@ static void stop_own_server(struct own_server *server, double *cpu_s)
     if (server->pid > 0) {
         struct rusage usage = {0};
         kill(server->pid, SIGTERM);
-        while (wait4(server->pid, NULL, 0, &usage) < 0 && errno == EINTR)
+        while (wait4(server->pid, NULL, 0, &usage) < 0 && errno == EINTR) {
             continue;
+        }
         *cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                  1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     }
@@ -161,10 +170,12 @@ static int measure(const struct latency_options *options, struct latency_result 
 {
     struct own_server server = {0};
     int status = options->endpoint ? TUTTI_OK : start_own_server(&server, options);
-    if (status == TUTTI_OK)
+    if (status == TUTTI_OK) {
         status = rt_stop_install(); /* after the fork: a stop of ours is not the server's */
-    if (status == TUTTI_OK)
+    }
+    if (status == TUTTI_OK) {
         status = latency_probe(options, options->endpoint ? options->endpoint : server.endpoint, result);
+    }
     stop_own_server(&server, &result->server_cpu_s);
     return status;
 }
@@ -195,11 +206,14 @@ int tool_latency(int argc, char **argv)
         fputs(help, stdout);
         return TOOL_OK;
     }
-    if (strcmp(what, "hosts") == 0)
+    if (strcmp(what, "hosts") == 0) {
         return latency_hosts(argc - 1, argv + 1);
-    if (strcmp(what, "probe") == 0)
+    }
+    if (strcmp(what, "probe") == 0) {
         return probe(argc - 1, argv + 1);
-    if (strcmp(what, "serve") == 0)
+    }
+    if (strcmp(what, "serve") == 0) {
         return serve(argc - 1, argv + 1);
+    }
     return tool_usage_error("latency", *what ? "unknown command %s" : "probe, serve or hosts is missing", what);
 }

@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti precode: the precoders of the central node, offline on a channel file. */
-#include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
@@ -19,6 +10,15 @@
 #include "tools/precode_workers.h"
 #include "tools/precoder_file.h"
 #include "tools/tool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: tutti precode --channel IN.h5 --scheme NAME --out OUT.h5 [options]\n"
@@ -90,8 +90,9 @@ struct precode {
 static bool take_number(const char *text, double least, double most, double *value)
 {
     char *end = NULL;
-    if (!text)
+    if (!text) {
         return true;
+    }
     *value = strtod(text, &end);
     return end != text && *end == '\0' && *value >= least && *value <= most;
 }
@@ -99,10 +100,12 @@ static bool take_number(const char *text, double least, double most, double *val
 /* Digits only; empty leaves the value. */
 static bool take_block(const char *text, size_t n, uint64_t *value)
 {
-    if (n == 0)
+    if (n == 0) {
         return true;
-    if (n > 18 || strspn(text, "0123456789") < n)
+    }
+    if (n > 18 || strspn(text, "0123456789") < n) {
         return false;
+    }
     *value = strtoull(text, NULL, 10);
     return true;
 }
@@ -111,8 +114,9 @@ static bool take_blocks(struct precode_options *o)
 {
     o->first = 0;
     o->end = UINT64_MAX;
-    if (!o->blocks)
+    if (!o->blocks) {
         return true;
+    }
     const char *const colon = strchr(o->blocks, ':');
     return colon && take_block(o->blocks, (size_t)(colon - o->blocks), &o->first) &&
            take_block(colon + 1, strlen(colon + 1), &o->end) && o->first < o->end;
@@ -120,9 +124,11 @@ static bool take_blocks(struct precode_options *o)
 
 static int find_scheme(const char *name)
 {
-    for (int s = 0; s < MIMO_N_SCHEMES; s++)
-        if (strcmp(name, mimo_scheme_name(s)) == 0)
+    for (int s = 0; s < MIMO_N_SCHEMES; s++) {
+        if (strcmp(name, mimo_scheme_name(s)) == 0) {
             return s;
+        }
+    }
     return -1;
 }
 
@@ -130,17 +136,22 @@ static int check_noise(struct precode_options *o)
 {
     struct precode_noise_settings *const noise = &o->job.noise;
     *noise = (struct precode_noise_settings){PRECODE_AN_NONE, 0.2, o->job.settings.upsilon, 1};
-    while (o->an && noise->an < PRECODE_AN_PHASE_ONLY && strcmp(o->an, precode_an_name(noise->an)) != 0)
+    while (o->an && noise->an < PRECODE_AN_PHASE_ONLY && strcmp(o->an, precode_an_name(noise->an)) != 0) {
         noise->an++;
-    if (o->an && strcmp(o->an, precode_an_name(noise->an)) != 0)
+    }
+    if (o->an && strcmp(o->an, precode_an_name(noise->an)) != 0) {
         return tool_usage_error("precode", "--an %s is unknown; allowed are none, nullspace, phase-only", o->an);
-    if ((o->an_share || o->seed) && noise->an == PRECODE_AN_NONE)
+    }
+    if ((o->an_share || o->seed) && noise->an == PRECODE_AN_NONE) {
         return tool_usage_error("precode", "%s needs --an nullspace or --an phase-only",
                                 o->an_share ? "--an-share" : "--seed");
-    if (!take_number(o->an_share, 0, 0.99, &noise->share))
+    }
+    if (!take_number(o->an_share, 0, 0.99, &noise->share)) {
         return tool_usage_error("precode", "--an-share %s; allowed are numbers 0 to 0.99", o->an_share);
-    if (o->seed && (!*o->seed || !take_block(o->seed, strlen(o->seed), &noise->seed)))
+    }
+    if (o->seed && (!*o->seed || !take_block(o->seed, strlen(o->seed), &noise->seed))) {
         return tool_usage_error("precode", "--seed %s; allowed are whole numbers of up to 18 digits", o->seed);
+    }
     return 0;
 }
 
@@ -148,30 +159,38 @@ static int check(struct precode_options *o)
 {
     const int scheme = o->scheme ? find_scheme(o->scheme) : -1;
     double threads = (double)sysconf(_SC_NPROCESSORS_ONLN);
-    if (!o->channel || !o->scheme || !o->out)
+    if (!o->channel || !o->scheme || !o->out) {
         return tool_usage_error("precode", "%s is missing",
                                 !o->channel  ? "--channel FILE"
                                 : !o->scheme ? "--scheme NAME"
                                              : "--out FILE");
-    if (scheme < 0)
+    }
+    if (scheme < 0) {
         return tool_usage_error("precode", "--scheme %s is unknown; allowed are cb, fzf, pzf, ppzf, zf, rzf, ob",
                                 o->scheme);
+    }
     precoder_settings_default(&o->job.settings);
     o->job.scheme = (enum mimo_scheme)scheme;
     o->job.power = o->power && strcmp(o->power, "equal") == 0 ? MIMO_POWER_EQUAL : MIMO_POWER_MAXMIN;
-    if (o->power && o->job.power == MIMO_POWER_MAXMIN && strcmp(o->power, "maxmin") != 0)
+    if (o->power && o->job.power == MIMO_POWER_MAXMIN && strcmp(o->power, "maxmin") != 0) {
         return tool_usage_error("precode", "--power %s is unknown; allowed are equal, maxmin", o->power);
-    if (scheme == MIMO_OB && o->job.power == MIMO_POWER_EQUAL)
+    }
+    if (scheme == MIMO_OB && o->job.power == MIMO_POWER_EQUAL) {
         return tool_usage_error("precode", "--power equal does not go with --scheme ob, which is always maxmin");
-    if (!take_number(o->upsilon, 0, 1, &o->job.settings.upsilon))
+    }
+    if (!take_number(o->upsilon, 0, 1, &o->job.settings.upsilon)) {
         return tool_usage_error("precode", "--upsilon %s; allowed are numbers 0 to 1", o->upsilon);
-    if (!take_number(o->gap, 1e-6, 0.5, &o->job.settings.ob_tolerance))
+    }
+    if (!take_number(o->gap, 1e-6, 0.5, &o->job.settings.ob_tolerance)) {
         return tool_usage_error("precode", "--gap %s; allowed are numbers 1e-6 to 0.5", o->gap);
-    if (!take_number(o->threads, 1, MAX_THREADS, &threads) || (double)(int)threads != threads)
+    }
+    if (!take_number(o->threads, 1, MAX_THREADS, &threads) || (double)(int)threads != threads) {
         return tool_usage_error("precode", "--threads %s; allowed are whole numbers 1 to %d", o->threads, MAX_THREADS);
+    }
     o->n_threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : (int)threads;
-    if (!take_blocks(o))
+    if (!take_blocks(o)) {
         return tool_usage_error("precode", "--blocks %s; allowed is A:B with A < B, e.g. 0:100", o->blocks);
+    }
     return check_noise(o);
 }
 
@@ -187,18 +206,22 @@ static int parse(struct precode_options *o, int argc, char **argv)
                   {"--blocks", &o->blocks},   {"--threads", &o->threads}};
     for (int i = 1; i < argc; i++) {
         size_t v = 0;
-        if (strcmp(argv[i], "--help") == 0)
+        if (strcmp(argv[i], "--help") == 0) {
             return 1;
+        }
         if (strcmp(argv[i], "--force") == 0 || strcmp(argv[i], "--quiet") == 0) {
             *(argv[i][2] == 'f' ? &o->force : &o->quiet) = true;
             continue;
         }
-        while (v < sizeof values / sizeof values[0] && strcmp(argv[i], values[v].name) != 0)
+        while (v < sizeof values / sizeof values[0] && strcmp(argv[i], values[v].name) != 0) {
             v++;
-        if (v == sizeof values / sizeof values[0])
+        }
+        if (v == sizeof values / sizeof values[0]) {
             return tool_usage_error("precode", "unknown argument %s", argv[i]);
-        if (i + 1 == argc)
+        }
+        if (i + 1 == argc) {
             return tool_usage_error("precode", "%s needs a value", argv[i]);
+        }
         *values[v].value = argv[++i];
     }
     return check(o);
@@ -210,21 +233,24 @@ static int check_scheme(const struct precode *p)
 {
     const struct mimo_shape s = p->info->shape;
     const enum mimo_scheme scheme = p->options->job.scheme;
-    if (scheme == MIMO_FZF && s.n_ant <= s.n_ue)
+    if (scheme == MIMO_FZF && s.n_ant <= s.n_ue) {
         return error_set(
             TUTTI_EINVAL,
             "%s: scheme fzf needs more antennas per access point than users; /H_hat has %d antennas and %d "
             "users (pzf and ppzf do without)",
             p->info->path, s.n_ant, s.n_ue);
-    if (scheme == MIMO_ZF && s.n_ap * s.n_ant < s.n_ue)
+    }
+    if (scheme == MIMO_ZF && s.n_ap * s.n_ant < s.n_ue) {
         return error_set(
             TUTTI_EINVAL,
             "%s: scheme zf needs at least as many antennas in all as users; /H_hat has %d APs x %d antennas "
             "= %d and %d users (rzf and ob do without)",
             p->info->path, s.n_ap, s.n_ant, s.n_ap * s.n_ant, s.n_ue);
-    if (p->options->job.noise.an == PRECODE_AN_PHASE_ONLY && s.n_ap * s.n_ant < 2)
+    }
+    if (p->options->job.noise.an == PRECODE_AN_PHASE_ONLY && s.n_ap * s.n_ant < 2) {
         return error_set(TUTTI_EINVAL, "%s: --an phase-only needs at least two antennas in all; /H_hat has one",
                          p->info->path);
+    }
     return 0;
 }
 
@@ -233,8 +259,9 @@ static int choose_blocks(struct precode *p)
     const struct precode_options *const o = p->options;
     p->first = o->first;
     p->end = o->end == UINT64_MAX ? p->info->n_block : o->end;
-    if (p->first < p->end && p->end <= p->info->n_block)
+    if (p->first < p->end && p->end <= p->info->n_block) {
         return 0;
+    }
     return error_set(TUTTI_EINVAL, "%s: --blocks %s; the file has blocks 0:%" PRIu64, p->info->path, o->blocks,
                      p->info->n_block);
 }
@@ -246,10 +273,12 @@ static int choose_room(const struct precode *p)
     const size_t block_bytes =
         (size_t)p->info->n_sb * (size_t)(s.n_ap * s.n_ant) * (size_t)s.n_ue * 3 * sizeof(tutti_cf32);
     size_t room = (size_t)(JOBS_PER_THREAD * p->options->n_threads - 1) / (size_t)p->info->n_sb + 1;
-    if (room > BATCH_BYTES / block_bytes)
+    if (room > BATCH_BYTES / block_bytes) {
         room = BATCH_BYTES / block_bytes;
-    if (room > p->end - p->first)
+    }
+    if (room > p->end - p->first) {
         room = (size_t)(p->end - p->first);
+    }
     return room > 0 ? (int)room : 1;
 }
 
@@ -258,23 +287,28 @@ static int prepare(struct precode *p)
     const struct precode_options *const o = p->options;
     char settings[512];
     int status = rt_stop_install();
-    if (status >= 0)
+    if (status >= 0) {
         status = channel_file_open(&p->input, o->channel);
-    if (status < 0)
+    }
+    if (status < 0) {
         return status;
+    }
     p->info = channel_file_info(p->input);
     status = check_scheme(p);
-    if (status >= 0)
+    if (status >= 0) {
         status = choose_blocks(p);
-    if (status < 0)
+    }
+    if (status < 0) {
         return status;
+    }
     const struct precode_noise_settings *const noise = &o->job.noise;
     const int n = snprintf(settings, sizeof settings, "scheme: %s\npower: %s\nupsilon: %.9g\ngap: %.9g\nan: %s\n",
                            o->scheme, o->job.power == MIMO_POWER_MAXMIN ? "maxmin" : "equal", o->job.settings.upsilon,
                            o->job.settings.ob_tolerance, precode_an_name(noise->an));
-    if (noise->an != PRECODE_AN_NONE)
+    if (noise->an != PRECODE_AN_NONE) {
         snprintf(settings + n, sizeof settings - (size_t)n, "an_share: %.9g\nseed: %" PRIu64 "\n", noise->share,
                  noise->seed);
+    }
     const struct precoder_file_info info = {.shape = p->info->shape,
                                             .n_sb = p->info->n_sb,
                                             .scheme = (int)o->job.scheme,
@@ -284,12 +318,15 @@ static int prepare(struct precode *p)
                                             .owns_part = o->owns_part};
     status = precoder_file_create(&p->output, o->out, o->channel, o->force, &info);
     p->room = choose_room(p);
-    if (status >= 0)
+    if (status >= 0) {
         status = channel_batch_create(&p->batch, p->info, p->room);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = precode_result_create(&p->result, p->info, p->room);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = precode_workers_create(&p->workers, p->info, &o->job, o->n_threads);
+    }
     p->summary = precode_summary_create();
     return status >= 0 && !p->summary ? error_set(TUTTI_ENOMEM, "no memory for the table") : status;
 }
@@ -308,8 +345,9 @@ static int check_values(struct precode *p)
     for (uint64_t block = p->first; block < p->end && status >= 0; block += (uint64_t)p->room) {
         bar_update(&bar, block - p->first);
         status = channel_file_read(p->input, block, next_batch(p, block), p->batch);
-        if (status >= 0 && rt_stop_requested())
+        if (status >= 0 && rt_stop_requested()) {
             status = TUTTI_ESTOPPED;
+        }
     }
     bar_end(&bar);
     return status;
@@ -329,8 +367,9 @@ static int write_blocks(struct precode *p, int n)
                                               .reason = r->reason + i * s,
                                               .an = r->an + i * (one / k)};
         const int status = precoder_file_write(p->output, &row);
-        if (status < 0)
+        if (status < 0) {
             return status;
+        }
     }
     p->done += (uint64_t)n;
     precode_summary_add(p->summary, p->info, r, n);
@@ -348,17 +387,20 @@ static int solve_values(struct precode *p)
         const int n = next_batch(p, block);
         bar_update(&bar, p->done);
         status = channel_file_read(p->input, block, n, p->batch);
-        if (status >= 0)
+        if (status >= 0) {
             status = precode_workers_run(p->workers, block, p->batch, p->result);
-        if (status >= 0)
+        }
+        if (status >= 0) {
             status = write_blocks(p, n);
+        }
         if (status >= 0 && clock_mono_ns() >= next_flush_ns) {
             status = precoder_file_flush(p->output);
             next_flush_ns = clock_mono_ns() + FLUSH_PERIOD_NS;
         }
     }
-    if (status >= 0)
+    if (status >= 0) {
         bar_update(&bar, p->done);
+    }
     bar_end(&bar);
     return status;
 }
@@ -366,25 +408,29 @@ static int solve_values(struct precode *p)
 static int interrupted(struct precode *p)
 {
     const char *const part = p->done ? precoder_file_keep(p->output) : NULL;
-    if (p->done && !part)
+    if (p->done && !part) {
         return tool_fault("precode");
-    if (part)
+    }
+    if (part) {
         fprintf(stderr,
                 "tutti precode: interrupted; %s is kept and readable, with %" PRIu64 " of %" PRIu64 " blocks (%" PRIu64
                 ":%" PRIu64 ")\n",
                 part, p->done, p->end - p->first, p->first, p->first + p->done);
-    else
+    } else {
         fputs("tutti precode: interrupted before the first block was finished; nothing is kept\n", stderr);
+    }
     return TOOL_FAILED;
 }
 
 static int finish(struct precode *p)
 {
     char blocks[64];
-    if (precoder_file_commit(p->output) < 0)
+    if (precoder_file_commit(p->output) < 0) {
         return tool_fault("precode");
-    if (p->options->quiet)
+    }
+    if (p->options->quiet) {
         return TOOL_OK;
+    }
     snprintf(blocks, sizeof blocks, "%" PRIu64 ":%" PRIu64, p->first, p->end);
     precode_summary_print(p->summary, p->info, &p->options->job, p->done, blocks);
     return TOOL_OK;
@@ -394,10 +440,12 @@ static int precode(void *context)
 {
     struct precode p = {.options = context};
     int status = prepare(&p);
-    if (status >= 0)
+    if (status >= 0) {
         status = check_values(&p);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = solve_values(&p);
+    }
     const int result = status >= 0 ? finish(&p) : status == TUTTI_ESTOPPED ? interrupted(&p) : tool_fault("precode");
     const bool disk_failed = precoder_file_failed(p.output);
     precode_workers_destroy(p.workers);
@@ -418,8 +466,9 @@ static void tidy_up(void *context)
 {
     const struct precode_options *const o = context;
     char part[PATH_MAX];
-    if (*o->owns_part && snprintf(part, sizeof part, "%s.part", o->out) < PATH_MAX)
+    if (*o->owns_part && snprintf(part, sizeof part, "%s.part", o->out) < PATH_MAX) {
         unlink(part);
+    }
 }
 
 int tool_precode(int argc, char **argv)
@@ -430,8 +479,9 @@ int tool_precode(int argc, char **argv)
         fputs(help, stdout);
         return TOOL_OK;
     }
-    if (parsed)
+    if (parsed) {
         return parsed;
+    }
     options.owns_part =
         mmap(NULL, sizeof *options.owns_part, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (options.owns_part == MAP_FAILED) {

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti run: a whole network on this machine from one configuration. */
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
@@ -16,6 +10,12 @@
 #include "tools/report_eve.h"
 #include "tools/run_directory.h"
 #include "tools/tool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: tutti run [--config] FILE [options]\n"
@@ -71,9 +71,11 @@ static bool take_flag(struct run_options *options, const char *argument)
                  {"--keep-going", &options->keep_going},
                  {"--no-report", &options->no_report},
                  {"--quiet", &options->quiet}};
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if (strcmp(argument, flags[i].name) == 0)
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (strcmp(argument, flags[i].name) == 0) {
             return *flags[i].flag = true;
+        }
+    }
     return false;
 }
 
@@ -82,27 +84,34 @@ static int parse(struct run_options *options, int argc, char **argv)
 {
     for (int i = 1; i < argc;) {
         const int taken = config_options_take(&options->common, argc, argv, &i);
-        if (taken < 0)
+        if (taken < 0) {
             return tool_usage_error("run", "%s", error_text());
-        if (taken)
+        }
+        if (taken) {
             continue;
+        }
         const char *const argument = argv[i++];
-        if (take_flag(options, argument))
+        if (take_flag(options, argument)) {
             continue;
-        if (strcmp(argument, "--help") == 0)
+        }
+        if (strcmp(argument, "--help") == 0) {
             return 1;
+        }
         if (argument[0] != '-' && !options->common.path) {
             options->common.path = argument;
             continue;
         }
-        if (strcmp(argument, "--out") != 0)
+        if (strcmp(argument, "--out") != 0) {
             return tool_usage_error("run", "unknown argument %s", argument);
-        if (i == argc)
+        }
+        if (i == argc) {
             return tool_usage_error("run", "--out needs a directory");
+        }
         options->out = argv[i++];
     }
-    if (!options->common.path)
+    if (!options->common.path) {
         return tool_usage_error("run", "--config FILE is missing");
+    }
     return 0;
 }
 
@@ -132,14 +141,18 @@ static int start_all(struct run *run)
     /* Every node is one thread of linear algebra; the solver's workers are its own. */
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
     int status = children_start(run->children, CHILD_AIR, 0, air);
-    if (status == 0)
+    if (status == 0) {
         status = children_start(run->children, CHILD_CPU, 0, cpu);
-    for (int m = 0; status == 0 && m < network->n_ap; m++)
+    }
+    for (int m = 0; status == 0 && m < network->n_ap; m++) {
         status = start_node(run, CHILD_AP, "tutti-ap", m);
-    for (int k = 0; status == 0 && k < network->n_ue; k++)
+    }
+    for (int k = 0; status == 0 && k < network->n_ue; k++) {
         status = start_node(run, CHILD_UE, "tutti-ue", k);
-    for (int e = 0; status == 0 && e < network->n_eve; e++)
+    }
+    for (int e = 0; status == 0 && e < network->n_eve; e++) {
         status = start_eve(run, e);
+    }
     return status;
 }
 
@@ -175,12 +188,14 @@ static void judge(struct run *run, struct child *child)
 /* The CPU node first, because its end explains the others'. */
 static void judge_all(struct run *run)
 {
-    for (int pass = 0; pass < 2; pass++)
+    for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < children_count(run->children); i++) {
             struct child *child = children_get(run->children, i);
-            if (child->pid == 0 && !child->judged && (child->kind == CHILD_CPU) == (pass == 0))
+            if (child->pid == 0 && !child->judged && (child->kind == CHILD_CPU) == (pass == 0)) {
                 judge(run, child);
+            }
         }
+    }
 }
 
 static void report_stragglers(struct run *run)
@@ -188,8 +203,9 @@ static void report_stragglers(struct run *run)
     progress_clear(run->progress);
     for (int i = 0; i < children_count(run->children); i++) {
         const struct child *child = children_get(run->children, i);
-        if (child->pid > 0)
+        if (child->pid > 0) {
             fprintf(stderr, "tutti run: %s did not stop when the run ended\n", child->name);
+        }
     }
     run->failed = run->failed || !run->options->keep_going;
 }
@@ -208,18 +224,21 @@ static void watch(struct run *run)
     }
     judge_all(run);
     progress_clear(run->progress);
-    if (children_running(run->children) > 0)
+    if (children_running(run->children) > 0) {
         children_stop(run->children);
+    }
 }
 
 /* Afterwards ----------------------------------------------------------------------------------------------------- */
 
 static void print_places(const struct run *run, bool has_report, bool has_record)
 {
-    if (has_report)
+    if (has_report) {
         printf("report     %s\n", run->directory->report_path);
-    if (has_record)
+    }
+    if (has_record) {
         printf("recording  %s\n", run->directory->record_path);
+    }
     printf("logs       %s/logs\n", run->directory->path);
 }
 
@@ -228,9 +247,10 @@ static int write_report(const struct run *run, const struct recording *recording
     bool has_plots = false;
     const int status =
         report_write(run->directory->report_path, run->directory->record_path, recording, summary, &has_plots);
-    if (status == 0 && !has_plots)
+    if (status == 0 && !has_plots) {
         fprintf(stderr,
                 "tutti run: gnuplot not found or failed: the report has no plots (Debian: apt install gnuplot-nox)\n");
+    }
     return status;
 }
 
@@ -241,8 +261,9 @@ static int check(const struct run *run, const struct recording *recording)
         fprintf(stderr, "tutti run: check failed: %s\n", error_text());
         return TOOL_FAILED;
     }
-    if (!run->options->quiet)
+    if (!run->options->quiet) {
         printf("check      passed: every block has its precoder and every user's report, every code block is right\n");
+    }
     return TOOL_OK;
 }
 
@@ -265,11 +286,13 @@ static int conclude_from_recording(void *context)
     }
     const bool wants_report = summary && !run->options->no_report;
     const int written = wants_report ? write_report(run, recording, summary) : 0;
-    if (written < 0)
+    if (written < 0) {
         status = tool_fault("run");
+    }
     print_places(run, wants_report && written == 0, true);
-    if (run->options->check && status == TOOL_OK)
+    if (run->options->check && status == TOOL_OK) {
         status = check(run, recording);
+    }
     summary_free(summary);
     recording_free(recording);
     return run->failed ? TOOL_FAILED : status;
@@ -298,19 +321,23 @@ static int go(struct run *run)
 {
     const struct run_options *options = run->options;
     int status = run_directory_create(&run->directory, &options->common, options->out, options->force);
-    if (status == 0)
+    if (status == 0) {
         status = rt_stop_install();
+    }
     if (status == 0) {
         const struct config_network *network = &run->directory->config->network;
         status =
             children_create(&run->children, run->directory->path, 2 + network->n_ap + network->n_ue + network->n_eve);
     }
-    if (status == 0)
+    if (status == 0) {
         status = start_all(run); /* before the link's threads exist */
-    if (status == 0)
+    }
+    if (status == 0) {
         status = progress_create(&run->progress, run->directory->config, options->quiet);
-    if (status < 0)
+    }
+    if (status < 0) {
         return tool_fault("run");
+    }
     watch(run);
     progress_destroy(run->progress); /* its threads must not be there when a child is made */
     run->progress = NULL;
@@ -321,15 +348,18 @@ int tool_run(int argc, char **argv)
 {
     struct run_options options = {0};
     const int parsed = parse(&options, argc, argv);
-    if (parsed == 1)
+    if (parsed == 1) {
         fputs(help, stdout);
-    if (parsed != 0)
+    }
+    if (parsed != 0) {
         return parsed == 1 ? TOOL_OK : parsed;
+    }
     struct run run = {.options = &options};
     const int status = go(&run);
     progress_destroy(run.progress);
-    if (run.children)
+    if (run.children) {
         children_stop(run.children);
+    }
     children_destroy(run.children);
     run_directory_destroy(run.directory);
     return status;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/contained.h"
 
+#include "base/h5file.h"
+#include "tools/tool.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -13,9 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/h5file.h"
-#include "tools/tool.h"
-
 static unsigned limit_of(const struct contained *c)
 {
     return c->limit_s ? c->limit_s : CONTAINED_CALL_LIMIT_S;
@@ -25,8 +25,9 @@ static void be_the_child(const struct contained *c, pid_t parent, const sigset_t
 {
     const struct rlimit none = {0, 0};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
+    if (getppid() != parent) {
         _exit(TOOL_FAILED);
+    }
     setrlimit(RLIMIT_CORE, &none);
     sigset_t set = *mask;
     sigdelset(&set, SIGALRM);
@@ -62,8 +63,9 @@ static pid_t start(const struct contained *c, sigset_t *watched, sigset_t *befor
     sigprocmask(SIG_BLOCK, watched, before);
     fflush(NULL);
     const pid_t child = fork();
-    if (child == 0)
+    if (child == 0) {
         be_the_child(c, parent, before, mark);
+    }
     return child;
 }
 
@@ -76,25 +78,28 @@ static const char *signal_name(int number)
 static void explain(const struct contained *c, int number, bool inside)
 {
     fprintf(stderr, "tutti %s: %s: ", c->command, c->path);
-    if (number == SIGALRM)
+    if (number == SIGALRM) {
         fprintf(stderr, "damaged: reading it did not come to an end within %u s\n", limit_of(c));
-    else if (number == SIGKILL)
+    } else if (number == SIGKILL) {
         fputs("killed (SIGKILL) at work on it, perhaps for want of memory\n", stderr);
-    else if (inside)
+    } else if (inside) {
         fprintf(stderr, "damaged: the HDF5 library crashed on it (SIG%s)\n", signal_name(number));
-    else
+    } else {
         fprintf(stderr, "crashed at work on it (SIG%s): it is damaged, or this is a fault of tutti\n",
                 signal_name(number));
+    }
 }
 
 /* The end of the child is the end of the command. */
 static int conclude(const struct contained *c, int status, int stop, bool inside)
 {
-    if (WIFEXITED(status))
+    if (WIFEXITED(status)) {
         return WEXITSTATUS(status);
+    }
     const int number = WTERMSIG(status);
-    if (c->crashed && number != SIGKILL)
+    if (c->crashed && number != SIGKILL) {
         c->crashed(c->context);
+    }
     if (number == stop) {
         signal(number, SIG_DFL);
         raise(number);
@@ -115,13 +120,15 @@ int contained_run(const struct contained *c)
     }
     const pid_t child = start(c, &watched, &before, mark);
     const int reason = errno;
-    if (child > 0)
+    if (child > 0) {
         stop = wait_for(child, &watched, &status);
+    }
     const bool inside = *mark;
     munmap((void *)mark, sizeof *mark);
     sigprocmask(SIG_SETMASK, &before, NULL);
-    if (child > 0)
+    if (child > 0) {
         return conclude(c, status, stop, inside);
+    }
     fprintf(stderr, "tutti %s: cannot start a process: %s\n", c->command, strerror(reason));
     return TOOL_FAILED;
 }

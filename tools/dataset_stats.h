@@ -3,9 +3,9 @@
 #ifndef TUTTI_TOOLS_DATASET_STATS_H
 #define TUTTI_TOOLS_DATASET_STATS_H
 
-#include <stdbool.h>
-
 #include "base/h5file.h"
+
+#include <stdbool.h>
 
 enum { DATASET_MAX_DISTINCT = 8, DATASET_SAMPLE = 1 << 18 };
 

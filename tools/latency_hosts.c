@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti latency hosts: what about this host costs latency. It only looks; --tune prints the commands that would change
  * it. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "tools/latency.h"
+#include "tools/tool.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <inttypes.h>
@@ -10,11 +15,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "tools/latency.h"
-#include "tools/tool.h"
 
 enum { TEXT_ROOM = 256 };
 
@@ -53,10 +53,12 @@ static bool read_line(const char *path, char line[TEXT_ROOM])
 {
     FILE *file = fopen(path, "r");
     const bool good = file && fgets(line, TEXT_ROOM, file);
-    if (file)
+    if (file) {
         fclose(file);
-    if (good)
+    }
+    if (good) {
         line[strcspn(line, "\n")] = '\0';
+    }
     return good;
 }
 
@@ -71,10 +73,11 @@ static long read_long(const char *path, long otherwise)
 static void look_at_governor(struct finding *f)
 {
     char governor[TEXT_ROOM];
-    if (!read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", governor))
+    if (!read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", governor)) {
         set_found(f, UNKNOWN, "no frequency scaling visible (fixed, or the hypervisor's business)");
-    else
+    } else {
         set_found(f, strcmp(governor, "performance") == 0 ? GOOD : COSTS, "%.80s", governor);
+    }
 }
 
 /* The deepest idle state a core may fall into, by its wake-up time. */
@@ -85,8 +88,9 @@ static void look_at_idle(struct finding *f)
     for (int i = 0; i < 16; i++) {
         snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cpuidle/state%d/disable", i);
         const long disabled = read_long(path, -1);
-        if (disabled < 0)
+        if (disabled < 0) {
             break;
+        }
         snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cpuidle/state%d/latency", i);
         const long us = read_long(path, 0);
         snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cpuidle/state%d/name", i);
@@ -96,11 +100,12 @@ static void look_at_idle(struct finding *f)
         }
     }
     read_line("/sys/devices/system/cpu/cpuidle/current_driver", driver);
-    if (deepest_us < 0)
+    if (deepest_us < 0) {
         set_found(f, UNKNOWN, "no idle states visible");
-    else
+    } else {
         set_found(f, deepest_us <= 2 && strncmp(driver, "haltpoll", 8) != 0 ? GOOD : COSTS,
                   "deepest state %.40s, %ld us to wake by its own account (driver %.40s)", name, deepest_us, driver);
+    }
 }
 
 static void look_at_smt(struct finding *f)
@@ -119,24 +124,26 @@ static void look_at_smt(struct finding *f)
 static void look_at_priority(struct finding *f)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_RTPRIO, &limit))
+    if (getrlimit(RLIMIT_RTPRIO, &limit)) {
         set_found(f, UNKNOWN, "cannot be read");
-    else if (geteuid() == 0)
+    } else if (geteuid() == 0) {
         set_found(f, GOOD, "root");
-    else
+    } else {
         set_found(f, limit.rlim_cur >= 50 ? GOOD : COSTS, "rtprio limit %" PRIuMAX, (uintmax_t)limit.rlim_cur);
+    }
 }
 
 static void look_at_memlock(struct finding *f)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_MEMLOCK, &limit))
+    if (getrlimit(RLIMIT_MEMLOCK, &limit)) {
         set_found(f, UNKNOWN, "cannot be read");
-    else if (limit.rlim_cur == RLIM_INFINITY)
+    } else if (limit.rlim_cur == RLIM_INFINITY) {
         set_found(f, GOOD, "unlimited");
-    else
+    } else {
         set_found(f, geteuid() == 0 ? GOOD : COSTS, "%" PRIuMAX " kB%s", (uintmax_t)limit.rlim_cur / 1024,
                   geteuid() == 0 ? " (root may lock more)" : "");
+    }
 }
 
 static void look_at_buffers(struct finding *f)
@@ -154,8 +161,9 @@ static void look_at_buffers(struct finding *f)
 static void look_at_isolation(struct finding *f)
 {
     char line[TEXT_ROOM] = "";
-    if (!read_line("/sys/devices/system/cpu/isolated", line))
+    if (!read_line("/sys/devices/system/cpu/isolated", line)) {
         line[0] = '\0';
+    }
     set_found(f, *line ? GOOD : COSTS, *line ? "cores %.100s of %ld" : "none%.0s of %ld", line,
               sysconf(_SC_NPROCESSORS_ONLN));
 }
@@ -166,14 +174,17 @@ static bool is_running(const char *const *names)
     bool found = false;
     for (const struct dirent *entry; proc && !found && (entry = readdir(proc)) != NULL;) {
         char path[TEXT_ROOM], name[TEXT_ROOM];
-        if (!isdigit((unsigned char)entry->d_name[0]))
+        if (!isdigit((unsigned char)entry->d_name[0])) {
             continue;
+        }
         snprintf(path, sizeof path, "/proc/%.20s/comm", entry->d_name);
-        for (int i = 0; read_line(path, name) && names[i] && !found; i++)
+        for (int i = 0; read_line(path, name) && names[i] && !found; i++) {
             found = strcmp(name, names[i]) == 0;
+        }
     }
-    if (proc)
+    if (proc) {
         closedir(proc);
+    }
     return found;
 }
 
@@ -196,12 +207,14 @@ static bool read_steal(double *steal, double *all)
     char line[TEXT_ROOM];
     unsigned long long v[8];
     if (!read_line("/proc/stat", line) || sscanf(line, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1],
-                                                 &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) != 8)
+                                                 &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) != 8) {
         return false;
+    }
     *steal = (double)v[7];
     *all = 0;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         *all += (double)v[i];
+    }
     return true;
 }
 
@@ -213,21 +226,25 @@ static void look_at_steal(struct finding *f)
     bool good = read_steal(&steal[0], &all[0]);
     clock_sleep_until_ns(clock_mono_ns() + 500000000u);
     good = good && read_steal(&steal[1], &all[1]) && all[1] > all[0];
-    if (!read_line("/sys/class/dmi/id/sys_vendor", vendor))
+    if (!read_line("/sys/class/dmi/id/sys_vendor", vendor)) {
         vendor[0] = '\0';
+    }
     FILE *info = fopen("/proc/cpuinfo", "r");
     char line[1024];
     bool guest = false;
-    while (info && fgets(line, sizeof line, info))
+    while (info && fgets(line, sizeof line, info)) {
         guest |= strncmp(line, "flags", 5) == 0 && strstr(line, " hypervisor");
-    if (info)
+    }
+    if (info) {
         fclose(info);
+    }
     const double percent = good ? 100.0 * (steal[1] - steal[0]) / (all[1] - all[0]) : 0;
-    if (!guest)
+    if (!guest) {
         set_found(f, GOOD, "none, this is bare metal");
-    else
+    } else {
         set_found(f, COSTS, "virtual machine%s%.60s, %.1f%% of its time stolen now", *vendor ? ", " : "", vendor,
                   percent);
+    }
 }
 
 /* The cost of one hand-over to a sleeping thread, measured here: the largest part of a message's latency. */
@@ -282,8 +299,9 @@ static void print_finding(const struct finding *f)
 {
     static const char *const mark[] = {"ok   ", "COSTS", "?    "};
     printf("%s  %-19s %s\n", mark[f->verdict], f->what, f->found);
-    if (f->verdict == COSTS)
+    if (f->verdict == COSTS) {
         printf("       %-19s -> %s\n", "", f->cost);
+    }
 }
 
 int latency_hosts(int argc, char **argv)
@@ -294,21 +312,26 @@ int latency_hosts(int argc, char **argv)
             fputs(help, stdout);
             return TOOL_OK;
         }
-        if (strcmp(argv[i], "--tune") != 0)
+        if (strcmp(argv[i], "--tune") != 0) {
             return tool_usage_error("latency", "unknown argument %s", argv[i]);
+        }
         tune = true;
     }
     struct finding findings[N_CHECKS];
     for (int i = 0; i < N_CHECKS; i++) {
         findings[i] = (struct finding){.what = checks[i].what, .cost = checks[i].cost, .command = checks[i].command};
         checks[i].look(&findings[i]);
-        if (!tune)
+        if (!tune) {
             print_finding(&findings[i]);
+        }
     }
-    if (tune)
+    if (tune) {
         puts("# Nothing has been changed. As root, what you find right:");
-    for (int i = 0; tune && i < N_CHECKS; i++)
-        if (findings[i].verdict == COSTS && findings[i].command)
+    }
+    for (int i = 0; tune && i < N_CHECKS; i++) {
+        if (findings[i].verdict == COSTS && findings[i].command) {
             printf("# %s: %s\n%s\n", findings[i].what, findings[i].found, findings[i].command);
+        }
+    }
     return TOOL_OK;
 }

@@ -14,9 +14,11 @@ uint64_t exchange_ways_ns(const struct exchange *e)
 struct offset offset_estimate(const struct exchange *exchanges, int n)
 {
     const struct exchange *quickest = exchanges;
-    for (int i = 1; i < n; i++)
-        if (exchange_ways_ns(&exchanges[i]) < exchange_ways_ns(quickest))
+    for (int i = 1; i < n; i++) {
+        if (exchange_ways_ns(&exchanges[i]) < exchange_ways_ns(quickest)) {
             quickest = &exchanges[i];
+        }
+    }
     const int64_t there = (int64_t)(quickest->t2 - quickest->t1), back = (int64_t)(quickest->t3 - quickest->t4);
     return (struct offset){.ns = there / 2 + back / 2 + (there % 2 + back % 2) / 2,
                            .uncertainty_ns = (exchange_ways_ns(quickest) + 1) / 2};

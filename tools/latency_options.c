@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/error.h"
+#include "tools/latency.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/error.h"
-#include "tools/latency.h"
 
 static const double DEFAULT_DURATION_S = 10;
 
@@ -20,9 +20,10 @@ static int read_number(const char *name, const char *text, double least, double 
 {
     char *end;
     const double v = strtod(text, &end);
-    if (end == text || *end || !(v >= least && v <= most) || (whole && v != floor(v)))
+    if (end == text || *end || !(v >= least && v <= most) || (whole && v != floor(v))) {
         return error_set(TUTTI_EINVAL, "%s: '%s' is not a %s in %.10g..%.10g", name, text,
                          whole ? "whole number" : "number", least, most);
+    }
     *value = v;
     return 0;
 }
@@ -51,16 +52,19 @@ static int take_value(struct latency_options *options, struct given *given, cons
     } texts[] = {{"--encoding", &given->encoding},  {"--keys", &given->keys}, {"--transport", &given->transport},
                  {"--json", &options->json},        {"--csv", &options->csv}, {"--plot", &options->plot},
                  {"--endpoint", &options->endpoint}};
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (strcmp(name, numbers[i].name) == 0)
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (strcmp(name, numbers[i].name) == 0) {
             return !value ? error_set(TUTTI_EINVAL, "%s needs a number", name)
                           : read_number(name, value, numbers[i].least, numbers[i].most, numbers[i].whole,
                                         numbers[i].value);
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        }
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (strcmp(name, texts[i].name) == 0) {
             *texts[i].text = value;
             return value ? 0 : error_set(TUTTI_EINVAL, "%s needs a value", name);
         }
+    }
     return error_set(TUTTI_EINVAL, "unknown argument %s", name);
 }
 
@@ -68,10 +72,12 @@ static int take_all(struct latency_options *options, struct given *given, int ar
 {
     for (int i = 1; i < argc;) {
         const int taken = config_options_take(&given->common, argc, argv, &i);
-        if (taken < 0)
+        if (taken < 0) {
             return taken;
-        if (taken)
+        }
+        if (taken) {
             continue;
+        }
         const char *const name = argv[i++];
         if (strcmp(name, "--help") == 0) {
             options->help = true;
@@ -81,8 +87,9 @@ static int take_all(struct latency_options *options, struct given *given, int ar
             options->endpoint = name;
         } else {
             const int status = take_value(options, given, name, i < argc ? argv[i] : NULL);
-            if (status < 0)
+            if (status < 0) {
                 return status;
+            }
             i++;
         }
     }
@@ -91,8 +98,9 @@ static int take_all(struct latency_options *options, struct given *given, int ar
 
 static int read_encoding(struct config_fronthaul *encoding, const char *text)
 {
-    if (!text)
+    if (!text) {
         return 0;
+    }
     if (strcmp(text, "cf32") == 0) {
         encoding->uplink_encoding = CONFIG_CF32;
     } else if (strcmp(text, "sc16") == 0) {
@@ -100,8 +108,9 @@ static int read_encoding(struct config_fronthaul *encoding, const char *text)
     } else {
         char *end = NULL;
         const long bits = strncmp(text, "bfp", 3) == 0 && text[3] ? strtol(text + 3, &end, 10) : 0;
-        if (bits < 9 || bits > 14 || *end)
+        if (bits < 9 || bits > 14 || *end) {
             return error_set(TUTTI_EINVAL, "--encoding: '%s' is not cf32, sc16 or bfp9 to bfp14", text);
+        }
         encoding->uplink_encoding = CONFIG_BFP;
         encoding->mantissa_bits = (int)bits;
     }
@@ -113,8 +122,9 @@ static int read_encoding(struct config_fronthaul *encoding, const char *text)
 static double frame_budget_us(const struct config *config)
 {
     char letters[TUTTI_MAX_SYMBOL + 1];
-    if (config_schedule_expand(config->frame.schedule, letters, sizeof letters) < 0)
+    if (config_schedule_expand(config->frame.schedule, letters, sizeof letters) < 0) {
         return config->frame.block_us;
+    }
     const long gap = strchr(letters, 'D') - strrchr(letters, 'P') - 1;
     const double symbol_us = 1e6 * (config->frame.fft_size + config->frame.n_cp_samples) / config->frame.sample_rate_hz;
     const double budget_us = (double)gap * symbol_us - config->engine.tx_lead_us;
@@ -143,8 +153,9 @@ static int resolve(struct latency_options *o, const struct given *given)
     const double n = pick(given->blocks, ceil(pick(given->duration_s, DEFAULT_DURATION_S) * 1e6 / o->interval_us));
     o->n_blocks = (uint64_t)n;
     o->key_dir = given->keys;
-    if (given->transport && strcmp(given->transport, "ipc") != 0 && strcmp(given->transport, "tcp") != 0)
+    if (given->transport && strcmp(given->transport, "ipc") != 0 && strcmp(given->transport, "tcp") != 0) {
         return error_set(TUTTI_EINVAL, "--transport: '%s' is not ipc or tcp", given->transport);
+    }
     o->tcp = given->transport && strcmp(given->transport, "tcp") == 0;
     return read_encoding(&o->encoding, given->encoding);
 }
@@ -163,8 +174,9 @@ int latency_options_parse(struct latency_options *options, int argc, char **argv
                           .blocks = -1};
     *options = (struct latency_options){0};
     const int status = take_all(options, &given, argc, argv);
-    if (status < 0 || options->help)
+    if (status < 0 || options->help) {
         return status;
+    }
     const struct config_options *const common = &given.common;
     const int loaded = config_load(&options->config, common->path, common->overrides, common->n_overrides);
     return loaded < 0 ? loaded : resolve(options, &given);

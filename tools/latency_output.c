@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/error.h"
+#include "tools/latency.h"
+#include "tools/plot.h"
+#include "tools/table.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -6,11 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/error.h"
-#include "tools/latency.h"
-#include "tools/plot.h"
-#include "tools/table.h"
 
 static const double quantiles[] = {0.5, 0.9, 0.99, 0.999};
 enum { N_QUANTILES = sizeof quantiles / sizeof quantiles[0], TEXT_ROOM = 256 };
@@ -24,23 +24,25 @@ static const char *encoding_text(const struct config_fronthaul *f, enum config_e
 static void describe(const struct latency_options *o, char *text)
 {
     char up[8], down[8];
-    if (o->probe_bytes)
+    if (o->probe_bytes) {
         snprintf(text, TEXT_ROOM, "%d APs, probes of %zu bytes, every %g us", o->aps, o->n_probe_bytes, o->interval_us);
-    else
+    } else {
         snprintf(text, TEXT_ROOM, "%d APs, %d antennas, %d users, %d subbands, %s up, %s down, every %g us", o->aps,
                  o->antennas, o->users, o->subbands, encoding_text(&o->encoding, o->encoding.uplink_encoding, up),
                  encoding_text(&o->encoding, o->encoding.downlink_encoding, down), o->interval_us);
+    }
 }
 
 /* Where the times come from is part of what they mean. */
 static void describe_clock(const struct latency_result *r, char *text)
 {
-    if (r->same_clock)
+    if (r->same_clock) {
         snprintf(text, TEXT_ROOM, "both ends read the same clock; one-way times are exact");
-    else
+    } else {
         snprintf(text, TEXT_ROOM,
                  "server's clock %+.1f us (%.1f to %.1f over the run), one-way times are uncertain by +-%.1f us",
                  r->offset_us, r->offset_least_us, r->offset_most_us, r->offset_uncertainty_us);
+    }
 }
 
 static double share(uint64_t part, const struct latency_result *r)
@@ -60,8 +62,9 @@ static table_t *make_table(const struct latency_result *r)
     for (int s = 0; s < LATENCY_N_SERIES; s++) {
         const struct stats_hist *h = &r->ns[s];
         table_cell(table, "%s", latency_series_name((enum latency_series)s));
-        for (int q = 0; q < N_QUANTILES; q++)
+        for (int q = 0; q < N_QUANTILES; q++) {
             table_number(table, 1, us(stats_hist_quantile(h, quantiles[q])));
+        }
         table_number(table, 1, us(h->max));
         table_number(table, 1, us(h->min));
         table_number(table, 1, stats_hist_mean(h) / 1e3);
@@ -88,8 +91,9 @@ void latency_print(const struct latency_options *o, const struct latency_result 
            r->skipped);
     if (r->elapsed_s > 0) {
         printf("cpu        probe %.1f%% of a core", 100 * r->probe_cpu_s / r->elapsed_s);
-        if (isfinite(r->server_cpu_s))
+        if (isfinite(r->server_cpu_s)) {
             printf(", server %.1f%%", 100 * r->server_cpu_s / r->elapsed_s);
+        }
         printf(" (start included)\n");
     }
     table_t *table = make_table(r);
@@ -103,9 +107,11 @@ void latency_print(const struct latency_options *o, const struct latency_result 
 static json_t *series_json(const struct stats_hist *h)
 {
     json_t *bins = json_array();
-    for (int i = 0; i < STATS_HIST_BINS; i++)
-        if (h->bin[i])
+    for (int i = 0; i < STATS_HIST_BINS; i++) {
+        if (h->bin[i]) {
             json_array_append_new(bins, json_pack("[f, I]", us(stats_hist_edge(i)), (json_int_t)h->bin[i]));
+        }
+    }
     return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "count", (json_int_t)h->count, "min_us",
                      us(h->min), "mean_us", stats_hist_mean(h) / 1e3, "p50_us", us(stats_hist_quantile(h, 0.5)),
                      "p90_us", us(stats_hist_quantile(h, 0.9)), "p99_us", us(stats_hist_quantile(h, 0.99)), "p999_us",
@@ -116,8 +122,9 @@ static json_t *result_json(const struct latency_options *o, const struct latency
 {
     char up[8], down[8];
     json_t *series = json_object();
-    for (int s = 0; s < LATENCY_N_SERIES; s++)
+    for (int s = 0; s < LATENCY_N_SERIES; s++) {
         json_object_set_new(series, latency_series_name((enum latency_series)s), series_json(&r->ns[s]));
+    }
     json_t *root =
         json_pack("{s:i, s:i, s:i, s:i, s:s, s:s, s:f, s:f, s:f, s:f}", "aps", o->aps, "antennas", o->antennas, "users",
                   o->users, "subbands", o->subbands, "uplink_encoding",
@@ -161,14 +168,18 @@ static int write_json(const char *path, const struct latency_options *o, const s
 static int write_csv(const char *path, const struct latency_result *r)
 {
     FILE *file = fopen(path, "w");
-    if (!file)
+    if (!file) {
         return cannot_write(path);
+    }
     fputs("series,from_us,to_us,count\n", file);
-    for (int s = 0; s < LATENCY_N_SERIES; s++)
-        for (int i = 0; i < STATS_HIST_BINS; i++)
-            if (r->ns[s].bin[i])
+    for (int s = 0; s < LATENCY_N_SERIES; s++) {
+        for (int i = 0; i < STATS_HIST_BINS; i++) {
+            if (r->ns[s].bin[i]) {
                 fprintf(file, "%s,%.3f,%.3f,%" PRIu64 "\n", latency_series_name((enum latency_series)s),
                         us(stats_hist_edge(i)), us(stats_hist_edge(i + 1)), r->ns[s].bin[i]);
+            }
+        }
+    }
     const bool bad = ferror(file);
     return fclose(file) || bad ? cannot_write(path) : TUTTI_OK;
 }
@@ -178,8 +189,9 @@ static void script_curve(FILE *script, const struct stats_hist *h)
 {
     uint64_t seen = 0;
     for (int i = 0; i < STATS_HIST_BINS && h->count; i++) {
-        if (!h->bin[i])
+        if (!h->bin[i]) {
             continue;
+        }
         const double from = 1.0 - (double)seen / (double)h->count;
         const uint64_t edge = stats_hist_edge(i + 1);
         fprintf(script, "%.9g %.3f\n", 1.0 / from, us(edge < h->max ? edge : h->max));
@@ -203,14 +215,16 @@ static void script_plot(FILE *script, const struct latency_options *o, const str
         "1e4, "
         "'99.999 %%%%' 1e5, '99.9999 %%%%' 1e6)\nplot ",
         title, fmax(100.0, (double)r->ns[LATENCY_BLOCK].count));
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < N; i++) {
         fprintf(script, "'-' using 1:2 with steps lw 2 lc rgb '%s' title '%s', ", colour[i],
                 i == N - 1   ? "block"
                 : i == N - 2 ? "round trip"
                              : latency_series_name(drawn[i]));
+    }
     fprintf(script, "%g with lines dt 2 lc rgb '#d62728' title 'budget'\n", o->budget_us);
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < N; i++) {
         script_curve(script, &r->ns[drawn[i]]);
+    }
 }
 
 static int write_plot(const char *path, const struct latency_options *o, const struct latency_result *r)
@@ -223,12 +237,14 @@ static int write_plot(const char *path, const struct latency_options *o, const s
         status = plot_draw(plot);
     }
     FILE *file = status == TUTTI_OK ? fopen(path, "w") : NULL;
-    if (status == TUTTI_OK && !file)
+    if (status == TUTTI_OK && !file) {
         status = cannot_write(path);
+    }
     if (file) {
         fprintf(file, "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n%s\n", plot_svg(plot, number));
-        if (fclose(file))
+        if (fclose(file)) {
             status = cannot_write(path);
+        }
     }
     plot_destroy(plot);
     return status;
@@ -237,9 +253,11 @@ static int write_plot(const char *path, const struct latency_options *o, const s
 int latency_write_files(const struct latency_options *o, const struct latency_result *r)
 {
     int status = o->json ? write_json(o->json, o, r) : TUTTI_OK;
-    if (status == TUTTI_OK && o->csv)
+    if (status == TUTTI_OK && o->csv) {
         status = write_csv(o->csv, r);
-    if (status == TUTTI_OK && o->plot)
+    }
+    if (status == TUTTI_OK && o->plot) {
         status = write_plot(o->plot, o, r);
+    }
     return status;
 }

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The near end of a latency measurement: a thread and a link per virtual AP, all sending at the same instants. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rt.h"
+#include "fronthaul/encoding.h"
+#include "tools/bar.h"
+#include "tools/latency.h"
+#include "tools/latency_offset.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
@@ -8,14 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/rt.h"
-#include "fronthaul/encoding.h"
-#include "tools/bar.h"
-#include "tools/latency.h"
-#include "tools/latency_offset.h"
 
 enum { IN_FLIGHT = 64, WINDOW = 1024 };
 static const uint64_t WINDOW_NS = 1000000000u, JOIN_NS = 8000000000u, LEAD_NS = 50000000u, LAST_WAIT_NS = 1000000000u;
@@ -69,8 +69,9 @@ const char *latency_series_name(enum latency_series series)
 static void close_window(struct virtual_ap *ap)
 {
     struct latency_result *r = &ap->result;
-    if (ap->n_window == 0)
+    if (ap->n_window == 0) {
         return;
+    }
     struct offset offset = {0};
     if (!atomic_load(&ap->probe->same_clock)) {
         offset = offset_estimate(ap->window, ap->n_window);
@@ -108,8 +109,9 @@ static void judge(const struct latency_options *o, struct latency_result *r, uin
 
 static void merge(struct latency_result *into, const struct latency_result *from)
 {
-    for (int s = 0; s < LATENCY_N_SERIES; s++)
+    for (int s = 0; s < LATENCY_N_SERIES; s++) {
         stats_hist_merge(&into->ns[s], &from->ns[s]);
+    }
     into->sent += from->sent;
     into->early += from->early;
     into->on_time += from->on_time;
@@ -118,8 +120,9 @@ static void merge(struct latency_result *into, const struct latency_result *from
     into->skipped += from->skipped;
     into->bytes_up += from->bytes_up;
     into->bytes_down += from->bytes_down;
-    if (!from->have_offset)
+    if (!from->have_offset) {
         return;
+    }
     /* every AP saw the same two clocks: the surest of them speaks */
     into->offset_least_us =
         into->have_offset ? fmin(into->offset_least_us, from->offset_least_us) : from->offset_least_us;
@@ -157,8 +160,9 @@ static void send_block(struct virtual_ap *ap, uint64_t block)
     struct in_flight *slot = &ap->in_flight[block % IN_FLIGHT];
     const struct wire_header header = header_of(ap, block);
     struct wire_csi_meta meta = {.noise_power = 1};
-    if (slot->open) /* never answered */
+    if (slot->open) { /* never answered */
         ap->n_open--;
+    }
     *slot = (struct in_flight){.open = true, .block = block, .due_ns = clock_wall_ns()};
     ap->n_open++;
     meta.capture_end_ns = slot->due_ns;
@@ -170,8 +174,9 @@ static void send_block(struct virtual_ap *ap, uint64_t block)
     const bool counted = block >= LATENCY_WARM_UP_BLOCKS;
     ap->result.sent += counted;
     ap->result.message_up_bytes = n;
-    if (fh_peer_send(ap->peer, ap->message, n) != TUTTI_OK || !counted)
+    if (fh_peer_send(ap->peer, ap->message, n) != TUTTI_OK || !counted) {
         return;
+    }
     ap->result.bytes_up += n;
     stats_hist_add(&ap->result.ns[LATENCY_PACK], slot->sent_ns - slot->due_ns);
 }
@@ -186,13 +191,15 @@ static void receive(struct virtual_ap *ap, const uint8_t *data, size_t n_bytes)
                                      : wire_unpack_precoder(data, n_bytes, &h, &meta, ap->unpacked, room);
     const uint64_t now_ns = clock_wall_ns();
     struct in_flight *slot = &ap->in_flight[h.block % IN_FLIGHT];
-    if (error != WIRE_OK || !slot->open || slot->block != h.block)
+    if (error != WIRE_OK || !slot->open || slot->block != h.block) {
         return;
+    }
     slot->open = false;
     ap->n_open--;
     ap->result.message_down_bytes = n_bytes;
-    if (h.block < LATENCY_WARM_UP_BLOCKS)
+    if (h.block < LATENCY_WARM_UP_BLOCKS) {
         return;
+    }
     ap->result.bytes_down += n_bytes;
     const uint64_t answered_ns = h.send_time_ns, received_ns = o->probe_bytes ? answered_ns : h.tick;
     add_exchange(ap, &(struct exchange){.t1 = slot->sent_ns, .t2 = received_ns, .t3 = answered_ns, .t4 = now_ns});
@@ -208,8 +215,9 @@ static void receive(struct virtual_ap *ap, const uint8_t *data, size_t n_bytes)
 static void read_clock(struct probe *probe, const char *text)
 {
     char other[LATENCY_BOOT_ID_ROOM] = "";
-    if (sscanf(text, "{\"type\":\"clock\",\"boot_id\":\"%39[0-9a-f-]\"}", other) == 1)
+    if (sscanf(text, "{\"type\":\"clock\",\"boot_id\":\"%39[0-9a-f-]\"}", other) == 1) {
         atomic_store(&probe->same_clock, *other && strcmp(other, probe->boot_id) == 0);
+    }
 }
 
 static int handle(struct virtual_ap *ap, const struct fh_event *event)
@@ -239,12 +247,14 @@ static int listen_until(struct virtual_ap *ap, uint64_t until_ns)
     int status = TUTTI_OK;
     for (uint64_t now_ns = clock_mono_ns(); status == TUTTI_OK && now_ns < until_ns; now_ns = clock_mono_ns()) {
         struct fh_event event;
-        if (atomic_load(&ap->probe->stop))
+        if (atomic_load(&ap->probe->stop)) {
             return TUTTI_ESTOPPED;
+        }
         /* rounded up: the sleep for the rest of a microsecond would be a busy loop */
         status = fh_peer_wait(ap->peer, -1, (int64_t)((until_ns - now_ns + 999) / 1000), &event);
-        if (status == TUTTI_OK)
+        if (status == TUTTI_OK) {
             status = handle(ap, &event);
+        }
     }
     return status;
 }
@@ -261,11 +271,13 @@ static int join(struct virtual_ap *ap)
             return TUTTI_OK;
         }
         status = status == TUTTI_OK ? handle(ap, &event) : status;
-        if (status < 0)
+        if (status < 0) {
             return status;
-        if (clock_mono_ns() > deadline_ns)
+        }
+        if (clock_mono_ns() > deadline_ns) {
             return error_set(TUTTI_ETIMEOUT, "%s: no answer; is `tutti latency serve` running there%s?",
                              ap->probe->endpoint, ap->probe->options->key_dir ? ", with the same keys" : "");
+        }
     }
     return TUTTI_ESTOPPED;
 }
@@ -273,8 +285,9 @@ static int join(struct virtual_ap *ap)
 static int wait_for_start(struct virtual_ap *ap)
 {
     int status = TUTTI_OK;
-    while (status == TUTTI_OK && !atomic_load(&ap->probe->start_ns))
+    while (status == TUTTI_OK && !atomic_load(&ap->probe->start_ns)) {
         status = listen_until(ap, clock_mono_ns() + 2000000);
+    }
     return status;
 }
 
@@ -291,14 +304,17 @@ static int run_blocks(struct virtual_ap *ap)
             continue;
         }
         status = listen_until(ap, due_ns);
-        if (status == TUTTI_OK)
+        if (status == TUTTI_OK) {
             send_block(ap, b);
-        if (ap->id == 0)
+        }
+        if (ap->id == 0) {
             atomic_store(&ap->probe->n_block, b);
+        }
     }
     const uint64_t deadline_ns = clock_mono_ns() + LAST_WAIT_NS;
-    while (status == TUTTI_OK && ap->n_open && clock_mono_ns() < deadline_ns)
+    while (status == TUTTI_OK && ap->n_open && clock_mono_ns() < deadline_ns) {
         status = listen_until(ap, clock_mono_ns() + 1000000);
+    }
     close_window(ap);
     const struct latency_result *r = &ap->result;
     ap->result.lost = r->sent - r->early - r->on_time - r->late;
@@ -313,8 +329,9 @@ static void *ap_main(void *argument)
     status = status == TUTTI_OK ? run_blocks(ap) : status;
     ap->status = status;
     snprintf(ap->error, sizeof ap->error, "%s", status < 0 ? error_text() : "");
-    if (status < 0)
+    if (status < 0) {
         atomic_store(&ap->probe->stop, true);
+    }
     atomic_fetch_add(&ap->probe->n_ended, 1);
     return NULL;
 }
@@ -329,18 +346,22 @@ static int start_ap(struct probe *probe, int id)
     ap->coefficients = malloc(n * sizeof *ap->coefficients);
     ap->unpacked = malloc(n * sizeof *ap->unpacked);
     ap->message = calloc(1, WIRE_MAX_BYTES); /* touched only as far as messages go */
-    if (!ap->coefficients || !ap->unpacked || !ap->message)
+    if (!ap->coefficients || !ap->unpacked || !ap->message) {
         return error_set(TUTTI_ENOMEM, "out of memory for %d APs", o->aps);
-    for (size_t i = 0; i < n; i++) /* no two alike, so that nothing gains from repetition */
+    }
+    for (size_t i = 0; i < n; i++) { /* no two alike, so that nothing gains from repetition */
         ap->coefficients[i] = __builtin_complex((float)sin((double)i + id), (float)cos(1.7 * (double)i));
+    }
     const struct fh_hello hello = {
         .role = FH_ROLE_AP, .id = id, .fingerprint = LATENCY_FINGERPRINT, .key_dir = o->key_dir};
     const int status = fh_peer_create(&ap->peer, probe->endpoint, &hello, 5000);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     fh_peer_busy_poll(ap->peer, o->encoding.busy_poll_us);
-    if (pthread_create(&ap->thread, NULL, ap_main, ap))
+    if (pthread_create(&ap->thread, NULL, ap_main, ap)) {
         return error_set(TUTTI_ENOMEM, "cannot start a thread for AP %d", id);
+    }
     ap->started = true;
     return TUTTI_OK;
 }
@@ -360,10 +381,12 @@ static void watch(struct probe *probe)
     struct bar bar;
     bar_begin(&bar, "measuring", "blocks", o->n_blocks + LATENCY_WARM_UP_BLOCKS, o->quiet);
     while (atomic_load(&probe->n_ended) < o->aps) {
-        if (rt_stop_requested())
+        if (rt_stop_requested()) {
             atomic_store(&probe->stop, true);
-        if (!atomic_load(&probe->start_ns) && atomic_load(&probe->n_up) == o->aps)
+        }
+        if (!atomic_load(&probe->start_ns) && atomic_load(&probe->n_up) == o->aps) {
             atomic_store(&probe->start_ns, clock_mono_ns() + LEAD_NS);
+        }
         clock_sleep_until_ns(clock_mono_ns() + 20000000);
         bar_update(&bar, atomic_load(&probe->n_block));
     }
@@ -376,8 +399,9 @@ static int first_error(const struct probe *probe)
     int status = TUTTI_OK;
     for (int i = 0; i < probe->options->aps; i++) {
         const struct virtual_ap *ap = &probe->ap[i];
-        if (ap->status < 0 && (status == TUTTI_OK || status == TUTTI_ESTOPPED))
+        if (ap->status < 0 && (status == TUTTI_OK || status == TUTTI_ESTOPPED)) {
             status = error_set(ap->status, "%s", ap->error);
+        }
     }
     return status == TUTTI_ESTOPPED && probe->ap[0].result.sent ? TUTTI_OK : status; /* by hand: report what there is */
 }
@@ -387,15 +411,17 @@ static int collect(struct probe *probe, struct latency_result *result, const str
     struct rusage after;
     getrusage(RUSAGE_SELF, &after);
     const int status = first_error(probe);
-    for (int i = 0; i < probe->options->aps; i++)
+    for (int i = 0; i < probe->options->aps; i++) {
         merge(result, &probe->ap[i].result);
+    }
     result->message_up_bytes = probe->ap[0].result.message_up_bytes;
     result->message_down_bytes = probe->ap[0].result.message_down_bytes;
     result->same_clock = atomic_load(&probe->same_clock);
     result->probe_cpu_s = cpu_s(&after) - cpu_s(before);
     result->server_cpu_s = NAN;
-    if (status == TUTTI_OK && result->ns[LATENCY_BLOCK].count == 0)
+    if (status == TUTTI_OK && result->ns[LATENCY_BLOCK].count == 0) {
         return error_set(TUTTI_ETIMEOUT, "%s: no block was answered", probe->endpoint);
+    }
     return status;
 }
 
@@ -407,20 +433,26 @@ int latency_probe(const struct latency_options *options, const char *endpoint, s
     *result = (struct latency_result){0};
     latency_boot_id(probe.boot_id);
     probe.ap = calloc((size_t)options->aps, sizeof *probe.ap);
-    if (!probe.ap)
+    if (!probe.ap) {
         return error_set(TUTTI_ENOMEM, "out of memory for %d APs", options->aps);
+    }
     getrusage(RUSAGE_SELF, &before);
-    for (; status == TUTTI_OK && n_started < options->aps; n_started++)
+    for (; status == TUTTI_OK && n_started < options->aps; n_started++) {
         status = start_ap(&probe, n_started);
-    if (status == TUTTI_OK)
+    }
+    if (status == TUTTI_OK) {
         watch(&probe);
+    }
     atomic_store(&probe.stop, true);
-    for (int i = 0; i < options->aps; i++)
-        if (probe.ap[i].started)
+    for (int i = 0; i < options->aps; i++) {
+        if (probe.ap[i].started) {
             pthread_join(probe.ap[i].thread, NULL);
+        }
+    }
     const uint64_t start_ns = atomic_load(&probe.start_ns);
-    if (status == TUTTI_OK)
+    if (status == TUTTI_OK) {
         status = collect(&probe, result, &before);
+    }
     result->elapsed_s = start_ns ? fmax(0, (double)atomic_load(&probe.n_block) + 1 - LATENCY_WARM_UP_BLOCKS) *
                                        options->interval_us * 1e-6
                                  : 0;

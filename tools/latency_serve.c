@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The far end of a latency measurement: gathers the estimates of a block from every AP that is there, then answers each
  * with a precoder of the same shape. A precoder's tick carries when its AP's estimates were received. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
 #include "fronthaul/encoding.h"
 #include "fronthaul/hub.h"
 #include "tools/latency.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { MAX_COEFFICIENTS = TUTTI_MAX_SB * TUTTI_MAX_ANT * TUTTI_MAX_STREAM };
 
@@ -36,10 +36,12 @@ struct server {
 void latency_boot_id(char id[LATENCY_BOOT_ID_ROOM])
 {
     FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
-    if (!file || fscanf(file, "%39[0-9a-f-]", id) != 1)
+    if (!file || fscanf(file, "%39[0-9a-f-]", id) != 1) {
         id[0] = '\0';
-    if (file)
+    }
+    if (file) {
         fclose(file);
+    }
 }
 
 static void answer(struct server *s, int ap)
@@ -50,8 +52,9 @@ static void answer(struct server *s, int ap)
     header.tick = w->received_ns;
     header.valid_until_block = header.block;
     encoding_set(&header, &s->options->encoding, WIRE_PRECODER);
-    for (int k = 0; k < header.n_stream; k++)
+    for (int k = 0; k < header.n_stream; k++) {
         meta.stream[k].user = (uint16_t)k;
+    }
     const size_t n = wire_pack_precoder(s->message, WIRE_MAX_BYTES, &header, &meta, s->coefficients);
     wire_stamp_send_time(s->message, n, clock_wall_ns());
     s->answered += n && fh_hub_send(s->hub, FH_ROLE_AP, ap, s->message, n) == TUTTI_OK;
@@ -60,9 +63,11 @@ static void answer(struct server *s, int ap)
 
 static void answer_all(struct server *s)
 {
-    for (int ap = 0; ap < TUTTI_MAX_AP; ap++)
-        if (s->waiting[ap].present)
+    for (int ap = 0; ap < TUTTI_MAX_AP; ap++) {
+        if (s->waiting[ap].present) {
             answer(s, ap);
+        }
+    }
     s->n_waiting = 0;
 }
 
@@ -99,12 +104,13 @@ static void receive(struct server *s, int ap, const uint8_t *data, size_t n_byte
     struct wire_header header;
     struct wire_csi_meta meta;
     int error = wire_unpack_csi(data, n_bytes, &header, &meta, s->coefficients, MAX_COEFFICIENTS);
-    if (error == WIRE_BAD_TYPE && wire_unpack_header(data, n_bytes, &header) == WIRE_OK && header.type == WIRE_PROBE)
+    if (error == WIRE_BAD_TYPE && wire_unpack_header(data, n_bytes, &header) == WIRE_OK && header.type == WIRE_PROBE) {
         answer_probe(s, ap, &header, data);
-    else if (error == WIRE_OK)
+    } else if (error == WIRE_OK) {
         gather(s, ap, &header);
-    else
+    } else {
         s->unreadable++;
+    }
 }
 
 static void greet(struct server *s, int ap)
@@ -121,15 +127,17 @@ static void handle(struct server *s, const struct fh_event *event)
         receive(s, event->id, event->data, event->n_bytes);
         return;
     }
-    if (event->kind != FH_EVENT_UP && event->kind != FH_EVENT_DOWN)
+    if (event->kind != FH_EVENT_UP && event->kind != FH_EVENT_DOWN) {
         return;
+    }
     const bool up = event->kind == FH_EVENT_UP;
     s->n_alive += up - s->alive[event->id];
     s->alive[event->id] = up;
     s->n_waiting -= s->waiting[event->id].present;
     s->waiting[event->id].present = false;
-    if (up)
+    if (up) {
         greet(s, event->id);
+    }
     if (s->n_alive == 0) { /* the next probe counts its blocks from 0 again */
         s->block = 0;
         s->n_waiting = 0;
@@ -148,11 +156,13 @@ static int open_server(struct server *s, const char *endpoint)
                                              .key_dir = s->options->key_dir};
     s->coefficients = malloc(MAX_COEFFICIENTS * sizeof *s->coefficients);
     s->message = malloc(WIRE_MAX_BYTES);
-    if (!s->coefficients || !s->message)
+    if (!s->coefficients || !s->message) {
         return error_set(TUTTI_ENOMEM, "out of memory for messages");
+    }
     const int status = fh_hub_create(&s->hub, &settings);
-    if (status == TUTTI_OK)
+    if (status == TUTTI_OK) {
         fh_hub_busy_poll(s->hub, s->options->encoding.busy_poll_us);
+    }
     return status;
 }
 
@@ -160,16 +170,19 @@ int latency_serve(const struct latency_options *options, const char *endpoint, i
 {
     struct server server = {.options = options};
     int status = open_server(&server, endpoint);
-    if (status == TUTTI_OK && ready_fd >= 0 && write(ready_fd, "r", 1) != 1)
+    if (status == TUTTI_OK && ready_fd >= 0 && write(ready_fd, "r", 1) != 1) {
         status = error_set(TUTTI_EIO, "the probe is gone");
+    }
     while (status == TUTTI_OK && !rt_stop_requested()) {
         struct fh_event event;
         status = fh_hub_wait(server.hub, -1, -1, &event);
-        if (status == TUTTI_OK)
+        if (status == TUTTI_OK) {
             handle(&server, &event);
+        }
     }
-    if (server.hub)
+    if (server.hub) {
         fh_hub_broadcast_stop(server.hub);
+    }
     fh_hub_destroy(server.hub);
     free(server.coefficients);
     free(server.message);

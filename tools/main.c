@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti: the tool. One file per subcommand; this one only finds it. */
+#include "base/error.h"
+#include "tools/tool.h"
+
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "base/error.h"
-#include "tools/tool.h"
 
 static const struct command {
     const char *name, *summary;
@@ -43,8 +43,9 @@ int tool_fault(const char *command)
 static void print_help(FILE *out)
 {
     fputs("usage: tutti COMMAND [options]\n\n", out);
-    for (int i = 0; i < N_COMMAND; i++)
+    for (int i = 0; i < N_COMMAND; i++) {
         fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    }
     fputs("\n`tutti COMMAND --help` explains a command; `tutti --version` prints the version.\n", out);
 }
 
@@ -63,9 +64,11 @@ int main(int argc, char **argv)
         print_help(stdout);
         return TOOL_OK;
     }
-    for (int i = 0; i < N_COMMAND; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
+    for (int i = 0; i < N_COMMAND; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
             return commands[i].run(argc - 1, argv + 1);
+        }
+    }
     fprintf(stderr, "tutti: unknown command %s; see `tutti --help`\n", argv[1]);
     return TOOL_USAGE;
 }

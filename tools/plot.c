@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/plot.h"
 
+#include "base/error.h"
+
 #include <errno.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -9,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "base/error.h"
 
 extern char **environ;
 
@@ -28,17 +28,20 @@ struct plot {
 int plot_create(plot_t **out)
 {
     plot_t *plot = *out = calloc(1, sizeof *plot);
-    if (plot)
+    if (plot) {
         plot->script = open_memstream(&plot->script_text, &plot->script_bytes);
+    }
     return plot && plot->script ? 0 : error_set(TUTTI_ENOMEM, "out of memory");
 }
 
 void plot_destroy(plot_t *plot)
 {
-    if (!plot)
+    if (!plot) {
         return;
-    if (plot->script)
+    }
+    if (plot->script) {
         fclose(plot->script);
+    }
     free(plot->script_text);
     free(plot->drawn);
     free(plot);
@@ -72,8 +75,9 @@ static int memory_file(const char *text, size_t n)
     size_t done = 0;
     while (fd >= 0 && done < n) {
         const ssize_t step = write(fd, text + done, n - done);
-        if (step <= 0)
+        if (step <= 0) {
             break;
+        }
         done += (size_t)step;
     }
     if (fd >= 0 && (done < n || lseek(fd, 0, SEEK_SET) < 0)) {
@@ -96,24 +100,29 @@ static int run_gnuplot(int script_fd, int out_fd, int error_fd)
     pid_t pid;
     const int failed = posix_spawnp(&pid, "gnuplot", &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
-    if (failed)
+    if (failed) {
         return error_set(TUTTI_EUNSUPPORTED, "cannot start gnuplot: %s", strerror(failed));
+    }
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         continue;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    }
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         return error_set(TUTTI_EFORMAT, "gnuplot failed");
+    }
     return 0;
 }
 
 static char *read_all(int fd)
 {
     struct stat info;
-    if (fstat(fd, &info) < 0)
+    if (fstat(fd, &info) < 0) {
         return NULL;
+    }
     char *text = calloc(1, (size_t)info.st_size + 1);
-    if (text && pread(fd, text, (size_t)info.st_size, 0) != (ssize_t)info.st_size)
+    if (text && pread(fd, text, (size_t)info.st_size, 0) != (ssize_t)info.st_size) {
         text[0] = '\0';
+    }
     return text;
 }
 
@@ -124,11 +133,13 @@ static int cut(plot_t *plot)
     int n = 0;
     for (char *at = plot->drawn; n < plot->n; n++) {
         char *start = strstr(at, "<svg"), *stop = start ? strstr(start, end) : NULL;
-        if (!stop)
+        if (!stop) {
             break;
+        }
         at = stop + strlen(end);
-        if (*at)
+        if (*at) {
             *at++ = '\0';
+        }
         plot->svg[n] = start;
     }
     return n == plot->n ? 0 : error_set(TUTTI_EFORMAT, "gnuplot drew %d of %d plots", n, plot->n);
@@ -137,8 +148,9 @@ static int cut(plot_t *plot)
 int plot_draw(plot_t *plot)
 {
     fputs("set output\n", plot->script);
-    if (fflush(plot->script) != 0)
+    if (fflush(plot->script) != 0) {
         return error_set(TUTTI_ENOMEM, "out of memory");
+    }
     const int in = memory_file(plot->script_text, plot->script_bytes), out = memory_file("", 0),
               err = memory_file("", 0);
     int status = in >= 0 && out >= 0 && err >= 0 ? run_gnuplot(in, out, err)
@@ -149,11 +161,14 @@ int plot_draw(plot_t *plot)
         free(said);
     }
     plot->drawn = status == 0 ? read_all(out) : NULL;
-    if (status == 0)
+    if (status == 0) {
         status = plot->drawn ? cut(plot) : error_set(TUTTI_ENOMEM, "out of memory");
+    }
     const int fds[] = {in, out, err};
-    for (int i = 0; i < 3; i++)
-        if (fds[i] >= 0)
+    for (int i = 0; i < 3; i++) {
+        if (fds[i] >= 0) {
             close(fds[i]);
+        }
+    }
     return status;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/precode_summary.h"
 
+#include "base/stats.h"
+#include "tools/table.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "base/stats.h"
-#include "tools/table.h"
 
 /* Decibels in steps of 0.01 from -200 to 300. */
 enum { DB_LEAST = -200, DB_MOST = 300, DB_STEPS = 100, N_DB_BIN = (DB_MOST - DB_LEAST) * DB_STEPS + 1, N_REASON = 32 };
@@ -28,8 +28,9 @@ struct precode_summary {
 precode_summary_t *precode_summary_create(void)
 {
     precode_summary_t *summary = calloc(1, sizeof *summary);
-    if (summary)
+    if (summary) {
         stats_hist_reset(&summary->solve_ns);
+    }
     return summary;
 }
 
@@ -42,16 +43,19 @@ void precode_summary_destroy(precode_summary_t *summary)
 static double least(int n_ue, const float *served, const float *sinr)
 {
     double value = NAN;
-    for (int k = 0; k < n_ue; k++)
-        if (served[k] > 0)
+    for (int k = 0; k < n_ue; k++) {
+        if (served[k] > 0) {
             value = fmin(value, (double)sinr[k]); /* fmin leaves out the NaN */
+        }
+    }
     return value;
 }
 
 static void add_decibels(struct decibels *d, double sinr)
 {
-    if (!(sinr > 0))
+    if (!(sinr > 0)) {
         return;
+    }
     const double db = fmin(fmax(10 * log10(sinr), DB_LEAST), DB_MOST);
     stats_mean_add(&d->mean, db);
     d->bin[(int)((db - DB_LEAST) * DB_STEPS + 0.5)]++;
@@ -63,8 +67,9 @@ static double quantile(const struct decibels *d, double share)
     uint64_t n = 0;
     for (int i = 0; i < N_DB_BIN; i++) {
         n += d->bin[i];
-        if (n > 0 && (double)n >= wanted)
+        if (n > 0 && (double)n >= wanted) {
             return DB_LEAST + (double)i / DB_STEPS;
+        }
     }
     return NAN;
 }
@@ -78,8 +83,9 @@ void precode_summary_add(precode_summary_t *s, const struct channel_file_info *i
         const double worst = least(n_ue, sinr, sinr);
         stats_hist_add(&s->solve_ns, (uint64_t)(r->solve_time_s[i] * 1e9 + 0.5));
         add_decibels(&s->predicted, worst);
-        if (r->sinr_true)
+        if (r->sinr_true) {
             add_decibels(&s->truth, least(n_ue, sinr, r->sinr_true + (size_t)i * (size_t)n_ue));
+        }
         s->n_an_failed += r->an_failed[i];
         s->power_most = fmax(s->power_most, (double)r->power_use[i]);
         s->reason[r->reason[i] >= 0 && r->reason[i] < N_REASON ? r->reason[i] : N_REASON - 1]++;
@@ -94,10 +100,11 @@ void precode_summary_add(precode_summary_t *s, const struct channel_file_info *i
 static void decibel_row(table_t *table, const char *name, const struct decibels *d)
 {
     table_cell(table, "%s", name);
-    if (d->mean.count)
+    if (d->mean.count) {
         table_cell(table, "mean %.2f, 5 %% quantile %.2f", d->mean.mean, quantile(d, 0.05));
-    else
+    } else {
         table_cell(table, "-");
+    }
 }
 
 void precode_summary_print(const precode_summary_t *s, const struct channel_file_info *info,
@@ -123,8 +130,9 @@ void precode_summary_print(const precode_summary_t *s, const struct channel_file
     table_cell(table, "median %.1f, p99 %.1f", (double)stats_hist_quantile(&s->solve_ns, 0.5) * 1e-3,
                (double)stats_hist_quantile(&s->solve_ns, 0.99) * 1e-3);
     decibel_row(table, "predicted SINR of the worst user, dB", &s->predicted);
-    if (info->has_truth)
+    if (info->has_truth) {
         decibel_row(table, "true SINR of the worst user, dB", &s->truth);
+    }
     table_cell(table, "largest power use of an AP");
     table_cell(table, "%.6f of its budget", s->power_most);
     if (job->scheme == MIMO_OB) {
@@ -135,11 +143,12 @@ void precode_summary_print(const precode_summary_t *s, const struct channel_file
         table_cell(table, "subbands without noise: no phases null all users");
         table_cell(table, "%" PRIu64, s->n_an_failed);
     }
-    for (int r = 0; r < N_REASON; r++)
+    for (int r = 0; r < N_REASON; r++) {
         if (s->reason[r]) {
             table_cell(table, "subbands: %s", mimo_reason_text(r));
             table_cell(table, "%" PRIu64, s->reason[r]);
         }
+    }
     table_print(table, stdout);
     table_destroy(table);
 }

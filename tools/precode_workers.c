@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/precode_workers.h"
 
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rt.h"
+
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/rt.h"
 
 struct worker {
     precode_workers_t *all;
@@ -52,15 +52,17 @@ int precode_result_create(struct precode_result **result, const struct channel_f
         r->an_failed = calloc(n, sizeof *r->an_failed);
     }
     if (!r || !r->W || !r->sinr || (info->has_truth && !r->sinr_true) || !r->bound || !r->solve_time_s || !r->reason ||
-        !r->power_use || !r->an || !r->an_failed)
+        !r->power_use || !r->an || !r->an_failed) {
         return error_set(TUTTI_ENOMEM, "%s: no memory for the precoders of %d blocks", info->path, room);
+    }
     return 0;
 }
 
 void precode_result_destroy(struct precode_result *r)
 {
-    if (!r)
+    if (!r) {
         return;
+    }
     free(r->W);
     free(r->sinr);
     free(r->sinr_true);
@@ -76,8 +78,9 @@ void precode_result_destroy(struct precode_result *r)
 static double power_of(size_t n, const tutti_cf32 *v)
 {
     double power = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         power += (double)crealf(v[i]) * (double)crealf(v[i]) + (double)cimagf(v[i]) * (double)cimagf(v[i]);
+    }
     return power;
 }
 
@@ -85,13 +88,15 @@ static double power_of(size_t n, const tutti_cf32 *v)
 static float power_use(const precode_workers_t *all, const tutti_cf32 *W, const tutti_cf32 *an)
 {
     const size_t n_ant = (size_t)all->shape.n_ant, per_ap = n_ant * (size_t)all->shape.n_ue;
-    if (all->job.noise.an == PRECODE_AN_NONE)
+    if (all->job.noise.an == PRECODE_AN_NONE) {
         return mimo_power_use(&all->shape, all->ap_power, W);
+    }
     double most = 0;
     for (size_t m = 0; m < (size_t)all->shape.n_ap; m++) {
         const double power = power_of(per_ap, W + m * per_ap) + power_of(n_ant, an + m * n_ant);
-        if (power > 0)
+        if (power > 0) {
             most = fmax(most, power / (double)all->ap_power[m]);
+        }
     }
     return (float)most;
 }
@@ -120,8 +125,9 @@ static void solve(const struct worker *worker, size_t at)
     const uint64_t index = all->first_block * (uint64_t)all->n_sb + at;
     r->an_failed[at] = !precode_noise_execute(worker->noise, index, &channel, an);
     r->power_use[at] = power_use(all, solution.W, an);
-    if (!b->H)
+    if (!b->H) {
         return;
+    }
     channel.H_hat = b->H + at * one;
     channel.error_variance = all->no_error;
     mimo_sinr(&all->shape, &channel, solution.W, r->sinr_true + at * k);
@@ -133,8 +139,9 @@ static void work(const struct worker *worker)
     const int n = all->batch->n * all->n_sb;
     while (!rt_stop_requested()) {
         const int at = atomic_fetch_add(&all->next, 1);
-        if (at >= n)
+        if (at >= n) {
             return;
+        }
         solve(worker, (size_t)at);
         atomic_fetch_add(&all->n_done, 1);
     }
@@ -147,13 +154,15 @@ static void *worker_main(void *argument)
     unsigned seen = 0;
     for (;;) {
         pthread_mutex_lock(&all->lock);
-        while (all->round == seen && !all->quit)
+        while (all->round == seen && !all->quit) {
             pthread_cond_wait(&all->changed, &all->lock);
+        }
         seen = all->round;
         const bool quit = all->quit;
         pthread_mutex_unlock(&all->lock);
-        if (quit)
+        if (quit) {
             return NULL;
+        }
         work(worker);
         pthread_mutex_lock(&all->lock);
         all->n_busy--;
@@ -177,11 +186,13 @@ int precode_workers_run(precode_workers_t *all, uint64_t first_block, const stru
     pthread_mutex_unlock(&all->lock);
     work(&all->worker[0]);
     pthread_mutex_lock(&all->lock);
-    while (all->n_busy > 0)
+    while (all->n_busy > 0) {
         pthread_cond_wait(&all->changed, &all->lock);
+    }
     pthread_mutex_unlock(&all->lock);
-    if (atomic_load(&all->n_done) == batch->n * all->n_sb)
+    if (atomic_load(&all->n_done) == batch->n * all->n_sb) {
         return 0;
+    }
     return error_set(TUTTI_ESTOPPED, "stopped on request");
 }
 
@@ -192,15 +203,18 @@ static int start(precode_workers_t *all, int n_threads)
         struct worker *const worker = &all->worker[w];
         worker->all = all;
         int status = precoder_create(&worker->precoder, &all->shape);
-        if (status >= 0)
+        if (status >= 0) {
             status = precode_noise_create(&worker->noise, &all->job.noise, &all->shape, all->ap_power);
+        }
         all->n_threads = w + 1;
-        if (status < 0)
+        if (status < 0) {
             return status;
+        }
         precoder_configure(worker->precoder, &all->job.settings);
-        if (w > 0 && pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
+        if (w > 0 && pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
             return error_set(TUTTI_ENOMEM, "cannot start thread %d of %d; choose a smaller --threads", w + 1,
                              n_threads);
+        }
         worker->running = w > 0;
     }
     return 0;
@@ -210,33 +224,38 @@ int precode_workers_create(precode_workers_t **workers, const struct channel_fil
                            const struct precode_job *job, int n_threads)
 {
     precode_workers_t *all = *workers = calloc(1, sizeof *all);
-    if (!all)
+    if (!all) {
         return error_set(TUTTI_ENOMEM, "no memory for the solvers");
+    }
     pthread_mutex_init(&all->lock, NULL);
     pthread_cond_init(&all->changed, NULL);
     all->shape = info->shape;
     all->n_sb = info->n_sb;
     all->job = *job;
-    for (int m = 0; m < info->shape.n_ap; m++)
+    for (int m = 0; m < info->shape.n_ap; m++) {
         all->data_power[m] = precode_noise_left(&job->noise, all->ap_power[m] = info->ap_power[m]);
+    }
     all->no_error = calloc((size_t)info->shape.n_ap * (size_t)info->shape.n_ue, sizeof *all->no_error);
     all->worker = calloc((size_t)n_threads, sizeof *all->worker);
-    if (!all->no_error || !all->worker)
+    if (!all->no_error || !all->worker) {
         return error_set(TUTTI_ENOMEM, "no memory for the solvers");
+    }
     return start(all, n_threads);
 }
 
 void precode_workers_destroy(precode_workers_t *all)
 {
-    if (!all)
+    if (!all) {
         return;
+    }
     pthread_mutex_lock(&all->lock);
     all->quit = true;
     pthread_cond_broadcast(&all->changed);
     pthread_mutex_unlock(&all->lock);
     for (int w = 0; w < all->n_threads; w++) {
-        if (all->worker[w].running)
+        if (all->worker[w].running) {
             pthread_join(all->worker[w].thread, NULL);
+        }
         precoder_destroy(all->worker[w].precoder);
         precode_noise_destroy(all->worker[w].noise);
     }

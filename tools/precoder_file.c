@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/precoder_file.h"
 
+#include "base/error.h"
+#include "base/h5file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,9 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/error.h"
-#include "base/h5file.h"
 
 struct precoder_file {
     struct precoder_file_info info;
@@ -33,24 +33,29 @@ static bool same_file(const char *a, const char *b)
 static int check_path(const precoder_file_t *f, const char *input, bool force)
 {
     struct stat info;
-    if (same_file(f->path, input))
+    if (same_file(f->path, input)) {
         return error_set(TUTTI_EINVAL, "%s: the output is the input; choose another --out", f->path);
-    if (same_file(f->part, input))
+    }
+    if (same_file(f->part, input)) {
         return error_set(TUTTI_EINVAL,
                          "%s: would be overwritten while it is read (the output grows there); choose another "
                          "--out",
                          f->part);
-    if (stat(f->path, &info) < 0)
+    }
+    if (stat(f->path, &info) < 0) {
         return 0;
-    if (!S_ISREG(info.st_mode))
+    }
+    if (!S_ISREG(info.st_mode)) {
         return error_set(TUTTI_EINVAL, "%s: exists and is not a file; choose another --out", f->path);
+    }
     return force ? 0 : error_set(TUTTI_EINVAL, "%s: exists already; --force overwrites it", f->path);
 }
 
 static void own_part(const precoder_file_t *f, bool own)
 {
-    if (f->info.owns_part)
+    if (f->info.owns_part) {
         *f->info.owns_part = own;
+    }
 }
 
 /* Takes the part for this process; the lock goes with the process, however that ends. Not flock: HDF5's readers take
@@ -58,8 +63,9 @@ static void own_part(const precoder_file_t *f, bool own)
 static int lock_part(precoder_file_t *f)
 {
     f->fd = open(f->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (f->fd < 0)
+    if (f->fd < 0) {
         return error_set(TUTTI_EIO, "%s: cannot create the file: %s", f->part, strerror(errno));
+    }
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(f->fd, F_OFD_SETLK, &lock) == 0) {
         own_part(f, true);
@@ -68,8 +74,9 @@ static int lock_part(precoder_file_t *f)
     const int reason = errno;
     close(f->fd);
     f->fd = -1;
-    if (reason == EAGAIN || reason == EACCES)
+    if (reason == EAGAIN || reason == EACCES) {
         return error_set(TUTTI_EIO, "%s: another process is writing it", f->part);
+    }
     return error_set(TUTTI_EIO, "%s: cannot lock it: %s", f->part, strerror(reason));
 }
 
@@ -97,8 +104,9 @@ static int declare(precoder_file_t *f)
     const size_t n = sizeof columns / sizeof columns[0] - !f->info.has_truth;
     for (size_t i = 0; i < n; i++) {
         *columns[i].handle = h5file_declare(f->h5, columns[i].name, columns[i].type, columns[i].rank, columns[i].dims);
-        if (*columns[i].handle < 0)
+        if (*columns[i].handle < 0) {
             return *columns[i].handle;
+        }
     }
     return 0;
 }
@@ -106,16 +114,21 @@ static int declare(precoder_file_t *f)
 static int begin(precoder_file_t *f)
 {
     int status = h5file_create(&f->h5, f->part);
-    if (status >= 0)
+    if (status >= 0) {
         status = h5file_put_text(f->h5, "/version", TUTTI_VERSION);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = h5file_put_text(f->h5, "/settings", f->info.settings);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = h5file_put_attribute(f->h5, "/", "first_block", (double)f->info.first_block);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = declare(f);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = h5file_seal(f->h5);
+    }
     f->failed = status < 0;
     return status;
 }
@@ -124,30 +137,36 @@ int precoder_file_create(precoder_file_t **file, const char *path, const char *i
                          const struct precoder_file_info *info)
 {
     precoder_file_t *f = *file = calloc(1, sizeof *f);
-    if (!f)
+    if (!f) {
         return error_set(TUTTI_ENOMEM, "%s: no memory", path);
+    }
     f->fd = -1;
     f->info = *info;
     const size_t n = (size_t)info->n_sb;
     f->wide = calloc(n * (size_t)info->shape.n_ue, sizeof *f->wide);
     int status = f->wide ? 0 : error_set(TUTTI_ENOMEM, "%s: no memory", path);
     if (snprintf(f->path, sizeof f->path, "%s", path) >= PATH_MAX ||
-        snprintf(f->part, sizeof f->part, "%s.part", path) >= PATH_MAX)
+        snprintf(f->part, sizeof f->part, "%s.part", path) >= PATH_MAX) {
         status = error_set(TUTTI_EINVAL, "--out: the path is longer than %d bytes", PATH_MAX - 6);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = check_path(f, input, force);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = lock_part(f);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = begin(f);
+    }
     return status;
 }
 
 static const double *widen(const precoder_file_t *f, const float *values)
 {
     const size_t n = (size_t)f->info.n_sb * (size_t)f->info.shape.n_ue;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         f->wide[i] = (double)values[i];
+    }
     return f->wide;
 }
 
@@ -172,10 +191,12 @@ int precoder_file_write(precoder_file_t *f, const struct precoder_file_row *row)
                  {f->subband_time, row->solve_time_s},
                  {f->subband_reason, row->reason}};
     int status = h5file_write_row(f->h5, f->sinr, f->n_row, widen(f, row->sinr_predicted));
-    for (size_t i = 0; i < sizeof cells / sizeof cells[0] && status >= 0; i++)
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0] && status >= 0; i++) {
         status = h5file_write_row(f->h5, cells[i].handle, f->n_row, cells[i].data);
-    if (status >= 0 && f->info.has_truth)
+    }
+    if (status >= 0 && f->info.has_truth) {
         status = h5file_write_row(f->h5, f->truth, f->n_row, widen(f, row->sinr_true));
+    }
     f->n_row += status >= 0;
     f->failed = f->failed || status < 0;
     return status;
@@ -199,20 +220,24 @@ static int finish(precoder_file_t *f)
     const int status = precoder_file_flush(f);
     h5file_close(f->h5);
     f->h5 = NULL;
-    if (status < 0)
+    if (status < 0) {
         return status;
-    if (fsync(f->fd) < 0 && errno != EINVAL && errno != EROFS)
+    }
+    if (fsync(f->fd) < 0 && errno != EINVAL && errno != EROFS) {
         return error_set(TUTTI_EIO, "%s: cannot write it to the disk: %s", f->part, strerror(errno));
+    }
     return 0;
 }
 
 int precoder_file_commit(precoder_file_t *f)
 {
     const int status = finish(f);
-    if (status < 0)
+    if (status < 0) {
         return status;
-    if (rename(f->part, f->path) < 0)
+    }
+    if (rename(f->part, f->path) < 0) {
         return error_set(TUTTI_EIO, "%s: cannot rename %s to it: %s", f->path, f->part, strerror(errno));
+    }
     f->done = true;
     own_part(f, false);
     return 0;
@@ -220,8 +245,9 @@ int precoder_file_commit(precoder_file_t *f)
 
 const char *precoder_file_keep(precoder_file_t *f)
 {
-    if (finish(f) < 0)
+    if (finish(f) < 0) {
         return NULL;
+    }
     f->done = true;
     own_part(f, false);
     return f->part;
@@ -229,15 +255,17 @@ const char *precoder_file_keep(precoder_file_t *f)
 
 void precoder_file_destroy(precoder_file_t *f)
 {
-    if (!f)
+    if (!f) {
         return;
+    }
     h5file_close(f->h5);
     if (f->fd >= 0 && !f->done) {
         unlink(f->part);
         own_part(f, false);
     }
-    if (f->fd >= 0)
+    if (f->fd >= 0) {
         close(f->fd);
+    }
     free(f->wide);
     free(f);
 }

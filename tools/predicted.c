@@ -45,8 +45,9 @@ double predicted_sinr(const struct predicted_shape *shape, const tutti_cf32 *H_h
         add_subband(shape, H_hat + (size_t)s * n_coefficient, W + (size_t)s * n_coefficient,
                     error_variance + (size_t)s * n_variance, user, &subband_signal, &subband_error);
         const double expected = recorded[s * shape->n_ue + user];
-        if (!(fabs(subband_signal / subband_error - expected) <= agreement * expected))
+        if (!(fabs(subband_signal / subband_error - expected) <= agreement * expected)) {
             return NAN;
+        }
         signal += subband_signal;
         error += subband_error;
     }

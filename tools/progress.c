@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/progress.h"
 
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rt.h"
+#include "fronthaul/peer.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -9,11 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/rt.h"
-#include "fronthaul/peer.h"
 
 enum { LINE_ROOM = 512 };
 
@@ -29,8 +29,9 @@ int progress_create(progress_t **out, const struct config *config, bool quiet)
 {
     *out = NULL;
     progress_t *p = calloc(1, sizeof *p);
-    if (!p)
+    if (!p) {
         return error_set(TUTTI_ENOMEM, "out of memory");
+    }
     *out = p;
     p->config = config;
     p->quiet = quiet;
@@ -45,18 +46,21 @@ int progress_create(progress_t **out, const struct config *config, bool quiet)
 
 void progress_destroy(progress_t *p)
 {
-    if (!p)
+    if (!p) {
         return;
-    if (p->drawn)
+    }
+    if (p->drawn) {
         fputc('\n', stderr);
+    }
     fh_peer_destroy(p->peer);
     free(p);
 }
 
 void progress_clear(progress_t *p)
 {
-    if (p->drawn)
+    if (p->drawn) {
         fputs("\r\033[K", stderr);
+    }
     p->drawn = false;
 }
 
@@ -116,8 +120,9 @@ static void format_bar(const struct progress_status *s, char *bar, int n_cells)
 {
     const uint64_t total = s->n_blocks;
     const int filled = total ? (int)((uint64_t)n_cells * (s->block < total ? s->block : total) / total) : 0;
-    for (int i = 0; i < n_cells; i++)
+    for (int i = 0; i < n_cells; i++) {
         bar[i] = i < filled ? '#' : '.';
+    }
     bar[n_cells] = '\0';
 }
 
@@ -129,12 +134,15 @@ void progress_format(const struct progress_status *s, const struct config *confi
         return;
     }
     format_bar(s, bar, 20);
-    if (s->n_blocks)
+    if (s->n_blocks) {
         snprintf(total, sizeof total, "/%" PRIu64, s->n_blocks);
-    if (!isnan(s->sinr_db))
+    }
+    if (!isnan(s->sinr_db)) {
         snprintf(sinr, sizeof sinr, "%.1f", s->sinr_db);
-    if (s->elapsed_s > 0)
+    }
+    if (s->elapsed_s > 0) {
         snprintf(factor, sizeof factor, "%.2f", (double)s->block * config->frame.block_us * 1e-6 / s->elapsed_s);
+    }
     snprintf(text, sizeof text,
              "%s%s%sblock %" PRIu64 "%s  SINR %s dB  late %" PRIu64
              "  x%s real time  APs %d/%d  users %d/%d  block errors %" PRIu64,
@@ -146,8 +154,9 @@ void progress_format(const struct progress_status *s, const struct config *confi
 static int terminal_width(void)
 {
     struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 20)
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 20) {
         return 79;
+    }
     return size.ws_col <= LINE_ROOM - 1 ? size.ws_col - 1 : LINE_ROOM - 1;
 }
 
@@ -155,8 +164,9 @@ static void draw(progress_t *p)
 {
     char line[LINE_ROOM + 1];
     const uint64_t now_ns = clock_mono_ns();
-    if (p->quiet)
+    if (p->quiet) {
         return;
+    }
     if (p->terminal) {
         progress_format(&p->status, p->config, line, terminal_width());
         fprintf(stderr, "\r%s\033[K", line);
@@ -177,12 +187,13 @@ void progress_wait(progress_t *p, int fd, int64_t timeout_us)
     }
     struct fh_event event;
     const int status = fh_peer_wait(p->peer, fd, timeout_us, &event);
-    if (status < 0 || event.kind == FH_EVENT_REFUSED)
+    if (status < 0 || event.kind == FH_EVENT_REFUSED) {
         p->link_over = true; /* the run does not need its spectator */
-    else if (event.kind == FH_EVENT_STOP) {
+    } else if (event.kind == FH_EVENT_STOP) {
         p->stop_seen = p->stop_seen || !rt_stop_requested();
         p->link_over = true;
-    } else if (event.kind == FH_EVENT_CONTROL)
+    } else if (event.kind == FH_EVENT_CONTROL) {
         progress_parse(&p->status, (const char *)event.data);
+    }
     draw(p);
 }

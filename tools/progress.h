@@ -4,9 +4,9 @@
 #ifndef TUTTI_TOOLS_PROGRESS_H
 #define TUTTI_TOOLS_PROGRESS_H
 
-#include <stdio.h>
-
 #include "base/config.h"
+
+#include <stdio.h>
 
 /* The latest status of the CPU node; block_errors counts wrongly decoded code blocks. */
 struct progress_status {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/recording.h"
 
+#include "base/error.h"
+#include "base/h5file.h"
+#include "tools/predicted.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include "base/error.h"
-#include "base/h5file.h"
-#include "tools/predicted.h"
 
 enum { SLICE_BYTES = 1 << 24 };
 
@@ -33,16 +33,18 @@ struct source {
 static size_t row_values(const struct want *want)
 {
     size_t n = 1;
-    for (int d = 1; d < want->rank; d++)
+    for (int d = 1; d < want->rank; d++) {
         n *= want->dims[d];
+    }
     return n;
 }
 
 static int shape_agrees(const struct want *want, const struct h5_info *info)
 {
     bool same = info->rank == want->rank;
-    for (int d = 1; same && d < want->rank; d++)
+    for (int d = 1; same && d < want->rank; d++) {
         same = info->dims[d] == want->dims[d];
+    }
     return same ? 0 : error_set(TUTTI_EFORMAT, "%s: its shape does not fit the other datasets", want->path);
 }
 
@@ -50,14 +52,19 @@ static void *never_written(const struct want *want)
 {
     const size_t n = row_values(want) * (size_t)want->n_row;
     void *data = calloc(n ? n : 1, want->element_bytes);
-    if (!data)
+    if (!data) {
         return NULL;
-    if (want->type == H5_F64)
-        for (size_t i = 0; i < n; i++)
+    }
+    if (want->type == H5_F64) {
+        for (size_t i = 0; i < n; i++) {
             ((double *)data)[i] = NAN;
-    if (want->type == H5_C64)
-        for (size_t i = 0; i < 2 * n; i++)
+        }
+    }
+    if (want->type == H5_C64) {
+        for (size_t i = 0; i < 2 * n; i++) {
             ((float *)data)[i] = NAN;
+        }
+    }
     return data;
 }
 
@@ -65,16 +72,18 @@ static void *never_written(const struct want *want)
 static int check_size(struct source *file, const struct want *want)
 {
     uint64_t bytes = (uint64_t)row_values(want) * want->element_bytes; /* the dimensions of a row are checked */
-    if (__builtin_mul_overflow(bytes, want->n_row, &bytes) || __builtin_add_overflow(bytes, file->n_bytes, &bytes))
+    if (__builtin_mul_overflow(bytes, want->n_row, &bytes) || __builtin_add_overflow(bytes, file->n_bytes, &bytes)) {
         bytes = UINT64_MAX;
+    }
     file->n_bytes = bytes;
     const int status = h5file_check_claim(file->h5, "its number of blocks", bytes);
     const double memory_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (status == 0 && (double)bytes > memory_bytes)
+    if (status == 0 && (double)bytes > memory_bytes) {
         return error_set(TUTTI_ENOMEM,
                          "%s: %.3g GB are needed for a dataset of %llu rows and those before it; this "
                          "machine has %.3g GB",
                          want->path, (double)bytes * 1e-9, (unsigned long long)want->n_row, memory_bytes * 1e-9);
+    }
     return status;
 }
 
@@ -95,18 +104,22 @@ static int read_rows(struct source *file, const struct want *want, uint64_t n, v
 static int load(struct source *file, struct want want, void *out)
 {
     int status = check_size(file, &want);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     void *data = never_written(&want);
-    if (!data)
+    if (!data) {
         return error_set(TUTTI_ENOMEM, "%s: out of memory", want.path);
+    }
     *(void **)out = data;
     struct h5_info info;
-    if (h5file_info(file->h5, want.path, &info) < 0)
+    if (h5file_info(file->h5, want.path, &info) < 0) {
         return 0;
+    }
     status = shape_agrees(&want, &info);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     const uint64_t n = info.dims[0] < want.n_row ? info.dims[0] : want.n_row;
     return n && row_values(&want) ? read_rows(file, &want, n, data) : 0;
 }
@@ -116,8 +129,9 @@ static double mean_over_subbands(const double *sinr, int n_sb, int stride)
 {
     double sum = 0;
     for (int s = 0; s < n_sb; s++) {
-        if (!(sinr[s * stride] > 0))
+        if (!(sinr[s * stride] > 0)) {
             return NAN;
+        }
         sum += sinr[s * stride];
     }
     return sum / n_sb;
@@ -138,15 +152,19 @@ static int slice_shape(h5file_t *file, const struct recording *r, struct slice *
 {
     struct h5_info h, w, e;
     if (h5file_info(file, "/H_hat", &h) < 0 || h5file_info(file, "/W", &w) < 0 ||
-        h5file_info(file, "/error_variance", &e) < 0 || h.rank != 5 || w.rank != 5 || e.rank != 4)
+        h5file_info(file, "/error_variance", &e) < 0 || h.rank != 5 || w.rank != 5 || e.rank != 4) {
         return 0;
+    }
     const size_t n_sb = (size_t)r->n_sb, n_ap = (size_t)r->n_ap, n_ue = (size_t)r->n_ue;
-    for (int d = 1; d < 5; d++)
-        if (h.dims[d] != w.dims[d])
+    for (int d = 1; d < 5; d++) {
+        if (h.dims[d] != w.dims[d]) {
             return 0;
+        }
+    }
     if (h.dims[1] != n_sb || h.dims[2] != n_ap || h.dims[3] < 1 || h.dims[3] > TUTTI_MAX_ANT || h.dims[4] != n_ue ||
-        e.dims[1] != n_sb || e.dims[2] != n_ap || e.dims[3] != n_ue)
+        e.dims[1] != n_sb || e.dims[2] != n_ap || e.dims[3] != n_ue) {
         return 0;
+    }
     slice->shape = (struct predicted_shape){r->n_sb, r->n_ap, (int)h.dims[3], r->n_ue};
     slice->n_coefficient = n_sb * n_ap * h.dims[3] * n_ue;
     slice->n_variance = n_sb * n_ap * n_ue;
@@ -159,10 +177,12 @@ static int slice_shape(h5file_t *file, const struct recording *r, struct slice *
 static int predict_rows(h5file_t *file, struct recording *r, const struct slice *slice, uint64_t first, uint64_t n)
 {
     int status = h5file_read_rows(file, "/H_hat", H5_C64, first, n, slice->H_hat);
-    if (status == 0)
+    if (status == 0) {
         status = h5file_read_rows(file, "/W", H5_C64, first, n, slice->W);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = h5file_read_rows(file, "/error_variance", H5_F64, first, n, slice->error_variance);
+    }
     for (uint64_t i = 0; status == 0 && i < n; i++) {
         int n_exact = 0;
         for (int k = 0; k < r->n_ue; k++) {
@@ -171,8 +191,9 @@ static int predict_rows(h5file_t *file, struct recording *r, const struct slice 
                                slice->W + i * slice->n_coefficient, slice->error_variance + i * slice->n_variance,
                                slice->recorded + (first + i) * (uint64_t)(r->n_sb * r->n_ue), k);
             double *const out = &r->sinr_predicted[(first + i) * (uint64_t)r->n_ue + (uint64_t)k];
-            if (isnan(sinr) || isnan(*out))
+            if (isnan(sinr) || isnan(*out)) {
                 continue;
+            }
             *out = sinr;
             n_exact++;
         }
@@ -184,13 +205,15 @@ static int predict_rows(h5file_t *file, struct recording *r, const struct slice 
 static int predict_exactly(h5file_t *file, struct recording *r, const double *recorded)
 {
     struct slice slice = {.recorded = recorded};
-    if (!slice_shape(file, r, &slice))
+    if (!slice_shape(file, r, &slice)) {
         return 0;
+    }
     uint64_t rows_at_once = SLICE_BYTES / (slice.n_coefficient * sizeof *slice.H_hat);
     rows_at_once = rows_at_once < 1 ? 1 : rows_at_once > 16 ? 16 : rows_at_once;
     int status = h5file_check_claim(file, "/H_hat", slice.n_row * slice.n_coefficient * sizeof *slice.H_hat);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     slice.H_hat = malloc(rows_at_once * slice.n_coefficient * sizeof *slice.H_hat);
     slice.W = malloc(rows_at_once * slice.n_coefficient * sizeof *slice.W);
     slice.error_variance = malloc(rows_at_once * slice.n_variance * sizeof *slice.error_variance);
@@ -209,11 +232,14 @@ static int predict_exactly(h5file_t *file, struct recording *r, const double *re
 static double gap_to_bound(const double *sinr, int n_ue, double bound)
 {
     double least = INFINITY;
-    for (int k = 0; k < n_ue; k++)
-        if (sinr[k] > 0)
+    for (int k = 0; k < n_ue; k++) {
+        if (sinr[k] > 0) {
             least = fmin(least, sinr[k]);
-    if (!(bound > 0) || isinf(bound) || isinf(least))
+        }
+    }
+    if (!(bound > 0) || isinf(bound) || isinf(least)) {
         return NAN;
+    }
     return fmax(1 - least / bound, 0); /* below 0 by rounding only */
 }
 
@@ -222,8 +248,9 @@ static int load_gap(struct source *file, struct recording *r, const double *sinr
 {
     const size_t n_sb = (size_t)r->n_sb, n_ue = (size_t)r->n_ue;
     const int status = load(file, (struct want){"/sinr_bound", H5_F64, 8, 2, {0, n_sb}, r->n_block}, &r->gap);
-    for (size_t i = 0; status == 0 && i < (size_t)r->n_block * n_sb; i++)
+    for (size_t i = 0; status == 0 && i < (size_t)r->n_block * n_sb; i++) {
         r->gap[i] = gap_to_bound(sinr + i * n_ue, r->n_ue, r->gap[i]);
+    }
     return status;
 }
 
@@ -235,16 +262,21 @@ static int load_predicted(struct source *file, struct recording *r)
         load(file, (struct want){"/sinr_predicted", H5_F64, sizeof(double), 3, {0, n_sb, n_ue}, r->n_block}, &all);
     if (status == 0) {
         r->sinr_predicted = malloc((size_t)r->n_block * n_ue * sizeof(double) + 1);
-        if (!r->sinr_predicted)
+        if (!r->sinr_predicted) {
             status = error_set(TUTTI_ENOMEM, "/sinr_predicted: out of memory");
+        }
     }
-    for (size_t b = 0; status == 0 && b < r->n_block; b++)
-        for (size_t k = 0; k < n_ue; k++)
+    for (size_t b = 0; status == 0 && b < r->n_block; b++) {
+        for (size_t k = 0; k < n_ue; k++) {
             r->sinr_predicted[b * n_ue + k] = mean_over_subbands(all + b * n_sb * n_ue + k, r->n_sb, r->n_ue);
-    if (status == 0)
+        }
+    }
+    if (status == 0) {
         status = load_gap(file, r, all);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = predict_exactly(file->h5, r, all);
+    }
     free(all);
     return status;
 }
@@ -259,13 +291,15 @@ static int read_shape(h5file_t *file, const char *path, struct recording *r)
 {
     struct h5_info hops, bits, predicted;
     if (h5file_info(file, "/hops/capture_end_ns", &hops) < 0 || h5file_info(file, "/user/bits", &bits) < 0 ||
-        hops.rank != 2 || bits.rank != 2)
+        hops.rank != 2 || bits.rank != 2) {
         return error_set(TUTTI_EFORMAT, "%s is not a run recording: it has no /hops/capture_end_ns or /user/bits",
                          path);
+    }
     const bool has_sinr = h5file_info(file, "/sinr_predicted", &predicted) == 0 && predicted.rank == 3;
     if (hops.dims[1] < 1 || hops.dims[1] > TUTTI_MAX_AP || bits.dims[1] < 1 || bits.dims[1] > TUTTI_MAX_UE ||
-        (has_sinr && (predicted.dims[1] < 1 || predicted.dims[1] > TUTTI_MAX_SB)))
+        (has_sinr && (predicted.dims[1] < 1 || predicted.dims[1] > TUTTI_MAX_SB))) {
         return error_set(TUTTI_EFORMAT, "%s: impossible number of access points, users or subbands", path);
+    }
     r->n_ap = (int)hops.dims[1];
     r->n_ue = (int)bits.dims[1];
     r->n_sb = has_sinr ? (int)predicted.dims[1] : 1;
@@ -284,30 +318,39 @@ static int load_ap_arrays(struct source *file, struct recording *r)
                                                               "/hops/precoder_received_ns", "/hops/applied_ns"};
     const size_t n_ap = (size_t)r->n_ap;
     int status = 0;
-    for (int i = 0; status == 0 && i < RECORDING_N_STAMP; i++)
+    for (int i = 0; status == 0 && i < RECORDING_N_STAMP; i++) {
         status = load(file, (struct want){stamp_path[i], H5_U64, 8, 2, {0, n_ap}, r->n_block}, &r->stamp[i]);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/block/ap_used", H5_U8, 1, 2, {0, n_ap}, r->n_block}, &r->ap_used);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/applied/kind", H5_U8, 1, 2, {0, n_ap}, r->n_block}, &r->applied);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/applied/arrival", H5_U8, 1, 2, {0, n_ap}, r->n_block}, &r->arrival);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/radio/events", H5_I64, 8, 3, {0, n_ap, 5}, r->n_block}, &r->events);
+    }
     return status;
 }
 
 static int load_block_arrays(struct source *file, struct recording *r)
 {
     int status = load(file, (struct want){"/hops/solve_start_ns", H5_U64, 8, 1, {0}, r->n_block}, &r->solve_start_ns);
-    if (status == 0)
+    if (status == 0) {
         status = load(file, (struct want){"/hops/solve_end_ns", H5_U64, 8, 1, {0}, r->n_block}, &r->solve_end_ns);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/solve_time_s", H5_F64, 8, 1, {0}, r->n_block}, &r->solve_time_s);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/scheme", H5_I32, 4, 1, {0}, r->n_block}, &r->scheme);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/reason", H5_I32, 4, 1, {0}, r->n_block}, &r->reason);
+    }
     return status;
 }
 
@@ -324,19 +367,24 @@ static int load_user_arrays(struct source *file, struct recording *r)
                   {"/user/code_blocks", &r->code_blocks},
                   {"/user/code_block_errors", &r->code_block_errors}};
     int status = 0;
-    for (size_t i = 0; status == 0 && i < sizeof counts / sizeof counts[0]; i++)
+    for (size_t i = 0; status == 0 && i < sizeof counts / sizeof counts[0]; i++) {
         status = load(file, (struct want){counts[i].path, H5_I64, 8, 2, {0, n_ue}, r->n_block}, counts[i].out);
-    if (status == 0)
+    }
+    if (status == 0) {
         status =
             load(file, (struct want){"/user/sinr_measured", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &r->sinr_measured);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/user/evm", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &r->evm);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/block/user_used", H5_U8, 1, 2, {0, n_ue}, r->n_block}, &r->user_used);
+    }
     struct h5_info info;
     if (status < 0 || h5file_info(file->h5, "/user/constellation", &info) < 0 || info.rank != 3 || info.dims[2] < 1 ||
-        info.dims[2] > 65536)
+        info.dims[2] > 65536) {
         return status;
+    }
     r->n_constellation = info.dims[0];
     r->n_point = (int)info.dims[2];
     return load(file, (struct want){"/user/constellation", H5_C64, 8, 3, {0, n_ue, info.dims[2]}, r->n_constellation},
@@ -348,18 +396,22 @@ static int load_eve_arrays(struct source *file, struct recording *r)
     const size_t n_ue = (size_t)r->n_ue;
     struct h5_info info;
     int status = load(file, (struct want){"/attack/score", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &r->attack_score);
-    if (status == 0)
+    if (status == 0) {
         status =
             load(file, (struct want){"/attack/suspected", H5_U8, 1, 2, {0, n_ue}, r->n_block}, &r->attack_suspected);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/secrecy/rate_measured", H5_F64, 8, 2, {0, n_ue}, r->n_block},
                       &r->secrecy_measured);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/secrecy/rate_predicted", H5_F64, 8, 2, {0, n_ue}, r->n_block},
                       &r->secrecy_predicted);
+    }
     if (status < 0 || h5file_info(file->h5, "/eve/sinr_measured", &info) < 0 || info.rank != 3 || info.dims[1] < 1 ||
-        info.dims[1] > TUTTI_MAX_UE)
+        info.dims[1] > TUTTI_MAX_UE) {
         return status;
+    }
     const struct {
         const char *path;
         int64_t **out;
@@ -370,8 +422,9 @@ static int load_eve_arrays(struct source *file, struct recording *r)
     const size_t n_eve = info.dims[1];
     r->n_eve = (int)n_eve;
     status = load(file, (struct want){"/eve/sinr_measured", H5_F64, 8, 3, {0, n_eve, n_ue}, r->n_block}, &r->eve_sinr);
-    for (size_t i = 0; status == 0 && i < sizeof counts / sizeof counts[0]; i++)
+    for (size_t i = 0; status == 0 && i < sizeof counts / sizeof counts[0]; i++) {
         status = load(file, (struct want){counts[i].path, H5_I64, 8, 3, {0, n_eve, n_ue}, r->n_block}, counts[i].out);
+    }
     return status;
 }
 
@@ -379,14 +432,16 @@ static int load_eve_arrays(struct source *file, struct recording *r)
 static struct config *parse_config(const char *yaml)
 {
     const int fd = memfd_create("config.yaml", MFD_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return NULL;
+    }
     const size_t n = strlen(yaml);
     struct config *config = NULL;
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (write(fd, yaml, n) == (ssize_t)n && config_load(&config, path, NULL, 0) < 0)
+    if (write(fd, yaml, n) == (ssize_t)n && config_load(&config, path, NULL, 0) < 0) {
         config = NULL;
+    }
     close(fd);
     return config;
 }
@@ -403,30 +458,39 @@ int recording_load(struct recording **out, const char *path)
 {
     *out = NULL;
     struct recording *r = calloc(1, sizeof *r);
-    if (!r)
+    if (!r) {
         return error_set(TUTTI_ENOMEM, "%s: out of memory", path);
+    }
     h5file_t *file = NULL;
     int status = h5file_open(&file, path);
-    if (status == 0)
+    if (status == 0) {
         status = read_shape(file, path, r);
+    }
     struct source source = {.h5 = file};
-    if (status == 0)
+    if (status == 0) {
         status = load_ap_arrays(&source, r);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load_block_arrays(&source, r);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load_user_arrays(&source, r);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load_eve_arrays(&source, r);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = load_predicted(&source, r);
-    if (status == 0)
+    }
+    if (status == 0) {
         load_texts(file, r);
+    }
     h5file_close(file);
-    if (status < 0)
+    if (status < 0) {
         recording_free(r);
-    else
+    } else {
         *out = r;
+    }
     return status;
 }
 
@@ -437,10 +501,12 @@ bool recording_user_counts(const struct recording *r, uint64_t block, int user)
 
 void recording_free(struct recording *r)
 {
-    if (!r)
+    if (!r) {
         return;
-    for (int i = 0; i < RECORDING_N_STAMP; i++)
+    }
+    for (int i = 0; i < RECORDING_N_STAMP; i++) {
         free(r->stamp[i]);
+    }
     void *const arrays[] = {r->version,
                             r->config_yaml,
                             r->solve_start_ns,
@@ -473,8 +539,9 @@ void recording_free(struct recording *r)
                             r->secrecy_predicted,
                             r->attack_score,
                             r->attack_suspected};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
+    }
     config_free(r->config);
     free(r);
 }

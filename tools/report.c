@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/report.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <math.h>
-#include <string.h>
-#include <time.h>
-
 #include "base/error.h"
 #include "fronthaul/wire.h"
 #include "tools/report_eve.h"
 #include "tools/report_plots.h"
 #include "tools/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
 
 static const char style[] =
     "<style>\n"
@@ -59,8 +59,9 @@ struct page {
 static void key(FILE *out, int n, const char *const *colour, const char *const *text)
 {
     fputs("<div class=\"key\">", out);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         fprintf(out, "<span><i style=\"background:%s\"></i>%s</span>", colour[i], text[i]);
+    }
     fputs("</div>\n", out);
 }
 
@@ -71,8 +72,9 @@ static void tile(FILE *out, bool bad, const char *value, const char *what)
 
 static bool figure_begin(const struct page *page, int number)
 {
-    if (!page->has_plots || !plot_svg(page->plot, number))
+    if (!page->has_plots || !plot_svg(page->plot, number)) {
         return false;
+    }
     fputs("<figure><figcaption>", page->out);
     return true;
 }
@@ -96,9 +98,11 @@ static void write_head(const struct page *page)
     const struct recording *r = page->recording;
     const char *name = r->config ? r->config->network.name : "run";
     char when[64] = "";
-    for (uint64_t b = 0; b < r->n_block && !when[0]; b++)
-        if (r->solve_start_ns[b])
+    for (uint64_t b = 0; b < r->n_block && !when[0]; b++) {
+        if (r->solve_start_ns[b]) {
             utc_text(r->solve_start_ns[b], when, sizeof when);
+        }
+    }
     fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Tutti run: ",
           page->out);
@@ -125,11 +129,12 @@ static double mean_measured_db(const struct summary *s)
 {
     double sum = 0;
     int n = 0;
-    for (int k = 0; k < s->n_ue; k++)
+    for (int k = 0; k < s->n_ue; k++) {
         if (!isnan(s->user[k].sinr_measured_db)) {
             sum += s->user[k].sinr_measured_db;
             n++;
         }
+    }
     return n ? sum / n : NAN;
 }
 
@@ -169,35 +174,39 @@ static void write_users(const struct page *page)
           "their "
           "error variances and the precoders.",
           page->out);
-    if (page->recording->n_predicted_exact < s->n_block)
+    if (page->recording->n_predicted_exact < s->n_block) {
         fprintf(page->out,
                 " (In %" PRIu64 " blocks, where these are not recorded or artificial noise was sent, it is the "
                 "mean of the subbands' predicted SINR.)",
                 s->n_block - page->recording->n_predicted_exact);
+    }
     fputs(" EVM: root mean square. Raw BER before, BER after decoding; BLER of code blocks. Blocks solved "
           "without a user are left out of its figures; served: blocks solved with it.</p>\n<h3>SINR over blocks</h3>\n",
           page->out);
     key(page->out, 2, colour, text);
     fputs("<div class=\"grid\">\n", page->out);
-    for (int k = 0; k < page->plots.n_user; k++)
+    for (int k = 0; k < page->plots.n_user; k++) {
         if (figure_begin(page, page->plots.sinr[k])) {
             fprintf(page->out, "User %d <span>measured %.2f dB, predicted %.2f dB</span>", k,
                     s->user[k].sinr_measured_db, s->user[k].sinr_predicted_db);
             figure_end(page, page->plots.sinr[k]);
         }
+    }
     fputs("</div>\n<h3>Constellations</h3>\n<p class=\"note\">Equalised data symbols of the last recorded block the "
           "user was served in.</p>\n"
           "<div class=\"grid small\">\n",
           page->out);
-    for (int k = 0; k < page->plots.n_user; k++)
+    for (int k = 0; k < page->plots.n_user; k++) {
         if (figure_begin(page, page->plots.constellation[k])) {
             fprintf(page->out, "User %d <span>block %" PRId64 "</span>", k,
                     16 * report_constellation_row(page->recording, k));
             figure_end(page, page->plots.constellation[k]);
         }
+    }
     fputs("</div>\n", page->out);
-    if (page->plots.n_user < s->n_ue)
+    if (page->plots.n_user < s->n_ue) {
         fprintf(page->out, "<p class=\"note\">Drawn: the first %d of %d users.</p>\n", page->plots.n_user, s->n_ue);
+    }
     fputs("</section>\n", page->out);
 }
 
@@ -210,11 +219,12 @@ static void write_latency(const struct page *page)
     fputs("<h3>Distributions</h3>\n", page->out);
     key(page->out, 2, colour, text);
     fputs("<div class=\"grid\">\n", page->out);
-    for (int hop = 0; hop < SUMMARY_N_HOP; hop++)
+    for (int hop = 0; hop < SUMMARY_N_HOP; hop++) {
         if (figure_begin(page, page->plots.hop[hop])) {
             fprintf(page->out, "%s <span>%s</span>", summary_hop_text(hop), summary_hop_meaning(hop));
             figure_end(page, page->plots.hop[hop]);
         }
+    }
     fputs("</div>\n</section>\n", page->out);
 }
 
@@ -264,10 +274,11 @@ static void write_config(const struct page *page)
 static void write_page(const struct page *page)
 {
     write_head(page);
-    if (!page->has_plots)
+    if (!page->has_plots) {
         fputs("<section><p>gnuplot was not found or failed, so this report has no plots. Install it (Debian: <code>apt "
               "install gnuplot-nox</code>) and run <code>tutti report</code> again.</p></section>\n",
               page->out);
+    }
     write_tiles(page);
     write_users(page);
     report_eve_write(&page->eve, page->has_plots ? page->plot : NULL, page->recording, page->out);
@@ -290,8 +301,9 @@ int report_write(const char *path, const char *source, const struct recording *r
         if (page.out) {
             write_page(&page);
             const bool bad = ferror(page.out) != 0;
-            if (fclose(page.out) != 0 || bad)
+            if (fclose(page.out) != 0 || bad) {
                 status = error_set(TUTTI_EIO, "cannot write %s: %s", path, strerror(errno));
+            }
         } else {
             status = error_set(TUTTI_EIO, "cannot write %s: %s", path, strerror(errno));
         }

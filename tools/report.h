@@ -3,9 +3,9 @@
 #ifndef TUTTI_TOOLS_REPORT_H
 #define TUTTI_TOOLS_REPORT_H
 
-#include <stdbool.h>
-
 #include "tools/summary.h"
+
+#include <stdbool.h>
 
 /* Writes the page. Without gnuplot it has no plots, *has_plots is false and the page says so. Errors: TUTTI_EIO. */
 int report_write(const char *path, const char *source, const struct recording *recording, const struct summary *summary,

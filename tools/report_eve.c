@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/report_eve.h"
 
-#include <inttypes.h>
-#include <math.h>
-
 #include "control/attack.h"
 #include "tools/outage.h"
 #include "tools/table.h"
+
+#include <inttypes.h>
+#include <math.h>
 
 enum { LINE_POINTS = 300 }; /* of a line, whatever the length of the run */
 
@@ -32,14 +32,16 @@ enum figure { USER_DB, EVE_DB /* the strongest */, RATE, RATE_PREDICTED, SCORE }
 static double value_of(const struct recording *r, enum figure figure, uint64_t b, int k)
 {
     double strongest = NAN;
-    if (!recording_user_counts(r, b, k))
+    if (!recording_user_counts(r, b, k)) {
         return NAN;
+    }
     switch (figure) {
     case USER_DB:
         return in_db(r->sinr_measured[user_at(r, b, k)]);
     case EVE_DB:
-        for (int e = 0; e < r->n_eve; e++)
+        for (int e = 0; e < r->n_eve; e++) {
             strongest = fmax(strongest, r->eve_sinr[eve_at(r, b, e, k)]);
+        }
         return in_db(strongest);
     case RATE:
         return r->secrecy_measured[user_at(r, b, k)];
@@ -71,8 +73,9 @@ static double heard_db(const struct recording *r, int e, int k, uint64_t *n_repo
     *n_report = 0;
     for (uint64_t b = 0; b < r->n_block; b++) {
         const double value = r->eve_sinr[eve_at(r, b, e, k)];
-        if (isnan(value) || !recording_user_counts(r, b, k))
+        if (isnan(value) || !recording_user_counts(r, b, k)) {
             continue;
+        }
         sum += value;
         (*n_report)++;
     }
@@ -82,8 +85,9 @@ static double heard_db(const struct recording *r, int e, int k, uint64_t *n_repo
 static uint64_t total(const struct recording *r, const int64_t *count, int e, int k)
 {
     uint64_t sum = 0;
-    for (uint64_t b = 0; b < r->n_block; b++)
+    for (uint64_t b = 0; b < r->n_block; b++) {
         sum += recording_user_counts(r, b, k) ? (uint64_t)count[eve_at(r, b, e, k)] : 0;
+    }
     return sum;
 }
 
@@ -92,17 +96,20 @@ static uint64_t suspicion(const struct recording *r, int k, uint64_t *first)
 {
     uint64_t n = 0;
     *first = r->n_block;
-    for (uint64_t b = 0; b < r->n_block; b++)
-        if (r->attack_suspected[user_at(r, b, k)] && n++ == 0)
+    for (uint64_t b = 0; b < r->n_block; b++) {
+        if (r->attack_suspected[user_at(r, b, k)] && n++ == 0) {
             *first = b;
+        }
+    }
     return n;
 }
 
 static bool any_suspicion(const struct recording *r)
 {
     uint64_t first, n = 0;
-    for (int k = 0; k < r->n_ue; k++)
+    for (int k = 0; k < r->n_ue; k++) {
         n += suspicion(r, k, &first);
+    }
     return n > 0;
 }
 
@@ -118,10 +125,11 @@ static double outage_percent(const struct recording *r, int k)
 
 static void ratio_cell(table_t *table, uint64_t part, uint64_t whole)
 {
-    if (whole == 0)
+    if (whole == 0) {
         table_cell(table, "-");
-    else
+    } else {
         table_cell(table, part ? "%.2e" : "0", (double)part / (double)whole);
+    }
 }
 
 static table_t *heard_table(const struct recording *r, const char *title)
@@ -130,7 +138,7 @@ static table_t *heard_table(const struct recording *r, const char *title)
         "eve",     "user", "heard dB", "BER", "BLER", "rate", "predicted rate", "outage %", "suspected blocks",
         "reports", NULL};
     table_t *table = table_create(title, headers);
-    for (int e = 0; e < r->n_eve; e++)
+    for (int e = 0; e < r->n_eve; e++) {
         for (int k = 0; k < r->n_ue; k++) {
             uint64_t n_report, first;
             const double heard = heard_db(r, e, k, &n_report);
@@ -145,6 +153,7 @@ static table_t *heard_table(const struct recording *r, const char *title)
             table_cell(table, "%" PRIu64, suspicion(r, k, &first));
             table_cell(table, "%" PRIu64 "/%" PRIu64, n_report, r->n_block);
         }
+    }
     return table;
 }
 
@@ -159,9 +168,10 @@ void report_eve_print(const struct recording *r, FILE *out)
     for (int k = 0; k < r->n_ue; k++) {
         uint64_t first;
         const uint64_t n = suspicion(r, k, &first);
-        if (n)
+        if (n) {
             fprintf(out, "Pilot attack on user %d suspected in %" PRIu64 " blocks, the first is block %" PRIu64 ".\n",
                     k, n, first);
+        }
     }
 }
 
@@ -179,10 +189,11 @@ static int write_line(FILE *out, const char *name, const struct recording *r, en
     fprintf(out, "$%s << EOD\n", name);
     for (uint64_t b = 0; b < r->n_block; b += step) {
         const double value = mean_of(r, figure, k, b, step);
-        if (isnan(value))
+        if (isnan(value)) {
             fputs("\n", out); /* a gap in the line */
-        else
+        } else {
             fprintf(out, "%.1f %.3f\n", (double)b + 0.5 * (double)(step - 1), value);
+        }
         n += !isnan(value);
     }
     fputs("EOD\n", out);
@@ -205,17 +216,20 @@ static int draw_pair(plot_t *plot, const struct recording *r, int k, const enum 
     FILE *out = plot_script(plot);
     const int number = plot_begin(plot, 500, 220);
     int n[2];
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         n[i] = write_line(out, names[i], r, figures[i], k);
+    }
     write_frame(out, r, label);
-    if (figures[0] != USER_DB)
+    if (figures[0] != USER_DB) {
         fputs("set yrange [0:*]\n", out); /* a rate */
+    }
     const char *between = "plot ";
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
         if (n[i]) {
             fprintf(out, "%s$%s with lines lw 1.4 lc rgb '%s'", between, names[i], colours[i]);
             between = ", ";
         }
+    }
     fputs(n[0] || n[1] ? "\n" : "set yrange [0:1]\nplot NaN\n", out);
     return n[0] || n[1] ? number : -1;
 }
@@ -227,10 +241,12 @@ static int write_outage(FILE *out, const char *name, const struct recording *r, 
     const int status = outage_create(&outage, r, k);
     const uint64_t n = status < 0 ? 0 : outage.n, step = 1 + n / LINE_POINTS;
     fprintf(out, "$%s << EOD\n", name);
-    for (uint64_t i = 0; i < n; i += step)
+    for (uint64_t i = 0; i < n; i += step) {
         fprintf(out, "%.4f %.5f\n", outage.rate[i], (double)i / (double)n);
-    if (n)
+    }
+    if (n) {
         fprintf(out, "%.4f 1\n", outage.rate[n - 1]);
+    }
     fputs("EOD\n", out);
     outage_destroy(&outage);
     return n > 0;
@@ -252,12 +268,13 @@ static int draw_outage(plot_t *plot, const struct recording *r, int n_user)
     write_frame(out, r, "share of blocks");
     fputs("set xrange [0:*]\nset yrange [0:1]\nset xlabel 'secrecy rate, bit/s/Hz' offset 0,0.4\nset key left top\n",
           out);
-    for (int k = 0; k < n_user; k++)
+    for (int k = 0; k < n_user; k++) {
         if (drawn[k]) {
             fprintf(out, "%s$outage%d with steps lw 1.4 dt %d lc rgb '%s' title 'user %d'", between, k, 1 + k / 4,
                     colours[k % 4], k);
             between = ", ";
         }
+    }
     fputs(n ? "\nunset key\n" : "plot NaN\n", out);
     return n ? number : -1;
 }
@@ -279,11 +296,12 @@ static int draw_score(plot_t *plot, const struct recording *r)
     fputs("set yrange [0:*<40]\n", out);
     for (int k = 0; k < r->n_ue; k++) {
         uint64_t first;
-        if (suspicion(r, k, &first))
+        if (suspicion(r, k, &first)) {
             fprintf(out,
                     "set arrow from first %" PRIu64 ", graph 0 to first %" PRIu64
                     ", graph 1 nohead lw 1 dt 2 lc rgb '" REPORT_RED "'\n",
                     first, first);
+        }
     }
     fprintf(out, "plot %.2f with lines dt 3 lw 1.2 lc rgb '" REPORT_ORANGE "'", -log10(settings.false_alarm));
     for (int k = 0; k < r->n_ue; k++) {
@@ -303,12 +321,14 @@ void report_eve_collect(struct report_eve *eve, plot_t *plot, const struct recor
                                                                                                   REPORT_BLUE};
     *eve =
         (struct report_eve){.shown = r->n_block > 0 && (r->n_eve > 0 || any_suspicion(r)), .score = -1, .outage = -1};
-    if (!eve->shown)
+    if (!eve->shown) {
         return;
+    }
     eve->score = draw_score(plot, r);
     eve->n_user = r->n_eve == 0 ? 0 : r->n_ue < REPORT_MAX_USERS ? r->n_ue : REPORT_MAX_USERS;
-    if (eve->n_user)
+    if (eve->n_user) {
         eve->outage = draw_outage(plot, r, eve->n_user);
+    }
     for (int k = 0; k < eve->n_user; k++) {
         eve->sinr[k] = draw_pair(plot, r, k, sinr, sinr_colour, "SINR, dB");
         eve->rate[k] = draw_pair(plot, r, k, rate, rate_colour, "bit/s/Hz");
@@ -320,8 +340,9 @@ void report_eve_collect(struct report_eve *eve, plot_t *plot, const struct recor
 static void write_key(FILE *out, int n, const char *const *colour, const char *const *text)
 {
     fputs("<div class=\"key\">", out);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         fprintf(out, "<span><i style=\"background:%s\"></i>%s</span>", colour[i], text[i]);
+    }
     fputs("</div>\n", out);
 }
 
@@ -330,8 +351,9 @@ static void write_figures(const plot_t *plot, const int *number, int n_user, FIL
     fputs("<div class=\"grid\">\n", out);
     for (int k = 0; k < n_user; k++) {
         const char *svg = plot ? plot_svg(plot, number[k]) : NULL;
-        if (svg)
+        if (svg) {
             fprintf(out, "<figure><figcaption>User %d</figcaption>\n%s\n</figure>\n", k, svg);
+        }
     }
     fputs("</div>\n", out);
 }
@@ -357,11 +379,12 @@ static void write_heard(const struct report_eve *eve, const plot_t *plot, const 
     write_key(out, 2, rate_colour, rate_text);
     write_figures(plot, eve->rate, eve->n_user, out);
     const char *svg = plot ? plot_svg(plot, eve->outage) : NULL;
-    if (svg)
+    if (svg) {
         fprintf(out,
                 "<h3>Secrecy outage</h3>\n<p class=\"note\">Share of the blocks whose secrecy rate was below the "
                 "rate on the axis.</p>\n<figure>%s</figure>\n",
                 svg);
+    }
 }
 
 static void write_attack(const struct report_eve *eve, const plot_t *plot, const struct recording *r, FILE *out)
@@ -376,23 +399,27 @@ static void write_attack(const struct report_eve *eve, const plot_t *plot, const
     for (int k = 0; k < r->n_ue; k++) {
         uint64_t first;
         const uint64_t n = suspicion(r, k, &first);
-        if (n)
+        if (n) {
             fprintf(out, "<p>User %d: attack suspected in %" PRIu64 " blocks, the first is block %" PRIu64 ".</p>\n", k,
                     n, first);
+        }
     }
-    if (!svg)
+    if (!svg) {
         return;
+    }
     write_key(out, 3, colour, text);
     fprintf(out, "<figure>%s</figure>\n", svg);
 }
 
 void report_eve_write(const struct report_eve *eve, const plot_t *plot, const struct recording *r, FILE *out)
 {
-    if (!eve->shown)
+    if (!eve->shown) {
         return;
+    }
     fputs("<section>\n<h2>Secrecy</h2>\n", out);
-    if (r->n_eve > 0)
+    if (r->n_eve > 0) {
         write_heard(eve, plot, r, out);
+    }
     write_attack(eve, plot, r, out);
     fputs("</section>\n", out);
 }

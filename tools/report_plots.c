@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/report_plots.h"
 
+#include "fronthaul/wire.h"
+
 #include <inttypes.h>
 #include <math.h>
-
-#include "fronthaul/wire.h"
 
 /* A line never has more points than this, whatever the length of the run: blocks are averaged. */
 enum { LINE_POINTS = 300, SHARE_BINS = 80, HIST_PER_OCTAVE = 8 };
@@ -52,23 +52,26 @@ static void sinr_range(const struct recording *r, double range_db[2])
     const uint64_t step = (r->n_block + LINE_POINTS - 1) / LINE_POINTS;
     range_db[0] = INFINITY;
     range_db[1] = -INFINITY;
-    for (int k = 0; k < r->n_ue; k++)
+    for (int k = 0; k < r->n_ue; k++) {
         for (uint64_t b = 0; b < r->n_block; b += step) {
             const double db[2] = {mean_db(r->sinr_measured, r, k, b, step), mean_db(r->sinr_predicted, r, k, b, step)};
-            for (int i = 0; i < 2; i++)
+            for (int i = 0; i < 2; i++) {
                 if (!isnan(db[i])) {
                     range_db[0] = fmin(range_db[0], db[i]);
                     range_db[1] = fmax(range_db[1], db[i]);
                 }
+            }
         }
+    }
     range_db[0] = floor((range_db[0] - 0.5) / 2) * 2;
     range_db[1] = ceil((range_db[1] + 0.5) / 2) * 2;
 }
 
 static int draw_sinr(plot_t *plot, const struct recording *r, int user, const double range_db[2])
 {
-    if (!(range_db[0] < range_db[1]))
+    if (!(range_db[0] < range_db[1])) {
         return -1;
+    }
     double drawn[2] = {INFINITY, -INFINITY};
     const int number = plot_begin(plot, 500, 230);
     FILE *out = plot_script(plot);
@@ -79,12 +82,15 @@ static int draw_sinr(plot_t *plot, const struct recording *r, int user, const do
             "set ylabel 'SINR, dB' offset 1,0\nset lmargin 8\nset rmargin 3\nset tmargin 0.7\nset bmargin 3.2\nplot ",
             r->n_block, range_db[0], range_db[1]);
     const char *const kind = r->n_block < 60 ? "linespoints pt 7 ps 0.4" : "lines"; /* a lone block is no line */
-    if (n_predicted)
+    if (n_predicted) {
         fprintf(out, "$predicted with %s lw 2.4 lc rgb '" REPORT_ORANGE "'", kind);
-    if (n_measured)
+    }
+    if (n_measured) {
         fprintf(out, "%s$measured with %s lw 1.1 lc rgb '" REPORT_BLUE "'", n_predicted ? ", " : "", kind);
-    if (!n_predicted && !n_measured)
+    }
+    if (!n_predicted && !n_measured) {
         fputs("NaN", out);
+    }
     fputc('\n', out);
     return number;
 }
@@ -99,12 +105,15 @@ static bool is_point(tutti_cf32 z)
 int64_t report_constellation_row(const struct recording *r, int user)
 {
     for (int64_t row = (int64_t)r->n_constellation - 1; r->constellation && row >= 0; row--) {
-        if (16 * (uint64_t)row < r->n_block && !recording_user_counts(r, 16 * (uint64_t)row, user))
+        if (16 * (uint64_t)row < r->n_block && !recording_user_counts(r, 16 * (uint64_t)row, user)) {
             continue;
-        for (int p = 0; p < r->n_point; p++)
-            if (is_point(
-                    r->constellation[((size_t)row * (size_t)r->n_ue + (size_t)user) * (size_t)r->n_point + (size_t)p]))
+        }
+        for (int p = 0; p < r->n_point; p++) {
+            if (is_point(r->constellation[((size_t)row * (size_t)r->n_ue + (size_t)user) * (size_t)r->n_point +
+                                          (size_t)p])) {
                 return row;
+            }
+        }
     }
     return -1;
 }
@@ -112,18 +121,20 @@ int64_t report_constellation_row(const struct recording *r, int user)
 static int draw_constellation(plot_t *plot, const struct recording *r, int user)
 {
     const int64_t row = report_constellation_row(r, user);
-    if (row < 0)
+    if (row < 0) {
         return -1;
+    }
     const tutti_cf32 *points = r->constellation + ((size_t)row * (size_t)r->n_ue + (size_t)user) * (size_t)r->n_point;
     float extent = 1.3f;
     const int number = plot_begin(plot, 240, 240);
     FILE *out = plot_script(plot);
     fputs("$points << EOD\n", out);
-    for (int p = 0; p < r->n_point; p++)
+    for (int p = 0; p < r->n_point; p++) {
         if (is_point(points[p])) {
             fprintf(out, "%.4f %.4f\n", (double)crealf(points[p]), (double)cimagf(points[p]));
             extent = fmaxf(extent, 1.05f * fmaxf(fabsf(crealf(points[p])), fabsf(cimagf(points[p]))));
         }
+    }
     fprintf(out,
             "EOD\nset size square\nset xrange [-%.2f:%.2f]\nset yrange [-%.2f:%.2f]\nset xtics 1\nset ytics 1\n"
             "set border 15\nset lmargin 3\nset rmargin 1\nset tmargin 0.7\nset bmargin 1.5\n"
@@ -150,11 +161,12 @@ static void hop_range(const struct summary *s, double range_us[2])
 {
     range_us[0] = INFINITY;
     range_us[1] = 0;
-    for (int hop = 0; hop < SUMMARY_N_HOP; hop++)
+    for (int hop = 0; hop < SUMMARY_N_HOP; hop++) {
         if (s->hop[hop].count) {
             range_us[0] = fmin(range_us[0], 1e-3 * (double)s->hop[hop].min);
             range_us[1] = fmax(range_us[1], 1e-3 * (double)s->hop[hop].max);
         }
+    }
     range_us[0] = pow(10, floor(log10(fmax(range_us[0], 0.125)) * 2) / 2);
     range_us[1] = pow(10, ceil(log10(fmax(range_us[1], 1)) * 2) / 2);
 }
@@ -171,27 +183,33 @@ static double write_hist(FILE *out, const struct stats_hist *hist)
 {
     static const int n_drawn = 63 * HIST_PER_OCTAVE + 1;
     double share[63 * HIST_PER_OCTAVE + 1] = {0};
-    for (int bin = 0; bin < STATS_HIST_BINS; bin++)
-        if (hist->bin[bin])
+    for (int bin = 0; bin < STATS_HIST_BINS; bin++) {
+        if (hist->bin[bin]) {
             share[drawn_bin(1e-3 * (double)stats_hist_edge(bin))] +=
                 100.0 * (double)hist->bin[bin] / (double)hist->count;
+        }
+    }
     fputs("$hist << EOD\n", out);
-    for (int bin = 0; bin < n_drawn; bin++)
-        if (share[bin] > 0)
+    for (int bin = 0; bin < n_drawn; bin++) {
+        if (share[bin] > 0) {
             fprintf(out, "%.5g %.5g %.5g %.5g\n", sqrt(drawn_edge_us(bin) * drawn_edge_us(bin + 1)), share[bin],
                     drawn_edge_us(bin), drawn_edge_us(bin + 1));
+        }
+    }
     fputs("EOD\n", out);
     double max = 0;
-    for (int bin = 0; bin < n_drawn; bin++)
+    for (int bin = 0; bin < n_drawn; bin++) {
         max = fmax(max, share[bin]);
+    }
     return max;
 }
 
 static int draw_hop(plot_t *plot, const struct summary *s, int hop, const double range_us[2])
 {
     const struct stats_hist *hist = &s->hop[hop];
-    if (hist->count == 0)
+    if (hist->count == 0) {
         return -1;
+    }
     const double p50_us = 1e-3 * (double)stats_hist_quantile(hist, 0.5);
     const double p99_us = 1e-3 * (double)stats_hist_quantile(hist, 0.99);
     const int number = plot_begin(plot, 500, 200);
@@ -227,8 +245,9 @@ static int write_shares(FILE *out, const struct recording *r, const struct share
     for (uint64_t b = 0; b < r->n_block; b += step) {
         const uint64_t end = b + step < r->n_block ? b + step : r->n_block;
         uint64_t count[256] = {0};
-        for (size_t i = (size_t)b * (size_t)r->n_ap; i < (size_t)end * (size_t)r->n_ap; i++)
+        for (size_t i = (size_t)b * (size_t)r->n_ap; i < (size_t)end * (size_t)r->n_ap; i++) {
             count[share->kind[i]]++;
+        }
         double sum = 0;
         fprintf(out, "%" PRIu64 " %" PRIu64, b, end);
         for (int i = 0; i < share->n; i++) {
@@ -253,9 +272,10 @@ static int draw_shares(plot_t *plot, const struct recording *r, const struct sha
             "set ylabel '%% of AP-blocks' offset 1,0\nset lmargin 8\nset rmargin 3\nset tmargin 0.7\nset bmargin 3.2\n"
             "set style fill solid 0.85 noborder\nplot ",
             r->n_block);
-    for (int i = share->n - 1; i >= 0; i--)
+    for (int i = share->n - 1; i >= 0; i--) {
         fprintf(out, "$share using (($1+$2)/2):($%d/2):1:2:(0):%d with boxxyerrorbars lc rgb '%s'%s", i + 3, i + 3,
                 share->colour[i], i ? ", " : "\n");
+    }
     return n ? number : -1;
 }
 
@@ -270,18 +290,20 @@ static void write_scheme_bins(FILE *out, const struct recording *r, const int ro
         uint64_t all[SUMMARY_N_SCHEME] = {0}, asked[SUMMARY_N_SCHEME] = {0};
         const uint64_t end = b + step < r->n_block ? b + step : r->n_block;
         for (uint64_t i = b; i < end; i++) {
-            if (r->solve_start_ns[i] == 0)
+            if (r->solve_start_ns[i] == 0) {
                 continue;
+            }
             const int scheme = r->scheme[i] >= 0 && r->scheme[i] < MIMO_N_SCHEMES ? r->scheme[i] : MIMO_N_SCHEMES;
             all[scheme]++;
             asked[scheme] += r->reason[i] == MIMO_REASON_ASKED;
         }
-        for (int s = 0; s < SUMMARY_N_SCHEME; s++)
+        for (int s = 0; s < SUMMARY_N_SCHEME; s++) {
             if (all[s]) {
                 const double n_blocks = (double)(end - b);
                 fprintf(out, "%" PRIu64 " %" PRIu64 " %d %.4f %.4f\n", b, end, row_of[s], (double)all[s] / n_blocks,
                         (double)asked[s] / n_blocks);
             }
+        }
     }
     fputs("EOD\n", out);
 }
@@ -293,13 +315,15 @@ static int draw_schemes(plot_t *plot, const struct recording *r, const struct su
     int row_of[SUMMARY_N_SCHEME], n = 0;
     bool occurs[SUMMARY_N_SCHEME] = {false};
     for (int scheme = 0; scheme < SUMMARY_N_SCHEME; scheme++) {
-        for (int reason = 0; reason < SUMMARY_N_REASON; reason++)
+        for (int reason = 0; reason < SUMMARY_N_REASON; reason++) {
             occurs[scheme] |= s->scheme[scheme][reason] != 0;
+        }
         row_of[scheme] = n;
         n += occurs[scheme];
     }
-    if (n == 0)
+    if (n == 0) {
         return -1;
+    }
     const int number = plot_begin(plot, 1000, 110 + 40 * n);
     FILE *out = plot_script(plot);
     write_scheme_bins(out, r, row_of);
@@ -307,10 +331,12 @@ static int draw_schemes(plot_t *plot, const struct recording *r, const struct su
             "set xrange [0:%" PRIu64 "]\nset yrange [-0.1:%d]\nset xlabel 'block' offset 0,0.4\nset lmargin 9\n"
             "set rmargin 3\nset tmargin 0.7\nset bmargin 3.2\nset style fill solid 0.85 noborder\nset ytics (",
             r->n_block, n);
-    for (int scheme = 0; scheme < SUMMARY_N_SCHEME; scheme++)
-        if (occurs[scheme])
+    for (int scheme = 0; scheme < SUMMARY_N_SCHEME; scheme++) {
+        if (occurs[scheme]) {
             fprintf(out, "%s'%s' %.1f", row_of[scheme] ? ", " : "",
                     scheme < MIMO_N_SCHEMES ? mimo_scheme_name(scheme) : "unknown", row_of[scheme] + 0.4);
+        }
+    }
     fputs(")\nplot $scheme using (($1+$2)/2):($3+0.4*$4):1:2:3:($3+0.8*$4) with boxxyerrorbars lc rgb '" REPORT_ORANGE
           "', $scheme using (($1+$2)/2):($3+0.4*$5):1:2:3:($3+0.8*$5) with boxxyerrorbars lc rgb '" REPORT_GREEN "'\n",
           out);
@@ -322,13 +348,16 @@ void report_plots_collect(struct report_plots *plots, plot_t *plot, const struct
     double range_db[2], range_us[2];
     plots->n_user = r->n_ue < REPORT_MAX_USERS ? r->n_ue : REPORT_MAX_USERS;
     sinr_range(r, range_db);
-    for (int k = 0; k < plots->n_user; k++)
+    for (int k = 0; k < plots->n_user; k++) {
         plots->sinr[k] = draw_sinr(plot, r, k, range_db);
-    for (int k = 0; k < plots->n_user; k++)
+    }
+    for (int k = 0; k < plots->n_user; k++) {
         plots->constellation[k] = draw_constellation(plot, r, k);
+    }
     hop_range(s, range_us);
-    for (int hop = 0; hop < SUMMARY_N_HOP; hop++)
+    for (int hop = 0; hop < SUMMARY_N_HOP; hop++) {
         plots->hop[hop] = draw_hop(plot, s, hop, range_us);
+    }
     const struct share arrival = {r->arrival,
                                   3,
                                   {WIRE_ARRIVAL_EARLY, WIRE_ARRIVAL_ON_TIME, WIRE_ARRIVAL_LATE},

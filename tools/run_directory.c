@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/run_directory.h"
 
+#include "base/error.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -11,26 +13,28 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/error.h"
-
 /* Longest directory whose socket paths still fit: 107 bytes less the longest socket name, with room to spare. */
 enum { MAX_SOCKET_DIRECTORY = 80 };
 
 static int make_directories(const char *path)
 {
     char part[PATH_MAX];
-    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
         return error_set(TUTTI_EIO, "%s: path too long", path);
+    }
     for (char *slash = part + 1;; slash++) {
         const char at = *slash;
-        if (at != '/' && at != '\0')
+        if (at != '/' && at != '\0') {
             continue;
+        }
         *slash = '\0';
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+        if (mkdir(part, 0755) < 0 && errno != EEXIST) {
             return error_set(TUTTI_EIO, "cannot make %s: %s", part, strerror(errno));
+        }
         *slash = at;
-        if (at == '\0')
+        if (at == '\0') {
             return 0;
+        }
     }
 }
 
@@ -76,12 +80,14 @@ static int load_again(struct run_directory *run, const struct config_options *op
     const char *overrides[sizeof options->overrides / sizeof options->overrides[0] + 1];
     snprintf(runtime, sizeof runtime, "network.runtime_dir=%s", run->sockets);
     overrides[0] = runtime;
-    for (int i = 0; i < options->n_overrides; i++)
+    for (int i = 0; i < options->n_overrides; i++) {
         overrides[i + 1] = options->overrides[i];
+    }
     struct config *config = NULL;
     const int status = config_load(&config, options->path, overrides, options->n_overrides + 1);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     config_free(run->config);
     run->config = config;
     return 0;
@@ -90,12 +96,14 @@ static int load_again(struct run_directory *run, const struct config_options *op
 static int write_config(const struct run_directory *run)
 {
     char *yaml = config_to_yaml(run->config);
-    if (!yaml)
+    if (!yaml) {
         return TUTTI_ENOMEM;
+    }
     FILE *file = fopen(run->config_path, "w");
     bool good = file && fputs(yaml, file) >= 0;
-    if (file)
+    if (file) {
         good = fclose(file) == 0 && good;
+    }
     free(yaml);
     return good ? 0 : error_set(TUTTI_EIO, "cannot write %s: %s", run->config_path, strerror(errno));
 }
@@ -113,10 +121,12 @@ static int make_place(struct run_directory *run, const char *wanted)
         snprintf(name, sizeof name, "run-%s-%s", run->config->network.name, stamp);
     }
     const int status = make_directories(name);
-    if (status < 0)
+    if (status < 0) {
         return status;
-    if (!realpath(name, absolute))
+    }
+    if (!realpath(name, absolute)) {
         return error_set(TUTTI_EIO, "%s: %s", name, strerror(errno));
+    }
     run->path = strdup(absolute);
     return run->path ? 0 : error_set(TUTTI_ENOMEM, "out of memory");
 }
@@ -127,17 +137,20 @@ static int make_paths(struct run_directory *run, bool force)
     char *logs = join(run->path, "logs");
     int status = logs ? make_directories(logs) : TUTTI_ENOMEM;
     free(logs);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     run->config_path = join(run->path, "config.yaml");
     run->report_path = join(run->path, "report.html");
     run->record_path = record && record[0] ? join(run->path, record) : NULL;
-    if (!run->config_path || !run->report_path || (record && record[0] && !run->record_path))
+    if (!run->config_path || !run->report_path || (record && record[0] && !run->record_path)) {
         return error_set(TUTTI_ENOMEM, "out of memory");
+    }
     if (run->record_path && access(run->record_path, F_OK) == 0) {
-        if (!force)
+        if (!force) {
             return error_set(TUTTI_EIO, "%s exists: choose another --out, or --force to overwrite it",
                              run->record_path);
+        }
         unlink(run->record_path);
     }
     return 0;
@@ -147,17 +160,21 @@ int run_directory_create(struct run_directory **out, const struct config_options
                          bool force)
 {
     struct run_directory *run = *out = calloc(1, sizeof *run);
-    if (!run)
+    if (!run) {
         return error_set(TUTTI_ENOMEM, "out of memory");
+    }
     int status = config_load(&run->config, options->path, options->overrides, options->n_overrides);
-    if (status == 0)
+    if (status == 0) {
         status = make_place(run, wanted);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = make_paths(run, force);
+    }
     if (status == 0 && runtime_is_auto(run->config)) {
         status = make_sockets(run);
-        if (status == 0)
+        if (status == 0) {
             status = load_again(run, options);
+        }
     } else if (status == 0) {
         status = make_directories(run->config->network.runtime_dir);
     }
@@ -168,21 +185,26 @@ int run_directory_create(struct run_directory **out, const struct config_options
 static void remove_sockets(const char *path)
 {
     DIR *directory = opendir(path);
-    if (!directory)
+    if (!directory) {
         return;
-    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory))
-        if (entry->d_name[0] != '.')
+    }
+    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
+        if (entry->d_name[0] != '.') {
             unlinkat(dirfd(directory), entry->d_name, 0);
+        }
+    }
     closedir(directory);
     rmdir(path);
 }
 
 void run_directory_destroy(struct run_directory *run)
 {
-    if (!run)
+    if (!run) {
         return;
-    if (run->sockets)
+    }
+    if (run->sockets) {
         remove_sockets(run->sockets);
+    }
     free(run->sockets);
     free(run->path);
     free(run->config_path);

@@ -4,9 +4,9 @@
 #ifndef TUTTI_TOOLS_RUN_DIRECTORY_H
 #define TUTTI_TOOLS_RUN_DIRECTORY_H
 
-#include <stdbool.h>
-
 #include "base/config.h"
+
+#include <stdbool.h>
 
 struct run_directory {
     char *path;        /* absolute */

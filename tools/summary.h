@@ -3,11 +3,11 @@
 #ifndef TUTTI_TOOLS_SUMMARY_H
 #define TUTTI_TOOLS_SUMMARY_H
 
-#include <stdio.h>
-
 #include "base/stats.h"
 #include "mimo/precoder.h"
 #include "tools/recording.h"
+
+#include <stdio.h>
 
 /* Hops of a block through the system, as docs/files.md defines them. */
 #define SUMMARY_HOP_MAP(X)                                                                                             \

@@ -3,13 +3,13 @@
  * interference is known as well as the gain. For a wanted stream the antennas are combined (MMSE), the data equalised
  * per subband, decoded, and measured against the known payload. A user has one antenna and wants its own stream; an
  * eavesdropper wants everybody's. */
-#include <math.h>
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "linalg/small.h"
 #include "phy/pilot.h"
 #include "ue_node/ue.h"
+
+#include <math.h>
+#include <stdlib.h>
 
 enum { MAX_ANT = TUTTI_MAX_ANT };
 
@@ -32,9 +32,11 @@ static int fill_pilots(struct ue_receiver *r)
     if (phi && scrambling) {
         pilot_sequences(tau, phi);
         pilot_scrambling(f->n_sc, scrambling);
-        for (int k = 0; k < r->n_ue; k++)
-            for (int t = 0; t < tau; t++)
+        for (int k = 0; k < r->n_ue; k++) {
+            for (int t = 0; t < tau; t++) {
                 pilot_symbol(tau, k, t, f->n_sc, phi, scrambling, r->dl_pilots + (size_t)((k * tau + t) * f->n_sc));
+            }
+        }
     }
     const bool ok = phi && scrambling;
     free(phi);
@@ -60,8 +62,9 @@ int receiver_create(struct ue_receiver *r, const struct frame *frame, const stru
     r->truth = calloc(n_data, sizeof(tutti_cf32));
     r->noise_variance = calloc(n_data, sizeof(float));
     if (!r->dl_pilots || !r->gain || !r->noise || !r->combiner || !r->stream_gain || !r->disturbance || !r->combined ||
-        !r->equalised || !r->truth || !r->noise_variance)
+        !r->equalised || !r->truth || !r->noise_variance) {
         return error_set(TUTTI_ENOMEM, "out of memory for the receiver");
+    }
     const int status = fill_pilots(r);
     return status < 0 ? status : payload_create(&r->payload, frame, &config->payload, config->network.seed);
 }
@@ -103,8 +106,9 @@ static void estimate_gains(struct ue_receiver *r, int sb, int m, const tutti_cf3
         for (int t = 0; t < f->n_dl_pilot; t++) {
             const tutti_cf32 *p = r->dl_pilots + (size_t)((j * f->n_dl_pilot + t) * f->n_sc + first);
             const tutti_cf32 *y = Y + (size_t)(t * f->n_sc + first);
-            for (int i = 0; i < f->sc_per_sb; i++)
+            for (int i = 0; i < f->sc_per_sb; i++) {
                 sum += conjf(p[i]) * y[i];
+            }
         }
         gains_of(r, sb, j)[m] = sum / (float)(f->n_dl_pilot * f->sc_per_sb);
     }
@@ -118,13 +122,17 @@ static tutti_cf32 residual_covariance(const struct ue_receiver *r, int sb, int m
     const int first = sb * f->sc_per_sb, n = f->n_dl_pilot * f->sc_per_sb, freedom = n - r->n_ue;
     const tutti_cf32 *y = antenna(r, Y, m), *z = antenna(r, Y, q);
     tutti_cf32 total = 0, explained = 0;
-    for (int t = 0; t < f->n_dl_pilot; t++)
-        for (int i = t * f->n_sc + first; i < t * f->n_sc + first + f->sc_per_sb; i++)
+    for (int t = 0; t < f->n_dl_pilot; t++) {
+        for (int i = t * f->n_sc + first; i < t * f->n_sc + first + f->sc_per_sb; i++) {
             total += y[i] * conjf(z[i]);
-    for (int j = 0; j < r->n_ue; j++)
+        }
+    }
+    for (int j = 0; j < r->n_ue; j++) {
         explained += (float)n * gains_of(r, sb, j)[m] * conjf(gains_of(r, sb, j)[q]);
-    if (freedom <= 0)
+    }
+    if (freedom <= 0) {
         return 0;
+    }
     const tutti_cf32 residual = (total - explained) / (float)freedom;
     return m != q ? residual : fmaxf(crealf(residual), 0);
 }
@@ -133,13 +141,15 @@ static void estimate_channel(struct ue_receiver *r, const tutti_cf32 *Y)
 {
     for (int sb = 0; sb < r->frame->n_sb; sb++) {
         tutti_cf32 *noise = r->noise + (size_t)(sb * r->n_ant * r->n_ant);
-        for (int m = 0; m < r->n_ant; m++)
+        for (int m = 0; m < r->n_ant; m++) {
             estimate_gains(r, sb, m, antenna(r, Y, m));
-        for (int m = 0; m < r->n_ant; m++)
+        }
+        for (int m = 0; m < r->n_ant; m++) {
             for (int q = 0; q <= m; q++) {
                 noise[m * r->n_ant + q] = residual_covariance(r, sb, m, q, Y);
                 noise[q * r->n_ant + m] = conjf(noise[m * r->n_ant + q]);
             }
+        }
     }
 }
 
@@ -149,15 +159,18 @@ static void estimate_channel(struct ue_receiver *r, const tutti_cf32 *Y)
 static void disturbance_covariance(const struct ue_receiver *r, int sb, int user, double *Re, double *Im)
 {
     const tutti_cf32 *noise = r->noise + (size_t)(sb * r->n_ant * r->n_ant);
-    for (int m = 0; m < r->n_ant; m++)
+    for (int m = 0; m < r->n_ant; m++) {
         for (int q = 0; q < r->n_ant; q++) {
             tutti_cf32 sum = noise[m * r->n_ant + q];
-            for (int j = 0; j < r->n_ue; j++)
-                if (j != user)
+            for (int j = 0; j < r->n_ue; j++) {
+                if (j != user) {
                     sum += gains_of(r, sb, j)[m] * conjf(gains_of(r, sb, j)[q]);
+                }
+            }
             Re[m * r->n_ant + q] = (double)crealf(sum);
             Im[m * r->n_ant + q] = (double)cimagf(sum);
         }
+    }
 }
 
 /* w = R^-1 g by the inverse factor X of R: X^H X g. false: R is singular. */
@@ -166,24 +179,30 @@ static bool solve(int n, const double *Re, const double *Im, const tutti_cf32 *g
     static const double LOADING = 1e-9; /* of the mean diagonal: below what single-precision gains can tell */
     double Ar[MAX_ANT * MAX_ANT], Ai[MAX_ANT * MAX_ANT], Xr[MAX_ANT * MAX_ANT], Xi[MAX_ANT * MAX_ANT], trace = 0;
     double complex u[MAX_ANT];
-    for (int i = 0; i < n * n; i++)
+    for (int i = 0; i < n * n; i++) {
         Ar[i] = Re[i], Ai[i] = Im[i];
-    for (int i = 0; i < n; i++)
+    }
+    for (int i = 0; i < n; i++) {
         trace += Ar[i * n + i];
-    for (int i = 0; i < n; i++)
+    }
+    for (int i = 0; i < n; i++) {
         Ar[i * n + i] += LOADING * trace / n;
-    if (small_cholesky(n, Ar, Ai, 0.0) != 0)
+    }
+    if (small_cholesky(n, Ar, Ai, 0.0) != 0) {
         return false;
+    }
     small_lower_inverse(n, Ar, Ai, Xr, Xi);
     for (int i = 0; i < n; i++) {
         u[i] = 0;
-        for (int j = 0; j <= i; j++)
+        for (int j = 0; j <= i; j++) {
             u[i] += CMPLX(Xr[i * n + j], Xi[i * n + j]) * (double complex)g[j];
+        }
     }
     for (int i = 0; i < n; i++) {
         w[i] = 0;
-        for (int j = i; j < n; j++)
+        for (int j = i; j < n; j++) {
             w[i] += CMPLX(Xr[j * n + i], -Xi[j * n + i]) * u[j];
+        }
     }
     return true;
 }
@@ -198,18 +217,23 @@ static void combine_subband(struct ue_receiver *r, int sb, int user)
     double Re[MAX_ANT * MAX_ANT], Im[MAX_ANT * MAX_ANT], norm = 0, disturbance = 0;
     double complex w[MAX_ANT] = {1}, gain = 0;
     disturbance_covariance(r, sb, user, Re, Im);
-    if (n > 1 && !solve(n, Re, Im, g, w))
-        for (int m = 0; m < n; m++)
+    if (n > 1 && !solve(n, Re, Im, g, w)) {
+        for (int m = 0; m < n; m++) {
             w[m] = g[m];
-    for (int m = 0; m < n; m++)
+        }
+    }
+    for (int m = 0; m < n; m++) {
         norm += creal(w[m]) * creal(w[m]) + cimag(w[m]) * cimag(w[m]);
-    for (int m = 0; m < n; m++)
+    }
+    for (int m = 0; m < n; m++) {
         w[m] = norm > 0 && isfinite(norm) ? w[m] / sqrt(norm) : m == 0;
+    }
     for (int m = 0; m < n; m++) {
         out[m] = (tutti_cf32)w[m];
         gain += conj(w[m]) * (double complex)g[m];
-        for (int q = 0; q < n; q++)
+        for (int q = 0; q < n; q++) {
             disturbance += creal(conj(w[m]) * CMPLX(Re[m * n + q], Im[m * n + q]) * w[q]);
+        }
     }
     r->stream_gain[sb] = (tutti_cf32)gain;
     r->disturbance[sb] = (float)disturbance;
@@ -226,8 +250,9 @@ static void combine(struct ue_receiver *r, int user, const tutti_cf32 *Y)
                 const size_t at = (size_t)(d * f->n_sc + sb * f->sc_per_sb);
                 const tutti_cf32 *y = antenna(r, Y, m) + (size_t)(f->n_dl_pilot * f->n_sc) + at;
                 tutti_cf32 *out = r->combined + at;
-                for (int i = 0; i < f->sc_per_sb; i++)
+                for (int i = 0; i < f->sc_per_sb; i++) {
                     out[i] = m == 0 ? w * y[i] : out[i] + w * y[i];
+                }
             }
         }
     }
@@ -236,7 +261,7 @@ static void combine(struct ue_receiver *r, int user, const tutti_cf32 *Y)
 static void equalise(struct ue_receiver *r)
 {
     const struct frame *f = r->frame;
-    for (int d = 0; d < n_data_symbols(f); d++)
+    for (int d = 0; d < n_data_symbols(f); d++) {
         for (int i = 0; i < f->n_sc; i++) {
             const int sb = i / f->sc_per_sb;
             const tutti_cf32 a = r->stream_gain[sb];
@@ -245,6 +270,7 @@ static void equalise(struct ue_receiver *r)
             r->equalised[at] = r->combined[at] * conjf(a) / strength;
             r->noise_variance[at] = r->disturbance[sb] / strength + 1e-12f;
         }
+    }
 }
 
 /* Measuring ----------------------------------------------------------------------------------------------------- */
@@ -257,13 +283,14 @@ static void measure_subband(const struct ue_receiver *r, int sb, double *signal,
     tutti_cf32 cross = 0;
     float s_power = 0, y_power = 0;
     const int n_symbols = n_data_symbols(f), first = sb * f->sc_per_sb;
-    for (int d = 0; d < n_symbols; d++)
+    for (int d = 0; d < n_symbols; d++) {
         for (int i = first; i < first + f->sc_per_sb; i++) {
             const tutti_cf32 s = r->truth[d * f->n_sc + i], y = r->combined[d * f->n_sc + i];
             cross += conjf(s) * y;
             s_power += power(s);
             y_power += power(y);
         }
+    }
     const double n = (double)n_symbols * f->sc_per_sb;
     const double fitted = (double)power(cross) / (double)s_power;
     const double residual = ((double)y_power - fitted) * n / (n - 1.0) / n; /* per symbol */
@@ -289,8 +316,9 @@ static void receive_stream(struct ue_receiver *r, int user, uint64_t block, cons
     payload_decode(r->payload, user, block, r->equalised, r->noise_variance, &m->payload);
     payload_encode(r->payload, user, block, r->truth);
     double signal = 0, error = 0;
-    for (int sb = 0; sb < r->frame->n_sb; sb++)
+    for (int sb = 0; sb < r->frame->n_sb; sb++) {
         measure_subband(r, sb, &signal, &error);
+    }
     m->sinr = signal > 0 && error > 0 ? signal / error : 0;
     m->evm = measure_evm(r);
 }
@@ -299,6 +327,7 @@ void receiver_execute(struct ue_receiver *r, uint64_t block, const tutti_cf32 *Y
                       struct ue_measurement *measurements)
 {
     estimate_channel(r, Y);
-    for (int i = 0; i < n_wanted; i++)
+    for (int i = 0; i < n_wanted; i++) {
         receive_stream(r, wanted[i], block, Y, &measurements[i]);
+    }
 }

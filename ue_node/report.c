@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The report thread: decodes captured blocks and sends what it measured over the lab link: a user a `report` of its
  * stream, an eavesdropper an `eve_report` with the same figures of everybody's. */
-#include <math.h>
-#include <stdlib.h>
-
-#include <jansson.h>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
 #include "ue_node/ue.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
 
 enum { CONSTELLATION_EVERY = 16 }; /* blocks */
 
@@ -39,16 +38,18 @@ static json_t *user_report(const struct ue *ue, uint64_t block, const struct ue_
     json_t *root = figures(m);
     json_object_set_new(root, "type", json_string("report"));
     json_object_set_new(root, "block", json_integer((json_int_t)block));
-    if (ue->config->record.constellation_points > 0 && block % CONSTELLATION_EVERY == 0)
+    if (ue->config->record.constellation_points > 0 && block % CONSTELLATION_EVERY == 0) {
         json_object_set_new(root, "constellation", constellation(ue));
+    }
     return root;
 }
 
 static json_t *eve_report(const struct ue *ue, uint64_t block, const struct ue_measurement *m)
 {
     json_t *users = json_array();
-    for (int i = 0; i < ue->n_wanted; i++)
+    for (int i = 0; i < ue->n_wanted; i++) {
         json_array_append_new(users, figures(&m[i]));
+    }
     return json_pack("{s:s, s:I, s:o}", "type", "eve_report", "block", (json_int_t)block, "users", users);
 }
 
@@ -56,8 +57,9 @@ static void send_report(struct ue *ue, uint64_t block, const struct ue_measureme
 {
     json_t *root = ue->role == UE_EVE ? eve_report(ue, block, m) : user_report(ue, block, m);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    if (text)
+    if (text) {
         fh_peer_send_control(ue->lab, text); /* not welcomed or full: counted by the peer */
+    }
     free(text);
     json_decref(root);
 }
@@ -67,8 +69,9 @@ static void process_capture(struct ue *ue)
 {
     rt_event_wait(ue->capture_event, 0);
     const struct ue_capture *capture = ring_peek(ue->captures, 0);
-    if (!capture)
+    if (!capture) {
         return;
+    }
     struct ue_measurement m[TUTTI_MAX_UE];
     receiver_execute(&ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, m);
     send_report(ue, capture->block, m);
@@ -78,8 +81,9 @@ static void process_capture(struct ue *ue)
     }
     ring_pop(ue->captures);
     rt_event_signal(ue->room_event);
-    if (ring_count(ue->captures) > 0)
+    if (ring_count(ue->captures) > 0) {
         rt_event_signal(ue->capture_event);
+    }
 }
 
 static void *report_main(void *argument)
@@ -113,16 +117,18 @@ static void *report_main(void *argument)
 
 int report_start(struct ue *ue)
 {
-    if (pthread_create(&ue->thread, NULL, report_main, ue) != 0)
+    if (pthread_create(&ue->thread, NULL, report_main, ue) != 0) {
         return error_set(TUTTI_ENOMEM, "cannot start the report thread");
+    }
     ue->running = true;
     return TUTTI_OK;
 }
 
 void report_stop(struct ue *ue)
 {
-    if (!ue->running)
+    if (!ue->running) {
         return;
+    }
     rt_stop_request();
     rt_event_signal(ue->capture_event);
     pthread_join(ue->thread, NULL);

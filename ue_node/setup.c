@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Start-up and shut-down of the user daemon: everything that allocates. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
 #include "phy/pilot.h"
 #include "ue_node/ue.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { CAPTURE_SLOTS = 8 };
 
@@ -55,8 +55,9 @@ static int create_buffers(struct ue *ue)
     ue->silence = calloc(symbol, sizeof *ue->silence);
     ue->capture_event = rt_event_create();
     ue->room_event = rt_event_create();
-    if (!good || !ue->pilots || !ue->silence || ue->capture_event < 0 || ue->room_event < 0)
+    if (!good || !ue->pilots || !ue->silence || ue->capture_event < 0 || ue->room_event < 0) {
         return error_set(TUTTI_ENOMEM, "out of memory for the sample buffers");
+    }
     return ring_create(&ue->captures, CAPTURE_SLOTS,
                        sizeof(struct ue_capture) + (size_t)(ue->n_ant * f->n_dl * f->n_sc) * sizeof(tutti_cf32));
 }
@@ -69,18 +70,22 @@ static int wait_for_welcome(struct ue *ue)
                                    .key_dir = config_key_dir(ue->config, ue->config->fronthaul.lab_endpoint)};
     const int status =
         fh_peer_create(&ue->lab, ue->config->fronthaul.lab_endpoint, &hello, config_peer_timeout_ms(ue->config));
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     log_write(LOG_INFO, "lab", "WAITING-FOR-CPU endpoint=%s", ue->config->fronthaul.lab_endpoint);
     struct fh_event event;
     do {
         const int waited = fh_peer_wait(ue->lab, -1, -1, &event);
-        if (waited < 0)
+        if (waited < 0) {
             return waited;
-        if (event.kind == FH_EVENT_STOP)
+        }
+        if (event.kind == FH_EVENT_STOP) {
             return TUTTI_ESTOPPED;
-        if (event.kind == FH_EVENT_REFUSED)
+        }
+        if (event.kind == FH_EVENT_REFUSED) {
             return TUTTI_EREFUSED;
+        }
     } while (event.kind != FH_EVENT_UP);
     ue->at.epoch = event.welcome.epoch;
     log_write(LOG_INFO, "lab", "WELCOME session=%u epoch_tick=%llu", event.welcome.session,
@@ -104,10 +109,12 @@ static int open_radio(struct ue *ue)
     };
     tutti_tick first = 0;
     int status = radio_open(&ue->radio, &settings);
-    if (status >= 0)
+    if (status >= 0) {
         status = radio_start(ue->radio, ue->at.epoch, &first);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         cursor_start(&ue->at, &ue->frame, ue->at.epoch, first);
+    }
     return status;
 }
 
@@ -127,8 +134,9 @@ static void take_role(struct ue *ue, const struct config *config, enum ue_role r
     } else {
         ue->settings = &config->radio.eve;
         ue->n_ant = config->eve.n_ant;
-        for (int k = 0; k < ue->n_ue; k++)
+        for (int k = 0; k < ue->n_ue; k++) {
             ue->wanted[ue->n_wanted++] = k;
+        }
         ue->pilot_user = config->eve.attack == CONFIG_ATTACK_PILOT ? config->eve.target_user : -1;
         ue->pilot_from_block = config->eve.from_block;
     }
@@ -142,22 +150,30 @@ int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int
     log_set_component(name);
     take_role(ue, config, role, id);
     int status = frame_init(&ue->frame, config);
-    if (status >= 0)
+    if (status >= 0) {
         status = create_buffers(ue);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = ofdm_create(&ue->ofdm, &ue->frame);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = receiver_create(&ue->receiver, &ue->frame, config, ue->n_ant);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = modulate_pilots(ue);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = wait_for_welcome(ue);
-    if (status >= 0)
+    }
+    if (status >= 0) {
         status = open_radio(ue);
-    if (status < 0)
+    }
+    if (status < 0) {
         return status;
-    if (config->engine.realtime_priority > 0 && rt_priority(config->engine.realtime_priority) < 0)
+    }
+    if (config->engine.realtime_priority > 0 && rt_priority(config->engine.realtime_priority) < 0) {
         log_write(LOG_WARNING, "rt", "%s", error_text());
+    }
     return report_start(ue);
 }
 
@@ -169,8 +185,9 @@ void ue_destroy(struct ue *ue)
     receiver_destroy(&ue->receiver);
     ofdm_destroy(ue->ofdm);
     ring_destroy(ue->captures);
-    for (int a = 0; a < ue->n_ant; a++)
+    for (int a = 0; a < ue->n_ant; a++) {
         free(ue->rx[a]);
+    }
     free(ue->silence);
     free(ue->pilots);
 }
@@ -178,8 +195,9 @@ void ue_destroy(struct ue *ue)
 void ue_print_counters(const struct ue *ue)
 {
     const struct ue_counters *c = &ue->counters;
-    if (!ue->frame.n_symbol)
+    if (!ue->frame.n_symbol) {
         return;
+    }
     log_write(LOG_INFO, "slot",
               "COUNTERS blocks=%llu captures_dropped=%llu rx_gaps=%llu code_blocks=%llu code_block_errors=%llu U=%llu "
               "O=%llu D=%llu "
@@ -188,8 +206,9 @@ void ue_print_counters(const struct ue *ue)
               (unsigned long long)c->code_blocks, (unsigned long long)c->code_block_errors,
               (unsigned long long)c->radio[0], (unsigned long long)c->radio[1], (unsigned long long)c->radio[2],
               (unsigned long long)c->radio[3], (unsigned long long)c->radio[4]);
-    if (!ue->lab)
+    if (!ue->lab) {
         return;
+    }
     struct fh_counters counters;
     fh_peer_counters(ue->lab, &counters);
     fh_counters_log(&counters, ue->config->fronthaul.lab_endpoint);

@@ -5,18 +5,21 @@
 
 static void count_events(struct ue *ue, unsigned events)
 {
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         ue->counters.radio[i] += (events >> i) & 1u;
+    }
 }
 
 void slot_send_pilots(struct ue *ue, uint64_t block)
 {
     const struct frame *f = &ue->frame;
-    if (ue->pilot_user < 0 || block < ue->pilot_from_block)
+    if (ue->pilot_user < 0 || block < ue->pilot_from_block) {
         return;
+    }
     const tutti_cf32 *buffers[TUTTI_MAX_ANT];
-    for (int a = 1; a < ue->n_ant; a++)
+    for (int a = 1; a < ue->n_ant; a++) {
         buffers[a] = ue->silence;
+    }
     for (int t = 0; t < f->n_pilot; t++) {
         buffers[0] = ue->pilots + (size_t)t * (size_t)f->n_symbol_samples;
         unsigned events = 0;
@@ -31,13 +34,15 @@ int slot_receive(struct ue *ue)
     int have = 0, want = cursor_symbol_samples(&ue->at);
     while (have < want) {
         tutti_cf32 *into[TUTTI_MAX_ANT];
-        for (int a = 0; a < ue->n_ant; a++)
+        for (int a = 0; a < ue->n_ant; a++) {
             into[a] = ue->rx[a] + have;
+        }
         tutti_tick tick = 0;
         unsigned events = 0;
         const int n = radio_recv(ue->radio, into, want - have, &tick, &events);
-        if (n < 0)
+        if (n < 0) {
             return n;
+        }
         count_events(ue, events);
         const bool gap = tick != ue->at.next_tick;
         ue->at.next_tick = tick + (tutti_tick)n;
@@ -47,8 +52,9 @@ int slot_receive(struct ue *ue)
             have = cursor_seek(&ue->at, ue->at.next_tick);
             want = cursor_symbol_samples(&ue->at);
             ue->counters.rx_gaps++;
-            if (ue->at.block != expected)
+            if (ue->at.block != expected) {
                 slot_send_pilots(ue, ue->at.block + 1);
+            }
         }
     }
     return 0;
@@ -62,8 +68,9 @@ static struct ue_capture *claim_capture(struct ue *ue)
         rt_event_wait(ue->room_event, 100000);
         capture = ring_write_slot(ue->captures);
     }
-    if (!capture)
+    if (!capture) {
         ue->counters.captures_dropped++;
+    }
     return capture;
 }
 
@@ -71,16 +78,21 @@ void slot_capture_downlink(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
     const int d = ue->at.symbol - f->dl_symbol[0];
-    if (!ue->at.whole)
+    if (!ue->at.whole) {
         return;
-    if (d == 0)
+    }
+    if (d == 0) {
         ue->capture = claim_capture(ue);
-    if (!ue->capture)
+    }
+    if (!ue->capture) {
         return;
-    for (int a = 0; a < ue->n_ant; a++)
+    }
+    for (int a = 0; a < ue->n_ant; a++) {
         ofdm_demodulate(ue->ofdm, ue->rx[a], ue->capture->Y + (size_t)((a * f->n_dl + d) * f->n_sc));
-    if (d < f->n_dl - 1)
+    }
+    if (d < f->n_dl - 1) {
         return;
+    }
     ue->capture->block = ue->at.block;
     ue->capture = NULL;
     ring_push(ue->captures);

@@ -5,9 +5,6 @@
 #ifndef TUTTI_UE_NODE_UE_H
 #define TUTTI_UE_NODE_UE_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "base/config.h"
 #include "base/ring.h"
 #include "fronthaul/peer.h"
@@ -16,6 +13,9 @@
 #include "phy/frame.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* The downlink of one block, in a ring slot. */
 struct ue_capture {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a number may be, and which combinations cannot work. */
+#include "base/config_internal.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/config_internal.h"
 
 /* Ranges ---------------------------------------------------------------------------------------------------------- */
 
@@ -101,9 +102,11 @@ static const struct config_range ranges[] = {
 
 const struct config_range *config_range_find(const char *path)
 {
-    for (size_t i = 0; i < CYAML_ARRAY_LEN(ranges); i++)
-        if (strcmp(ranges[i].path, path) == 0)
+    for (size_t i = 0; i < CYAML_ARRAY_LEN(ranges); i++) {
+        if (strcmp(ranges[i].path, path) == 0) {
             return &ranges[i];
+        }
+    }
     return NULL;
 }
 
@@ -122,27 +125,33 @@ static int check_numerology(struct check *check)
 {
     const struct config_frame *const f = &check->config->frame;
     struct config_layers *const layers = check->layers;
-    if (f->fft_size & (f->fft_size - 1))
+    if (f->fft_size & (f->fft_size - 1)) {
         return config_fail(layers, "frame.fft_size", "%d is not a power of two", f->fft_size);
-    if (f->n_used_subcarriers % 2)
+    }
+    if (f->n_used_subcarriers % 2) {
         return config_fail(layers, "frame.n_used_subcarriers",
                            "%d is odd, half of them lie on either side of the carrier", f->n_used_subcarriers);
-    if (f->n_used_subcarriers >= f->fft_size)
+    }
+    if (f->n_used_subcarriers >= f->fft_size) {
         return config_fail(layers, "frame.n_used_subcarriers frame.fft_size",
                            "n_used_subcarriers = %d must be less than fft_size = %d, the carrier stays empty",
                            f->n_used_subcarriers, f->fft_size);
-    if (f->n_used_subcarriers % f->subcarriers_per_subband)
+    }
+    if (f->n_used_subcarriers % f->subcarriers_per_subband) {
         return config_fail(layers, "frame.n_used_subcarriers frame.subcarriers_per_subband",
                            "n_used_subcarriers = %d is not a multiple of subcarriers_per_subband = %d",
                            f->n_used_subcarriers, f->subcarriers_per_subband);
-    if (f->n_used_subcarriers / f->subcarriers_per_subband > TUTTI_MAX_SB)
+    }
+    if (f->n_used_subcarriers / f->subcarriers_per_subband > TUTTI_MAX_SB) {
         return config_fail(layers, "frame.subcarriers_per_subband frame.n_used_subcarriers",
                            "%d used subcarriers in subbands of %d give %d subbands, at most %d are allowed",
                            f->n_used_subcarriers, f->subcarriers_per_subband,
                            f->n_used_subcarriers / f->subcarriers_per_subband, TUTTI_MAX_SB);
-    if (f->n_cp_samples >= f->fft_size)
+    }
+    if (f->n_cp_samples >= f->fft_size) {
         return config_fail(layers, "frame.n_cp_samples frame.fft_size",
                            "n_cp_samples = %d must be less than fft_size = %d", f->n_cp_samples, f->fft_size);
+    }
     return 0;
 }
 
@@ -158,21 +167,27 @@ static int check_schedule(struct check *check)
     }
     const char *const letters = check->letters, *const last_pilot = strrchr(letters, 'P');
     const char *const first_dl = strchr(letters, 'D');
-    if (!last_pilot)
+    if (!last_pilot) {
         return config_fail(layers, key, "there is no uplink pilot symbol (P)");
-    if (!first_dl)
+    }
+    if (!first_dl) {
         return config_fail(layers, key, "there is no downlink symbol (D)");
-    if (!strchr(letters, 'G'))
+    }
+    if (!strchr(letters, 'G')) {
         return config_fail(layers, key, "there is no guard symbol (G), at least one is needed to measure noise");
-    if (last_pilot > first_dl)
+    }
+    if (last_pilot > first_dl) {
         return config_fail(layers, key, "every uplink pilot (P) must come before the first downlink symbol (D)");
+    }
     check->n_dl = (int)strspn(first_dl, "D");
-    if (strchr(first_dl + check->n_dl, 'D'))
+    if (strchr(first_dl + check->n_dl, 'D')) {
         return config_fail(layers, key, "the downlink symbols (D) must be one contiguous run");
+    }
     check->last_pilot = (int)(last_pilot - letters);
     check->first_dl = (int)(first_dl - letters);
-    for (const char *p = letters; *p; p++)
+    for (const char *p = letters; *p; p++) {
         check->n_pilot += *p == 'P';
+    }
     return 0;
 }
 
@@ -180,31 +195,35 @@ static int check_block(struct check *check)
 {
     const struct config_frame *const f = &check->config->frame;
     const double samples = f->block_us * f->sample_rate_hz * 1e-6;
-    if (fabs(samples - round(samples)) > 1e-6)
+    if (fabs(samples - round(samples)) > 1e-6) {
         return config_fail(check->layers, "frame.block_us frame.sample_rate_hz",
                            "%.10g us at %.10g samples/s are %.10g samples, not a whole number", f->block_us,
                            f->sample_rate_hz, samples);
+    }
     const int symbol_samples = f->fft_size + f->n_cp_samples;
     check->block_samples = (int)round(samples);
     check->gap_samples = (check->first_dl - check->last_pilot - 1) * symbol_samples;
-    if (check->n_symbol * symbol_samples > check->block_samples)
+    if (check->n_symbol * symbol_samples > check->block_samples) {
         return config_fail(
             check->layers, "frame.schedule frame.block_us frame.fft_size frame.n_cp_samples frame.sample_rate_hz",
             "%d symbols of %d samples (fft_size + n_cp_samples) do not fit a block of %d samples (block_us)",
             check->n_symbol, symbol_samples, check->block_samples);
+    }
     return 0;
 }
 
 static int check_downlink(struct check *check)
 {
     const int n_pilot = check->config->frame.n_dl_pilot_symbols, n_ue = check->config->network.n_ue;
-    if (n_pilot < n_ue)
+    if (n_pilot < n_ue) {
         return config_fail(check->layers, "frame.n_dl_pilot_symbols network.n_ue",
                            "%d users need as many downlink pilot symbols, n_dl_pilot_symbols is %d", n_ue, n_pilot);
-    if (n_pilot >= check->n_dl)
+    }
+    if (n_pilot >= check->n_dl) {
         return config_fail(check->layers, "frame.n_dl_pilot_symbols frame.schedule",
                            "n_dl_pilot_symbols = %d must be less than the %d downlink symbols (D) of the schedule",
                            n_pilot, check->n_dl);
+    }
     return 0;
 }
 
@@ -213,23 +232,26 @@ static int check_pilots(struct check *check)
     const struct config_pilots *const pilots = &check->config->pilots;
     const int n_ue = check->config->network.n_ue, tau = check->n_pilot;
     int user_of[TUTTI_MAX_SYMBOL];
-    if (pilots->assignment_count && pilots->assignment_count != (unsigned)n_ue)
+    if (pilots->assignment_count && pilots->assignment_count != (unsigned)n_ue) {
         return config_fail(check->layers, "pilots.assignment network.n_ue",
                            "pilots.assignment has %u entries for %d users", pilots->assignment_count, n_ue);
+    }
     memset(user_of, -1, sizeof(user_of));
     for (int k = 0; k < n_ue; k++) {
         const int pilot = pilots->assignment_count ? pilots->assignment[k] : k % tau;
         char keys[128];
         snprintf(keys, sizeof(keys), "pilots.assignment[%d] frame.schedule", k);
-        if (pilot >= tau)
+        if (pilot >= tau) {
             return config_fail(check->layers, keys,
                                "pilot %d of user %d is outside 0..%d, the schedule has %d pilot symbols (P)", pilot, k,
                                tau - 1, tau);
-        if (user_of[pilot] >= 0 && pilots->large_scale != CONFIG_LS_KNOWN)
+        }
+        if (user_of[pilot] >= 0 && pilots->large_scale != CONFIG_LS_KNOWN) {
             return config_fail(
                 check->layers, "pilots.assignment frame.schedule network.n_ue pilots.large_scale",
                 "users %d and %d share pilot %d (%d users, %d pilot symbols), which needs pilots.large_scale: known",
                 user_of[pilot], k, pilot, n_ue, tau);
+        }
         user_of[pilot] = k;
     }
     return 0;
@@ -242,10 +264,11 @@ static int check_payload(struct check *check)
     const struct config_frame *const f = &check->config->frame;
     const int bits_per_symbol = 2 * ((int)check->config->payload.modulation + 1);
     const int coded = (check->n_dl - f->n_dl_pilot_symbols) * f->n_used_subcarriers * bits_per_symbol;
-    if (coded < least)
+    if (coded < least) {
         return config_fail(check->layers,
                            "frame.schedule frame.n_dl_pilot_symbols frame.n_used_subcarriers payload.modulation",
                            "a block carries %d coded bits per user, the shortest code block needs %d", coded, least);
+    }
     return 0;
 }
 
@@ -255,30 +278,37 @@ static int check_precoding(struct check *check)
     const struct config_precoding *const p = &check->config->precoding;
     const bool central =
         p->scheme == CONFIG_ZF || p->scheme == CONFIG_RZF || p->scheme == CONFIG_OB || p->scheme == CONFIG_ANALOG;
-    if (p->local && central)
+    if (p->local && central) {
         return config_fail(
             check->layers, "precoding.local precoding.scheme",
             "zf, rzf, ob and analog use all APs' estimates together; local: true goes with cb, fzf, pzf, ppzf");
-    if (p->local && p->an == CONFIG_AN_PHASE_ONLY)
+    }
+    if (p->local && p->an == CONFIG_AN_PHASE_ONLY) {
         return config_fail(
             check->layers, "precoding.local precoding.an",
             "phase_only noise needs all APs' estimates at the CPU node; local: true goes with none, nullspace");
-    if (p->local && p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_ADAPTIVE)
+    }
+    if (p->local && p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_ADAPTIVE) {
         return config_fail(check->layers, "precoding.an_policy precoding.local",
                            "adaptive needs the precoders at the CPU node; local: true goes with an_policy: fixed");
-    if (p->local && p->power == CONFIG_POWER_MAXMIN)
+    }
+    if (p->local && p->power == CONFIG_POWER_MAXMIN) {
         return config_fail(check->layers, "precoding.local precoding.power", "local: true goes with power: equal");
-    if (p->an != CONFIG_AN_NONE && n->n_ue >= TUTTI_MAX_STREAM)
+    }
+    if (p->an != CONFIG_AN_NONE && n->n_ue >= TUTTI_MAX_STREAM) {
         return config_fail(check->layers, "precoding.an network.n_ue",
                            "the noise is a stream too: at most %d users with it, n_ue = %d", TUTTI_MAX_STREAM - 1,
                            n->n_ue);
-    if (p->scheme == CONFIG_FZF && n->n_ant <= n->n_ue)
+    }
+    if (p->scheme == CONFIG_FZF && n->n_ant <= n->n_ue) {
         return config_fail(check->layers, "precoding.scheme network.n_ant network.n_ue",
                            "fzf needs more antennas at each AP than users: n_ant = %d, n_ue = %d", n->n_ant, n->n_ue);
-    if (p->scheme == CONFIG_ZF && n->n_ap * n->n_ant < n->n_ue)
+    }
+    if (p->scheme == CONFIG_ZF && n->n_ap * n->n_ant < n->n_ue) {
         return config_fail(check->layers, "precoding.scheme network.n_ap network.n_ant network.n_ue",
                            "zf needs as many antennas as users: n_ap * n_ant = %d, n_ue = %d", n->n_ap * n->n_ant,
                            n->n_ue);
+    }
     return 0;
 }
 
@@ -286,19 +316,22 @@ static int check_engine(struct check *check)
 {
     const struct config *const c = check->config;
     const double gap_us = check->gap_samples / c->frame.sample_rate_hz * 1e6;
-    if (c->engine.solve_cores_count && c->engine.solve_cores_count != (unsigned)c->engine.n_workers)
+    if (c->engine.solve_cores_count && c->engine.solve_cores_count != (unsigned)c->engine.n_workers) {
         return config_fail(check->layers, "engine.solve_cores engine.n_workers",
                            "solve_cores has %u entries for n_workers = %d; one core per worker or []",
                            c->engine.solve_cores_count, c->engine.n_workers);
-    if (c->engine.ap_cores_count && c->engine.ap_cores_count != (unsigned)c->network.n_ap)
+    }
+    if (c->engine.ap_cores_count && c->engine.ap_cores_count != (unsigned)c->network.n_ap) {
         return config_fail(check->layers, "engine.ap_cores network.n_ap",
                            "ap_cores has %u entries for n_ap = %d; one core per AP or []", c->engine.ap_cores_count,
                            c->network.n_ap);
-    if (c->air.mode == CONFIG_AIR_PACED && c->engine.tx_lead_us >= gap_us)
+    }
+    if (c->air.mode == CONFIG_AIR_PACED && c->engine.tx_lead_us >= gap_us) {
         return config_fail(check->layers,
                            "engine.tx_lead_us frame.schedule air.mode frame.sample_rate_hz frame.fft_size",
                            "tx_lead_us = %.10g must be less than the %.10g us between the last P and the first D",
                            c->engine.tx_lead_us, gap_us);
+    }
     return 0;
 }
 
@@ -312,15 +345,18 @@ static int check_names(struct check *check)
     const char *const name = c->network.name, *const directory = c->network.runtime_dir;
     const char *const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
     const size_t room = SOCKET_PATH_MAX - strlen("/fronthaul");
-    if (!*name || strlen(name) > 48 || strspn(name, allowed) != strlen(name) || *name == '.')
+    if (!*name || strlen(name) > 48 || strspn(name, allowed) != strlen(name) || *name == '.') {
         return config_fail(check->layers, "network.name",
                            "'%.60s' is not 1..48 letters, digits, '_', '-', '.' (it becomes a directory name)", name);
-    if (*directory != '/')
+    }
+    if (*directory != '/') {
         return config_fail(check->layers, "network.runtime_dir", "'%.60s' is not an absolute path or auto", directory);
-    if (strlen(directory) > room)
+    }
+    if (strlen(directory) > room) {
         return config_fail(check->layers, "network.runtime_dir network.name",
                            "the path has %zu characters, a socket in it needs it to be at most %zu", strlen(directory),
                            room);
+    }
     return 0;
 }
 
@@ -328,8 +364,9 @@ static bool is_tcp(const char *endpoint)
 {
     const char *const colon = strrchr(endpoint, ':');
     if (strncmp(endpoint, "tcp://", 6) != 0 || colon <= endpoint + 6 || strspn(colon + 1, "0123456789") > 5 ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1))
+        strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
         return false;
+    }
     const int port = atoi(colon + 1);
     return port >= 1 && port <= 65535;
 }
@@ -338,31 +375,39 @@ static bool is_tcp(const char *endpoint)
 static int check_endpoint(struct check *check, const char *key, const char *endpoint, const char *scheme)
 {
     const size_t length = strlen(scheme);
-    if (strncmp(endpoint, "tcp://", 6) == 0 && !is_tcp(endpoint))
+    if (strncmp(endpoint, "tcp://", 6) == 0 && !is_tcp(endpoint)) {
         return config_fail(check->layers, key, "'%.80s' is not tcp://address:port with a port of 1..65535", endpoint);
-    if (is_tcp(endpoint))
+    }
+    if (is_tcp(endpoint)) {
         return 0;
-    if (strncmp(endpoint, scheme, length) != 0 || !endpoint[length])
+    }
+    if (strncmp(endpoint, scheme, length) != 0 || !endpoint[length]) {
         return config_fail(check->layers, key, "'%.80s' is not auto, tcp://address:port or %spath", endpoint, scheme);
-    if (strlen(endpoint + length) > SOCKET_PATH_MAX)
+    }
+    if (strlen(endpoint + length) > SOCKET_PATH_MAX) {
         return config_fail(check->layers, key, "the socket's path has %zu characters, at most %d are allowed",
                            strlen(endpoint + length), SOCKET_PATH_MAX);
+    }
     return 0;
 }
 
 static int check_endpoints(struct check *check)
 {
     const struct config *const c = check->config;
-    if (!*c->fronthaul.key_dir)
+    if (!*c->fronthaul.key_dir) {
         return config_fail(check->layers, "fronthaul.key_dir", "the directory's name is empty");
+    }
     int rc = check_endpoint(check, "fronthaul.endpoint", c->fronthaul.endpoint, "ipc://");
-    if (rc == 0)
+    if (rc == 0) {
         rc = check_endpoint(check, "fronthaul.lab_endpoint", c->fronthaul.lab_endpoint, "ipc://");
-    if (rc == 0)
+    }
+    if (rc == 0) {
         rc = check_endpoint(check, "air.endpoint", c->air.endpoint, "unix://");
-    if (rc == 0 && strcmp(c->fronthaul.endpoint, c->fronthaul.lab_endpoint) == 0)
+    }
+    if (rc == 0 && strcmp(c->fronthaul.endpoint, c->fronthaul.lab_endpoint) == 0) {
         rc = config_fail(check->layers, "fronthaul.lab_endpoint fronthaul.endpoint",
                          "endpoint and lab_endpoint are the same, '%.80s'", c->fronthaul.endpoint);
+    }
     return rc;
 }
 
@@ -371,47 +416,56 @@ static int check_faults(struct check *check)
     const struct config *const c = check->config;
     const struct config_faults *const f = &c->fronthaul.faults;
     const bool lockstep = config_is_lockstep(c, c->radio.ap.backend);
-    if (lockstep && (f->delay_us > 0 || f->jitter_us > 0 || f->reorder > 0))
+    if (lockstep && (f->delay_us > 0 || f->jitter_us > 0 || f->reorder > 0)) {
         return config_fail(check->layers,
                            "fronthaul.faults.delay_us fronthaul.faults.jitter_us fronthaul.faults.reorder air.mode",
                            "lock-step has no wall clock: delay_us, jitter_us and reorder need air.mode: paced; loss, "
                            "silent_ap and partition_ap work in both");
-    if (f->silent_ap >= c->network.n_ap || f->partition_ap >= c->network.n_ap)
+    }
+    if (f->silent_ap >= c->network.n_ap || f->partition_ap >= c->network.n_ap) {
         return config_fail(check->layers, "fronthaul.faults.silent_ap fronthaul.faults.partition_ap network.n_ap",
                            "AP %d does not exist, n_ap = %d",
                            f->silent_ap >= c->network.n_ap ? f->silent_ap : f->partition_ap, c->network.n_ap);
-    if (f->to_block > 0 && f->to_block <= f->from_block)
+    }
+    if (f->to_block > 0 && f->to_block <= f->from_block) {
         return config_fail(check->layers, "fronthaul.faults.to_block fronthaul.faults.from_block",
                            "to_block = %" PRIu64 " is not after from_block = %" PRIu64, f->to_block, f->from_block);
+    }
     return 0;
 }
 
 static int check_backends(struct check *check)
 {
     const char *const ap = check->config->radio.ap.backend, *const ue = check->config->radio.ue.backend;
-    if (strcmp(ap, "air") != 0)
+    if (strcmp(ap, "air") != 0) {
         return config_fail(check->layers, "radio.ap.backend", "'%.40s' is not built in, this build has: air", ap);
-    if (strcmp(ue, "air") != 0)
+    }
+    if (strcmp(ue, "air") != 0) {
         return config_fail(check->layers, "radio.ue.backend", "'%.40s' is not built in, this build has: air", ue);
-    if (strcmp(check->config->radio.eve.backend, "air") != 0)
+    }
+    if (strcmp(check->config->radio.eve.backend, "air") != 0) {
         return config_fail(check->layers, "radio.eve.backend", "'%.40s' is not built in, this build has: air",
                            check->config->radio.eve.backend);
+    }
     return 0;
 }
 
 static int check_eve(struct check *check)
 {
     const struct config *const c = check->config;
-    if (c->eve.target_user >= c->network.n_ue)
+    if (c->eve.target_user >= c->network.n_ue) {
         return config_fail(check->layers, "eve.target_user network.n_ue", "user %d does not exist, n_ue = %d",
                            c->eve.target_user, c->network.n_ue);
-    if (c->precoding.an == CONFIG_AN_PHASE_ONLY && c->network.n_ap * c->network.n_ant < 2 * c->network.n_ue + 1)
+    }
+    if (c->precoding.an == CONFIG_AN_PHASE_ONLY && c->network.n_ap * c->network.n_ant < 2 * c->network.n_ue + 1) {
         return config_fail(check->layers, "precoding.an network.n_ap network.n_ant network.n_ue",
                            "phase_only needs at least 2 n_ue + 1 = %d antennas in all, n_ap * n_ant = %d",
                            2 * c->network.n_ue + 1, c->network.n_ap * c->network.n_ant);
-    if (c->precoding.an == CONFIG_AN_NULLSPACE && c->network.n_ant < 2)
+    }
+    if (c->precoding.an == CONFIG_AN_NULLSPACE && c->network.n_ant < 2) {
         return config_fail(check->layers, "precoding.an network.n_ant",
                            "nullspace needs at least 2 antennas at each AP, n_ant = %d", c->network.n_ant);
+    }
     return 0;
 }
 
@@ -422,22 +476,26 @@ static int check_chunk(struct check *check)
     enum { LEAST_CHUNK = 16 };
     const int chunk = check->config->air.chunk_samples, gap = check->gap_samples, block = check->block_samples;
     int largest = gap < block ? gap : block;
-    while (largest >= LEAST_CHUNK && block % largest)
+    while (largest >= LEAST_CHUNK && block % largest) {
         largest--;
-    if (largest < LEAST_CHUNK)
+    }
+    if (largest < LEAST_CHUNK) {
         return config_fail(
             check->layers, "frame.schedule frame.block_us frame.sample_rate_hz frame.fft_size frame.n_cp_samples",
             "the gap from the last P to the first D is %d samples, but samples travel in chunks of at least %d "
             "that divide the block's %d and fit the gap",
             gap, LEAST_CHUNK, block);
-    if (chunk && (chunk < LEAST_CHUNK || block % chunk))
+    }
+    if (chunk && (chunk < LEAST_CHUNK || block % chunk)) {
         return config_fail(check->layers, "air.chunk_samples frame.block_us frame.sample_rate_hz",
                            "chunk_samples = %d must be 0 or divide the block's %d samples and be at least %d", chunk,
                            block, LEAST_CHUNK);
-    if (chunk > gap)
+    }
+    if (chunk > gap) {
         return config_fail(check->layers, "air.chunk_samples frame.schedule frame.fft_size frame.n_cp_samples",
                            "chunk_samples = %d is longer than the gap of %d samples from the last P to the first D",
                            chunk, gap);
+    }
     return 0;
 }
 
@@ -447,16 +505,18 @@ static int check_shape(struct check *check, const char *key, const struct config
 {
     char path[CONFIG_PATH_ROOM], keys[2 * CONFIG_PATH_ROOM];
     snprintf(keys, sizeof(keys), "%s air.large_scale.model %s", key, n_key);
-    if (count != (unsigned)n)
+    if (count != (unsigned)n) {
         return config_fail(check->layers, keys, "%s has %u rows, %s = %d are needed", strrchr(key, '.') + 1, count,
                            n_key, n);
+    }
     for (unsigned i = 0; i < count; i++) {
         snprintf(path, sizeof(path), "%.100s[%u]", key, i);
         snprintf(keys, sizeof(keys), "%s %s", path, width_key);
-        if (rows[i].value_count != (unsigned)width)
+        if (rows[i].value_count != (unsigned)width) {
             return config_fail(check->layers, keys, "row %u of %s has %u numbers, %d are needed%s%s", i,
                                strrchr(key, '.') + 1, rows[i].value_count, width,
                                *width_key ? ", one per " : " (x, y, z)", width_key);
+        }
     }
     return 0;
 }
@@ -467,23 +527,29 @@ static int check_gains(struct check *check)
     const int n_ap = check->config->network.n_ap, n_ue = check->config->network.n_ue;
     const int n_eve = check->config->network.n_eve;
     int rc = 0;
-    if (g->model == CONFIG_GAIN_EXPLICIT)
+    if (g->model == CONFIG_GAIN_EXPLICIT) {
         rc = check_shape(check, "air.large_scale.gain_db", g->gain_db, g->gain_db_count, n_ap, "network.n_ap", n_ue,
                          "network.n_ue");
-    if (rc == 0 && g->model == CONFIG_GAIN_EXPLICIT && n_eve > 0)
+    }
+    if (rc == 0 && g->model == CONFIG_GAIN_EXPLICIT && n_eve > 0) {
         rc = check_shape(check, "air.large_scale.eve_gain_db", g->eve_gain_db, g->eve_gain_db_count, n_ap,
                          "network.n_ap", n_eve, "network.n_eve");
-    if (rc == 0 && g->model == CONFIG_GAIN_GEOMETRY && g->eve_positions_m_count)
+    }
+    if (rc == 0 && g->model == CONFIG_GAIN_GEOMETRY && g->eve_positions_m_count) {
         rc = check_shape(check, "air.large_scale.eve_positions_m", g->eve_positions_m, g->eve_positions_m_count, n_eve,
                          "network.n_eve", 3, "");
-    if (rc)
+    }
+    if (rc) {
         return rc;
-    if (g->model == CONFIG_GAIN_GEOMETRY && g->ap_positions_m_count)
+    }
+    if (g->model == CONFIG_GAIN_GEOMETRY && g->ap_positions_m_count) {
         rc = check_shape(check, "air.large_scale.ap_positions_m", g->ap_positions_m, g->ap_positions_m_count, n_ap,
                          "network.n_ap", 3, "");
-    if (rc == 0 && g->model == CONFIG_GAIN_GEOMETRY && g->ue_positions_m_count)
+    }
+    if (rc == 0 && g->model == CONFIG_GAIN_GEOMETRY && g->ue_positions_m_count) {
         rc = check_shape(check, "air.large_scale.ue_positions_m", g->ue_positions_m, g->ue_positions_m_count, n_ue,
                          "network.n_ue", 3, "");
+    }
     return rc;
 }
 
@@ -491,17 +557,19 @@ static int check_taps(struct check *check)
 {
     const struct config_fading_model *const f = &check->config->air.fading;
     const int *const delays = f->tap_delays_samples;
-    if (f->tap_delays_samples_count != f->tap_powers_db_count || f->tap_delays_samples_count == 0)
+    if (f->tap_delays_samples_count != f->tap_powers_db_count || f->tap_delays_samples_count == 0) {
         return config_fail(
             check->layers, "air.fading.tap_delays_samples air.fading.tap_powers_db",
             "tap_delays_samples has %u entries and tap_powers_db %u; as many of each are needed, at least one",
             f->tap_delays_samples_count, f->tap_powers_db_count);
+    }
     for (unsigned i = 1; i < f->tap_delays_samples_count; i++) {
         char key[64];
         snprintf(key, sizeof(key), "air.fading.tap_delays_samples[%u]", i);
-        if (delays[i] <= delays[i - 1])
+        if (delays[i] <= delays[i - 1]) {
             return config_fail(check->layers, key, "%d does not come after %d, delays must ascend", delays[i],
                                delays[i - 1]);
+        }
     }
     return 0;
 }
@@ -513,21 +581,23 @@ static int check_delays(struct check *check)
     const bool taps = air->fading.model == CONFIG_FADING_TDL;
     const int tap = taps ? air->fading.tap_delays_samples[air->fading.tap_delays_samples_count - 1] : 0;
     const int n_cp = check->config->frame.n_cp_samples;
-    if (2 * (air->delay_samples + tap) >= n_cp)
+    if (2 * (air->delay_samples + tap) >= n_cp) {
         return config_fail(check->layers,
                            taps ? "air.delay_samples air.fading.tap_delays_samples air.fading.model frame.n_cp_samples"
                                 : "air.delay_samples frame.n_cp_samples",
                            "delay_samples = %d plus the longest tap = %d must be less than half of n_cp_samples = %d",
                            air->delay_samples, tap, n_cp);
+    }
     return 0;
 }
 
 static int check_adc(struct check *check)
 {
     const int ap = check->config->air.impairments.ap.adc_bits, ue = check->config->air.impairments.ue.adc_bits;
-    if (ap == 1 || ue == 1)
+    if (ap == 1 || ue == 1) {
         return config_fail(check->layers, ap == 1 ? "air.impairments.ap.adc_bits" : "air.impairments.ue.adc_bits",
                            "1 is not 0 (no quantisation) or 2..24");
+    }
     return 0;
 }
 
@@ -541,7 +611,8 @@ int config_check(struct config_layers *layers, const struct config *config)
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < CYAML_ARRAY_LEN(checks); i++)
+    for (size_t i = 0; rc == 0 && i < CYAML_ARRAY_LEN(checks); i++) {
         rc = checks[i](&check);
+    }
     return rc;
 }

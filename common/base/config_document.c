@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/config_internal.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/config_internal.h"
 
 enum { MAX_FILE_BYTES = 4 << 20, MESSAGE_ROOM = 512 };
 
@@ -12,9 +13,11 @@ enum { MAX_FILE_BYTES = 4 << 20, MESSAGE_ROOM = 512 };
 /* One line whatever the user put into a value, a key or a file name. */
 static int fail_line(char *message)
 {
-    for (char *p = message; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
+    for (char *p = message; *p; p++) {
+        if ((unsigned char)*p < ' ' || *p == 0x7f) {
             *p = '?';
+        }
+    }
     return error_set(TUTTI_ECONFIG, "%s", message);
 }
 
@@ -24,10 +27,11 @@ static int vfail_at(const struct config_layer *layer, size_t line, const char *p
     vsnprintf(detail, sizeof(detail), format, args);
     const bool name_path = *path && (!layer->set || strcmp(path, layer->path) != 0);
     const char *const colon = name_path ? ": " : "";
-    if (layer->set)
+    if (layer->set) {
         snprintf(message, sizeof(message), "--set %.160s: %s%s%s", layer->set, name_path ? path : "", colon, detail);
-    else
+    } else {
         snprintf(message, sizeof(message), "%.200s:%zu: %s%s%s", layer->file, line, path, colon, detail);
+    }
     return fail_line(message);
 }
 
@@ -50,8 +54,9 @@ int config_fail(struct config_layers *layers, const char *paths, const char *for
         struct config_layer *layer;
         snprintf(path, sizeof(path), "%.*s", (int)strcspn(p, " "), p);
         const yaml_node_t *node = config_layers_find(layers, path, &layer);
-        if (!node || (blamed && layer <= blamed))
+        if (!node || (blamed && layer <= blamed)) {
             continue;
+        }
         blamed = layer;
         line = node->start_mark.line + 1;
         memcpy(blamed_path, path, sizeof(path));
@@ -76,17 +81,20 @@ static const char *line_start(const char *text, size_t line)
 
 static int fail_syntax(const struct config_layer *layer, const yaml_parser_t *parser, const char *text)
 {
-    if (parser->error == YAML_MEMORY_ERROR)
+    if (parser->error == YAML_MEMORY_ERROR) {
         return error_set(TUTTI_ENOMEM, "out of memory");
+    }
     size_t line = parser->problem_mark.line;
     if (parser->error == YAML_READER_ERROR) { /* libyaml gives a byte offset instead of a mark */
         line = 0;
-        for (size_t i = 0; i < parser->problem_offset && text[i]; i++)
+        for (size_t i = 0; i < parser->problem_offset && text[i]; i++) {
             line += text[i] == '\n';
+        }
     }
     const char *start = line_start(text, line);
-    if (memchr(start, '\t', strspn(start, " \t")))
+    if (memchr(start, '\t', strspn(start, " \t"))) {
         return config_fail_at(layer, line + 1, layer->path, "a tab cannot indent YAML, use blanks");
+    }
     return config_fail_at(layer, line + 1, layer->path, "not valid YAML: %s%s%s",
                           parser->problem ? parser->problem : "cannot be read", parser->context ? " " : "",
                           parser->context ? parser->context : "");
@@ -94,14 +102,17 @@ static int fail_syntax(const struct config_layer *layer, const yaml_parser_t *pa
 
 static int load_single(struct config_layer *layer, yaml_parser_t *parser, const char *text)
 {
-    if (!yaml_parser_load(parser, &layer->document))
+    if (!yaml_parser_load(parser, &layer->document)) {
         return fail_syntax(layer, parser, text);
+    }
     layer->open = true;
-    if (!yaml_document_get_root_node(&layer->document))
+    if (!yaml_document_get_root_node(&layer->document)) {
         return config_fail_at(layer, 1, layer->path, layer->set ? "there is no value" : "the file holds no keys");
+    }
     yaml_document_t second;
-    if (!yaml_parser_load(parser, &second))
+    if (!yaml_parser_load(parser, &second)) {
         return fail_syntax(layer, parser, text);
+    }
     const yaml_node_t *root = yaml_document_get_root_node(&second);
     const size_t line = root ? root->start_mark.line + 1 : 0;
     yaml_document_delete(&second);
@@ -111,8 +122,9 @@ static int load_single(struct config_layer *layer, yaml_parser_t *parser, const 
 static int load_text(struct config_layer *layer, const char *text, size_t length)
 {
     yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser))
+    if (!yaml_parser_initialize(&parser)) {
         return error_set(TUTTI_ENOMEM, "out of memory");
+    }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
     const int rc = load_single(layer, &parser, text);
     yaml_parser_delete(&parser);
@@ -146,8 +158,9 @@ static int load_file(struct config_layer *layer)
             rc = load_text(layer, text, length);
         }
     }
-    if (file)
+    if (file) {
         fclose(file);
+    }
     free(text);
     return rc;
 }
@@ -156,15 +169,18 @@ static int load_override(struct config_layer *layer)
 {
     const char *const equals = strchr(layer->set, '=');
     const size_t length = equals ? (size_t)(equals - layer->set) : 0;
-    if (length == 0)
+    if (length == 0) {
         return config_fail_at(layer, 0, "", "expected path.to.key=value");
-    if (length >= sizeof(layer->path))
+    }
+    if (length >= sizeof(layer->path)) {
         return config_fail_at(layer, 0, "", "unknown key");
+    }
     memcpy(layer->path, layer->set, length);
     layer->path[length] = '\0';
     const char *value = equals + 1;
-    if (value[strspn(value, " ")] == '\0') /* --set record.file= means the empty text */
+    if (value[strspn(value, " ")] == '\0') { /* --set record.file= means the empty text */
         value = "\"\"";
+    }
     return load_text(layer, value, strlen(value));
 }
 
@@ -174,8 +190,9 @@ int config_layers_open(struct config_layers **out, const char *path, const char 
 {
     const size_t room = (size_t)n_overrides + 2;
     struct config_layers *layers = calloc(1, sizeof(*layers) + room * sizeof(layers->layer[0]));
-    if (!layers)
+    if (!layers) {
         return error_set(TUTTI_ENOMEM, "out of memory");
+    }
     *out = layers;
     struct config_layer *layer = &layers->layer[layers->n++];
     const char *const defaults = config_defaults_yaml();
@@ -196,9 +213,11 @@ int config_layers_open(struct config_layers **out, const char *path, const char 
 
 void config_layers_close(struct config_layers *layers)
 {
-    for (int i = 0; layers && i < layers->n; i++)
-        if (layers->layer[i].open)
+    for (int i = 0; layers && i < layers->n; i++) {
+        if (layers->layer[i].open) {
             yaml_document_delete(&layers->layer[i].document);
+        }
+    }
     free(layers);
 }
 
@@ -208,8 +227,9 @@ static yaml_node_t *find_key(yaml_document_t *document, const yaml_node_t *mappi
     for (; pair < mapping->data.mapping.pairs.top; pair++) {
         const yaml_node_t *node = yaml_document_get_node(document, pair->key);
         if (node->type == YAML_SCALAR_NODE && node->data.scalar.length == length &&
-            memcmp(node->data.scalar.value, key, length) == 0)
+            memcmp(node->data.scalar.value, key, length) == 0) {
             return yaml_document_get_node(document, pair->value);
+        }
     }
     return NULL;
 }
@@ -223,8 +243,9 @@ static yaml_node_t *find_in(yaml_document_t *document, const char *path)
             char *end;
             const long i = strtol(path + 1, &end, 10);
             if (node->type != YAML_SEQUENCE_NODE ||
-                i >= node->data.sequence.items.top - node->data.sequence.items.start)
+                i >= node->data.sequence.items.top - node->data.sequence.items.start) {
                 return NULL;
+            }
             node = yaml_document_get_node(document, node->data.sequence.items.start[i]);
             path = end + 1;
         } else {
@@ -242,11 +263,13 @@ yaml_node_t *config_layers_find(struct config_layers *layers, const char *path, 
     for (int i = layers->n - 1; i >= 0; i--) {
         *layer = &layers->layer[i];
         const size_t length = strlen((*layer)->path);
-        if (strncmp(path, (*layer)->path, length) != 0 || (length > 0 && path[length] && !strchr(".[", path[length])))
+        if (strncmp(path, (*layer)->path, length) != 0 || (length > 0 && path[length] && !strchr(".[", path[length]))) {
             continue;
+        }
         yaml_node_t *node = find_in(&(*layer)->document, path + length);
-        if (node)
+        if (node) {
             return node;
+        }
     }
     return NULL;
 }

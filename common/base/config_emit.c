@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/config_internal.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/config_internal.h"
 
 /* The merged layers, as libcyaml wants them ----------------------------------------------------------------------- */
 
 static void emit_scalar(FILE *out, const yaml_node_t *node)
 {
     fputc('"', out);
-    for (const unsigned char *p = node->data.scalar.value; *p; p++)
+    for (const unsigned char *p = node->data.scalar.value; *p; p++) {
         fprintf(out, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
+    }
     fputc('"', out);
 }
 
@@ -45,8 +47,9 @@ static void emit_mapping(FILE *out, struct config_layers *layers, const cyaml_sc
         } else {
             struct config_layer *layer;
             const yaml_node_t *node = config_layers_find(layers, path, &layer);
-            if (node) /* config_layers_validate saw to it */
+            if (node) { /* config_layers_validate saw to it */
                 emit_node(out, &layer->document, node, &field->value);
+            }
         }
         fputs(",\n", out);
     }
@@ -56,8 +59,9 @@ static void emit_mapping(FILE *out, struct config_layers *layers, const cyaml_sc
 static char *finish(FILE *out, char **text)
 {
     const int failed = out ? ferror(out) | fclose(out) : 1;
-    if (!failed)
+    if (!failed) {
         return *text;
+    }
     free(*text);
     return NULL;
 }
@@ -67,8 +71,9 @@ char *config_layers_text(struct config_layers *layers)
     char *text = NULL;
     size_t length;
     FILE *out = open_memstream(&text, &length);
-    if (out)
+    if (out) {
         emit_mapping(out, layers, &config_schema, "");
+    }
     return finish(out, &text);
 }
 
@@ -84,8 +89,9 @@ static void write_real(FILE *out, double value)
     }
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
+        if (strtod(text, NULL) == value) {
             break;
+        }
     }
     fputs(text, out);
 }
@@ -93,9 +99,11 @@ static void write_real(FILE *out, double value)
 static bool is_plain(const char *text)
 {
     static const char *const nulls[] = {"null", "Null", "NULL"};
-    for (size_t i = 0; i < CYAML_ARRAY_LEN(nulls); i++)
-        if (strcmp(text, nulls[i]) == 0)
+    for (size_t i = 0; i < CYAML_ARRAY_LEN(nulls); i++) {
+        if (strcmp(text, nulls[i]) == 0) {
             return false;
+        }
+    }
     const size_t length = strlen(text);
     const char *const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-:";
     return length > 0 && strspn(text, allowed) == length && !strchr("-:.", text[0]) && text[length - 1] != ':';
@@ -108,16 +116,19 @@ static void write_text(FILE *out, const char *text)
         return;
     }
     fputc('"', out);
-    for (; *text; text++)
+    for (; *text; text++) {
         fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    }
     fputc('"', out);
 }
 
 static const char *enum_name(const cyaml_schema_value_t *schema, const void *data)
 {
-    for (uint32_t i = 0; i < schema->enumeration.count; i++)
-        if (schema->enumeration.strings[i].val == (int64_t)(*(const unsigned *)data))
+    for (uint32_t i = 0; i < schema->enumeration.count; i++) {
+        if (schema->enumeration.strings[i].val == (int64_t)(*(const unsigned *)data)) {
             return schema->enumeration.strings[i].str;
+        }
+    }
     return "";
 }
 
@@ -152,8 +163,9 @@ static void write_list(FILE *out, const cyaml_schema_field_t *field, const char 
     fputc('[', out);
     for (unsigned i = 0; i < n; i++, data += entry->data_size) {
         const bool row = config_schema_is_row(entry);
-        if (i > 0)
+        if (i > 0) {
             fputs(row ? "," : ", ", out);
+        }
         if (row) {
             fprintf(out, "\n%*s", 2 * depth + 2, "");
             write_list(out, entry->mapping.fields, data, depth);
@@ -174,10 +186,11 @@ static void write_mapping(FILE *out, const cyaml_schema_value_t *mapping, const 
             continue;
         }
         fputc(' ', out);
-        if (field->value.type == CYAML_SEQUENCE)
+        if (field->value.type == CYAML_SEQUENCE) {
             write_list(out, field, base, depth);
-        else
+        } else {
             write_value(out, &field->value, base + field->data_offset);
+        }
         fputc('\n', out);
     }
 }
@@ -187,7 +200,8 @@ char *config_struct_text(const struct config *config)
     char *text = NULL;
     size_t length;
     FILE *out = open_memstream(&text, &length);
-    if (out)
+    if (out) {
         write_mapping(out, &config_schema, (const char *)config, 0);
+    }
     return finish(out, &text);
 }

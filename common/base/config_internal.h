@@ -5,11 +5,12 @@
 #ifndef TUTTI_BASE_CONFIG_INTERNAL_H
 #define TUTTI_BASE_CONFIG_INTERNAL_H
 
-#include <stdio.h>
-#include <cyaml/cyaml.h>
-#include <yaml.h>
 #include "base/config.h"
 #include "base/error.h"
+
+#include <cyaml/cyaml.h>
+#include <stdio.h>
+#include <yaml.h>
 
 enum { CONFIG_PATH_ROOM = 160 };
 

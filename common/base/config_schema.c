@@ -3,8 +3,9 @@
  * one line here (a value name of an enumeration also goes into its table here), and for a number one line in the range
  * table of config_check.c. Forgetting the field does not compile; forgetting another line makes every config_load fail
  * with a sentence saying which. */
-#include <string.h>
 #include "base/config_internal.h"
+
+#include <string.h>
 
 #define SECTION(type, member, fields) CYAML_FIELD_MAPPING(#member, CYAML_FLAG_DEFAULT, type, member, fields)
 #define INT(type, member) CYAML_FIELD_INT(#member, CYAML_FLAG_DEFAULT, type, member)
@@ -255,9 +256,11 @@ bool config_schema_is_row(const cyaml_schema_value_t *schema)
 
 const cyaml_schema_field_t *config_schema_field(const cyaml_schema_value_t *mapping, const char *key)
 {
-    for (const cyaml_schema_field_t *field = mapping->mapping.fields; field->key; field++)
-        if (strcmp(field->key, key) == 0)
+    for (const cyaml_schema_field_t *field = mapping->mapping.fields; field->key; field++) {
+        if (strcmp(field->key, key) == 0) {
             return field;
+        }
+    }
     return NULL;
 }
 
@@ -267,13 +270,15 @@ const cyaml_schema_value_t *config_schema_find(const char *path)
     while (*path) {
         char key[CONFIG_PATH_ROOM];
         const size_t length = strcspn(path, ".");
-        if (schema->type != CYAML_MAPPING || length >= sizeof(key) || strcmp(path + length, ".") == 0)
+        if (schema->type != CYAML_MAPPING || length >= sizeof(key) || strcmp(path + length, ".") == 0) {
             return NULL;
+        }
         memcpy(key, path, length);
         key[length] = '\0';
         const cyaml_schema_field_t *field = config_schema_field(schema, key);
-        if (!field)
+        if (!field) {
             return NULL;
+        }
         schema = &field->value;
         path += length + (path[length] == '.');
     }
@@ -292,8 +297,9 @@ static void each(const cyaml_schema_value_t *mapping, const char *prefix, void (
         char path[CONFIG_PATH_ROOM];
         config_path_join(path, prefix, field->key);
         visit(context, path);
-        if (field->value.type == CYAML_MAPPING)
+        if (field->value.type == CYAML_MAPPING) {
             each(&field->value, path, visit, context);
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/error.h"
 #include "base/h5file_internal.h"
 
 #include <ctype.h>
@@ -8,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/error.h"
 
 /* HDF5 keeps global state and may be built without locks of its own; two threads with a file each must be safe. */
 static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;

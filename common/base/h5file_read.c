@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/error.h"
 #include "base/h5file_internal.h"
 
 #include <errno.h>
@@ -6,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include "base/error.h"
 
 /* A file from somebody else must not make us read our own other files. */
 static bool has_its_values_inside(hid_t dataset)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/log.h"
 
+#include "base/clock.h"
+#include "base/error.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -9,9 +12,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/error.h"
 
 enum { LINE_BYTES = 2048 };
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/rt.h"
 
+#include "base/clock.h"
+#include "base/error.h"
+
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
@@ -14,9 +17,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/error.h"
 
 int rt_pin(int core)
 {

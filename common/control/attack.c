@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "control/attack.h"
 
+#include "base/error.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/error.h"
 
 /* Of one AP and user. */
 struct trace {
@@ -51,8 +51,9 @@ static double beta_fraction(double a, double b, double x)
             change = c * d;
             value *= change;
         }
-        if (fabs(change - 1) < 1e-13)
+        if (fabs(change - 1) < 1e-13) {
             break;
+        }
     }
     return value;
 }
@@ -66,12 +67,14 @@ static double log_gamma(double x)
 /* P(X > x) = I_z(b, a), z = b / (b + a x). */
 double attack_log_tail(double x, double a, double b)
 {
-    if (!(x > 0))
+    if (!(x > 0)) {
         return 0;
+    }
     const double z = b / (b + a * x), y = a * x / (b + a * x);
     const double front = b * log(z) + a * log(y) + log_gamma(a + b) - log_gamma(a) - log_gamma(b);
-    if (z < (b + 1) / (a + b + 2))
+    if (z < (b + 1) / (a + b + 2)) {
         return fmin(front + log(beta_fraction(b, a, z)) - log(b), 0);
+    }
     const double lower = exp(front + log(beta_fraction(a, b, y)) - log(a));
     return log1p(-fmin(lower, 1 - 1e-16));
 }
@@ -89,13 +92,15 @@ void attack_settings_default(struct attack_settings *settings)
 static int check(const struct attack_settings *s)
 {
     if (s->n_sb < 1 || s->n_sb > TUTTI_MAX_SB || s->n_ap < 1 || s->n_ap > TUTTI_MAX_AP || s->n_ant < 1 ||
-        s->n_ant > TUTTI_MAX_ANT || s->n_ue < 1 || s->n_ue > TUTTI_MAX_UE)
+        s->n_ant > TUTTI_MAX_ANT || s->n_ue < 1 || s->n_ue > TUTTI_MAX_UE) {
         return error_set(TUTTI_EINVAL, "attack: impossible shape %d %d %d %d", s->n_sb, s->n_ap, s->n_ant, s->n_ue);
+    }
     if (s->window_blocks < 1 || s->least_blocks < 2 || s->reference_blocks < s->least_blocks || !(s->pilot_power > 0) ||
-        !(s->false_alarm > 0 && s->false_alarm < 1))
+        !(s->false_alarm > 0 && s->false_alarm < 1)) {
         return error_set(TUTTI_EINVAL,
                          "attack: window %d, reference %d to %d blocks, pilot power %g, false alarm %g: out of range",
                          s->window_blocks, s->least_blocks, s->reference_blocks, s->pilot_power, s->false_alarm);
+    }
     return TUTTI_OK;
 }
 
@@ -103,11 +108,13 @@ int attack_create(attack_t **attack, const struct attack_settings *settings)
 {
     *attack = NULL;
     const int status = check(settings);
-    if (status < 0)
+    if (status < 0) {
         return status;
+    }
     attack_t *a = calloc(1, sizeof *a);
-    if (!a)
+    if (!a) {
         return error_set(TUTTI_ENOMEM, "attack: out of memory");
+    }
     a->set = *settings;
     const size_t n_ue = (size_t)settings->n_ue, pairs = (size_t)settings->n_ap * n_ue;
     a->pilot = calloc(n_ue, sizeof *a->pilot);
@@ -129,8 +136,9 @@ int attack_create(attack_t **attack, const struct attack_settings *settings)
 
 void attack_destroy(attack_t *a)
 {
-    if (!a)
+    if (!a) {
         return;
+    }
     free(a->pilot);
     free(a->position);
     free(a->trace);
@@ -148,9 +156,11 @@ void attack_reset(attack_t *a, int user)
         a->trace[m * n_ue + k] = (struct trace){0};
         a->was_here[m * n_ue + k] = 0;
     }
-    for (size_t w = 0; w < (size_t)a->set.window_blocks; w++)
-        for (size_t m = 0; m < n_ap; m++)
+    for (size_t w = 0; w < (size_t)a->set.window_blocks; w++) {
+        for (size_t m = 0; m < n_ap; m++) {
             a->window[(w * n_ap + m) * n_ue + k] = 0;
+        }
+    }
     a->position[k] = 0;
     a->suspected[k] = 0;
 }
@@ -162,9 +172,11 @@ static double unscale(const attack_t *a, const struct attack_block *block, int m
 {
     const float *beta = block->beta + (size_t)m * (size_t)a->set.n_ue;
     double sum = 0;
-    for (int j = 0; j < a->set.n_ue; j++)
-        if (a->pilot[j] == a->pilot[k])
+    for (int j = 0; j < a->set.n_ue; j++) {
+        if (a->pilot[j] == a->pilot[k]) {
             sum += (double)beta[j];
+        }
+    }
     return beta[k] > 0 ? (a->set.pilot_power * sum + 1) / (sqrt(a->set.pilot_power) * (double)beta[k]) : 0;
 }
 
@@ -176,7 +188,7 @@ static double receive(attack_t *a, const struct attack_block *block, int m, int 
     const double scale = unscale(a, block, m, k), forget = 1 - 1.0 / a->set.reference_blocks;
     double now = 0, then = 0;
     double complex cross = 0;
-    for (size_t sb = 0; sb < (size_t)a->set.n_sb; sb++)
+    for (size_t sb = 0; sb < (size_t)a->set.n_sb; sb++) {
         for (size_t ant = 0; ant < n_ant; ant++) {
             const size_t at = ((sb * (size_t)a->set.n_ap + (size_t)m) * n_ant + ant) * n_ue + (size_t)k;
             const double complex z = scale * (double complex)block->H_hat[at], old = (double complex)a->before[at];
@@ -185,6 +197,7 @@ static double receive(attack_t *a, const struct attack_block *block, int m, int 
             cross += z * conj(old);
             a->before[at] = (tutti_cf32)z;
         }
+    }
     if (a->was_here[pair]) {
         trace->cross = forget * trace->cross + cross;
         trace->energy = forget * trace->energy + sqrt(now * then);
@@ -220,8 +233,9 @@ static void shift(attack_t *a, int m, int k, double power)
     struct trace *trace = &a->trace[(size_t)m * n_ue + (size_t)k];
     double *place = &a->window[((size_t)a->position[k] * n_ap + (size_t)m) * n_ue + (size_t)k];
     if (*place > 0 && !a->suspected[k]) {
-        if (trace->reference_count < a->set.reference_blocks)
+        if (trace->reference_count < a->set.reference_blocks) {
             trace->reference_count++;
+        }
         trace->reference_mean += (*place - trace->reference_mean) / trace->reference_count;
     }
     *place = power;
@@ -253,8 +267,9 @@ static double judge(const attack_t *a, int k)
     double shape = 0, reference_shape = 0, sum = 0, mean = 0;
     for (int m = 0; m < a->set.n_ap; m++) {
         const struct trace *t = &a->trace[(size_t)m * (size_t)a->set.n_ue + (size_t)k];
-        if (2 * t->window_count < a->set.window_blocks || t->reference_count < a->set.least_blocks)
+        if (2 * t->window_count < a->set.window_blocks || t->reference_count < a->set.least_blocks) {
             continue;
+        }
         const double n = a->set.n_ant * fmax(1, worth * t->window_count);
         const double r = fmax(2, a->set.n_ant * fmax(1, worth * t->reference_count)); /* F has a mean above 1 only */
         shape += n;
@@ -262,8 +277,9 @@ static double judge(const attack_t *a, int k)
         sum += n * t->window_sum / (t->window_count * t->reference_mean);
         mean += n * r / (r - 1);
     }
-    if (!(shape > 0))
+    if (!(shape > 0)) {
         return NAN;
+    }
     const double own_mean = reference_shape / (reference_shape - 1); /* make the means agree */
     return attack_log_tail(sum / mean * own_mean, shape, reference_shape);
 }
@@ -275,23 +291,27 @@ void attack_execute(attack_t *a, const struct attack_block *block, double *score
         score[k] = NAN;
         suspected[k] = 0;
         if (!block->user_present[k]) {
-            for (int m = 0; m < n_ap; m++)
+            for (int m = 0; m < n_ap; m++) {
                 a->was_here[m * n_ue + k] = 0;
+            }
             continue;
         }
         double power[TUTTI_MAX_AP];
         for (int m = 0; m < n_ap; m++) {
-            if (!block->ap_present[m])
+            if (!block->ap_present[m]) {
                 a->was_here[m * n_ue + k] = 0;
+            }
             power[m] = block->ap_present[m] ? receive(a, block, m, k) : 0;
         }
         if (pilot_missing(a, block, power, k)) {
-            for (int m = 0; m < n_ap; m++)
+            for (int m = 0; m < n_ap; m++) {
                 a->was_here[m * n_ue + k] = 0;
+            }
             continue;
         }
-        for (int m = 0; m < n_ap; m++)
+        for (int m = 0; m < n_ap; m++) {
             shift(a, m, k, power[m]);
+        }
         a->position[k] = (a->position[k] + 1) % a->set.window_blocks;
         const double log_p = judge(a, k);
         if (!isnan(log_p)) {

@@ -11,10 +11,12 @@ const struct kernel_ops *kernel_variant(int i)
     const struct kernel_ops *usable[3];
     int n = 0;
 #ifdef TUTTI_KERNEL_X86
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
         usable[n++] = &kernel_ops_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         usable[n++] = &kernel_ops_avx2;
+    }
 #endif
     usable[n++] = &kernel_ops_portable;
     return i >= 0 && i < n ? usable[i] : NULL;

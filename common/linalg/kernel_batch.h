@@ -32,8 +32,9 @@ static inline lane lane_min(lane a, lane b)
 
 static inline lane lane_root(lane a)
 {
-    for (int i = 0; i < KERNEL_LANES; i++)
+    for (int i = 0; i < KERNEL_LANES; i++) {
         a[i] = sqrtf(a[i]);
+    }
     return a;
 }
 
@@ -81,9 +82,11 @@ static void lane_pack(int n, const float *const *source, float *target)
         lane_transpose(v);
         LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++) lane_store(target + (ptrdiff_t)(e + s) * KERNEL_LANES, v[s]);
     }
-    for (; e < n; e++)
-        for (int s = 0; s < KERNEL_LANES; s++)
+    for (; e < n; e++) {
+        for (int s = 0; s < KERNEL_LANES; s++) {
             target[(ptrdiff_t)e * KERNEL_LANES + s] = source[s][e];
+        }
+    }
 }
 
 static void lane_unpack(int n, const float *source, float *const *target)
@@ -95,9 +98,11 @@ static void lane_unpack(int n, const float *source, float *const *target)
         lane_transpose(v);
         LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++) lane_store(target[s] + e, v[s]);
     }
-    for (; e < n; e++)
-        for (int s = 0; s < KERNEL_LANES; s++)
+    for (; e < n; e++) {
+        for (int s = 0; s < KERNEL_LANES; s++) {
             target[s][e] = source[(ptrdiff_t)e * KERNEL_LANES + s];
+        }
+    }
 }
 
 /* Offsets of the real and imaginary vectors of complex entry i. */
@@ -206,15 +211,18 @@ static inline void lane_gemm(bool conjugate, bool lower, int n_i, int n_f, int n
         const float *x = X + LANE_RE(i * x_i), *x2 = x + LANE_RE(x_i);
         float *c = C + LANE_RE(i * n_y), *c2 = c + LANE_RE(n_y);
         int j = 0;
-        for (; j < end && j + 4 <= n_j; j += 4)
-            if (pair)
+        for (; j < end && j + 4 <= n_j; j += 4) {
+            if (pair) {
                 lane_tile8(conjugate, n_f, x, x2, x_f, Y + LANE_RE(j), n_y, c + LANE_RE(j), c2 + LANE_RE(j));
-            else
+            } else {
                 lane_tile4(conjugate, n_f, x, x_f, Y + LANE_RE(j), n_y, c + LANE_RE(j));
+            }
+        }
         for (; j < end && j < n_j; j++) {
             lane_tile1(conjugate, n_f, x, x_f, Y + LANE_RE(j), n_y, c + LANE_RE(j));
-            if (pair)
+            if (pair) {
                 lane_tile1(conjugate, n_f, x2, x_f, Y + LANE_RE(j), n_y, c2 + LANE_RE(j));
+            }
         }
     }
 }
@@ -240,9 +248,10 @@ static inline void lane_column4(int n, int j, const float *gj, float *gi, lane i
 static inline void lane_column1(int j, const float *gj, float *gi, lane inverse)
 {
     lane re = {0}, im = {0};
-    for (int p = 0; p < j; p++)
+    for (int p = 0; p < j; p++) {
         LANE_MAC(true, re, im, lane_load(gj + LANE_RE(p)), lane_load(gj + LANE_IM(p)), lane_load(gi + LANE_RE(p)),
                  lane_load(gi + LANE_IM(p)));
+    }
     lane_put(gi, j, (lane_load(gi + LANE_RE(j)) - re) * inverse, (lane_load(gi + LANE_IM(j)) - im) * inverse);
 }
 
@@ -267,10 +276,12 @@ static lane lane_cholesky(int n, float *G)
         const lane inverse = 1 / lane_root(d);
         lane_store(gj + LANE_RE(j), inverse);
         int i = j + 1;
-        for (; i + 4 <= n; i += 4)
+        for (; i + 4 <= n; i += 4) {
             lane_column4(n, j, gj, G + LANE_RE(i * n), inverse);
-        for (; i < n; i++)
+        }
+        for (; i < n; i++) {
             lane_column1(j, gj, G + LANE_RE(i * n), inverse);
+        }
     }
     return least;
 }
@@ -283,11 +294,13 @@ static void lane_lower_inverse(int n, const float *L, float *X)
         const float *l = L + LANE_RE(i * n);
         const lane inverse = lane_load(l + LANE_RE(i)), zero = {0};
         lane_gemm(false, false, 1, i, n, l, 0, 1, X, n, x);
-        for (int c = 0; c < i; c++)
+        for (int c = 0; c < i; c++) {
             lane_put(x, c, -inverse * lane_load(x + LANE_RE(c)), -inverse * lane_load(x + LANE_IM(c)));
+        }
         lane_put(x, i, inverse, zero);
-        for (int c = i + 1; c < n; c++)
+        for (int c = i + 1; c < n; c++) {
             lane_put(x, c, zero, zero);
+        }
     }
 }
 
@@ -303,7 +316,7 @@ static void lane_zf(int rows, int n, const float *H, float *work, float *A, floa
 
 static void lane_power(int n_ap, int n_ant, int n, const float *A, float *b)
 {
-    for (int m = 0; m < n_ap; m++)
+    for (int m = 0; m < n_ap; m++) {
         for (int k = 0; k < n; k++) {
             lane sum = {0};
             for (int a = 0; a < n_ant; a++) {
@@ -313,17 +326,19 @@ static void lane_power(int n_ap, int n_ant, int n, const float *A, float *b)
             }
             lane_store(b + (ptrdiff_t)(m * n + k) * KERNEL_LANES, sum);
         }
+    }
 }
 
 static void lane_scale(int rows, int n, const float *amplitude, float *A)
 {
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
         for (int k = 0; k < n; k++) {
             float *x = A + LANE_RE(r * n + k);
             const lane g = lane_load(amplitude + (ptrdiff_t)k * KERNEL_LANES);
             lane_store(x, g * lane_load(x));
             lane_store(x + KERNEL_LANES, g * lane_load(x + KERNEL_LANES));
         }
+    }
 }
 
 /* total [n_ap] = sum_k b_mk eta_k; returns the largest total / P over the APs. */
@@ -332,8 +347,9 @@ static inline lane lane_use(int n_ap, int n, const float *b, const float *P, con
     lane use = {0};
     for (int m = 0; m < n_ap; m++) {
         lane sum = {0};
-        for (int k = 0; k < n; k++)
+        for (int k = 0; k < n; k++) {
             sum += lane_load(b + (ptrdiff_t)(m * n + k) * KERNEL_LANES) * lane_load(eta + (ptrdiff_t)k * KERNEL_LANES);
+        }
         lane_store(total + (ptrdiff_t)m * KERNEL_LANES, sum);
         use = lane_max(use, sum / lane_load(P + (ptrdiff_t)m * KERNEL_LANES));
     }
@@ -355,15 +371,17 @@ static void lane_leak(int n_ap, int n, const float *E, const float *total, float
 
 static inline void lane_multiply(int n, lane factor, float *x)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         lane_store(x + (ptrdiff_t)i * KERNEL_LANES, factor * lane_load(x + (ptrdiff_t)i * KERNEL_LANES));
+    }
 }
 
 static void lane_equal(int n_ap, int n, const float *b, const float *P, float *eta, float *total)
 {
     const lane one = 1 - (lane){0};
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < n; k++) {
         lane_store(eta + (ptrdiff_t)k * KERNEL_LANES, one);
+    }
     const lane factor = 1 / lane_use(n_ap, n, b, P, eta, total);
     lane_multiply(n, factor, eta);
     lane_multiply(n_ap, factor, total);
@@ -394,8 +412,9 @@ static int lane_maxmin(int n_ap, int n, const float *E, const float *b, const fl
         lane_store(spread, gap);
         const lane_mask open = gap > tolerance;
         done = true;
-        for (int s = 0; s < KERNEL_LANES; s++)
+        for (int s = 0; s < KERNEL_LANES; s++) {
             done = done && !open[s];
+        }
     }
     return i;
 }

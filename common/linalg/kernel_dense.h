@@ -38,8 +38,9 @@ static inline void gemm_block4(int n_f, const double *X, int x_i, int x_f, const
 static inline void gemm_block1(int n_f, const double *X, int x_f, const double *Y, int ld_y, double *C)
 {
     vecd c = loadd(C);
-    for (int f = 0; f < n_f; f++)
+    for (int f = 0; f < n_f; f++) {
         c += X[(ptrdiff_t)f * x_f] * loadd(Y + (ptrdiff_t)f * ld_y);
+    }
     stored(C, c);
 }
 
@@ -77,22 +78,27 @@ static inline void gemm_rows4(int from, int n_f, int n_j, const double *X, int x
                               double *C, int ld_c)
 {
     int j = from;
-    for (; j + 2 * KERNEL_PAD <= n_j; j += 2 * KERNEL_PAD)
+    for (; j + 2 * KERNEL_PAD <= n_j; j += 2 * KERNEL_PAD) {
         gemm_block8(n_f, X, x_i, x_f, Y + j, ld_y, C + j, ld_c);
-    for (; j < n_j; j += KERNEL_PAD)
+    }
+    for (; j < n_j; j += KERNEL_PAD) {
         gemm_block4(n_f, X, x_i, x_f, Y + j, ld_y, C + j, ld_c);
+    }
 }
 
 static void gemm(int n_i, int n_f, int n_j, const double *X, int x_i, int x_f, const double *Y, int ld_y, double *C,
                  int ld_c, bool upper)
 {
     int i = 0;
-    for (; i + 4 <= n_i; i += 4)
+    for (; i + 4 <= n_i; i += 4) {
         gemm_rows4(upper ? i / KERNEL_PAD * KERNEL_PAD : 0, n_f, n_j, X + (ptrdiff_t)i * x_i, x_i, x_f, Y, ld_y,
                    C + (ptrdiff_t)i * ld_c, ld_c);
-    for (; i < n_i; i++)
-        for (int j = upper ? i / KERNEL_PAD * KERNEL_PAD : 0; j < n_j; j += KERNEL_PAD)
+    }
+    for (; i < n_i; i++) {
+        for (int j = upper ? i / KERNEL_PAD * KERNEL_PAD : 0; j < n_j; j += KERNEL_PAD) {
             gemm_block1(n_f, X + (ptrdiff_t)i * x_i, x_f, Y + j, ld_y, C + (ptrdiff_t)i * ld_c + j);
+        }
+    }
 }
 
 static inline double sumd(vecd v)
@@ -104,7 +110,7 @@ static inline double sumd(vecd v)
 
 static void gram(int n, int n_row, int ld, const double *Ar, const double *Ai, const double *w, double *Gr, double *Gi)
 {
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < n; k++) {
         for (int j = 0; j <= k; j++) {
             const double *kr = Ar + (ptrdiff_t)k * ld, *ki = Ai + (ptrdiff_t)k * ld;
             const double *jr = Ar + (ptrdiff_t)j * ld, *ji = Ai + (ptrdiff_t)j * ld;
@@ -119,8 +125,10 @@ static void gram(int n, int n_row, int ld, const double *Ar, const double *Ai, c
             Gi[k * n + j] = sumd(im);
             Gi[j * n + k] = -Gi[k * n + j];
         }
-    for (int k = 0; k < n; k++)
+    }
+    for (int k = 0; k < n; k++) {
         Gi[k * n + k] = 0;
+    }
 }
 
 /* Rows i and i + 1 (or i twice, when it is the last) against one vector of columns. */
@@ -143,18 +151,21 @@ static inline void hadamard_pair(int n, int i, int second, int ld, const double 
         ti += ai[second] * zr - ar[second] * zi;
     }
     stored(c, loadd(c) - (rr * qr - ri * qi));
-    if (second)
+    if (second) {
         stored(c + ld_c, loadd(c + ld_c) - (sr * tr - si * ti));
+    }
 }
 
 static void hadamard(int n, int n_row, int ld_c, int ld, const double *Ur, const double *Ui, const double *Vr,
                      const double *Vi, const double *Ar, const double *Ai, const double *Zr, const double *Zi,
                      double *C)
 {
-    for (int i = 0; i < n_row; i += 2)
-        for (int j = i / KERNEL_PAD * KERNEL_PAD; j < ld_c; j += KERNEL_PAD)
+    for (int i = 0; i < n_row; i += 2) {
+        for (int j = i / KERNEL_PAD * KERNEL_PAD; j < ld_c; j += KERNEL_PAD) {
             hadamard_pair(n, i, i + 1 < n_row, ld, Ur, Ui, Vr + j, Vi + j, Ar, Ai, Zr + j, Zi + j,
                           C + (ptrdiff_t)i * ld_c + j, ld_c);
+        }
+    }
 }
 
 /* Rows k .. k + 3 of the factor, after the rows above have been taken off: plain elimination inside the block. */
@@ -163,16 +174,19 @@ static int cholesky_block(int n_k, int k, int ld, double *A)
     for (int a = 0; a < n_k; a++) {
         double *restrict row = A + (ptrdiff_t)(k + a) * ld;
         const int from = k / KERNEL_PAD * KERNEL_PAD;
-        if (!(row[k + a] > 0) || !isfinite(row[k + a]))
+        if (!(row[k + a] > 0) || !isfinite(row[k + a])) {
             return k + a + 1;
+        }
         const double scale = 1 / sqrt(row[k + a]);
-        for (int j = from; j < ld; j += KERNEL_PAD) /* what is left of the diagonal is never read */
+        for (int j = from; j < ld; j += KERNEL_PAD) { /* what is left of the diagonal is never read */
             stored(row + j, scale * loadd(row + j));
+        }
         for (int b = a + 1; b < n_k; b++) {
             double *restrict to = A + (ptrdiff_t)(k + b) * ld;
             const double f = row[k + b];
-            for (int j = from; j < ld; j += KERNEL_PAD)
+            for (int j = from; j < ld; j += KERNEL_PAD) {
                 stored(to + j, loadd(to + j) - f * loadd(row + j));
+            }
         }
     }
     return 0;
@@ -184,18 +198,24 @@ static int cholesky(int n, int ld, double *A)
     for (int k = 0; k < n; k += 4) {
         const int n_k = n - k < 4 ? n - k : 4, from = k / KERNEL_PAD * KERNEL_PAD;
         double minus[4 * KERNEL_CHOLESKY_MAX];
-        for (int f = 0; f < k; f++)
-            for (int a = 0; a < n_k; a++)
+        for (int f = 0; f < k; f++) {
+            for (int a = 0; a < n_k; a++) {
                 minus[4 * f + a] = -A[(ptrdiff_t)f * ld + k + a];
+            }
+        }
         double *rows = A + (ptrdiff_t)k * ld;
-        if (n_k == 4)
+        if (n_k == 4) {
             gemm_rows4(from, k, ld, minus, 1, 4, A, ld, rows, ld);
-        for (int a = 0; a < n_k && n_k < 4; a++)
-            for (int j = from; j < ld; j += KERNEL_PAD)
+        }
+        for (int a = 0; a < n_k && n_k < 4; a++) {
+            for (int j = from; j < ld; j += KERNEL_PAD) {
                 gemm_block1(k, minus + a, 4, A + j, ld, rows + (ptrdiff_t)a * ld + j);
+            }
+        }
         const int rc = cholesky_block(n_k, k, ld, A);
-        if (rc)
+        if (rc) {
             return rc;
+        }
     }
     return 0;
 }
@@ -206,10 +226,12 @@ static void cholesky_forward(int n, int ld, const double *U, double *x)
         const double *row = U + (ptrdiff_t)i * ld;
         const int next = (i / KERNEL_PAD + 1) * KERNEL_PAD;
         const double f = x[i] /= row[i];
-        for (int j = i + 1; j < next && j < n; j++)
+        for (int j = i + 1; j < next && j < n; j++) {
             x[j] -= f * row[j];
-        for (int j = next; j < n; j += KERNEL_PAD)
+        }
+        for (int j = next; j < n; j += KERNEL_PAD) {
             stored(x + j, loadd(x + j) - f * loadd(row + j));
+        }
     }
 }
 
@@ -219,11 +241,13 @@ static void cholesky_backward(int n, int ld, const double *U, double *x)
         const double *row = U + (ptrdiff_t)i * ld;
         const int next = (i / KERNEL_PAD + 1) * KERNEL_PAD;
         vecd sum = {0};
-        for (int j = next; j < n; j += KERNEL_PAD)
+        for (int j = next; j < n; j += KERNEL_PAD) {
             sum += loadd(row + j) * loadd(x + j);
+        }
         double s = x[i] - sumd(sum);
-        for (int j = i + 1; j < next && j < n; j++)
+        for (int j = i + 1; j < next && j < n; j++) {
             s -= row[j] * x[j];
+        }
         x[i] = s / row[i];
     }
 }
@@ -232,8 +256,9 @@ static void cholesky_solve(int n, int ld, const double *U, int n_rhs, double *X)
 {
     for (int r = 0; r < n_rhs; r++) {
         double *x = X + (ptrdiff_t)r * ld;
-        for (int j = n; j < ld; j++)
+        for (int j = n; j < ld; j++) {
             x[j] = 0;
+        }
         cholesky_forward(n, ld, U, x);
         cholesky_backward(n, ld, U, x);
     }
@@ -241,12 +266,14 @@ static void cholesky_solve(int n, int ld, const double *U, int n_rhs, double *X)
 
 static void dots(int n_i, int n_j, int n_row, int ld, const double *A, const double *B, double *C)
 {
-    for (int i = 0; i < n_i; i++)
+    for (int i = 0; i < n_i; i++) {
         for (int j = 0; j < n_j; j++) {
             const double *a = A + (ptrdiff_t)i * ld, *b = B + (ptrdiff_t)j * ld;
             vecd sum = {0};
-            for (int r = 0; r < n_row; r += KERNEL_PAD)
+            for (int r = 0; r < n_row; r += KERNEL_PAD) {
                 sum += loadd(a + r) * loadd(b + r);
+            }
             C[i * n_j + j] = sumd(sum);
         }
+    }
 }

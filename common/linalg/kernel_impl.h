@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The body of every kernel variant; included by kernel_<variant>.c, each compiled with its own instruction set and with
  * KERNEL_OPS and KERNEL_NAME defined. GNU vector types lower to whatever width the target has. */
+#include "linalg/kernel.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "linalg/kernel.h"
 
 typedef float vec8 __attribute__((vector_size(32)));
 
@@ -62,10 +62,12 @@ static void combine(int n, int n_stream, const tutti_cf32 *v, const tutti_cf32 *
                     tutti_cf32 *x)
 {
     int i = 0;
-    for (; i + 12 <= n; i += 12)
+    for (; i + 12 <= n; i += 12) {
         combine12(n_stream, (const float *)v, symbols, first + (size_t)i, (float *)(x + i));
-    for (; i < n; i++)
+    }
+    for (; i < n; i++) {
         combine1(n_stream, (const float *)v, symbols, first + (size_t)i, (float *)(x + i));
+    }
 }
 
 #include "linalg/kernel_batch.h"

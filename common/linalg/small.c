@@ -35,10 +35,12 @@ int small_cholesky(int n, double *Ar, double *Ai, double pivot_min)
     for (int j = 0; j < n; j++) {
         double *ajr = Ar + j * n, *aji = Ai + j * n;
         double d = ajr[j];
-        for (int p = 0; p < j; p++)
+        for (int p = 0; p < j; p++) {
             d -= ajr[p] * ajr[p] + aji[p] * aji[p];
-        if (!(d > pivot_min) || !isfinite(d))
+        }
+        if (!(d > pivot_min) || !isfinite(d)) {
             return j + 1;
+        }
         ajr[j] = sqrt(d);
         aji[j] = 0;
         const double inv = 1 / ajr[j];
@@ -119,13 +121,15 @@ int small_lu_m_matrix(int n, double *A)
 {
     for (int k = 0; k < n; k++) {
         const double pivot = A[k * n + k];
-        if (!(pivot > 0) || !isfinite(pivot))
+        if (!(pivot > 0) || !isfinite(pivot)) {
             return k + 1;
+        }
         for (int i = k + 1; i < n; i++) {
             const double l = A[i * n + k] / pivot;
             A[i * n + k] = l;
-            for (int j = k + 1; j < n; j++)
+            for (int j = k + 1; j < n; j++) {
                 A[i * n + j] -= l * A[k * n + j];
+            }
         }
     }
     return 0;
@@ -133,12 +137,15 @@ int small_lu_m_matrix(int n, double *A)
 
 void small_lu_solve(int n, const double *LU, double *x)
 {
-    for (int i = 1; i < n; i++)
-        for (int j = 0; j < i; j++)
+    for (int i = 1; i < n; i++) {
+        for (int j = 0; j < i; j++) {
             x[i] -= LU[i * n + j] * x[j];
+        }
+    }
     for (int i = n - 1; i >= 0; i--) {
-        for (int j = i + 1; j < n; j++)
+        for (int j = i + 1; j < n; j++) {
             x[i] -= LU[i * n + j] * x[j];
+        }
         x[i] /= LU[i * n + i];
     }
 }
@@ -147,11 +154,14 @@ void small_lu_solve(int n, const double *LU, double *x)
 static int pivot_row(int n, int k, double *A, double *X)
 {
     int best = k;
-    for (int i = k + 1; i < n; i++)
-        if (fabs(A[i * n + k]) > fabs(A[best * n + k]))
+    for (int i = k + 1; i < n; i++) {
+        if (fabs(A[i * n + k]) > fabs(A[best * n + k])) {
             best = i;
-    if (!(fabs(A[best * n + k]) > 0) || !isfinite(A[best * n + k]))
+        }
+    }
+    if (!(fabs(A[best * n + k]) > 0) || !isfinite(A[best * n + k])) {
         return k + 1;
+    }
     for (int j = 0; j < n && best != k; j++) {
         const double a = A[k * n + j], x = X[k * n + j];
         A[k * n + j] = A[best * n + j];
@@ -165,11 +175,13 @@ static int pivot_row(int n, int k, double *A, double *X)
 int small_inverse(int n, double *A, double *X)
 {
     memset(X, 0, (size_t)n * (size_t)n * sizeof *X);
-    for (int k = 0; k < n; k++)
-        X[k * n + k] = 1;
     for (int k = 0; k < n; k++) {
-        if (pivot_row(n, k, A, X))
+        X[k * n + k] = 1;
+    }
+    for (int k = 0; k < n; k++) {
+        if (pivot_row(n, k, A, X)) {
             return k + 1;
+        }
         const double scale = 1 / A[k * n + k];
         for (int j = 0; j < n; j++) {
             A[k * n + j] *= scale;
@@ -177,8 +189,9 @@ int small_inverse(int n, double *A, double *X)
         }
         for (int i = 0; i < n; i++) {
             const double l = A[i * n + k];
-            if (i == k || l == 0)
+            if (i == k || l == 0) {
                 continue;
+            }
             for (int j = 0; j < n; j++) {
                 A[i * n + j] -= l * A[k * n + j];
                 X[i * n + j] -= l * X[k * n + j];

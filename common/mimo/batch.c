@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mimo/batch.h"
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "linalg/cmplx.h"
 #include "linalg/kernel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Least pivot (sine squared of a user's angle to the others) at which the nulls of a single-precision solution stay 60
  * dB below the signal: the error is about 2^-23 / pivot. */
@@ -65,8 +65,9 @@ int batch_create(batch_t **batch, const struct mimo_shape *shape)
 {
     *batch = NULL;
     struct batch *b = calloc(1, sizeof *b);
-    if (!b)
+    if (!b) {
         return error_set(TUTTI_ENOMEM, "batch: out of memory");
+    }
     b->shape = *shape;
     const size_t bytes = place(b, NULL) * sizeof(float);
     b->storage = aligned_alloc(64, bytes);
@@ -82,8 +83,9 @@ int batch_create(batch_t **batch, const struct mimo_shape *shape)
 
 void batch_destroy(batch_t *batch)
 {
-    if (!batch)
+    if (!batch) {
         return;
+    }
     free(batch->storage);
     free(batch);
 }
@@ -97,22 +99,28 @@ static bool ap_used(const struct mimo_channel *channel, int m)
 static void select_active(struct batch *b, const struct mimo_channel *channel)
 {
     b->n_ap = b->n_ue = 0;
-    for (int m = 0; m < b->shape.n_ap; m++)
-        if (ap_used(channel, m))
+    for (int m = 0; m < b->shape.n_ap; m++) {
+        if (ap_used(channel, m)) {
             b->ap[b->n_ap++] = m;
-    for (int k = 0; k < b->shape.n_ue; k++)
-        if (channel->ue_active[k])
+        }
+    }
+    for (int k = 0; k < b->shape.n_ue; k++) {
+        if (channel->ue_active[k]) {
             b->ue[b->n_ue++] = k;
+        }
+    }
 }
 
 static bool same_active(const struct batch *b, const struct mimo_channel *one, const struct mimo_channel *other)
 {
     if (memcmp(one->ap_active, other->ap_active, (size_t)b->shape.n_ap) ||
-        memcmp(one->ue_active, other->ue_active, (size_t)b->shape.n_ue))
+        memcmp(one->ue_active, other->ue_active, (size_t)b->shape.n_ue)) {
         return false;
+    }
     bool same = true;
-    for (int m = 0; m < b->shape.n_ap; m++)
+    for (int m = 0; m < b->shape.n_ap; m++) {
         same = same && (one->ap_power[m] > 0) == (other->ap_power[m] > 0);
+    }
     return same;
 }
 
@@ -128,21 +136,24 @@ static void gather(struct batch *b, int s, const struct mimo_channel *channel, c
     *H = (const float *)channel->H_hat;
     *E = channel->error_variance;
     *P = channel->ap_power;
-    if (all_active(b))
+    if (all_active(b)) {
         return;
+    }
     const size_t n_ant = (size_t)b->shape.n_ant, n_ue = (size_t)b->shape.n_ue;
     float *h = b->packed[s], *e = b->packed_E[s];
     for (int m = 0; m < b->n_ap; m++) {
         const size_t ap = (size_t)b->ap[m];
         b->packed_P[s][m] = channel->ap_power[ap];
-        for (int k = 0; k < b->n_ue; k++)
+        for (int k = 0; k < b->n_ue; k++) {
             *e++ = channel->error_variance[ap * n_ue + (size_t)b->ue[k]];
-        for (size_t a = 0; a < n_ant; a++)
+        }
+        for (size_t a = 0; a < n_ant; a++) {
             for (int k = 0; k < b->n_ue; k++) {
                 const tutti_cf32 x = channel->H_hat[(ap * n_ant + a) * n_ue + (size_t)b->ue[k]];
                 *h++ = crealf(x);
                 *h++ = cimagf(x);
             }
+        }
     }
     *H = b->packed[s];
     *E = b->packed_E[s];
@@ -153,8 +164,9 @@ static void gather(struct batch *b, int s, const struct mimo_channel *channel, c
 static void load(struct batch *b, const struct kernel_ops *ops, int n_sb, const struct mimo_channel *channels)
 {
     const float *H[LANES], *E[LANES], *P[LANES];
-    for (int s = 0; s < ops->n_lane; s++)
+    for (int s = 0; s < ops->n_lane; s++) {
         gather(b, s, &channels[s < n_sb ? s : n_sb - 1], &H[s], &E[s], &P[s]);
+    }
     ops->pack(2 * b->n_ap * b->shape.n_ant * b->n_ue, H, b->H);
     ops->pack(b->n_ap * b->n_ue, E, b->E);
     ops->pack(b->n_ap, P, b->P);
@@ -165,25 +177,31 @@ static void scatter(const struct batch *b, int s, struct mimo_solution *solution
     const size_t n_ant = (size_t)b->shape.n_ant, n_ue = (size_t)b->shape.n_ue;
     const float *w = b->packed[s];
     memset(solution->W, 0, (size_t)b->shape.n_ap * n_ant * n_ue * sizeof *solution->W);
-    for (int m = 0; m < b->n_ap; m++)
-        for (size_t a = 0; a < n_ant; a++)
-            for (int k = 0; k < b->n_ue; k++, w += 2)
+    for (int m = 0; m < b->n_ap; m++) {
+        for (size_t a = 0; a < n_ant; a++) {
+            for (int k = 0; k < b->n_ue; k++, w += 2) {
                 solution->W[((size_t)b->ap[m] * n_ant + a) * n_ue + (size_t)b->ue[k]] = CMPLXF(w[0], w[1]);
+            }
+        }
+    }
 }
 
 static void store(struct batch *b, const struct kernel_ops *ops, int n_sb, struct mimo_solution *solutions)
 {
     float *W[LANES];
     const bool direct = all_active(b);
-    for (int s = 0; s < ops->n_lane; s++)
+    for (int s = 0; s < ops->n_lane; s++) {
         W[s] = direct && s < n_sb ? (float *)solutions[s].W : b->packed[s];
+    }
     ops->unpack(2 * b->n_ap * b->shape.n_ant * b->n_ue, b->A, W);
     for (int s = 0; s < n_sb; s++) {
-        if (!direct)
+        if (!direct) {
             scatter(b, s, &solutions[s]);
+        }
         memset(solutions[s].sinr, 0, (size_t)b->shape.n_ue * sizeof *solutions[s].sinr);
-        for (int k = 0; k < b->n_ue; k++)
+        for (int k = 0; k < b->n_ue; k++) {
             solutions[s].sinr[b->ue[k]] = b->sinr[k * ops->n_lane + s];
+        }
         solutions[s].reason = MIMO_REASON_ASKED;
         solutions[s].sinr_bound = NAN;
         solutions[s].iterations = 0;
@@ -199,27 +217,33 @@ unsigned batch_zf(batch_t *batch, enum mimo_power power, int n_sb, const struct 
     unsigned left = 0;
     select_active(b, channels);
     const int rows = b->n_ap * b->shape.n_ant, n = b->n_ue;
-    if (n == 0 || n > rows)
+    if (n == 0 || n > rows) {
         return all;
-    for (int s = 1; s < n_sb; s++)
-        if (!same_active(b, channels, &channels[s]))
+    }
+    for (int s = 1; s < n_sb; s++) {
+        if (!same_active(b, channels, &channels[s])) {
             return all;
+        }
+    }
     load(b, ops, n_sb, channels);
     float pivot[LANES], spread[LANES] = {0};
     ops->zf(rows, n, b->H, b->work, b->A, pivot);
     ops->power(b->n_ap, b->shape.n_ant, n, b->A, b->b);
-    if (power == MIMO_POWER_EQUAL)
+    if (power == MIMO_POWER_EQUAL) {
         ops->equal(b->n_ap, n, b->b, b->P, b->eta, b->total);
-    else
+    } else {
         ops->maxmin(b->n_ap, n, b->E, b->b, b->P, MAXMIN_ITERATIONS, MAXMIN_TOLERANCE, b->eta, b->total,
                     b->interference, spread);
+    }
     /* the rounding of sums of n_ant and n_ue squares must not push an AP over its budget */
     const float guard = 1 - (float)(b->shape.n_ant + n + 8) * 0x1p-24f;
     ops->finish(b->n_ap, n, b->E, guard, b->total, b->eta, b->sinr);
     ops->scale(rows, n, b->eta, b->A);
     store(b, ops, n_sb, solutions);
-    for (int s = 0; s < n_sb; s++)
-        if (!(pivot[s] >= PIVOT_MIN) || !(spread[s] <= MAXMIN_TOLERANCE))
+    for (int s = 0; s < n_sb; s++) {
+        if (!(pivot[s] >= PIVOT_MIN) || !(spread[s] <= MAXMIN_TOLERANCE)) {
             left |= 1u << s;
+        }
+    }
     return left;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mimo/maxmin.h"
 
+#include "linalg/small.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "linalg/small.h"
 
 /* Largest power use over the APs; worst gets its index. */
 static double power_use(int n_ue, int n_ap, const double *B, int ld_b, const double *P, const double *p, int *worst)
@@ -12,8 +12,9 @@ static double power_use(int n_ue, int n_ap, const double *B, int ld_b, const dou
     double use = -1;
     for (int m = 0; m < n_ap; m++) {
         double sum = 0;
-        for (int k = 0; k < n_ue; k++)
+        for (int k = 0; k < n_ue; k++) {
             sum += B[m * ld_b + k] * p[k];
+        }
         sum /= P[m];
         if (sum > use) {
             use = sum;
@@ -26,10 +27,12 @@ static double power_use(int n_ue, int n_ap, const double *B, int ld_b, const dou
 /* Factor s I - F; nonzero when s does not exceed the spectral radius of F. */
 static int factor(int n, const double *F, double s, double *LU)
 {
-    for (int i = 0; i < n * n; i++)
+    for (int i = 0; i < n * n; i++) {
         LU[i] = -F[i];
-    for (int k = 0; k < n; k++)
+    }
+    for (int k = 0; k < n; k++) {
         LU[k * n + k] += s;
+    }
     return small_lu_m_matrix(n, LU);
 }
 
@@ -43,8 +46,9 @@ static void bracket(int n, int n_ap, const double *F, const double *noise, const
     *hi = 0;
     for (int k = 0; k < n; k++) {
         double interference = 0;
-        for (int j = 0; j < n; j++)
+        for (int j = 0; j < n; j++) {
             interference += F[k * n + j] * noise[j];
+        }
         const double s = interference / noise[k] + use;
         *lo = fmin(*lo, s);
         *hi = fmax(*hi, s);
@@ -68,23 +72,27 @@ double maxmin_power(int n_ue, int n_ap, const double *F, const double *noise, co
         memcpy(p, noise, (size_t)n_ue * sizeof *p);
         small_lu_solve(n_ue, LU, p);
         use = power_use(n_ue, n_ap, B, ld_b, P, p, &worst);
-        if (fabs(use - 1) < 1e-12 || hi - lo < 1e-15 * hi)
+        if (fabs(use - 1) < 1e-12 || hi - lo < 1e-15 * hi) {
             break;
-        if (use < 1)
+        }
+        if (use < 1) {
             hi = s;
-        else
+        } else {
             lo = s;
+        }
         /* Newton on 1/use, which is linear in s when one pole dominates; d use / ds = -B_m z / P_m, z = (sI - F)^-1 p
          */
         memcpy(z, p, (size_t)n_ue * sizeof *z);
         small_lu_solve(n_ue, LU, z);
         double slope = 0;
-        for (int k = 0; k < n_ue; k++)
+        for (int k = 0; k < n_ue; k++) {
             slope += B[worst * ld_b + k] * z[k] / P[worst];
+        }
         const double next = s + (use - 1) * use / slope;
         s = next > lo && next < hi ? next : 0.5 * (lo + hi);
     }
-    for (int k = 0; k < n_ue; k++)
+    for (int k = 0; k < n_ue; k++) {
         p[k] /= use;
+    }
     return 1 / s;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mimo/ppzf.h"
 
+#include "base/error.h"
+#include "mimo/maxmin.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/error.h"
-#include "mimo/maxmin.h"
 
 /* A strong user whose component outside the others is below this share of its norm is taken as dependent on them. */
 static const double DEPENDENT = 1e-7;
@@ -14,24 +14,29 @@ static const double DEPENDENT = 1e-7;
 int ppzf_group(enum ppzf_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong)
 {
     memset(strong, 0, (size_t)n_ue);
-    if (scheme == PPZF_MRT)
+    if (scheme == PPZF_MRT) {
         return 0;
+    }
     if (scheme == PPZF_FZF) {
         memset(strong, 1, (size_t)n_ue);
         return n_ue;
     }
     double total = 0, held = 0;
-    for (int k = 0; k < n_ue; k++)
+    for (int k = 0; k < n_ue; k++) {
         total += beta[k];
+    }
     const double wanted = upsilon * (1 - 1e-12) * total; /* an exact equality counts as reached */
     int n = 0;
     while (n < n_ant - 1 && n < n_ue && upsilon > 0 && held < wanted) {
         int best = -1;
-        for (int k = 0; k < n_ue; k++)
-            if (!strong[k] && beta[k] > 0 && (best < 0 || beta[k] > beta[best]))
+        for (int k = 0; k < n_ue; k++) {
+            if (!strong[k] && beta[k] > 0 && (best < 0 || beta[k] > beta[best])) {
                 best = k;
-        if (best < 0)
+            }
+        }
+        if (best < 0) {
             break;
+        }
         strong[best] = 1;
         held += beta[best];
         n++;
@@ -50,8 +55,9 @@ struct basis {
 static double complex inner(int n, const double complex *a, const double complex *b)
 {
     double complex s = 0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         s += conj(a[i]) * b[i];
+    }
     return s;
 }
 
@@ -63,14 +69,17 @@ static double norm(int n, const double complex *a)
 /* x minus its part in the span of the basis, twice, so that it is orthogonal to rounding; coefficients added to r. */
 static void project_out(const struct basis *basis, double complex *x, double complex *r)
 {
-    for (int pass = 0; pass < 2; pass++)
+    for (int pass = 0; pass < 2; pass++) {
         for (int j = 0; j < basis->n; j++) {
             const double complex c = inner(basis->n_ant, basis->Q[j], x);
-            for (int a = 0; a < basis->n_ant; a++)
+            for (int a = 0; a < basis->n_ant; a++) {
                 x[a] -= c * basis->Q[j][a];
-            if (r)
+            }
+            if (r) {
                 r[j] += c;
+            }
         }
+    }
 }
 
 static int basis_init(struct basis *basis, int n_ant, int n_ue, const uint8_t *strong, const double complex *H_hat)
@@ -79,22 +88,28 @@ static int basis_init(struct basis *basis, int n_ant, int n_ue, const uint8_t *s
     basis->n = 0;
     memset(basis->R, 0, sizeof basis->R);
     for (int k = 0; k < n_ue; k++) {
-        if (!strong[k])
+        if (!strong[k]) {
             continue;
-        if (basis->n == n_ant)
+        }
+        if (basis->n == n_ant) {
             return TUTTI_ENUMERIC;
+        }
         double complex *x = basis->Q[basis->n], r[TUTTI_MAX_ANT] = {0};
-        for (int a = 0; a < n_ant; a++)
+        for (int a = 0; a < n_ant; a++) {
             x[a] = H_hat[a * n_ue + k];
+        }
         const double before = norm(n_ant, x);
         project_out(basis, x, r);
         const double after = norm(n_ant, x);
-        if (!(after > DEPENDENT * before))
+        if (!(after > DEPENDENT * before)) {
             return TUTTI_ENUMERIC;
-        for (int a = 0; a < n_ant; a++)
+        }
+        for (int a = 0; a < n_ant; a++) {
             x[a] /= after;
-        for (int j = 0; j < basis->n; j++)
+        }
+        for (int j = 0; j < basis->n; j++) {
             basis->R[j][basis->n] = r[j];
+        }
         basis->R[basis->n][basis->n] = after;
         basis->user[basis->n++] = k;
     }
@@ -107,21 +122,24 @@ static void zero_forcing(const struct basis *basis, int j, double complex *x)
     double complex y[TUTTI_MAX_ANT] = {0}; /* R^H y = e_j */
     for (int i = j; i < basis->n; i++) {
         double complex s = i == j ? 1 : 0;
-        for (int p = j; p < i; p++)
+        for (int p = j; p < i; p++) {
             s -= conj(basis->R[p][i]) * y[p];
+        }
         y[i] = s / conj(basis->R[i][i]);
     }
     for (int a = 0; a < basis->n_ant; a++) {
         x[a] = 0;
-        for (int i = j; i < basis->n; i++)
+        for (int i = j; i < basis->n; i++) {
             x[a] += basis->Q[i][a] * y[i];
+        }
     }
 }
 
 static void put_beam(int n_ant, int n_ue, int k, double scale, const double complex *x, double complex *W)
 {
-    for (int a = 0; a < n_ant; a++)
+    for (int a = 0; a < n_ant; a++) {
         W[a * n_ue + k] = scale * x[a];
+    }
 }
 
 static void weak_beam(enum ppzf_scheme scheme, const struct basis *basis, int n_ue, int k, double gamma,
@@ -129,10 +147,12 @@ static void weak_beam(enum ppzf_scheme scheme, const struct basis *basis, int n_
 {
     double complex x[TUTTI_MAX_ANT];
     const bool project = scheme != PPZF_PZF && scheme != PPZF_MRT;
-    for (int a = 0; a < basis->n_ant; a++)
+    for (int a = 0; a < basis->n_ant; a++) {
         x[a] = H_hat[a * n_ue + k];
-    if (project)
+    }
+    if (project) {
         project_out(basis, x, NULL);
+    }
     put_beam(basis->n_ant, n_ue, k, 1 / sqrt((project ? basis->n_ant - basis->n : basis->n_ant) * gamma), x, W);
 }
 
@@ -141,8 +161,9 @@ int ppzf_beams(enum ppzf_scheme scheme, int n_ant, int n_ue, const uint8_t *stro
 {
     struct basis basis;
     int rc = basis_init(&basis, n_ant, n_ue, strong, H_hat);
-    if (!rc && basis.n == n_ant)
+    if (!rc && basis.n == n_ant) {
         rc = TUTTI_ENUMERIC; /* L_m = 0: the long-term normalisation does not exist */
+    }
     if (rc) {
         basis.n = 0;
         scheme = PPZF_MRT;
@@ -152,12 +173,15 @@ int ppzf_beams(enum ppzf_scheme scheme, int n_ant, int n_ue, const uint8_t *stro
         const int k = basis.user[j];
         double complex x[TUTTI_MAX_ANT];
         zero_forcing(&basis, j, x);
-        if (gamma[k] > 0)
+        if (gamma[k] > 0) {
             put_beam(n_ant, n_ue, k, sqrt((n_ant - basis.n) * gamma[k]), x, W);
+        }
     }
-    for (int k = 0; k < n_ue; k++)
-        if ((!strong[k] || rc) && gamma[k] > 0)
+    for (int k = 0; k < n_ue; k++) {
+        if ((!strong[k] || rc) && gamma[k] > 0) {
             weak_beam(scheme, &basis, n_ue, k, gamma[k], H_hat, W);
+        }
+    }
     return rc;
 }
 
@@ -171,8 +195,9 @@ int ppzf_noise(int n_ant, int n_ue, const uint8_t *strong, const double complex 
     project_out(&basis, v, NULL); /* even when dependent: the basis found so far spans the strong users */
     const double after = norm(n_ant, v);
     rc = basis.n < n_ant && after > DEPENDENT * before ? 0 : TUTTI_ENUMERIC;
-    for (int a = 0; a < n_ant; a++)
+    for (int a = 0; a < n_ant; a++) {
         v[a] = rc ? 0 : v[a] / after;
+    }
     return rc;
 }
 
@@ -182,10 +207,12 @@ static int tables_allocate(struct ppzf_tables *t)
     double **const per_user[] = {&t->c, &t->gamma, &t->gain, &t->leak, &t->leak_plain};
     double **const per_ap[] = {&t->gamma_eve, &t->gain_eve, &t->leak_eve, &t->leak_plain_eve};
     bool ok = true;
-    for (size_t i = 0; i < sizeof per_user / sizeof *per_user; i++)
+    for (size_t i = 0; i < sizeof per_user / sizeof *per_user; i++) {
         ok = (*per_user[i] = calloc(mk, sizeof(double))) && ok;
-    for (size_t i = 0; i < sizeof per_ap / sizeof *per_ap; i++)
+    }
+    for (size_t i = 0; i < sizeof per_ap / sizeof *per_ap; i++) {
         ok = (*per_ap[i] = calloc(m, sizeof(double))) && ok;
+    }
     ok = (t->strong = calloc(mk, 1)) && ok;
     ok = (t->n_free = calloc(m, sizeof *t->n_free)) && ok;
     return ok ? 0 : error_set(TUTTI_ENOMEM, "ppzf: out of memory for %d APs and %d users", t->n_ap, t->n_ue);
@@ -201,8 +228,9 @@ static void estimate_statistics(struct ppzf_tables *t, const struct ppzf_network
         const double den = amplitude * amplitude * net->beta[i] + (k == 0 ? eve : 0) + 1;
         t->c[i] = amplitude * net->beta[i] / den;
         t->gamma[i] = amplitude * net->beta[i] * t->c[i];
-        if (k == 0 && net->beta_eve)
+        if (k == 0 && net->beta_eve) {
             t->gamma_eve[m] = eve * net->beta_eve[m] / den;
+        }
     }
 }
 
@@ -219,8 +247,9 @@ static void fill_ap(struct ppzf_tables *t, const struct ppzf_network *net, int m
         t->leak_plain[i] = net->beta[i];
         t->leak[i] = net->beta[i] - (strong[k] ? t->gamma[i] : 0);
     }
-    if (!net->beta_eve)
+    if (!net->beta_eve) {
         return;
+    }
     t->gain_eve[m] = sqrt((strong[0] ? t->n_free[m] : weak_rank) * t->gamma_eve[m]);
     t->leak_plain_eve[m] = net->beta_eve[m];
     t->leak_eve[m] = net->beta_eve[m] - (strong[0] ? t->gamma_eve[m] : 0);
@@ -229,17 +258,20 @@ static void fill_ap(struct ppzf_tables *t, const struct ppzf_network *net, int m
 int ppzf_tables_create(struct ppzf_tables **tables, const struct ppzf_network *network)
 {
     *tables = NULL;
-    if (network->n_ap < 1 || network->n_ant < 1 || network->n_ant > TUTTI_MAX_ANT || network->n_ue < 1)
+    if (network->n_ap < 1 || network->n_ant < 1 || network->n_ant > TUTTI_MAX_ANT || network->n_ue < 1) {
         return error_set(TUTTI_EINVAL,
                          "ppzf: %d APs, %d antennas, %d users; allowed at least 1 each, at most %d antennas",
                          network->n_ap, network->n_ant, network->n_ue, TUTTI_MAX_ANT);
-    if (network->scheme == PPZF_FZF && network->n_ue >= network->n_ant)
+    }
+    if (network->scheme == PPZF_FZF && network->n_ue >= network->n_ant) {
         return error_set(TUTTI_EINVAL,
                          "ppzf: full zero-forcing of %d users needs at least %d antennas per AP, found %d",
                          network->n_ue, network->n_ue + 1, network->n_ant);
+    }
     struct ppzf_tables *t = calloc(1, sizeof *t);
-    if (!t)
+    if (!t) {
         return error_set(TUTTI_ENOMEM, "ppzf: out of memory");
+    }
     t->n_ap = network->n_ap;
     t->n_ant = network->n_ant;
     t->n_ue = network->n_ue;
@@ -249,21 +281,24 @@ int ppzf_tables_create(struct ppzf_tables **tables, const struct ppzf_network *n
         ppzf_tables_destroy(t);
         return rc;
     }
-    for (int m = 0; m < t->n_ap; m++)
+    for (int m = 0; m < t->n_ap; m++) {
         fill_ap(t, network, m);
+    }
     *tables = t;
     return 0;
 }
 
 void ppzf_tables_destroy(struct ppzf_tables *tables)
 {
-    if (!tables)
+    if (!tables) {
         return;
+    }
     double *const arrays[] = {tables->c,        tables->gamma,      tables->gain,
                               tables->leak,     tables->leak_plain, tables->gamma_eve,
                               tables->gain_eve, tables->leak_eve,   tables->leak_plain_eve};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         free(arrays[i]);
+    }
     free(tables->strong);
     free(tables->n_free);
     free(tables);
@@ -278,12 +313,14 @@ static void radiated(const struct ppzf_tables *t, const double *eta, const doubl
     *plain = 0;
     for (int k = 0; k < t->n_ue; k++) {
         const int i = m * t->n_ue + k;
-        if (k == skip || !(t->gamma[i] > 0))
+        if (k == skip || !(t->gamma[i] > 0)) {
             continue;
-        if (t->scheme == PPZF_PZF && !t->strong[i])
+        }
+        if (t->scheme == PPZF_PZF && !t->strong[i]) {
             *plain += eta[i];
-        else
+        } else {
             *projected += eta[i];
+        }
     }
 }
 
@@ -322,8 +359,9 @@ void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool wi
 {
     const int shares = tables->n_ue + (with_noise ? 1 : 0);
     for (int m = 0; m < tables->n_ap; m++) {
-        for (int k = 0; k < tables->n_ue; k++)
+        for (int k = 0; k < tables->n_ue; k++) {
             eta[m * tables->n_ue + k] = P[m] / shares;
+        }
         eta_an[m] = with_noise ? P[m] / shares : 0;
     }
 }
@@ -333,13 +371,15 @@ static void add_ap(const struct ppzf_report *r, int m, int n_active, double *x, 
 {
     double beta[TUTTI_MAX_UE];
     uint8_t strong[TUTTI_MAX_UE];
-    for (int k = 0; k < r->n_ue; k++)
+    for (int k = 0; k < r->n_ue; k++) {
         beta[k] = r->ue_active[k] ? (double)r->beta[m * r->n_ue + k] : 0;
+    }
     const int n_free = r->n_ant - ppzf_group(r->scheme, r->n_ant, r->n_ue, beta, r->upsilon, strong);
     const double eta = (double)r->ap_power[m] / n_active;
     int n_plain = 0; /* streams sent without projection: weak users of PZF */
-    for (int k = 0; k < r->n_ue; k++)
+    for (int k = 0; k < r->n_ue; k++) {
         n_plain += r->ue_active[k] && r->scheme == PPZF_PZF && !strong[k];
+    }
     for (int k = 0; k < r->n_ue; k++) {
         const double gamma = fmax(beta[k] - (double)r->error_variance[m * r->n_ue + k], 0);
         const bool plain = r->scheme == PPZF_PZF && !strong[k];
@@ -357,11 +397,14 @@ void ppzf_predict(const struct ppzf_report *r, float *sinr)
         n_active += r->ue_active[k] != 0;
         y[k] = 1;
     }
-    for (int m = 0; n_active && m < r->n_ap; m++)
-        if (r->ap_active[m])
+    for (int m = 0; n_active && m < r->n_ap; m++) {
+        if (r->ap_active[m]) {
             add_ap(r, m, n_active, x, y);
-    for (int k = 0; k < r->n_ue; k++)
+        }
+    }
+    for (int k = 0; k < r->n_ue; k++) {
         sinr[k] = r->ue_active[k] ? (float)(x[k] * x[k] / y[k]) : 0;
+    }
 }
 
 /* The form of maxmin.h: F_kj = (leak of user j's beams into user k) / gain_k, noise_k = 1 / gain_k, B_mk = power at p_k
@@ -371,10 +414,12 @@ static int maxmin_matrices(const struct ppzf_tables *t, const double *P, double 
     const int n = t->n_ue;
     for (int k = 0; k < n; k++) {
         double amplitude = 0;
-        for (int m = 0; m < t->n_ap; m++)
+        for (int m = 0; m < t->n_ap; m++) {
             amplitude += t->gain[m * n + k] * sqrt(P[m] / n);
-        if (!(amplitude > 0))
+        }
+        if (!(amplitude > 0)) {
             return error_set(TUTTI_ENUMERIC, "ppzf: user %d has no beam at any AP", k);
+        }
         noise[k] = 1 / (amplitude * amplitude);
         for (int j = 0; j < n; j++) {
             double leak = 0;
@@ -394,14 +439,16 @@ int ppzf_maxmin_power(const struct ppzf_tables *tables, const double *P, double 
 {
     const size_t n = (size_t)tables->n_ue, m = (size_t)tables->n_ap;
     double *F = calloc(n * n + 2 * n + m * n + n * (n + 1), sizeof *F);
-    if (!F)
+    if (!F) {
         return error_set(TUTTI_ENOMEM, "ppzf: out of memory for %d APs and %d users", tables->n_ap, tables->n_ue);
+    }
     double *noise = F + n * n, *p = noise + n, *B = p + n, *work = B + m * n;
     const int rc = maxmin_matrices(tables, P, F, noise, B);
     if (!rc) {
         *sinr = maxmin_power(tables->n_ue, tables->n_ap, F, noise, B, tables->n_ue, P, p, work);
-        for (size_t i = 0; i < m * n; i++)
+        for (size_t i = 0; i < m * n; i++) {
             eta[i] = B[i] * p[i % n];
+        }
     }
     free(F);
     return rc;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mimo/problem.h"
 
+#include "linalg/cmplx.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "linalg/cmplx.h"
 
 size_t mimo_problem_size(const struct mimo_shape *shape)
 {
@@ -27,12 +27,13 @@ static double user_energy(const struct mimo_problem *problem, const struct mimo_
                           int ue)
 {
     double energy = 0;
-    for (int m = 0; m < problem->n_ap; m++)
+    for (int m = 0; m < problem->n_ap; m++) {
         for (int a = 0; a < shape->n_ant; a++) {
             const tutti_cf32 h =
                 H[((size_t)problem->ap[m] * (size_t)shape->n_ant + (size_t)a) * (size_t)shape->n_ue + (size_t)ue];
             energy += (double)crealf(h) * (double)crealf(h) + (double)cimagf(h) * (double)cimagf(h);
         }
+    }
     return energy;
 }
 
@@ -42,13 +43,16 @@ static void select_active(struct mimo_problem *problem, const struct mimo_shape 
     problem->n_ap = problem->n_ue = 0;
     problem->n_ant = shape->n_ant;
     problem->reason = MIMO_REASON_ASKED;
-    for (int m = 0; m < shape->n_ap; m++)
-        if (channel->ap_active[m] && channel->ap_power[m] > 0)
+    for (int m = 0; m < shape->n_ap; m++) {
+        if (channel->ap_active[m] && channel->ap_power[m] > 0) {
             problem->ap[problem->n_ap++] = m;
+        }
+    }
     int asked = 0;
     for (int k = 0; k < shape->n_ue; k++) {
-        if (!channel->ue_active[k])
+        if (!channel->ue_active[k]) {
             continue;
+        }
         asked++;
         const double energy = user_energy(problem, shape, channel->H_hat, k);
         if (!(energy > 0) || !isfinite(energy)) {
@@ -58,10 +62,11 @@ static void select_active(struct mimo_problem *problem, const struct mimo_shape 
         problem->norm[problem->n_ue] = sqrt(energy);
         problem->ue[problem->n_ue++] = k;
     }
-    if (asked == 0)
+    if (asked == 0) {
         problem->reason = MIMO_REASON_NO_USER;
-    else if (problem->n_ap == 0)
+    } else if (problem->n_ap == 0) {
         problem->reason = MIMO_REASON_NO_AP;
+    }
     problem->n_row = problem->n_ap * problem->n_ant;
 }
 
@@ -72,8 +77,9 @@ void mimo_problem_load(struct mimo_problem *problem, const struct mimo_shape *sh
     for (int m = 0; m < problem->n_ap; m++) {
         const size_t ap = (size_t)problem->ap[m];
         problem->P[m] = (double)channel->ap_power[ap];
-        for (int k = 0; k < n; k++)
+        for (int k = 0; k < n; k++) {
             problem->E[m * n + k] = (double)channel->error_variance[ap * (size_t)shape->n_ue + (size_t)problem->ue[k]];
+        }
         for (int a = 0; a < shape->n_ant; a++) {
             const tutti_cf32 *row = channel->H_hat + (ap * (size_t)shape->n_ant + (size_t)a) * (size_t)shape->n_ue;
             double *hr = problem->Hr + (m * shape->n_ant + a) * n, *hi = problem->Hi + (m * shape->n_ant + a) * n;
@@ -91,8 +97,9 @@ static void beam_powers(const struct mimo_problem *problem, const double *Ur, co
     memset(B, 0, (size_t)problem->n_ap * (size_t)n * sizeof *B);
     for (int r = 0; r < problem->n_row; r++) {
         double *b = B + r / problem->n_ant * n;
-        for (int k = 0; k < n; k++)
+        for (int k = 0; k < n; k++) {
             b[k] += Ur[r * n + k] * Ur[r * n + k] + Ui[r * n + k] * Ui[r * n + k];
+        }
     }
 }
 
@@ -108,8 +115,9 @@ static void user_gains(const struct mimo_problem *problem, const double *Ur, con
             ci[j] += hr * Ui[r * n + j] - hi * Ur[r * n + j];
         }
     }
-    for (int j = 0; j < n; j++)
+    for (int j = 0; j < n; j++) {
         gain[j] = cr[j] * cr[j] + ci[j] * ci[j];
+    }
 }
 
 int mimo_problem_beams(const struct mimo_problem *problem, const double *Ur, const double *Ui, double *F, double *noise,
@@ -121,14 +129,18 @@ int mimo_problem_beams(const struct mimo_problem *problem, const double *Ur, con
         double *f = F + k * n;
         user_gains(problem, Ur, Ui, k, f);
         const double own = f[k];
-        if (!(own > 0) || !isfinite(own))
+        if (!(own > 0) || !isfinite(own)) {
             return k + 1;
+        }
         f[k] = 0;
-        for (int m = 0; m < problem->n_ap; m++)
-            for (int j = 0; j < n; j++)
+        for (int m = 0; m < problem->n_ap; m++) {
+            for (int j = 0; j < n; j++) {
                 f[j] += problem->E[m * n + k] * B[m * n + j];
-        for (int j = 0; j < n; j++)
+            }
+        }
+        for (int j = 0; j < n; j++) {
             f[j] /= own;
+        }
         noise[k] = 1 / own;
     }
     return 0;
@@ -144,9 +156,11 @@ static double ap_factor(const struct mimo_problem *problem, const double *Ur, co
 {
     const int n = problem->n_ue;
     double power = 0;
-    for (int r = m * problem->n_ant; r < (m + 1) * problem->n_ant; r++)
-        for (int k = 0; k < n; k++)
+    for (int r = m * problem->n_ant; r < (m + 1) * problem->n_ant; r++) {
+        for (int k = 0; k < n; k++) {
             power += (Ur[r * n + k] * Ur[r * n + k] + Ui[r * n + k] * Ui[r * n + k]) * amplitude[k] * amplitude[k];
+        }
+    }
     return power > problem->P[m] ? sqrt(problem->P[m] / power) : 1;
 }
 
@@ -155,11 +169,12 @@ void mimo_problem_store(const struct mimo_problem *problem, const struct mimo_sh
 {
     const int n = problem->n_ue;
     double common = 1; /* one factor for all APs keeps the beams' zeros where they are */
-    for (int m = 0; m < problem->n_ap; m++)
+    for (int m = 0; m < problem->n_ap; m++) {
         common = fmin(common, ap_factor(problem, Ur, Ui, amplitude, m));
+    }
     common *= ROUND_GUARD;
     memset(W, 0, (size_t)(shape->n_ap * shape->n_ant) * (size_t)shape->n_ue * sizeof *W);
-    for (int m = 0; m < problem->n_ap; m++)
+    for (int m = 0; m < problem->n_ap; m++) {
         for (int a = 0; a < shape->n_ant; a++) {
             const int r = m * shape->n_ant + a;
             tutti_cf32 *row = W + ((size_t)problem->ap[m] * (size_t)shape->n_ant + (size_t)a) * (size_t)shape->n_ue;
@@ -168,4 +183,5 @@ void mimo_problem_store(const struct mimo_problem *problem, const struct mimo_sh
                 row[problem->ue[k]] = CMPLXF((float)(g * Ur[r * n + k]), (float)(g * Ui[r * n + k]));
             }
         }
+    }
 }

@@ -61,23 +61,29 @@ struct secrecy_rate secrecy_single_chain(int n_ant, int n_eve, const double comp
 static void add_direction(int n, double complex *v, double complex *q, int *m)
 {
     double before = 0.0, after = 0.0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         before += abs2(v[i]);
+    }
     for (int pass = 0; pass < 2; pass++) {
         for (int j = 0; j < *m; j++) {
             double complex dot = 0.0;
-            for (int i = 0; i < n; i++)
+            for (int i = 0; i < n; i++) {
                 dot += conj(q[j * n + i]) * v[i];
-            for (int i = 0; i < n; i++)
+            }
+            for (int i = 0; i < n; i++) {
                 v[i] -= dot * q[j * n + i];
+            }
         }
     }
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         after += abs2(v[i]);
-    if (!(after > 1e-26 * before) || *m >= n)
+    }
+    if (!(after > 1e-26 * before) || *m >= n) {
         return;
-    for (int i = 0; i < n; i++)
+    }
+    for (int i = 0; i < n; i++) {
         q[*m * n + i] = v[i] / sqrt(after);
+    }
     ++*m;
 }
 
@@ -89,18 +95,21 @@ static double gain(int m, const double complex *B, const double complex *c, doub
     for (int i = 0; i < m; i++) {
         for (int j = 0; j <= i; j++) {
             double complex sum = lambda * rho * B[i * m + j] + (i == j ? lambda - 1.0 : 0.0);
-            for (int k = 0; k < j; k++)
+            for (int k = 0; k < j; k++) {
                 sum -= L[i * m + k] * conj(L[j * m + k]);
-            if (i != j)
+            }
+            if (i != j) {
                 L[i * m + j] = sum / creal(L[j * m + j]);
-            else if (creal(sum) > 0.0)
+            } else if (creal(sum) > 0.0) {
                 L[i * m + i] = sqrt(creal(sum));
-            else
+            } else {
                 return INFINITY;
+            }
         }
         double complex rest = c[i];
-        for (int k = 0; k < i; k++)
+        for (int k = 0; k < i; k++) {
             rest -= L[i * m + k] * y[k];
+        }
         y[i] = rest / creal(L[i * m + i]);
         sum2 += abs2(y[i]);
     }
@@ -114,15 +123,17 @@ static double bisect_bits(int m, const double complex *B, const double complex *
                           double complex *y)
 {
     double h2 = 0.0;
-    for (int i = 0; i < m; i++)
+    for (int i = 0; i < m; i++) {
         h2 += abs2(c[i]);
+    }
     double low = 0.0, high = log2(1.0 + rho * h2);
     while (high - low > 1e-12 * (1.0 + high)) {
         double mid = 0.5 * (low + high);
-        if (gain(m, B, c, rho, exp2(mid), L, y) > 1.0)
+        if (gain(m, B, c, rho, exp2(mid), L, y) > 1.0) {
             low = mid;
-        else
+        } else {
             high = mid;
+        }
     }
     return 0.5 * (low + high);
 }
@@ -133,27 +144,36 @@ int secrecy_misome_bits(int n_ant, int n_eve, const double complex *h, const dou
     int n = n_ant, m = 0, m_max = n_eve + 1 < n_ant ? n_eve + 1 : n_ant;
     size_t sn = (size_t)n, sm = (size_t)m_max, se = (size_t)n_eve;
     double complex *memory = calloc(sn * (sm + 1) + se * sm + 2 * sm * sm + 2 * sm, sizeof(*memory));
-    if (!memory)
+    if (!memory) {
         return error_set(TUTTI_ENOMEM, "secrecy: out of memory");
+    }
     double complex *q = memory, *v = q + sn * sm, *heq = v + sn, *B = heq + se * sm, *L = B + sm * sm, *c = L + sm * sm,
                    *y = c + sm;
     for (int e = -1; e < n_eve; e++) {
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             v[i] = conj(e < 0 ? h[i] : He[(size_t)e * sn + (size_t)i]);
-        if (m < m_max)
+        }
+        if (m < m_max) {
             add_direction(n, v, q, &m);
+        }
     }
     for (int j = 0; j < m; j++) {
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             c[j] += conj(q[j * n + i]) * conj(h[i]);
-        for (int e = 0; e < n_eve; e++)
-            for (int i = 0; i < n; i++)
+        }
+        for (int e = 0; e < n_eve; e++) {
+            for (int i = 0; i < n; i++) {
                 heq[(size_t)e * sm + (size_t)j] += He[(size_t)e * sn + (size_t)i] * q[j * n + i];
+            }
+        }
     }
-    for (int e = 0; e < n_eve; e++)
-        for (int i = 0; i < m; i++)
-            for (int j = 0; j < m; j++)
+    for (int e = 0; e < n_eve; e++) {
+        for (int i = 0; i < m; i++) {
+            for (int j = 0; j < m; j++) {
                 B[i * m + j] += conj(heq[(size_t)e * sm + (size_t)i]) * heq[(size_t)e * sm + (size_t)j];
+            }
+        }
+    }
     *bits = bisect_bits(m, B, c, rho, L, y);
     free(memory);
     return 0;
@@ -181,8 +201,9 @@ void secrecy_geometric(struct splitmix *rng, int n_row, int n_ant, int n_path, d
             double re, im;
             splitmix_normal(rng, &re, &im);
             double phase = 2.0 * M_PI * spacing_wavelengths * cos(2.0 * M_PI * splitmix_uniform(rng));
-            for (int n = 0; n < n_ant; n++)
+            for (int n = 0; n < n_ant; n++) {
                 h[n] += __builtin_complex(re, im) * cis(phase * n) / sqrt(n_path);
+            }
         }
     }
 }

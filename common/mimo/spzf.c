@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mimo/spzf.h"
-#include "mimo/spzf_core.h"
 
 #include "base/error.h"
+#include "mimo/spzf_core.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -56,8 +56,9 @@ struct spzf {
 static int power3(int k)
 {
     int p = 1;
-    while (k-- > 0 && p <= SPZF_MAX_ANT)
+    while (k-- > 0 && p <= SPZF_MAX_ANT) {
         p *= 3;
+    }
     return p;
 }
 
@@ -104,8 +105,9 @@ static bool partition_only(enum spzf_method method)
 
 static int check_range(const char *name, int value, int low, int high)
 {
-    if (value >= low && value <= high)
+    if (value >= low && value <= high) {
         return 0;
+    }
     return error_set(TUTTI_EINVAL, "spzf: %s = %d, allowed %d to %d", name, value, low, high);
 }
 
@@ -171,8 +173,9 @@ static void step_free(struct step *step)
                    step->label,     step->corner,    step->side,       step->f_re, step->f_im,
                    step->sum_re,    step->sum_im,    step->sum,        step->top,  step->longest,
                    step->mirror_re, step->mirror_im, step->mirror_abs, step->flip};
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         free(all[i]);
+    }
 }
 
 static int fill_handle(spzf_t *spzf)
@@ -180,8 +183,9 @@ static int fill_handle(spzf_t *spzf)
     size_t n = (size_t)spzf->settings.n_ant, k = (size_t)spzf->settings.n_user;
     bool ok = true;
     spzf->n_steps_max = spzf->settings.n_user < SPZF_MAX_STEPS ? spzf->settings.n_user : SPZF_MAX_STEPS;
-    for (int i = 0; i < spzf->n_steps_max; i++)
+    for (int i = 0; i < spzf->n_steps_max; i++) {
         ok = ok && step_init(&spzf->step[i], n, (size_t)(spzf->n_steps_max - i));
+    }
     spzf->g_re = doubles(k * n, &ok);
     spzf->g_im = doubles(k * n, &ok);
     spzf->b_re = doubles(k * n, &ok);
@@ -200,11 +204,13 @@ int spzf_create(spzf_t **out, const struct spzf_settings *settings)
 {
     *out = NULL;
     int status = spzf_settings_check(settings);
-    if (status)
+    if (status) {
         return status;
+    }
     spzf_t *spzf = calloc(1, sizeof(*spzf));
-    if (!spzf)
+    if (!spzf) {
         return error_set(TUTTI_ENOMEM, "spzf: out of memory");
+    }
     *out = spzf;
     spzf->settings = *settings;
     spzf_reset(spzf, settings->seed);
@@ -213,14 +219,17 @@ int spzf_create(spzf_t **out, const struct spzf_settings *settings)
 
 void spzf_destroy(spzf_t *spzf)
 {
-    if (!spzf)
+    if (!spzf) {
         return;
-    for (int i = 0; i < SPZF_MAX_STEPS; i++)
+    }
+    for (int i = 0; i < SPZF_MAX_STEPS; i++) {
         step_free(&spzf->step[i]);
+    }
     void *all[] = {spzf->g_re,       spzf->g_im,       spzf->b_re,    spzf->b_im,
                    spzf->current.re, spzf->current.im, spzf->best.re, spzf->best.im};
-    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         free(all[i]);
+    }
     spzf_work_free(&spzf->work);
     spzf_lm_free(&spzf->lm);
     free(spzf);
@@ -242,10 +251,11 @@ static void partition(spzf_t *spzf, enum spzf_method method, const struct spzf_i
         spzf_part_random(in, work, &spzf->rng, labels);
         return;
     case SPZF_ITERATIVE:
-        if (spzf->settings.uniform_start)
+        if (spzf->settings.uniform_start) {
             spzf_part_uniform(in, &spzf->rng, labels);
-        else
+        } else {
             spzf_part_random(in, work, &spzf->rng, labels);
+        }
         spzf_part_iterate(in, work, labels);
         return;
     case SPZF_ITERATIVE_FC:
@@ -257,8 +267,9 @@ static void partition(spzf_t *spzf, enum spzf_method method, const struct spzf_i
         return;
     case SPZF_BEST_FIT:
         spzf_sort(work, in->n, in->r);
-        if (!spzf_part_best_fit(in, work, labels))
+        if (!spzf_part_best_fit(in, work, labels)) {
             spzf_part_iterate_fc(in, work, labels);
+        }
         return;
     case SPZF_PAIR_FILL:
     case SPZF_PLUS:
@@ -268,22 +279,27 @@ static void partition(spzf_t *spzf, enum spzf_method method, const struct spzf_i
     spzf_sort(work, in->n, in->r);
     /* Filling gaps is practically optimal with four antennas a set; below that it pays to search. When the search
      * fails, another basis is a better chance than improving this one. */
-    if (method == SPZF_PLUS && in->n < 4 * in->n_sets)
+    if (method == SPZF_PLUS && in->n < 4 * in->n_sets) {
         spzf_part_best_fit(in, work, labels);
-    else
+    } else {
         spzf_part_pair_fill(in, work, labels);
+    }
 }
 
 int spzf_partition(spzf_t *spzf, enum spzf_method method, int n, const double *magnitude, int n_sets, int *labels)
 {
-    if (n < 2 || n > spzf->settings.n_ant || n_sets < 1 || n_sets > n)
+    if (n < 2 || n > spzf->settings.n_ant || n_sets < 1 || n_sets > n) {
         return error_set(TUTTI_EINVAL, "spzf: %d antennas in %d sets do not fit a handle of %d", n, n_sets,
                          spzf->settings.n_ant);
-    if (!partition_only(method) || (method == SPZF_GENETIC && !spzf->work.genes[0]))
+    }
+    if (!partition_only(method) || (method == SPZF_GENETIC && !spzf->work.genes[0])) {
         return error_set(TUTTI_EINVAL, "spzf: this handle has no partition by method %d", (int)method);
-    for (int i = 0; i < n; i++)
-        if (!(magnitude[i] >= 0.0 && magnitude[i] <= 1e300))
+    }
+    for (int i = 0; i < n; i++) {
+        if (!(magnitude[i] >= 0.0 && magnitude[i] <= 1e300)) {
             return error_set(TUTTI_EINVAL, "spzf: magnitude %d is %g, allowed 0 to 1e300", i, magnitude[i]);
+        }
+    }
     partition(spzf, method, &(struct spzf_input){n, n_sets, magnitude}, labels);
     return 0;
 }
@@ -321,8 +337,9 @@ static bool step_sets(struct step *step, double floor)
         }
     }
     bool all = true;
-    for (int p = 0; p < step->n_sets; p++)
+    for (int p = 0; p < step->n_sets; p++) {
         all = all && step->longest[p] >= 0 && spzf_closes(step->sum[p], step->sum[p] - 2.0 * step->top[p] + floor);
+    }
     return all;
 }
 
@@ -344,8 +361,9 @@ static void step_polygons(struct step *step, const int *order)
         }
         step->corner[i] = 3 * p + b;
     }
-    for (int p = 0; p < step->n_sets; p++)
+    for (int p = 0; p < step->n_sets; p++) {
         spzf_triangle(&step->side[3 * p], &step->f_re[3 * p], &step->f_im[3 * p]);
+    }
 }
 
 /* Later row `row` seen through this step's bins (27). */
@@ -384,14 +402,17 @@ static void flip_set(struct step *step, int p)
 static void lower_longest(struct step *step, double *magnitude)
 {
     double sum = 0.0;
-    for (int p = 0; p < step->n_sets; p++)
+    for (int p = 0; p < step->n_sets; p++) {
         sum += magnitude[p];
+    }
     for (int round = 0; round < step->n_sets; round++) {
         int q = 0;
-        for (int p = 1; p < step->n_sets; p++)
+        for (int p = 1; p < step->n_sets; p++) {
             q = magnitude[p] > magnitude[q] ? p : q;
-        if (spzf_closes(sum, sum - 2.0 * magnitude[q]) || step->mirror_abs[q] >= magnitude[q])
+        }
+        if (spzf_closes(sum, sum - 2.0 * magnitude[q]) || step->mirror_abs[q] >= magnitude[q]) {
             return;
+        }
         sum += step->mirror_abs[q] - magnitude[q];
         magnitude[q] = step->mirror_abs[q];
         flip_set(step, q);
@@ -405,22 +426,26 @@ static void step_mirrors(struct step *step, struct step *next)
     double *re = next->own_re, *im = next->own_im, *magnitude = next->r;
     memset(step->flip, 0, (size_t)step->n_sets);
     step_reduce_row(step, re, im);
-    for (int p = 0; p < 3 * step->n_sets; p++)
+    for (int p = 0; p < 3 * step->n_sets; p++) {
         step->f_im[p] = -step->f_im[p];
+    }
     step_reduce_row(step, step->mirror_re, step->mirror_im);
-    for (int p = 0; p < 3 * step->n_sets; p++)
+    for (int p = 0; p < 3 * step->n_sets; p++) {
         step->f_im[p] = -step->f_im[p];
+    }
     for (int p = 0; p < step->n_sets; p++) {
         double plain = sqrt(re[p] * re[p] + im[p] * im[p]);
         double other = sqrt(step->mirror_re[p] * step->mirror_re[p] + step->mirror_im[p] * step->mirror_im[p]);
         bool turn = other > plain;
         magnitude[p] = turn ? other : plain;
         step->mirror_abs[p] = turn ? plain : other;
-        if (turn)
+        if (turn) {
             flip_set(step, p);
+        }
     }
-    if (next->n_rows == 1)
+    if (next->n_rows == 1) {
         lower_longest(step, magnitude);
+    }
     for (int p = 0; p < step->n_sets; p++) {
         re[p] = step->flip[p] ? step->mirror_re[p] : re[p];
         im[p] = step->flip[p] ? step->mirror_im[p] : im[p];
@@ -435,11 +460,12 @@ static void step_reduce(struct step *step, struct step *next, bool mirrors)
     next->n_rows = step->n_rows - 1;
     for (int row = 1; row < step->n_rows; row++) {
         step_bin_sums(step, row);
-        if (row == 1 && mirrors)
+        if (row == 1 && mirrors) {
             step_mirrors(step, next);
-        else
+        } else {
             step_reduce_row(step, next->own_re + (size_t)(row - 1) * (size_t)next->n,
                             next->own_im + (size_t)(row - 1) * (size_t)next->n);
+        }
     }
 }
 
@@ -482,20 +508,24 @@ static void run_partition(spzf_t *spzf, const struct spzf_rows *rows, const stru
         bool sorted = k < last && spzf->settings.method >= SPZF_PAIR_FILL && (k > 0 || !labels);
         step_magnitudes(&step[k]);
         step[k].n_sets = k < last ? plan[k] : 1;
-        if (k == 0 && labels)
+        if (k == 0 && labels) {
             memcpy(step[0].label, labels, (size_t)rows->n_ant * sizeof(*labels));
-        else if (k < last)
+        } else if (k < last) {
             partition(spzf, spzf->settings.method, &(struct spzf_input){step[k].n, plan[k], step[k].r}, step[k].label);
-        else
+        } else {
             memset(step[k].label, 0, (size_t)step[k].n * sizeof(*step[k].label));
-        if (!step_sets(&step[k], k > 0 ? 1e-15 : 0.0))
+        }
+        if (!step_sets(&step[k], k > 0 ? 1e-15 : 0.0)) {
             outage |= k < last ? SPZF_E1 : SPZF_E2;
+        }
         step_polygons(&step[k], sorted ? spzf->work.order : NULL);
-        if (k < last)
+        if (k < last) {
             step_reduce(&step[k], &step[k + 1], spzf->settings.mirrors);
+        }
     }
-    for (int k = last; k >= 0; k--)
+    for (int k = last; k >= 0; k--) {
         step_compose(&step[k], k < last ? &step[k + 1] : NULL);
+    }
     struct answer *current = &spzf->current;
     memcpy(current->re, step[0].u_re, (size_t)rows->n_ant * sizeof(double));
     memcpy(current->im, step[0].u_im, (size_t)rows->n_ant * sizeof(double));
@@ -512,8 +542,9 @@ static void run_partition(spzf_t *spzf, const struct spzf_rows *rows, const stru
 /* Keep the lesser residual by exchanging the buffers. */
 static void keep_best(spzf_t *spzf)
 {
-    if (!(spzf->current.residual < spzf->best.residual))
+    if (!(spzf->current.residual < spzf->best.residual)) {
         return;
+    }
     struct answer swap = spzf->best;
     spzf->best = spzf->current;
     spzf->current = swap;
@@ -539,15 +570,19 @@ static void random_unitary(struct splitmix *rng, int n, double complex U[SPZF_MA
         }
         for (int j = 0; j < i; j++) {
             double complex dot = 0.0;
-            for (int c = 0; c < n; c++)
+            for (int c = 0; c < n; c++) {
                 dot += conj(U[j][c]) * U[i][c];
-            for (int c = 0; c < n; c++)
+            }
+            for (int c = 0; c < n; c++) {
                 U[i][c] -= dot * U[j][c];
+            }
         }
-        for (int c = 0; c < n; c++)
+        for (int c = 0; c < n; c++) {
             norm2 += creal(U[i][c]) * creal(U[i][c]) + cimag(U[i][c]) * cimag(U[i][c]);
-        for (int c = 0; c < n; c++)
+        }
+        for (int c = 0; c < n; c++) {
             U[i][c] /= sqrt(norm2);
+        }
     }
 }
 
@@ -556,10 +591,12 @@ static struct spzf_rows change_basis(spzf_t *spzf, const struct spzf_rows *g, in
 {
     size_t n = (size_t)g->n_ant;
     double complex U[SPZF_MAX_STEPS][SPZF_MAX_STEPS];
-    if (basis == 0)
+    if (basis == 0) {
         return *g;
-    if (basis > 1)
+    }
+    if (basis > 1) {
         random_unitary(&spzf->rng, g->n_user, U);
+    }
     for (int k = 0; k < g->n_user; k++) {
         double *re = spzf->b_re + (size_t)k * n, *im = spzf->b_im + (size_t)k * n;
         if (basis == 1) {
@@ -586,13 +623,15 @@ static int list_plans(const spzf_t *spzf, int n_ant, int n_user, int plans[MAX_P
 {
     int low = power3(n_user - 1), high = n_ant / 3, n = 1;
     spzf_plan(n_ant, n_user, spzf->settings.n_sets, plans[0]);
-    if (n_user < 2 || low > high)
+    if (n_user < 2 || low > high) {
         return 1;
+    }
     for (int away = 1; away <= high && n < spzf->settings.n_plans; away++) {
         for (int sign = 1; sign >= -1 && n < spzf->settings.n_plans; sign -= 2) {
             int first = plans[0][0] + sign * away;
-            if (first >= low && first <= high)
+            if (first >= low && first <= high) {
                 spzf_plan(n_ant, n_user, first, plans[n++]);
+            }
         }
     }
     return n;
@@ -615,8 +654,9 @@ static int run_plus(spzf_t *spzf, const struct spzf_rows *g)
                 spzf->best.outage = 0;
                 return tries;
             }
-            if (tries == 1 && hopeful)
+            if (tries == 1 && hopeful) {
                 n_plans = list_plans(spzf, g->n_ant, g->n_user, plans);
+            }
         }
     }
     return tries;
@@ -646,8 +686,9 @@ static void run_lm_from_best(spzf_t *spzf, const struct spzf_rows *g, int *itera
 static void run_lm_starts(spzf_t *spzf, const struct spzf_rows *g, int n_starts, int *iterations)
 {
     for (int start = 0; start < n_starts && !solved(spzf); start++) {
-        for (int n = 0; n < g->n_ant; n++)
+        for (int n = 0; n < g->n_ant; n++) {
             sincos(2.0 * M_PI * splitmix_uniform(&spzf->rng), &spzf->current.im[n], &spzf->current.re[n]);
+        }
         spzf->current.n_sets = 0;
         run_lm(spzf, g, iterations);
     }
@@ -656,8 +697,9 @@ static void run_lm_starts(spzf_t *spzf, const struct spzf_rows *g, int n_starts,
 static bool prove_infeasible(spzf_t *spzf, const struct spzf_rows *g, struct spzf_result *result)
 {
     result->residual_bound = spzf_rows_bound(g);
-    if (result->residual_bound > 0.0)
+    if (result->residual_bound > 0.0) {
         spzf->best.outage |= SPZF_INFEASIBLE;
+    }
     return result->residual_bound > 0.0;
 }
 
@@ -665,10 +707,12 @@ static bool prove_infeasible(spzf_t *spzf, const struct spzf_rows *g, struct spz
  * polygon of a single user is the least residual already. */
 static void fall_back(spzf_t *spzf, const struct spzf_rows *g, struct spzf_result *result)
 {
-    if (g->n_user > 1)
+    if (g->n_user > 1) {
         run_lm_from_best(spzf, g, &result->n_iterations);
-    if (!solved(spzf) && !prove_infeasible(spzf, g, result) && g->n_user > 1)
+    }
+    if (!solved(spzf) && !prove_infeasible(spzf, g, result) && g->n_user > 1) {
         run_lm_starts(spzf, g, spzf->settings.n_starts, &result->n_iterations);
+    }
 }
 
 /* Execute
@@ -677,8 +721,9 @@ static void fall_back(spzf_t *spzf, const struct spzf_rows *g, struct spzf_resul
 
 static int give_ones(const spzf_t *spzf, unsigned outage, double complex *beam, struct spzf_result *result)
 {
-    for (int n = 0; n < spzf->settings.n_ant; n++)
+    for (int n = 0; n < spzf->settings.n_ant; n++) {
         beam[n] = 1.0;
+    }
     *result = (struct spzf_result){.outage = outage, .residual = outage ? INFINITY : 0.0, .source = SPZF_BY_NOTHING};
     return outage ? TUTTI_ENUMERIC : 0;
 }
@@ -686,8 +731,9 @@ static int give_ones(const spzf_t *spzf, unsigned outage, double complex *beam, 
 static int finish(spzf_t *spzf, double complex *beam, struct spzf_result *result)
 {
     const struct answer *best = &spzf->best;
-    for (int n = 0; n < spzf->settings.n_ant; n++)
+    for (int n = 0; n < spzf->settings.n_ant; n++) {
         beam[n] = spzf_complex(best->re[n], best->im[n]);
+    }
     result->residual = best->residual;
     result->outage = best->outage | (solved(spzf) ? 0u : (unsigned)SPZF_UNSOLVED);
     result->source = best->source;
@@ -701,8 +747,9 @@ static int execute(spzf_t *spzf, const double complex *H, int n_sets, const int 
     const struct spzf_settings *set = &spzf->settings;
     *result = (struct spzf_result){.source = SPZF_BY_PARTITION};
     int kept = spzf_scale_rows(set->n_user, set->n_ant, H, spzf->g_re, spzf->g_im);
-    if (kept <= 0)
+    if (kept <= 0) {
         return give_ones(spzf, kept < 0 ? SPZF_BAD_INPUT : 0, beam, result);
+    }
     struct spzf_rows g = {kept, set->n_ant, spzf->g_re, spzf->g_im};
     spzf->best.residual = INFINITY;
     spzf->best.outage = 0;
@@ -719,8 +766,9 @@ static int execute(spzf_t *spzf, const double complex *H, int n_sets, const int 
     }
     if (spzf->best.source == SPZF_BY_NOTHING) {
         run_lm_starts(spzf, &g, set->n_starts > 1 ? set->n_starts : 1, &result->n_iterations);
-        if (!solved(spzf))
+        if (!solved(spzf)) {
             prove_infeasible(spzf, &g, result);
+        }
     } else if (set->fallback && !solved(spzf)) {
         fall_back(spzf, &g, result);
     }
@@ -738,8 +786,9 @@ int spzf_execute_labels(spzf_t *spzf, const double complex *H, int n_sets, const
 {
     struct spzf_result own;
     bool good = spzf->settings.method != SPZF_LM && n_sets >= 1 && n_sets <= spzf->settings.n_ant;
-    for (int n = 0; n < spzf->settings.n_ant && good; n++)
+    for (int n = 0; n < spzf->settings.n_ant && good; n++) {
         good = labels[n] >= 0 && labels[n] < n_sets;
+    }
     if (!good) {
         give_ones(spzf, SPZF_BAD_INPUT, beam, result ? result : &own);
         return TUTTI_EINVAL;

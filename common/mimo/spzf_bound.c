@@ -8,30 +8,35 @@
 static double largest_part(int n, const double complex *h)
 {
     double top = 0.0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         top = fmax(top, fmax(fabs(creal(h[i])), fabs(cimag(h[i]))));
+    }
     return top;
 }
 
 /* fmax drops NaN, so finiteness is looked at entry by entry. */
 static bool finite_row(int n, const double complex *h)
 {
-    for (int i = 0; i < n; i++)
-        if (!isfinite(creal(h[i])) || !isfinite(cimag(h[i])))
+    for (int i = 0; i < n; i++) {
+        if (!isfinite(creal(h[i])) || !isfinite(cimag(h[i]))) {
             return false;
+        }
+    }
     return true;
 }
 
 double spzf_check(int n_user, int n_ant, const double complex *H, const double complex *beam)
 {
     double worst = 0.0;
-    if (!finite_row(n_ant, beam))
+    if (!finite_row(n_ant, beam)) {
         return INFINITY;
+    }
     for (int k = 0; k < n_user; k++) {
         const double complex *h = H + (size_t)k * (size_t)n_ant;
         double scale = largest_part(n_ant, h), re = 0.0, im = 0.0, l1 = 0.0;
-        if (!finite_row(n_ant, h))
+        if (!finite_row(n_ant, h)) {
             return INFINITY;
+        }
         for (int n = 0; n < n_ant && scale > 0.0; n++) {
             double a = creal(h[n]) / scale, b = cimag(h[n]) / scale, c = creal(beam[n]), d = cimag(beam[n]);
             re += a * c - b * d;
@@ -45,8 +50,9 @@ double spzf_check(int n_user, int n_ant, const double complex *H, const double c
 
 void spzf_phases(int n_ant, const double complex *beam, double *theta)
 {
-    for (int n = 0; n < n_ant; n++)
+    for (int n = 0; n < n_ant; n++) {
         theta[n] = atan2(cimag(beam[n]), creal(beam[n]));
+    }
 }
 
 int spzf_scale_rows(int n_user, int n_ant, const double complex *H, double *re, double *im)
@@ -61,10 +67,12 @@ int spzf_scale_rows(int n_user, int n_ant, const double complex *H, double *re, 
             top = spzf_larger(spzf_larger(a, b), top);
             poison += a * 0.0 + b * 0.0; /* NaN as soon as one entry is not finite */
         }
-        if (poison != 0.0)
+        if (poison != 0.0) {
             return -1;
-        if (top <= 0.0)
+        }
+        if (top <= 0.0) {
             continue;
+        }
         /* The reciprocal of a subnormal overflows; two steps do not. */
         double first = top < 1e-300 ? 0x1p+1000 : 1.0, second = 1.0 / (top * first);
         for (int n = 0; n < n_ant; n++) {
@@ -106,8 +114,9 @@ static double margin(const struct spzf_rows *g, const struct combination *a)
         sum += r;
         top = spzf_larger(top, r);
     }
-    for (int k = 0; k < g->n_user; k++)
+    for (int k = 0; k < g->n_user; k++) {
         weight += sqrt(a->re[k] * a->re[k] + a->im[k] * a->im[k]);
+    }
     return weight > 0.0 ? (2.0 * top - sum) / weight : -1.0;
 }
 
@@ -134,8 +143,9 @@ static void try_columns(const struct spzf_rows *g, struct combination *best, dou
             size_t at = (size_t)k * (size_t)g->n_ant + (size_t)n, next = at + (size_t)g->n_ant;
             favour.re[k] = g->re[at];
             favour.im[k] = -g->im[at];
-            if (k + 1 == g->n_user)
+            if (k + 1 == g->n_user) {
                 continue;
+            }
             struct combination a = {{0}, {0}};
             a.re[k] = g->re[next];
             a.im[k] = g->im[next];
@@ -164,8 +174,9 @@ static void try_directions(const struct spzf_rows *g, struct splitmix *rng, stru
         return;
     }
     for (int i = 0; i < N_RANDOM; i++) {
-        for (int k = 0; k < g->n_user; k++)
+        for (int k = 0; k < g->n_user; k++) {
             splitmix_normal(rng, &a.re[k], &a.im[k]);
+        }
         keep_better(g, &a, best, value);
     }
 }
@@ -173,8 +184,9 @@ static void try_directions(const struct spzf_rows *g, struct splitmix *rng, stru
 static void refine(const struct spzf_rows *g, struct splitmix *rng, struct combination *best, double *value)
 {
     double size = 0.0;
-    for (int k = 0; k < g->n_user; k++)
+    for (int k = 0; k < g->n_user; k++) {
         size += best->re[k] * best->re[k] + best->im[k] * best->im[k];
+    }
     double radius = 0.3 * sqrt(size / g->n_user);
     for (int i = 0; i < N_REFINE; i++) {
         struct combination a = *best;
@@ -195,8 +207,9 @@ double spzf_rows_bound(const struct spzf_rows *g)
     struct splitmix rng = splitmix_make(1, 0); /* fixed: the bound is a function of the channel alone */
     struct combination best = {{0}, {0}};
     double value = -1.0;
-    if (g->n_user < 1)
+    if (g->n_user < 1) {
         return 0.0;
+    }
     try_columns(g, &best, &value);
     if (g->n_user > 1) {
         try_directions(g, &rng, &best, &value);
@@ -208,15 +221,18 @@ double spzf_rows_bound(const struct spzf_rows *g)
 
 double spzf_residual_bound(int n_user, int n_ant, const double complex *H)
 {
-    if (n_user < 1 || n_user > SPZF_MAX_USER || n_ant < 1)
+    if (n_user < 1 || n_user > SPZF_MAX_USER || n_ant < 1) {
         return 0.0;
+    }
     size_t n = (size_t)n_user * (size_t)n_ant;
     double *rows = malloc(2 * n * sizeof(*rows)), bound = 0.0;
-    if (!rows)
+    if (!rows) {
         return 0.0;
+    }
     int kept = spzf_scale_rows(n_user, n_ant, H, rows, rows + n);
-    if (kept > 0)
+    if (kept > 0) {
         bound = spzf_rows_bound(&(struct spzf_rows){kept, n_ant, rows, rows + n});
+    }
     free(rows);
     return bound;
 }

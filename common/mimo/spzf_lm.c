@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Numerical phase-only zero-forcing (spec 7): damped Gauss-Newton on the phases. */
-#include "mimo/spzf_core.h"
-
 #include "base/error.h"
+#include "mimo/spzf_core.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -133,26 +132,30 @@ static bool solve_ridge(struct spzf_lm *lm, int m, double ridge)
     for (int i = 0; i < m; i++) {
         for (int j = 0; j <= i; j++) {
             double sum = lm->gram[i * m + j] + (i == j ? ridge : 0.0);
-            for (int k = 0; k < j; k++)
+            for (int k = 0; k < j; k++) {
                 sum -= l[i * m + k] * l[j * m + k];
-            if (i != j)
+            }
+            if (i != j) {
                 l[i * m + j] = sum * l[j * m + j];
-            else if (sum > 0.0)
+            } else if (sum > 0.0) {
                 l[i * m + i] = 1.0 / sqrt(sum); /* the reciprocal */
-            else
+            } else {
                 return false;
+            }
         }
     }
     for (int i = 0; i < m; i++) {
         double sum = lm->f[i];
-        for (int k = 0; k < i; k++)
+        for (int k = 0; k < i; k++) {
             sum -= l[i * m + k] * y[k];
+        }
         y[i] = sum * l[i * m + i];
     }
     for (int i = m - 1; i >= 0; i--) {
         double sum = y[i];
-        for (int k = i + 1; k < m; k++)
+        for (int k = i + 1; k < m; k++) {
             sum -= l[k * m + i] * y[k];
+        }
         y[i] = sum * l[i * m + i];
     }
     return true;
@@ -201,8 +204,9 @@ void spzf_lm_solve(struct spzf_lm *lm, const struct spzf_rows *g, double *b_re, 
             }
             lambda = fell ? lambda * 0.1 : lambda * 10.0;
         }
-        if (!fell)
+        if (!fell) {
             return;
+        }
         memcpy(lm->f, lm->y, (size_t)m * sizeof(double));
         accept(lm, g->n_ant, b_re, b_im);
     }
@@ -230,16 +234,19 @@ static void solve_pinv(struct spzf_lm *lm, int m)
     int *pivot = lm->pivot, rank = 0;
     for (int i = 0; i < m; i++) {
         pivot[i] = i;
-        for (int j = 0; j < m; j++)
+        for (int j = 0; j < m; j++) {
             a[i * m + j] = lm->gram[i >= j ? i * m + j : j * m + i];
+        }
     }
     double first = 0.0, reduced[2 * SPZF_MAX_USER];
-    for (int i = 0; i < m; i++)
+    for (int i = 0; i < m; i++) {
         reduced[i] = lm->f[i];
+    }
     for (; rank < m; rank++) {
         int best = rank;
-        for (int i = rank + 1; i < m; i++)
+        for (int i = rank + 1; i < m; i++) {
             best = a[i * m + i] > a[best * m + best] ? i : best;
+        }
         swap_symmetric(a, m, rank, best);
         double t = reduced[rank];
         reduced[rank] = reduced[best];
@@ -249,20 +256,23 @@ static void solve_pinv(struct spzf_lm *lm, int m)
         pivot[best] = p;
         double diagonal = a[rank * m + rank];
         first = rank == 0 ? diagonal : first;
-        if (!(diagonal > pinv_rcond * first) || diagonal <= 0.0)
+        if (!(diagonal > pinv_rcond * first) || diagonal <= 0.0) {
             break;
+        }
         for (int i = rank + 1; i < m; i++) {
             double ratio = a[i * m + rank] / diagonal;
-            for (int j = rank + 1; j < m; j++)
+            for (int j = rank + 1; j < m; j++) {
                 a[i * m + j] -= ratio * a[rank * m + j];
+            }
             reduced[i] -= ratio * reduced[rank];
         }
     }
     memset(y, 0, (size_t)m * sizeof(*y));
     for (int i = rank - 1; i >= 0; i--) {
         double sum = reduced[i];
-        for (int j = i + 1; j < rank; j++)
+        for (int j = i + 1; j < rank; j++) {
             sum -= a[i * m + j] * y[pivot[j]];
+        }
         y[pivot[i]] = sum / a[i * m + i];
     }
 }
@@ -276,8 +286,9 @@ void spzf_lm_polish(struct spzf_lm *lm, const struct spzf_rows *g, double *b_re,
         solve_pinv(lm, 2 * g->n_user);
         step(lm, g, b_re, b_im);
         double trial = residuals(g, lm->trial_re, lm->trial_im, lm->f);
-        if (!(trial < norm))
+        if (!(trial < norm)) {
             return;
+        }
         norm = trial;
         accept(lm, g->n_ant, b_re, b_im);
     }

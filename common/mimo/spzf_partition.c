@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "mimo/spzf_core.h"
-
 #include "base/error.h"
+#include "mimo/spzf_core.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,15 +62,18 @@ enum { RUN = 32, INDEX_BITS = 11 };
 static void sort_run(int n, const uint64_t *key, uint64_t *out)
 {
     int64_t rank[RUN];
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         rank[i] = 0;
+    }
     for (int j = 0; j < n; j++) {
         int64_t other = (int64_t)key[j];
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             rank[i] += other > (int64_t)key[i];
+        }
     }
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         out[rank[i]] = key[i];
+    }
 }
 
 static void merge_runs(const uint64_t *a, int n_a, const uint64_t *b, int n_b, uint64_t *out)
@@ -83,10 +85,12 @@ static void merge_runs(const uint64_t *a, int n_a, const uint64_t *b, int n_b, u
         j += from_b;
         i += !from_b;
     }
-    while (i < n_a)
+    while (i < n_a) {
         out[k++] = a[i++];
-    while (j < n_b)
+    }
+    while (j < n_b) {
         out[k++] = b[j++];
+    }
 }
 
 void spzf_sort(struct spzf_work *work, int n, const double *r)
@@ -98,8 +102,9 @@ void spzf_sort(struct spzf_work *work, int n, const double *r)
         memcpy(&bits, &r[i], sizeof(bits));
         from[i] = ((bits >> INDEX_BITS) << INDEX_BITS) | (uint64_t)i;
     }
-    for (int i = 0; i < n; i += RUN)
+    for (int i = 0; i < n; i += RUN) {
         sort_run(n - i < RUN ? n - i : RUN, from + i, to + i);
+    }
     for (int width = RUN; width < n; width *= 2) {
         uint64_t *swap = from;
         from = to;
@@ -121,8 +126,9 @@ void spzf_sort(struct spzf_work *work, int n, const double *r)
 void spzf_part_random(const struct spzf_input *in, struct spzf_work *work, struct splitmix *rng, int *labels)
 {
     int *order = work->order;
-    for (int i = 0; i < in->n; i++)
+    for (int i = 0; i < in->n; i++) {
         order[i] = i;
+    }
     for (int i = in->n - 1; i > 0; i--) {
         int j = splitmix_below(rng, i + 1), swap = order[i];
         order[i] = order[j];
@@ -136,8 +142,9 @@ void spzf_part_random(const struct spzf_input *in, struct spzf_work *work, struc
 
 void spzf_part_uniform(const struct spzf_input *in, struct splitmix *rng, int *labels)
 {
-    for (int i = 0; i < in->n; i++)
+    for (int i = 0; i < in->n; i++) {
         labels[i] = splitmix_below(rng, in->n_sets);
+    }
 }
 
 /* Pair and fill (6.1) --------------------------------------------------------------------------------------------- */
@@ -157,8 +164,9 @@ static int widest_gap(int n, const double *gap)
 static void deal(const struct spzf_input *in, struct spzf_work *work, int first, int *labels)
 {
     int level = in->n, p = 0;
-    for (int q = 0; q < in->n_sets; q++)
+    for (int q = 0; q < in->n_sets; q++) {
         level = work->count[q] < level ? work->count[q] : level;
+    }
     for (int i = first; i < in->n; i++) {
         while (work->count[p] > level) {
             if (++p == in->n_sets) {
@@ -178,13 +186,15 @@ void spzf_part_pair_fill(const struct spzf_input *in, struct spzf_work *work, in
         int left = in->n - i;
         work->count[p] = left < 2 ? left : 2;
         work->gap[p] = left >= 2 ? work->sorted[i] - work->sorted[i + 1] : 0.0;
-        for (int k = 0; k < work->count[p]; k++)
+        for (int k = 0; k < work->count[p]; k++) {
             labels[work->order[i++]] = p;
+        }
     }
     for (; i < in->n; i++) {
         int p = widest_gap(n_sets, work->gap);
-        if (work->gap[p] <= 0.0)
+        if (work->gap[p] <= 0.0) {
             break;
+        }
         labels[work->order[i]] = p;
         work->gap[p] -= work->sorted[i];
         work->count[p]++;
@@ -210,8 +220,9 @@ static void take(struct search *s, int rank, int set)
 
 static int next_free(const struct search *s, int rank)
 {
-    while (rank < s->in->n && s->work->used[rank])
+    while (rank < s->in->n && s->work->used[rank]) {
         rank++;
+    }
     return rank;
 }
 
@@ -221,10 +232,11 @@ static int shortest_reaching(const struct search *s, int after, double gap)
     int low = after, high = s->in->n; /* sorted[low] >= gap or low == after; sorted[high] < gap */
     while (high - low > 1) {
         int mid = (low + high) / 2;
-        if (s->work->sorted[mid] >= gap)
+        if (s->work->sorted[mid] >= gap) {
             low = mid;
-        else
+        } else {
             high = mid;
+        }
     }
     return low;
 }
@@ -237,15 +249,18 @@ static bool try_thirds(struct search *s, int set, int n_left, int head, int part
     const struct spzf_work *work = s->work;
     double gap = work->sorted[head] - work->sorted[partner];
     for (int third = shortest_reaching(s, partner, gap); third > partner; third--) {
-        if (work->used[third])
+        if (work->used[third]) {
             continue;
-        if (s->budget-- <= 0)
+        }
+        if (s->budget-- <= 0) {
             return false;
+        }
         take(s, head, set);
         take(s, partner, set);
         take(s, third, set);
-        if (fill_sets(s, set + 1, n_left - 3))
+        if (fill_sets(s, set + 1, n_left - 3)) {
             return true;
+        }
         s->work->used[head] = s->work->used[partner] = s->work->used[third] = 0;
     }
     return false;
@@ -260,17 +275,21 @@ static bool try_stack(struct search *s, int set, int n_left, int head)
     take(s, head, set);
     while (gap > 0.0 && taken < 3 + spare) {
         i = next_free(s, i);
-        if (i >= s->in->n)
+        if (i >= s->in->n) {
             break;
+        }
         take(s, i, set);
         gap -= s->work->sorted[i];
         taken++;
     }
-    if (gap <= 0.0 && s->budget-- > 0 && fill_sets(s, set + 1, n_left - taken))
+    if (gap <= 0.0 && s->budget-- > 0 && fill_sets(s, set + 1, n_left - taken)) {
         return true;
-    for (i = first; i < s->in->n; i++)
-        if (s->work->used[i] && s->by_rank[i] == set)
+    }
+    for (i = first; i < s->in->n; i++) {
+        if (s->work->used[i] && s->by_rank[i] == set) {
             s->work->used[i] = 0;
+        }
+    }
     return false;
 }
 
@@ -278,16 +297,20 @@ static bool try_stack(struct search *s, int set, int n_left, int head)
 static bool fill_sets(struct search *s, int set, int n_left)
 {
     int sets_left = s->in->n_sets - set;
-    if (sets_left == 0)
+    if (sets_left == 0) {
         return true;
-    if (n_left < 3 * sets_left)
+    }
+    if (n_left < 3 * sets_left) {
         return false;
+    }
     int head = next_free(s, 0);
     for (int partner = next_free(s, head + 1); partner < s->in->n; partner = next_free(s, partner + 1)) {
-        if (try_thirds(s, set, n_left, head, partner))
+        if (try_thirds(s, set, n_left, head, partner)) {
             return true;
-        if (s->budget <= 0)
+        }
+        if (s->budget <= 0) {
             return false;
+        }
     }
     return n_left > 3 * sets_left && try_stack(s, set, n_left, head);
 }
@@ -308,12 +331,15 @@ static void place_spares(struct search *s)
         }
     }
     for (int i = 0; i < s->in->n; i++) {
-        if (work->used[i])
+        if (work->used[i]) {
             continue;
+        }
         int best = 0;
-        for (int p = 1; p < s->in->n_sets; p++)
-            if (work->gap[p] >= work->sorted[i] && work->count[p] < work->count[best])
+        for (int p = 1; p < s->in->n_sets; p++) {
+            if (work->gap[p] >= work->sorted[i] && work->count[p] < work->count[best]) {
                 best = p;
+            }
+        }
         take(s, i, best);
         work->count[best]++;
     }
@@ -329,7 +355,8 @@ bool spzf_part_best_fit(const struct spzf_input *in, struct spzf_work *work, int
         return false;
     }
     place_spares(&s);
-    for (int i = 0; i < in->n; i++)
+    for (int i = 0; i < in->n; i++) {
         labels[work->order[i]] = s.by_rank[i];
+    }
     return true;
 }

@@ -17,8 +17,9 @@ double spzf_dist(int n, const double *magnitude)
 bool spzf_feasible(int n, const double *magnitude)
 {
     double sum = 0.0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         sum += magnitude[i];
+    }
     return n > 0 && spzf_closes(sum, spzf_dist(n, magnitude));
 }
 
@@ -26,14 +27,16 @@ double spzf_pseudo_loss(int n, const double *magnitude, int n_sets, const int *l
 {
     double loss = 0.0, largest = 0.0;
     bool failed = false;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         largest = spzf_larger(largest, magnitude[i]);
+    }
     for (int p = 0; p < n_sets; p++) {
         double sum = 0.0, top = 0.0;
         bool empty = true;
         for (int i = 0; i < n; i++) {
-            if (labels[i] != p)
+            if (labels[i] != p) {
                 continue;
+            }
             empty = false;
             sum += magnitude[i];
             top = spzf_larger(top, magnitude[i]);
@@ -41,11 +44,13 @@ double spzf_pseudo_loss(int n, const double *magnitude, int n_sets, const int *l
         double dist = sum - 2.0 * top;
         loss += empty ? largest : spzf_larger(0.0, -dist);
         failed = failed || empty || !spzf_closes(sum, dist);
-        if (dists)
+        if (dists) {
             dists[p] = dist;
+        }
     }
-    if (e1)
+    if (e1) {
         *e1 = failed;
+    }
     return loss;
 }
 
@@ -80,12 +85,15 @@ static void triangle_phasor(double a, double b, double c, double *cosine, double
 /* Which side is as long as the two others together; -1 for a proper triangle. */
 static int longest_side(const double side[3])
 {
-    if (side[0] >= side[1] + side[2])
+    if (side[0] >= side[1] + side[2]) {
         return 0;
-    if (side[1] >= side[0] + side[2])
+    }
+    if (side[1] >= side[0] + side[2]) {
         return 1;
-    if (side[2] >= side[0] + side[1])
+    }
+    if (side[2] >= side[0] + side[1]) {
         return 2;
+    }
     return -1;
 }
 
@@ -93,8 +101,9 @@ static void scale_sides(const double side[3], double scaled[3])
 {
     double top = spzf_larger(side[0], spzf_larger(side[1], side[2]));
     double scale = top > 1e-300 ? 1.0 / top : 1.0;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         scaled[i] = side[i] * scale;
+    }
 }
 
 void spzf_triangle(const double side[3], double c[3], double s[3])
@@ -137,8 +146,9 @@ static void triangle_angles(const double side[3], double angle[3])
 static double largest_part(int n, const double complex *h)
 {
     double top = 0.0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         top = spzf_larger(top, spzf_larger(fabs(creal(h[i])), fabs(cimag(h[i]))));
+    }
     return top;
 }
 
@@ -187,9 +197,11 @@ static int fill_bins(int n, const double complex *h, double scale, struct bins *
     }
     *feasible = n > 0 && spzf_closes(sum, sum - 2.0 * top);
     bins_start(bins, top);
-    for (int i = 0; i < n; i++)
-        if (i != longest)
+    for (int i = 0; i < n; i++) {
+        if (i != longest) {
             bins_add(bins, scaled_magnitude(h[i], scale));
+        }
+    }
     return longest;
 }
 
@@ -200,8 +212,9 @@ bool spzf_polygon(int n, const double complex *h, double complex *beam)
     bool feasible;
     int longest = fill_bins(n, h, scale, &bins, &feasible);
     spzf_triangle(bins.sum, c, s);
-    if (n > 0)
+    if (n > 0) {
         bins_start(&again, scaled_magnitude(h[longest], scale));
+    }
     for (int i = 0; i < n; i++) {
         double r = scaled_magnitude(h[i], scale);
         int b = i == longest ? 0 : bins_add(&again, r);
@@ -218,8 +231,9 @@ bool spzf_polygon_angles(int n, const double complex *h, double *theta)
     bool feasible;
     int longest = fill_bins(n, h, scale, &bins, &feasible);
     triangle_angles(bins.sum, angle);
-    if (n > 0)
+    if (n > 0) {
         bins_start(&again, scaled_magnitude(h[longest], scale));
+    }
     for (int i = 0; i < n; i++) {
         double r = scaled_magnitude(h[i], scale);
         int b = i == longest ? 0 : bins_add(&again, r);

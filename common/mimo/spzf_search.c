@@ -21,8 +21,9 @@ static bool set_closes(const struct spzf_set *set)
 /* One term of the pseudo-loss (41): zero if and only if the set closes. */
 static double deficit(const struct spzf_set *set, double largest)
 {
-    if (set_closes(set))
+    if (set_closes(set)) {
         return 0.0;
+    }
     return set->count == 0 ? largest : -set_dist(set);
 }
 
@@ -51,24 +52,28 @@ static struct spzf_set without(const struct spzf_set *set, double r)
     struct spzf_set out = *set;
     out.sum -= r;
     out.count--;
-    if (r >= out.top)
+    if (r >= out.top) {
         out.top = out.second;
+    }
     return out;
 }
 
 static void recount_set(const struct spzf_input *in, const int *labels, int p, struct spzf_set *set)
 {
     *set = (struct spzf_set){0};
-    for (int i = 0; i < in->n; i++)
-        if (labels[i] == p)
+    for (int i = 0; i < in->n; i++) {
+        if (labels[i] == p) {
             set_add(set, in->r[i]);
+        }
+    }
 }
 
 static void count_sets(const struct spzf_input *in, const int *labels, struct spzf_set *sets)
 {
     memset(sets, 0, (size_t)in->n_sets * sizeof(*sets));
-    for (int i = 0; i < in->n; i++)
+    for (int i = 0; i < in->n; i++) {
         set_add(&sets[labels[i]], in->r[i]);
+    }
 }
 
 /* Failing sets, most negative dist first; returns how many. */
@@ -76,11 +81,13 @@ static int rank_failing(const struct spzf_input *in, const struct spzf_set *sets
 {
     int n = 0;
     for (int p = 0; p < in->n_sets; p++) {
-        if (set_closes(&sets[p]))
+        if (set_closes(&sets[p])) {
             continue;
+        }
         int k = n++;
-        for (; k > 0 && set_dist(&sets[rank[k - 1]]) > set_dist(&sets[p]); k--)
+        for (; k > 0 && set_dist(&sets[rank[k - 1]]) > set_dist(&sets[p]); k--) {
             rank[k] = rank[k - 1];
+        }
         rank[k] = p;
     }
     return n;
@@ -103,8 +110,9 @@ static bool weigh(const struct spzf_set *target, const struct spzf_set *source, 
     change.total = after_target + after_source - old_source;
     bool ideal = after_target <= 0.0 && after_source <= 0.0;
     /* A gain of rounding size is none: among equal magnitudes it would move antennas about for nothing. */
-    if (ideal || change.total < pocket->total - SPZF_DIST_TOLERANCE * largest)
+    if (ideal || change.total < pocket->total - SPZF_DIST_TOLERANCE * largest) {
         *pocket = change;
+    }
     return ideal;
 }
 
@@ -115,11 +123,13 @@ static void find_move(const struct spzf_input *in, struct spzf_work *work, const
     double least = -set_dist(&sets[p]);
     for (int k = in->n - 1; k >= 0; k--) {
         int i = work->order[k], s = labels[i];
-        if (s == p || in->r[i] < least)
+        if (s == p || in->r[i] < least) {
             continue;
+        }
         struct spzf_set target = with(&sets[p], in->r[i]), source = without(&sets[s], in->r[i]);
-        if (weigh(&target, &source, deficit(&sets[s], largest), largest, (struct change){i, -1, 0.0}, pocket))
+        if (weigh(&target, &source, deficit(&sets[s], largest), largest, (struct change){i, -1, 0.0}, pocket)) {
             return;
+        }
     }
 }
 
@@ -128,21 +138,25 @@ static void find_swap(const struct spzf_input *in, struct spzf_work *work, const
 {
     const struct spzf_set *sets = work->set;
     int n_member = 0;
-    for (int k = in->n - 1; k >= 0; k--)
-        if (labels[work->order[k]] == p)
+    for (int k = in->n - 1; k >= 0; k--) {
+        if (labels[work->order[k]] == p) {
             work->member[n_member++] = work->order[k];
+        }
+    }
     for (int k = in->n - 1; k >= 0; k--) {
         int i = work->order[k], s = labels[i];
-        if (s == p)
+        if (s == p) {
             continue;
+        }
         struct spzf_set rest = without(&sets[s], in->r[i]);
         double old_source = deficit(&sets[s], largest);
         for (int j = 0; j < n_member; j++) {
             int m = work->member[j];
             struct spzf_set less = without(&sets[p], in->r[m]);
             struct spzf_set target = with(&less, in->r[i]), source = with(&rest, in->r[m]);
-            if (weigh(&target, &source, old_source, largest, (struct change){i, m, 0.0}, pocket))
+            if (weigh(&target, &source, old_source, largest, (struct change){i, m, 0.0}, pocket)) {
                 return;
+            }
         }
     }
 }
@@ -159,15 +173,18 @@ static void iterate(const struct spzf_input *in, struct spzf_work *work, bool sw
         for (int k = 0; k < n_failing; k++) {
             int p = work->rank[k];
             struct change pocket = {-1, -1, deficit(&work->set[p], largest)};
-            if (set_closes(&work->set[p]))
+            if (set_closes(&work->set[p])) {
                 continue;
+            }
             (swap ? find_swap : find_move)(in, work, labels, p, largest, &pocket);
-            if (pocket.in < 0)
+            if (pocket.in < 0) {
                 continue;
+            }
             int s = labels[pocket.in];
             labels[pocket.in] = p;
-            if (pocket.out >= 0)
+            if (pocket.out >= 0) {
                 labels[pocket.out] = s;
+            }
             recount_set(in, labels, p, &work->set[p]);
             recount_set(in, labels, s, &work->set[s]);
             moved = true;
@@ -207,8 +224,9 @@ static double genes_loss(const struct population *pop, const uint16_t *genes)
         set->count++;
     }
     double loss = 0.0;
-    for (int p = 0; p < pop->in->n_sets; p++)
+    for (int p = 0; p < pop->in->n_sets; p++) {
         loss += deficit(&sets[p], pop->largest);
+    }
     return loss;
 }
 
@@ -223,11 +241,13 @@ static void find_elite(const struct population *pop, int generation)
     const double *loss = pop->work->loss[generation & 1];
     int *elite = pop->work->elite, n = 0;
     for (int i = 0; i < pop->size; i++) {
-        if (n == pop->n_elite && loss[i] >= loss[elite[n - 1]])
+        if (n == pop->n_elite && loss[i] >= loss[elite[n - 1]]) {
             continue;
+        }
         int k = n < pop->n_elite ? n++ : n - 1;
-        for (; k > 0 && loss[elite[k - 1]] > loss[i]; k--)
+        for (; k > 0 && loss[elite[k - 1]] > loss[i]; k--) {
             elite[k] = elite[k - 1];
+        }
         elite[k] = i;
     }
 }
@@ -247,11 +267,13 @@ static void breed(const struct population *pop, int generation, uint16_t *child)
     int cut = splitmix_uniform(pop->rng) <= 0.8 ? 1 + splitmix_below(pop->rng, n - 1) : n;
     memcpy(child, a, (size_t)cut * sizeof(*child));
     memcpy(child + cut, b + cut, (size_t)(n - cut) * sizeof(*child));
-    if (pop->in->n_sets < 2)
+    if (pop->in->n_sets < 2) {
         return;
+    }
     for (int i = 0; i < n; i++) {
-        if (splitmix_below(pop->rng, 10) != 0)
+        if (splitmix_below(pop->rng, 10) != 0) {
             continue;
+        }
         int other = splitmix_below(pop->rng, pop->in->n_sets - 1);
         child[i] = (uint16_t)(other >= child[i] ? other + 1 : other);
     }
@@ -276,12 +298,14 @@ static void next_generation(const struct population *pop, int generation)
 void spzf_part_genetic(const struct spzf_input *in, struct spzf_work *work, struct splitmix *rng, int *labels)
 {
     struct population pop = {in, work, rng, 10 * in->n, (10 * in->n + 19) / 20, 0.0};
-    for (int i = 0; i < in->n; i++)
+    for (int i = 0; i < in->n; i++) {
         pop.largest = spzf_larger(pop.largest, in->r[i]);
+    }
     for (int i = 0; i < pop.size; i++) {
         uint16_t *genes = individual(&pop, 0, i);
-        for (int k = 0; k < in->n; k++)
+        for (int k = 0; k < in->n; k++) {
             genes[k] = (uint16_t)splitmix_below(rng, in->n_sets);
+        }
         work->loss[0][i] = genes_loss(&pop, genes);
     }
     find_elite(&pop, 0);
@@ -295,6 +319,7 @@ void spzf_part_genetic(const struct spzf_input *in, struct spzf_work *work, stru
         best = now;
     }
     const uint16_t *winner = individual(&pop, generation, work->elite[0]);
-    for (int i = 0; i < in->n; i++)
+    for (int i = 0; i < in->n; i++) {
         labels[i] = winner[i];
+    }
 }

@@ -20,8 +20,9 @@ int cursor_seek(struct cursor *cursor, tutti_tick tick)
     cursor->block = frame_block_of(f, cursor->epoch, tick);
     const int in_block = (int)(tick - cursor_tick(cursor, 0));
     cursor->symbol = in_block / f->n_symbol_samples;
-    if (cursor->symbol > f->n_symbol) /* the tail may be longer than a symbol */
+    if (cursor->symbol > f->n_symbol) { /* the tail may be longer than a symbol */
         cursor->symbol = f->n_symbol;
+    }
     cursor->whole = in_block == 0;
     return in_block - cursor->symbol * f->n_symbol_samples;
 }
@@ -31,8 +32,9 @@ void cursor_advance(struct cursor *cursor)
     const struct frame *f = cursor->frame;
     const bool tail = f->n_block_samples > f->n_symbol * f->n_symbol_samples;
     cursor->symbol++;
-    if (cursor->symbol < f->n_symbol + (tail ? 1 : 0))
+    if (cursor->symbol < f->n_symbol + (tail ? 1 : 0)) {
         return;
+    }
     cursor->symbol = 0;
     cursor->whole = true;
     cursor->block++;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "phy/estimate.h"
 
+#include "base/error.h"
+#include "phy/pilot.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/error.h"
-#include "phy/pilot.h"
 
 /* Smallest large-scale gain a tracker may report, as received pilot power over the averaged noise: -60 dB. */
 static const double FLOOR_POWER = 1e-6;
@@ -40,27 +40,34 @@ struct estimate {
 
 static void track_add(struct track *track, double value)
 {
-    if (track->count < track->window)
+    if (track->count < track->window) {
         track->count++;
+    }
     track->mean += (value - track->mean) / (double)track->count;
 }
 
 static int check_settings(const struct frame *frame, const struct estimate_settings *s)
 {
-    if (s->n_ant < 1 || s->n_ant > TUTTI_MAX_ANT || s->n_ue < 1 || s->n_ue > TUTTI_MAX_UE)
+    if (s->n_ant < 1 || s->n_ant > TUTTI_MAX_ANT || s->n_ue < 1 || s->n_ue > TUTTI_MAX_UE) {
         return error_set(TUTTI_EINVAL, "estimate: %d antennas and %d users, allowed 1 to %d and 1 to %d", s->n_ant,
                          s->n_ue, TUTTI_MAX_ANT, TUTTI_MAX_UE);
-    if (s->tracking_blocks < 1 || !(s->uplink_to_downlink > 0))
+    }
+    if (s->tracking_blocks < 1 || !(s->uplink_to_downlink > 0)) {
         return error_set(TUTTI_EINVAL, "estimate: tracking_blocks %d and uplink_to_downlink %g must be positive",
                          s->tracking_blocks, s->uplink_to_downlink);
-    for (int k = 0; k < s->n_ue; k++)
-        if (s->pilot_of_user[k] < 0 || s->pilot_of_user[k] >= frame->n_pilot)
+    }
+    for (int k = 0; k < s->n_ue; k++) {
+        if (s->pilot_of_user[k] < 0 || s->pilot_of_user[k] >= frame->n_pilot) {
             return error_set(TUTTI_EINVAL, "estimate: pilot %d of user %d, allowed 0 to %d", s->pilot_of_user[k], k,
                              frame->n_pilot - 1);
-    for (int k = 0; s->beta_known && k < s->n_ue; k++)
-        if (!(s->beta_known[k] >= 0) || !isfinite(s->beta_known[k]))
+        }
+    }
+    for (int k = 0; s->beta_known && k < s->n_ue; k++) {
+        if (!(s->beta_known[k] >= 0) || !isfinite(s->beta_known[k])) {
             return error_set(TUTTI_EINVAL, "estimate: known large-scale gain %g of user %d, allowed finite and >= 0",
                              s->beta_known[k], k);
+        }
+    }
     return 0;
 }
 
@@ -85,10 +92,12 @@ static void collect_pilots(estimate_t *e, const int *pilot_of_user)
 {
     for (int k = 0; k < e->n_ue; k++) {
         int slot = 0;
-        while (slot < e->n_used_pilot && e->used_pilot[slot] != pilot_of_user[k])
+        while (slot < e->n_used_pilot && e->used_pilot[slot] != pilot_of_user[k]) {
             slot++;
-        if (slot == e->n_used_pilot)
+        }
+        if (slot == e->n_used_pilot) {
             e->used_pilot[e->n_used_pilot++] = pilot_of_user[k];
+        }
         e->slot_of_user[k] = slot;
         e->sharing[slot]++;
     }
@@ -97,16 +106,20 @@ static void collect_pilots(estimate_t *e, const int *pilot_of_user)
 static int fill_sequences(estimate_t *e)
 {
     tutti_cf32 *phi = calloc((size_t)e->tau * (size_t)e->tau, sizeof *phi);
-    if (!phi)
+    if (!phi) {
         return TUTTI_ENOMEM;
+    }
     pilot_sequences(e->tau, phi);
-    for (int q = 0; q < e->n_used_pilot; q++)
-        for (int t = 0; t < e->tau; t++)
+    for (int q = 0; q < e->n_used_pilot; q++) {
+        for (int t = 0; t < e->tau; t++) {
             e->unspread[q * e->tau + t] = conjf(phi[e->used_pilot[q] * e->tau + t]);
+        }
+    }
     free(phi);
     pilot_scrambling(e->n_sc, e->unscramble);
-    for (int i = 0; i < e->n_sc; i++)
+    for (int i = 0; i < e->n_sc; i++) {
         e->unscramble[i] = conjf(e->unscramble[i]);
+    }
     return 0;
 }
 
@@ -114,11 +127,13 @@ int estimate_create(estimate_t **estimate, const struct frame *frame, const stru
 {
     *estimate = NULL;
     const int rc = check_settings(frame, settings);
-    if (rc != 0)
+    if (rc != 0) {
         return rc;
+    }
     estimate_t *e = calloc(1, sizeof *e);
-    if (!e)
+    if (!e) {
         return error_set(TUTTI_ENOMEM, "estimate: out of memory");
+    }
     e->n_ant = settings->n_ant;
     e->n_ue = settings->n_ue;
     e->n_sc = frame->n_sc;
@@ -129,15 +144,19 @@ int estimate_create(estimate_t **estimate, const struct frame *frame, const stru
     e->a = e->sc_per_sb * (double)e->tau / (e->to_downlink * e->to_downlink);
     e->known = settings->beta_known != NULL;
     e->noise.window = (long)settings->tracking_blocks * (frame->n_guard > 0 ? frame->n_guard : 1);
-    if (!allocate(e))
+    if (!allocate(e)) {
         goto out_of_memory;
+    }
     collect_pilots(e, settings->pilot_of_user);
-    if (fill_sequences(e) != 0)
+    if (fill_sequences(e) != 0) {
         goto out_of_memory;
-    for (int k = 0; k < e->n_ue; k++)
+    }
+    for (int k = 0; k < e->n_ue; k++) {
         e->beta[k] = e->known ? settings->beta_known[k] : FLOOR_POWER / e->a;
-    for (int q = 0; q < e->n_used_pilot; q++)
+    }
+    for (int q = 0; q < e->n_used_pilot; q++) {
         e->power[q].window = settings->tracking_blocks;
+    }
     *estimate = e;
     return 0;
 out_of_memory:
@@ -147,8 +166,9 @@ out_of_memory:
 
 void estimate_destroy(estimate_t *estimate)
 {
-    if (!estimate)
+    if (!estimate) {
         return;
+    }
     free(estimate->used_pilot);
     free(estimate->slot_of_user);
     free(estimate->sharing);
@@ -166,8 +186,9 @@ static double energy(const tutti_cf32 *x, size_t n)
 {
     const float *v = (const float *)x;
     double sum = 0.0;
-    for (size_t i = 0; i < 2 * n; i++)
+    for (size_t i = 0; i < 2 * n; i++) {
         sum += (double)v[i] * (double)v[i];
+    }
     return sum;
 }
 
@@ -175,8 +196,9 @@ void estimate_noise(estimate_t *estimate, const tutti_cf32 *silent)
 {
     const size_t n = (size_t)estimate->n_ant * (size_t)estimate->n_sc;
     const double power = energy(silent, n) / (double)n;
-    if (isfinite(power)) /* one bad buffer must not spoil the mean for ever */
+    if (isfinite(power)) { /* one bad buffer must not spoil the mean for ever */
         track_add(&estimate->noise, power);
+    }
 }
 
 double estimate_noise_power(const estimate_t *estimate)
@@ -187,29 +209,33 @@ double estimate_noise_power(const estimate_t *estimate)
 /* sums[sb][ant][t] = sum over the subband of Y conj(scrambling): one pass over Y. */
 static void sum_subbands(estimate_t *e, const tutti_cf32 *Y)
 {
-    for (int m = 0; m < e->n_ant; m++)
+    for (int m = 0; m < e->n_ant; m++) {
         for (int t = 0; t < e->tau; t++) {
             const tutti_cf32 *y = Y + ((size_t)m * (size_t)e->tau + (size_t)t) * (size_t)e->n_sc;
             for (int b = 0; b < e->n_sb; b++) {
                 tutti_cf32 sum = 0.0f;
-                for (int i = b * e->sc_per_sb; i < (b + 1) * e->sc_per_sb; i++)
+                for (int i = b * e->sc_per_sb; i < (b + 1) * e->sc_per_sb; i++) {
                     sum += y[i] * e->unscramble[i];
+                }
                 e->sums[(b * e->n_ant + m) * e->tau + t] = sum;
             }
         }
+    }
 }
 
 /* z: despread, in units of the averaged noise; S terms were summed, so the noise of a sum is S times that of one. */
 static void despread(estimate_t *e)
 {
     const float unit = (float)(1.0 / sqrt(e->sc_per_sb * estimate_noise_power(e)));
-    for (int row = 0; row < e->n_sb * e->n_ant; row++)
+    for (int row = 0; row < e->n_sb * e->n_ant; row++) {
         for (int q = 0; q < e->n_used_pilot; q++) {
             tutti_cf32 sum = 0.0f;
-            for (int t = 0; t < e->tau; t++)
+            for (int t = 0; t < e->tau; t++) {
                 sum += e->sums[row * e->tau + t] * e->unspread[q * e->tau + t];
+            }
             e->z[row * e->n_used_pilot + q] = unit * sum;
         }
+    }
 }
 
 /* Moving average of |z|^2 per pilot. Users on one pilot cannot be told apart by power, so each gets an equal share. */
@@ -236,9 +262,11 @@ static void mmse_coefficients(estimate_t *e, float *beta, float *error_variance)
 {
     for (int k = 0; k < e->n_ue; k++) {
         double others = 0.0;
-        for (int j = 0; j < e->n_ue; j++)
-            if (j != k && e->slot_of_user[j] == e->slot_of_user[k])
+        for (int j = 0; j < e->n_ue; j++) {
+            if (j != k && e->slot_of_user[j] == e->slot_of_user[k]) {
                 others += e->beta[j];
+            }
+        }
         const double total = e->a * (others + e->beta[k]) + 1.0;
         e->coefficient[k] = (float)(sqrt(e->a) * e->beta[k] / total);
         beta[k] = (float)e->beta[k];
@@ -250,8 +278,9 @@ static void mmse_coefficients(estimate_t *e, float *beta, float *error_variance)
 static void estimate_nothing(const estimate_t *e, tutti_cf32 *H_hat, float *beta, float *error_variance)
 {
     memset(H_hat, 0, sizeof *H_hat * (size_t)e->n_sb * (size_t)e->n_ant * (size_t)e->n_ue);
-    for (int k = 0; k < e->n_ue; k++)
+    for (int k = 0; k < e->n_ue; k++) {
         beta[k] = error_variance[k] = (float)e->beta[k];
+    }
 }
 
 void estimate_execute(estimate_t *estimate, const tutti_cf32 *Y, tutti_cf32 *H_hat, float *beta, float *error_variance)
@@ -268,10 +297,13 @@ void estimate_execute(estimate_t *estimate, const tutti_cf32 *Y, tutti_cf32 *H_h
         estimate_nothing(e, H_hat, beta, error_variance);
         return;
     }
-    if (!e->known)
+    if (!e->known) {
         track_large_scale(e);
+    }
     mmse_coefficients(e, beta, error_variance);
-    for (int row = 0; row < rows; row++)
-        for (int k = 0; k < e->n_ue; k++)
+    for (int row = 0; row < rows; row++) {
+        for (int k = 0; k < e->n_ue; k++) {
             H_hat[row * e->n_ue + k] = e->coefficient[k] * conjf(e->z[row * e->n_used_pilot + e->slot_of_user[k]]);
+        }
+    }
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "phy/ofdm.h"
 
+#include "base/error.h"
+
 #include <fftw3.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/error.h"
 
 struct ofdm {
     int fft_size, n_cp, n_sc;
@@ -47,8 +47,9 @@ int ofdm_create(ofdm_t **ofdm, const struct frame *frame)
 {
     ofdm_t *o = calloc(1, sizeof *o);
     *ofdm = o;
-    if (!o)
+    if (!o) {
         return error_set(TUTTI_ENOMEM, "ofdm: out of memory");
+    }
     o->fft_size = frame->fft_size;
     o->n_cp = frame->n_cp;
     o->n_sc = frame->n_sc;
@@ -57,8 +58,9 @@ int ofdm_create(ofdm_t **ofdm, const struct frame *frame)
     o->unslope = calloc((size_t)o->n_sc, sizeof *o->unslope);
     o->time = fftwf_alloc_complex((size_t)o->fft_size);
     o->freq = fftwf_alloc_complex((size_t)o->fft_size);
-    if (o->time && o->freq)
+    if (o->time && o->freq) {
         make_plans(o);
+    }
     if (!o->fft_index || !o->unslope || !o->forward || !o->backward) {
         ofdm_destroy(o);
         *ofdm = NULL;
@@ -70,13 +72,16 @@ int ofdm_create(ofdm_t **ofdm, const struct frame *frame)
 
 void ofdm_destroy(ofdm_t *ofdm)
 {
-    if (!ofdm)
+    if (!ofdm) {
         return;
+    }
     pthread_mutex_lock(&planner);
-    if (ofdm->forward)
+    if (ofdm->forward) {
         fftwf_destroy_plan(ofdm->forward);
-    if (ofdm->backward)
+    }
+    if (ofdm->backward) {
         fftwf_destroy_plan(ofdm->backward);
+    }
     pthread_mutex_unlock(&planner);
     fftwf_free(ofdm->time);
     fftwf_free(ofdm->freq);
@@ -89,16 +94,18 @@ void ofdm_demodulate(ofdm_t *ofdm, const tutti_cf32 *samples, tutti_cf32 *subcar
 {
     memcpy(ofdm->time, samples + ofdm->window, sizeof(tutti_cf32) * (size_t)ofdm->fft_size);
     fftwf_execute(ofdm->forward);
-    for (int i = 0; i < ofdm->n_sc; i++)
+    for (int i = 0; i < ofdm->n_sc; i++) {
         subcarriers[i] = ofdm->unslope[i] * ofdm->freq[ofdm->fft_index[i]];
+    }
 }
 
 void ofdm_modulate(ofdm_t *ofdm, const tutti_cf32 *subcarriers, float scale, tutti_cf32 *samples)
 {
     const float gain = scale * ofdm->unitary;
     memset(ofdm->freq, 0, sizeof(tutti_cf32) * (size_t)ofdm->fft_size);
-    for (int i = 0; i < ofdm->n_sc; i++)
+    for (int i = 0; i < ofdm->n_sc; i++) {
         ofdm->freq[ofdm->fft_index[i]] = gain * subcarriers[i];
+    }
     fftwf_execute(ofdm->backward);
     memcpy(samples, ofdm->time + ofdm->fft_size - ofdm->n_cp, sizeof(tutti_cf32) * (size_t)ofdm->n_cp);
     memcpy(samples + ofdm->n_cp, ofdm->time, sizeof(tutti_cf32) * (size_t)ofdm->fft_size);

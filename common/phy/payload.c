@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "phy/payload.h"
 
+#include "base/error.h"
+
 #include <fec.h>
 #include <liquid/liquid.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/error.h"
 
 enum { TAIL_BITS = 6, CRC_BITS = 32, CRC_BYTES = 4, MAX_LEVELS = 16, MAX_AXIS_BITS = 4 };
 /* libfec's soft symbols are 0..255; 8 steps per unit of log-likelihood ratio clip at about 16, where the error
@@ -56,8 +56,9 @@ static void random_bytes(uint64_t *state, uint8_t *out, int n)
 {
     uint64_t word = 0;
     for (int i = 0; i < n; i++) {
-        if (i % 8 == 0)
+        if (i % 8 == 0) {
             word = next_random(state);
+        }
         out[i] = (uint8_t)(word >> (8 * (i % 8)));
     }
 }
@@ -69,8 +70,9 @@ static void make_crc_table(payload_t *p)
 {
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t c = i;
-        for (int b = 0; b < 8; b++)
+        for (int b = 0; b < 8; b++) {
             c = (c >> 1) ^ (c & 1 ? 0xedb88320u : 0);
+        }
         p->crc_byte[i] = c;
     }
 }
@@ -78,8 +80,9 @@ static void make_crc_table(payload_t *p)
 static uint32_t crc32(const payload_t *p, const uint8_t *data, int n)
 {
     uint32_t c = 0xffffffffu;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         c = p->crc_byte[(c ^ data[i]) & 0xff] ^ (c >> 8);
+    }
     return ~c;
 }
 
@@ -87,8 +90,9 @@ static void put_crc(const payload_t *p, uint8_t *cb)
 {
     const int n = p->cb_bytes - CRC_BYTES;
     const uint32_t c = crc32(p, cb, n);
-    for (int i = 0; i < CRC_BYTES; i++)
+    for (int i = 0; i < CRC_BYTES; i++) {
         cb[n + i] = (uint8_t)(c >> (8 * (3 - i)));
+    }
 }
 
 /* 16 coded bits (first in the top bit) of 8 input bits after 6 earlier ones; octal 171 then 133 (libfec's B, A). */
@@ -105,10 +109,12 @@ static uint16_t encode_window(unsigned window)
 /* The code is linear, so the share of the 6 old bits and that of the 8 new ones are tabled apart. */
 static void make_encoder(payload_t *p)
 {
-    for (unsigned i = 0; i < 256; i++)
+    for (unsigned i = 0; i < 256; i++) {
         p->conv_byte[i] = encode_window(i);
-    for (unsigned i = 0; i < 1u << TAIL_BITS; i++)
+    }
+    for (unsigned i = 0; i < 1u << TAIL_BITS; i++) {
         p->conv_state[i] = encode_window(i << 8);
+    }
 }
 
 /* Coded bits of one code block, tail included, each to its place. */
@@ -117,13 +123,15 @@ static void encode_block(payload_t *p, const uint8_t *cb, const uint32_t *place)
     unsigned state = 0;
     for (int i = 0; i < p->cb_bytes; i++) {
         const unsigned out = p->conv_byte[cb[i]] ^ p->conv_state[state];
-        for (int b = 0; b < 16; b++)
+        for (int b = 0; b < 16; b++) {
             p->coded[place[16 * i + b]] = out >> (15 - b) & 1;
+        }
         state = cb[i] & 0x3f;
     }
     const unsigned out = p->conv_state[state];
-    for (int b = 0; b < 2 * TAIL_BITS; b++)
+    for (int b = 0; b < 2 * TAIL_BITS; b++) {
         p->coded[place[16 * p->cb_bytes + b]] = out >> (15 - b) & 1;
+    }
 }
 
 /* Fills info and coded with the truth of one user and block. */
@@ -136,8 +144,9 @@ static void build(payload_t *p, int user, uint64_t block)
         put_crc(p, cb);
         encode_block(p, cb, p->place + c * p->cb_coded);
     }
-    for (int j = p->n_cb * p->cb_coded; j < p->n_coded; j++)
+    for (int j = p->n_cb * p->cb_coded; j < p->n_coded; j++) {
         p->coded[p->place[j]] = (uint8_t)(next_random(&state) >> 63);
+    }
 }
 
 /* Creation ----------------------------------------------------------------------------------------------------- */
@@ -146,19 +155,21 @@ static void build(payload_t *p, int user, uint64_t block)
 static int set_code_blocks(payload_t *p, int max_code_block_bits)
 {
     const int max_bytes = max_code_block_bits / 8;
-    if (max_bytes <= CRC_BYTES)
+    if (max_bytes <= CRC_BYTES) {
         return error_set(TUTTI_ECONFIG, "payload.max_code_block_bits: %d, allowed from %d (CRC-32 and one byte)",
                          max_code_block_bits, CRC_BITS + 8);
+    }
     do {
         p->n_cb++;
         p->cb_bytes = (p->n_coded / (2 * p->n_cb) - TAIL_BITS) / 8;
     } while (p->cb_bytes > max_bytes);
-    if (p->cb_bytes <= CRC_BYTES)
+    if (p->cb_bytes <= CRC_BYTES) {
         return error_set(
             TUTTI_ECONFIG,
             "payload: %d coded bits per block in %d code blocks leave no room for data beside the CRC; lengthen the "
             "D part of frame.schedule or change payload.max_code_block_bits %d",
             p->n_coded, p->n_cb, max_code_block_bits);
+    }
     p->cb_coded = 2 * (8 * p->cb_bytes + TAIL_BITS);
     return 0;
 }
@@ -171,20 +182,24 @@ static int make_constellation(payload_t *p)
                                                LIQUID_MODEM_QAM256};
     const unsigned n_levels = 1u << p->axis_bits;
     modem m = modemcf_create(scheme[p->axis_bits - 1]);
-    if (!m)
+    if (!m) {
         return error_set(TUTTI_ENOMEM, "payload: liquid-dsp made no %d-QAM modem", 1 << p->bits_per_symbol);
-    for (unsigned s = 0; s < n_levels * n_levels; s++)
+    }
+    for (unsigned s = 0; s < n_levels * n_levels; s++) {
         modemcf_modulate(m, s, &p->point[s]);
+    }
     modemcf_destroy(m);
     for (unsigned i = 0; i < n_levels; i++) {
         p->level[0][i] = crealf(p->point[i * n_levels]);
         p->level[1][i] = cimagf(p->point[i]);
     }
-    for (unsigned s = 0; s < n_levels * n_levels; s++)
-        if (crealf(p->point[s]) != p->level[0][s / n_levels] || cimagf(p->point[s]) != p->level[1][s % n_levels])
+    for (unsigned s = 0; s < n_levels * n_levels; s++) {
+        if (crealf(p->point[s]) != p->level[0][s / n_levels] || cimagf(p->point[s]) != p->level[1][s % n_levels]) {
             return error_set(TUTTI_EUNSUPPORTED,
                              "payload: this liquid-dsp labels %d-QAM in a way the demapper does not know",
                              1 << p->bits_per_symbol);
+        }
+    }
     return 0;
 }
 
@@ -193,8 +208,9 @@ static int make_constellation(payload_t *p)
 static void make_interleaver(payload_t *p)
 {
     uint64_t state = 0x7475747469u;
-    for (int j = 0; j < p->n_coded; j++)
+    for (int j = 0; j < p->n_coded; j++) {
         p->place[j] = (uint32_t)j;
+    }
     for (int j = p->n_coded - 1; j > 0; j--) {
         const uint32_t k = (uint32_t)((next_random(&state) >> 32) * (uint64_t)(j + 1) >> 32);
         const uint32_t kept = p->place[j];
@@ -229,8 +245,9 @@ static int allocate(payload_t *p)
     p->symbols = calloc((size_t)p->cb_coded, 1);
     p->decoded = calloc((size_t)p->cb_bytes, 1);
     p->viterbi = make_viterbi(8 * p->cb_bytes);
-    if (!p->place || !p->coded || !p->soft || !p->info || !p->symbols || !p->decoded || !p->viterbi)
+    if (!p->place || !p->coded || !p->soft || !p->info || !p->symbols || !p->decoded || !p->viterbi) {
         return error_set(TUTTI_ENOMEM, "payload: no memory for %d coded bits", p->n_coded);
+    }
     return 0;
 }
 
@@ -238,8 +255,9 @@ int payload_create(payload_t **payload, const struct frame *frame, const struct 
 {
     payload_t *p = calloc(1, sizeof *p);
     *payload = p;
-    if (!p)
+    if (!p) {
         return error_set(TUTTI_ENOMEM, "payload: out of memory");
+    }
     p->axis_bits = (int)config->modulation + 1;
     p->bits_per_symbol = 2 * p->axis_bits;
     p->n_re = frame->n_data_re;
@@ -249,10 +267,12 @@ int payload_create(payload_t **payload, const struct frame *frame, const struct 
                  ? set_code_blocks(p, config->max_code_block_bits)
                  : error_set(TUTTI_ECONFIG, "payload.modulation: %d, allowed qam4, qam16, qam64, qam256",
                              (int)config->modulation);
-    if (rc == 0)
+    if (rc == 0) {
         rc = allocate(p);
-    if (rc == 0)
+    }
+    if (rc == 0) {
         rc = make_constellation(p);
+    }
     if (rc != 0) {
         payload_destroy(p);
         *payload = NULL;
@@ -266,10 +286,12 @@ int payload_create(payload_t **payload, const struct frame *frame, const struct 
 
 void payload_destroy(payload_t *payload)
 {
-    if (!payload)
+    if (!payload) {
         return;
-    if (payload->viterbi)
+    }
+    if (payload->viterbi) {
         delete_viterbi27(payload->viterbi);
+    }
     free(payload->place);
     free(payload->coded);
     free(payload->soft);
@@ -302,8 +324,9 @@ void payload_encode(payload_t *payload, int user, uint64_t block, tutti_cf32 *sy
     const uint8_t *bit = payload->coded;
     for (int r = 0; r < payload->n_re; r++) {
         unsigned label = 0;
-        for (int b = 0; b < payload->bits_per_symbol; b++)
+        for (int b = 0; b < payload->bits_per_symbol; b++) {
             label = label << 1 | *bit++;
+        }
         symbols[r] = payload->point[label];
     }
 }
@@ -311,8 +334,9 @@ void payload_encode(payload_t *payload, int user, uint64_t block, tutti_cf32 *sy
 static uint8_t quantise(float llr)
 {
     const float v = 128.0f + SOFT_PER_LLR * llr;
-    if (v >= 255.0f)
+    if (v >= 255.0f) {
         return 255;
+    }
     return v > 0.0f ? (uint8_t)v : 0; /* not a number: 0, a defined if useless answer */
 }
 
@@ -321,8 +345,9 @@ static uint8_t quantise(float llr)
 static void demap_axis(const float *level, int n_bits, float y, float inverse_variance, uint8_t *soft)
 {
     float nearest[2][MAX_AXIS_BITS];
-    for (int b = 0; b < n_bits; b++)
+    for (int b = 0; b < n_bits; b++) {
         nearest[0][b] = nearest[1][b] = HUGE_VALF;
+    }
     for (int i = 0; i < 1 << n_bits; i++) {
         const float d = (y - level[i]) * (y - level[i]);
         for (int b = 0; b < n_bits; b++) {
@@ -330,8 +355,9 @@ static void demap_axis(const float *level, int n_bits, float y, float inverse_va
             *best = d < *best ? d : *best;
         }
     }
-    for (int b = 0; b < n_bits; b++)
+    for (int b = 0; b < n_bits; b++) {
         soft[b] = quantise((nearest[0][b] - nearest[1][b]) * inverse_variance);
+    }
 }
 
 static void demap(payload_t *p, const tutti_cf32 *symbols, const float *noise_variance)
@@ -348,8 +374,9 @@ static void demap(payload_t *p, const tutti_cf32 *symbols, const float *noise_va
 static int bit_differences(const uint8_t *a, const uint8_t *b, int n)
 {
     int errors = 0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         errors += __builtin_popcount((unsigned)(a[i] ^ b[i]));
+    }
     return errors;
 }
 
@@ -358,14 +385,16 @@ static void decode_block(payload_t *p, int c, struct payload_result *result)
     const int n_data = p->cb_bytes - CRC_BYTES, n_bits = 8 * p->cb_bytes;
     const uint8_t *truth = p->info + c * p->cb_bytes;
     const uint32_t *place = p->place + c * p->cb_coded;
-    for (int j = 0; j < p->cb_coded; j++)
+    for (int j = 0; j < p->cb_coded; j++) {
         p->symbols[j] = p->soft[place[j]];
+    }
     init_viterbi27(p->viterbi, 0);
     update_viterbi27_blk(p->viterbi, p->symbols, n_bits + TAIL_BITS);
     chainback_viterbi27(p->viterbi, p->decoded, (unsigned)n_bits, 0);
     uint32_t received = 0;
-    for (int i = 0; i < CRC_BYTES; i++)
+    for (int i = 0; i < CRC_BYTES; i++) {
         received = received << 8 | p->decoded[n_data + i];
+    }
     const bool crc_ok = received == crc32(p, p->decoded, n_data);
     const int errors = bit_differences(truth, p->decoded, n_data);
     result->bit_errors += errors;
@@ -380,8 +409,10 @@ void payload_decode(payload_t *payload, int user, uint64_t block, const tutti_cf
     build(p, user, block);
     demap(p, symbols, noise_variance);
     *result = (struct payload_result){.bits = payload_info_bits(p), .coded_bits = p->n_coded, .code_blocks = p->n_cb};
-    for (int j = 0; j < p->n_coded; j++)
+    for (int j = 0; j < p->n_coded; j++) {
         result->coded_bit_errors += (p->soft[j] >= 128) != p->coded[j];
-    for (int c = 0; c < p->n_cb; c++)
+    }
+    for (int c = 0; c < p->n_cb; c++) {
         decode_block(p, c, result);
+    }
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti-air: the emulated medium every emulated radio talks to. */
-#include "hw/air/medium.h"
-#include "hw/air/mixer.h"
-#include "hw/air/truth.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
+#include "hw/air/medium.h"
+#include "hw/air/mixer.h"
+#include "hw/air/truth.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "hw/air/mixer.h"
 
-#include "hw/air/convolve.h"
 #include "base/error.h"
 #include "channel/noise.h"
 #include "channel/random.h"
+#include "hw/air/convolve.h"
 
 #include <math.h>
 #include <stdlib.h>

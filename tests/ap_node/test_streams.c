@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Artificial noise as an access point makes it: new in every symbol, subband and block, where it must be, alike at all
  * access points, where it must be. Whoever can foresee the noise can take it out. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "ap_node/ap.h"
 
 #include <complex.h>
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 enum { N_ANT = 6, N_UE = 3, N_SB = 4, N_SC = 48, N_SYMBOL = 12, N_BLOCK = 3 };
 #define POWER 0.3f

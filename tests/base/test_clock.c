@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/clock.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,8 +10,6 @@
 #include <time.h>
 
 #include <cmocka.h>
-
-#include "base/clock.h"
 
 static void test_clocks_agree_with_the_system(void **state)
 {

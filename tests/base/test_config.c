@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* argv[1]: folder with wrong/ (each file's first line is the error it must give), right/; argv[2]: examples. */
+#include "base/config.h"
+#include "base/error.h"
+#include "base/log.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -9,10 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
 #include <cmocka.h>
-#include "base/config.h"
-#include "base/error.h"
-#include "base/log.h"
 
 static const char *folder, *examples;
 
@@ -45,8 +47,9 @@ static int load(struct config **config, const char *path, const char *const *ove
 static struct config *load_ok(const char *path, const char *const *overrides, int n)
 {
     struct config *config;
-    if (load(&config, path, overrides, n) != 0)
+    if (load(&config, path, overrides, n) != 0) {
         fail_msg("%s: %s", path ? path : "defaults", error_text());
+    }
     assert_non_null(config);
     return config;
 }
@@ -351,12 +354,14 @@ static void test_every_key(void **state)
         char *const text = round_trip(config);
         const size_t path = strcspn(keys[i], "=");
         const char *key = keys[i] + path;
-        while (key > keys[i] && key[-1] != '.')
+        while (key > keys[i] && key[-1] != '.') {
             key--;
+        }
         snprintf(expected, sizeof(expected), "%.*s: %s", (int)(keys[i] + path - key), key, keys[i] + path + 1);
         size_t at = 0, start = 0;
-        for (; text[at] && text[at] == defaults[at]; at++)
+        for (; text[at] && text[at] == defaults[at]; at++) {
             start = text[at] == '\n' ? at + 1 : start;
+        }
         start += strspn(text + start, " ");
         snprintf(line, sizeof(line), "%.*s", (int)strcspn(text + start, "\n"), text + start);
         assert_string_equal(line, expected);
@@ -465,8 +470,9 @@ static void test_fingerprint(void **state)
                                             "pilots.tracking_blocks=50",
                                             "payload.modulation=qam64",
                                             "payload.max_code_block_bits=1024"};
-    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
         assert_true(fingerprint_of(same[i]) == standard);
+    }
     for (size_t i = 0; i < sizeof(different) / sizeof(different[0]); i++) {
         if (strstr(different[i], "fft_size")) { /* longer symbols need a longer block */
             const char *const overrides[] = {different[i], "frame.block_us=10000"};
@@ -552,8 +558,9 @@ static void test_peer_timeout(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc < 3)
+    if (argc < 3) {
         return 2;
+    }
     folder = argv[1];
     examples = argv[2];
     const struct CMUnitTest tests[] = {

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/h5file.h"
+
 #include <complex.h>
 #include <math.h>
 #include <pthread.h>
@@ -16,10 +20,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/h5file.h"
 
 #define PYTHON "/usr/bin/python3"
 

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/error.h"
+#include "base/log.h"
+
 #include <pthread.h>
 #include <regex.h>
 #include <setjmp.h>
@@ -12,9 +15,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#include "base/error.h"
-#include "base/log.h"
 
 /* Standard error goes to a file between the two. */
 static int capture_begin(FILE **file)

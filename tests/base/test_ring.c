@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/error.h"
+#include "base/ring.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -8,9 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include "base/error.h"
-#include "base/ring.h"
 
 static void test_fill_and_empty(void **state)
 {

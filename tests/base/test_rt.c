@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rt.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,10 +17,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/rt.h"
 
 static void test_event_wakes_once(void **state)
 {

@@ -2,14 +2,14 @@
 /* What an encoding of the coefficients costs and keeps: error vector magnitude on Gaussian estimates, bytes per
  * coefficient, and speed of packing and unpacking against memcpy of the same cf32 array in the same run. Speeds are
  * GB/s of cf32, the median of repeated passes over one message on one core. */
+#include "base/clock.h"
+#include "fronthaul/coefficients.h"
+#include "row.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/clock.h"
-#include "fronthaul/coefficients.h"
-#include "row.h"
 
 enum { N_SB = 100, N_ANT = 4, MAX_STREAM = 64, N_RUNS = 301, PASSES = 4 };
 
@@ -49,8 +49,9 @@ static void do_pack(struct work *w)
 
 static void do_unpack(struct work *w)
 {
-    if (!coefficients_unpack(w->out, &w->header, w->bytes))
+    if (!coefficients_unpack(w->out, &w->header, w->bytes)) {
         abort();
+    }
 }
 
 static void do_copy(struct work *w)
@@ -71,8 +72,9 @@ static double speed_gb_s(struct work *w, void (*what)(struct work *))
     what(w);
     for (int r = 0; r < N_RUNS; r++) {
         const uint64_t start = clock_mono_ns();
-        for (int p = 0; p < PASSES; p++)
+        for (int p = 0; p < PASSES; p++) {
             what(w);
+        }
         ns[r] = clock_mono_ns() - start;
     }
     qsort(ns, N_RUNS, sizeof *ns, compare);
@@ -116,10 +118,12 @@ int main(int argc, char **argv)
     const size_t room = (size_t)N_SB * N_ANT * MAX_STREAM;
     struct work w = {.in = malloc(room * sizeof *w.in), .out = malloc(room * sizeof *w.out), .bytes = malloc(room * 9)};
     const bool good = w.in && w.out && w.bytes;
-    for (size_t i = 0; good && i < room; i++)
+    for (size_t i = 0; good && i < room; i++) {
         w.in[i] = gaussian();
-    for (size_t u = 0; good && u < sizeof users / sizeof users[0]; u++)
+    }
+    for (size_t u = 0; good && u < sizeof users / sizeof users[0]; u++) {
         bench(&w, users[u]);
+    }
     free(w.in);
     free(w.out);
     free(w.bytes);

@@ -7,6 +7,10 @@
  *
  * Also what one hand-over between two sleeping threads costs, back to back and at block cadence: a round trip through
  * ZeroMQ has six of them (each side's application and I/O thread, there and back), through a bare socket two. */
+#include "base/clock.h"
+#include "base/rt.h"
+#include "base/stats.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,10 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
-
-#include "base/clock.h"
-#include "base/rt.h"
-#include "base/stats.h"
 
 enum { MAX_AP = 128, MAX_BYTES = 65536, N_SERVERS = 3, TURN = 20, INTERVAL_NS = 5000000 };
 
@@ -43,10 +43,12 @@ static void answer_all(void *socket, bool router)
     for (;;) {
         const int n_identity = router ? zmq_recv(socket, identity, sizeof identity, ZMQ_DONTWAIT) : 0;
         const int n = n_identity < 0 ? -1 : zmq_recv(socket, data, sizeof data, ZMQ_DONTWAIT);
-        if (n < 0)
+        if (n < 0) {
             return;
-        if (router)
+        }
+        if (router) {
             zmq_send(socket, identity, (size_t)n_identity, ZMQ_SNDMORE);
+        }
         zmq_send(socket, data, (size_t)n, 0);
     }
 }
@@ -62,13 +64,17 @@ static void serve(int server)
         endpoint_of(text, server, i);
         items[i] = (zmq_pollitem_t){.socket = zmq_socket(context, server == 2 ? ZMQ_DEALER : ZMQ_ROUTER),
                                     .events = ZMQ_POLLIN};
-        if (zmq_bind(items[i].socket, text))
+        if (zmq_bind(items[i].socket, text)) {
             exit(1);
+        }
     }
-    while (zmq_poll(items, n, -1) >= 0)
-        for (int i = 0; i < n; i++)
-            if (items[i].revents)
+    while (zmq_poll(items, n, -1) >= 0) {
+        for (int i = 0; i < n; i++) {
+            if (items[i].revents) {
                 answer_all(items[i].socket, server != 2);
+            }
+        }
+    }
 }
 
 struct ap {
@@ -86,8 +92,9 @@ static void *ap_main(void *argument)
     struct ap *ap = argument;
     void *context = zmq_ctx_new(), *socket[N_SERVERS];
     uint8_t *data = calloc(1, MAX_BYTES);
-    if (!data)
+    if (!data) {
         exit(1);
+    }
     for (int s = 0; s < N_SERVERS; s++) {
         char text[96];
         endpoint_of(text, s, ap->id);
@@ -97,20 +104,24 @@ static void *ap_main(void *argument)
     for (int turn = 0; turn < n_turns * N_SERVERS; turn++) {
         const int s = turn % N_SERVERS;
         pthread_barrier_wait(&ready);
-        if (ap->id == 0)
+        if (ap->id == 0) {
             atomic_store(&first_ns[s], clock_mono_ns() + 20000000u);
+        }
         pthread_barrier_wait(&ready);
         for (uint64_t b = 0; b < TURN; b++) {
             clock_sleep_until_ns(atomic_load(&first_ns[s]) + b * INTERVAL_NS);
             const uint64_t start_ns = clock_mono_ns();
-            if (zmq_send(socket[s], data, n_bytes, 0) < 0 || zmq_recv(socket[s], data, MAX_BYTES, 0) < 0)
+            if (zmq_send(socket[s], data, n_bytes, 0) < 0 || zmq_recv(socket[s], data, MAX_BYTES, 0) < 0) {
                 exit(1);
-            if (b > 1)
+            }
+            if (b > 1) {
                 stats_hist_add(&ap->hist[s], clock_mono_ns() - start_ns);
+            }
         }
     }
-    for (int s = 0; s < N_SERVERS; s++)
+    for (int s = 0; s < N_SERVERS; s++) {
         zmq_close(socket[s]);
+    }
     zmq_ctx_term(context);
     free(data);
     return NULL;
@@ -120,8 +131,9 @@ static int there, back;
 
 static void *echo_main(void *unused)
 {
-    while (rt_event_wait(there, -1))
+    while (rt_event_wait(there, -1)) {
         rt_event_signal(back);
+    }
     return unused;
 }
 
@@ -134,8 +146,9 @@ static void measure_hand_over(void)
     for (int spaced = 0; spaced < 2; spaced++) {
         struct stats_hist hist = {0};
         for (int i = 0; i < 300; i++) {
-            if (spaced)
+            if (spaced) {
                 clock_sleep_until_ns(clock_mono_ns() + INTERVAL_NS);
+            }
             const uint64_t start_ns = clock_mono_ns();
             rt_event_signal(there);
             rt_event_wait(back, -1);
@@ -158,8 +171,9 @@ static void report(const pid_t *pid)
     for (int s = 0; s < N_SERVERS; s++) {
         struct stats_hist all = {0};
         struct rusage usage;
-        for (int i = 0; i < n_ap; i++)
+        for (int i = 0; i < n_ap; i++) {
             stats_hist_merge(&all, &aps[i].hist[s]);
+        }
         kill(pid[s], SIGKILL);
         wait4(pid[s], NULL, 0, &usage);
         const double p50 = (double)stats_hist_quantile(&all, 0.5);
@@ -180,27 +194,31 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_fan [n_ap 1..%d [bytes 1..%d [blocks]]]\n", MAX_AP, MAX_BYTES);
         return 2;
     }
-    for (int s = 0; s < N_SERVERS; s++)
+    for (int s = 0; s < N_SERVERS; s++) {
         if ((pid[s] = fork()) == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             serve(s);
             _exit(1);
         }
+    }
     measure_hand_over();
     pthread_barrier_init(&ready, NULL, (unsigned)n_ap);
     for (int i = 0; i < n_ap; i++) {
         aps[i].id = i;
-        if (pthread_create(&aps[i].thread, NULL, ap_main, &aps[i]))
+        if (pthread_create(&aps[i].thread, NULL, ap_main, &aps[i])) {
             return 1;
+        }
     }
-    for (int i = 0; i < n_ap; i++)
+    for (int i = 0; i < n_ap; i++) {
         pthread_join(aps[i].thread, NULL);
+    }
     report(pid);
-    for (int s = 0; s < N_SERVERS; s++)
+    for (int s = 0; s < N_SERVERS; s++) {
         for (int i = 0; i < (s == 2 ? n_ap : 1); i++) {
             char text[96];
             endpoint_of(text, s, i);
             unlink(text + strlen("ipc://"));
         }
+    }
     return rmdir(directory) != 0;
 }

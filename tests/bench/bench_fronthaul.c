@@ -7,6 +7,13 @@
  * --busy-poll-us adds Tutti with that option at both ends. --awake keeps every core out of its idle state by a thread
  * of the lowest priority: what then remains is not the cost of waking a core. --curve adds Tutti encrypted over tcp,
  * with the keys of `tutti keygen`. --fast: 5 ms and 8 KiB only. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/stats.h"
+#include "fronthaul/hub.h"
+#include "fronthaul/wire.h"
+#include "row.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -22,13 +29,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/stats.h"
-#include "fronthaul/hub.h"
-#include "fronthaul/wire.h"
-#include "row.h"
 
 enum { MAX_BYTES = 512 * 1024, TURN = 25, FINGERPRINT = 0xbe, MAX_CONTENDERS = 6 };
 
@@ -77,16 +77,19 @@ static void tutti_serve(const struct contender *c)
                                              .peer_timeout_ms = 600000,
                                              .key_dir = c->key_dir};
     fh_hub_t *hub = NULL;
-    if (fh_hub_create(&hub, &settings) < 0)
+    if (fh_hub_create(&hub, &settings) < 0) {
         die("hub");
+    }
     fh_hub_busy_poll(hub, c->busy_poll_us);
     for (;;) {
         struct fh_event event;
         struct wire_header header;
-        if (fh_hub_wait(hub, -1, -1, &event) < 0)
+        if (fh_hub_wait(hub, -1, -1, &event) < 0) {
             die("hub");
-        if (event.kind != FH_EVENT_DATA || wire_unpack_header(event.data, event.n_bytes, &header) != WIRE_OK)
+        }
+        if (event.kind != FH_EVENT_DATA || wire_unpack_header(event.data, event.n_bytes, &header) != WIRE_OK) {
             continue;
+        }
         header.type = WIRE_PROBE_REPLY;
         const size_t n = wire_pack_probe(scratch, sizeof scratch, &header, event.data + WIRE_HEADER_BYTES);
         fh_hub_send(hub, FH_ROLE_AP, 0, scratch, n);
@@ -97,12 +100,15 @@ static bool tutti_open(struct contender *c)
 {
     const struct fh_hello hello = {.role = FH_ROLE_AP, .id = 0, .fingerprint = FINGERPRINT, .key_dir = c->key_dir};
     struct fh_event event = {0};
-    if (fh_peer_create(&c->peer, c->address, &hello, 600000) < 0)
+    if (fh_peer_create(&c->peer, c->address, &hello, 600000) < 0) {
         die("peer");
+    }
     fh_peer_busy_poll(c->peer, c->busy_poll_us);
-    for (int i = 0; i < 100 && event.kind != FH_EVENT_UP; i++)
-        if (fh_peer_wait(c->peer, -1, 100000, &event) < 0)
+    for (int i = 0; i < 100 && event.kind != FH_EVENT_UP; i++) {
+        if (fh_peer_wait(c->peer, -1, 100000, &event) < 0) {
             die("peer");
+        }
+    }
     return event.kind == FH_EVENT_UP;
 }
 
@@ -111,16 +117,19 @@ static bool tutti_ping(struct contender *c, size_t n_bytes)
     const struct wire_header header = {
         .type = WIRE_PROBE, .block = ++c->number, .payload_bytes = (uint32_t)(n_bytes - WIRE_HEADER_BYTES)};
     wire_pack_probe(buffer, sizeof buffer, &header, buffer + WIRE_HEADER_BYTES);
-    if (fh_peer_send(c->peer, buffer, n_bytes) < 0)
+    if (fh_peer_send(c->peer, buffer, n_bytes) < 0) {
         return false;
+    }
     for (;;) {
         struct fh_event event;
         struct wire_header reply;
-        if (fh_peer_wait(c->peer, -1, 1000000, &event) < 0 || event.kind == FH_EVENT_NONE)
+        if (fh_peer_wait(c->peer, -1, 1000000, &event) < 0 || event.kind == FH_EVENT_NONE) {
             return false;
+        }
         if (event.kind == FH_EVENT_DATA && wire_unpack_header(event.data, event.n_bytes, &reply) == WIRE_OK &&
-            reply.block == c->number)
+            reply.block == c->number) {
             return event.n_bytes == n_bytes;
+        }
     }
 }
 
@@ -129,14 +138,16 @@ static bool tutti_ping(struct contender *c, size_t n_bytes)
 static void zmq_serve(const struct contender *c)
 {
     void *context = zmq_ctx_new(), *socket = zmq_socket(context, ZMQ_ROUTER);
-    if (zmq_bind(socket, c->address))
+    if (zmq_bind(socket, c->address)) {
         die("zmq_bind");
+    }
     for (;;) {
         uint8_t identity[64];
         const int n_identity = zmq_recv(socket, identity, sizeof identity, 0);
         const int n = zmq_recv(socket, scratch, sizeof scratch, 0);
-        if (n_identity < 0 || n < 0)
+        if (n_identity < 0 || n < 0) {
             die("zmq_recv");
+        }
         zmq_send(socket, identity, (size_t)n_identity, ZMQ_SNDMORE);
         zmq_send(socket, scratch, (size_t)n, 0);
     }
@@ -162,8 +173,9 @@ static bool move_all(int fd, bool out, uint8_t *data, size_t n)
 {
     while (n) {
         const ssize_t done = out ? send(fd, data, n, MSG_NOSIGNAL) : recv(fd, data, n, 0);
-        if (done <= 0)
+        if (done <= 0) {
             return false;
+        }
         data += done;
         n -= (size_t)done;
     }
@@ -183,10 +195,12 @@ static int stream_socket(const struct contender *c, bool listening)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     }
-    if (listening)
+    if (listening) {
         return bind(fd, address, size) || listen(fd, 1) ? -1 : fd;
-    for (int i = 0; i < 100 && connect(fd, address, size); i++)
+    }
+    for (int i = 0; i < 100 && connect(fd, address, size); i++) {
         usleep(20000);
+    }
     return fd;
 }
 
@@ -194,10 +208,12 @@ static void stream_serve(const struct contender *c)
 {
     const int listener = stream_socket(c, true), one = 1;
     const int fd = listener < 0 ? -1 : accept(listener, NULL, NULL);
-    if (fd < 0)
+    if (fd < 0) {
         die("stream server");
-    if (c->tcp)
+    }
+    if (c->tcp) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
     uint32_t n = 0;
     while (move_all(fd, false, (uint8_t *)&n, sizeof n) && move_all(fd, false, scratch + 4, n - 4)) {
         memcpy(scratch, &n, sizeof n);
@@ -228,12 +244,14 @@ static void start(struct contender *c)
     c->server = fork();
     if (c->server == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() == parent)
+        if (getppid() == parent) {
             c->serve(c);
+        }
         _exit(1);
     }
-    if (!c->open(c))
+    if (!c->open(c)) {
         die(c->name);
+    }
 }
 
 static void stop(struct contender *c)
@@ -243,8 +261,9 @@ static void stop(struct contender *c)
         zmq_close(c->socket);
         zmq_ctx_term(c->context);
     }
-    if (c->fd > 0)
+    if (c->fd > 0) {
         close(c->fd);
+    }
     kill(c->server, SIGKILL);
     waitpid(c->server, NULL, 0);
 }
@@ -255,10 +274,12 @@ static void take_turn(struct contender *c, size_t n_bytes, uint64_t interval_ns,
     for (int i = 0; i < n; i++, due_ns += interval_ns) {
         clock_sleep_until_ns(due_ns);
         const uint64_t start_ns = clock_mono_ns();
-        if (!c->ping(c, n_bytes))
+        if (!c->ping(c, n_bytes)) {
             die(c->name);
-        if (count && i > 0) /* the first of a turn finds cold caches */
+        }
+        if (count && i > 0) { /* the first of a turn finds cold caches */
             stats_hist_add(&c->hist, clock_mono_ns() - start_ns);
+        }
         const uint64_t now_ns = clock_mono_ns();
         due_ns = now_ns > due_ns + interval_ns ? now_ns : due_ns;
     }
@@ -270,9 +291,11 @@ static void contest(struct contender *c, int n, size_t n_bytes, uint64_t interva
         stats_hist_reset(&c[i].hist);
         take_turn(&c[i], n_bytes, interval_us * 1000, 3, false);
     }
-    for (int done = 0; done < n_pings; done += TURN - 1)
-        for (int i = 0; i < n; i++)
+    for (int done = 0; done < n_pings; done += TURN - 1) {
+        for (int i = 0; i < n; i++) {
             take_turn(&c[i], n_bytes, interval_us * 1000, TURN, true);
+        }
+    }
     const double base50 = (double)stats_hist_quantile(&c[1].hist, 0.5),
                  base99 = (double)stats_hist_quantile(&c[1].hist, 0.99);
     row_section("%s, %zu bytes every %llu us", c[0].tcp ? "tcp" : "ipc", n_bytes, (unsigned long long)interval_us);
@@ -305,17 +328,20 @@ static int make_contenders(struct contender *c, const struct options *o, bool tc
                                 .serve = stream_serve,
                                 .open = stream_open,
                                 .ping = stream_ping};
-    if (o->busy_poll_us > 0)
+    if (o->busy_poll_us > 0) {
         c[n++] = make_tutti("tutti busy", tcp, o->busy_poll_us, NULL);
-    if (o->key_dir && tcp)
+    }
+    if (o->key_dir && tcp) {
         c[n++] = make_tutti("tutti curve", tcp, 0, o->key_dir);
+    }
     for (int i = 0; i < n; i++) {
         c[i].port = 20000 + (int)(getpid() % 20000) + i;
         const bool bare = c[i].serve == stream_serve;
-        if (tcp)
+        if (tcp) {
             snprintf(c[i].address, sizeof c[i].address, "tcp://127.0.0.1:%d", c[i].port);
-        else
+        } else {
             snprintf(c[i].address, sizeof c[i].address, "%s%s/%d", bare ? "" : "ipc://", directory, i);
+        }
     }
     return n;
 }
@@ -325,19 +351,25 @@ static void run(const struct options *o, bool tcp, const char *directory)
     static const size_t sizes[] = {64, 8 * 1024, 64 * 1024, MAX_BYTES};
     static const uint64_t intervals_us[] = {1000, 5000};
     struct contender *c = calloc(MAX_CONTENDERS, sizeof *c);
-    if (!c)
+    if (!c) {
         die("memory");
+    }
     const int n = make_contenders(c, o, tcp, directory);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         start(&c[i]);
-    for (int s = 0; s < 4; s++)
-        for (int t = 0; t < 2; t++)
-            if (!o->fast || (s == 1 && t == 1))
+    }
+    for (int s = 0; s < 4; s++) {
+        for (int t = 0; t < 2; t++) {
+            if (!o->fast || (s == 1 && t == 1)) {
                 contest(c, n, sizes[s], intervals_us[t], o->n_pings);
+            }
+        }
+    }
     for (int i = 0; i < n; i++) {
         stop(&c[i]);
-        if (!tcp)
+        if (!tcp) {
             unlink(strncmp(c[i].address, "ipc://", 6) == 0 ? c[i].address + 6 : c[i].address);
+        }
     }
     free(c);
 }
@@ -350,8 +382,9 @@ static void *keep_awake(void *core)
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);
     const struct sched_param param = {0};
     pthread_setschedparam(pthread_self(), SCHED_IDLE, &param);
-    for (;;)
+    for (;;) {
         __asm__ volatile("" ::: "memory");
+    }
     return NULL;
 }
 
@@ -360,17 +393,17 @@ static struct options parse(int argc, char **argv)
     struct options o = {.n_pings = 200};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--awake") == 0)
+        if (strcmp(argv[i], "--awake") == 0) {
             o.awake = true;
-        else if (strcmp(argv[i], "--fast") == 0)
+        } else if (strcmp(argv[i], "--fast") == 0) {
             o.fast = true;
-        else if (strcmp(argv[i], "--pings") == 0 && atoi(value) > 0)
+        } else if (strcmp(argv[i], "--pings") == 0 && atoi(value) > 0) {
             o.n_pings = atoi(argv[++i]);
-        else if (strcmp(argv[i], "--busy-poll-us") == 0 && atof(value) >= 0)
+        } else if (strcmp(argv[i], "--busy-poll-us") == 0 && atof(value) >= 0) {
             o.busy_poll_us = atof(argv[++i]);
-        else if (strcmp(argv[i], "--curve") == 0 && *value)
+        } else if (strcmp(argv[i], "--curve") == 0 && *value) {
             o.key_dir = argv[++i];
-        else {
+        } else {
             fprintf(
                 stderr,
                 "usage: bench_fronthaul [--pings N] [--busy-poll-us X] [--awake] [--curve DIR] [--fast] [--json]\n");
@@ -385,8 +418,9 @@ int main(int argc, char **argv)
     row_open(&argc, argv);
     const struct options o = parse(argc, argv);
     char directory[] = "/tmp/bench-fronthaul-XXXXXX";
-    if (!mkdtemp(directory))
+    if (!mkdtemp(directory)) {
         die("directory");
+    }
     for (long core = 0; o.awake && core < sysconf(_SC_NPROCESSORS_ONLN); core++) {
         pthread_t thread;
         pthread_create(&thread, NULL, keep_awake, (void *)(uintptr_t)core);

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Times the precoders on this processor: batched zero-forcing against a LAPACK call per matrix (cherk, cpotrf, cpotri,
  * cgemm; OpenBLAS on one thread), against the measured multiply-add peak, and the max-min optimum per subband. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cblas.h>
-
 #include "base/clock.h"
 #include "linalg/kernel.h"
 #include "mimo/ob.h"
 #include "plain_ob.h"
 #include "row.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { N_SB = 100, REPEATS = 400 };
 
@@ -157,12 +156,14 @@ static struct times time_lapack(struct set *set, int rows, int n,
 {
     static double us[REPEATS];
     tutti_cf32 *G = calloc((size_t)(n * n), sizeof *G);
-    if (!G)
+    if (!G) {
         abort();
+    }
     for (int r = 0; r < REPEATS; r++) {
         const uint64_t start = clock_mono_ns();
-        for (int b = 0; b < N_SB; b++)
+        for (int b = 0; b < N_SB; b++) {
             solve(rows, n, set->c[b].H, G, set->c[b].solution.W);
+        }
         us[r] = (double)(clock_mono_ns() - start) / 1e3;
     }
     free(G);
@@ -174,16 +175,19 @@ static struct times time_precoder(struct set *set, enum mimo_scheme scheme, enum
 {
     static double us[REPEATS];
     precoder_t *precoder;
-    if (precoder_create(&precoder, &set->c[0].shape))
+    if (precoder_create(&precoder, &set->c[0].shape)) {
         abort();
+    }
     allocations = 0;
     counting = true;
     for (int r = 0; r < repeats; r++) {
         const uint64_t start = clock_mono_ns();
-        if (batch)
+        if (batch) {
             precoder_execute_batch(precoder, scheme, power, N_SB, set->channels, set->solutions);
-        for (int b = 0; b < N_SB && !batch; b++)
+        }
+        for (int b = 0; b < N_SB && !batch; b++) {
             precoder_execute(precoder, scheme, power, &set->channels[b], &set->solutions[b]);
+        }
         us[r] = (double)(clock_mono_ns() - start) / 1e3;
     }
     counting = false;
@@ -199,15 +203,18 @@ static struct times time_kernel(struct set *set, const struct kernel_ops *ops, i
           *work = aligned_alloc(64, (size_t)(4 * n * n * 64));
     float pivot[KERNEL_LANES_MAX];
     const float *source[KERNEL_LANES_MAX];
-    if (!H || !A || !work)
+    if (!H || !A || !work) {
         abort();
-    for (int s = 0; s < ops->n_lane; s++)
+    }
+    for (int s = 0; s < ops->n_lane; s++) {
         source[s] = (const float *)set->c[s].H;
+    }
     ops->pack(2 * rows * n, source, H);
     for (int r = 0; r < REPEATS; r++) {
         const uint64_t start = clock_mono_ns();
-        for (int b = 0; b < N_SB; b += ops->n_lane)
+        for (int b = 0; b < N_SB; b += ops->n_lane) {
             ops->zf(rows, n, H, work, A, pivot);
+        }
         us[r] = (double)(clock_mono_ns() - start) / 1e3;
     }
     free(H);
@@ -254,8 +261,9 @@ static void bench_zf(int n_ap, int n_ant, int n_ue)
     line_precoder("precoder batch, equal power, SINRs", &set, MIMO_POWER_EQUAL, true, best);
     line_precoder("precoder batch, max-min power, SINRs", &set, MIMO_POWER_MAXMIN, true, best);
     line_precoder("precoder one by one (double), max-min", &set, MIMO_POWER_MAXMIN, false, best);
-    for (int b = 0; b < N_SB; b++)
+    for (int b = 0; b < N_SB; b++) {
         case_destroy(&set.c[b]);
+    }
 }
 
 enum { DROPS = 10, BLOCKS = 20 };
@@ -308,9 +316,11 @@ static double ratio(const struct track *a, const struct track *b)
 {
     double r[DROPS * BLOCKS];
     int n = 0;
-    for (int i = 0; i < DROPS * BLOCKS; i++)
-        if (isfinite(a->us[i]) && isfinite(b->us[i]))
+    for (int i = 0; i < DROPS * BLOCKS; i++) {
+        if (isfinite(a->us[i]) && isfinite(b->us[i])) {
             r[n++] = b->us[i] / a->us[i];
+        }
+    }
     return n > 0 ? summarise(r, n).median_us : NAN;
 }
 
@@ -330,11 +340,14 @@ static void line_ob(const struct track *tracks, enum way way)
     const struct track *t = &tracks[way];
     double us[DROPS * BLOCKS];
     int n = 0;
-    for (int i = 0; i < DROPS * BLOCKS; i++)
-        if (isfinite(t->us[i]))
+    for (int i = 0; i < DROPS * BLOCKS; i++) {
+        if (isfinite(t->us[i])) {
             us[n++] = t->us[i];
-    if (n == 0)
+        }
+    }
+    if (n == 0) {
         return;
+    }
     const struct times times = summarise(us, n);
     ROW(way_name[way], {"median_us", times.median_us}, {"p99_us", n < 100 ? NAN : times.p99_us},
         {"iterations", t->iterations / t->n_run}, {"not_converged", t->n_failed}, {"of_cold", ratio(&tracks[COLD], t)},
@@ -349,12 +362,14 @@ static void bench_ob(int n_ap, int n_ant, int n_ue, double gap, bool plain)
     const struct mimo_shape shape = {n_ap, n_ant, n_ue};
     struct random random = {78};
     ob_t *cold, *warm;
-    if (ob_create(&cold, &shape) || ob_create(&warm, &shape))
+    if (ob_create(&cold, &shape) || ob_create(&warm, &shape)) {
         abort();
+    }
     for (int w = 0; w < N_WAY; w++) {
         tracks[w] = (struct track){0};
-        for (int i = 0; i < DROPS * BLOCKS; i++)
+        for (int i = 0; i < DROPS * BLOCKS; i++) {
             tracks[w].us[i] = NAN;
+        }
     }
     for (int drop = 0; drop < DROPS; drop++) {
         struct channel_case c;
@@ -363,8 +378,9 @@ static void bench_ob(int n_ap, int n_ant, int n_ue, double gap, bool plain)
             const int at = drop * BLOCKS + block;
             run_ob(cold, &c, gap, false, at, &tracks[COLD]);
             run_ob(warm, &c, gap, block > 0, at, &tracks[WARM]);
-            for (int leave_out = 0; plain && block == BLOCKS - 1 && leave_out < 2; leave_out++)
+            for (int leave_out = 0; plain && block == BLOCKS - 1 && leave_out < 2; leave_out++) {
                 run_plain(&c, gap, leave_out, at, &tracks[PLAIN + leave_out]);
+            }
             next_block(&c, &random);
         }
         case_destroy(&c);
@@ -372,8 +388,9 @@ static void bench_ob(int n_ap, int n_ant, int n_ue, double gap, bool plain)
     ob_destroy(cold);
     ob_destroy(warm);
     row_section("max-min optimum, M=%d N=%d K=%d, gap %g", n_ap, n_ant, n_ue, gap);
-    for (int w = 0; w < N_WAY; w++)
+    for (int w = 0; w < N_WAY; w++) {
         line_ob(tracks, (enum way)w);
+    }
 }
 
 int main(int argc, char **argv)

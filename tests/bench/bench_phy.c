@@ -2,17 +2,17 @@
 /* Time per coherence block of the physical-layer kernels, default frame or 20 MHz: bench_phy [wide] [--json]. Prints
  * the median and the largest of the runs; the median is what a budget may use, the largest is what else ran on the
  * machine. */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "phy/estimate.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
 #include "row.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { N_ANT = 4, N_UE = 4, MAX_RUNS = 200 };
 
@@ -39,14 +39,16 @@ static void run_decode(struct bench *b)
 
 static void run_modulate(struct bench *b)
 {
-    for (int s = 0; s < b->frame.n_dl; s++)
+    for (int s = 0; s < b->frame.n_dl; s++) {
         ofdm_modulate(b->ofdm, b->Y, 1.0f, b->samples);
+    }
 }
 
 static void run_demodulate(struct bench *b)
 {
-    for (int s = 0; s < b->frame.n_dl; s++)
+    for (int s = 0; s < b->frame.n_dl; s++) {
         ofdm_demodulate(b->ofdm, b->samples, b->symbols);
+    }
 }
 
 static void run_estimate(struct bench *b)
@@ -94,26 +96,33 @@ static int open_bench(struct bench *b, bool wide)
     const struct estimate_settings settings = {
         .n_ant = N_ANT, .n_ue = N_UE, .pilot_of_user = pilots, .tracking_blocks = 100, .uplink_to_downlink = 1.0};
     int rc = frame_init(&b->frame, &c);
-    if (rc == 0)
+    if (rc == 0) {
         rc = ofdm_create(&b->ofdm, &b->frame);
-    if (rc == 0)
+    }
+    if (rc == 0) {
         rc = payload_create(&b->payload, &b->frame, &c.payload, 1);
-    if (rc == 0)
+    }
+    if (rc == 0) {
         rc = estimate_create(&b->estimate, &b->frame, &settings);
-    if (rc != 0)
+    }
+    if (rc != 0) {
         return rc;
+    }
     const size_t n_sc = (size_t)b->frame.n_sc, n_re = (size_t)b->frame.n_data_re;
     b->symbols = calloc(n_re, sizeof *b->symbols);
     b->variance = calloc(n_re, sizeof *b->variance);
     b->samples = calloc((size_t)b->frame.n_symbol_samples, sizeof *b->samples);
     b->Y = calloc(N_ANT * 4 * n_sc, sizeof *b->Y);
     b->H_hat = calloc(N_ANT * N_UE * (size_t)b->frame.n_sb, sizeof *b->H_hat);
-    if (!b->symbols || !b->variance || !b->samples || !b->Y || !b->H_hat)
+    if (!b->symbols || !b->variance || !b->samples || !b->Y || !b->H_hat) {
         return error_set(TUTTI_ENOMEM, "bench_phy: out of memory");
-    for (size_t i = 0; i < n_re; i++)
+    }
+    for (size_t i = 0; i < n_re; i++) {
         b->variance[i] = 0.01f;
-    for (size_t i = 0; i < N_ANT * 4 * n_sc; i++)
+    }
+    for (size_t i = 0; i < N_ANT * 4 * n_sc; i++) {
         b->Y[i] = (tutti_cf32)cexp(I * (double)(i * i));
+    }
     return 0;
 }
 

@@ -28,8 +28,9 @@ static int measure(const struct spzf_settings *settings, const char *name, int c
     double complex beam[MAX_N];
     struct splitmix rng = splitmix_make(1, (uint64_t)settings->n_ant);
     spzf_t *spzf;
-    if (spzf_create(&spzf, settings))
+    if (spzf_create(&spzf, settings)) {
         return -1;
+    }
     size_t stride = (size_t)settings->n_user * (size_t)settings->n_ant;
     secrecy_rayleigh(&rng, N_CHANNEL * settings->n_user, settings->n_ant, channels);
     uint64_t sum = 0;

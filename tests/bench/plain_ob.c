@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plain_ob.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
-
-#include <cblas.h>
 
 enum { MAX_BALANCE = 2000 };
 
@@ -39,21 +38,26 @@ static double error_variance(const struct plain *s, int m, int k)
 static int solve_directions(struct plain *s)
 {
     int info;
-    for (int j = 0; j < s->K; j++)
-        for (int l = 0; l < s->L; l++)
+    for (int j = 0; j < s->K; j++) {
+        for (int l = 0; l < s->L; l++) {
             s->scaled[j * s->L + l] = sqrt(s->lambda[j]) * s->H[j * s->L + l];
+        }
+    }
     cblas_zherk(CblasColMajor, CblasLower, CblasNoTrans, s->L, s->K, 1, s->scaled, s->L, 0, s->S, s->L);
     for (int l = 0; l < s->L; l++) {
         double d = s->q[l / s->N];
-        for (int j = 0; j < s->K; j++)
+        for (int j = 0; j < s->K; j++) {
             d += s->lambda[j] * error_variance(s, l / s->N, j);
+        }
         s->S[l * s->L + l] += d;
     }
     zpotrf_("L", &s->L, s->S, &s->L, &info);
-    if (info != 0)
+    if (info != 0) {
         return -1;
-    for (int i = 0; i < s->L * s->K; i++)
+    }
+    for (int i = 0; i < s->L * s->K; i++) {
         s->X[i] = s->H[i];
+    }
     zpotrs_("L", &s->L, &s->K, s->S, &s->L, s->X, &s->L, &info);
     return info == 0 ? 0 : -1;
 }
@@ -61,8 +65,9 @@ static int solve_directions(struct plain *s)
 static double complex inner(const struct plain *s, int k, int j)
 {
     double complex sum = 0;
-    for (int l = 0; l < s->L; l++)
+    for (int l = 0; l < s->L; l++) {
         sum += conj(s->H[k * s->L + l]) * s->X[j * s->L + l];
+    }
     return sum;
 }
 
@@ -70,12 +75,15 @@ static double complex inner(const struct plain *s, int k, int j)
 static void normalise(struct plain *s)
 {
     double have = 0, want = 0;
-    for (int k = 0; k < s->K; k++)
+    for (int k = 0; k < s->K; k++) {
         have += s->lambda[k];
-    for (int m = 0; m < s->M; m++)
+    }
+    for (int m = 0; m < s->M; m++) {
         want += s->q[m] * budget(s, m);
-    for (int k = 0; k < s->K; k++)
+    }
+    for (int k = 0; k < s->K; k++) {
         s->lambda[k] *= want / have;
+    }
 }
 
 /* max_k x_k / (1 - x_k) with x_k = lambda_k h_k^H S^-1 h_k; lambda becomes the next fixed-point iterate. Without the
@@ -95,25 +103,30 @@ static double upper_bound(struct plain *s, bool leave_out_own)
 static void describe_directions(struct plain *s)
 {
     double total = 0;
-    for (int m = 0; m < s->M; m++)
+    for (int m = 0; m < s->M; m++) {
         total += s->q[m] * budget(s, m);
-    for (int j = 0; j < s->K; j++)
+    }
+    for (int j = 0; j < s->K; j++) {
         s->weighted[j] = 0;
-    for (int m = 0; m < s->M; m++)
+    }
+    for (int m = 0; m < s->M; m++) {
         for (int j = 0; j < s->K; j++) {
             double power = 0;
-            for (int l = m * s->N; l < (m + 1) * s->N; l++)
+            for (int l = m * s->N; l < (m + 1) * s->N; l++) {
                 power += pow(creal(s->X[j * s->L + l]), 2) + pow(cimag(s->X[j * s->L + l]), 2);
+            }
             s->load[m * s->K + j] = power / budget(s, m);
             s->weighted[j] += s->q[m] * power / total;
         }
+    }
     for (int k = 0; k < s->K; k++) {
         const double own = pow(cabs(inner(s, k, k)), 2);
         s->noise[k] = 1 / own;
         for (int j = 0; j < s->K; j++) {
             double sum = j == k ? 0 : pow(cabs(inner(s, k, j)), 2);
-            for (int m = 0; m < s->M; m++)
+            for (int m = 0; m < s->M; m++) {
                 sum += error_variance(s, m, k) * s->load[m * s->K + j] * budget(s, m);
+            }
             s->phi[k * s->K + j] = sum / own;
         }
     }
@@ -125,8 +138,9 @@ static double use(const struct plain *s, int n, const double *load, const double
     double most = 0;
     for (int m = 0; m < n; m++) {
         double sum = 0;
-        for (int k = 0; k < s->K; k++)
+        for (int k = 0; k < s->K; k++) {
             sum += load[m * s->K + k] * p[k];
+        }
         most = fmax(most, sum);
     }
     return most;
@@ -138,24 +152,28 @@ static double use(const struct plain *s, int n, const double *load, const double
 static double balance(struct plain *s, int n, const double *load, double spread, double *p)
 {
     double least = 0, scale = use(s, n, load, p);
-    for (int k = 0; k < s->K; k++)
+    for (int k = 0; k < s->K; k++) {
         p[k] /= scale;
+    }
     for (int i = 0; i < MAX_BALANCE; i++) {
         double most = 0;
         least = INFINITY;
         for (int k = 0; k < s->K; k++) {
             double disturbance = s->noise[k];
-            for (int j = 0; j < s->K; j++)
+            for (int j = 0; j < s->K; j++) {
                 disturbance += s->phi[k * s->K + j] * p[j];
+            }
             least = fmin(least, p[k] / disturbance);
             most = fmax(most, p[k] / disturbance);
             s->work[k] = disturbance;
         }
-        if (most - least <= spread * most)
+        if (most - least <= spread * most) {
             break;
+        }
         scale = use(s, n, load, s->work);
-        for (int k = 0; k < s->K && i + 1 < MAX_BALANCE; k++)
+        for (int k = 0; k < s->K && i + 1 < MAX_BALANCE; k++) {
             p[k] = s->work[k] / scale;
+        }
     }
     return least;
 }
@@ -170,22 +188,26 @@ static void update_prices(struct plain *s, double exponent)
         sum += s->q[m] * budget(s, m);
         total += budget(s, m);
     }
-    for (int m = 0; m < s->M; m++)
+    for (int m = 0; m < s->M; m++) {
         s->q[m] = fmax(s->q[m] * total / sum, 1e-12);
+    }
 }
 
 static void keep_precoder(struct plain *s, tutti_cf32 *W)
 {
-    for (int k = 0; k < s->K; k++)
-        for (int l = 0; l < s->L; l++)
+    for (int k = 0; k < s->K; k++) {
+        for (int l = 0; l < s->L; l++) {
             W[l * s->K + k] = (tutti_cf32)(sqrt(s->power[k]) * s->X[k * s->L + l]);
+        }
+    }
 }
 
 static void *need(int n, size_t size)
 {
     void *p = calloc((size_t)n, size);
-    if (!p)
+    if (!p) {
         abort();
+    }
     return p;
 }
 
@@ -206,12 +228,14 @@ static void plain_open(struct plain *s, const struct channel_case *c)
     s->load = need(M * K, sizeof *s->load);
     s->weighted = need(K, sizeof *s->weighted);
     s->work = need(K, sizeof *s->work);
-    for (int m = 0; m < M; m++)
+    for (int m = 0; m < M; m++) {
         s->q[m] = 1;
+    }
     for (int k = 0; k < K; k++) {
         s->lambda[k] = s->power[k] = s->equal[k] = 1;
-        for (int l = 0; l < L; l++)
+        for (int l = 0; l < L; l++) {
             s->H[k * L + l] = (double complex)c->H[l * K + k];
+        }
     }
 }
 
@@ -243,8 +267,9 @@ int plain_ob_solve(struct channel_case *c, const struct plain_ob_settings *setti
     while (result->iterations < settings->max_iterations && !result->converged) {
         normalise(&s);
         rc = solve_directions(&s);
-        if (rc != 0)
+        if (rc != 0) {
             break;
+        }
         result->iterations++;
         result->upper = fmin(result->upper, upper_bound(&s, settings->leave_out_own));
         describe_directions(&s);

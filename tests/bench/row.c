@@ -15,11 +15,13 @@ static char section[160];
 void row_open(int *argc, char **argv)
 {
     int n = 1;
-    for (int i = 1; i < *argc; i++)
-        if (strcmp(argv[i], "--json") == 0)
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
             as_json = true;
-        else
+        } else {
             argv[n++] = argv[i];
+        }
+    }
     *argc = n;
     argv[n] = NULL;
 }
@@ -35,12 +37,13 @@ void row_section(const char *format, ...)
 static void show_number(int width, double value)
 {
     const double size = fabs(value);
-    if (value == floor(value) && size < 1e9)
+    if (value == floor(value) && size < 1e9) {
         printf("%*.0f", width, value);
-    else if (size < 1e-3)
+    } else if (size < 1e-3) {
         printf("%*.2e", width, value);
-    else
+    } else {
         printf("%*.*f", width, size < 1 ? 4 : size < 100 ? 2 : 1, value);
+    }
 }
 
 /* The heading when it differs from the last row's: the section, and the names of the columns. */
@@ -54,16 +57,18 @@ static void show_heading(const json_t *row, const char *title)
     json_object_foreach((json_t *)row, name, value)
     {
         const size_t room = sizeof names - at;
-        if (strcmp(name, "section") == 0 || strcmp(name, "what") == 0)
+        if (strcmp(name, "section") == 0 || strcmp(name, "what") == 0) {
             continue;
+        }
         const int length = snprintf(names + at, room, "  %*s", MIN_WIDTH, name);
         at += (size_t)length < room ? (size_t)length : room - 1;
     }
     const bool fits = strlen(title) <= WHAT_WIDTH;
     snprintf(heading, sizeof heading, "%-*s%s%*s%s", WHAT_WIDTH, title, fits ? "" : "\n", fits ? 0 : WHAT_WIDTH, "",
              names);
-    if (strcmp(heading, last) != 0)
+    if (strcmp(heading, last) != 0) {
         printf("%s%s\n", *last ? "\n" : "", heading);
+    }
     memcpy(last, heading, sizeof last);
 }
 
@@ -72,17 +77,19 @@ bool row_show(const json_t *row)
     const char *title = json_string_value(json_object_get(row, "section")),
                *what = json_string_value(json_object_get(row, "what")), *name;
     json_t *value;
-    if (!title || !what)
+    if (!title || !what) {
         return false;
+    }
     show_heading(row, title);
     printf("  %-*s", WHAT_WIDTH - 2, what);
     json_object_foreach((json_t *)row, name, value)
     {
         const int length = (int)strlen(name), width = 2 + (length > MIN_WIDTH ? length : MIN_WIDTH);
-        if (json_is_number(value))
+        if (json_is_number(value)) {
             show_number(width, json_number_value(value));
-        else if (json_is_null(value))
+        } else if (json_is_null(value)) {
             printf("%*s", width, "-");
+        }
     }
     printf("\n");
     fflush(stdout);

@@ -4,9 +4,8 @@
 #ifndef TESTS_BENCH_ROW_H
 #define TESTS_BENCH_ROW_H
 
-#include <stdbool.h>
-
 #include <jansson.h>
+#include <stdbool.h>
 
 struct row_value {
     const char *name; /* with its unit: median_us, ratio, allocations */

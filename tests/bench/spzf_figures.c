@@ -56,10 +56,11 @@ static void report_mean(const char *name, const struct stats_mean *mean, double 
 
 static void draw(struct splitmix *rng, int n_path, int n_row, int n_ant, double complex *H)
 {
-    if (n_path)
+    if (n_path) {
         secrecy_geometric(rng, n_row, n_ant, n_path, 0.5, H);
-    else
+    } else {
         secrecy_rayleigh(rng, n_row, n_ant, H);
+    }
 }
 
 static spzf_t *make(const struct spzf_settings *settings)
@@ -309,12 +310,14 @@ static void run_secrecy(const struct secrecy_case *c)
         draw(&rng, c->n_path, c->n_eve, c->n_ant, He);
         for (int m = 0; m < 3; m++) {
             spzf_execute(spzf[m], H, beam, NULL);
-            for (int u = 0; u < 2; u++)
+            for (int u = 0; u < 2; u++) {
                 stats_mean_add(&rate[m][u],
                                secrecy_single_chain(c->n_ant, c->n_eve, H + u * c->n_ant, He, beam, rho).rate_bits);
+            }
         }
-        if (t % 8 == 0 && secrecy_misome_bits(c->n_ant, c->n_eve, H, He, rho, &bound) == 0)
+        if (t % 8 == 0 && secrecy_misome_bits(c->n_ant, c->n_eve, H, He, rho, &bound) == 0) {
             stats_mean_add(&misome, bound);
+        }
     }
     char name[96], label[48];
     snprintf(label, sizeof(label), "%s N=%d Ne=%d %d dB", c->n_path ? "L=4" : "Rayleigh", c->n_ant, c->n_eve,
@@ -338,22 +341,28 @@ static void print_header(const char *title)
 int main(int argc, char **argv)
 {
     for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--scale") == 0)
+        if (strcmp(argv[i], "--scale") == 0) {
             run.scale = atof(argv[i + 1]);
-        else if (strcmp(argv[i], "--seed") == 0)
+        } else if (strcmp(argv[i], "--seed") == 0) {
             run.seed = strtoull(argv[i + 1], NULL, 10);
+        }
     }
     print_header("Partition outages (tables A, B, D)");
-    for (size_t i = 0; i < sizeof(outage_cases) / sizeof(*outage_cases); i++)
-        for (int v = 0; v < N_VARIANT; v++)
-            if (outage_cases[i].spec[v].e1 > none || outage_cases[i].spec[v].outage > none)
+    for (size_t i = 0; i < sizeof(outage_cases) / sizeof(*outage_cases); i++) {
+        for (int v = 0; v < N_VARIANT; v++) {
+            if (outage_cases[i].spec[v].e1 > none || outage_cases[i].spec[v].outage > none) {
                 run_outage(&outage_cases[i], (enum variant)v);
+            }
+        }
+    }
     print_header("Solvers (tables C, F)");
-    for (size_t i = 0; i < sizeof(solve_cases) / sizeof(*solve_cases); i++)
+    for (size_t i = 0; i < sizeof(solve_cases) / sizeof(*solve_cases); i++) {
         run_solve(&solve_cases[i]);
+    }
     print_header("Secrecy (table E)");
-    for (size_t i = 0; i < sizeof(secrecy_cases) / sizeof(*secrecy_cases); i++)
+    for (size_t i = 0; i < sizeof(secrecy_cases) / sizeof(*secrecy_cases); i++) {
         run_secrecy(&secrecy_cases[i]);
+    }
     printf("\n%d figures, %d off, %d better than specified, largest other deviation %.2f standard errors\n",
            run.n_figures, run.n_off, run.n_better, run.worst);
     return run.n_off > 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Runs the bench programs beside it and shows their rows as tables; --json FILE keeps them for a comparison. */
+#include "row.h"
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -8,8 +10,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "row.h"
 
 static const char usage[] = "usage: tutti-bench [--only NAME] [--fronthaul] [--json FILE]\n";
 static const char help[] =
@@ -31,13 +31,15 @@ struct options {
 
 static int choose(const char *name)
 {
-    if (strncmp(name, "bench_", 6) == 0)
+    if (strncmp(name, "bench_", 6) == 0) {
         name += 6;
-    for (int p = 0; p < N_PROGRAM; p++)
+    }
+    for (int p = 0; p < N_PROGRAM; p++) {
         if (strcmp(name, programs[p].name) == 0) {
             programs[p].chosen = true;
             return 0;
         }
+    }
     fprintf(stderr, "tutti-bench: --only %s: not one of mimo, phy, spzf, encoding, fronthaul\n", name);
     return 2;
 }
@@ -54,8 +56,9 @@ static int parse(int argc, char **argv, struct options *o)
             fronthaul = true;
         } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
             only = true;
-            if (choose(argv[++i]) != 0)
+            if (choose(argv[++i]) != 0) {
                 return 2;
+            }
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             o->json_file = argv[++i];
         } else {
@@ -63,8 +66,9 @@ static int parse(int argc, char **argv, struct options *o)
             return 2;
         }
     }
-    for (int p = 0; p < N_PROGRAM && !only; p++)
+    for (int p = 0; p < N_PROGRAM && !only; p++) {
         programs[p].chosen = p != FRONTHAUL;
+    }
     programs[FRONTHAUL].chosen |= fronthaul;
     return 0;
 }
@@ -74,8 +78,9 @@ static FILE *start(const char *path, pid_t *child)
 {
     int ends[2];
     fflush(stdout);
-    if (pipe(ends) != 0)
+    if (pipe(ends) != 0) {
         return NULL;
+    }
     *child = fork();
     if (*child == 0) {
         dup2(ends[1], STDOUT_FILENO);
@@ -87,8 +92,9 @@ static FILE *start(const char *path, pid_t *child)
     }
     close(ends[1]);
     FILE *out = *child > 0 ? fdopen(ends[0], "r") : NULL;
-    if (!out)
+    if (!out) {
         close(ends[0]);
+    }
     return out;
 }
 
@@ -100,10 +106,12 @@ static int collect(FILE *out, pid_t child, json_t *rows)
     int bad = 0, status = 0;
     while (getline(&text, &room, out) > 0) {
         json_t *row = json_loads(text, 0, NULL);
-        if (!row || !row_show(row))
+        if (!row || !row_show(row)) {
             bad = 1;
-        if (row)
+        }
+        if (row) {
             bad |= json_array_append_new(rows, row) != 0;
+        }
     }
     free(text);
     fclose(out);
@@ -121,8 +129,9 @@ static int run(const char *directory, const char *name, json_t *results)
     printf("\n== bench_%s\n", name);
     FILE *out = start(path, &child);
     const int rc = out ? collect(out, child, rows) : 1;
-    if (rc != 0)
+    if (rc != 0) {
         fprintf(stderr, "tutti-bench: bench_%s did not finish; its rows so far are kept\n", name);
+    }
     json_array_append_new(results,
                           json_pack("{s:s+, s:b, s:o}", "program", "bench_", name, "complete", rc == 0, "rows", rows));
     return rc;
@@ -137,11 +146,13 @@ static json_t *processor(void)
     while (info && !name && fgets(text, sizeof text, info)) {
         const char *value = strchr(text, ':');
         text[strcspn(text, "\n")] = '\0';
-        if (value && strncmp(text, "model name", 10) == 0)
+        if (value && strncmp(text, "model name", 10) == 0) {
             name = json_string(value + strspn(value, ": \t"));
+        }
     }
-    if (info)
+    if (info) {
         fclose(info);
+    }
     return name;
 }
 
@@ -152,8 +163,9 @@ static int write_results(const char *name, FILE *file, json_t *results)
     int rc = !all || json_dumpf(all, file, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) != 0 || fputc('\n', file) == EOF;
     json_decref(all);
     rc |= fclose(file) != 0;
-    if (rc != 0)
+    if (rc != 0) {
         fprintf(stderr, "tutti-bench: --json %s: cannot write: %s\n", name, strerror(errno));
+    }
     return rc;
 }
 
@@ -162,8 +174,9 @@ int main(int argc, char **argv)
     struct options options = {0};
     char self[PATH_MAX];
     const int asked = parse(argc, argv, &options);
-    if (asked != 0)
+    if (asked != 0) {
         return asked == 1 ? 0 : asked;
+    }
     FILE *file = options.json_file ? fopen(options.json_file, "we") : NULL; /* now: the run takes a while */
     if (options.json_file && !file) {
         fprintf(stderr, "tutti-bench: --json %s: %s\n", options.json_file, strerror(errno));
@@ -178,11 +191,14 @@ int main(int argc, char **argv)
     }
     self[length] = '\0';
     const char *directory = dirname(self);
-    for (int p = 0; p < N_PROGRAM; p++)
-        if (programs[p].chosen)
+    for (int p = 0; p < N_PROGRAM; p++) {
+        if (programs[p].chosen) {
             rc |= run(directory, programs[p].name, results);
-    if (file)
+        }
+    }
+    if (file) {
         rc |= write_results(options.json_file, file, results);
+    }
     json_decref(results);
     return rc;
 }

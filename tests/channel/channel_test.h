@@ -2,6 +2,7 @@
 #ifndef TUTTI_TESTS_CHANNEL_TEST_H
 #define TUTTI_TESTS_CHANNEL_TEST_H
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <math.h>
 
 #define assert_near(a, b, tolerance)                                                                                   \
     do {                                                                                                               \

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Large-scale gains and unit conversions against numbers worked out by hand. */
-#include "channel_test.h"
-
 #include "base/error.h"
 #include "channel/channel.h"
+#include "channel_test.h"
 
 static struct config *load(const char *const *set, int n)
 {
@@ -145,16 +144,18 @@ static void test_eavesdroppers(void **state)
     struct config *c = LOAD("network.n_ap=2", "network.n_ue=4", "network.n_eve=3", "air.large_scale.eve_snr_db=17",
                             "radio.eve.noise_figure_db=4");
     assert_int_equal(channel_eve_large_scale(c, eve_db), TUTTI_OK);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         assert_near(10 * log10(channel_eve_downlink_snr_scale(c)) + eve_db[i], 17, 1e-9);
+    }
     /* 5 dB less noise than a user, so 5 dB more SNR from the same power */
     assert_near(10 * log10(channel_eve_downlink_snr_scale(c) / channel_downlink_snr_scale(c)), 5, 1e-9);
     config_free(c);
     c = LOAD("network.n_ap=2", "network.n_ue=1", "network.n_eve=3", "air.large_scale.model=explicit",
              "air.large_scale.gain_db=[[-1], [-2]]", "air.large_scale.eve_gain_db=[[-3, -4, -5], [-6, -7, -8]]");
     assert_int_equal(channel_eve_large_scale(c, eve_db), TUTTI_OK);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         assert_near(eve_db[i], -3 - i, 0);
+    }
     config_free(c);
     c = LOAD("network.n_ap=2", "network.n_ue=4", "air.large_scale.model=geometry");
     assert_int_equal(channel_large_scale(c, beta_db), TUTTI_OK);

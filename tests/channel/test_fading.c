@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Fading processes against their theory; tolerances are five standard deviations where a statistic is sampled. */
-#include "channel_test.h"
-
 #include "channel/fading.h"
+#include "channel_test.h"
 
 enum { N_ANT = 16, N_BLOCK = 200, BLOCK = 9600, SYMBOL = 137 };
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The noise against the normal distribution: moments, Kolmogorov-Smirnov, tails, whiteness; tolerances are five
  * standard deviations of each statistic under the null hypothesis. */
-#include "channel_test.h"
-
 #include "channel/noise.h"
 #include "channel/random.h"
+#include "channel_test.h"
 
 enum { N = 1 << 20, CHUNK = 3200 };
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The pilot-attack detector: its tail probability against closed forms, its false-alarm rate and its detection
  * probability against Monte-Carlo, its behaviour when blocks are correlated, users come and go, APs are silent. */
+#include "base/error.h"
+#include "channel/random.h"
+#include "control/attack.h"
+
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "channel/random.h"
-#include "control/attack.h"
+#include <cmocka.h>
 
 enum { N_AP = 4, N_ANT = 4, N_UE = 64, WINDOW = 16, REFERENCE = 256 };
 
@@ -37,8 +37,9 @@ static bool unknown(double score)
 static void setup(struct rig *r, int n_ap, double false_alarm, uint64_t seed)
 {
     *r = (struct rig){.seed = seed};
-    for (int k = 0; k < N_UE; k++)
+    for (int k = 0; k < N_UE; k++) {
         r->pilot[k] = k;
+    }
     r->set = (struct attack_settings){
         .n_sb = 1, .n_ap = n_ap, .n_ant = N_ANT, .n_ue = N_UE, .pilot_of_user = r->pilot, .pilot_power = 48};
     attack_settings_default(&r->set);
@@ -49,8 +50,9 @@ static void setup(struct rig *r, int n_ap, double false_alarm, uint64_t seed)
     assert_true(r->H_hat && r->g);
     memset(r->ap_present, 1, sizeof r->ap_present);
     memset(r->user_present, 1, sizeof r->user_present);
-    for (int i = 0; i < n_ap * N_UE; i++) /* gains 30 dB apart: only ratios may count */
+    for (int i = 0; i < n_ap * N_UE; i++) { /* gains 30 dB apart: only ratios may count */
         r->beta[i] = (float)pow(10, 3 * random_uniform(random_key(seed, RANDOM_SHADOWING, (uint64_t)i, 0, 0), 0));
+    }
 }
 
 static void teardown(struct rig *r)
@@ -67,7 +69,7 @@ static void block(struct rig *r, const double *gain, double memory)
     memset(r->energy, 0, sizeof r->energy);
     const uint64_t key = random_key(r->seed, RANDOM_FADING, r->draws++, 0, 0);
     const double fresh = sqrt(0.5 * (1 - memory * memory)); /* random_normal is CN(0, 2) */
-    for (int m = 0; m < r->set.n_ap; m++)
+    for (int m = 0; m < r->set.n_ap; m++) {
         for (int i = 0; i < N_ANT * N_UE; i++) {
             const int at = m * N_ANT * N_UE + i, k = i % N_UE;
             const double beta = (double)r->beta[m * N_UE + k], mean = r->set.pilot_power * beta + 1;
@@ -80,6 +82,7 @@ static void block(struct rig *r, const double *gain, double memory)
             r->energy[k] +=
                 scale * scale * (double)(crealf(r->g[at]) * crealf(r->g[at]) + cimagf(r->g[at]) * cimagf(r->g[at]));
         }
+    }
     const struct attack_block b = {
         .H_hat = r->H_hat, .beta = r->beta, .ap_present = r->ap_present, .user_present = r->user_present};
     attack_execute(r->attack, &b, r->score, r->suspected);
@@ -87,8 +90,9 @@ static void block(struct rig *r, const double *gain, double memory)
 
 static void blocks(struct rig *r, int n, const double *gain, double memory)
 {
-    for (int b = 0; b < n; b++)
+    for (int b = 0; b < n; b++) {
         block(r, gain, memory);
+    }
 }
 
 /* Closed forms: P(F > x) = z^b for a = 1, 1 - (1 - z)^a for b = 1, z = b / (b + a x); and both tails add up to one. */
@@ -96,7 +100,7 @@ static void test_tail(void **state)
 {
     (void)state;
     static const double x[] = {1e-6, 0.01, 0.3, 0.9, 1, 1.2, 3, 50, 1e6}, shape[] = {0.5, 1, 3, 64.25, 1000, 40000};
-    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
         for (size_t j = 0; j < sizeof shape / sizeof shape[0]; j++) {
             const double s = shape[j], one = attack_log_tail(x[i], 1, s), want = -s * log1p(x[i] / s);
             assert_true(fabs(one - want) <= 1e-9 * (1 + fabs(want)));
@@ -105,6 +109,7 @@ static void test_tail(void **state)
             const double up = exp(attack_log_tail(x[i], s, 7)), down = exp(attack_log_tail(1 / x[i], 7, s));
             assert_true(fabs(up + down - 1) < 1e-9);
         }
+    }
     assert_true(attack_log_tail(4, 1024, 4096) < -500); /* far beyond what a plain probability can hold */
     assert_true(isfinite(attack_log_tail(1000, 10000, 40000)));
     assert_true(attack_log_tail(0, 3, 4) == 0);
@@ -120,9 +125,11 @@ static void test_false_alarm_rate(void **state)
         struct rig r;
         setup(&r, N_AP, 1e-6, 1000 + trial);
         blocks(&r, WINDOW + 60, NULL, 0);
-        for (int k = 0; k < N_UE; k++, n++)
-            for (int i = 0; i < 3; i++)
+        for (int k = 0; k < N_UE; k++, n++) {
+            for (int i = 0; i < 3; i++) {
                 n_below[i] += r.score[k] > -log10(p[i]);
+            }
+        }
         teardown(&r);
     }
     for (int i = 0; i < 3; i++) { /* a little below is right: correlation is never measured as less than none */
@@ -147,8 +154,9 @@ static void test_rare_false_alarm(void **state)
         blocks(&r, 100, NULL, 0);
         for (int b = 0; b < WINDOW; b++) {
             block(&r, gain, 0);
-            for (int k = 0; k < N_UE; k++)
+            for (int k = 0; k < N_UE; k++) {
                 energy[k] += r.energy[k];
+            }
         }
         for (int k = 0; k < N_UE; k++, n++) {
             const double weight = exp(N_AP * N_ANT * WINDOW * log(tilt) - energy[k] * (1 - 1 / tilt));
@@ -181,8 +189,9 @@ static void test_detection_rate(void **state)
             setup(&r, N_AP, false_alarm, 9000 + trial + 100 * (uint64_t)f);
             blocks(&r, 100, NULL, 0);
             blocks(&r, WINDOW, gain, 0);
-            for (int k = 0; k < N_UE; k++, n++)
+            for (int k = 0; k < N_UE; k++, n++) {
                 hits += r.suspected[k];
+            }
             teardown(&r);
         }
         const double want = exp(attack_log_tail(low / factor[f], a, b)), got = (double)hits / n;
@@ -203,8 +212,9 @@ static void test_correlated_blocks(void **state)
         blocks(&r, 100, NULL, 0.95);
         for (int b = 0; b < 300; b++) {
             block(&r, NULL, 0.95);
-            for (int k = 0; k < N_UE; k++, n++)
+            for (int k = 0; k < N_UE; k++, n++) {
                 alarms += r.suspected[k];
+            }
         }
         teardown(&r);
     }
@@ -224,19 +234,22 @@ static void test_onset_and_end(void **state)
     block(&r, NULL, 0);
     assert_false(unknown(r.score[0]));
     blocks(&r, 60, NULL, 0);
-    for (int k = 0; k < N_UE; k++)
+    for (int k = 0; k < N_UE; k++) {
         assert_false(r.suspected[k]);
+    }
     blocks(&r, WINDOW, gain, 0);
     for (int b = 0; b < 1000; b++) { /* far longer than the reference's memory */
         block(&r, gain, 0);
-        for (int k = 0; k < N_UE; k++)
+        for (int k = 0; k < N_UE; k++) {
             assert_true(r.suspected[k]);
+        }
     }
     blocks(&r, WINDOW, NULL, 0);
     for (int b = 0; b < 100; b++) {
         block(&r, NULL, 0);
-        for (int k = 0; k < N_UE; k++)
+        for (int k = 0; k < N_UE; k++) {
             assert_false(r.suspected[k]);
+        }
     }
     teardown(&r);
 }
@@ -256,18 +269,21 @@ static void test_absence(void **state)
     r.ap_present[1] = 0; /* the others go on */
     const double gain[N_AP] = {3, 3, 3, 3};
     blocks(&r, WINDOW, NULL, 0);
-    for (int k = 0; k < N_UE; k++)
+    for (int k = 0; k < N_UE; k++) {
         assert_true(!unknown(r.score[k]) && !r.suspected[k]);
+    }
     blocks(&r, WINDOW, gain, 0);
-    for (int k = 0; k < N_UE; k++)
+    for (int k = 0; k < N_UE; k++) {
         assert_true(r.suspected[k]);
+    }
     attack_reset(r.attack, 5); /* a new place, a new reference */
     blocks(&r, WINDOW + r.set.least_blocks, gain, 0);
     assert_true(!unknown(r.score[5]) && !r.suspected[5] && r.suspected[6]);
     memset(r.beta, 0, sizeof r.beta); /* nothing received anywhere: nothing said, nothing broken */
     blocks(&r, WINDOW, NULL, 0);
-    for (int k = 0; k < N_UE; k++)
+    for (int k = 0; k < N_UE; k++) {
         assert_false(r.suspected[k]);
+    }
     teardown(&r);
 }
 
@@ -281,8 +297,9 @@ static void test_lost_pilots(void **state)
     double lost[N_AP];
     int n_lost = 0;
     for (int b = 0; b < 400; b++) {
-        for (int m = 0; m < N_AP; m++)
+        for (int m = 0; m < N_AP; m++) {
             lost[m] = 1e-4;
+        }
         const bool is_lost = random_uniform(random_key(10, RANDOM_NOISE, 0, 0, 0), (uint64_t)b) < 0.4;
         block(&r, is_lost ? lost : NULL, 0);
         n_lost += is_lost;
@@ -293,8 +310,9 @@ static void test_lost_pilots(void **state)
     }
     assert_true(n_lost > 100);
     blocks(&r, WINDOW, attacked, 0);
-    for (int k = 0; k < N_UE; k++)
+    for (int k = 0; k < N_UE; k++) {
         assert_true(r.suspected[k]);
+    }
     teardown(&r);
 }
 
@@ -313,8 +331,9 @@ static void test_shared_pilot(void **state)
             float re, im;
             random_normal(random_key(9, RANDOM_FADING, (uint64_t)b, (uint64_t)i, 0), 0, &re, &im);
             const double b0 = 20, b1 = 5, total = a * (b0 + b1) + 1, z = sqrt(0.5 * total * (b >= 100 ? 3 : 1));
-            for (int m = 0; m < N_AP; m++)
+            for (int m = 0; m < N_AP; m++) {
                 r.beta[m * N_UE] = (float)b0, r.beta[m * N_UE + 1] = (float)b1;
+            }
             r.H_hat[i * N_UE] = (float)(sqrt(a) * b0 / total * z) * __builtin_complex(re, im);
             r.H_hat[i * N_UE + 1] = (float)(sqrt(a) * b1 / total * z) * __builtin_complex(re, im);
         }

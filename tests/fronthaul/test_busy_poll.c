@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Looking before sleeping: nothing is missed, no deadline moves, and it is really done (and only when asked for). */
+#include "base/clock.h"
+#include "base/rt.h"
+#include "fronthaul/hub.h"
+#include "fronthaul/wire.h"
+
+#include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
-#include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/rt.h"
-#include "fronthaul/hub.h"
-#include "fronthaul/wire.h"
+#include <cmocka.h>
 
 struct pair {
     fh_hub_t *hub;

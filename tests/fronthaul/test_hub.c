@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A hub against clients that do not behave as the library's own peers do: bursts, floods, changes of mind, odd places
  * to listen. Clients are plain ZeroMQ and plain TCP sockets. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "fronthaul/control.h"
@@ -15,7 +9,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
+
+#include <cmocka.h>
 
 enum { N_AP = 4, N_OBSERVERS = 16, PATIENCE_MS = 8000 };
 #define FINGERPRINT UINT64_C(77)

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Peer and hub over real sockets. Most tests run both in one thread, a little of each in turn; processes that get
  * killed are this program started again with arguments. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
@@ -16,9 +10,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
+
+#include <cmocka.h>
 
 enum { TIMEOUT_MS = 600, PATIENCE_MS = 5000 };
 #define FINGERPRINT UINT64_C(0xfedcba9876543210)

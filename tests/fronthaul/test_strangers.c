@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who may talk to the CPU node, and what those who may not can do to it: over TCP on the loopback, with real sockets.
  * Strangers are plain ZeroMQ sockets and plain TCP sockets, not the library's own peers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
@@ -22,7 +16,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +29,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
+
+#include <cmocka.h>
 
 enum { TIMEOUT_MS = 600, PATIENCE_MS = 8000, N_HALF = 200 };
 #define FINGERPRINT UINT64_C(0x1234)

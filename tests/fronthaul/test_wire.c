@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "fronthaul/coefficients.h"
 #include "fronthaul/crc32c.h"
 #include "messages.h"
 
 #include <float.h>
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static const float *parts(const tutti_cf32 *coefficients)
 {
@@ -367,8 +367,9 @@ static void test_sources(void **state)
                                                        {WIRE_STREAM_DATA, WIRE_SOURCE_VECTORS, 1, 1.0f}},
                                             .noise_key = 0x0123456789abcdefu};
     tutti_cf32 V[N], got[N];
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < N; i++) {
         V[i] = CMPLXF((float)i, 1.0f - (float)i);
+    }
     uint8_t data[2048];
     const size_t n = wire_pack_precoder(data, sizeof data, &header, &meta, V);
     assert_int_equal(n, WIRE_HEADER_BYTES + STREAM * 8 + SB * ANT * (2 * 8 + 2) + 8);

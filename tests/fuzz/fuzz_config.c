@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Network files of any bytes: refused with one line, or accepted, and then what is accepted can be written out and read
  * back to the same. */
-#include "fuzz.h"
-
 #include "base/config.h"
 #include "base/error.h"
+#include "fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Hostile control messages through the parser of peer and hub. */
-#include "fuzz.h"
-
 #include "fronthaul/control.h"
+#include "fuzz.h"
 
 #include <ctype.h>
 #include <stdio.h>

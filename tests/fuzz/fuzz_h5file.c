@@ -2,7 +2,13 @@
 /* Recordings of any bytes, read as the commands read them: in a child (tools/contained.h), because libhdf5 itself does
  * not survive them all. Whatever happens there, it ends in bounded time with status 0, or 1 and one line; and it is
  * never our own code that is at fault. */
+#include "base/error.h"
+#include "base/h5file.h"
 #include "fuzz.h"
+#include "tools/channel_file.h"
+#include "tools/contained.h"
+#include "tools/dataset_stats.h"
+#include "tools/recording.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -12,13 +18,6 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "base/error.h"
-#include "base/h5file.h"
-#include "tools/channel_file.h"
-#include "tools/contained.h"
-#include "tools/dataset_stats.h"
-#include "tools/recording.h"
 
 /* A call into HDF5 may take a second; the child makes many. */
 enum { LIMIT_S = 1, PATIENCE_S = 15, MAX_VALUES = 1 << 14, REPORT_BYTES = 1 << 16 };

@@ -2,7 +2,12 @@
 /* Well-formed HDF5 files of unexpected contents: the input is a list of edits to a small, perfect recording (names,
  * shapes, types, values, links, attributes), which libhdf5 writes and our readers then read. Every refusal has one
  * line, and nothing is read or written outside of what was allocated. */
+#include "base/error.h"
+#include "base/h5file.h"
 #include "fuzz.h"
+#include "tools/channel_file.h"
+#include "tools/dataset_stats.h"
+#include "tools/report.h"
 
 #include <hdf5.h>
 #include <stdbool.h>
@@ -10,12 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/error.h"
-#include "base/h5file.h"
-#include "tools/channel_file.h"
-#include "tools/dataset_stats.h"
-#include "tools/report.h"
 
 static uint64_t n_outcome[8];
 enum {

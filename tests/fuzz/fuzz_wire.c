@@ -2,10 +2,9 @@
 /* Hostile data messages: each input goes through all three unpackers as it is, and once more with its checksums made
  * right, so that what lies behind them is reached. Whatever is accepted must be finite, inside the limits, and pack to
  * the same message again. */
-#include "fuzz.h"
-
 #include "fronthaul/crc32c.h"
 #include "fronthaul/wire.h"
+#include "fuzz.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -5,10 +5,10 @@
 #ifndef TESTS_GOLDEN_GOLDEN_H
 #define TESTS_GOLDEN_GOLDEN_H
 
+#include "linalg/cmplx.h"
+
 #include <jansson.h>
 #include <stdbool.h>
-
-#include "linalg/cmplx.h"
 
 struct golden {
     int passed, failed; /* cases */

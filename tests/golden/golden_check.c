@@ -30,31 +30,35 @@ void golden_begin(struct golden *golden, const char *schema, const char *name)
 
 static void note_wrong(struct golden *golden, const char *what, va_list arguments)
 {
-    if (golden->wrong++ == 0)
+    if (golden->wrong++ == 0) {
         vsnprintf(golden->first_wrong, sizeof golden->first_wrong, what, arguments);
+    }
 }
 
 void golden_close(struct golden *golden, double value, double want, double tolerance, double scale, const char *what,
                   ...)
 {
     golden->compared++;
-    if (fabs(value - want) <= tolerance * fabs(scale))
+    if (fabs(value - want) <= tolerance * fabs(scale)) {
         return;
+    }
     const bool first = golden->wrong == 0;
     va_list arguments;
     va_start(arguments, what);
     note_wrong(golden, what, arguments);
     va_end(arguments);
     const size_t used = strlen(golden->first_wrong);
-    if (first)
+    if (first) {
         snprintf(golden->first_wrong + used, sizeof golden->first_wrong - used, ": %.12g, expected %.12g", value, want);
+    }
 }
 
 void golden_true(struct golden *golden, bool ok, const char *what, ...)
 {
     golden->compared++;
-    if (ok)
+    if (ok) {
         return;
+    }
     va_list arguments;
     va_start(arguments, what);
     note_wrong(golden, what, arguments);
@@ -115,13 +119,15 @@ static int check_file(const char *path, struct golden *golden)
         return 2;
     }
     int rc = 2;
-    for (size_t i = 0; i < sizeof SCHEMAS / sizeof *SCHEMAS && rc; i++)
+    for (size_t i = 0; i < sizeof SCHEMAS / sizeof *SCHEMAS && rc; i++) {
         if (SCHEMAS[i].recognises(root)) {
             SCHEMAS[i].check(root, golden);
             rc = 0;
         }
-    if (rc)
+    }
+    if (rc) {
         fprintf(stderr, "golden_check: %s: no known schema\n", path);
+    }
     json_decref(root);
     return rc;
 }
@@ -171,8 +177,9 @@ int main(int argc, char **argv)
     }
     struct golden golden = {0};
     int rc = 0;
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc; i++) {
         rc |= check_path(argv[i], &golden);
+    }
     printf("%d passed, %d failed\n", golden.passed, golden.failed);
     return rc ? rc : golden.failed > 0;
 }

@@ -2,11 +2,10 @@
 /* Bounds of the max-min optimum and the exact max-min zero-forcing SINR (spec ob, "What to show"). SINRs and powers are
  * recomputed here from the returned W, from the formula, not taken from the solver. */
 #include "golden.h"
+#include "mimo/ob.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-#include "mimo/ob.h"
 
 static const double TOLERANCE = 1e-4;        /* of the certificate asked for */
 static const double SINGLE_PRECISION = 1e-5; /* W is cf32 */
@@ -28,8 +27,9 @@ bool golden_ob_recognises(const json_t *root)
 static bool load(const json_t *root, struct instance *in)
 {
     const int m = golden_int(root, "M"), n = golden_int(root, "N"), k = golden_int(root, "K");
-    if (m < 1 || m > TUTTI_MAX_AP || n < 1 || n > TUTTI_MAX_ANT || k < 1 || k > TUTTI_MAX_UE)
+    if (m < 1 || m > TUTTI_MAX_AP || n < 1 || n > TUTTI_MAX_ANT || k < 1 || k > TUTTI_MAX_UE) {
         return false;
+    }
     in->shape = (struct mimo_shape){m, n, k};
     const size_t l = (size_t)m * (size_t)n, uk = (size_t)k;
     in->H = calloc(l * uk, sizeof *in->H);
@@ -39,19 +39,23 @@ static bool load(const json_t *root, struct instance *in)
     in->P = calloc((size_t)m, sizeof *in->P);
     in->ap = calloc((size_t)m, 1);
     in->ue = calloc(uk, 1);
-    if (!in->H || !in->solution.W || !in->solution.sinr || !in->E || !in->P || !in->ap || !in->ue)
+    if (!in->H || !in->solution.W || !in->solution.sinr || !in->E || !in->P || !in->ap || !in->ue) {
         return false;
+    }
     const json_t *H = json_object_get(root, "H"), *E = json_object_get(root, "error_variance");
-    for (int r = 0; r < m * n; r++)
+    for (int r = 0; r < m * n; r++) {
         for (int u = 0; u < k; u++) {
             in->H[r * k + u] = CMPLXF((float)golden_at2(json_object_get(H, "re"), r, u),
                                       (float)golden_at2(json_object_get(H, "im"), r, u));
             in->E[r / n * k + u] = (float)golden_at2(E, r, u);
         }
-    for (int a = 0; a < m; a++)
+    }
+    for (int a = 0; a < m; a++) {
         in->P[a] = in->ap[a] = 1;
-    for (int u = 0; u < k; u++)
+    }
+    for (int u = 0; u < k; u++) {
         in->ue[u] = 1;
+    }
     in->channel = (struct mimo_channel){
         .H_hat = in->H, .error_variance = in->E, .ap_power = in->P, .ap_active = in->ap, .ue_active = in->ue};
     return true;
@@ -60,8 +64,9 @@ static bool load(const json_t *root, struct instance *in)
 static void unload(struct instance *in)
 {
     void *const arrays[] = {in->H, in->solution.W, in->solution.sinr, in->E, in->P, in->ap, in->ue};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         free(arrays[i]);
+    }
 }
 
 static double square(double complex x)
@@ -80,10 +85,11 @@ static double sinr(const struct instance *in, int k)
             response += conj((double complex)in->H[r * n_ue + k]) * w;
             others += (double)in->E[r / in->shape.n_ant * n_ue + k] * square(w);
         }
-        if (j == k)
+        if (j == k) {
             own = square(response);
-        else
+        } else {
             others += square(response);
+        }
     }
     return own / others;
 }
@@ -91,14 +97,16 @@ static double sinr(const struct instance *in, int k)
 static double least_sinr(const struct instance *in, double *power)
 {
     double least = INFINITY;
-    for (int k = 0; k < in->shape.n_ue; k++)
+    for (int k = 0; k < in->shape.n_ue; k++) {
         least = fmin(least, sinr(in, k));
+    }
     *power = 0;
     const int per_ap = in->shape.n_ant * in->shape.n_ue;
     for (int m = 0; m < in->shape.n_ap; m++) {
         double sum = 0;
-        for (int i = m * per_ap; i < (m + 1) * per_ap; i++)
+        for (int i = m * per_ap; i < (m + 1) * per_ap; i++) {
             sum += square(in->solution.W[i]);
+        }
         *power = fmax(*power, sum);
     }
     return least;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Closed forms and vectors of spec ppzf (section 13). */
+#include "base/error.h"
 #include "golden.h"
+#include "mimo/ppzf.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/error.h"
-#include "mimo/ppzf.h"
 
 static const double TOLERANCE = 1e-10; /* relative for closed forms, absolute for vectors */
 
@@ -26,9 +25,11 @@ bool golden_ppzf_recognises(const json_t *root)
 static enum ppzf_scheme scheme_of(const char *name)
 {
     static const char *const names[] = {"MRT", "FZF", "PZF", "PPZF"};
-    for (int i = 0; i < 4; i++)
-        if (name && strcmp(name, names[i]) == 0)
+    for (int i = 0; i < 4; i++) {
+        if (name && strcmp(name, names[i]) == 0) {
             return (enum ppzf_scheme)i;
+        }
+    }
     return PPZF_PPZF;
 }
 
@@ -39,8 +40,9 @@ static bool allocate(struct inputs *in)
                                &in->P,    &in->eta_an, &in->eta_an_equal, &in->pilot_power};
     const size_t sizes[] = {m * k, m * k, m * k, m, m, m, m, k};
     bool ok = true;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         ok = (*arrays[i] = calloc(sizes[i], sizeof(double))) && ok;
+    }
     return ok;
 }
 
@@ -48,8 +50,9 @@ static void release(struct inputs *in)
 {
     double *const arrays[] = {in->beta, in->eta,    in->eta_equal,    in->beta_eve,
                               in->P,    in->eta_an, in->eta_an_equal, in->pilot_power};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         free(arrays[i]);
+    }
     ppzf_tables_destroy(in->tables);
 }
 
@@ -60,8 +63,9 @@ static bool load(const json_t *input, struct inputs *in)
     in->k = golden_int(input, "K");
     in->tau = golden_int(input, "tau");
     in->tau_c = golden_int(input, "tau_c");
-    if (in->m < 1 || in->k < 1 || in->k > TUTTI_MAX_UE || in->n < 1 || in->n > TUTTI_MAX_ANT || !allocate(in))
+    if (in->m < 1 || in->k < 1 || in->k > TUTTI_MAX_UE || in->n < 1 || in->n > TUTTI_MAX_ANT || !allocate(in)) {
         return false;
+    }
     for (int m = 0; m < in->m; m++) {
         in->beta_eve[m] = golden_at(json_object_get(input, "beta_e"), m);
         in->P[m] = golden_at(json_object_get(input, "P"), m);
@@ -71,8 +75,9 @@ static bool load(const json_t *input, struct inputs *in)
             in->eta[m * in->k + k] = golden_at2(json_object_get(input, "eta"), m, k);
         }
     }
-    for (int k = 0; k < in->k; k++)
+    for (int k = 0; k < in->k; k++) {
         in->pilot_power[k] = golden_at(json_object_get(input, "p_u"), k);
+    }
     const struct ppzf_network network = {.n_ap = in->m,
                                          .n_ant = in->n,
                                          .n_ue = in->k,
@@ -143,8 +148,9 @@ static void check_equal_power(const json_t *expected, const char *part, bool wit
     const json_t *want = json_object_get(expected, part);
     for (int m = 0; m < in->m; m++) {
         const double w = golden_at(json_object_get(want, "eta_row_per_user"), m);
-        for (int k = 0; k < in->k; k++)
+        for (int k = 0; k < in->k; k++) {
             golden_close(golden, in->eta_equal[m * in->k + k], w, TOLERANCE, w, "%s eta[%d][%d]", part, m, k);
+        }
         golden_close(golden, in->eta_an_equal[m], golden_at(json_object_get(want, "eta_an"), m), TOLERANCE, w,
                      "%s eta_an[%d]", part, m);
     }
@@ -169,17 +175,19 @@ static void check_vectors(const json_t *input, const json_t *expected, struct go
         const json_t *noise = json_array_get(json_object_get(input, "z_an"), (size_t)m);
         for (int a = 0; a < in->n; a++) {
             z[a] = golden_complex(json_array_get(noise, (size_t)a));
-            for (int k = 0; k < in->k; k++)
+            for (int k = 0; k < in->k; k++) {
                 H[a * in->k + k] = golden_complex(json_array_get(json_array_get(estimates, (size_t)k), (size_t)a));
+            }
         }
         const uint8_t *strong = in->tables->strong + m * in->k;
         const double *gamma = in->tables->gamma + m * in->k;
         golden_true(golden, ppzf_beams(in->tables->scheme, in->n, in->k, strong, gamma, H, W) == 0, "beams of AP %d",
                     m);
         golden_true(golden, ppzf_noise(in->n, in->k, strong, H, z, v) == 0, "artificial noise of AP %d", m);
-        for (int k = 0; k < in->k; k++)
+        for (int k = 0; k < in->k; k++) {
             check_vector(golden, json_array_get(json_array_get(json_object_get(expected, "W"), (size_t)m), (size_t)k),
                          in->n, W + k, in->k, "W", m, k);
+        }
         check_vector(golden, json_array_get(json_object_get(expected, "V_an"), (size_t)m), in->n, v, 1, "V_an", m, 0);
     }
 }

@@ -2,13 +2,12 @@
 /* Phase-only zero-forcing and its secrecy (spec spzf 10): kinds polygon, partition, solve, infeasible, secrecy. Phases
  * are not unique, so residuals are compared, never phases. */
 #include "golden.h"
+#include "mimo/secrecy.h"
+#include "mimo/spzf.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "mimo/secrecy.h"
-#include "mimo/spzf.h"
 
 struct inputs {
     const json_t *root, *expect;
@@ -31,8 +30,9 @@ static double number_or(const json_t *object, const char *key, double missing)
 /* Row i of part "re" or "im"; a vector has one row. */
 static const json_t *row_of(const json_t *part, size_t i)
 {
-    if (json_is_array(json_array_get(part, 0)))
+    if (json_is_array(json_array_get(part, 0))) {
         return json_array_get(part, i);
+    }
     return i == 0 ? part : NULL;
 }
 
@@ -49,8 +49,9 @@ static double complex *read_channel(const json_t *value, int *rows, int *cols)
             free(out);
             return NULL;
         }
-        for (size_t j = 0; j < n_cols; j++)
+        for (size_t j = 0; j < n_cols; j++) {
             out[i * n_cols + j] = __builtin_complex(golden_at(a, (int)j), golden_at(b, (int)j));
+        }
     }
     *rows = (int)n_rows;
     *cols = (int)n_cols;
@@ -60,16 +61,19 @@ static double complex *read_channel(const json_t *value, int *rows, int *cols)
 static bool read_labels(struct inputs *in)
 {
     const json_t *labels = json_object_get(in->root, "labels");
-    if (!json_is_array(labels))
+    if (!json_is_array(labels)) {
         return true;
+    }
     in->n_sets = golden_int(in->root, "P");
-    if ((int)json_array_size(labels) != in->cols || in->n_sets < 1 || in->n_sets > in->cols)
+    if ((int)json_array_size(labels) != in->cols || in->n_sets < 1 || in->n_sets > in->cols) {
         return false;
+    }
     for (int n = 0; n < in->cols; n++) {
         const json_t *label = json_array_get(labels, (size_t)n);
         in->labels[n] = (int)json_integer_value(label);
-        if (!json_is_integer(label) || in->labels[n] < 0 || in->labels[n] >= in->n_sets)
+        if (!json_is_integer(label) || in->labels[n] < 0 || in->labels[n] >= in->n_sets) {
             return false;
+        }
     }
     return true;
 }
@@ -77,15 +81,17 @@ static bool read_labels(struct inputs *in)
 static bool read_inputs(struct inputs *in, const char *channel)
 {
     in->H = read_channel(json_object_get(in->root, channel), &in->rows, &in->cols);
-    if (!in->H)
+    if (!in->H) {
         return false;
+    }
     const size_t n = (size_t)in->cols;
     in->beam = calloc(n, sizeof *in->beam);
     in->r = calloc(n, sizeof *in->r);
     in->scratch = calloc(n + 1, sizeof *in->scratch);
     in->labels = calloc(n, sizeof *in->labels);
-    if (!in->beam || !in->r || !in->scratch || !in->labels)
+    if (!in->beam || !in->r || !in->scratch || !in->labels) {
         return false;
+    }
     for (int i = 0; i < in->cols; i++) {
         in->r[i] = cabs(in->H[i]);
         in->sum += in->r[i];
@@ -114,18 +120,20 @@ static bool solve(const struct inputs *in, enum spzf_method method, const int *l
     spzf_t *spzf;
     const int status = spzf_create(&spzf, &settings);
     golden_true(in->golden, status == 0, "no solver for %d users and %d antennas", in->rows, in->cols);
-    if (status == 0 && labels)
+    if (status == 0 && labels) {
         spzf_execute_labels(spzf, in->H, in->n_sets, labels, in->beam, result);
-    else if (status == 0)
+    } else if (status == 0) {
         spzf_execute(spzf, in->H, in->beam, result);
+    }
     spzf_destroy(spzf);
     return status == 0;
 }
 
 static double check_phases(const struct inputs *in, const double *theta)
 {
-    for (int n = 0; n < in->cols; n++)
+    for (int n = 0; n < in->cols; n++) {
         in->beam[n] = __builtin_complex(cos(theta[n]), sin(theta[n]));
+    }
     return spzf_check(in->rows, in->cols, in->H, in->beam);
 }
 
@@ -143,12 +151,13 @@ static void compare_polygon(const struct inputs *in, bool feasible, bool claimed
 {
     const double least = number_or(in->expect, "residual_exact_if_infeasible", (double)NAN);
     golden_true(in->golden, claimed == feasible, "%s: feasible %d, expected %d", form, claimed, feasible);
-    if (feasible)
+    if (feasible) {
         golden_true(in->golden, residual <= number_or(in->expect, "residual_max", SPZF_RESIDUAL_LIMIT),
                     "%s: residual %.3g", form, residual);
-    else
+    } else {
         golden_close(in->golden, residual, least, number_or(in->expect, "residual_rel_tol", 1e-9), least,
                      "%s: residual", form);
+    }
 }
 
 static void check_polygon(const struct inputs *in)
@@ -162,8 +171,9 @@ static void check_polygon(const struct inputs *in)
     claimed = spzf_polygon_angles(in->cols, in->H, in->scratch);
     compare_polygon(in, feasible, claimed, check_phases(in, in->scratch), "angles");
     struct spzf_result result;
-    if (solve(in, SPZF_PLUS, NULL, &result))
+    if (solve(in, SPZF_PLUS, NULL, &result)) {
         compare_polygon(in, feasible, result.outage == 0, check_beam(in), "solver");
+    }
 }
 
 /* No method's own partition may beat the exact optimum. */
@@ -192,12 +202,14 @@ static void check_partition(const struct inputs *in)
     const json_t *dists = json_object_get(in->expect, "dists");
     bool e1;
     golden_true(in->golden, in->n_sets > 0, "labels are missing");
-    if (in->n_sets == 0)
+    if (in->n_sets == 0) {
         return;
+    }
     const double loss = spzf_pseudo_loss(in->cols, in->r, in->n_sets, in->labels, in->scratch, &e1);
-    for (int p = 0; p < in->n_sets; p++) /* a dist is a difference of sums: relative to those */
+    for (int p = 0; p < in->n_sets; p++) { /* a dist is a difference of sums: relative to those */
         golden_close(in->golden, in->scratch[p], golden_at(dists, p), tolerance,
                      fmax(fabs(golden_at(dists, p)), 1e-3 * in->sum), "dist of set %d", p);
+    }
     golden_close(in->golden, loss, golden_number(in->expect, "pseudo_loss"), tolerance, fmax(loss, 1e-3 * in->sum),
                  "pseudo-loss");
     golden_true(in->golden, e1 == json_is_true(json_object_get(in->expect, "E1")), "E1 is %d", e1);
@@ -211,10 +223,12 @@ static void compare_reduced(const struct inputs *in, int p)
     const double tolerance = number_or(in->expect, "options_rel_tol", 1e-9);
     double complex v = 0.0;
     bool found = json_array_size(options) == 0;
-    for (int n = 0; n < in->cols; n++)
+    for (int n = 0; n < in->cols; n++) {
         v += in->labels[n] == p ? in->H[in->cols + n] * in->beam[n] : 0.0;
-    for (int i = 0; i < (int)json_array_size(options); i++)
+    }
+    for (int i = 0; i < (int)json_array_size(options); i++) {
         found = found || fabs(cabs(v) - golden_at(options, i)) <= tolerance * golden_at(options, i);
+    }
     golden_true(in->golden, found, "set %d: reduced magnitude %.12g is none of the options", p, cabs(v));
 }
 
@@ -222,15 +236,19 @@ static void check_given_labels(const struct inputs *in)
 {
     const json_t *e1 = json_object_get(in->expect, "E1"), *e2 = json_object_get(in->expect, "E2_with_best_mirrors");
     struct spzf_result result;
-    if (!solve(in, SPZF_RANDOM, in->labels, &result))
+    if (!solve(in, SPZF_RANDOM, in->labels, &result)) {
         return;
+    }
     const bool has_e1 = result.outage & SPZF_E1, has_e2 = result.outage & SPZF_E2;
-    if (json_is_boolean(e1))
+    if (json_is_boolean(e1)) {
         golden_true(in->golden, has_e1 == json_is_true(e1), "given labels: E1 is %d", has_e1);
-    if (json_is_boolean(e2) && !has_e1)
+    }
+    if (json_is_boolean(e2) && !has_e1) {
         golden_true(in->golden, has_e2 == json_is_true(e2), "given labels: E2 with mirrors is %d", has_e2);
-    for (int p = 0; p < in->n_sets && in->rows == 2; p++)
+    }
+    for (int p = 0; p < in->n_sets && in->rows == 2; p++) {
         compare_reduced(in, p);
+    }
 }
 
 static void check_solve(const struct inputs *in)
@@ -238,15 +256,18 @@ static void check_solve(const struct inputs *in)
     const double limit = number_or(in->expect, "residual_max", SPZF_RESIDUAL_LIMIT);
     const bool solvable = !json_is_false(json_object_get(in->expect, "solvable"));
     struct spzf_result result;
-    if (in->n_sets > 0)
+    if (in->n_sets > 0) {
         check_given_labels(in);
-    if (!solve(in, SPZF_PLUS, NULL, &result))
+    }
+    if (!solve(in, SPZF_PLUS, NULL, &result)) {
         return;
+    }
     const double direct = spzf_check(in->rows, in->cols, in->H, in->beam), residual = check_beam(in);
     golden_true(in->golden, solvable == (result.outage == 0), "outage %u, solvable is %d", result.outage, solvable);
-    if (solvable)
+    if (solvable) {
         golden_true(in->golden, direct <= limit && residual <= limit, "residual %.3g, allowed %.3g",
                     fmax(direct, residual), limit);
+    }
 }
 
 static void check_infeasible(const struct inputs *in)
@@ -254,8 +275,9 @@ static void check_infeasible(const struct inputs *in)
     const double bound = number_or(in->expect, "residual_lower_bound", golden_number(in->root, "residual_lower_bound"));
     for (int m = SPZF_PLUS; m <= SPZF_LM; m++) {
         struct spzf_result result;
-        if (!solve(in, (enum spzf_method)m, NULL, &result))
+        if (!solve(in, (enum spzf_method)m, NULL, &result)) {
             return;
+        }
         const double residual = check_beam(in);
         golden_true(in->golden, result.outage != 0, "method %d flags no outage, residual %.3g", m, residual);
         golden_true(in->golden, residual >= bound * (1.0 - 1e-9), "method %d: residual %.12g below the proved %.12g", m,
@@ -273,8 +295,9 @@ static void check_secrecy(const struct inputs *in)
     golden_true(in->golden, fits, "h, He and theta_an do not fit together");
     if (fits) {
         double misome = (double)NAN;
-        for (int n = 0; n < in->cols; n++)
+        for (int n = 0; n < in->cols; n++) {
             in->beam[n] = __builtin_complex(cos(golden_at(theta, n)), sin(golden_at(theta, n)));
+        }
         const struct secrecy_rate rate = secrecy_single_chain(in->cols, n_eve, in->H, He, in->beam, rho);
         golden_true(in->golden, secrecy_misome_bits(in->cols, n_eve, in->H, He, rho, &misome) == 0, "out of memory");
         golden_close(in->golden, rate.legit_bits, golden_number(in->expect, "legit"), tolerance, 1.0, "legit bits");
@@ -300,9 +323,11 @@ static const struct kind {
 static const struct kind *kind_of(const json_t *root)
 {
     const char *name = json_string_value(json_object_get(root, "kind"));
-    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
-        if (name && strcmp(name, KINDS[i].name) == 0)
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        if (name && strcmp(name, KINDS[i].name) == 0) {
             return &KINDS[i];
+        }
+    }
     return NULL;
 }
 
@@ -318,10 +343,11 @@ void golden_spzf_check(const json_t *root, struct golden *golden)
     const struct kind *kind = kind_of(root);
     struct inputs in = {.root = root, .expect = json_object_get(root, "expect"), .golden = golden};
     golden_begin(golden, "spzf", json_string_value(json_object_get(root, "name")));
-    if (read_inputs(&in, kind->channel))
+    if (read_inputs(&in, kind->channel)) {
         kind->check(&in);
-    else
+    } else {
         golden_true(golden, false, "malformed %s or labels", kind->channel);
+    }
     free_inputs(&in);
     golden_end(golden);
 }

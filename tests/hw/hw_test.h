@@ -2,6 +2,10 @@
 #ifndef TUTTI_TESTS_HW_TEST_H
 #define TUTTI_TESTS_HW_TEST_H
 
+#include "base/error.h"
+#include "base/types.h"
+
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,10 +15,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <math.h>
-
-#include "base/error.h"
-#include "base/types.h"
 
 #define assert_near(a, b, tolerance)                                                                                   \
     do {                                                                                                               \

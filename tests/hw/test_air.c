@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Radios against a real tutti-air process. argv[1] = path of tutti-air. Each radio is a thread (or a child to be
  * killed) that follows a short script: start, receive so many chunks, send bursts when their moment comes. */
-#include "hw_test.h"
-
 #include "base/clock.h"
 #include "channel/random.h"
 #include "hw/air_link.h"
 #include "hw/radio.h"
+#include "hw_test.h"
 
 #include <fcntl.h>
 #include <pthread.h>

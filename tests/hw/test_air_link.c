@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The bytes between a radio and the medium. */
-#include "hw_test.h"
-
 #include "channel/random.h"
 #include "hw/air_link.h"
+#include "hw_test.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

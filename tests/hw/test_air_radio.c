@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The emulated radio against a medium played by the test: gaps, skipped bursts, nonsense from the other end, and that
  * receive and send do not allocate. */
-#include "hw_test.h"
-
 #include "hw/air_link.h"
 #include "hw/radio.h"
+#include "hw_test.h"
 
 #include <poll.h>
 #include <pthread.h>

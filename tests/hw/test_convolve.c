@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sample kernels against plain double arithmetic. */
-#include "hw_test.h"
-
 #include "channel/random.h"
 #include "hw/air/convolve.h"
+#include "hw_test.h"
 
 enum { N = 1003 };
 

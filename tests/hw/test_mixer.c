@@ -2,13 +2,12 @@
 /* What the medium does to samples: gains, delays, noise and every impairment measured from outside, by sending known
  * signals. In the quiet rig full scales are 60 dBm at both ends and path gains 0 dB, so an ideal link has gain 1 and
  * noise is 162 dB down. */
-#include "hw_test.h"
-
 #include "base/h5file.h"
 #include "channel/channel.h"
 #include "channel/random.h"
 #include "hw/air/mixer.h"
 #include "hw/air/truth.h"
+#include "hw_test.h"
 
 #include <unistd.h>
 
@@ -534,9 +533,11 @@ static void test_eavesdroppers(void **state)
     }
     assert_int_equal(rig[0].n_radio, 4);
     assert_int_equal(rig[1].n_radio, 6);
-    for (int r = 0; r < 4; r++)
-        for (int a = 0; a < rig[0].links->radio[r].n_ant; a++)
+    for (int r = 0; r < 4; r++) {
+        for (int a = 0; a < rig[0].links->radio[r].n_ant; a++) {
             assert_memory_equal(rx(&rig[0], r, a), rx(&rig[1], r, a), length(&rig[0]) * sizeof(tutti_cf32));
+        }
+    }
     const struct links *l = rig[1].links;
     for (int e = 4; e < 6; e++) {
         assert_true(l->radio[e].is_eve && l->radio[e].n_ant == 2 && l->radio[e].id == e - 4);
@@ -546,13 +547,15 @@ static void test_eavesdroppers(void **state)
         }
         /* reciprocal: the same coefficients both ways, but for the full scales (equal here up to a factor) */
         const struct link *down = links_between(l, 0, e), *up = links_between(l, e, 0);
-        for (int tap = 0; tap < 2; tap++)
-            for (int q = 0; q < 2; q++)
+        for (int tap = 0; tap < 2; tap++) {
+            for (int q = 0; q < 2; q++) {
                 for (int p = 0; p < 3; p++) {
                     const tutti_cf32 d = down->gain[(tap * 2 + q) * 3 + p] / down->amplitude;
                     const tutti_cf32 u = up->gain[(tap * 3 + p) * 2 + q] / up->amplitude;
                     assert_near(cabsf(d - u), 0, 1e-6);
                 }
+            }
+        }
         for (int other = 2; other < e; other++) { /* nobody shares its fading */
             const tutti_cf32 *g = l->pair[down->pair].g, *h = l->pair[links_between(l, 0, other)->pair].g;
             assert_true(cabsf(g[0] - h[0]) > 1e-3f);
@@ -574,13 +577,15 @@ static void test_eve_truth(void **state)
          "air.large_scale.eve_snr_db=25", "radio.eve.noise_figure_db=6");
     run_rig(&rig, -1);
     tutti_cf32 expected[2][3][4];
-    for (int a = 0; a < 2; a++)
-        for (int p = 0; p < 3; p++)
+    for (int a = 0; a < 2; a++) {
+        for (int p = 0; p < 3; p++) {
             for (int c = 0; c < 4; c++) {
                 const struct link *link = links_between(rig.links, a, 4 + c / 2);
                 const double scale = pow(10, 25 / 20.0) / (double)link->amplitude; /* 25 dB at full power */
                 expected[a][p][c] = (float)scale * conjf(link->gain[c % 2 * 3 + p]);
             }
+        }
+    }
     assert_good(truth_close(rig.truth));
     rig.truth = NULL;
     h5file_t *file;
@@ -590,15 +595,20 @@ static void test_eve_truth(void **state)
     assert_true(info.rank == 5 && info.dims[1] == 6 && info.dims[2] == 2 && info.dims[3] == 3 && info.dims[4] == 4);
     static tutti_cf32 H[6][2][3][4];
     assert_good(h5file_read_rows(file, "/eve/H", H5_C64, info.dims[0] - 1, 1, H));
-    for (int sb = 0; sb < 6; sb++)
-        for (int a = 0; a < 2; a++)
-            for (int p = 0; p < 3; p++)
-                for (int c = 0; c < 4; c++)
+    for (int sb = 0; sb < 6; sb++) {
+        for (int a = 0; a < 2; a++) {
+            for (int p = 0; p < 3; p++) {
+                for (int c = 0; c < 4; c++) {
                     assert_near(cabsf(H[sb][a][p][c] - expected[a][p][c]), 0, 1e-4 * (double)cabsf(expected[a][p][c]));
+                }
+            }
+        }
+    }
     double beta[2][2];
     assert_good(h5file_read(file, "/eve/beta", H5_F64, beta));
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         assert_near(beta[i / 2][i % 2], pow(10, 2.5), 1e-6 * pow(10, 2.5));
+    }
     h5file_close(file);
     unlink(path);
     close_rig(&rig);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every kernel variant this processor can run against plain loops. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "linalg/cmplx.h"
+#include "linalg/kernel.h"
 
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "linalg/cmplx.h"
-#include "linalg/kernel.h"
+#include <cmocka.h>
 
 static uint64_t seed = 1;
 
@@ -22,8 +22,9 @@ static double uniform(void)
 
 static void fill(double *x, int n)
 {
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         x[i] = uniform();
+    }
 }
 
 enum { MAX = 48, FEATURES = 9 };
@@ -39,22 +40,26 @@ static void check_gemm(const struct kernel_ops *ops, int n_i, int n_f, int n_j)
     const int ld = pad(n_j);
     fill(X, MAX * MAX);
     fill(Y, MAX * MAX);
-    for (int transposed = 0; transposed < 2; transposed++)
+    for (int transposed = 0; transposed < 2; transposed++) {
         for (int upper = 0; upper < 2; upper++) {
             const int x_i = transposed ? 1 : n_f, x_f = transposed ? n_i : 1;
             fill(C, MAX * MAX);
             memcpy(before, C, sizeof C);
             ops->gemm(n_i, n_f, ld, X, x_i, x_f, Y, ld, C, ld, upper);
-            for (int i = 0; i < n_i; i++)
+            for (int i = 0; i < n_i; i++) {
                 for (int j = upper ? i : 0; j < n_j; j++) {
                     double want = before[i * ld + j];
-                    for (int f = 0; f < n_f; f++)
+                    for (int f = 0; f < n_f; f++) {
                         want += X[i * x_i + f * x_f] * Y[f * ld + j];
+                    }
                     assert_true(fabs(C[i * ld + j] - want) < 1e-12);
                 }
-            for (int i = n_i * ld; i < MAX * MAX; i++)
+            }
+            for (int i = n_i * ld; i < MAX * MAX; i++) {
                 assert_true(C[i] == before[i]);
+            }
         }
+    }
 }
 
 static void check_gram(const struct kernel_ops *ops, int n, int rows)
@@ -63,28 +68,32 @@ static void check_gram(const struct kernel_ops *ops, int n, int rows)
     const int ld = pad(rows);
     fill(Ar, n * ld);
     fill(Ai, n * ld);
-    for (int r = 0; r < ld; r++)
+    for (int r = 0; r < ld; r++) {
         w[r] = r < rows ? 1 + uniform() : 0;
+    }
     ops->gram(n, ld, ld, Ar, Ai, w, Gr, Gi);
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < n; k++) {
         for (int j = 0; j < n; j++) {
             double complex want = 0;
-            for (int r = 0; r < rows; r++)
+            for (int r = 0; r < rows; r++) {
                 want += w[r] * CMPLX(Ar[k * ld + r], -Ai[k * ld + r]) * CMPLX(Ar[j * ld + r], Ai[j * ld + r]);
+            }
             assert_true(cabs(CMPLX(Gr[k * n + j], Gi[k * n + j]) - want) < 1e-12);
         }
+    }
 }
 
 static void check_hadamard(const struct kernel_ops *ops, int n, int rows)
 {
     static double m[8][FEATURES * MAX], C[MAX * MAX], before[MAX * MAX];
     const int ld = pad(rows);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         fill(m[i], n * ld);
+    }
     fill(C, ld * ld);
     memcpy(before, C, sizeof C);
     ops->hadamard(n, rows, ld, ld, m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], C);
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
         for (int j = i; j < rows; j++) {
             double complex r = 0, q = 0;
             for (int k = 0; k < n; k++) {
@@ -93,6 +102,7 @@ static void check_hadamard(const struct kernel_ops *ops, int n, int rows)
             }
             assert_true(fabs(C[i * ld + j] - (before[i * ld + j] - creal(r * q))) < 1e-12);
         }
+    }
 }
 
 static void check_cholesky(const struct kernel_ops *ops, int n)
@@ -100,21 +110,25 @@ static void check_cholesky(const struct kernel_ops *ops, int n)
     double B[MAX * MAX], A[MAX * MAX] = {0}, U[MAX * MAX];
     const int ld = pad(n);
     fill(B, n * n);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
             A[i * ld + j] = i == j ? 0.1 : 0;
-            for (int p = 0; p < n; p++)
+            for (int p = 0; p < n; p++) {
                 A[i * ld + j] += B[p * n + i] * B[p * n + j];
+            }
         }
+    }
     memcpy(U, A, sizeof U);
     assert_int_equal(ops->cholesky(n, ld, U), 0);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         for (int j = i; j < n; j++) {
             double product = 0;
-            for (int p = 0; p <= i; p++)
+            for (int p = 0; p <= i; p++) {
                 product += U[p * ld + i] * U[p * ld + j];
+            }
             assert_true(fabs(product - A[i * ld + j]) < 1e-12);
         }
+    }
     A[(n / 2) * ld + n / 2] = -1;
     assert_int_equal(ops->cholesky(n, ld, A), n / 2 + 1);
 }
@@ -150,14 +164,17 @@ static void lanes_fill(struct lanes *l, const struct kernel_ops *ops, int n)
     const float *source[KERNEL_LANES_MAX];
     for (int s = 0; s < ops->n_lane; s++) {
         source[s] = l->H[s];
-        for (int i = 0; i < 2 * ROWS * n; i++)
+        for (int i = 0; i < 2 * ROWS * n; i++) {
             l->H[s][i] = (float)uniform();
+        }
     }
     ops->pack(2 * ROWS * n, source, l->packed);
-    for (int i = 0; i < APS * n * ops->n_lane; i++)
+    for (int i = 0; i < APS * n * ops->n_lane; i++) {
         l->E[i] = (float)(0.1 * (uniform() + 0.5));
-    for (int i = 0; i < APS * ops->n_lane; i++)
+    }
+    for (int i = 0; i < APS * ops->n_lane; i++) {
         l->P[i] = (float)(1 + uniform());
+    }
 }
 
 static void packing_there_and_back(void **state)
@@ -169,14 +186,16 @@ static void packing_there_and_back(void **state)
         for (int n = 1; n <= USERS; n++) {
             float *target[KERNEL_LANES_MAX];
             lanes_fill(&l, ops, n);
-            for (int s = 0; s < ops->n_lane; s++)
+            for (int s = 0; s < ops->n_lane; s++) {
                 target[s] = l.W[s];
+            }
             ops->unpack(2 * ROWS * n, l.packed, target);
-            for (int s = 0; s < ops->n_lane; s++)
+            for (int s = 0; s < ops->n_lane; s++) {
                 for (int i = 0; i < 2 * ROWS * n; i++) {
                     assert_true(l.packed[i * ops->n_lane + s] == l.H[s][i]);
                     assert_true(l.W[s][i] == l.H[s][i]);
                 }
+            }
         }
     }
 }
@@ -193,13 +212,16 @@ static void lanes_zero_force(void **state)
     static struct lanes l;
     for (int v = 0; kernel_variant(v); v++) {
         const struct kernel_ops *ops = kernel_variant(v);
-        for (int n = 1; n <= USERS; n++)
+        for (int n = 1; n <= USERS; n++) {
             for (int bad = -1; bad < (n > 1 ? 2 : 0); bad++) {
                 lanes_fill(&l, ops, n);
-                for (int r = 0; r < ROWS && bad >= 0; r++) /* in lane 3 the last user copies the first, or is silent */
-                    for (int c = 0; c < 2; c++)
+                for (int r = 0; r < ROWS && bad >= 0;
+                     r++) { /* in lane 3 the last user copies the first, or is silent */
+                    for (int c = 0; c < 2; c++) {
                         l.packed[(2 * (r * n + n - 1) + c) * ops->n_lane + 3] =
                             bad ? l.packed[(2 * r * n + c) * ops->n_lane + 3] : 0;
+                    }
+                }
                 ops->zf(ROWS, n, l.packed, l.work, l.A, l.pivot);
                 for (int s = 0; s < ops->n_lane; s++) {
                     if (bad >= 0 && s == 3) {
@@ -207,16 +229,19 @@ static void lanes_zero_force(void **state)
                         continue;
                     }
                     assert_true(l.pivot[s] > 0 && l.pivot[s] <= 1);
-                    for (int k = 0; k < n; k++)
+                    for (int k = 0; k < n; k++) {
                         for (int j = 0; j < n; j++) {
                             double complex product = 0;
-                            for (int r = 0; r < ROWS; r++)
+                            for (int r = 0; r < ROWS; r++) {
                                 product += conj(entry(l.packed, ops->n_lane, s, r * n + k)) *
                                            entry(l.A, ops->n_lane, s, r * n + j);
+                            }
                             assert_true(cabs(product - (k == j)) < 1e-5 / (double)l.pivot[s]);
                         }
+                    }
                 }
             }
+        }
     }
 }
 
@@ -230,38 +255,46 @@ static void lanes_share_power(void **state)
         lanes_fill(&l, ops, n);
         ops->zf(ROWS, n, l.packed, l.work, l.A, l.pivot);
         ops->power(APS, ANTENNAS, n, l.A, l.b);
-        for (int s = 0; s < w; s++)
-            for (int m = 0; m < APS; m++)
+        for (int s = 0; s < w; s++) {
+            for (int m = 0; m < APS; m++) {
                 for (int k = 0; k < n; k++) {
                     double want = 0;
-                    for (int a = 0; a < ANTENNAS; a++)
+                    for (int a = 0; a < ANTENNAS; a++) {
                         want += pow(cabs(entry(l.A, w, s, (m * ANTENNAS + a) * n + k)), 2);
+                    }
                     assert_true(fabs((double)l.b[(m * n + k) * w + s] - want) < 1e-5 * want);
                 }
+            }
+        }
         for (int maxmin = 0; maxmin < 2; maxmin++) {
-            if (maxmin)
+            if (maxmin) {
                 ops->maxmin(APS, n, l.E, l.b, l.P, 100, 1e-5f, l.eta, l.total, l.interference, l.spread);
-            else
+            } else {
                 ops->equal(APS, n, l.b, l.P, l.eta, l.total);
+            }
             const float guard = maxmin ? 1 : 0.9f; /* less than full power does not keep max-min SINRs equal */
             ops->finish(APS, n, l.E, guard, l.total, l.eta, l.sinr);
-            for (int i = 0; i < n * w; i++) /* back from amplitudes to powers */
+            for (int i = 0; i < n * w; i++) { /* back from amplitudes to powers */
                 l.eta[i] *= l.eta[i];
+            }
             for (int s = 0; s < w; s++) {
                 double use = 0;
                 for (int m = 0; m < APS; m++) {
                     double power = 0;
-                    for (int k = 0; k < n; k++)
+                    for (int k = 0; k < n; k++) {
                         power += (double)l.b[(m * n + k) * w + s] * (double)l.eta[k * w + s];
+                    }
                     use = fmax(use, power / (double)l.P[m * w + s]);
                 }
                 assert_true(fabs(use / (double)guard - 1) < 1e-5);
                 for (int k = 0; k < n; k++) {
                     double interference = 1;
-                    for (int m = 0; m < APS; m++)
-                        for (int j = 0; j < n; j++)
+                    for (int m = 0; m < APS; m++) {
+                        for (int j = 0; j < n; j++) {
                             interference += (double)l.E[(m * n + k) * w + s] * (double)l.b[(m * n + j) * w + s] *
                                             (double)l.eta[j * w + s];
+                        }
+                    }
                     const double sinr = (double)l.eta[k * w + s] / interference;
                     assert_true(fabs((double)l.sinr[k * w + s] / sinr - 1) < 1e-5);
                     assert_true(fabs((double)l.eta[k * w + s] / (double)l.eta[s] - 1) < 1e-6 || maxmin);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "linalg/cmplx.h"
+#include "linalg/small.h"
 
 #include <complex.h>
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "linalg/cmplx.h"
-#include "linalg/small.h"
+#include <cmocka.h>
 
 enum { MAX = 20, ROWS = 30 };
 
@@ -44,19 +44,22 @@ static void gram_is_the_weighted_product(void **state)
     (void)state;
     struct matrix a, g;
     double w[ROWS / 3];
-    for (int i = 0; i < ROWS / 3; i++)
+    for (int i = 0; i < ROWS / 3; i++) {
         w[i] = 1 + uniform();
+    }
     for (int n = 1; n <= MAX; n += 3) {
         fill(&a, ROWS * n);
         for (int weighted = 0; weighted < 2; weighted++) {
             small_gram(ROWS, n, a.re, a.im, weighted ? w : NULL, weighted ? 3 : 1, g.re, g.im);
-            for (int k = 0; k < n; k++)
+            for (int k = 0; k < n; k++) {
                 for (int j = 0; j < n; j++) {
                     double complex want = 0;
-                    for (int r = 0; r < ROWS; r++)
+                    for (int r = 0; r < ROWS; r++) {
                         want += (weighted ? w[r / 3] : 1) * conj(at(&a, r * n + k)) * at(&a, r * n + j);
+                    }
                     assert_true(cabs(at(&g, k * n + j) - want) < 1e-12);
                 }
+            }
         }
     }
 }
@@ -72,25 +75,29 @@ static void cholesky_and_inverse_undo_the_product(void **state)
         assert_int_equal(small_cholesky(n, l.re, l.im, 0), 0);
         small_lower_inverse(n, l.re, l.im, x.re, x.im);
         small_lower_square(n, x.re, x.im, y.re, y.im);
-        for (int k = 0; k < n; k++)
+        for (int k = 0; k < n; k++) {
             for (int j = 0; j < n; j++) {
                 double complex identity = 0, factor = 0;
                 for (int p = 0; p < n; p++) {
                     identity += at(&g, k * n + p) * at(&y, p * n + j);
-                    if (p <= k && p <= j)
+                    if (p <= k && p <= j) {
                         factor += at(&l, k * n + p) * conj(at(&l, j * n + p));
+                    }
                 }
                 assert_true(cabs(identity - (k == j)) < 1e-8);
                 assert_true(cabs(factor - at(&g, k * n + j)) < 1e-12);
             }
+        }
         small_multiply(ROWS, n, a.re, a.im, y.re, y.im, g.re, g.im);
-        for (int j = 0; j < n; j++)
+        for (int j = 0; j < n; j++) {
             for (int k = 0; k < n; k++) { /* A^H (A Y) = I */
                 double complex product = 0;
-                for (int r = 0; r < ROWS; r++)
+                for (int r = 0; r < ROWS; r++) {
                     product += conj(at(&a, r * n + k)) * at(&g, r * n + j);
+                }
                 assert_true(cabs(product - (k == j)) < 1e-8);
             }
+        }
     }
 }
 
@@ -114,29 +121,34 @@ static void real_solvers_solve(void **state)
             F[i] = (uniform() + 0.5) / n;
             A[i] = uniform();
         }
-        for (int i = 0; i < n * n; i++)
+        for (int i = 0; i < n * n; i++) {
             LU[i] = (i % (n + 1) == 0 ? 1.5 : 0) - F[i];
-        for (int i = 0; i < n; i++)
+        }
+        for (int i = 0; i < n; i++) {
             x[i] = b[i] = 1 + uniform();
+        }
         assert_int_equal(small_lu_m_matrix(n, LU), 0);
         small_lu_solve(n, LU, x);
         for (int i = 0; i < n; i++) {
             double left = 1.5 * x[i];
-            for (int j = 0; j < n; j++)
+            for (int j = 0; j < n; j++) {
                 left -= F[i * n + j] * x[j];
+            }
             assert_true(fabs(left - b[i]) < 1e-10 && x[i] > 0);
         }
         A[0] = 0; /* needs a row exchange */
         if (n > 1) {
             memcpy(LU, A, sizeof(double) * (size_t)(n * n));
             assert_int_equal(small_inverse(n, LU, X), 0);
-            for (int i = 0; i < n; i++)
+            for (int i = 0; i < n; i++) {
                 for (int j = 0; j < n; j++) {
                     double product = 0;
-                    for (int p = 0; p < n; p++)
+                    for (int p = 0; p < n; p++) {
                         product += A[i * n + p] * X[p * n + j];
+                    }
                     assert_true(fabs(product - (i == j)) < 1e-7);
                 }
+            }
         }
     }
     double singular[4] = {1, 2, 2, 4}, X[4], above[1] = {-0.1};

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
-#include <math.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "reference.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 enum { MAX_SB = 40 };
 
@@ -24,8 +24,9 @@ static void create(struct set *set, struct random *random, int n_sb, int n_ap, i
     set->n_sb = n_sb;
     for (int b = 0; b < n_sb; b++) {
         case_create(&set->c[b], random, n_ap, n_ant, n_ue, 20, 15, 0.05);
-        for (int m = 0; m < n_ap; m++)
+        for (int m = 0; m < n_ap; m++) {
             set->c[b].P[m] = (float)(0.5 + random_uniform(random));
+        }
     }
 }
 
@@ -75,8 +76,9 @@ static void compare(struct set *set, enum mimo_scheme scheme, enum mimo_power po
 
 static void release(struct set *set)
 {
-    for (int b = 0; b < set->n_sb; b++)
+    for (int b = 0; b < set->n_sb; b++) {
         case_destroy(&set->c[b]);
+    }
 }
 
 static void batch_equals_single(void **state)
@@ -86,13 +88,14 @@ static void batch_equals_single(void **state)
                                     {40, 32, 1, 8}, {33, 16, 4, 16}, {5, 3, 5, 1}};
     struct random random = {41};
     static struct set set;
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int power = 0; power < 2; power++) {
             create(&set, &random, shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3]);
             assert_int_equal(run(&set, MIMO_ZF, (enum mimo_power)power), 0);
             compare(&set, MIMO_ZF, (enum mimo_power)power);
             release(&set);
         }
+    }
 }
 
 static void masks_common_and_mixed(void **state)
@@ -100,7 +103,7 @@ static void masks_common_and_mixed(void **state)
     (void)state;
     struct random random = {42};
     static struct set set;
-    for (int mixed = 0; mixed < 2; mixed++)
+    for (int mixed = 0; mixed < 2; mixed++) {
         for (int power = 0; power < 2; power++) {
             create(&set, &random, 20, 6, 3, 4);
             for (int b = 0; b < 20; b++) {
@@ -109,12 +112,15 @@ static void masks_common_and_mixed(void **state)
                 set.c[b].ue_active[1] = mixed && b % 3 == 0;
             }
             assert_int_equal(run(&set, MIMO_ZF, (enum mimo_power)power), 0);
-            for (int b = 0; b < 20; b++)
-                for (int i = 0; i < 3 * 4; i++)
+            for (int b = 0; b < 20; b++) {
+                for (int i = 0; i < 3 * 4; i++) {
                     assert_true(set.c[b].solution.W[2 * 12 + i] == 0 && set.c[b].solution.W[4 * 12 + i] == 0);
+                }
+            }
             compare(&set, MIMO_ZF, (enum mimo_power)power);
             release(&set);
         }
+    }
 }
 
 /* One bad subband must not touch its neighbours. */
@@ -131,14 +137,16 @@ static void bad_subbands_are_solved_apart(void **state)
     }
     memset(set.c[17].ue_active, 0, 3); /* in another group of lanes: mixed masks switch the batch off */
     assert_int_equal(run(&set, MIMO_ZF, MIMO_POWER_MAXMIN), TUTTI_ENUMERIC);
-    for (int b = 0; b < 18; b++)
+    for (int b = 0; b < 18; b++) {
         assert_int_equal(set.solutions[b].reason, b == 3    ? MIMO_REASON_SINGULAR
                                                   : b == 7  ? MIMO_REASON_ZERO_CHANNEL
                                                   : b == 17 ? MIMO_REASON_NO_USER
                                                             : MIMO_REASON_ASKED);
+    }
     compare(&set, MIMO_ZF, MIMO_POWER_MAXMIN);
-    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++)
+    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++) {
         run(&set, (enum mimo_scheme)scheme, MIMO_POWER_EQUAL);
+    }
     release(&set);
 }
 

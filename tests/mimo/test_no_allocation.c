@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Nothing on the block path allocates: the linker routes the library's malloc-family calls through counters here. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
-#include <stdlib.h>
-
 #include "mimo/apply.h"
 #include "mimo/ppzf.h"
 #include "reference.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
 
 static int allocations;
 void *__real_malloc(size_t size);
@@ -59,17 +59,20 @@ static void execute_does_not_allocate(void **state)
         channels[b] = c[b].channel;
         solutions[b] = c[b].solution;
     }
-    for (int r = 0; r < 24; r++)
+    for (int r = 0; r < 24; r++) {
         c[4].H[r * 3 + 1] = c[4].H[r * 3]; /* one subband takes the fallback */
+    }
     allocations = 0;
     precoder_t *precoder;
     assert_int_equal(precoder_create(&precoder, &c[0].shape), 0);
     assert_true(allocations > 0); /* the counters work */
     allocations = 0;
-    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++)
-        for (int power = 0; power < 2; power++)
+    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++) {
+        for (int power = 0; power < 2; power++) {
             precoder_execute_batch(precoder, (enum mimo_scheme)scheme, (enum mimo_power)power, N_SB, channels,
                                    solutions);
+        }
+    }
     assert_int_equal(allocations, 0);
     tutti_cf32 V[12 * 4], x[12 * 4], symbols[12] = {1};
     const tutti_cf32 *const streams[3] = {symbols, symbols, symbols};
@@ -77,8 +80,9 @@ static void execute_does_not_allocate(void **state)
     apply_streams(1, 12, 4, 3, V, streams, x);
     assert_int_equal(allocations, 0);
     precoder_destroy(precoder);
-    for (int b = 0; b < N_SB; b++)
+    for (int b = 0; b < N_SB; b++) {
         case_destroy(&c[b]);
+    }
 }
 
 int main(void)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
-#include <math.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/error.h"
 #include "mimo/ob.h"
 #include "reference.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 static struct ob_result solve(struct channel_case *c, double tolerance, int max_iterations)
 {
@@ -43,7 +43,7 @@ static void certificate_closes_on_random_channels(void **state)
                                     {16, 2, 12}, {32, 1, 8}, {64, 1, 8}, {64, 1, 32}, {128, 1, 8}, {128, 1, 32},
                                     {32, 4, 16}, {8, 1, 8},  {5, 3, 7},  {128, 8, 4}};
     struct random random = {11};
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int kind = 0; kind < 4; kind++) {
             struct channel_case c;
             case_create(&c, &random, shapes[s][0], shapes[s][1], shapes[s][2], kind % 2 ? 10 : 40, kind % 2 ? 20 : 50,
@@ -54,6 +54,7 @@ static void certificate_closes_on_random_channels(void **state)
             assert_true(result.min_sinr >= result.bound * (1 - 1.2e-3));
             case_destroy(&c);
         }
+    }
 }
 
 /* Anything goes: shapes, SNR, spread, errors, unequal budgets, cell-free drops with pilot reuse. */
@@ -68,18 +69,21 @@ static void certificate_closes_on_a_thousand_mixed_cases(void **state)
         const int n_ue = 1 + (int)(random_uniform(&random) * 16), kind = trial % 4;
         const double error = trial % 3 ? 0.5 * random_uniform(&random) : 0;
         struct channel_case c;
-        if (kind == 3)
+        if (kind == 3) {
             case_create_cell_free(&c, &random, n_ap, n_ant, n_ue, 1 + (int)(random_uniform(&random) * n_ue), truth);
-        else
+        } else {
             case_create(&c, &random, n_ap, n_ant, n_ue, -20 + 80 * random_uniform(&random),
                         60 * random_uniform(&random), error);
-        for (int m = 0; m < n_ap && kind == 2; m++)
+        }
+        for (int m = 0; m < n_ap && kind == 2; m++) {
             c.P[m] = (float)pow(10, 4 * random_uniform(&random) - 2);
+        }
         const struct ob_result result = solve(&c, 1e-3, 60);
         check_report(&c, &result);
-        if (result.stop != OB_CONVERGED || result.min_sinr < result.bound * (1 - 1.2e-3))
+        if (result.stop != OB_CONVERGED || result.min_sinr < result.bound * (1 - 1.2e-3)) {
             fail_msg("trial %d, %d APs, %d antennas, %d users: %g of %g after %d iterations", trial, n_ap, n_ant, n_ue,
                      result.min_sinr, result.bound, result.iterations);
+        }
         iterations += result.iterations;
         case_destroy(&c);
     }
@@ -110,7 +114,7 @@ static void degenerate_inputs_stay_finite_and_certified(void **state)
     (void)state;
     struct random random = {12};
     static const int shapes[][3] = {{2, 1, 5}, {1, 1, 1}, {1, 8, 3}, {3, 1, 3}, {4, 2, 20}, {2, 2, 4}};
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         for (int kind = 0; kind < 4;
              kind++) { /* more users than antennas, one AP, as many as antennas; perfect CSI too */
             struct channel_case c;
@@ -121,6 +125,7 @@ static void degenerate_inputs_stay_finite_and_certified(void **state)
             assert_int_equal(result.stop, OB_CONVERGED);
             case_destroy(&c);
         }
+    }
 }
 
 static void identical_users_share_and_zero_users_are_named(void **state)
@@ -130,14 +135,16 @@ static void identical_users_share_and_zero_users_are_named(void **state)
     for (int perfect = 0; perfect < 2; perfect++) {
         struct channel_case c;
         case_create(&c, &random, 8, 2, 4, 20, 20, perfect ? 0 : 0.1);
-        for (int r = 0; r < 16; r++)
+        for (int r = 0; r < 16; r++) {
             c.H[r * 4 + 3] = c.H[r * 4 + 1];
+        }
         struct ob_result result = solve(&c, 1e-3, 100);
         check_report(&c, &result);
         assert_true(result.bound <= 1 + 1e-6); /* two streams on one channel cannot both exceed 0 dB */
         assert_true(result.min_sinr > 0.5);
-        for (int r = 0; r < 16; r++)
+        for (int r = 0; r < 16; r++) {
             c.H[r * 4 + 3] = 0;
+        }
         result = solve(&c, 1e-3, 60);
         assert_int_equal(c.solution.reason, MIMO_REASON_ZERO_CHANNEL);
         assert_true(c.solution.sinr[3] == 0 && result.min_sinr > 1);
@@ -159,15 +166,17 @@ static void lost_and_deaf_aps_do_not_matter(void **state)
     c.ap_active[1] = 0;
     c.P[4] = 0;
     const struct ob_result lost = solve(&c, 1e-4, 60);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         assert_true(c.solution.W[1 * 8 + i] == 0 && c.solution.W[4 * 8 + i] == 0);
+    }
     c.ap_active[1] = 1;
     c.P[4] = 1;
-    for (int m = 1; m <= 4; m += 3)
+    for (int m = 1; m <= 4; m += 3) {
         for (int i = 0; i < 8; i++) {
             c.H[m * 8 + i] = 0;
             c.E[m * 4 + i % 4] = 0;
         }
+    }
     const struct ob_result deaf = solve(&c, 1e-4, 60);
     assert_int_equal(deaf.stop, OB_CONVERGED);
     assert_true(fabs(lost.min_sinr / deaf.min_sinr - 1) < 3e-4);
@@ -185,8 +194,9 @@ static void one_user_has_the_textbook_answer(void **state)
     double amplitude = 0;
     for (int m = 0; m < 7; m++) {
         double energy = 0;
-        for (int a = 0; a < 3; a++)
+        for (int a = 0; a < 3; a++) {
             energy += pow(cabs((double complex)c.H[m * 3 + a]), 2);
+        }
         amplitude += sqrt((double)c.P[m] * energy);
     }
     const struct ob_result result = solve(&c, 1e-6, 60);
@@ -206,12 +216,14 @@ static void no_other_precoder_beats_the_bound(void **state)
         const struct ob_result result = solve(&c, 1e-4, 60);
         tutti_cf32 W[6 * 2 * 3];
         for (int shake = 0; shake < 50; shake++) {
-            for (int i = 0; i < 36; i++)
+            for (int i = 0; i < 36; i++) {
                 W[i] = (tutti_cf32)((double complex)c.solution.W[i] + (shake % 2 ? 0.03 : 0.003) * random_cn(&random));
+            }
             for (int m = 0; m < 6; m++) { /* each AP back to its full budget */
                 const double scale = 1 / sqrt(plain_power(&c, W, m));
-                for (int i = m * 6; i < (m + 1) * 6; i++)
+                for (int i = m * 6; i < (m + 1) * 6; i++) {
                     W[i] = (tutti_cf32)(scale * (double complex)W[i]);
+                }
             }
             assert_true(plain_min_sinr(&c, W) <= result.bound * (1 + 1e-5));
         }
@@ -234,13 +246,15 @@ static void order_of_users_and_aps_and_units_do_not_matter(void **state)
     case_create(&c, &random, 8, 2, 4, 20, 30, 0.1);
     case_create(&d, &random, 8, 2, 4, 20, 30, 0.1);
     /* reversed users and APs; AP m with budget 4 and half the amplitude is the same AP */
-    for (int m = 0; m < 8; m++)
+    for (int m = 0; m < 8; m++) {
         for (int k = 0; k < 4; k++) {
             d.P[7 - m] = 4;
             d.E[(7 - m) * 4 + 3 - k] = c.E[m * 4 + k] / 4;
-            for (int a = 0; a < 2; a++)
+            for (int a = 0; a < 2; a++) {
                 d.H[((7 - m) * 2 + a) * 4 + 3 - k] = c.H[(m * 2 + a) * 4 + k] / 2;
+            }
         }
+    }
     const struct ob_result one = solve(&c, 1e-5, 60), two = solve(&d, 1e-5, 60);
     assert_true(fabs(one.min_sinr / two.min_sinr - 1) < 3e-5);
     case_destroy(&c);
@@ -296,9 +310,10 @@ static void warm_start_is_right_and_not_slower(void **state)
         assert_int_equal(result.stop, OB_CONVERGED);
         check_report(&c, &result);
         warm += result.iterations;
-        for (int i = 0; i < 32 * 8; i++) /* next block: the small-scale fading drifts */
+        for (int i = 0; i < 32 * 8; i++) { /* next block: the small-scale fading drifts */
             c.H[i] = (tutti_cf32)(0.95 * (double complex)c.H[i] +
                                   sqrt((1 - 0.95 * 0.95) * 19 * (double)c.E[i]) * random_cn(&random));
+        }
     }
     assert_true(warm <= cold);
     c.ue_active[3] = 0; /* a user leaves: the old point no longer fits and must not be used */

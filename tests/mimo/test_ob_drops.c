@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The ordering of the paper (spec ob, "What to show") over random drops: net throughput on the true channel, precoders
  * from estimates. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "reference.h"
 
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "reference.h"
+#include <cmocka.h>
 
 enum { M = 100, K = 40, DROPS = 200, TAU_C = 400 };
 
@@ -27,13 +27,17 @@ static void rates(const struct channel_case *c, int tau, double *out)
 {
     for (int k = 0; k < K; k++) {
         double complex heard[K] = {0};
-        for (int m = 0; m < M; m++)
-            for (int j = 0; j < K; j++)
+        for (int m = 0; m < M; m++) {
+            for (int j = 0; j < K; j++) {
                 heard[j] += conj((double complex)truth[m * K + k]) * (double complex)c->solution.W[m * K + j];
+            }
+        }
         double others = 1;
-        for (int j = 0; j < K; j++)
-            if (j != k)
+        for (int j = 0; j < K; j++) {
+            if (j != k) {
                 others += creal(heard[j] * conj(heard[j]));
+            }
+        }
         out[k] = net_throughput(tau, creal(heard[k] * conj(heard[k])) / others);
     }
 }
@@ -52,8 +56,9 @@ static void run(int tau, double (*sorted)[DROPS * K])
     for (int drop = 0; drop < DROPS; drop++) {
         struct channel_case c;
         case_create_cell_free(&c, &random, M, 1, K, tau, truth);
-        if (!precoder)
+        if (!precoder) {
             assert_int_equal(precoder_create(&precoder, &c.shape), 0);
+        }
         for (int s = 0; s < 3; s++) {
             /* with pilot reuse the estimates of two users are parallel at every AP, but not over all APs */
             assert_int_equal(precoder_execute(precoder, schemes[s], MIMO_POWER_MAXMIN, &c.channel, &c.solution), 0);
@@ -62,8 +67,9 @@ static void run(int tau, double (*sorted)[DROPS * K])
         case_destroy(&c);
     }
     precoder_destroy(precoder);
-    for (int s = 0; s < 3; s++)
+    for (int s = 0; s < 3; s++) {
         qsort(sorted[s], DROPS * K, sizeof(double), ascending);
+    }
 }
 
 static void the_optimum_leads_at_every_percentile(void **state)
@@ -73,8 +79,9 @@ static void the_optimum_leads_at_every_percentile(void **state)
     run(40, orthogonal);
     run(20, reused);
     const int five = DROPS * K / 20;
-    for (int i = DROPS * K / 100; i < DROPS * K; i += DROPS * K / 100)
+    for (int i = DROPS * K / 100; i < DROPS * K; i += DROPS * K / 100) {
         assert_true(orthogonal[0][i] >= orthogonal[1][i]);
+    }
     print_message(
         "5 %% net throughput, Mbit/s: orthogonal pilots OB %.1f ZF %.1f CB %.1f; reused OB %.1f ZF %.1f CB %.1f\n",
         orthogonal[0][five], orthogonal[1][five], orthogonal[2][five], reused[0][five], reused[1][five],
@@ -83,8 +90,9 @@ static void the_optimum_leads_at_every_percentile(void **state)
     assert_true(gain > 1.08 && gain < 1.7);
     assert_true(orthogonal[1][five] > orthogonal[2][five] && reused[1][five] > reused[2][five] &&
                 reused[0][five] > reused[1][five]);
-    for (int s = 0; s < 2; s++) /* CB loses least under contamination */
+    for (int s = 0; s < 2; s++) { /* CB loses least under contamination */
         assert_true(reused[s][five] / orthogonal[s][five] < reused[2][five] / orthogonal[2][five]);
+    }
 }
 
 int main(void)

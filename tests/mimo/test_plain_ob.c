@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The plain max-min reference against theory, and ob_solve against the reference: neither's precoder may exceed the
  * other's upper bound. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
-#include <math.h>
-
 #include "../bench/plain_ob.h"
 #include "mimo/ob.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
 
 /* The float channel and W round at 6e-8; a null is a difference of terms that large. */
 #define ROUNDING 1e-5
@@ -54,16 +54,18 @@ static void its_bounds_bracket_the_solver(void **state)
     static tutti_cf32 truth[16 * 4 * 8];
     static const int shapes[][3] = {{4, 1, 2}, {8, 2, 4}, {16, 1, 4}, {5, 3, 7}, {4, 4, 8}, {8, 1, 8}, {2, 1, 3}};
     struct random random = {32};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         for (int kind = 0; kind < 3; kind++) {
             const int M = shapes[i][0], N = shapes[i][1], K = shapes[i][2];
             struct channel_case c;
-            if (kind == 0)
+            if (kind == 0) {
                 case_create_cell_free(&c, &random, M, N, K, K, truth);
-            else
+            } else {
                 case_create(&c, &random, M, N, K, 15, 20, kind == 1 ? 0.1 : 0);
-            for (int m = 0; m < M && kind == 1; m++)
+            }
+            for (int m = 0; m < M && kind == 1; m++) {
                 c.P[m] = (float)(0.25 + random_uniform(&random));
+            }
             const struct plain_ob_result reference = plain(&c, 1e-3, i % 2);
             struct ob_settings settings;
             struct ob_result result;
@@ -75,11 +77,13 @@ static void its_bounds_bracket_the_solver(void **state)
             ob_destroy(ob);
             const double least = plain_min_sinr(&c, c.solution.W);
             if (least > reference.upper * (1 + ROUNDING) || result.bound < reference.lower * (1 - ROUNDING) ||
-                least < reference.lower * (1 - 2e-4))
+                least < reference.lower * (1 - 2e-4)) {
                 fail_msg("%d x %d antennas, %d users, kind %d: %g to %g, reference %g to %g", M, N, K, kind, least,
                          result.bound, reference.lower, reference.upper);
+            }
             case_destroy(&c);
         }
+    }
 }
 
 int main(void)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
-#include <math.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "mimo/ppzf.h"
 #include "reference.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 enum { M = 3, N = 6, K = 4, BATCHES = 20, DRAWS = 1000 };
 
@@ -50,8 +50,9 @@ static void make_setting(struct setting *s, enum ppzf_scheme scheme, struct rand
         s->beta_eve[m] = 0.3 * random_uniform(random);
         s->eta_an[m] = random_uniform(random);
     }
-    for (int k = 0; k < K; k++)
+    for (int k = 0; k < K; k++) {
         s->pilot_power[k] = 1 + random_uniform(random);
+    }
     s->network = (struct ppzf_network){.n_ap = M,
                                        .n_ant = N,
                                        .n_ue = K,
@@ -85,8 +86,9 @@ static void draw(const struct setting *s, struct random *random, struct moments 
             for (int k = 0; k < K; k++) {
                 g[i * K + k] = sqrt(s->beta[m * K + k]) * random_cn(random);
                 double complex y = sqrt(K * s->pilot_power[k]) * g[i * K + k] + random_cn(random);
-                if (k == 0)
+                if (k == 0) {
                     y += sqrt(K * 1.5) * eve[i];
+                }
                 H[i * K + k] = s->tables->c[m * K + k] * y;
             }
         }
@@ -98,8 +100,9 @@ static void draw(const struct setting *s, struct random *random, struct moments 
             for (int i = 0; i < N; i++) {
                 const double complex h = conj(u < K ? g[i * K + u] : eve[i]);
                 leak += h * v[i];
-                for (int t = 0; t < K; t++)
+                for (int t = 0; t < K; t++) {
                     a[u][t] += sqrt(s->eta[m * K + t]) * h * W[i * K + t];
+                }
             }
             noise_at[u] += s->eta_an[m] * creal(leak * conj(leak)); /* independent noise symbol per AP */
         }
@@ -107,13 +110,15 @@ static void draw(const struct setting *s, struct random *random, struct moments 
     for (int k = 0; k < K; k++) {
         sum->mean[k] += a[k][k];
         sum->power[k] += noise_at[k];
-        for (int t = 0; t < K; t++)
+        for (int t = 0; t < K; t++) {
             sum->power[k] += pow(cabs(a[k][t]), 2);
+        }
     }
     sum->eve_own += pow(cabs(a[K][0]), 2);
     sum->eve_others += noise_at[K];
-    for (int t = 1; t < K; t++)
+    for (int t = 1; t < K; t++) {
         sum->eve_others += pow(cabs(a[K][t]), 2);
+    }
 }
 
 /* sinr [K + 1] from the moments of n draws; the last is Eve's. */
@@ -138,8 +143,9 @@ static void check_closed_forms(enum ppzf_scheme scheme, uint64_t seed)
     double sums[K + 1] = {0};
     for (int b = 0; b < BATCHES; b++) {
         struct moments batch = {0};
-        for (int i = 0; i < DRAWS; i++)
+        for (int i = 0; i < DRAWS; i++) {
             draw(&s, &random, &batch);
+        }
         sinr_of(&batch, DRAWS, batch_sinr);
         for (int k = 0; k <= K; k++) {
             sums[k] += batch_sinr[k];
@@ -156,9 +162,10 @@ static void check_closed_forms(enum ppzf_scheme scheme, uint64_t seed)
     for (int k = 0; k <= K; k++) {
         const double variance = m2[k] / BATCHES - pow(sums[k] / BATCHES, 2);
         const double standard_error = sqrt(variance / (BATCHES - 1));
-        if (fabs(mean[k] - closed[k]) > fmax(0.01 * closed[k], 3 * standard_error))
+        if (fabs(mean[k] - closed[k]) > fmax(0.01 * closed[k], 3 * standard_error)) {
             fail_msg("scheme %d, %s %d: Monte Carlo %g +- %g, closed form %g", (int)scheme, k < K ? "user" : "Eve", k,
                      mean[k], standard_error, closed[k]);
+        }
         assert_true(standard_error < 0.02 * closed[k]); /* enough draws to mean something */
     }
     ppzf_tables_destroy(s.tables);
@@ -180,37 +187,45 @@ static void vectors_null_and_normalise(void **state)
     const double gamma[K] = {1, 1, 1, 0};
     const uint8_t strong[K] = {1, 0, 1, 0};
     double complex H[N * K], W[N * K], z[N], v[N];
-    for (int i = 0; i < N * K; i++)
+    for (int i = 0; i < N * K; i++) {
         H[i] = random_cn(&random);
-    for (int i = 0; i < N; i++)
+    }
+    for (int i = 0; i < N; i++) {
         z[i] = random_cn(&random);
+    }
     assert_int_equal(ppzf_beams(PPZF_PPZF, N, K, strong, gamma, H, W), 0);
     assert_int_equal(ppzf_noise(N, K, strong, H, z, v), 0);
-    for (int k = 0; k < K; k++)
+    for (int k = 0; k < K; k++) {
         for (int t = 0; t < K; t++) {
             double complex response = 0;
-            for (int i = 0; i < N; i++)
+            for (int i = 0; i < N; i++) {
                 response += conj(H[i * K + k]) * W[i * K + t];
-            if (strong[k] && t == k)
+            }
+            if (strong[k] && t == k) {
                 assert_true(cabs(response - sqrt(N - 2)) < 1e-12); /* sqrt(L gamma), whatever the channel */
-            else if (strong[k])
+            } else if (strong[k]) {
                 assert_true(cabs(response) < 1e-12);
-            if (t == 3)
+            }
+            if (t == 3) {
                 assert_true(W[k * K + t] == 0); /* no estimate, no beam */
+            }
         }
+    }
     double power = 0;
     double complex leak[K] = {0};
     for (int i = 0; i < N; i++) {
         power += pow(cabs(v[i]), 2);
-        for (int k = 0; k < K; k++)
+        for (int k = 0; k < K; k++) {
             leak[k] += conj(H[i * K + k]) * v[i];
+        }
     }
     assert_true(fabs(power - 1) < 1e-12);
     assert_true(cabs(leak[0]) < 1e-12 && cabs(leak[2]) < 1e-12 && cabs(leak[1]) > 1e-3);
     const uint8_t too_many[K] = {1, 1, 1, 1};
     assert_int_equal(ppzf_noise(K, K, too_many, H, z, v), TUTTI_ENUMERIC); /* no null space left */
-    for (int i = 0; i < K; i++)
+    for (int i = 0; i < K; i++) {
         assert_true(v[i] == 0);
+    }
 }
 
 static void maxmin_power_equalises_the_closed_forms(void **state)
@@ -224,23 +239,27 @@ static void maxmin_power_equalises_the_closed_forms(void **state)
         double eta[M * K], eta_an[M], sinr[K], least, equal = INFINITY, worst = 0;
         ppzf_equal_power(s.tables, P, false, eta, eta_an);
         ppzf_sinr(s.tables, eta, eta_an, sinr);
-        for (int k = 0; k < K; k++)
+        for (int k = 0; k < K; k++) {
             equal = fmin(equal, sinr[k]);
+        }
         assert_int_equal(ppzf_maxmin_power(s.tables, P, eta, &least), 0);
         ppzf_sinr(s.tables, eta, none, sinr);
-        for (int k = 0; k < K; k++)
+        for (int k = 0; k < K; k++) {
             assert_true(fabs(sinr[k] / least - 1) < 1e-9);
+        }
         assert_true(least > equal);
         for (int m = 0; m < M; m++) {
             double power = 0;
-            for (int k = 0; k < K; k++)
+            for (int k = 0; k < K; k++) {
                 power += eta[m * K + k];
+            }
             worst = fmax(worst, power / P[m]);
         }
         assert_true(fabs(worst - 1) < 1e-9);
         ppzf_tables_destroy(s.tables);
-        for (int m = 0; m < M; m++)
+        for (int m = 0; m < M; m++) {
             s.beta[m * K + 2] = 0;
+        }
         assert_int_equal(ppzf_tables_create(&s.tables, &s.network), 0);
         assert_int_equal(ppzf_maxmin_power(s.tables, P, eta, &least), TUTTI_ENUMERIC);
         ppzf_tables_destroy(s.tables);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
-#include <math.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "reference.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 static int run(struct channel_case *c, enum mimo_scheme scheme, enum mimo_power power)
 {
@@ -32,20 +32,24 @@ static void zf_nulls_and_meets_the_worst_budget(void **state)
 {
     (void)state;
     struct random random = {1};
-    for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++)
+    for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
         for (int power = 0; power < 2; power++) {
             struct channel_case c;
             case_create(&c, &random, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], 20, 20, 0.1);
             assert_int_equal(run(&c, MIMO_ZF, (enum mimo_power)power), 0);
             assert_int_equal(c.solution.reason, MIMO_REASON_ASKED);
-            for (int k = 0; k < c.shape.n_ue; k++)
-                for (int j = 0; j < c.shape.n_ue; j++)
-                    if (j != k)
+            for (int k = 0; k < c.shape.n_ue; k++) {
+                for (int j = 0; j < c.shape.n_ue; j++) {
+                    if (j != k) {
                         assert_true(cabs(plain_response(&c, c.solution.W, k, j)) <
                                     1e-4 * cabs(plain_response(&c, c.solution.W, j, j)));
+                    }
+                }
+            }
             assert_true(plain_excess(&c, c.solution.W) > -1e-5); /* no power left on the table */
             case_destroy(&c);
         }
+    }
 }
 
 static void zf_equal_gives_equal_received_power(void **state)
@@ -56,8 +60,9 @@ static void zf_equal_gives_equal_received_power(void **state)
     case_create(&c, &random, 16, 2, 6, 20, 30, 0.05);
     run(&c, MIMO_ZF, MIMO_POWER_EQUAL);
     const double first = cabs(plain_response(&c, c.solution.W, 0, 0));
-    for (int k = 1; k < 6; k++)
+    for (int k = 1; k < 6; k++) {
         assert_true(fabs(cabs(plain_response(&c, c.solution.W, k, k)) / first - 1) < 1e-5);
+    }
     case_destroy(&c);
 }
 
@@ -65,7 +70,7 @@ static void maxmin_equalises_and_beats_equal_power(void **state)
 {
     (void)state;
     struct random random = {3};
-    for (int scheme = MIMO_CB; scheme <= MIMO_ZF; scheme++)
+    for (int scheme = MIMO_CB; scheme <= MIMO_ZF; scheme++) {
         for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
             struct channel_case c;
             case_create(&c, &random, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], 10, 30, 0.1);
@@ -73,12 +78,14 @@ static void maxmin_equalises_and_beats_equal_power(void **state)
             const double equal = plain_min_sinr(&c, c.solution.W);
             run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN);
             const double least = plain_min_sinr(&c, c.solution.W);
-            for (int k = 0; k < c.shape.n_ue; k++)
+            for (int k = 0; k < c.shape.n_ue; k++) {
                 assert_true(fabs(plain_sinr(&c, c.solution.W, k) / least - 1) < 1e-4);
+            }
             assert_true(least >= equal * (1 - 1e-5));
             assert_true(plain_excess(&c, c.solution.W) > -1e-5);
             case_destroy(&c);
         }
+    }
 }
 
 /* No change of the users' powers that stays feasible may raise the minimum: scale user powers at random and
@@ -95,13 +102,16 @@ static void maxmin_cannot_be_improved_by_other_powers(void **state)
         for (int trial = 0; trial < 200; trial++) {
             tutti_cf32 W[12 * 2 * 5];
             double factor[5];
-            for (int k = 0; k < 5; k++)
+            for (int k = 0; k < 5; k++) {
                 factor[k] = exp((trial % 2 ? 0.5 : 0.02) * random_normal(&random));
-            for (int i = 0; i < 12 * 2 * 5; i++)
+            }
+            for (int i = 0; i < 12 * 2 * 5; i++) {
                 W[i] = (tutti_cf32)((double complex)c.solution.W[i] * factor[i % 5]);
+            }
             const double shrink = 1 / sqrt(1 + plain_excess(&c, W));
-            for (int i = 0; i < 12 * 2 * 5; i++)
+            for (int i = 0; i < 12 * 2 * 5; i++) {
                 W[i] = (tutti_cf32)((double complex)W[i] * shrink);
+            }
             assert_true(plain_min_sinr(&c, W) <= best * (1 + 1e-5));
         }
         case_destroy(&c);
@@ -120,8 +130,9 @@ static void cb_equal_is_the_matched_beam_at_full_power(void **state)
         assert_true(fabs(plain_power(&c, c.solution.W, m) / (double)c.P[m] - 1) < 1e-6);
         const double complex ratio = (double complex)c.solution.W[m * 12] / (double complex)c.H[m * 12];
         assert_true(fabs(cimag(ratio)) < 1e-6 * creal(ratio));
-        for (int i = m * 12; i < (m + 1) * 12; i++)
+        for (int i = m * 12; i < (m + 1) * 12; i++) {
             assert_true(cabs((double complex)c.solution.W[i] - creal(ratio) * (double complex)c.H[i]) < 1e-6);
+        }
     }
     case_destroy(&c);
 }
@@ -130,7 +141,7 @@ static void masks_leave_out_and_the_rest_is_as_if_alone(void **state)
 {
     (void)state;
     struct random random = {6};
-    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++)
+    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++) {
         for (int power = 0; power < 2; power++) {
             struct channel_case c, small;
             case_create(&c, &random, 5, 4, 4, 15, 20, 0.1);
@@ -139,47 +150,55 @@ static void masks_leave_out_and_the_rest_is_as_if_alone(void **state)
             c.ap_active[1] = 0;
             c.P[3] = 0;
             c.ue_active[2] = 0;
-            for (int m = 0; m < 3; m++)
+            for (int m = 0; m < 3; m++) {
                 for (int k = 0; k < 3; k++) {
                     small.E[m * 3 + k] = c.E[ap[m] * 4 + ue[k]];
-                    for (int a = 0; a < 4; a++)
+                    for (int a = 0; a < 4; a++) {
                         small.H[(m * 4 + a) * 3 + k] = c.H[(ap[m] * 4 + a) * 4 + ue[k]];
+                    }
                 }
+            }
             run(&c, (enum mimo_scheme)scheme, (enum mimo_power)power);
             run(&small, (enum mimo_scheme)scheme, (enum mimo_power)power);
             assert_true(c.solution.sinr[2] == 0);
             double total = 0, kept = 0;
-            for (int i = 0; i < 5 * 4 * 4; i++)
+            for (int i = 0; i < 5 * 4 * 4; i++) {
                 total += pow(cabs((double complex)c.solution.W[i]), 2);
-            for (int m = 0; m < 3; m++)
-                for (int a = 0; a < 4; a++)
+            }
+            for (int m = 0; m < 3; m++) {
+                for (int a = 0; a < 4; a++) {
                     for (int k = 0; k < 3; k++) {
                         const double complex got = c.solution.W[(ap[m] * 4 + a) * 4 + ue[k]];
                         kept += pow(cabs(got), 2);
                         assert_true(cabs(got - (double complex)small.solution.W[(m * 4 + a) * 3 + k]) < 1e-6);
                     }
+                }
+            }
             assert_true(fabs(total - kept) < 1e-12); /* everything else is zero */
             case_destroy(&c);
             case_destroy(&small);
         }
+    }
 }
 
 static void singular_falls_back_and_says_so(void **state)
 {
     (void)state;
     struct random random = {7};
-    for (int kind = 0; kind < 2; kind++)
+    for (int kind = 0; kind < 2; kind++) {
         for (int power = 0; power < 2; power++) {
             struct channel_case c;
             case_create(&c, &random, 2, 2, kind ? 3 : 6, 15, 20,
                         0.1); /* 6 users on 4 antennas, or two identical users */
-            for (int r = 0; r < 4 && kind; r++)
+            for (int r = 0; r < 4 && kind; r++) {
                 c.H[r * 3 + 2] = c.H[r * 3];
+            }
             assert_int_equal(run(&c, MIMO_ZF, (enum mimo_power)power), TUTTI_ENUMERIC);
             assert_int_equal(c.solution.reason, MIMO_REASON_SINGULAR);
             assert_true(plain_min_sinr(&c, c.solution.W) > 0);
             case_destroy(&c);
         }
+    }
 }
 
 static void empty_and_zero_inputs_are_named(void **state)
@@ -196,18 +215,22 @@ static void empty_and_zero_inputs_are_named(void **state)
     assert_int_equal(run(&c, MIMO_CB, MIMO_POWER_EQUAL), TUTTI_ENUMERIC);
     assert_int_equal(c.solution.reason, MIMO_REASON_NO_AP);
     memset(c.ap_active, 1, 4);
-    for (int r = 0; r < 8; r++)
+    for (int r = 0; r < 8; r++) {
         c.H[r * 3 + 1] = 0;
-    for (int power = 0; power < 2; power++)
+    }
+    for (int power = 0; power < 2; power++) {
         for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++) {
-            if (scheme == MIMO_FZF)
+            if (scheme == MIMO_FZF) {
                 continue; /* has no room in this network */
+            }
             assert_int_equal(run(&c, (enum mimo_scheme)scheme, (enum mimo_power)power), TUTTI_ENUMERIC);
             assert_int_equal(c.solution.reason, MIMO_REASON_ZERO_CHANNEL);
             assert_true(c.solution.sinr[1] == 0 && c.solution.sinr[0] > 0 && c.solution.sinr[2] > 0);
         }
-    for (int r = 0; r < 2; r++) /* an AP that nobody hears */
+    }
+    for (int r = 0; r < 2; r++) { /* an AP that nobody hears */
         c.H[r * 3] = c.H[r * 3 + 2] = 0;
+    }
     run(&c, MIMO_CB, MIMO_POWER_EQUAL);
     run(&c, MIMO_ZF, MIMO_POWER_MAXMIN);
     case_destroy(&c);
@@ -226,8 +249,9 @@ static void sixty_db_spread_stays_finite_and_fair(void **state)
             run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN);
             const double least = plain_min_sinr(&c, c.solution.W);
             assert_true(least > 0);
-            for (int k = 0; k < 8; k++)
+            for (int k = 0; k < 8; k++) {
                 assert_true(plain_sinr(&c, c.solution.W, k) < least * 1.05); /* cf32 rounding costs a little */
+            }
         }
         case_destroy(&c);
     }
@@ -247,12 +271,13 @@ static void the_optimum_is_above_every_other_scheme(void **state)
         assert_int_equal(run(&c, MIMO_OB, MIMO_POWER_MAXMIN), 0);
         const double best = plain_min_sinr(&c, c.solution.W), bound = c.solution.sinr_bound;
         assert_true(best >= bound * (1 - 1.1e-2) && best <= bound * (1 + 1e-5) && c.solution.iterations > 0);
-        for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++)
+        for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {
             for (int power = 0; power < 2; power++) {
                 run(&c, ALL[i], (enum mimo_power)power);
                 assert_true(plain_min_sinr(&c, c.solution.W) <= bound * (1 + 1e-5));
                 assert_true(isnan(c.solution.sinr_bound));
             }
+        }
         case_destroy(&c);
     }
 }
@@ -274,11 +299,14 @@ static void rzf_has_the_right_limits(void **state)
                 beam += pow(cabs((double complex)c.solution.W[r * 4 + k]), 2);
                 channel += pow(cabs((double complex)c.H[r * 4 + k]), 2);
             }
-            if (!loud)
+            if (!loud) {
                 assert_true(cabs(inner) > (1 - 1e-5) * sqrt(beam * channel)); /* parallel */
-            for (int j = 0; j < 4 && loud; j++)
-                if (j != k)
+            }
+            for (int j = 0; j < 4 && loud; j++) {
+                if (j != k) {
                     assert_true(cabs(plain_response(&c, c.solution.W, j, k)) < 1e-5 * cabs(inner));
+                }
+            }
         }
         case_destroy(&c);
     }
@@ -307,9 +335,11 @@ static void eliminate(int n, double complex *A, double complex *x)
 {
     for (int k = 0; k < n; k++) {
         int best = k;
-        for (int i = k + 1; i < n; i++)
-            if (cabs(A[i * n + k]) > cabs(A[best * n + k]))
+        for (int i = k + 1; i < n; i++) {
+            if (cabs(A[i * n + k]) > cabs(A[best * n + k])) {
                 best = i;
+            }
+        }
         for (int j = 0; j <= n; j++) {
             double complex *a = j < n ? &A[k * n + j] : &x[k], *b = j < n ? &A[best * n + j] : &x[best];
             const double complex swap = *a;
@@ -317,16 +347,19 @@ static void eliminate(int n, double complex *A, double complex *x)
             *b = swap;
         }
         for (int i = 0; i < n; i++) {
-            if (i == k)
+            if (i == k) {
                 continue;
+            }
             const double complex f = A[i * n + k] / A[k * n + k];
-            for (int j = k; j < n; j++)
+            for (int j = k; j < n; j++) {
                 A[i * n + j] -= f * A[k * n + j];
+            }
             x[i] -= f * x[k];
         }
     }
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < n; k++) {
         x[k] /= A[k * n + k];
+    }
 }
 
 /* Each RZF beam is parallel to (I + lambda sum_j (h_j h_j^H + diag(E_j)))^-1 h_k, lambda = sum_m P_m / K. */
@@ -346,10 +379,11 @@ static void rzf_is_the_mmse_beam(void **state)
             x[i] = c.H[i * K + k];
             for (int j = 0; j < L; j++) {
                 A[i * L + j] = i == j;
-                for (int u = 0; u < K; u++)
+                for (int u = 0; u < K; u++) {
                     A[i * L + j] += (M + 2.0) / K *
                                     ((double complex)c.H[i * K + u] * conj((double complex)c.H[j * K + u]) +
                                      (i == j ? (double)c.E[i / N * K + u] : 0));
+                }
             }
         }
         eliminate(L, A, x);
@@ -392,19 +426,23 @@ static void local_schemes_null_at_strong_users_only(void **state)
                 double stronger = 0, total = 0; /* strong: the users above k do not hold 95 % yet */
                 for (int j = 0; j < K; j++) {
                     total += (double)c.beta[m * K + j];
-                    if (c.beta[m * K + j] > c.beta[m * K + k])
+                    if (c.beta[m * K + j] > c.beta[m * K + k]) {
                         stronger += (double)c.beta[m * K + j];
+                    }
                 }
                 const bool strong = scheme == MIMO_FZF || stronger < 0.95 * total;
                 for (int j = 0; j < K; j++) {
-                    if (j == k)
+                    if (j == k) {
                         continue;
+                    }
                     const double norm = ap_response(&c, m, k, k) + 1e-3;
                     const bool null = ap_response(&c, m, k, j) < 1e-4 * norm;
                     double above = 0;
-                    for (int i = 0; i < K; i++)
-                        if (c.beta[m * K + i] > c.beta[m * K + j])
+                    for (int i = 0; i < K; i++) {
+                        if (c.beta[m * K + i] > c.beta[m * K + j]) {
                             above += (double)c.beta[m * K + i];
+                        }
+                    }
                     const bool j_strong = scheme == MIMO_FZF || above < 0.95 * total;
                     assert_int_equal(null, strong && (j_strong || scheme == MIMO_PPZF));
                     nulled += null;
@@ -428,12 +466,14 @@ static void full_zero_forcing_without_room_says_so(void **state)
     assert_int_equal(run(&c, MIMO_PPZF, MIMO_POWER_EQUAL), 0);
     c.channel.beta = c.beta; /* strong at AP 2 by its gain, but without an estimate there: nothing to protect */
     c.beta[2 * 4 + 1] = 1e4f;
-    for (int a = 0; a < 4; a++)
+    for (int a = 0; a < 4; a++) {
         c.H[(2 * 4 + a) * 4 + 1] = 0;
+    }
     assert_int_equal(run(&c, MIMO_PPZF, MIMO_POWER_EQUAL), 0);
     c.channel.beta = NULL;
-    for (int r = 0; r < 16; r++)
+    for (int r = 0; r < 16; r++) {
         c.H[r * 4 + 1] = c.H[r * 4] * 2; /* pilot reuse: parallel estimates */
+    }
     assert_int_equal(run(&c, MIMO_PPZF, MIMO_POWER_MAXMIN), TUTTI_ENUMERIC);
     assert_int_equal(c.solution.reason, MIMO_REASON_SINGULAR);
     case_destroy(&c);
@@ -445,7 +485,7 @@ static void schemes_ignore_units_and_order(void **state)
     (void)state;
     enum { M = 6, N = 6, K = 4 };
     struct random random = {26};
-    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++)
+    for (int scheme = MIMO_CB; scheme <= MIMO_OB; scheme++) {
         for (int power = 0; power < 2; power++) {
             struct channel_case c, d;
             case_create(&c, &random, M, N, K, 15, 30, 0.1);
@@ -454,8 +494,9 @@ static void schemes_ignore_units_and_order(void **state)
                 d.P[m] = 0.25f;
                 for (int k = 0; k < K; k++) {
                     d.E[m * K + K - 1 - k] = 4 * c.E[m * K + k];
-                    for (int a = 0; a < N; a++)
+                    for (int a = 0; a < N; a++) {
                         d.H[(m * N + a) * K + K - 1 - k] = 2 * c.H[(m * N + a) * K + k];
+                    }
                 }
             }
             run(&c, (enum mimo_scheme)scheme, (enum mimo_power)power);
@@ -468,6 +509,7 @@ static void schemes_ignore_units_and_order(void **state)
             case_destroy(&c);
             case_destroy(&d);
         }
+    }
 }
 
 static void power_use_finds_the_worst(void **state)

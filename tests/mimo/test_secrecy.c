@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mimo/secrecy.h"
+
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
-
-#include "mimo/secrecy.h"
-
-#include <math.h>
 
 enum { MAX_N = 24 };
 
@@ -17,8 +17,9 @@ static double complex eliminate(int n, double complex *A, double complex *b)
     double complex det = 1.0;
     for (int k = 0; k < n; k++) {
         int pivot = k;
-        for (int i = k + 1; i < n; i++)
+        for (int i = k + 1; i < n; i++) {
             pivot = cabs(A[i * n + k]) > cabs(A[pivot * n + k]) ? i : pivot;
+        }
         for (int j = 0; j < n && pivot != k; j++) {
             double complex t = A[k * n + j];
             A[k * n + j] = A[pivot * n + j];
@@ -33,14 +34,16 @@ static double complex eliminate(int n, double complex *A, double complex *b)
         det *= A[k * n + k];
         for (int i = k + 1; i < n; i++) {
             double complex ratio = A[i * n + k] / A[k * n + k];
-            for (int j = k; j < n; j++)
+            for (int j = k; j < n; j++) {
                 A[i * n + j] -= ratio * A[k * n + j];
+            }
             b[i] -= ratio * b[k];
         }
     }
     for (int i = n - 1; i >= 0; i--) {
-        for (int j = i + 1; j < n; j++)
+        for (int j = i + 1; j < n; j++) {
             b[i] -= A[i * n + j] * b[j];
+        }
         b[i] /= A[i * n + i];
     }
     return det;
@@ -50,9 +53,11 @@ static double complex eliminate(int n, double complex *A, double complex *b)
 static double log_det(int n, const double complex *x, const double complex *y)
 {
     double complex A[MAX_N * MAX_N], unused[MAX_N] = {0};
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++)
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
             A[i * n + j] = (i == j) + x[i] * conj(x[j]) + (y ? y[i] * conj(y[j]) : 0.0);
+        }
+    }
     return log2(creal(eliminate(n, A, unused)));
 }
 
@@ -92,29 +97,35 @@ static double misome_reference(int n, int n_eve, const double complex *h, const 
 {
     double complex x[MAX_N], y[MAX_N], A[MAX_N * MAX_N];
     double lambda = 0.0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         x[i] = conj(h[i]);
+    }
     for (int iteration = 0; iteration < 3000; iteration++) {
         double complex along = 0.0;
         double norm2 = 0.0;
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             along += h[i] * x[i];
+        }
         for (int i = 0; i < n; i++) {
             y[i] = x[i] + rho * conj(h[i]) * along;
             for (int j = 0; j < n; j++) {
                 A[i * n + j] = i == j;
-                for (int e = 0; e < n_eve; e++)
+                for (int e = 0; e < n_eve; e++) {
                     A[i * n + j] += rho * conj(He[e * n + i]) * He[e * n + j];
+                }
             }
         }
         eliminate(n, A, y);
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             norm2 += creal(y[i] * conj(y[i]));
+        }
         double now = sqrt(norm2);
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             x[i] = y[i] / now;
-        if (fabs(now - lambda) < 1e-14 * now)
+        }
+        if (fabs(now - lambda) < 1e-14 * now) {
             break;
+        }
         lambda = now;
     }
     return fmax(0.0, log2(lambda));

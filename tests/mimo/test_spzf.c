@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Phase-only zero-forcing against plain references: exhaustive search where it is small enough, closed forms, theory.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "base/error.h"
 #include "mimo/secrecy.h"
 #include "mimo/spzf.h"
@@ -15,7 +8,14 @@
 
 #include <float.h>
 #include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 enum { MAX_N = 160, MAX_K = 12 };
 
@@ -44,16 +44,18 @@ static double reference_check(int n_user, int n_ant, const double complex *H, co
             sum += (long double complex)H[k * n_ant + n] * (long double complex)b[n];
             l1 += cabsl((long double complex)H[k * n_ant + n]);
         }
-        if (l1 > 0.0L && cabsl(sum) / l1 > worst)
+        if (l1 > 0.0L && cabsl(sum) / l1 > worst) {
             worst = cabsl(sum) / l1;
+        }
     }
     return (double)worst;
 }
 
 static void assert_unit(int n_ant, const double complex *b)
 {
-    for (int n = 0; n < n_ant; n++)
+    for (int n = 0; n < n_ant; n++) {
         assert_true(fabs(cabs(b[n]) - 1.0) < 1e-13);
+    }
 }
 
 /* Polygon --------------------------------------------------------------------------------------------------------- */
@@ -71,8 +73,9 @@ static void test_triangle_angle(void **state)
         double a = splitmix_uniform(&rng), b = splitmix_uniform(&rng),
                angle = M_PI * (0.01 + 0.98 * splitmix_uniform(&rng));
         double side = sqrt(a * a + b * b - 2.0 * a * b * cos(angle));
-        if (side < 0.01 || a < 0.01 || b < 0.01)
+        if (side < 0.01 || a < 0.01 || b < 0.01) {
             continue;
+        }
         assert_true(fabs(spzf_triangle_angle(a, b, side) - angle) < 1e-9);
     }
 }
@@ -88,8 +91,9 @@ static void check_polygon(int n, const double complex *h, double tolerance)
     }
     double dist = spzf_dist(n, r), least = sum > 0.0 ? fmax(0.0, -dist) / sum : 0.0;
     bool feasible = spzf_polygon(n, h, b), again = spzf_polygon_angles(n, h, theta);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         by_angle[i] = cexp(I * theta[i]);
+    }
     assert_int_equal(feasible, spzf_feasible(n, r));
     assert_int_equal(feasible, again);
     assert_int_equal(feasible, dist >= -1e-12 * sum);
@@ -106,9 +110,11 @@ static void test_polygon_random(void **state)
     for (int t = 0; t < 3000; t++) {
         int n = 2 + splitmix_below(&rng, 20);
         secrecy_rayleigh(&rng, 1, n, h);
-        if (t % 3 == 0) /* often infeasible, always 12 decades */
-            for (int i = 0; i < n; i++)
+        if (t % 3 == 0) { /* often infeasible, always 12 decades */
+            for (int i = 0; i < n; i++) {
                 h[i] *= pow(10.0, -12.0 * splitmix_uniform(&rng));
+            }
+        }
         check_polygon(n, h, 1e-14);
     }
 }
@@ -121,8 +127,9 @@ static void test_polygon_integers(void **state)
     double complex h[MAX_N];
     for (int t = 0; t < 5000; t++) {
         int n = 2 + splitmix_below(&rng, 6);
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             h[i] = splitmix_below(&rng, 5) * cexp(I * 6.28 * splitmix_uniform(&rng));
+        }
         check_polygon(n, h, 1e-14);
     }
 }
@@ -136,11 +143,13 @@ static void test_polygon_scale(void **state)
     for (int t = 0; t < 200; t++) {
         secrecy_rayleigh(&rng, 1, 8, h);
         double scale = scales[t % 4];
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 8; i++) {
             scaled[i] = h[i] * scale;
+        }
         bool feasible = spzf_polygon(8, scaled, b);
-        if (feasible)
+        if (feasible) {
             assert_true(spzf_check(1, 8, scaled, b) < 1e-14);
+        }
         assert_true(scale < 1e-300 || feasible == spzf_polygon(8, h, b));
     }
 }
@@ -159,16 +168,19 @@ static void magnitudes(struct splitmix *rng, int n, double *r)
 static double reference_loss(int n, const double *r, int n_sets, const int *labels)
 {
     double loss = 0.0, largest = 0.0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         largest = fmax(largest, r[i]);
+    }
     for (int p = 0; p < n_sets; p++) {
         double worst = -INFINITY; /* of: one element less all the others */
         for (int i = 0; i < n; i++) {
-            if (labels[i] != p)
+            if (labels[i] != p) {
                 continue;
+            }
             double margin = r[i];
-            for (int j = 0; j < n; j++)
+            for (int j = 0; j < n; j++) {
                 margin -= labels[j] == p && j != i ? r[j] : 0.0;
+            }
             worst = fmax(worst, margin);
         }
         loss += isinf(worst) ? largest : fmax(0.0, worst);
@@ -185,10 +197,12 @@ static double exhaustive_loss(int n, const double *r, int n_sets)
         double loss = spzf_pseudo_loss(n, r, n_sets, labels, NULL, NULL);
         least = fmin(least, loss);
         int i = 1; /* antenna 0 stays in set 0: sets have no names */
-        while (i < n && ++labels[i] == n_sets)
+        while (i < n && ++labels[i] == n_sets) {
             labels[i++] = 0;
-        if (i == n)
+        }
+        if (i == n) {
             return least;
+        }
     }
 }
 
@@ -201,8 +215,9 @@ static void test_pseudo_loss(void **state)
         int labels[12], n = 3 + splitmix_below(&rng, 10), n_sets = 1 + splitmix_below(&rng, 5);
         bool e1;
         magnitudes(&rng, n, r);
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             labels[i] = splitmix_below(&rng, n_sets);
+        }
         double loss = spzf_pseudo_loss(n, r, n_sets, labels, dists, &e1),
                reference = reference_loss(n, r, n_sets, labels);
         assert_true(fabs(loss - reference) < 1e-13);
@@ -236,16 +251,18 @@ static void test_partitions_against_optimum(void **state)
         double r[9];
         int labels[9], size[3];
         magnitudes(&rng, 9, r);
-        if (t % 2) /* make it hard */
+        if (t % 2) { /* make it hard */
             r[0] *= 2.0;
+        }
         double optimum = exhaustive_loss(9, r, 3);
         for (size_t m = 0; m < sizeof(partitions) / sizeof(*partitions); m++) {
             assert_int_equal(spzf_partition(spzf, partitions[m], 9, r, 3, labels), 0);
             count_sizes(9, 3, labels, size);
             double loss = spzf_pseudo_loss(9, r, 3, labels, NULL, NULL);
             assert_true(loss >= optimum - 1e-13);
-            if (partitions[m] == SPZF_BEST_FIT)
+            if (partitions[m] == SPZF_BEST_FIT) {
                 assert_int_equal(loss <= 1e-13, optimum <= 1e-13);
+            }
         }
         n_infeasible += optimum > 1e-13;
     }
@@ -268,8 +285,9 @@ static void test_iterations_improve(void **state)
         spzf_reset(spzf, (uint64_t)t);
         assert_int_equal(spzf_partition(spzf, SPZF_RANDOM, n, r, n_sets, labels), 0);
         count_sizes(n, n_sets, labels, size);
-        for (int p = 0; p < n_sets; p++)
+        for (int p = 0; p < n_sets; p++) {
             assert_in_range(size[p], n / n_sets, (n + n_sets - 1) / n_sets);
+        }
         double start = spzf_pseudo_loss(n, r, n_sets, labels, NULL, NULL);
         spzf_reset(spzf, (uint64_t)t);
         assert_int_equal(spzf_partition(spzf, SPZF_ITERATIVE, n, r, n_sets, labels), 0);
@@ -387,16 +405,18 @@ static void test_best_fit_spares(void **state)
 static void two_forms(const double complex *h1, const double complex *h2, const int *member, double out[2])
 {
     double side[3];
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         side[i] = cabs(h1[member[i]]);
+    }
     double a = side[0], b = side[1], c = side[2];
     double turn_b = M_PI - acos((a * a + b * b - c * c) / (2.0 * a * b));
     double turn_c = M_PI - acos((a * a + c * c - b * b) / (2.0 * a * c));
     for (int form = 0; form < 2; form++) {
         double sign = form ? -1.0 : 1.0, angle[3] = {0.0, sign * turn_b, -sign * turn_c};
         double complex v = 0.0;
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++) {
             v += h2[member[i]] * cexp(I * (angle[i] - carg(h1[member[i]])));
+        }
         out[form] = cabs(v);
     }
 }
@@ -424,14 +444,16 @@ static void test_mirrors_exact(void **state)
             e1 = e1 || spzf_dist(3, r) < 0.0;
         }
         assert_int_equal(e1, (result.outage & SPZF_E1) != 0);
-        if (e1)
+        if (e1) {
             continue;
+        }
         n_used++;
         for (int p = 0; p < 3; p++) {
             double complex v = 0.0;
             two_forms(H, H + 9, member[p], form[p]);
-            for (int i = 0; i < 3; i++)
+            for (int i = 0; i < 3; i++) {
                 v += H[9 + member[p][i]] * b[member[p][i]];
+            }
             assert_true(fmin(fabs(cabs(v) - form[p][0]), fabs(cabs(v) - form[p][1])) < 1e-7);
         }
         for (int choice = 0; choice < 8; choice++) {
@@ -460,13 +482,16 @@ static struct spzf_result check_honest(spzf_t *spzf, int n_user, int n_ant, cons
     assert_int_equal(status, result.outage ? TUTTI_ENUMERIC : 0);
     assert_true(fabs(check - result.residual) < 1e-14);
     assert_true(fabs(check - spzf_check(n_user, n_ant, H, b)) < 1e-14);
-    if (!result.outage)
+    if (!result.outage) {
         assert_true(check <= SPZF_RESIDUAL_LIMIT);
+    }
     assert_int_equal((result.outage & SPZF_UNSOLVED) != 0, result.residual > SPZF_RESIDUAL_LIMIT);
-    if (result.outage & SPZF_INFEASIBLE)
+    if (result.outage & SPZF_INFEASIBLE) {
         assert_true(result.residual_bound > 0.0 && check >= result.residual_bound);
-    if (must_solve)
+    }
+    if (must_solve) {
         assert_int_equal(result.outage, 0);
+    }
     return result;
 }
 
@@ -479,8 +504,9 @@ static void test_every_method_is_honest(void **state)
     for (int m = SPZF_RANDOM; m <= SPZF_LM; m++) {
         for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); s++) {
             int n_user = shapes[s][0], n_ant = shapes[s][1];
-            if (m == SPZF_GENETIC && n_ant > 33) /* slow */
+            if (m == SPZF_GENETIC && n_ant > 33) { /* slow */
                 continue;
+            }
             spzf_t *spzf = make_default((enum spzf_method)m, n_ant, n_user, 0);
             for (int t = 0; t < (m == SPZF_GENETIC ? 3 : 30); t++) {
                 secrecy_rayleigh(&rng, n_user, n_ant, H);
@@ -536,8 +562,9 @@ static void test_proportional_rows(void **state)
     double complex H[80];
     for (int t = 0; t < 200; t++) {
         secrecy_rayleigh(&rng, 1, 40, H);
-        for (int n = 0; n < 40; n++)
+        for (int n = 0; n < 40; n++) {
             H[40 + n] = (0.3 + 2.0 * I) * H[n];
+        }
         check_honest(spzf, 2, 40, H, true);
     }
     spzf_destroy(spzf);
@@ -584,25 +611,29 @@ static void test_polish(void **state)
             b_re[n] = creal(b[n] * cexp(I * turn));
             b_im[n] = cimag(b[n] * cexp(I * turn));
         }
-        for (int i = 0; i < 3 * N && off > 1.0; i++) /* four antennas cannot do it */
+        for (int i = 0; i < 3 * N && off > 1.0; i++) { /* four antennas cannot do it */
             re[i] = im[i] = i % N < 4 ? re[i] : 0.0;
+        }
         double before = 0.0, after = 0.0;
         for (int k = 0; k < rows.n_user; k++) {
             double complex sum = 0.0;
-            for (int n = 0; n < N; n++)
+            for (int n = 0; n < N; n++) {
                 sum += (re[k * N + n] + I * im[k * N + n]) * (b_re[n] + I * b_im[n]);
+            }
             before += creal(sum * conj(sum));
         }
         spzf_lm_polish(&lm, &rows, b_re, b_im);
         for (int k = 0; k < rows.n_user; k++) {
             double complex sum = 0.0;
-            for (int n = 0; n < N; n++)
+            for (int n = 0; n < N; n++) {
                 sum += (re[k * N + n] + I * im[k * N + n]) * (b_re[n] + I * b_im[n]);
+            }
             after += creal(sum * conj(sum));
         }
         assert_true(after <= before * (1.0 + 1e-9));
-        if (off < 1.0)
+        if (off < 1.0) {
             assert_true(sqrt(after) < 1e-14);
+        }
     }
     spzf_lm_free(&lm);
     spzf_destroy(spzf);
@@ -632,28 +663,29 @@ static void degenerate(struct splitmix *rng, int kind, int n_user, int n_ant, do
     for (int k = 0; k < n_user; k++) {
         for (int n = 0; n < n_ant; n++) {
             double complex *h = &H[k * n_ant + n];
-            if (kind == 0) /* equal magnitudes */
+            if (kind == 0) { /* equal magnitudes */
                 *h /= cabs(*h);
-            else if (kind == 1) /* 12 decades */
+            } else if (kind == 1) { /* 12 decades */
                 *h *= pow(10.0, -12.0 * splitmix_uniform(rng));
-            else if (kind == 2 && k == n_user - 1) /* zero row */
+            } else if (kind == 2 && k == n_user - 1) { /* zero row */
                 *h = 0.0;
-            else if (kind == 3 && (n + k) % 3 == 0) /* zero entries */
+            } else if (kind == 3 && (n + k) % 3 == 0) { /* zero entries */
                 *h = 0.0;
-            else if (kind == 4 && k > 0) /* proportional rows */
+            } else if (kind == 4 && k > 0) { /* proportional rows */
                 *h = (2.0 - I) * H[n];
-            else if (kind == 5) /* rows far apart */
+            } else if (kind == 5) { /* rows far apart */
                 *h *= k == 0 ? 1e-200 : 1e200;
-            else if (kind == 6) /* nothing at all */
+            } else if (kind == 6) { /* nothing at all */
                 *h = 0.0;
-            else if (kind == 7 && n > 1) /* two antennas only */
+            } else if (kind == 7 && n > 1) { /* two antennas only */
                 *h = 0.0;
-            else if (kind == 8 && n % 2) /* dead antennas */
+            } else if (kind == 8 && n % 2) { /* dead antennas */
                 *h = 0.0;
-            else if (kind == 9) /* one path: rows of equal magnitude with linear phase */
+            } else if (kind == 9) { /* one path: rows of equal magnitude with linear phase */
                 *h = cexp(I * 0.37 * (k + 1) * n);
-            else if (kind == 10 && n == 3) /* one antenna drowns the others */
+            } else if (kind == 10 && n == 3) { /* one antenna drowns the others */
                 *h *= 1e3;
+            }
         }
     }
 }
@@ -673,8 +705,9 @@ static void test_degenerate(void **state)
                             (kind == 0 || (kind >= 2 && kind <= 6) || kind == 9);
                 struct spzf_result result = check_honest(spzf, shapes[s][0], shapes[s][1], H, must || kind == 6);
                 bool nothing = kind == 6 || (kind == 2 && shapes[s][0] == 1);
-                if (m < SPZF_PLUS) /* no other method stood in silently */
+                if (m < SPZF_PLUS) { /* no other method stood in silently */
                     assert_int_equal(result.source, nothing ? SPZF_BY_NOTHING : SPZF_BY_PARTITION);
+                }
             }
             spzf_destroy(spzf);
         }
@@ -732,11 +765,13 @@ static double mix_hopeless(struct splitmix *rng, int n_user, int t, double compl
         double complex third = n_user > 2 ? H[24 + n] : 0.0;
         mixed[n] = H[n] + 3.0 * H[12 + n];
         mixed[12 + n] = a * H[n] - 2.0 * H[12 + n] + third;
-        if (n_user > 2)
+        if (n_user > 2) {
             mixed[24 + n] = third;
+        }
         margin += n == t % 12 ? 14.0 : -cabs(H[n]);
-        for (int k = 0; k < n_user; k++)
+        for (int k = 0; k < n_user; k++) {
             l1[k] += cabs(mixed[12 * k + n]);
+        }
     }
     /* row 0 of H = (2 mixed_0 + 3 (mixed_1 - mixed_2)) / (2 + 3 a) */
     return margin * cabs(2.0 + 3.0 * a) / (2.0 * l1[0] + 3.0 * (l1[1] + l1[2]));
@@ -760,11 +795,13 @@ static void test_certificate(void **state)
                 assert_true(result.outage & SPZF_INFEASIBLE);
                 assert_true(result.residual >= bound);
             }
-            if (!result.outage)
+            if (!result.outage) {
                 assert_true(bound == 0.0);
+            }
             for (int i = 0; i < 20; i++) {
-                for (int n = 0; n < 12; n++)
+                for (int n = 0; n < 12; n++) {
                     b[n] = cexp(I * 6.283185307179586 * splitmix_uniform(&rng));
+                }
                 assert_true(spzf_check(n_user, 12, mixed, b) >= bound);
             }
         }
@@ -809,15 +846,17 @@ static void test_conjugate_convention(void **state)
     assert_int_equal(spzf_execute(spzf, H, b, NULL), 0);
     for (int k = 0; k < 2; k++) {
         double complex y = 0.0;
-        for (int n = 0; n < 16; n++)
+        for (int n = 0; n < 16; n++) {
             y += conj(H[k * 16 + n]) * conj(b[n]); /* h^H x with x = conj(beam) */
+        }
         assert_true(cabs(y) < 1e-14);
     }
     double theta[16];
     double complex again[16];
     spzf_phases(16, b, theta);
-    for (int n = 0; n < 16; n++)
+    for (int n = 0; n < 16; n++) {
         again[n] = cexp(I * theta[n]);
+    }
     assert_true(spzf_check(2, 16, H, again) < 1e-14);
     spzf_destroy(spzf);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Execute of every method, fallback and certificate included, calls nothing of the malloc family. */
+#include "mimo/secrecy.h"
+#include "mimo/spzf.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "mimo/secrecy.h"
-#include "mimo/spzf.h"
-
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)

@@ -22,21 +22,24 @@ static int run(int n_user, int n_ant, int trials, uint64_t seed, struct tally *t
     struct spzf_settings settings = spzf_settings_default(SPZF_PLUS, n_ant, n_user);
     struct splitmix rng = splitmix_make(seed, (uint64_t)(n_user * 1000 + n_ant));
     spzf_t *spzf;
-    if (spzf_create(&spzf, &settings))
+    if (spzf_create(&spzf, &settings)) {
         return -1;
+    }
     for (int t = 0; t < trials; t++) {
         struct spzf_result result;
         secrecy_rayleigh(&rng, n_user, n_ant, H);
         spzf_execute(spzf, H, beam, &result);
         double check = spzf_check(n_user, n_ant, H, beam);
         bool unit = true;
-        for (int n = 0; n < n_ant; n++)
+        for (int n = 0; n < n_ant; n++) {
             unit = unit && fabs(cabs(beam[n]) - 1.0) < 1e-13;
+        }
         tally->n_lm += result.source == SPZF_BY_LM;
         tally->n_outage += result.outage != 0;
         tally->n_broken += !unit || !isfinite(check) || (!result.outage && check > SPZF_RESIDUAL_LIMIT);
-        if (!result.outage)
+        if (!result.outage) {
             tally->worst = fmax(tally->worst, check);
+        }
     }
     spzf_destroy(spzf);
     return 0;
@@ -47,10 +50,11 @@ int main(int argc, char **argv)
     int trials = 300, n_broken = 0;
     uint64_t seed = 1;
     for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--trials") == 0)
+        if (strcmp(argv[i], "--trials") == 0) {
             trials = atoi(argv[i + 1]);
-        else if (strcmp(argv[i], "--seed") == 0)
+        } else if (strcmp(argv[i], "--seed") == 0) {
             seed = strtoull(argv[i + 1], NULL, 10);
+        }
     }
     printf("%d channels per size\n  K   N  outages   by LM   broken  worst residual\n", trials);
     for (int n_user = 2; n_user <= 4; n_user++) {

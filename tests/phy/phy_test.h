@@ -3,6 +3,9 @@
 #ifndef TUTTI_TESTS_PHY_TEST_H
 #define TUTTI_TESTS_PHY_TEST_H
 
+#include "base/error.h"
+#include "phy/frame.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,9 +16,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include "base/error.h"
-#include "phy/frame.h"
 
 /* The default network, written out so that these tests need no parser. The schedule is not freed. */
 static inline struct config phy_test_config(void)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The estimator against a Monte-Carlo of its own model, drawn here from the definitions. */
-#include "phy_test.h"
-
 #include "phy/estimate.h"
 #include "phy/pilot.h"
+#include "phy_test.h"
 
 enum { N_ANT = 4, N_UE = 3, N_SC = 72, N_SB = 6, S = 12, TAU = 4 };
 static const int pilot_of_user[N_UE] = {1, 3, 1}; /* users 0 and 2 share a pilot */
@@ -23,9 +22,11 @@ struct world {
 
 static void draw_silence(struct world *w)
 {
-    for (int m = 0; m < N_ANT; m++)
-        for (int i = 0; i < N_SC; i++)
+    for (int m = 0; m < N_ANT; m++) {
+        for (int i = 0; i < N_SC; i++) {
             w->silent[m][i] = (tutti_cf32)(sqrt(noise_power) * test_gaussian(&w->seed));
+        }
+    }
 }
 
 /* Y = sqrt(noise) (h_u pilot + n): h_u = g / to_downlink is the uplink amplitude over the noise. */
@@ -33,19 +34,25 @@ static void draw_block(struct world *w)
 {
     tutti_cf32 scrambling[N_SC];
     pilot_scrambling(N_SC, scrambling);
-    for (int b = 0; b < N_SB; b++)
-        for (int m = 0; m < N_ANT; m++)
-            for (int k = 0; k < N_UE; k++)
+    for (int b = 0; b < N_SB; b++) {
+        for (int m = 0; m < N_ANT; m++) {
+            for (int k = 0; k < N_UE; k++) {
                 w->g[b][m][k] = sqrt(w->beta[k]) * test_gaussian(&w->seed);
-    for (int m = 0; m < N_ANT; m++)
-        for (int t = 0; t < TAU; t++)
+            }
+        }
+    }
+    for (int m = 0; m < N_ANT; m++) {
+        for (int t = 0; t < TAU; t++) {
             for (int i = 0; i < N_SC; i++) {
                 double complex y = test_gaussian(&w->seed);
-                for (int k = 0; k < N_UE; k++)
+                for (int k = 0; k < N_UE; k++) {
                     y += w->g[i / S][m][k] / to_downlink * cexp(-2.0 * I * M_PI * pilot_of_user[k] * t / TAU) *
                          scrambling[i];
+                }
                 w->Y[m][t][i] = (tutti_cf32)(sqrt(noise_power) * y);
             }
+        }
+    }
 }
 
 static void run_block(struct world *w, estimate_t *e)
@@ -83,9 +90,11 @@ static double formula_error(const struct world *w, int k)
 {
     const double a = S * TAU / (to_downlink * to_downlink);
     double sum = 1.0;
-    for (int j = 0; j < N_UE; j++)
-        if (pilot_of_user[j] == pilot_of_user[k])
+    for (int j = 0; j < N_UE; j++) {
+        if (pilot_of_user[j] == pilot_of_user[k]) {
             sum += a * w->beta[j];
+        }
+    }
     return w->beta[k] - a * w->beta[k] * w->beta[k] / sum;
 }
 
@@ -100,13 +109,14 @@ static void check_errors(struct world *w, estimate_t *e, int n_blocks)
         run_block(w, e);
         for (int k = 0; k < N_UE; k++) {
             told[k] += (double)w->error_variance[k] / n_blocks;
-            for (int b = 0; b < N_SB; b++)
+            for (int b = 0; b < N_SB; b++) {
                 for (int m = 0; m < N_ANT; m++) {
                     const double complex estimate = conj(w->H_hat[b][m][k]), d = w->g[b][m][k] - estimate;
                     error[k] += square(d) / n;
                     estimated[k] += square(estimate) / n;
                     cross[k] += d * conj(estimate) / n;
                 }
+            }
         }
     }
     for (int k = 0; k < N_UE; k++) {
@@ -137,11 +147,13 @@ static void tracked_mode_converges(void **state)
     (void)state;
     struct world w = make_world(0.5, 0.05, 0.5);
     estimate_t *e = make(&w, false);
-    for (int r = 0; r < 150; r++)
+    for (int r = 0; r < 150; r++) {
         run_block(&w, e);
+    }
     check_errors(&w, e, 400);
-    for (int k = 0; k < N_UE; k++)
+    for (int k = 0; k < N_UE; k++) {
         assert_true(fabs(w.beta_hat[k] / w.beta[k] - 1.0) < 0.1);
+    }
     assert_true(fabs(estimate_noise_power(e) / noise_power - 1.0) < 0.01);
     estimate_destroy(e);
 }
@@ -152,14 +164,17 @@ static void tracker_follows_a_change(void **state)
     (void)state;
     struct world w = make_world(0.5, 0.5, 0.5);
     estimate_t *e = make(&w, false);
-    for (int r = 0; r < 20; r++)
+    for (int r = 0; r < 20; r++) {
         run_block(&w, e);
+    }
     assert_true(fabs(w.beta_hat[1] / 0.5 - 1.0) < 5.0 / sqrt(20 * N_SB * N_ANT)); /* plain mean of 20 */
-    for (int r = 0; r < 180; r++)
+    for (int r = 0; r < 180; r++) {
         run_block(&w, e);
+    }
     w.beta[1] = 5.0;
-    for (int r = 0; r < 100; r++)
+    for (int r = 0; r < 100; r++) {
         run_block(&w, e);
+    }
     const double expected = 5.0 - 4.5 * exp(-1.0);
     assert_true(fabs(w.beta_hat[1] / expected - 1.0) < 0.1);
     estimate_destroy(e);
@@ -187,8 +202,9 @@ static void nothing_known_gives_zero(void **state)
     estimate_t *e = make(&w, true);
     draw_block(&w);
     estimate_execute(e, &w.Y[0][0][0], &w.H_hat[0][0][0], w.beta_hat, w.error_variance);
-    for (int k = 0; k < N_UE; k++)
+    for (int k = 0; k < N_UE; k++) {
         assert_true(w.H_hat[2][1][k] == 0.0f && w.error_variance[k] == w.beta_hat[k]);
+    }
     estimate_destroy(e);
 }
 
@@ -197,18 +213,22 @@ static void bad_samples_do_not_stick(void **state)
     (void)state;
     struct world w = make_world(0.5, 0.5, 0.5);
     estimate_t *e = make(&w, false);
-    for (int r = 0; r < 10; r++)
+    for (int r = 0; r < 10; r++) {
         run_block(&w, e);
+    }
     const float before = w.beta_hat[0];
     const double noise_before = estimate_noise_power(e);
     w.Y[1][2][3] = NAN;
     w.silent[0][0] = INFINITY;
     estimate_noise(e, &w.silent[0][0]);
     estimate_execute(e, &w.Y[0][0][0], &w.H_hat[0][0][0], w.beta_hat, w.error_variance);
-    for (int b = 0; b < N_SB; b++)
-        for (int m = 0; m < N_ANT; m++)
-            for (int k = 0; k < N_UE; k++)
+    for (int b = 0; b < N_SB; b++) {
+        for (int m = 0; m < N_ANT; m++) {
+            for (int k = 0; k < N_UE; k++) {
                 assert_true(w.H_hat[b][m][k] == 0.0f);
+            }
+        }
+    }
     assert_true(w.beta_hat[0] == before && estimate_noise_power(e) == noise_before);
     run_block(&w, e);
     assert_true(square(w.H_hat[0][0][0]) > 0.0);

@@ -42,8 +42,9 @@ static void subcarriers_lie_around_dc(void **state)
         assert_int_equal(used[k]++, 0);
         const double hz = (k < 64 ? k : k - 128) * 15000.0;
         assert_true(fabs(frame_sc_hz(&f, i) - hz) < 1e-6);
-        if (i > 0)
+        if (i > 0) {
             assert_true(frame_sc_hz(&f, i) > frame_sc_hz(&f, i - 1));
+        }
     }
     assert_true(frame_sc_hz(&f, 0) == -36 * 15000.0);
     assert_true(frame_sc_hz(&f, 71) == 36 * 15000.0);
@@ -53,9 +54,11 @@ static void subcarriers_lie_around_dc(void **state)
 static void check_list(const struct frame *f, char letter, int n, const int *list)
 {
     int found = 0;
-    for (int s = 0; s < f->n_symbol; s++)
-        if (f->letter[s] == letter)
+    for (int s = 0; s < f->n_symbol; s++) {
+        if (f->letter[s] == letter) {
             assert_int_equal(list[found++], s);
+        }
+    }
     assert_int_equal(found, n);
 }
 
@@ -107,8 +110,9 @@ static void chunks_keep_causality(void **state)
         const int last = (f.pilot_symbol[f.n_pilot - 1] + 1) * f.n_symbol_samples - 1;
         const int next_chunk = (last / f.chunk_samples + 1) * f.chunk_samples;
         assert_true(next_chunk <= f.dl_symbol[0] * f.n_symbol_samples);
-        for (int n = f.chunk_samples + 1; n <= f.gap_samples && 2 * n <= f.n_block_samples; n++)
+        for (int n = f.chunk_samples + 1; n <= f.gap_samples && 2 * n <= f.n_block_samples; n++) {
             assert_int_not_equal(f.n_block_samples % n, 0);
+        }
     }
 }
 
@@ -137,8 +141,9 @@ static void refuse(void (*spoil)(struct config *), const char *key)
     c.pilots.assignment_count = 0;
     spoil(&c);
     assert_int_equal(frame_init(&f, &c), TUTTI_ECONFIG);
-    if (strncmp(error_text(), key, strlen(key)))
+    if (strncmp(error_text(), key, strlen(key))) {
         fail_msg("expected an error on %s, got: %s", key, error_text());
+    }
 }
 
 #define SPOIL(name, statement)                                                                                         \

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Nothing of this folder that runs per block calls the malloc family, the libraries underneath included. */
-#include "phy_test.h"
-
 #include "phy/estimate.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
 #include "phy/pilot.h"
+#include "phy_test.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -117,13 +116,16 @@ static void block_path_does_not_allocate(void **state)
     assert_int_equal(payload_create(&payload, &frame, &config, 5), 0);
     assert_int_equal(estimate_create(&estimate, &frame, &settings), 0);
     assert_true(after_ofdm > before_create + 4); /* the counter counts, FFTW's own calls included */
-    for (size_t i = 0; i < sizeof Y / sizeof *Y; i++)
+    for (size_t i = 0; i < sizeof Y / sizeof *Y; i++) {
         Y[i] = (tutti_cf32)(1e-3 * cexp(I * (double)i));
-    for (size_t i = 0; i < sizeof variance / sizeof *variance; i++)
+    }
+    for (size_t i = 0; i < sizeof variance / sizeof *variance; i++) {
         variance[i] = 0.01f;
+    }
     const long before = n_calls;
-    for (uint64_t block = 0; block < 3; block++) /* the first block too */
+    for (uint64_t block = 0; block < 3; block++) { /* the first block too */
         block_path(ofdm, payload, estimate, block);
+    }
     const long after = n_calls;
     assert_int_equal(after - before, 0);
     ofdm_destroy(ofdm);

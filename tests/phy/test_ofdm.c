@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "phy_test.h"
-
 #include "phy/ofdm.h"
+#include "phy_test.h"
 
 enum { N_SC = 72, N_FFT = 128, N_CP = 9, N_SYMBOL = N_FFT + N_CP };
 
 static void random_qpsk(uint64_t *seed, tutti_cf32 *x)
 {
     static const tutti_cf32 quarter[4] = {1.0f, 1.0f * I, -1.0f, -1.0f * I};
-    for (int i = 0; i < N_SC; i++)
+    for (int i = 0; i < N_SC; i++) {
         x[i] = quarter[(int)(4.0 * test_uniform(seed))];
+    }
 }
 
 static double worst(const tutti_cf32 *a, const tutti_cf32 *b, int n)
 {
     double w = 0.0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         w = fmax(w, sqrt(square(a[i] - b[i])));
+    }
     return w;
 }
 
@@ -53,8 +54,9 @@ static void modulate_matches_definition(void **state)
     ofdm_modulate(f->ofdm, x, 0.5f, samples);
     for (int n = 0; n < N_SYMBOL; n++) {
         double complex expected = 0.0;
-        for (int i = 0; i < N_SC; i++)
+        for (int i = 0; i < N_SC; i++) {
             expected += x[i] * cexp(2.0 * I * M_PI * frame_sc_hz(&f->frame, i) * (n - N_CP) / f->frame.sample_rate_hz);
+        }
         expected *= 0.5 / sqrt(N_FFT);
         assert_true(sqrt(square(samples[n] - expected)) < 1e-6 * sqrt(N_SC));
     }
@@ -68,8 +70,9 @@ static void power_is_used_over_fft(void **state)
     random_qpsk(&seed, x);
     ofdm_modulate(f->ofdm, x, 3.0f, samples);
     double power = 0.0;
-    for (int n = N_CP; n < N_SYMBOL; n++)
+    for (int n = N_CP; n < N_SYMBOL; n++) {
         power += square(samples[n]) / N_FFT;
+    }
     assert_true(fabs(power / (9.0 * N_SC / N_FFT) - 1.0) < 1e-5);
 }
 
@@ -94,11 +97,13 @@ static void noise_keeps_its_power(void **state)
     enum { N = 400 };
     for (int r = 0; r < N; r++) {
         tutti_cf32 samples[N_SYMBOL], y[N_SC];
-        for (int n = 0; n < N_SYMBOL; n++)
+        for (int n = 0; n < N_SYMBOL; n++) {
             samples[n] = (tutti_cf32)test_gaussian(&seed);
+        }
         ofdm_demodulate(f->ofdm, samples, y);
-        for (int i = 0; i < N_SC; i++)
+        for (int i = 0; i < N_SC; i++) {
             power += square(y[i]) / (N * N_SC);
+        }
     }
     assert_true(fabs(power - 1.0) < 5.0 / sqrt(N * N_SC));
 }
@@ -113,17 +118,19 @@ static double timing_error(struct fixture *f, int d)
         ofdm_modulate(f->ofdm, x[s], 1.0f, stream + s * N_SYMBOL);
     }
     ofdm_demodulate(f->ofdm, stream + N_SYMBOL + d, y);
-    for (int i = 0; i < N_SC; i++)
+    for (int i = 0; i < N_SC; i++) {
         expected[i] =
             (tutti_cf32)(x[1][i] * cexp(2.0 * I * M_PI * frame_sc_hz(&f->frame, i) * d / f->frame.sample_rate_hz));
+    }
     return worst(y, expected, N_SC);
 }
 
 static void timing_errors_stay_in_the_prefix(void **state)
 {
     struct fixture *f = *state;
-    for (int d = -(N_CP / 2); d <= N_CP / 2; d++)
+    for (int d = -(N_CP / 2); d <= N_CP / 2; d++) {
         assert_true(timing_error(f, d) < 5e-6);
+    }
     assert_true(timing_error(f, -N_CP) > 0.1);
     assert_true(timing_error(f, N_CP) > 0.1);
 }

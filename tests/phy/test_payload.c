@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The payload through its public face: round trips, noise against closed forms and bounds, fades, wrong data. */
-#include "phy_test.h"
-
 #include "phy/payload.h"
+#include "phy_test.h"
 
 enum { MAX_RE = 34 * 72 };
 
@@ -57,7 +56,7 @@ static void shape_is_as_documented(void **state)
 {
     (void)state;
     static const int max_bits[] = {40, 48, 1000, 6144, 1000000};
-    for (int m = CONFIG_QAM4; m <= CONFIG_QAM256; m++)
+    for (int m = CONFIG_QAM4; m <= CONFIG_QAM256; m++) {
         for (size_t r = 0; r < sizeof max_bits / sizeof *max_bits; r++) {
             struct link l;
             open_link(&l, (enum config_modulation)m, max_bits[r]);
@@ -71,6 +70,7 @@ static void shape_is_as_documented(void **state)
             assert_true(n == 1 || (coded / (2 * (n - 1)) - 6) / 8 * 8 > max_bits[r]); /* no fewer would do */
             payload_destroy(l.payload);
         }
+    }
     payload_destroy(NULL);
 }
 
@@ -158,8 +158,9 @@ static double union_bound(double eb_n0)
 {
     static const double weight[] = {36, 211, 1404, 11633, 77433, 502690, 3322763};
     double sum = 0.0;
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 7; i++) {
         sum += weight[i] * q_function(sqrt(2.0 * (10 + 2 * i) * 0.5 * eb_n0));
+    }
     return sum;
 }
 
@@ -207,11 +208,12 @@ static void a_lost_subband_is_repaired(void **state)
     for (int first = 0; first < 72; first += 12) {
         payload_encode(l.payload, 2, 5, l.symbols);
         add_noise(&l, 1e-3);
-        for (int r = 0; r < MAX_RE; r++)
+        for (int r = 0; r < MAX_RE; r++) {
             if (r % 72 >= first && r % 72 < first + 12) {
                 l.symbols[r] = (tutti_cf32)test_gaussian(&l.seed);
                 l.variance[r] = 100.0f;
             }
+        }
         struct payload_result one;
         payload_decode(l.payload, 2, 5, l.symbols, l.variance, &one);
         assert_true(one.coded_bit_errors > one.coded_bits / 20);
@@ -268,19 +270,22 @@ static void data_are_a_function_of_seed_user_block(void **state)
     const struct frame frame = phy_test_frame();
     const struct config_payload config = {.modulation = CONFIG_QAM4, .max_code_block_bits = 6144};
     payload_t *p[3];
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         assert_int_equal(payload_create(&p[i], &frame, &config, i == 2 ? 43 : 42), 0);
+    }
     payload_encode(p[0], 3, 8, a);
     payload_encode(p[0], 3, 9, a);
     payload_encode(p[1], 3, 9, b);
     assert_memory_equal(a, b, sizeof a);
     payload_encode(p[2], 3, 9, b);
     int equal = 0;
-    for (int r = 0; r < MAX_RE; r++)
+    for (int r = 0; r < MAX_RE; r++) {
         equal += a[r] == b[r];
+    }
     assert_true(abs(equal - MAX_RE / 4) < 5 * 22); /* standard deviation sqrt(2448 * 3 / 16) = 21.4 */
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         payload_destroy(p[i]);
+    }
 }
 
 int main(void)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The inner parts of the payload against plain references; the source is included to reach them. */
 #include "phy/payload.c" /* NOLINT: on purpose */
-
 #include "phy_test.h"
 
 static payload_t *make(enum config_modulation modulation, int max_bits)
@@ -28,13 +27,15 @@ static int encode_plain(const uint8_t *bytes, int n_bytes, uint8_t *out)
     static const int generator[2][7] = {{1, 1, 1, 1, 0, 0, 1}, {1, 0, 1, 1, 0, 1, 1}};
     int memory[7] = {0}, n = 0;
     for (int i = 0; i < 8 * n_bytes + 6; i++) {
-        for (int d = 6; d > 0; d--)
+        for (int d = 6; d > 0; d--) {
             memory[d] = memory[d - 1];
+        }
         memory[0] = i < 8 * n_bytes ? bytes[i / 8] >> (7 - i % 8) & 1 : 0;
         for (int g = 0; g < 2; g++) {
             int sum = 0;
-            for (int d = 0; d < 7; d++)
+            for (int d = 0; d < 7; d++) {
                 sum += generator[g][d] * memory[d];
+            }
             out[n++] = (uint8_t)(sum % 2);
         }
     }
@@ -51,8 +52,9 @@ static void encoder_matches_shift_register(void **state)
         for (int c = 0; c < p->n_cb; c++) {
             const uint8_t *cb = p->info + c * p->cb_bytes;
             assert_int_equal(encode_plain(cb, p->cb_bytes, expected), p->cb_coded);
-            for (int j = 0; j < p->cb_coded; j++)
+            for (int j = 0; j < p->cb_coded; j++) {
                 assert_int_equal(p->coded[p->place[c * p->cb_coded + j]], expected[j]);
+            }
         }
     }
     free(expected);
@@ -68,17 +70,20 @@ static void decoder_matches_shift_register(void **state)
     uint8_t *coded = calloc((size_t)p->cb_coded, 1);
     build(p, 0, 3);
     encode_plain(p->info, p->cb_bytes, coded);
-    for (int j = 0; j < p->cb_coded; j++)
+    for (int j = 0; j < p->cb_coded; j++) {
         p->soft[p->place[j]] = j % 100 < 9 ? 128 : coded[j] ? 255 : 0;
+    }
     decode_block(p, 0, &result);
     assert_int_equal(result.bit_errors + result.code_block_errors, 0);
-    for (int j = 0; j < p->cb_coded; j++) /* four hard errors in any stretch are corrected as well */
+    for (int j = 0; j < p->cb_coded; j++) { /* four hard errors in any stretch are corrected as well */
         p->soft[p->place[j]] = (coded[j] ^ (j % 100 < 4)) ? 255 : 0;
+    }
     decode_block(p, 0, &result);
     assert_int_equal(result.bit_errors + result.code_block_errors, 0);
     p->soft[p->place[0]] = 0;
-    for (int j = 0; j < p->cb_coded; j++)
+    for (int j = 0; j < p->cb_coded; j++) {
         p->soft[p->place[j]] = coded[j] ? 0 : 255;
+    }
     decode_block(p, 0, &result);
     assert_int_equal(result.code_block_errors, 1);
     free(coded);
@@ -115,14 +120,17 @@ static void constellations_are_gray_and_square(void **state)
         payload_t *p = make((enum config_modulation)m, 6144);
         const int n = 1 << p->axis_bits;
         const double half = sqrt(1.5 / (n * n - 1.0)); /* unit mean power */
-        for (int axis = 0; axis < 2; axis++)
+        for (int axis = 0; axis < 2; axis++) {
             for (int i = 0; i < n; i++) {
                 const double step = p->level[axis][i] / half;
                 assert_true(fabs(step - round(step)) < 1e-4 && abs((int)lround(step)) % 2 == 1);
-                for (int j = 0; j < n; j++)
-                    if (fabs(fabs(p->level[axis][i] - p->level[axis][j]) - 2.0 * half) < 0.1 * half)
+                for (int j = 0; j < n; j++) {
+                    if (fabs(fabs(p->level[axis][i] - p->level[axis][j]) - 2.0 * half) < 0.1 * half) {
                         assert_int_equal(__builtin_popcount((unsigned)(i ^ j)), 1);
+                    }
+                }
             }
+        }
         payload_destroy(p);
     }
 }
@@ -141,7 +149,7 @@ static void demapper_matches_full_search(void **state)
             variance[r] = (float)(0.01 + test_uniform(&seed));
         }
         demap(p, y, variance);
-        for (int r = 0; r < p->n_re; r++)
+        for (int r = 0; r < p->n_re; r++) {
             for (int b = 0; b < p->bits_per_symbol; b++) {
                 double nearest[2] = {1e9, 1e9};
                 for (int s = 0; s < 1 << p->bits_per_symbol; s++) {
@@ -151,6 +159,7 @@ static void demapper_matches_full_search(void **state)
                 const double soft = 128.0 + 8.0 * (nearest[0] - nearest[1]) / variance[r];
                 assert_true(fabs(fmin(fmax(soft - 0.5, 0.0), 255.0) - p->soft[r * p->bits_per_symbol + b]) < 0.51);
             }
+        }
         free(y);
         free(variance);
         payload_destroy(p);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "phy_test.h"
-
 #include "phy/ofdm.h"
 #include "phy/pilot.h"
+#include "phy_test.h"
 
 static void sequences_are_orthonormal(void **state)
 {
@@ -10,15 +9,18 @@ static void sequences_are_orthonormal(void **state)
     for (int tau = 1; tau <= 64; tau++) {
         tutti_cf32 *phi = calloc((size_t)(tau * tau), sizeof *phi);
         pilot_sequences(tau, phi);
-        for (int p = 0; p < tau; p++)
+        for (int p = 0; p < tau; p++) {
             for (int q = 0; q < tau; q++) {
                 double complex product = 0.0;
-                for (int t = 0; t < tau; t++)
+                for (int t = 0; t < tau; t++) {
                     product += conj(phi[p * tau + t]) * phi[q * tau + t];
+                }
                 assert_true(sqrt(square(product - (p == q))) < 1e-6);
             }
-        if (tau > 1) /* the sign of the exponent is part of the contract */
+        }
+        if (tau > 1) { /* the sign of the exponent is part of the contract */
             assert_true(sqrt(square(phi[tau + 1] - cexp(-2.0 * I * M_PI / tau) / sqrt(tau))) < 1e-6);
+        }
         free(phi);
     }
 }
@@ -36,14 +38,17 @@ static void symbols_have_unit_power(void **state)
         seen[quarter]++;
         assert_true(sqrt(square(scrambling[i] - cexp(I * (quarter * M_PI / 2)))) < 1e-6);
     }
-    for (int q = 0; q < 4; q++)
+    for (int q = 0; q < 4; q++) {
         assert_true(seen[q] > N_SC / 12);
-    for (int p = 0; p < TAU; p++)
+    }
+    for (int p = 0; p < TAU; p++) {
         for (int t = 0; t < TAU; t++) {
             pilot_symbol(TAU, p, t, N_SC, phi, scrambling, x);
-            for (int i = 0; i < N_SC; i++)
+            for (int i = 0; i < N_SC; i++) {
                 assert_true(sqrt(square(x[i] - 2.0 * phi[p * TAU + t] * scrambling[i])) < 1e-6);
+            }
         }
+    }
 }
 
 /* Peak over mean power in dB, four-fold oversampled through a larger FFT at the same subcarrier spacing. */
@@ -93,12 +98,14 @@ static void beacon_is_zadoff_chu(void **state)
         pilot_beacon(n, x);
         for (int lag = 0; lag < n; lag++) {
             double complex product = 0.0;
-            for (int i = 0; i < n; i++)
+            for (int i = 0; i < n; i++) {
                 product += conj(x[i]) * x[(i + lag) % n] / n;
+            }
             assert_true(sqrt(square(product - (lag == 0))) < 1e-5);
         }
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             assert_true(fabs(square(x[i]) - 1.0) < 1e-6);
+        }
         free(x);
     }
 }
@@ -111,8 +118,9 @@ static void assignment_and_default(void **state)
     int pilot[6], given[6] = {3, 3, 0, 1, 2, 0};
     c.network.n_ue = 6;
     pilot_assignment(&c, &f, pilot);
-    for (int k = 0; k < 6; k++)
+    for (int k = 0; k < 6; k++) {
         assert_int_equal(pilot[k], k % 4);
+    }
     c.pilots.assignment = given;
     c.pilots.assignment_count = 6;
     pilot_assignment(&c, &f, pilot);

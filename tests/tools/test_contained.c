@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What becomes of a command whose child returns, crashes, hangs or is interrupted. Usage: test_contained DATA_FOLDER */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/clock.h"
+#include "base/h5file.h"
+#include "base/rt.h"
+#include "tools/contained.h"
+#include "tools/dataset_stats.h"
+#include "tools/tool.h"
 
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/h5file.h"
-#include "base/rt.h"
-#include "tools/contained.h"
-#include "tools/dataset_stats.h"
-#include "tools/tool.h"
+#include <cmocka.h>
 
 static const char *data_folder;
 static char said[4096]; /* what the last run put on standard error */
@@ -96,18 +95,20 @@ static void ignore_dataset(void *context, const char *path, const struct h5_info
 {
     h5file_t *const file = context;
     struct dataset_stats stats;
-    if (info->type == H5_STRING)
+    if (info->type == H5_STRING) {
         free(h5file_read_text(file, path));
-    else if (dataset_stats(file, path, info, &stats) < 0)
+    } else if (dataset_stats(file, path, info, &stats) < 0) {
         return;
+    }
 }
 
 static int read_everything(void *context)
 {
     h5file_t *file;
     signal(SIGSEGV, SIG_DFL);
-    if (h5file_open(&file, context) < 0)
+    if (h5file_open(&file, context) < 0) {
         return 7;
+    }
     h5file_list(file, ignore_dataset, file);
     h5file_list_attributes(file, ignore_attribute, NULL);
     h5file_close(file);
@@ -121,8 +122,9 @@ static int many_short_calls(void *context)
     struct h5_info info;
     const uint64_t end_ns = clock_mono_ns() + 1500000000u;
     while (clock_mono_ns() < end_ns) {
-        if (h5file_open(&file, context) < 0)
+        if (h5file_open(&file, context) < 0) {
             return 7;
+        }
         h5file_info(file, "/config", &info);
         usleep(20000);
         h5file_close(file);
@@ -211,17 +213,19 @@ static void test_damaged_files(void **state)
     (void)state;
     snprintf(path, sizeof path, "%s/crashes_libhdf5_inspect", data_folder);
     int status = run(read_everything, path);
-    if (status == TOOL_FAILED)
+    if (status == TOOL_FAILED) {
         assert_string_equal(said, "tutti test: a.h5: damaged: the HDF5 library crashed on it (SIGSEGV)\n");
-    else
+    } else {
         assert_true(status == 0 || status == 7);
+    }
     assert_true(status == TOOL_FAILED || !KNOWN_HDF5);
     snprintf(path, sizeof path, "%s/hangs_libhdf5", data_folder);
     status = run(read_everything, path);
-    if (status == TOOL_FAILED)
+    if (status == TOOL_FAILED) {
         assert_non_null(strstr(said, "did not come to an end within 1 s"));
-    else
+    } else {
         assert_true(status == 0 || status == 7);
+    }
     assert_true(status == TOOL_FAILED || !KNOWN_HDF5);
 }
 
@@ -245,8 +249,9 @@ static void test_output_is_neither_lost_nor_doubled(void **state)
     }
     close(fd[1]);
     size_t n = 0;
-    for (ssize_t got; (got = read(fd[0], text + n, sizeof text - 1 - n)) > 0;)
+    for (ssize_t got; (got = read(fd[0], text + n, sizeof text - 1 - n)) > 0;) {
         n += (size_t)got;
+    }
     text[n] = '\0';
     close(fd[0]);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -261,12 +266,15 @@ static int pipe_fd[2];
 static int wait_politely(void *context)
 {
     const pid_t me = getpid();
-    if (*(bool *)context && rt_stop_install() < 0)
+    if (*(bool *)context && rt_stop_install() < 0) {
         return 1;
-    if (write(pipe_fd[1], &me, sizeof me) != sizeof me)
+    }
+    if (write(pipe_fd[1], &me, sizeof me) != sizeof me) {
         return 1;
-    for (int i = 0; i < 2000 && !rt_stop_requested(); i++)
+    }
+    for (int i = 0; i < 2000 && !rt_stop_requested(); i++) {
         usleep(10000);
+    }
     return rt_stop_requested() ? 42 : 1;
 }
 
@@ -307,10 +315,11 @@ static void test_stop_requests_reach_the_child(void **state)
         const pid_t pid = start_command(handles, &child);
         assert_int_equal(kill(pid, numbers[i % 2]), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
-        if (handles)
+        if (handles) {
             assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 42);
-        else
+        } else {
             assert_true(WIFSIGNALED(status) && WTERMSIG(status) == numbers[i % 2]);
+        }
         expect_end_of_both();
     }
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The clock offset from exchanges whose truth is known. */
+#include "tools/latency_offset.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdlib.h>
 
-#include "tools/latency_offset.h"
+#include <cmocka.h>
 
 static uint64_t state = 7;
 static uint64_t draw(uint64_t below)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tools/outage.h"
+
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
-
-#include "tools/outage.h"
-
-#include <math.h>
 
 enum { N_BLOCK = 6, N_UE = 2 };
 

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The progress line, from text and over a real lab link. */
+#include "base/rt.h"
+#include "fronthaul/hub.h"
+#include "tools/progress.h"
+
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/rt.h"
-#include "fronthaul/hub.h"
-#include "tools/progress.h"
+#include <cmocka.h>
 
 /* cmocka's own is for float. */
 static void assert_near(double value, double expected, double tolerance)
@@ -115,7 +114,8 @@ int main(void)
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_over_the_link),
     };
-    if (rt_stop_install() < 0)
+    if (rt_stop_install() < 0) {
         return 1;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The numbers of a run, from recordings written here with contents known beforehand. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <complex.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/h5file.h"
 #include "fronthaul/wire.h"
 #include "tools/dataset_stats.h"
 #include "tools/predicted.h"
 #include "tools/summary.h"
+
+#include <complex.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
 
 /* cmocka's own is for float. */
 static void assert_near(double value, double expected, double tolerance)
@@ -68,8 +67,9 @@ static void perfect_row(struct row *row, uint64_t b)
         row->user_used[k] = 1;
         row->measured[k] = 100;
         row->evm[k] = 0.1;
-        for (size_t s = 0; s < N_SB; s++)
+        for (size_t s = 0; s < N_SB; s++) {
             row->predicted[s][k] = 50;
+        }
         row->bits[k] = 1000;
         row->coded_bits[k] = 2000;
         row->code_blocks[k] = 4;
@@ -103,8 +103,9 @@ static void write_row(h5file_t *f, const int *h, uint64_t b, const struct row *r
                                 r->code_block_errors,
                                 r->events,
                                 &r->reason};
-    for (size_t i = 0; i < sizeof data / sizeof data[0]; i++)
+    for (size_t i = 0; i < sizeof data / sizeof data[0]; i++) {
         assert_int_equal(h5file_write_row(f, h[i], b, data[i]), 0);
+    }
 }
 
 /* Writes a recording whose rows change() may spoil, and loads it. */
@@ -152,10 +153,12 @@ static struct recording *record(void (*change)(struct row *row, uint64_t b))
     for (uint64_t b = 0; b < N_BLOCK; b++) {
         struct row row;
         perfect_row(&row, b);
-        if (change)
+        if (change) {
             change(&row, b);
-        if (!row.skip)
+        }
+        if (!row.skip) {
             write_row(file, handle, b, &row);
+        }
     }
     h5file_close(file);
     struct recording *recording = NULL;
@@ -212,10 +215,12 @@ static void test_hops_are_differences_of_their_stamps(void **state)
 
 static void spoil_stamps(struct row *row, uint64_t b)
 {
-    if (b == 3)
+    if (b == 3) {
         row->csi_received[1] = row->csi_sent[1] - 1; /* two hosts' clocks apart */
-    if (b == 4)
+    }
+    if (b == 4) {
         row->applied[2] = 0; /* muted */
+    }
 }
 
 static void test_missing_and_backward_stamps(void **state)
@@ -243,8 +248,9 @@ static void spoil_users(struct row *row, uint64_t b)
         row->bits[1] = 0;
         row->measured[1] = row->evm[1] = NAN;
     }
-    if (b == 0)
+    if (b == 0) {
         row->predicted[2][0] = 0; /* not served: no prediction to compare with */
+    }
 }
 
 static void test_user_means(void **state)
@@ -556,8 +562,9 @@ int main(void)
         cmocka_unit_test(test_stats_of_extreme_integers),
     };
     const int fd = mkstemp(path);
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+    }
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);
     return failed;
