@@ -1,50 +1,105 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a node may do with a radio. The same few operations for every backend; the backend is chosen by name. Samples
- * are cf32 where mean square 1 means the radio's full scale; time is the absolute tick. One thread uses a radio. */
+/* What a node may do with a radio, second edition. The same few operations for every backend; the backend is chosen by
+ * name and never asked for its name afterwards: what a node must know comes back in radio_info. Samples are cf32 where
+ * mean square 1 means the radio's full scale; time is the absolute tick. One thread uses a radio; radio_sync and
+ * radio_note may be called by that thread only, too. */
 #ifndef TUTTI_HW_RADIO_H
 #define TUTTI_HW_RADIO_H
 
 #include "base/types.h"
 
-/* Event bits; letters are UHD's. */
-enum radio_event {
-    RADIO_UNDERRUN = 1 << 0, /* U: the radio ran out of samples inside a burst */
-    RADIO_OVERFLOW = 1 << 1, /* O: received samples were lost because nobody fetched them */
-    RADIO_DROP = 1 << 2,     /* D: packets lost on the way */
-    RADIO_SEQUENCE = 1 << 3, /* S: packets out of order */
-    RADIO_LATE = 1 << 4      /* L: a burst, or part of it, came after its time and was not sent */
-};
-
+/* UHD's words, per node. Texts are copied where they are kept; NULL or "" = the backend's default, numbers 0 = the
+ * same. */
 struct radio_settings {
-    const char *backend; /* "air" */
-    const char *args;    /* backend's words: air: endpoint, "unix:///path" or "tcp://host:port" */
-    const char *role;    /* "ap" or "ue" */
+    const char *backend; /* "air", "uhd", "file" */
+    const char *args;    /* the backend's words: air: endpoint, "unix:///path" or "tcp://host:port"; uhd: device args */
+    const char *role;    /* "ap", "ue" or "eve" */
     int id;              /* 0.. within the role */
     int n_ant;
-    double sample_rate_hz;
+    double rate_hz, master_clock_rate_hz, freq_hz, bandwidth_hz, tx_gain_db, rx_gain_db;
+    const char *tx_antenna, *rx_antenna, *subdev, *channels, *clock_source, *time_source;
     int chunk_samples;       /* air: exchange size; others: receive packet size wished */
     int n_tx_buffer_samples; /* how far ahead of the newest received sample a burst may lie */
     double stop_poll_ms;     /* how often a blocked call looks at the stop flag; 0 = 100 */
 };
 
+/* What the radio turned out to be. */
+struct radio_info {
+    double rate_hz;    /* the real one */
+    int tick_multiple; /* timed operations must fall on multiples of it, >= 1 */
+    int n_ant;
+    bool paced;      /* time is the wall clock's: deadlines are real */
+    bool repeatable; /* two runs see the same samples (lock-step, replay): nothing may depend on entropy or speed */
+    int turnaround_samples; /* once radio_recv has returned, the earliest tick a burst may start at is the next multiple
+                             * of this after the newest sample; 1 = any sample (radios with a free-running clock) */
+    double lead_us;         /* paced: how long before its first sample a burst should be handed over */
+};
+
+/* One contiguous run of received samples. */
+struct radio_got {
+    tutti_tick tick;  /* of the first sample */
+    int n;            /* samples of every antenna */
+    uint64_t host_ns; /* clock_mono_ns at which the last of them was there; with `tick` it tells when any other
+                       * tick is due */
+    uint64_t n_lost;  /* samples lost right before `tick` */
+};
+
+/* Letters are UHD's. */
+enum radio_note_kind {
+    RADIO_NOTE_SENT,     /* a burst left completely and in time */
+    RADIO_NOTE_LATE,     /* L: a burst, or its beginning, came after its time; that part was not sent */
+    RADIO_NOTE_UNDERRUN, /* U: the radio ran out of samples inside a burst */
+    RADIO_NOTE_OVERFLOW, /* O: received samples were lost because nobody fetched them */
+    RADIO_NOTE_DROP,     /* D: packets lost on the way */
+    RADIO_NOTE_SEQUENCE, /* S: packets out of order */
+    RADIO_N_NOTES
+};
+/* What became of a burst, or what happened while receiving. */
+struct radio_note {
+    enum radio_note_kind kind;
+    uint64_t tag;    /* of the burst: SENT, LATE, UNDERRUN */
+    tutti_tick tick; /* where it happened */
+    int antenna;     /* -1 = all */
+    uint64_t count;  /* samples (LATE, OVERFLOW) or events */
+};
+
+struct radio_sync {
+    const char *clock_source, *time_source; /* as in use; valid until radio_close */
+    bool has_lock, locked;                  /* reference */
+    bool has_pps;
+    tutti_tick last_pps; /* tick at the last PPS; boards of one radio agree, or sync fails */
+};
+
 typedef struct radio radio_t;
 
-/* Blocks until the device is there (bounded by the backend). Errors: TUTTI_EDEVICE, TUTTI_EREFUSED, TUTTI_ECONFIG. */
-int radio_open(radio_t **radio, const struct radio_settings *settings);
-void radio_close(radio_t *radio); /* NULL allowed */
+/* Blocks until the device is there (bounded by the backend). info is filled on success. Errors: TUTTI_EDEVICE,
+ * TUTTI_EREFUSED, TUTTI_ECONFIG, each with one sentence that says what to do. */
+int radio_open(radio_t **radio, const struct radio_settings *settings, struct radio_info *info);
+/* Ends streaming; what was queued and lies in the future is not sent. May block shortly. */
+void radio_stop(radio_t *radio);
+void radio_close(radio_t *radio); /* NULL allowed; stops first */
+int radio_sync(radio_t *radio, struct radio_sync *sync);
 
-/* Start streaming at the first chunk boundary at or after `at` that is still possible (0 = as soon as can be) and
- * return in *first the tick of the first sample radio_recv will deliver. */
+/* Start streaming at the first moment at or after `at` that is still possible (0 = as soon as can be) and return in
+ * *first the tick of the first sample radio_recv will deliver. */
 int radio_start(radio_t *radio, tutti_tick at, tutti_tick *first);
 
-/* Blocks until n consecutive samples of every antenna are there. buffers: n_ant pointers to [n]. *tick = tick of the
- * first; after a gap (*events has RADIO_OVERFLOW) it is later than expected and fewer samples may be returned. Returns
- * the number of samples (> 0), or negative: TUTTI_EDEVICE (gone), TUTTI_ESTOPPED (rt_stop_requested). No allocation. */
-int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, tutti_tick *tick, unsigned *events);
+/* Blocks until n consecutive samples of every antenna are there: ask for as much as is wanted in one call, a call costs
+ * one wake-up however long it is. buffers: n_ant pointers to [n]. Until the call returns nothing can be queued, so the
+ * backend may hand in silence up to the last sample asked for. After a gap got->tick is later than expected and fewer
+ * samples may be returned. Returns 0 with got->n > 0, or negative: TUTTI_EDEVICE (gone), TUTTI_ESTOPPED. No
+ * allocation. */
+int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_got *got);
 
-/* Queue n samples of every antenna for tick `at`. Never blocks. Samples whose time has passed are dropped and reported
- * with RADIO_LATE; silence is sent where nothing was queued. Overlapping bursts add up. Returns 0, or TUTTI_EAGAIN when
- * it lies beyond n_tx_buffer_samples. No allocation. */
-int radio_send(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, unsigned *events);
+/* One contiguous timed transmission of n samples of every antenna from tick `at` (start and end of burst), never
+ * overlapping another; samples are copied. Never blocks, never allocates. What became of it comes as a note with `tag`.
+ * Silence is sent where nothing was queued. Errors: TUTTI_EAGAIN when it lies beyond n_tx_buffer_samples (nothing is
+ * queued, no note follows), TUTTI_EINVAL when it overlaps a queued burst. */
+int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
+
+/* The next note, if any: returns 1 and fills it, else 0. Never blocks. Unfetched notes are kept in a bounded ring; the
+ * oldest are overwritten and counted in *n_lost of radio_notes_lost. */
+int radio_note(radio_t *radio, struct radio_note *note);
+uint64_t radio_notes_lost(const radio_t *radio);
 
 #endif

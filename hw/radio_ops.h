@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a backend must provide. Each member keeps the promise written at the function of the same name in radio.h. To
- * add a radio: write NAME_radio.c with one of these tables and list it in radio.c. */
+ * add a radio: write NAME_radio.c with one of these tables and list it in radio.c. A recorder is such a table around
+ * another one. */
 #ifndef TUTTI_HW_RADIO_OPS_H
 #define TUTTI_HW_RADIO_OPS_H
 
@@ -8,12 +9,16 @@
 
 struct radio_ops {
     const char *name;
-    /* On success *state is the backend's own; on failure the backend has freed everything. May block and allocate. */
-    int (*open)(void **state, const struct radio_settings *settings);
+    /* Publishes *state before it can fail; close takes half-built state. May block and allocate. */
+    int (*open)(void **state, const struct radio_settings *settings, struct radio_info *info);
+    int (*sync)(void *state, struct radio_sync *sync);
     int (*start)(void *state, tutti_tick at, tutti_tick *first);
-    int (*recv)(void *state, tutti_cf32 *const *buffers, int n, tutti_tick *tick, unsigned *events);
-    int (*send)(void *state, const tutti_cf32 *const *buffers, int n, tutti_tick at, unsigned *events);
-    void (*close)(void *state); /* never fails; state is never NULL */
+    int (*recv)(void *state, tutti_cf32 *const *buffers, int n, struct radio_got *got);
+    int (*burst)(void *state, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
+    int (*note)(void *state, struct radio_note *note);
+    uint64_t (*notes_lost)(const void *state);
+    void (*stop)(void *state);
+    void (*close)(void *state); /* never fails; NULL allowed */
 };
 
 extern const struct radio_ops air_radio_ops;

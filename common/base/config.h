@@ -104,10 +104,15 @@ struct config_record {
     int constellation_points;
 };
 
+/* One radio, UHD's words. In the file: radio.ap (the common default of all APs) and radio.ap_list, a list of `{id: 2,
+ * args: ..., ...}` over it; the same for ue and eve. Use config_radio_of, which has both merged. */
 struct config_radio {
     char *backend, *args;
     double tx_power_dbm, noise_figure_db, tx_full_scale_dbm, rx_full_scale_dbm;
+    double master_clock_rate_hz, freq_hz, bandwidth_hz, tx_gain_db, rx_gain_db;
+    char *tx_antenna, *rx_antenna, *subdev, *channels, *clock_source, *time_source;
 };
+enum config_role { CONFIG_ROLE_AP, CONFIG_ROLE_UE, CONFIG_ROLE_EVE, CONFIG_N_ROLES };
 
 struct config_row {
     double *value;
@@ -165,6 +170,12 @@ struct config_air {
     } impairments;
 };
 
+/* radios: [n] of the role, the list merged over the common default when the file is loaded. */
+struct config_radios {
+    struct config_radio ap, ue, eve;
+    struct config_radio *of_ap, *of_ue, *of_eve; /* [n_ap], [n_ue], [n_eve] */
+};
+
 struct config {
     struct config_network network;
     struct config_frame frame;
@@ -175,9 +186,7 @@ struct config {
     struct config_engine engine;
     struct config_fronthaul fronthaul;
     struct config_record record;
-    struct {
-        struct config_radio ap, ue, eve;
-    } radio;
+    struct config_radios radio;
     struct config_air air;
 };
 
@@ -189,6 +198,17 @@ void config_free(struct config *config); /* NULL allowed */
 char *config_to_yaml(const struct config *config);
 /* The built-in commented defaults. */
 const char *config_defaults_yaml(void);
+/* The radio of one node: the common default with the node's own list entry over it. Never NULL for an id in range. */
+const struct config_radio *config_radio_of(const struct config *config, enum config_role role, int id);
+
+/* Canonical text of what nodes and the central node must agree on, one `key: value` per line: network shape and seed,
+ * frame, pilots, payload, encodings, radio scales and powers (each as it changes the meaning of numbers on the wire).
+ * Spellings do not count. Caller frees; NULL without memory. A refusal names the first key whose line differs. */
+char *config_agreement(const struct config *config);
+/* Compares two such texts; writes "key: 'theirs' there, 'ours' here" of the first difference and returns true if they
+ * differ. */
+bool config_agreement_differs(const char *ours, const char *theirs, char *sentence, size_t room);
+
 /* A 64-bit fingerprint of what both ends of the fronthaul must agree on: network shape and seed, frame, pilots,
  * payload. Spellings do not count ("P4" = "PPPP", [] = the default pilots written out). */
 uint64_t config_fingerprint(const struct config *config);

@@ -22,14 +22,15 @@ typedef float complex tutti_cf32;
 /* Absolute sample index since the shared epoch of the network. */
 typedef uint64_t tutti_tick;
 
-/* Hard limits. The parsers refuse anything larger, so fixed-size tables indexed by these are safe. */
+/* What the parsers accept. Nothing is sized by these: tables take their sizes from the configuration; the bounds only
+ * keep hostile or mistyped numbers from asking for absurd memory. */
 enum {
-    TUTTI_MAX_AP = 128,
-    TUTTI_MAX_ANT = 16,     /* antennas of one radio */
-    TUTTI_MAX_UE = 64,      /* users and eavesdroppers together */
-    TUTTI_MAX_STREAM = 64,  /* streams of one precoder message */
-    TUTTI_MAX_SB = 256,     /* subbands */
-    TUTTI_MAX_SC = 4096,    /* used subcarriers */
+    TUTTI_MAX_AP = 512,
+    TUTTI_MAX_ANT = 64,     /* antennas of one radio */
+    TUTTI_MAX_UE = 128,     /* users; eavesdroppers have their own bound in the configuration */
+    TUTTI_MAX_STREAM = 192, /* streams of one precoder message: users, noise, sensing, calibration */
+    TUTTI_MAX_SB = 512,     /* subbands: 273 resource blocks of 100 MHz fit */
+    TUTTI_MAX_SC = 8192,    /* used subcarriers */
     TUTTI_MAX_SYMBOL = 1024 /* OFDM symbols of one block */
 };
 
