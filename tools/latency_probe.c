@@ -42,6 +42,8 @@ struct virtual_ap {
     uint64_t window_until_ns;
     struct latency_result result;
     tutti_cf32 *coefficients, *unpacked;
+    float *large_scale;         /* [users]: the same for gains and error variances */
+    struct wire_stream *stream; /* [users] */
     uint8_t *message;
     int status;
     char error[256];
@@ -159,7 +161,7 @@ static void send_block(struct virtual_ap *ap, uint64_t block)
 {
     struct in_flight *slot = &ap->in_flight[block % IN_FLIGHT];
     const struct wire_header header = header_of(ap, block);
-    struct wire_csi_meta meta = {.noise_power = 1};
+    struct wire_csi_meta meta = {.noise_power = 1, .beta = ap->large_scale, .error_variance = ap->large_scale};
     if (slot->open) { /* never answered */
         ap->n_open--;
     }
@@ -185,10 +187,10 @@ static void receive(struct virtual_ap *ap, const uint8_t *data, size_t n_bytes)
 {
     const struct latency_options *o = ap->probe->options;
     struct wire_header h;
-    struct wire_precoder_meta meta;
+    struct wire_precoder_meta meta = {.stream = ap->stream};
     const size_t room = (size_t)o->subbands * (size_t)o->antennas * (size_t)o->users;
     const int error = o->probe_bytes ? wire_unpack_header(data, n_bytes, &h)
-                                     : wire_unpack_precoder(data, n_bytes, &h, &meta, ap->unpacked, room);
+                                     : wire_unpack_precoder(data, n_bytes, &h, &meta, o->users, ap->unpacked, room);
     const uint64_t now_ns = clock_wall_ns();
     struct in_flight *slot = &ap->in_flight[h.block % IN_FLIGHT];
     if (error != WIRE_OK || !slot->open || slot->block != h.block) {
@@ -346,7 +348,9 @@ static int start_ap(struct probe *probe, int id)
     ap->coefficients = malloc(n * sizeof *ap->coefficients);
     ap->unpacked = malloc(n * sizeof *ap->unpacked);
     ap->message = calloc(1, WIRE_MAX_BYTES); /* touched only as far as messages go */
-    if (!ap->coefficients || !ap->unpacked || !ap->message) {
+    ap->large_scale = calloc((size_t)o->users, sizeof *ap->large_scale);
+    ap->stream = calloc((size_t)o->users, sizeof *ap->stream);
+    if (!ap->coefficients || !ap->unpacked || !ap->message || !ap->large_scale || !ap->stream) {
         return error_set(TUTTI_ENOMEM, "out of memory for %d APs", o->aps);
     }
     for (size_t i = 0; i < n; i++) { /* no two alike, so that nothing gains from repetition */
@@ -461,6 +465,8 @@ int latency_probe(const struct latency_options *options, const char *endpoint, s
         free(probe.ap[i].coefficients);
         free(probe.ap[i].unpacked);
         free(probe.ap[i].message);
+        free(probe.ap[i].large_scale);
+        free(probe.ap[i].stream);
     }
     free(probe.ap);
     return status;

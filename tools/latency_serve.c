@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_COEFFICIENTS = TUTTI_MAX_SB * TUTTI_MAX_ANT * TUTTI_MAX_STREAM };
+/* What one message may hold in the densest encoding: the shape is the probe's choice. */
+enum { MAX_COEFFICIENTS = WIRE_MAX_BYTES };
 
 struct waiting {
     bool present;
@@ -26,9 +27,11 @@ struct server {
     fh_hub_t *hub;
     uint64_t block;
     int n_alive, n_waiting;
-    bool alive[TUTTI_MAX_AP];
-    struct waiting waiting[TUTTI_MAX_AP];
+    bool *alive;             /* [TUTTI_MAX_AP], the hub's bound: the probe says how many there are */
+    struct waiting *waiting; /* the same */
     tutti_cf32 *coefficients; /* the estimates received last are the precoders sent */
+    struct wire_stream *stream;   /* [TUTTI_MAX_STREAM] */
+    float *beta, *error_variance; /* the same */
     uint8_t *message;
     uint64_t answered, unreadable;
 };
@@ -47,13 +50,14 @@ void latency_boot_id(char id[LATENCY_BOOT_ID_ROOM])
 static void answer(struct server *s, int ap)
 {
     struct waiting *w = &s->waiting[ap];
-    struct wire_precoder_meta meta = {0};
+    const struct wire_precoder_meta meta = {.stream = s->stream, .power_mean = 1, .power_peak = 1, .upsilon = 1};
     struct wire_header header = w->header;
+    header.type = WIRE_PRECODER;
     header.tick = w->received_ns;
-    header.valid_until_block = header.block;
+    header.valid_from_block = header.valid_until_block = header.block;
     encoding_set(&header, &s->options->encoding, WIRE_PRECODER);
     for (int k = 0; k < header.n_stream; k++) {
-        meta.stream[k].user = (uint16_t)k;
+        s->stream[k].user = (uint16_t)k;
     }
     const size_t n = wire_pack_precoder(s->message, WIRE_MAX_BYTES, &header, &meta, s->coefficients);
     wire_stamp_send_time(s->message, n, clock_wall_ns());
@@ -102,8 +106,9 @@ static void gather(struct server *s, int ap, const struct wire_header *header)
 static void receive(struct server *s, int ap, const uint8_t *data, size_t n_bytes)
 {
     struct wire_header header;
-    struct wire_csi_meta meta;
-    int error = wire_unpack_csi(data, n_bytes, &header, &meta, s->coefficients, MAX_COEFFICIENTS);
+    struct wire_csi_meta meta = {.beta = s->beta, .error_variance = s->error_variance};
+    const int error =
+        wire_unpack_csi(data, n_bytes, &header, &meta, TUTTI_MAX_STREAM, s->coefficients, MAX_COEFFICIENTS);
     if (error == WIRE_BAD_TYPE && wire_unpack_header(data, n_bytes, &header) == WIRE_OK && header.type == WIRE_PROBE) {
         answer_probe(s, ap, &header, data);
     } else if (error == WIRE_OK) {
@@ -156,7 +161,12 @@ static int open_server(struct server *s, const char *endpoint)
                                              .key_dir = s->options->key_dir};
     s->coefficients = malloc(MAX_COEFFICIENTS * sizeof *s->coefficients);
     s->message = malloc(WIRE_MAX_BYTES);
-    if (!s->coefficients || !s->message) {
+    s->alive = calloc(TUTTI_MAX_AP, sizeof *s->alive);
+    s->waiting = calloc(TUTTI_MAX_AP, sizeof *s->waiting);
+    s->stream = calloc(TUTTI_MAX_STREAM, sizeof *s->stream);
+    s->beta = calloc(TUTTI_MAX_STREAM, sizeof *s->beta);
+    s->error_variance = calloc(TUTTI_MAX_STREAM, sizeof *s->error_variance);
+    if (!s->coefficients || !s->message || !s->alive || !s->waiting || !s->stream || !s->beta || !s->error_variance) {
         return error_set(TUTTI_ENOMEM, "out of memory for messages");
     }
     const int status = fh_hub_create(&s->hub, &settings);
@@ -164,6 +174,17 @@ static int open_server(struct server *s, const char *endpoint)
         fh_hub_busy_poll(s->hub, s->options->encoding.busy_poll_us);
     }
     return status;
+}
+
+static void close_server(struct server *s)
+{
+    free(s->coefficients);
+    free(s->message);
+    free(s->alive);
+    free(s->waiting);
+    free(s->stream);
+    free(s->beta);
+    free(s->error_variance);
 }
 
 int latency_serve(const struct latency_options *options, const char *endpoint, int ready_fd)
@@ -184,7 +205,6 @@ int latency_serve(const struct latency_options *options, const char *endpoint, i
         fh_hub_broadcast_stop(server.hub);
     }
     fh_hub_destroy(server.hub);
-    free(server.coefficients);
-    free(server.message);
+    close_server(&server);
     return status;
 }

@@ -28,7 +28,7 @@ struct recording {
     double *solve_time_s;         /* [n_block] NaN = no solve */
     uint8_t *ap_used, *user_used; /* [n_block][n_ap], [n_block][n_ue] */
     double *gap; /* [n_block][n_sb] 1 - least predicted SINR of those served over /sinr_bound, >= 0; NaN = no bound */
-    uint8_t *applied, *arrival;  /* [n_block][n_ap] enum wire_applied, wire_arrival */
+    uint8_t *applied, *arrival;  /* [n_block][n_ap] enum wire_sent, wire_arrival */
     double *sinr_measured, *evm; /* [n_block][n_ue] linear; NaN = no report */
     double *sinr_predicted;      /* [n_block][n_ue] linear, see n_predicted_exact; NaN = not served */
     uint64_t n_predicted_exact;  /* blocks whose prediction is from channels and precoders (predicted.h); the others

@@ -364,7 +364,7 @@ void report_plots_collect(struct report_plots *plots, plot_t *plot, const struct
                                   {REPORT_GREEN, REPORT_BLUE, REPORT_RED}};
     const struct share applied = {r->applied,
                                   4,
-                                  {WIRE_APPLIED_FRESH, WIRE_APPLIED_STALE, WIRE_APPLIED_LOCAL_CB, WIRE_APPLIED_MUTE},
+                                  {WIRE_SENT_FRESH, WIRE_SENT_STALE, WIRE_SENT_LOCAL_CB, WIRE_SENT_MUTE},
                                   {REPORT_GREEN, REPORT_ORANGE, REPORT_RED, REPORT_GREY}};
     plots->arrival = plots->applied = -1;
     plots->scheme = draw_schemes(plot, r, s);

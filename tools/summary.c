@@ -450,10 +450,10 @@ static table_t *counts_table(const struct summary *s, const char *title)
     } rows[] = {{"early", "precoder was there well before it was needed", true, WIRE_ARRIVAL_EARLY},
                 {"on_time", "precoder came in time", true, WIRE_ARRIVAL_ON_TIME},
                 {"late", "precoder came too late for its block", true, WIRE_ARRIVAL_LATE},
-                {"fresh", "AP sent with this block's precoder", false, WIRE_APPLIED_FRESH},
-                {"stale", "AP sent with an earlier precoder", false, WIRE_APPLIED_STALE},
-                {"local", "AP fell back to its own conjugate beamforming", false, WIRE_APPLIED_LOCAL_CB},
-                {"mute", "AP kept silent", false, WIRE_APPLIED_MUTE}};
+                {"fresh", "AP sent with this block's precoder", false, WIRE_SENT_FRESH},
+                {"stale", "AP sent with an earlier precoder", false, WIRE_SENT_STALE},
+                {"local", "AP fell back to its own conjugate beamforming", false, WIRE_SENT_LOCAL_CB},
+                {"mute", "AP kept silent", false, WIRE_SENT_MUTE}};
     const uint64_t total = s->n_block * (uint64_t)s->n_ap;
     table_t *table = table_create(title, headers);
     table_align_left(table, 2);
@@ -514,8 +514,8 @@ void summary_print(const struct summary *s, FILE *out)
             "\nPrecoders at the APs: early %" PRIu64 ", on time %" PRIu64 ", late %" PRIu64 "; applied fresh %" PRIu64
             ", stale %" PRIu64 ", local %" PRIu64 ", mute %" PRIu64 ".\n",
             s->arrival[WIRE_ARRIVAL_EARLY], s->arrival[WIRE_ARRIVAL_ON_TIME], s->arrival[WIRE_ARRIVAL_LATE],
-            s->applied[WIRE_APPLIED_FRESH], s->applied[WIRE_APPLIED_STALE], s->applied[WIRE_APPLIED_LOCAL_CB],
-            s->applied[WIRE_APPLIED_MUTE]);
+            s->applied[WIRE_SENT_FRESH], s->applied[WIRE_SENT_STALE], s->applied[WIRE_SENT_LOCAL_CB],
+            s->applied[WIRE_SENT_MUTE]);
     write_schemes(s, out);
     write_gap(s, out);
     write_notes(s, out);

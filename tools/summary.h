@@ -39,7 +39,7 @@ struct summary_user {
 };
 
 enum {
-    SUMMARY_N_APPLIED = 5,
+    SUMMARY_N_APPLIED = WIRE_N_SENT,
     SUMMARY_N_ARRIVAL = 4,
     SUMMARY_N_REASON = 32,
     SUMMARY_N_SCHEME = MIMO_N_SCHEMES + 1,
@@ -52,7 +52,7 @@ struct summary {
     struct summary_user user[TUTTI_MAX_UE];
     struct stats_hist hop[SUMMARY_N_HOP]; /* ns */
     uint64_t n_negative[SUMMARY_N_HOP];   /* stamps out of order (clocks of two hosts apart): not in the histogram */
-    uint64_t applied[SUMMARY_N_APPLIED];  /* per enum wire_applied, AP-blocks */
+    uint64_t applied[SUMMARY_N_APPLIED];  /* per enum wire_sent, AP-blocks */
     uint64_t arrival[SUMMARY_N_ARRIVAL];  /* per enum wire_arrival, AP-blocks */
     uint64_t reason[SUMMARY_N_REASON];    /* per enum mimo_reason, solved blocks; the last counts all others */
     uint64_t events[SUMMARY_N_EVENT];     /* U O D S L over all APs, restarts of an AP included */

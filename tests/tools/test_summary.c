@@ -59,7 +59,7 @@ static void perfect_row(struct row *row, uint64_t b)
         row->precoder_sent[m] = row->solve_end + 5000;
         row->precoder_received[m] = row->precoder_sent[m] + 30000;
         row->applied[m] = row->precoder_received[m] + 700000;
-        row->kind[m] = WIRE_APPLIED_FRESH;
+        row->kind[m] = WIRE_SENT_FRESH;
         row->arrival[m] = WIRE_ARRIVAL_EARLY;
         row->ap_used[m] = 1;
     }
@@ -185,7 +185,7 @@ static void test_perfect_run(void **state)
         assert_int_equal(s->user[k].code_blocks, 4 * N_BLOCK);
         assert_int_equal(s->user[k].n_report, N_BLOCK);
     }
-    assert_int_equal(s->applied[WIRE_APPLIED_FRESH], N_BLOCK * N_AP);
+    assert_int_equal(s->applied[WIRE_SENT_FRESH], N_BLOCK * N_AP);
     assert_int_equal(s->arrival[WIRE_ARRIVAL_EARLY], N_BLOCK * N_AP);
     /* Blocks one block apart in wall time: real time exactly. */
     assert_near(s->realtime_factor, 1.0, 1e-6);
@@ -277,7 +277,7 @@ static void spoil_events(struct row *row, uint64_t b)
         row->csi_received[1] = 0;
         row->events[1][1] = 0;
     }
-    row->kind[0] = b == 5 ? WIRE_APPLIED_STALE : WIRE_APPLIED_FRESH;
+    row->kind[0] = b == 5 ? WIRE_SENT_STALE : WIRE_SENT_FRESH;
     row->arrival[0] = b == 5 ? WIRE_ARRIVAL_LATE : WIRE_ARRIVAL_ON_TIME;
     row->reason = b == 6 ? 1 : 0;
 }
@@ -289,7 +289,7 @@ static void test_counts(void **state)
     struct summary *s = summary_create(r);
     assert_int_equal(s->events[1], 5);
     assert_int_equal(s->events[0] + s->events[2] + s->events[3] + s->events[4], 0);
-    assert_int_equal(s->applied[WIRE_APPLIED_STALE], 1);
+    assert_int_equal(s->applied[WIRE_SENT_STALE], 1);
     assert_int_equal(s->arrival[WIRE_ARRIVAL_LATE], 1);
     assert_int_equal(s->arrival[WIRE_ARRIVAL_ON_TIME], N_BLOCK - 1);
     assert_int_equal(s->reason[1], 1);
