@@ -107,17 +107,15 @@ static bool cf32_unpack(float *out, const uint8_t *in, size_t n)
 }
 
 /* sc16: one scale per subband, value = scale * integer. */
-static void sc16_pack_row(uint8_t *out, const float *in, size_t n)
+static float sc16_scale(float peak)
 {
-    const float peak = row_peak(in, n);
-    const bool finite = finite_f32(peak);
-    float scale = peak / 32767.0f;
-    if (scale < FLT_MIN) { /* its inverse would overflow */
-        scale = 0;
-    }
-    put_f32(out, finite ? scale : NAN);
-    out += 4;
-    if (!finite || scale == 0) {
+    const float scale = peak / 32767.0f;
+    return !finite_f32(peak) ? NAN : scale < FLT_MIN ? 0 : scale; /* the inverse of less would overflow */
+}
+
+static void sc16_put(uint8_t *out, const float *in, size_t n, float scale)
+{
+    if (!(scale > 0)) {
         memset(out, 0, 2 * n);
         return;
     }
@@ -131,6 +129,13 @@ static void sc16_pack_row(uint8_t *out, const float *in, size_t n)
             put_u16(out + 2 * (at + i), (uint16_t)v[i]);
         }
     }
+}
+
+static void sc16_pack_row(uint8_t *out, const float *in, size_t n)
+{
+    const float scale = sc16_scale(row_peak(in, n));
+    put_f32(out, scale);
+    sc16_put(out + 4, in, n, scale);
 }
 
 static bool sc16_unpack_row(float *out, const uint8_t *in, size_t n)
@@ -307,6 +312,58 @@ void coefficients_pack(uint8_t *out, const struct wire_header *header, const tut
         }
     } else {
         bfp_pack[header->mantissa_bits - BFP_MIN_BITS](out, values, n_rows, n_row);
+    }
+}
+
+struct picker {
+    const tutti_cf32 *in; /* [n_row][n_column] */
+    size_t n_column, n_pick;
+    const uint16_t *pick;
+    tutti_cf32 row[TUTTI_MAX_STREAM];
+};
+
+static const float *pick_row(struct picker *p, size_t row)
+{
+    for (size_t i = 0; i < p->n_pick; i++) {
+        p->row[i] = p->in[row * p->n_column + p->pick[i]];
+    }
+    return (const float *)p->row;
+}
+
+/* One subband has one scale: its rows are looked at twice. A peak that is not finite has the largest bits. */
+static void sc16_pack_picked(uint8_t *out, struct picker *p, size_t first_row, size_t n_row)
+{
+    const size_t n = 2 * p->n_pick;
+    uint32_t peak = 0;
+    for (size_t r = 0; r < n_row; r++) {
+        const uint32_t bits = bits_of(row_peak(pick_row(p, first_row + r), n));
+        peak = bits > peak ? bits : peak;
+    }
+    const float scale = sc16_scale(float_of(peak));
+    put_f32(out, scale);
+    for (size_t r = 0; r < n_row; r++) {
+        sc16_put(out + 4 + 2 * n * r, pick_row(p, first_row + r), n, scale);
+    }
+}
+
+void coefficients_pack_picked(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in, size_t n_column,
+                              const uint16_t *pick)
+{
+    struct picker p;
+    p.in = in;
+    p.n_column = n_column;
+    p.n_pick = header->n_stream;
+    p.pick = pick;
+    struct wire_header one = *header;
+    one.n_sb = 1;
+    one.n_ant = header->encoding == WIRE_SC16 ? header->n_ant : 1;
+    const size_t step = coefficients_bytes(&one), rows = one.n_ant;
+    for (size_t row = 0; row < (size_t)header->n_sb * header->n_ant; row += rows, out += step) {
+        if (header->encoding == WIRE_SC16) {
+            sc16_pack_picked(out, &p, row, rows);
+        } else {
+            coefficients_pack(out, &one, (const tutti_cf32 *)pick_row(&p, row));
+        }
     }
 }
 

@@ -1,36 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The header of every data message, and probes, which are little more. */
 #include "fronthaul/wire.h"
 
 #include "fronthaul/bytes.h"
 #include "fronthaul/coefficients.h"
+#include "fronthaul/wire_internal.h"
 
-#include <math.h>
 #include <string.h>
 
-/* Offsets in the header and in the fixed part of the payloads, docs/wire.md. */
-enum {
-    AT_MAGIC = 0,
-    AT_VERSION = 4,
-    AT_TYPE = 5,
-    AT_ENCODING = 6,
-    AT_MANTISSA_BITS = 7,
-    AT_NODE = 8,
-    AT_N_SB = 10,
-    AT_N_ANT = 12,
-    AT_N_STREAM = 14,
-    AT_SESSION = 16,
-    AT_PAYLOAD_BYTES = 20,
-    AT_BLOCK = 24,
-    AT_TICK = 32,
-    AT_SEND_TIME = 40,
-    AT_VALID_UNTIL = 48,
-    AT_PAYLOAD_CRC = 56,
-    AT_HEADER_CRC = 60,
-    CSI_FIXED_BYTES = 80,
-    CSI_USER_BYTES = 8,
-    STREAM_BYTES = 8
-};
-_Static_assert(AT_HEADER_CRC + 4 == WIRE_HEADER_BYTES, "the header ends with its checksum");
+enum { MAX_MESSAGE_DIMENSION = 65535 }; /* what a header can say; WIRE_MAX_BYTES bounds the whole */
 
 const char *wire_error_text(int error)
 {
@@ -42,60 +20,34 @@ const char *wire_error_text(int error)
     return error >= 0 && error < WIRE_N_ERRORS ? text[error] : "unknown error";
 }
 
-static bool shape_possible(const struct wire_header *h)
+static bool is_probe(int type)
 {
-    return h->n_sb >= 1 && h->n_sb <= TUTTI_MAX_SB && h->n_ant >= 1 && h->n_ant <= TUTTI_MAX_ANT && h->n_stream >= 1 &&
-           h->n_stream <= TUTTI_MAX_STREAM && h->n_stream <= TUTTI_MAX_UE;
+    return type == WIRE_PROBE || type == WIRE_PROBE_REPLY;
 }
 
-/* Bytes before the coefficients. */
-static size_t meta_bytes(const struct wire_header *h)
+/* Arrays have rows of symbols and columns of subcarriers: only the message's length bounds them. */
+static bool shape_possible(const struct wire_header *h, enum wire_type type)
 {
-    return h->type == WIRE_CSI ? CSI_FIXED_BYTES + (size_t)CSI_USER_BYTES * h->n_stream
-                               : (size_t)STREAM_BYTES * h->n_stream;
+    const int max_sb = wire_is_array(type) ? MAX_MESSAGE_DIMENSION : TUTTI_MAX_SB,
+              max_ant = wire_is_array(type) ? MAX_MESSAGE_DIMENSION : TUTTI_MAX_ANT,
+              max_stream = wire_is_array(type) ? MAX_MESSAGE_DIMENSION
+                           : type == WIRE_CSI  ? TUTTI_MAX_UE
+                                               : TUTTI_MAX_STREAM;
+    return h->n_sb >= 1 && h->n_sb <= max_sb && h->n_ant >= 1 && h->n_ant <= max_ant && h->n_stream >= 1 &&
+           h->n_stream <= max_stream;
 }
 
-static size_t message_bytes(const struct wire_header *header, enum wire_type type)
+size_t wire_message_bytes(const struct wire_header *header, enum wire_type type, size_t meta)
 {
-    struct wire_header h = *header;
-    h.type = (uint8_t)type;
-    if (!shape_possible(&h)) {
+    if (!shape_possible(header, type)) {
         return 0;
     }
-    const size_t coefficients = coefficients_bytes(&h);
-    if (coefficients == 0 && (h.encoding != WIRE_NONE || h.mantissa_bits)) {
+    const size_t coefficients = coefficients_bytes(header);
+    if (coefficients == 0 && (header->encoding != WIRE_NONE || header->mantissa_bits)) {
         return 0;
     }
-    return WIRE_HEADER_BYTES + meta_bytes(&h) + coefficients;
-}
-
-static size_t count_source(const struct wire_precoder_meta *meta, size_t n_stream, enum wire_source source)
-{
-    size_t n = 0;
-    for (size_t s = 0; s < n_stream; s++) {
-        n += meta->stream[s].source == source;
-    }
-    return n;
-}
-
-/* What follows the stream descriptors: vectors of the streams that have them, two bytes a phase, the key if there are
- * phases. */
-static size_t precoder_body_bytes(const struct wire_header *header, const struct wire_precoder_meta *meta)
-{
-    struct wire_header h = *header;
-    h.n_stream = (uint16_t)count_source(meta, header->n_stream, WIRE_SOURCE_VECTORS);
-    const size_t n_phase = count_source(meta, header->n_stream, WIRE_SOURCE_PHASES);
-    return (h.n_stream ? coefficients_bytes(&h) : 0) + 2 * n_phase * h.n_sb * h.n_ant + (n_phase ? WIRE_KEY_BYTES : 0);
-}
-
-size_t wire_csi_bytes(const struct wire_header *header)
-{
-    return message_bytes(header, WIRE_CSI);
-}
-
-size_t wire_precoder_bytes(const struct wire_header *header)
-{
-    return message_bytes(header, WIRE_PRECODER);
+    const size_t n_bytes = WIRE_HEADER_BYTES + meta + coefficients;
+    return n_bytes <= WIRE_MAX_BYTES ? n_bytes : 0;
 }
 
 static void seal_header(uint8_t *out)
@@ -103,9 +55,9 @@ static void seal_header(uint8_t *out)
     put_u32(out + AT_HEADER_CRC, wire_crc32c(0, out, AT_HEADER_CRC));
 }
 
-/* The payload is in place: the header around it. */
-static void put_header(uint8_t *out, const struct wire_header *h, enum wire_type type, size_t payload_bytes)
+void wire_put_header(uint8_t *out, const struct wire_header *h, enum wire_type type, size_t payload_bytes)
 {
+    const bool precoder = type == WIRE_PRECODER;
     put_u32(out + AT_MAGIC, WIRE_MAGIC);
     out[AT_VERSION] = WIRE_VERSION;
     out[AT_TYPE] = (uint8_t)type;
@@ -120,7 +72,8 @@ static void put_header(uint8_t *out, const struct wire_header *h, enum wire_type
     put_u64(out + AT_BLOCK, h->block);
     put_u64(out + AT_TICK, h->tick);
     put_u64(out + AT_SEND_TIME, h->send_time_ns);
-    put_u64(out + AT_VALID_UNTIL, h->valid_until_block);
+    put_u64(out + AT_VALID_FROM, precoder ? h->valid_from_block : 0);
+    put_u64(out + AT_VALID_UNTIL, precoder ? h->valid_until_block : 0);
     put_u32(out + AT_PAYLOAD_CRC, wire_crc32c(0, out + WIRE_HEADER_BYTES, payload_bytes));
     seal_header(out);
 }
@@ -133,185 +86,10 @@ void wire_stamp_send_time(uint8_t *message, size_t n_bytes, uint64_t send_time_n
     }
 }
 
-static void put_csi_meta(uint8_t *out, const struct wire_csi_meta *meta, size_t n_user)
-{
-    const struct wire_ap_stamps *previous = &meta->previous;
-    put_u64(out, meta->capture_end_ns);
-    put_u64(out + 8, previous->block);
-    put_u64(out + 16, previous->capture_end_ns);
-    put_u64(out + 24, previous->csi_sent_ns);
-    put_u64(out + 32, previous->precoder_received_ns);
-    put_u64(out + 40, previous->applied_ns);
-    out[48] = previous->applied_kind;
-    out[49] = previous->arrival;
-    put_u16(out + 50, 0);
-    for (size_t i = 0; i < 5; i++) {
-        put_u32(out + 52 + 4 * i, meta->radio_events[i]);
-    }
-    put_f32(out + 72, meta->noise_power);
-    put_u32(out + 76, 0);
-    for (size_t k = 0; k < n_user; k++) {
-        put_f32(out + CSI_FIXED_BYTES + 4 * k, meta->beta[k]);
-        put_f32(out + CSI_FIXED_BYTES + 4 * (n_user + k), meta->error_variance[k]);
-    }
-}
-
-static bool not_negative(float v)
-{
-    return finite_f32(v) && v >= 0;
-}
-
-static bool get_csi_meta(struct wire_csi_meta *meta, const uint8_t *in, size_t n_user)
-{
-    struct wire_ap_stamps *previous = &meta->previous;
-    *meta = (struct wire_csi_meta){0};
-    meta->capture_end_ns = get_u64(in);
-    previous->block = get_u64(in + 8);
-    previous->capture_end_ns = get_u64(in + 16);
-    previous->csi_sent_ns = get_u64(in + 24);
-    previous->precoder_received_ns = get_u64(in + 32);
-    previous->applied_ns = get_u64(in + 40);
-    previous->applied_kind = in[48];
-    previous->arrival = in[49];
-    for (size_t i = 0; i < 5; i++) {
-        meta->radio_events[i] = get_u32(in + 52 + 4 * i);
-    }
-    meta->noise_power = get_f32(in + 72);
-    bool good = previous->applied_kind <= WIRE_APPLIED_MUTE && previous->arrival <= WIRE_ARRIVAL_LATE &&
-                get_u16(in + 50) == 0 && get_u32(in + 76) == 0 && finite_f32(meta->noise_power) &&
-                meta->noise_power > 0;
-    for (size_t k = 0; k < n_user; k++) {
-        meta->beta[k] = get_f32(in + CSI_FIXED_BYTES + 4 * k);
-        meta->error_variance[k] = get_f32(in + CSI_FIXED_BYTES + 4 * (n_user + k));
-        good = good && not_negative(meta->beta[k]) && not_negative(meta->error_variance[k]);
-    }
-    return good;
-}
-
-static void put_precoder_meta(uint8_t *out, const struct wire_precoder_meta *meta, size_t n_stream)
-{
-    for (size_t s = 0; s < n_stream; s++, out += STREAM_BYTES) {
-        out[0] = meta->stream[s].kind;
-        out[1] = meta->stream[s].source;
-        put_u16(out + 2, meta->stream[s].user);
-        put_f32(out + 4, meta->stream[s].power);
-    }
-}
-
-static bool source_fits(const struct wire_stream *stream)
-{
-    switch (stream->source) {
-    case WIRE_SOURCE_VECTORS:
-        return true;
-    case WIRE_SOURCE_LOCAL:
-        return stream->kind == WIRE_STREAM_DATA || stream->kind == WIRE_STREAM_AN;
-    case WIRE_SOURCE_PHASES:
-        return stream->kind == WIRE_STREAM_AN && stream->power > 0;
-    default:
-        return false;
-    }
-}
-
-static bool get_precoder_meta(struct wire_precoder_meta *meta, const uint8_t *in, size_t n_stream)
-{
-    bool good = true;
-    *meta = (struct wire_precoder_meta){0};
-    for (size_t s = 0; s < n_stream; s++, in += STREAM_BYTES) {
-        struct wire_stream *stream = &meta->stream[s];
-        *stream =
-            (struct wire_stream){.kind = in[0], .source = in[1], .user = get_u16(in + 2), .power = get_f32(in + 4)};
-        good &= stream->kind <= WIRE_STREAM_CALIBRATION && source_fits(stream) && not_negative(stream->power);
-        good &= stream->kind != WIRE_STREAM_DATA || stream->user < TUTTI_MAX_UE;
-    }
-    return good;
-}
-
-size_t wire_pack_csi(uint8_t *out, size_t capacity, const struct wire_header *header, const struct wire_csi_meta *meta,
-                     const tutti_cf32 *coefficients)
-{
-    const size_t n_bytes = wire_csi_bytes(header);
-    if (n_bytes == 0 || n_bytes > capacity || header->node >= TUTTI_MAX_AP) {
-        return 0;
-    }
-    uint8_t *payload = out + WIRE_HEADER_BYTES;
-    put_csi_meta(payload, meta, header->n_stream);
-    if (header->encoding != WIRE_NONE) {
-        coefficients_pack(payload + CSI_FIXED_BYTES + (size_t)CSI_USER_BYTES * header->n_stream, header, coefficients);
-    }
-    put_header(out, header, WIRE_CSI, n_bytes - WIRE_HEADER_BYTES);
-    return n_bytes;
-}
-
-/* The columns of the streams with vectors, packed subband by subband. */
-static size_t put_vectors(uint8_t *out, const struct wire_header *header, const struct wire_precoder_meta *meta,
-                          const tutti_cf32 *V)
-{
-    const size_t n_stream = header->n_stream;
-    const size_t n_vector = count_source(meta, n_stream, WIRE_SOURCE_VECTORS);
-    struct wire_header one = *header;
-    one.n_sb = 1;
-    one.n_stream = (uint16_t)n_vector;
-    const size_t step = n_vector ? coefficients_bytes(&one) : 0;
-    if (step && n_vector == n_stream) { /* the usual case needs no picking */
-        coefficients_pack(out, header, V);
-        return step * header->n_sb;
-    }
-    tutti_cf32 rows[TUTTI_MAX_ANT * TUTTI_MAX_STREAM];
-    for (size_t sb = 0; step && sb < header->n_sb; sb++) {
-        size_t n = 0;
-        for (size_t i = 0; i < header->n_ant * n_stream; i++) {
-            if (meta->stream[i % n_stream].source == WIRE_SOURCE_VECTORS) {
-                rows[n++] = V[sb * header->n_ant * n_stream + i];
-            }
-        }
-        coefficients_pack(out + sb * step, &one, rows);
-    }
-    return step * header->n_sb;
-}
-
-static size_t put_phases(uint8_t *out, const struct wire_header *header, const struct wire_precoder_meta *meta,
-                         const tutti_cf32 *V)
-{
-    uint8_t *at = out;
-    for (size_t s = 0; s < header->n_stream; s++) {
-        for (size_t row = 0; meta->stream[s].source == WIRE_SOURCE_PHASES && row < (size_t)header->n_sb * header->n_ant;
-             row++, at += 2) {
-            const float turns = cargf(V[row * header->n_stream + s]) * (float)(0.5 / M_PI);
-            put_u16(at, (uint16_t)(int32_t)lrintf(turns * 65536.0f));
-        }
-    }
-    return (size_t)(at - out);
-}
-
-size_t wire_pack_precoder(uint8_t *out, size_t capacity, const struct wire_header *header,
-                          const struct wire_precoder_meta *meta, const tutti_cf32 *coefficients)
-{
-    const size_t most = wire_precoder_bytes(header);
-    if (most == 0 || header->node >= TUTTI_MAX_AP) {
-        return 0;
-    }
-    const size_t table = (size_t)STREAM_BYTES * header->n_stream;
-    const size_t n_bytes = WIRE_HEADER_BYTES + table + precoder_body_bytes(header, meta);
-    if (n_bytes > capacity || n_bytes > WIRE_MAX_BYTES) {
-        return 0;
-    }
-    uint8_t *at = out + WIRE_HEADER_BYTES;
-    put_precoder_meta(at, meta, header->n_stream);
-    at += table;
-    at += put_vectors(at, header, meta, coefficients);
-    at += put_phases(at, header, meta, coefficients);
-    if (count_source(meta, header->n_stream, WIRE_SOURCE_PHASES)) {
-        put_u64(at, meta->noise_key);
-    }
-    put_header(out, header, WIRE_PRECODER, n_bytes - WIRE_HEADER_BYTES);
-    return n_bytes;
-}
-
 size_t wire_pack_probe(uint8_t *out, size_t capacity, const struct wire_header *header, const uint8_t *payload)
 {
     const size_t n_bytes = WIRE_HEADER_BYTES + (size_t)header->payload_bytes;
-    const bool probe = header->type == WIRE_PROBE || header->type == WIRE_PROBE_REPLY;
-    if (!probe || n_bytes > WIRE_MAX_BYTES || n_bytes > capacity || header->node >= TUTTI_MAX_AP) {
+    if (!is_probe(header->type) || n_bytes > WIRE_MAX_BYTES || n_bytes > capacity || header->node >= TUTTI_MAX_AP) {
         return 0;
     }
     struct wire_header h = *header;
@@ -320,7 +98,7 @@ size_t wire_pack_probe(uint8_t *out, size_t capacity, const struct wire_header *
     if (header->payload_bytes) {
         memmove(out + WIRE_HEADER_BYTES, payload, header->payload_bytes);
     }
-    put_header(out, &h, header->type, header->payload_bytes);
+    wire_put_header(out, &h, header->type, header->payload_bytes);
     return n_bytes;
 }
 
@@ -335,6 +113,7 @@ static void get_header(struct wire_header *h, const uint8_t *in)
         .block = get_u64(in + AT_BLOCK),
         .tick = get_u64(in + AT_TICK),
         .send_time_ns = get_u64(in + AT_SEND_TIME),
+        .valid_from_block = get_u64(in + AT_VALID_FROM),
         .valid_until_block = get_u64(in + AT_VALID_UNTIL),
         .n_sb = get_u16(in + AT_N_SB),
         .n_ant = get_u16(in + AT_N_ANT),
@@ -343,34 +122,61 @@ static void get_header(struct wire_header *h, const uint8_t *in)
     };
 }
 
+static int check_probe(const struct wire_header *h)
+{
+    if (h->encoding || h->mantissa_bits) {
+        return WIRE_BAD_ENCODING;
+    }
+    return h->n_sb || h->n_ant || h->n_stream || h->payload_bytes > WIRE_MAX_BYTES - WIRE_HEADER_BYTES ? WIRE_BAD_SHAPE
+                                                                                                       : WIRE_OK;
+}
+
+/* The payload's length, as far as the header tells it: between the least and the most that the counts in the payload
+ * (accounts, statistics, sources of streams) can make of it. The unpackers check it exactly. */
+static bool length_possible(const struct wire_header *h)
+{
+    const size_t payload = h->payload_bytes;
+    const size_t users = CSI_FIXED_BYTES + (size_t)CSI_USER_BYTES * h->n_stream;
+    size_t least, most, step = 1;
+    if (h->type == WIRE_CSI) {
+        least = wire_message_bytes(h, WIRE_CSI, users);
+        most = least + (size_t)WIRE_MAX_ACCOUNTS * ACCOUNT_BYTES;
+        step = ACCOUNT_BYTES;
+    } else if (h->type == WIRE_PRECODER) {
+        least = WIRE_HEADER_BYTES + PRECODER_FIXED_BYTES + (size_t)STREAM_BYTES * h->n_stream;
+        most = wire_precoder_bytes(h);
+    } else {
+        least = wire_array_bytes(h, 0);
+        most = least + (size_t)WIRE_MAX_STATISTICS * STATISTIC_BYTES;
+        step = STATISTIC_BYTES;
+    }
+    return least && most && payload >= least - WIRE_HEADER_BYTES && payload <= most - WIRE_HEADER_BYTES &&
+           (payload + WIRE_HEADER_BYTES - least) % step == 0;
+}
+
 /* Type, encoding and shape agree with each other and with the payload's length. */
 static int check_contents(const struct wire_header *h)
 {
-    if (h->type == WIRE_PROBE || h->type == WIRE_PROBE_REPLY) {
-        if (h->encoding || h->mantissa_bits) {
-            return WIRE_BAD_ENCODING;
-        }
-        return h->n_sb || h->n_ant || h->n_stream || h->payload_bytes > WIRE_MAX_BYTES - WIRE_HEADER_BYTES
-                   ? WIRE_BAD_SHAPE
-                   : WIRE_OK;
+    if (is_probe(h->type)) {
+        return check_probe(h);
     }
-    if (h->type != WIRE_CSI && h->type != WIRE_PRECODER) {
+    if (h->type != WIRE_CSI && h->type != WIRE_PRECODER && !wire_is_array(h->type)) {
         return WIRE_BAD_TYPE;
     }
-    if (!shape_possible(h)) {
+    if (!shape_possible(h, h->type)) {
         return WIRE_BAD_SHAPE;
     }
-    const size_t n_bytes = message_bytes(h, h->type);
-    if (n_bytes == 0) {
+    if (coefficients_bytes(h) == 0 && (h->encoding != WIRE_NONE || h->mantissa_bits)) {
         return WIRE_BAD_ENCODING;
     }
-    if (h->type == WIRE_PRECODER) { /* the exact length follows from the stream descriptors, checked with them */
-        const size_t table = (size_t)STREAM_BYTES * h->n_stream;
-        return h->payload_bytes >= table && h->payload_bytes <= n_bytes - WIRE_HEADER_BYTES + WIRE_KEY_BYTES
-                   ? WIRE_OK
-                   : WIRE_BAD_SHAPE;
-    }
-    return h->payload_bytes == n_bytes - WIRE_HEADER_BYTES ? WIRE_OK : WIRE_BAD_SHAPE;
+    return wire_message_bytes(h, h->type, 0) && length_possible(h) ? WIRE_OK : WIRE_BAD_SHAPE;
+}
+
+/* Which blocks it is for: a precoder's affair. */
+static bool validity_possible(const struct wire_header *h)
+{
+    return h->type == WIRE_PRECODER ? h->valid_from_block <= h->valid_until_block
+                                    : h->valid_from_block == 0 && h->valid_until_block == 0;
 }
 
 int wire_unpack_header(const uint8_t *data, size_t n_bytes, struct wire_header *header)
@@ -399,12 +205,10 @@ int wire_unpack_header(const uint8_t *data, size_t n_bytes, struct wire_header *
     if (wire_crc32c(0, data + WIRE_HEADER_BYTES, header->payload_bytes) != get_u32(data + AT_PAYLOAD_CRC)) {
         return WIRE_BAD_CRC;
     }
-    return header->node < TUTTI_MAX_AP ? WIRE_OK : WIRE_BAD_VALUE;
+    return header->node < TUTTI_MAX_AP && validity_possible(header) ? WIRE_OK : WIRE_BAD_VALUE;
 }
 
-/* Everything up to the payload's values. */
-static int unpack_start(const uint8_t *data, size_t n_bytes, struct wire_header *header, enum wire_type type,
-                        size_t room)
+int wire_unpack_start(const uint8_t *data, size_t n_bytes, struct wire_header *header, enum wire_type type, size_t room)
 {
     const int error = wire_unpack_header(data, n_bytes, header);
     if (error) {
@@ -413,93 +217,14 @@ static int unpack_start(const uint8_t *data, size_t n_bytes, struct wire_header 
     if (header->type != type) {
         return WIRE_BAD_TYPE;
     }
-    return (size_t)header->n_sb * header->n_ant * header->n_stream <= room ? WIRE_OK : WIRE_BAD_SHAPE;
+    return wire_n_values(header) <= room ? WIRE_OK : WIRE_BAD_SHAPE;
 }
 
-int wire_unpack_csi(const uint8_t *data, size_t n_bytes, struct wire_header *header, struct wire_csi_meta *meta,
-                    tutti_cf32 *coefficients, size_t room)
+bool wire_get_coefficients(tutti_cf32 *out, const struct wire_header *header, const uint8_t *in)
 {
-    const int error = unpack_start(data, n_bytes, header, WIRE_CSI, room);
-    if (error) {
-        return error;
+    if (header->encoding != WIRE_NONE) {
+        return coefficients_unpack(out, header, in);
     }
-    const uint8_t *payload = data + WIRE_HEADER_BYTES;
-    if (header->encoding == WIRE_NONE) {
-        memset(coefficients, 0, (size_t)header->n_sb * header->n_ant * header->n_stream * sizeof *coefficients);
-        return get_csi_meta(meta, payload, header->n_stream) ? WIRE_OK : WIRE_BAD_VALUE;
-    }
-    return get_csi_meta(meta, payload, header->n_stream) &&
-                   coefficients_unpack(coefficients, header, payload + meta_bytes(header))
-               ? WIRE_OK
-               : WIRE_BAD_VALUE;
-}
-
-static bool get_vectors(tutti_cf32 *V, const struct wire_header *header, const struct wire_precoder_meta *meta,
-                        const uint8_t *in)
-{
-    const size_t n_stream = header->n_stream;
-    const size_t n_vector = count_source(meta, n_stream, WIRE_SOURCE_VECTORS);
-    struct wire_header one = *header;
-    one.n_sb = 1;
-    one.n_stream = (uint16_t)n_vector;
-    const size_t step = n_vector ? coefficients_bytes(&one) : 0;
-    if (step && n_vector == n_stream) {
-        return coefficients_unpack(V, header, in);
-    }
-    tutti_cf32 rows[TUTTI_MAX_ANT * TUTTI_MAX_STREAM];
-    for (size_t sb = 0; sb < header->n_sb; sb++) {
-        if (step && !coefficients_unpack(rows, &one, in + sb * step)) {
-            return false;
-        }
-        size_t n = 0;
-        for (size_t i = 0; i < header->n_ant * n_stream; i++) {
-            const bool mine = step && meta->stream[i % n_stream].source == WIRE_SOURCE_VECTORS;
-            V[sb * header->n_ant * n_stream + i] = mine ? rows[n++] : 0.0f;
-        }
-    }
+    memset(out, 0, wire_n_values(header) * sizeof *out);
     return true;
-}
-
-static void get_phases(tutti_cf32 *V, const struct wire_header *header, const struct wire_precoder_meta *meta,
-                       const uint8_t *in)
-{
-    for (size_t s = 0; s < header->n_stream; s++) {
-        const float amplitude = sqrtf(meta->stream[s].power / (float)header->n_ant);
-        for (size_t row = 0; meta->stream[s].source == WIRE_SOURCE_PHASES && row < (size_t)header->n_sb * header->n_ant;
-             row++, in += 2) {
-            const float phase = (float)get_u16(in) * (float)(2.0 * M_PI / 65536.0);
-            V[row * header->n_stream + s] = CMPLXF(amplitude * cosf(phase), amplitude * sinf(phase));
-        }
-    }
-}
-
-int wire_unpack_precoder(const uint8_t *data, size_t n_bytes, struct wire_header *header,
-                         struct wire_precoder_meta *meta, tutti_cf32 *coefficients, size_t room)
-{
-    const int error = unpack_start(data, n_bytes, header, WIRE_PRECODER, room);
-    if (error) {
-        return error;
-    }
-    const uint8_t *at = data + WIRE_HEADER_BYTES;
-    const size_t table = (size_t)STREAM_BYTES * header->n_stream;
-    if (!get_precoder_meta(meta, at, header->n_stream)) {
-        return WIRE_BAD_VALUE;
-    }
-    const size_t body = precoder_body_bytes(header, meta);
-    if (header->payload_bytes != table + body) {
-        return WIRE_BAD_SHAPE;
-    }
-    if (header->encoding == WIRE_NONE && count_source(meta, header->n_stream, WIRE_SOURCE_VECTORS)) {
-        return WIRE_BAD_ENCODING;
-    }
-    const size_t n_phase = count_source(meta, header->n_stream, WIRE_SOURCE_PHASES);
-    const size_t tail = 2 * n_phase * header->n_sb * header->n_ant + (n_phase ? WIRE_KEY_BYTES : 0);
-    at += table;
-    if (!get_vectors(coefficients, header, meta, at)) {
-        return WIRE_BAD_VALUE;
-    }
-    at += body - tail;
-    get_phases(coefficients, header, meta, at);
-    meta->noise_key = n_phase ? get_u64(at + tail - WIRE_KEY_BYTES) : 0;
-    return WIRE_OK;
 }

@@ -65,7 +65,7 @@ struct wire_header {
     uint64_t tick;                  /* first sample of the block */
     uint64_t send_time_ns;          /* sender's clock_wall_ns */
     uint64_t valid_from_block;      /* precoder: first block it is for (with radios later than `block`) */
-    uint64_t valid_until_block;     /* precoder: last block it may be used for; others: 0 */
+    uint64_t valid_until_block;     /* precoder: last block it may be used for; other types send 0 in both */
     uint16_t n_sb, n_ant, n_stream; /* shape of the coefficient array [n_sb][n_ant][n_stream] */
     uint32_t payload_bytes;
 };
@@ -124,9 +124,10 @@ struct wire_stream {
 struct wire_precoder_meta {
     uint8_t local_scheme;         /* enum mimo_scheme that streams of source local are built with */
     float upsilon;                /* PZF, PPZF: share of the large-scale gain held by the strong users */
-    float power_mean, power_peak; /* this AP's limits per subband: mean over blocks, and of any one block; budget = 1 */
-    uint16_t stale_blocks;        /* a precoder may be used this many blocks after its own */
-    uint16_t mute_blocks;         /* then local CB for this many blocks, then silence */
+    float power_mean, power_peak; /* this AP's limits per subband: mean over blocks, and of any one block; budget = 1;
+                                   * mean <= peak */
+    uint32_t stale_blocks;        /* a precoder may be used this many blocks after its own */
+    uint32_t mute_blocks;         /* then local CB for this many blocks, then silence */
     uint64_t account_ack;         /* accounts of blocks before this one have arrived */
     uint64_t noise_key;           /* phases only: the APs draw the same noise symbols from it; secret */
     struct wire_stream *stream;   /* [n_stream], the caller's; unpack: room for header.n_stream */
@@ -138,13 +139,13 @@ struct wire_array_meta {
     uint8_t kind;     /* of the type: uplink 0 antennas, 1 combined; calibration, sensing: 0 */
     uint16_t subject; /* calibration: AP that transmitted; sensing: zone; uplink: symbols */
     uint32_t n_statistic;
-    float *statistic; /* [n_statistic], finite; unpack: room for statistic_room */
-    uint32_t statistic_room;
+    float *statistic;        /* [n_statistic], finite; unpack: the caller's */
+    uint32_t statistic_room; /* unpack: how many fit there */
 };
 
 /* Bytes a message takes; 0 if the shape is impossible. */
 size_t wire_csi_bytes(const struct wire_header *header, int n_account);
-/* With vectors for every stream; a message with phases may be WIRE_KEY_BYTES longer, never more. */
+/* The most, whatever the sources of its streams. */
 size_t wire_precoder_bytes(const struct wire_header *header);
 size_t wire_array_bytes(const struct wire_header *header, uint32_t n_statistic);
 
