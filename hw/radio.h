@@ -30,17 +30,21 @@ struct radio_info {
     int n_ant;
     bool paced;      /* time is the wall clock's: deadlines are real */
     bool repeatable; /* two runs see the same samples (lock-step, replay): nothing may depend on entropy or speed */
-    int turnaround_samples; /* once radio_recv has returned, the earliest tick a burst may start at is the next multiple
-                             * of this after the newest sample; 1 = any sample (radios with a free-running clock) */
-    double lead_us;         /* paced: how long before its first sample a burst should be handed over */
+    int turnaround_samples; /* the radio takes samples to send in pieces of this length, each of which begins at a
+                             * multiple of it: once radio_recv has returned, the earliest tick a burst may start at is
+                             * the next multiple after the newest sample; 1 = any sample (a free-running clock) */
+    double lead_us;         /* paced: how long before that piece's time a burst should be handed over, see
+                             * radio_deadline_ns */
 };
 
 /* One contiguous run of received samples. */
 struct radio_got {
     tutti_tick tick;  /* of the first sample */
     int n;            /* samples of every antenna */
-    uint64_t host_ns; /* clock_mono_ns at which the last of them was there; with `tick` it tells when any other
-                       * tick is due */
+    uint64_t host_ns; /* clock_mono_ns at which the last of them is or was in the air: tick t is so at host_ns + (t -
+                       * last) / rate. Does not depend on when the caller was woken. The emulated air's chunks come
+                       * whole, at the time of their first sample, so there it may lie ahead; in lock-step it is just
+                       * the time at which the chunk was made. */
     uint64_t n_lost;  /* samples lost right before `tick` */
 };
 
@@ -48,19 +52,20 @@ struct radio_got {
 enum radio_note_kind {
     RADIO_NOTE_SENT,     /* a burst left completely and in time */
     RADIO_NOTE_LATE,     /* L: a burst, or its beginning, came after its time; that part was not sent */
-    RADIO_NOTE_UNDERRUN, /* U: the radio ran out of samples inside a burst */
+    RADIO_NOTE_UNDERRUN, /* U: a burst began in time, but a part of it was not sent */
     RADIO_NOTE_OVERFLOW, /* O: received samples were lost because nobody fetched them */
     RADIO_NOTE_DROP,     /* D: packets lost on the way */
     RADIO_NOTE_SEQUENCE, /* S: packets out of order */
     RADIO_N_NOTES
 };
-/* What became of a burst, or what happened while receiving. */
+/* What became of a burst (exactly one of SENT, LATE, UNDERRUN for every burst that radio_burst took, once its end has
+ * passed; none for what radio_stop left in the queue), or what happened while receiving. */
 struct radio_note {
     enum radio_note_kind kind;
     uint64_t tag;    /* of the burst: SENT, LATE, UNDERRUN */
-    tutti_tick tick; /* where it happened */
+    tutti_tick tick; /* SENT: the burst's first sample; LATE, UNDERRUN: the first not sent; OVERFLOW: the first lost */
     int antenna;     /* -1 = all */
-    uint64_t count;  /* samples (LATE, OVERFLOW) or events */
+    uint64_t count;  /* samples not sent (LATE, UNDERRUN) or lost (OVERFLOW), else events; SENT: 0 */
 };
 
 struct radio_sync {
@@ -92,14 +97,20 @@ int radio_start(radio_t *radio, tutti_tick at, tutti_tick *first);
 int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_got *got);
 
 /* One contiguous timed transmission of n samples of every antenna from tick `at` (start and end of burst), never
- * overlapping another; samples are copied. Never blocks, never allocates. What became of it comes as a note with `tag`.
- * Silence is sent where nothing was queued. Errors: TUTTI_EAGAIN when it lies beyond n_tx_buffer_samples (nothing is
- * queued, no note follows), TUTTI_EINVAL when it overlaps a queued burst. */
+ * overlapping another, in any order; samples are copied. Never blocks, never allocates. What became of it comes as a
+ * note with `tag`, also when it is late already. Silence is sent where nothing was queued. Errors, after which nothing
+ * is queued and no note follows: TUTTI_EAGAIN when it ends beyond n_tx_buffer_samples or too many bursts are queued,
+ * TUTTI_EINVAL when it overlaps a queued burst. */
 int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
+
+/* Paced: the latest clock_mono_ns at which a burst from tick `at` should be handed over, by the clock of the samples
+ * got last. A few ns. */
+uint64_t radio_deadline_ns(const struct radio_info *info, const struct radio_got *got, tutti_tick at);
 
 /* The next note, if any: returns 1 and fills it, else 0. Never blocks. Unfetched notes are kept in a bounded ring; the
  * oldest are overwritten and counted in *n_lost of radio_notes_lost. */
 int radio_note(radio_t *radio, struct radio_note *note);
 uint64_t radio_notes_lost(const radio_t *radio);
+uint64_t radio_wakeups(const radio_t *radio); /* times radio_recv had to sleep so far */
 
 #endif

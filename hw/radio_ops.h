@@ -17,6 +17,7 @@ struct radio_ops {
     int (*burst)(void *state, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
     int (*note)(void *state, struct radio_note *note);
     uint64_t (*notes_lost)(const void *state);
+    uint64_t (*wakeups)(const void *state);
     void (*stop)(void *state);
     void (*close)(void *state); /* never fails; NULL allowed */
 };
