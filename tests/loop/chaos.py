@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A paced network under random harm: access points and users killed and started again, every kind of process stopped and continued, one
+daemon's wall clock stepped, standard error of a daemon not read, foreign and absurd messages. No process ends that was not killed, no
+recorded block is lost, every block of every AP that was there has exactly one account.
+chaos.py [SECONDS] [SEED], TUTTI_BIN_DIR set; the short form runs in ctest."""
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import numpy as np
+from network import BIN, Network, check, finish
+
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 30
+SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+N_AP, N_UE = 4, 4
+SHIFT = os.environ.get("TUTTI_CLOCKSHIFT_LIBRARY", "")
+ABSURD = os.path.join(BIN, "absurd")
+
+
+class Chaos:
+    def __init__(self, net, dice):
+        self.net, self.dice = net, dice
+        self.log, self.again, self.away, self.pipes = [], [], {}, []  # away: (ap, from, to) in block numbers
+        self.clock = os.path.join(net.dir, "clock")
+        with open(self.clock, "wb") as f:
+            f.write(struct.pack("<q", 0))
+
+    def say(self, text):
+        self.log.append(f"{time.time() - self.start:7.2f} s block {self.net.blocks_done()}: {text}")
+
+    def restart(self, program, number, environment=None, stderr=None):
+        env = {**self.net.env, **(environment or {})}
+        log = open(os.path.join(self.net.out, "logs", f"again-{program}-{number}-{len(self.again)}.log"), "a")
+        child = subprocess.Popen([os.path.join(BIN, program), "--config", "config.yaml", "--id", str(number)], cwd=self.net.out,
+                                 stdout=log, stderr=stderr or log, env=env)
+        self.again.append((child, f"{program} {number}"))
+        return child
+
+    def kill(self, program, number):
+        pid = self.net.pid_of(program, number)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            self.expected.add(pid)
+            time.sleep(0.3)
+        return pid is not None
+
+    def kill_and_restart(self):
+        program, n = self.dice.choice((("tutti-ap", N_AP), ("tutti-ue", N_UE)))
+        number = self.dice.randrange(n)
+        self.say(f"kill {program} {number}")
+        self.kill(program, number)
+        self.restart(program, number)
+
+    def stop_and_continue(self):
+        program, number = self.dice.choice([("tutti-ap", i) for i in range(N_AP)] + [("tutti-ue", i) for i in range(N_UE)]
+                                           + [("tutti-cpu", None), ("tutti-air", None)])
+        pid = self.net.pid_of(program, number)
+        if pid:
+            seconds = self.dice.choice((0.05, 0.3, 1.0, 2.5))
+            self.say(f"stop {program} {number} for {seconds} s")
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(seconds)
+            os.kill(pid, signal.SIGCONT)
+
+    def step_clock(self):
+        ns = int(self.dice.choice((-3600, -1.5, -0.5, 0.5, 7200)) * 1e9)
+        self.say(f"step the CPU node's wall clock by {ns / 1e9} s")
+        with open(self.clock, "r+b") as f:
+            f.write(struct.pack("<q", ns))
+
+    def stall_reader(self):
+        """An AP whose standard error is a pipe nobody reads."""
+        number = self.dice.randrange(N_AP)
+        reader, writer = os.pipe()
+        self.pipes.append(reader)
+        self.say(f"restart AP {number} with a standard error that nobody reads")
+        self.kill("tutti-ap", number)
+        self.restart("tutti-ap", number, stderr=writer)
+        os.close(writer)
+
+    def absurd(self):
+        number = self.dice.randrange(N_AP)
+        self.say(f"something absurd in the place of AP {number}")
+        self.kill("tutti-ap", number)
+        child = subprocess.run([ABSURD, "--config", "config.yaml", "--id", str(number)], cwd=self.net.out, timeout=30,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.say(child.stdout.strip().splitlines()[-1] if child.stdout.strip() else f"absurd: status {child.returncode}")
+        self.restart("tutti-ap", number)
+
+    def run(self, seconds):
+        self.start, self.expected = time.time(), set()
+        harms = [self.kill_and_restart, self.stop_and_continue, self.stop_and_continue, self.stall_reader]
+        harms += [self.step_clock] if SHIFT else []
+        harms += [self.absurd] if os.path.exists(ABSURD) else []
+        while self.net.process.poll() is None and time.time() - self.start < seconds:
+            self.dice.choice(harms)()
+            time.sleep(self.dice.uniform(0.2, 2.0))
+            for child, name in self.again:
+                if child.poll() is not None and child.pid not in self.expected:
+                    check(False, f"{name} ended by itself with status {child.returncode}")
+                    self.expected.add(child.pid)
+
+
+def nodes(net):
+    """Process ids of the network's programs."""
+    names = [("tutti-cpu", None), ("tutti-air", None)] + [("tutti-ap", i) for i in range(N_AP)] + [("tutti-ue", i) for i in range(N_UE)]
+    return {name: net.pid_of(*name) for name in names}
+
+
+def main():
+    dice = random.Random(SEED)
+    sets = ["air.mode=paced", "payload.modulation=qam4", "record.constellation_points=0", "air.truth="]
+    with Network(n_blocks=0, sets=sets, args=["--keep-going"]) as net:
+        chaos = Chaos(net, dice)
+        if SHIFT:
+            net.env["LD_PRELOAD"], net.env["TUTTI_CLOCKSHIFT"] = SHIFT, chaos.clock
+        net.start()
+        net.wait_for_block(100)
+        chaos.run(SECONDS)
+        print("\n".join(chaos.log))
+        time.sleep(2)
+        alive = nodes(net)
+        check(all(alive.values()), "every program is there at the end: " + ", ".join(f"{k[0]} {k[1]}" for k, v in alive.items() if not v))
+        done = net.blocks_done()
+        with net.file("run.h5") as f:
+            before = {name: f[name][:done] for name in ("block/tick", "block/ap_used")}
+        net.process.send_signal(signal.SIGINT)
+        net.wait(60)
+        for child, _ in chaos.again:
+            if child.poll() is None:
+                child.terminate()
+                child.wait(20)
+        examine(net, before, done)
+    finish()
+
+
+def examine(net, before, done):
+    with net.file("run.h5") as f:
+        n = f["block/tick"].shape[0]
+        lengths = {name: f[name].shape[0] for name in ("block/tick", "applied/kind", "applied/chosen", "hops/applied_ns", "user/bits", "H_hat", "W")}
+        check(len(set(lengths.values())) == 1, f"all datasets have the same number of rows: {lengths}")
+        check((f["block/tick"][:done] == before["block/tick"]).all() and (f["block/ap_used"][:done] == before["block/ap_used"]).all(),
+              f"all {done} blocks recorded before the end are still there, of {n}")
+        used, kind = f["block/ap_used"][()], f["applied/kind"][()]
+        events = [t.decode() if isinstance(t, bytes) else str(t) for t in f["events/text"][()]] if "events" in f else []
+    names = ["unknown", "fresh", "stale", "local CB", "mute", "late", "cut", "missed"]
+    for ap in range(N_AP):
+        print(f"AP {ap}: " + ", ".join(f"{name} {int((kind[:, ap] == i).sum())}" for i, name in enumerate(names)))
+        # an AP that reported a block owes an account of it, unless it was killed before it could give it (16 blocks at most each time)
+        owed = int(((used[:, ap] == 1) & (kind[:, ap] == 0)).sum())
+        lives = sum("AP-DOWN" in e and f"ap={ap}" in e for e in events) + 1
+        check(owed <= 16 * lives, f"AP {ap}: {owed} blocks used without an account in {lives} lives")
+    print(f"{n} blocks, {len(events)} events")
+
+
+main()
