@@ -204,7 +204,7 @@ static void prepare_library(void)
     H5PLset_loading_state(0); /* a file read may ask for filters by number: none is loaded for it */
 }
 
-static int allocate(h5file_t **file, const char *path)
+int h5file_allocate(h5file_t **file, const char *path)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, prepare_library);
@@ -220,7 +220,7 @@ static int allocate(h5file_t **file, const char *path)
 
 /* The newest format only (SWMR asks for it). No file locks: SWMR would give the writer's back at once, a killed or
  * living writer must not keep readers out, and network file systems often have none. */
-static hid_t access_list(void)
+hid_t h5file_access_list(void)
 {
     const hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_libver_bounds(list, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
@@ -249,13 +249,13 @@ static int close_on_error(h5file_t **file, int status)
 
 int h5file_create(h5file_t **file, const char *path)
 {
-    int status = allocate(file, path);
+    int status = h5file_allocate(file, path);
     if (!status) {
         (*file)->writable = true;
         h5file_enter(*file);
         const hid_t creation = H5Pcreate(H5P_FILE_CREATE);
         H5Pset_obj_track_times(creation, false);
-        const hid_t access = access_list();
+        const hid_t access = h5file_access_list();
         (*file)->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
         if ((*file)->id < 0) {
             status = h5file_fail(*file, NULL, "create the file");
@@ -281,7 +281,7 @@ enum { SWMR_READ_ATTEMPTS = 24 };
 /* A file whose sealed writer lives or was killed is marked as open for writing and opens only as a SWMR reader. */
 static int open_file(h5file_t *file)
 {
-    const hid_t access = access_list();
+    const hid_t access = h5file_access_list();
     file->id = H5Fopen(file->path, H5F_ACC_RDONLY, access);
     int status = TUTTI_OK;
     if (file->id < 0) {
@@ -302,7 +302,7 @@ static int open_file(h5file_t *file)
 
 int h5file_open(h5file_t **file, const char *path)
 {
-    int status = allocate(file, path);
+    int status = h5file_allocate(file, path);
     if (!status) {
         h5file_enter(*file);
         (*file)->inside = H5Pcreate(H5P_DATASET_ACCESS);

@@ -31,7 +31,24 @@ int h5file_put_attribute(h5file_t *file, const char *path, const char *name, dou
 int h5file_seal(h5file_t *file); /* starts SWMR */
 /* Write row `row` of a declared dataset (rows may come in any order; the dataset grows to row + 1). */
 int h5file_write_row(h5file_t *file, int handle, uint64_t row, const void *data);
+/* Many rows, or the cell `cell` of the second dimension of one row (of a dataset of rank 2 or more); the dataset grows
+ * as with h5file_write_row. */
+int h5file_write_rows(h5file_t *file, int handle, uint64_t row, uint64_t n, const void *data);
+int h5file_write_cell(h5file_t *file, int handle, uint64_t row, uint64_t cell, const void *data);
+/* Rows a declared dataset has; makes it at least n_rows long (never-written rows read as fill). */
+uint64_t h5file_rows(const h5file_t *file, int handle);
+int h5file_extend(h5file_t *file, int handle, uint64_t n_rows);
+/* A growing dataset of texts of n_bytes each, NUL-padded. Only before h5file_seal. */
+int h5file_declare_text(h5file_t *file, const char *path, size_t n_bytes);
 int h5file_flush(h5file_t *file);
+
+/* Opens for writing what was closed, or left by a writer that was killed after h5file_seal; everything in it stays.
+ * h5file_seal it before writing. Nobody else may have it open for writing: lock first. A file damaged by others may
+ * crash the HDF5 library. */
+int h5file_append(h5file_t **file, const char *path);
+/* The handle of a dataset that is there with this type and shape (as h5file_declare; H5_STRING with rank 1), else a
+ * negative code. */
+int h5file_column(h5file_t *file, const char *path, enum h5_type type, int rank, const size_t *dims);
 
 /* Reading ------------------------------------------------------------------------------------------------------- */
 /* Opens finished files, and sealed files that are still being written or were left by a killed writer. */

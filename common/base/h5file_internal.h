@@ -40,6 +40,10 @@ int h5file_error(int code, const char *format, ...) __attribute__((format(printf
 /* TUTTI_EIO, "cannot <what>" and HDF5's reason; dataset NULL: the file itself. */
 int h5file_fail(const h5file_t *file, const char *dataset, const char *what);
 
+/* A handle without a file yet; how files are opened (caller closes). */
+int h5file_allocate(h5file_t **file, const char *path);
+hid_t h5file_access_list(void);
+
 const char *h5file_type_name(enum h5_type type);
 /* Fresh types the caller closes; negative for strings, which have their own functions. */
 hid_t h5file_disk_type(enum h5_type type);
