@@ -73,6 +73,12 @@ static bool get_fingerprint(const json_t *object, uint64_t *fingerprint)
     return true;
 }
 
+static char *get_agreement(const json_t *object)
+{
+    const char *text = json_string_value(json_object_get(object, "agreement"));
+    return text ? strdup(text) : NULL; /* without memory: the fingerprint must do */
+}
+
 static bool get_hello(const json_t *object, struct control *control)
 {
     const char *role = json_string_value(json_object_get(object, "role"));
@@ -89,6 +95,7 @@ static bool get_hello(const json_t *object, struct control *control)
     control->hello.role = (enum fh_role)r;
     control->hello.id = (int)id;
     control->wire_version = (int)version;
+    control->agreement = get_agreement(object);
     return true;
 }
 
@@ -152,12 +159,30 @@ int control_parse(const char *text, size_t n_bytes, struct control *control)
     return good ? TUTTI_OK : TUTTI_EFORMAT;
 }
 
-void control_write_hello(char *out, const struct fh_hello *hello)
+void control_forget(struct control *control)
 {
-    snprintf(out, CONTROL_MAX_OWN_BYTES,
-             "{\"type\":\"hello\",\"version\":%d,\"role\":\"%s\",\"id\":%d,\"fingerprint\":\"%016" PRIx64
-             "\",\"program\":\"" TUTTI_VERSION "\"}",
-             WIRE_VERSION, role_name[hello->role], hello->id, hello->fingerprint);
+    free(control->agreement);
+    control->agreement = NULL;
+}
+
+char *control_write_hello(const struct fh_hello *hello)
+{
+    char fingerprint[17];
+    snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, hello->fingerprint);
+    json_t *object =
+        json_pack("{ss si ss si ss ss}", "type", "hello", "version", WIRE_VERSION, "role", role_name[hello->role], "id",
+                  hello->id, "fingerprint", fingerprint, "program", TUTTI_VERSION);
+    if (object && hello->agreement) {
+        json_object_set_new(object, "agreement", json_string(hello->agreement));
+    }
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    if (text && strlen(text) > CONTROL_MAX_BYTES) {
+        free(text);
+        json_object_del(object, "agreement");
+        text = json_dumps(object, JSON_COMPACT);
+    }
+    json_decref(object);
+    return text;
 }
 
 void control_write_welcome(char *out, const struct fh_welcome *welcome)
@@ -168,7 +193,12 @@ void control_write_welcome(char *out, const struct fh_welcome *welcome)
 
 void control_write_refuse(char *out, const char *reason, bool final)
 {
-    snprintf(out, CONTROL_MAX_OWN_BYTES, "{\"type\":\"refuse\",\"reason\":\"%s\",\"final\":%s}", reason,
+    char plain[256];
+    snprintf(plain, sizeof plain, "%s", reason);
+    for (char *c = plain; *c; c++) {
+        *c = isprint((unsigned char)*c) && *c != '"' && *c != '\\' ? *c : '?';
+    }
+    snprintf(out, CONTROL_MAX_OWN_BYTES, "{\"type\":\"refuse\",\"reason\":\"%s\",\"final\":%s}", plain,
              final ? "true" : "false");
 }
 

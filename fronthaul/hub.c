@@ -35,7 +35,7 @@ struct fh_hub {
     hub_visitors_t *visitors;
     hub_seats_t *seats;
     struct fh_hub_settings settings;
-    char *endpoint;
+    char *endpoint, *agreement;
     uint64_t last_please_ns;
     int linger_ms; /* how long queued messages may leave when it is destroyed */
 };
@@ -107,6 +107,8 @@ int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings)
     h->link.io_priority = settings->io_priority;
     h->settings = *settings;
     h->settings.endpoint = h->endpoint;
+    h->agreement = settings->agreement ? strdup(settings->agreement) : NULL;
+    h->settings.agreement = h->agreement;
     raise_descriptor_limit();
     if ((error = hub_seats_create(&h->seats, &h->link, &h->settings)) ||
         (error = hub_visitors_create(&h->visitors, &h->link)) ||
@@ -127,6 +129,7 @@ void fh_hub_destroy(fh_hub_t *hub)
     guard_destroy(hub->guard);
     hub_visitors_destroy(hub->visitors);
     hub_seats_destroy(hub->seats);
+    free(hub->agreement);
     free(hub->endpoint);
     free(hub);
 }
@@ -208,8 +211,13 @@ static bool on_frame(fh_hub_t *hub, uint64_t route, uint64_t now_ns, struct fh_e
         link->counters.bad_control++;
         return false;
     }
-    if (class == LINK_CONTROL && control.type == CONTROL_HELLO && route) {
-        on_hello(hub, route, &control, now_ns);
+    if (class == LINK_CONTROL && control.type == CONTROL_HELLO) {
+        if (route) {
+            on_hello(hub, route, &control, now_ns);
+        } else {
+            on_stranger(hub, route, now_ns);
+        }
+        control_forget(&control);
         return false;
     }
     struct hub_seat *seat = hub_seats_hear(hub->seats, route, now_ns);
@@ -323,6 +331,12 @@ void fh_hub_broadcast_control(fh_hub_t *hub, enum fh_role role, const char *json
             fh_hub_send_control(hub, role, id, json);
         }
     }
+}
+
+void fh_hub_rewelcome(fh_hub_t *hub, const struct fh_welcome *welcome)
+{
+    hub->settings.welcome = *welcome;
+    hub_seats_welcome(hub->seats);
 }
 
 void fh_hub_broadcast_stop(fh_hub_t *hub)

@@ -17,6 +17,7 @@ struct fh_hub_settings {
     int n_ap, n_ue, n_eve; /* ids 0..n-1 are accepted; 0 = role not accepted here */
     bool observers;
     uint64_t fingerprint;
+    const char *agreement; /* as of fh_hello, copied; compared with peers that send theirs */
     struct fh_welcome welcome;
     double peer_timeout_ms;
     const char *key_dir; /* config_key_dir; not NULL: encrypted, and only keys of its list are let in, each as itself */
@@ -31,6 +32,8 @@ int fh_hub_send(fh_hub_t *hub, enum fh_role role, int id, const uint8_t *data, s
 int fh_hub_send_control(fh_hub_t *hub, enum fh_role role, int id, const char *json);
 /* To every welcomed peer of the role. */
 void fh_hub_broadcast_control(fh_hub_t *hub, enum fh_role role, const char *json);
+/* From now on this welcome: everybody who is here is welcomed anew at once (peer: DOWN, then UP with it). */
+void fh_hub_rewelcome(fh_hub_t *hub, const struct fh_welcome *welcome);
 /* Tell every peer that the run is over (peer: FH_EVENT_STOP) and read on until they have left, at most one second. */
 void fh_hub_broadcast_stop(fh_hub_t *hub);
 bool fh_hub_alive(const fh_hub_t *hub, enum fh_role role, int id);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fronthaul/hub_hello.h"
 
+#include "base/config.h"
 #include "fronthaul/hub_route.h"
 #include "fronthaul/keys.h"
 #include "fronthaul/wire.h"
@@ -20,6 +21,27 @@ int hub_hello_n_ids(const struct fh_hub_settings *settings, enum fh_role role)
     return (unsigned)role < FH_N_ROLE ? n[role] : 0;
 }
 
+/* By the texts if both are there, else by the fingerprints. An observer need not agree. */
+static bool disagrees(const struct fh_hub_settings *settings, const struct control *control, char *reason, size_t size)
+{
+    const struct fh_hello *hello = &control->hello;
+    const char *role = control_role_name(hello->role);
+    char sentence[192];
+    if (hello->role == FH_ROLE_OBSERVER && hello->fingerprint == 0) {
+        return false;
+    }
+    if (settings->agreement && control->agreement) {
+        const bool differs =
+            config_agreement_differs(settings->agreement, control->agreement, sentence, sizeof sentence);
+        snprintf(reason, size, "%s %d has another configuration; seen from the CPU node, %s", role, hello->id,
+                 differs ? sentence : "nothing");
+        return differs;
+    }
+    snprintf(reason, size, "%s %d has another configuration: fingerprint %016" PRIx64 ", the CPU node has %016" PRIx64,
+             role, hello->id, hello->fingerprint, settings->fingerprint);
+    return hello->fingerprint != settings->fingerprint;
+}
+
 bool hub_hello_misfit(const struct fh_hub_settings *settings, const struct control *control, const char *key_owner,
                       char *reason, size_t size)
 {
@@ -28,7 +50,6 @@ bool hub_hello_misfit(const struct fh_hub_settings *settings, const struct contr
     const struct fh_hello *hello = &control->hello;
     const char *role = control_role_name(hello->role);
     const int n = hub_hello_n_ids(settings, hello->role);
-    const bool compared = hello->role != FH_ROLE_OBSERVER || hello->fingerprint != 0;
     if (control->wire_version != WIRE_VERSION) {
         snprintf(reason, size, "%s %d speaks protocol version %d, the CPU node (program " TUTTI_VERSION ") version %d",
                  role, hello->id, control->wire_version, WIRE_VERSION);
@@ -38,13 +59,8 @@ bool hub_hello_misfit(const struct fh_hub_settings *settings, const struct contr
         snprintf(reason, size, "no %s is expected at this endpoint", role);
     } else if (hello->role != FH_ROLE_OBSERVER && hello->id >= n) {
         snprintf(reason, size, "%s %d does not exist, ids are 0 to %d", role, hello->id, n - 1);
-    } else if (compared && hello->fingerprint != settings->fingerprint) {
-        snprintf(reason, size,
-                 "%s %d has another configuration (network, frame, pilots or payload differ): fingerprint %016" PRIx64
-                 ", the CPU node has %016" PRIx64,
-                 role, hello->id, hello->fingerprint, settings->fingerprint);
     } else {
-        return false;
+        return disagrees(settings, control, reason, size);
     }
     return true;
 }

@@ -282,6 +282,13 @@ void hub_seats_pong(hub_seats_t *seats, struct hub_seat *seat, uint32_t number)
     }
 }
 
+void hub_seats_welcome(hub_seats_t *seats)
+{
+    char text[CONTROL_MAX_OWN_BYTES];
+    control_write_welcome(text, &seats->settings->welcome);
+    send_to_all(seats, text);
+}
+
 void hub_seats_stop(hub_seats_t *seats)
 {
     seats->stopping = true;

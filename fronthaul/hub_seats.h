@@ -30,6 +30,8 @@ bool hub_seats_alive(const hub_seats_t *seats, enum fh_role role, int id);
 bool hub_seats_anybody_alive(const hub_seats_t *seats);
 /* TUTTI_EAGAIN: the queue is full or the connection gone. */
 int hub_seats_send(hub_seats_t *seats, struct hub_seat *seat, const void *data, size_t n_bytes);
+/* Everybody who is here gets the settings' welcome, which has changed. */
+void hub_seats_welcome(hub_seats_t *seats);
 /* Tell everybody, and from now on whoever comes, that the run is over. */
 void hub_seats_stop(hub_seats_t *seats);
 

@@ -254,6 +254,7 @@ enum link_class link_classify(struct link *link, struct control *control)
     const uint8_t *data = zmq_msg_data(&link->frame);
     const size_t n_bytes = zmq_msg_size(&link->frame);
     link->counters.classified++;
+    control->agreement = NULL;
     if (n_bytes >= WIRE_HEADER_BYTES && get_u32(data) == WIRE_MAGIC) {
         return LINK_DATA;
     }

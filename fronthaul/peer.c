@@ -28,7 +28,7 @@ enum peer_state { SEEKING, WELCOMED, REFUSED };
 
 struct fh_peer {
     struct link link;
-    char *endpoint;
+    char *endpoint, *hello_text;
     struct fh_hello hello;
     uint64_t timeout_ns;
     enum peer_state state;
@@ -68,7 +68,7 @@ int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello
         return error_set(TUTTI_EINVAL, "peer timeout %g ms: allowed 10 to 3600000", peer_timeout_ms);
     }
     fh_peer_t *p = *peer = calloc(1, sizeof *p);
-    if (!p || !(p->endpoint = strdup(endpoint))) {
+    if (!p || !(p->endpoint = strdup(endpoint)) || !(p->hello_text = control_write_hello(hello))) {
         return error_set(TUTTI_ENOMEM, "no memory for a link to %s", endpoint);
     }
     p->link.endpoint = p->endpoint;
@@ -78,7 +78,7 @@ int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello
     int error = link_open(&p->link, ZMQ_DEALER,
                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | HANDSHAKE_FAILED, peer_timeout_ms);
     error = error || !hello->key_dir ? error : encrypt(p);
-    p->hello.key_dir = NULL; /* the caller's */
+    p->hello.key_dir = p->hello.agreement = NULL; /* the caller's */
     if (error) {
         return error;
     }
@@ -95,15 +95,14 @@ void fh_peer_destroy(fh_peer_t *peer)
         link_send(&peer->link, CONTROL_TEXT_GOODBYE, sizeof CONTROL_TEXT_GOODBYE - 1);
     }
     link_close(&peer->link, welcomed ? GOODBYE_LINGER_MS : 0);
+    free(peer->hello_text);
     free(peer->endpoint);
     free(peer);
 }
 
 static void say_hello(fh_peer_t *p, uint64_t now_ns)
 {
-    char text[CONTROL_MAX_OWN_BYTES];
-    control_write_hello(text, &p->hello);
-    link_send(&p->link, text, strlen(text)); /* nobody there: the next one is due soon enough */
+    link_send(&p->link, p->hello_text, strlen(p->hello_text)); /* nobody there: the next one is due soon enough */
     p->last_hello_ns = now_ns;
     p->next_hello_ns = now_ns + HELLO_PERIOD_NS;
 }
@@ -296,6 +295,7 @@ static bool on_frame(fh_peer_t *p, uint64_t now_ns, struct fh_event *event)
         return false;
     }
     const enum link_class class = link_classify(&p->link, &control);
+    control_forget(&control); /* a hello is none of ours */
     p->last_heard_ns = now_ns;
     if (class == LINK_GARBAGE) {
         p->link.counters.bad_control++;

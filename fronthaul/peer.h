@@ -14,9 +14,10 @@ enum fh_role { FH_ROLE_AP, FH_ROLE_UE, FH_ROLE_OBSERVER, FH_ROLE_EVE, FH_N_ROLE 
 struct fh_hello {
     enum fh_role role;
     int id;
-    uint64_t fingerprint; /* config_fingerprint; observers: 0 = not compared */
-    const char *key_dir;  /* config_key_dir: where this node's key is; NULL = not encrypted */
-    int io_priority;      /* SCHED_FIFO priority of ZeroMQ's threads, as far as allowed; 0 = ordinary */
+    uint64_t fingerprint;  /* config_fingerprint; observers: 0 = not compared */
+    const char *agreement; /* config_agreement, copied: a refusal then names the key that differs; NULL = none */
+    const char *key_dir;   /* config_key_dir: where this node's key is; NULL = not encrypted */
+    int io_priority;       /* SCHED_FIFO priority of ZeroMQ's threads, as far as allowed; 0 = ordinary */
 };
 
 /* What the CPU node answers. */

@@ -3,7 +3,6 @@
 #include "base/log.h"
 
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,26 +91,68 @@ static int resolve_auto(struct config *config)
     return rc;
 }
 
-/* Relative to the network file, so that every program finds the same keys wherever it was started. */
-static int resolve_key_dir(struct config *config, const char *path)
+static char *folder_of(const char *path)
 {
-    char **const dir = &config->fronthaul.key_dir;
     const char *const slash = path ? strrchr(path, '/') : NULL;
+    char *const name = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("./");
+    char *const absolute = name ? realpath(name, NULL) : NULL;
+    char *const folder = absolute ? absolute : name; /* a folder that is gone: the names must do */
+    if (folder != name) {
+        free(name);
+    }
+    return folder;
+}
+
+char *config_file_path(const struct config *config, const char *name)
+{
     char *text = NULL;
-    if (**dir == '/' || !**dir) {
+    if (*name == '/' || !*name) {
+        return strdup(name);
+    }
+    return asprintf(&text, "%s/%s", strcmp(config->folder, "/") == 0 ? "" : config->folder, name) < 0 ? NULL : text;
+}
+
+/* A path behind `prefix` that begins elsewhere than at the root means the network file's folder, so that every program
+ * finds the same thing wherever it was started. */
+static int resolve_path(struct config *config, char **value, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    char *text = NULL;
+    if (strcmp(*value, "auto") == 0 || strncmp(*value, prefix, length) != 0 || !(*value)[length] ||
+        (*value)[length] == '/' || (*value)[length] == '@') { /* ipc://@name: an abstract socket */
         return 0;
     }
-    char *const base = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("./");
-    char *const absolute = base ? realpath(base, NULL) : NULL;
-    const int n = base ? asprintf(&text, "%s/%s", absolute ? absolute : base, *dir) : -1;
-    free(base);
-    free(absolute);
+    char *const path = config_file_path(config, *value + length);
+    const int n = path ? asprintf(&text, "%s%s", prefix, path) : -1;
+    free(path);
     if (n < 0) {
         return error_set(TUTTI_ENOMEM, "out of memory");
     }
-    free(*dir);
-    *dir = text;
+    free(*value);
+    *value = text;
     return 0;
+}
+
+static int resolve_paths(struct config *config, const char *path)
+{
+    config->folder = folder_of(path);
+    int rc = config->folder ? 0 : error_set(TUTTI_ENOMEM, "out of memory");
+    if (rc == 0) {
+        rc = resolve_path(config, &config->network.runtime_dir, "");
+    }
+    if (rc == 0) {
+        rc = resolve_auto(config);
+    }
+    if (rc == 0) {
+        rc = resolve_path(config, &config->fronthaul.endpoint, "ipc://");
+    }
+    if (rc == 0) {
+        rc = resolve_path(config, &config->fronthaul.lab_endpoint, "ipc://");
+    }
+    if (rc == 0) {
+        rc = resolve_path(config, &config->air.endpoint, "unix://");
+    }
+    return rc ? rc : resolve_path(config, &config->fronthaul.key_dir, "");
 }
 
 int config_load(struct config **config, const char *path, const char *const *overrides, int n_overrides)
@@ -123,13 +164,14 @@ int config_load(struct config **config, const char *path, const char *const *ove
         rc = config_layers_validate(layers);
     }
     if (rc == 0) {
+        rc = config_radios_check(layers);
+    }
+    if (rc == 0) {
         rc = fill_struct(config, layers);
     }
     if (rc == 0) {
-        rc = resolve_auto(*config);
-    }
-    if (rc == 0) {
-        rc = resolve_key_dir(*config, path);
+        config_text_unescape(*config);
+        rc = resolve_paths(*config, path);
     }
     if (rc == 0) {
         rc = config_check(layers, *config);
@@ -146,6 +188,7 @@ void config_free(struct config *config)
 {
     const cyaml_config_t settings = cyaml_settings(NULL);
     if (config) {
+        free(config->folder);
         cyaml_free(&settings, &config_schema, config, 0);
     }
 }
@@ -182,61 +225,11 @@ const char *config_key_dir(const struct config *config, const char *endpoint)
                : NULL;
 }
 
-bool config_is_lockstep(const struct config *config, const char *backend)
-{
-    return config->air.mode == CONFIG_AIR_LOCKSTEP && strcmp(backend, "air") == 0;
-}
-
 double config_peer_timeout_ms(const struct config *config)
 {
     const struct config_engine *e = &config->engine;
-    const bool patient = config_is_lockstep(config, config->radio.ap.backend);
-    return patient && e->lockstep_timeout_ms > e->peer_timeout_ms ? e->lockstep_timeout_ms : e->peer_timeout_ms;
-}
-
-/* Fingerprint ----------------------------------------------------------------------------------------------------- */
-
-/* FNV-1a, 64 bits. */
-static uint64_t hash_text(const char *text)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (; *text; text++) {
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-    }
-    return hash;
-}
-
-/* Meanings, not spellings: the schedule expanded, the default pilot assignment written out. */
-static void write_canonical(FILE *out, const struct config *config)
-{
-    const struct config_frame *const f = &config->frame;
-    char letters[TUTTI_MAX_SYMBOL + 1];
-    int n_pilot = 0;
-    config_schedule_expand(f->schedule, letters, sizeof(letters)); /* config_check saw to it */
-    for (const char *p = letters; *p; p++) {
-        n_pilot += *p == 'P';
-    }
-    fprintf(out, "network %d %d %d %" PRIu64 "\n", config->network.n_ap, config->network.n_ant, config->network.n_ue,
-            config->network.seed);
-    fprintf(out, "frame %.17g %d %d %d %.17g %s %d %d\n", f->sample_rate_hz, f->fft_size, f->n_used_subcarriers,
-            f->n_cp_samples, f->block_us, letters, f->n_dl_pilot_symbols, f->subcarriers_per_subband);
-    fprintf(out, "pilots %d %d", config->pilots.large_scale, config->pilots.tracking_blocks);
-    for (int k = 0; k < config->network.n_ue; k++) {
-        fprintf(out, " %d", config->pilots.assignment_count ? config->pilots.assignment[k] : k % n_pilot);
-    }
-    fprintf(out, "\npayload %d %d\n", config->payload.modulation, config->payload.max_code_block_bits);
-}
-
-uint64_t config_fingerprint(const struct config *config)
-{
-    char text[4096] = "";
-    FILE *out = fmemopen(text, sizeof(text), "w");
-    if (!out) {
-        return 0;
-    }
-    write_canonical(out, config);
-    fclose(out);
-    return hash_text(text);
+    return config_is_repeatable(config) && e->lockstep_timeout_ms > e->peer_timeout_ms ? e->lockstep_timeout_ms
+                                                                                       : e->peer_timeout_ms;
 }
 
 /* Command line ---------------------------------------------------------------------------------------------------- */
@@ -262,14 +255,28 @@ static int option_value(const char *name, int argc, char **argv, int *i, const c
     return 1;
 }
 
-static int add_override(struct config_options *options, const char *value)
+int config_options_add(struct config_options *options, const char *override)
 {
-    const int room = (int)(sizeof(options->overrides) / sizeof(options->overrides[0]));
-    if (options->n_overrides >= room) {
-        return error_set(TUTTI_EINVAL, "more than %d --set options", room);
+    const int n = options->n_overrides;
+    const char **grown = realloc(options->overrides, ((size_t)n + 1) * sizeof(*grown));
+    if (!grown) {
+        return error_set(TUTTI_ENOMEM, "out of memory");
     }
-    options->overrides[options->n_overrides++] = value;
-    return 1;
+    options->overrides = grown;
+    grown[options->n_overrides++] = override;
+    return TUTTI_OK;
+}
+
+void config_options_free(struct config_options *options)
+{
+    free(options->overrides);
+    *options = (struct config_options){0};
+}
+
+static int take_override(struct config_options *options, const char *value)
+{
+    const int rc = config_options_add(options, value);
+    return rc ? rc : 1;
 }
 
 int config_options_take(struct config_options *options, int argc, char **argv, int *i)
@@ -284,7 +291,7 @@ int config_options_take(struct config_options *options, int argc, char **argv, i
     }
     rc = option_value("--set", argc, argv, i, &value);
     if (rc != 0) {
-        return rc > 0 ? add_override(options, value) : rc;
+        return rc > 0 ? take_override(options, value) : rc;
     }
     rc = option_value("--log", argc, argv, i, &value);
     if (rc > 0) {

@@ -91,7 +91,7 @@ struct config_faults {
 struct config_fronthaul {
     char *endpoint, *lab_endpoint; /* never "auto" after config_load */
     enum config_security security;
-    char *key_dir; /* absolute, or relative to the working directory, after config_load */
+    char *key_dir; /* absolute after config_load */
     struct config_faults faults;
     enum config_encoding uplink_encoding, downlink_encoding;
     int mantissa_bits;
@@ -107,6 +107,7 @@ struct config_record {
 /* One radio, UHD's words. In the file: radio.ap (the common default of all APs) and radio.ap_list, a list of `{id: 2,
  * args: ..., ...}` over it; the same for ue and eve. Use config_radio_of, which has both merged. */
 struct config_radio {
+    int id; /* in the lists; 0 in the common default */
     char *backend, *args;
     double tx_power_dbm, noise_figure_db, tx_full_scale_dbm, rx_full_scale_dbm;
     double master_clock_rate_hz, freq_hz, bandwidth_hz, tx_gain_db, rx_gain_db;
@@ -170,10 +171,11 @@ struct config_air {
     } impairments;
 };
 
-/* radios: [n] of the role, the list merged over the common default when the file is loaded. */
+/* Lists: empty, or one entry per node of the role, merged over the common default when the file is loaded. */
 struct config_radios {
     struct config_radio ap, ue, eve;
-    struct config_radio *of_ap, *of_ue, *of_eve; /* [n_ap], [n_ue], [n_eve] */
+    struct config_radio *ap_list, *ue_list, *eve_list; /* [n_ap], [n_ue], [n_eve] or empty */
+    unsigned ap_list_count, ue_list_count, eve_list_count;
 };
 
 struct config {
@@ -188,9 +190,11 @@ struct config {
     struct config_record record;
     struct config_radios radio;
     struct config_air air;
+    char *folder; /* no key: the network file's, absolute; the working directory without a file */
 };
 
-/* path NULL = defaults only. overrides: n strings "path.to.key=value" (YAML values; lists as [1, 2]). */
+/* path NULL = defaults only. overrides: n strings "path.to.key=value" (YAML values; lists as [1, 2]) or
+ * "path.to.key:=text" (a text taken literally, byte by byte: how programs hand in paths). */
 int config_load(struct config **config, const char *path, const char *const *overrides, int n_overrides);
 void config_free(struct config *config); /* NULL allowed */
 
@@ -198,8 +202,16 @@ void config_free(struct config *config); /* NULL allowed */
 char *config_to_yaml(const struct config *config);
 /* The built-in commented defaults. */
 const char *config_defaults_yaml(void);
+/* A file that a key names (record.file, air.truth): relative ones lie in the network file's folder, wherever the
+ * program was started. The key keeps what was written, so that a folder with its network file can be moved. Caller
+ * frees; NULL without memory. */
+char *config_file_path(const struct config *config, const char *name);
+
 /* The radio of one node: the common default with the node's own list entry over it. Never NULL for an id in range. */
 const struct config_radio *config_radio_of(const struct config *config, enum config_role role, int id);
+
+/* What to hand to radio_open as args: the radio's own, else for the emulated air air.endpoint. */
+const char *config_radio_args(const struct config *config, const struct config_radio *radio);
 
 /* Canonical text of what nodes and the central node must agree on, one `key: value` per line: network shape and seed,
  * frame, pilots, payload, encodings, radio scales and powers (each as it changes the meaning of numbers on the wire).
@@ -209,12 +221,12 @@ char *config_agreement(const struct config *config);
  * differ. */
 bool config_agreement_differs(const char *ours, const char *theirs, char *sentence, size_t room);
 
-/* A 64-bit fingerprint of what both ends of the fronthaul must agree on: network shape and seed, frame, pilots,
- * payload. Spellings do not count ("P4" = "PPPP", [] = the default pilots written out). */
+/* A 64-bit hash of it. */
 uint64_t config_fingerprint(const struct config *config);
 
-/* Lock-step: the emulated air's time advances when everybody is ready. backend: of the radios asked about. */
-bool config_is_lockstep(const struct config *config, const char *backend);
+/* Two runs see the same samples and nothing may depend on entropy or speed: every radio is on the emulated air in
+ * lock-step, or a replay. What one radio's own node knows is radio_info.repeatable. */
+bool config_is_repeatable(const struct config *config);
 /* Silence after which a peer is dead: engine.peer_timeout_ms, in lock-step at least engine.lockstep_timeout_ms, where
  * who gets no processor time for a while is slow and not dead. Ended connections are noticed at once all the same. */
 double config_peer_timeout_ms(const struct config *config);
@@ -227,14 +239,18 @@ const char *config_key_dir(const struct config *config, const char *endpoint);
  * position. Only the grammar is checked here. */
 int config_schedule_expand(const char *schedule, char *letters, size_t room);
 
-/* Command-line options common to all programs: --config FILE, --set KEY=VALUE (repeatable), --log LEVEL. Anything else
+/* Command-line options common to all programs: --config FILE, --set KEY=VALUE (any number), --log LEVEL. Anything else
  * is the program's own. Call config_options_take for each argv element; it advances *i past what it took and returns 1;
- * 0 = not a common option, *i unchanged; negative on error. `while (i < argc) switch (config_options_take(...))`. */
+ * 0 = not a common option, *i unchanged; negative on error. `while (i < argc) switch (config_options_take(...))`.
+ * Texts stay the caller's (argv). */
 struct config_options {
     const char *path;
-    const char *overrides[64];
+    const char **overrides; /* [n_overrides] for config_load */
     int n_overrides;
 };
 int config_options_take(struct config_options *options, int argc, char **argv, int *i);
+/* One more override, as of --set; the text must stay. */
+int config_options_add(struct config_options *options, const char *override);
+void config_options_free(struct config_options *options);
 
 #endif

@@ -19,9 +19,12 @@
     }
 #define RADIO_RANGES(end)                                                                                              \
     {"radio." end ".tx_power_dbm", -100, 80, ""}, {"radio." end ".noise_figure_db", 0, 60, ""},                        \
-        {"radio." end ".tx_full_scale_dbm", -100, 100, ""},                                                            \
+        {"radio." end ".tx_full_scale_dbm", -100, 100, ""}, {"radio." end ".rx_full_scale_dbm", -150, 60, ""},         \
+        {"radio." end ".master_clock_rate_hz", 0, 1e9, "0 for the radio's own"},                                       \
+        {"radio." end ".freq_hz", 0, 1e11, ""}, {"radio." end ".bandwidth_hz", 0, 1e9, "0 for the radio's own"},       \
+        {"radio." end ".tx_gain_db", -100, 200, ""},                                                                   \
     {                                                                                                                  \
-        "radio." end ".rx_full_scale_dbm", -150, 60, ""                                                                \
+        "radio." end ".rx_gain_db", -100, 200, ""                                                                      \
     }
 
 static const struct config_range ranges[] = {
@@ -75,6 +78,9 @@ static const struct config_range ranges[] = {
     RADIO_RANGES("ap"),
     RADIO_RANGES("ue"),
     RADIO_RANGES("eve"),
+    {"radio.ap.id", 0, TUTTI_MAX_AP - 1, ""}, /* of radio.ap_list; its other keys have the ranges of radio.ap */
+    {"radio.ue.id", 0, TUTTI_MAX_UE - 1, ""},
+    {"radio.eve.id", 0, TUTTI_MAX_UE - 1, ""},
     {"air.chunk_samples", 0, 1e8, "0 for the largest that fits"},
     {"air.radio_timeout_ms", 1, 3.6e6, ""},
     {"air.large_scale.snr_db", -100, 150, ""},
@@ -100,8 +106,28 @@ static const struct config_range ranges[] = {
     IMPAIRMENT_RANGES("ue"),
 };
 
+const char *config_bare_path(const char *path, char bare[CONFIG_PATH_ROOM])
+{
+    size_t n = 0;
+    for (int inside = 0; *path && n + 1 < CONFIG_PATH_ROOM; path++) {
+        inside += *path == '[';
+        if (!inside) {
+            bare[n++] = *path;
+        }
+        inside -= *path == ']';
+    }
+    bare[n] = '\0';
+    return bare;
+}
+
 const struct config_range *config_range_find(const char *path)
 {
+    char single[CONFIG_PATH_ROOM];
+    const char *const list = strstr(path, "_list.");
+    if (list) {
+        snprintf(single, sizeof(single), "%.*s%s", (int)(list - path), path, list + strlen("_list"));
+        path = single;
+    }
     for (size_t i = 0; i < CYAML_ARRAY_LEN(ranges); i++) {
         if (strcmp(ranges[i].path, path) == 0) {
             return &ranges[i];
@@ -415,8 +441,7 @@ static int check_faults(struct check *check)
 {
     const struct config *const c = check->config;
     const struct config_faults *const f = &c->fronthaul.faults;
-    const bool lockstep = config_is_lockstep(c, c->radio.ap.backend);
-    if (lockstep && (f->delay_us > 0 || f->jitter_us > 0 || f->reorder > 0)) {
+    if (config_is_repeatable(c) && (f->delay_us > 0 || f->jitter_us > 0 || f->reorder > 0)) {
         return config_fail(check->layers,
                            "fronthaul.faults.delay_us fronthaul.faults.jitter_us fronthaul.faults.reorder air.mode",
                            "lock-step has no wall clock: delay_us, jitter_us and reorder need air.mode: paced; loss, "
@@ -434,20 +459,28 @@ static int check_faults(struct check *check)
     return 0;
 }
 
+static int check_backend(struct check *check, const char *role, int id, const struct config_radio *radio)
+{
+    char sentence[256], keys[128];
+    if (config_backend_check(radio->backend, sentence, sizeof(sentence)) == TUTTI_OK) {
+        return 0;
+    }
+    snprintf(keys, sizeof(keys), id < 0 ? "radio.%s.backend" : "radio.%s_list radio.%s.backend", role, role);
+    return config_fail(check->layers, keys, "%s", sentence);
+}
+
 static int check_backends(struct check *check)
 {
-    const char *const ap = check->config->radio.ap.backend, *const ue = check->config->radio.ue.backend;
-    if (strcmp(ap, "air") != 0) {
-        return config_fail(check->layers, "radio.ap.backend", "'%.40s' is not built in, this build has: air", ap);
+    const struct config *const c = check->config;
+    const char *const roles[CONFIG_N_ROLES] = {"ap", "ue", "eve"};
+    const int n[CONFIG_N_ROLES] = {c->network.n_ap, c->network.n_ue, c->network.n_eve};
+    int rc = 0;
+    for (int role = 0; rc == 0 && role < CONFIG_N_ROLES; role++) {
+        for (int id = -1; rc == 0 && id < n[role]; id++) {
+            rc = check_backend(check, roles[role], id, config_radio_of(c, (enum config_role)role, id));
+        }
     }
-    if (strcmp(ue, "air") != 0) {
-        return config_fail(check->layers, "radio.ue.backend", "'%.40s' is not built in, this build has: air", ue);
-    }
-    if (strcmp(check->config->radio.eve.backend, "air") != 0) {
-        return config_fail(check->layers, "radio.eve.backend", "'%.40s' is not built in, this build has: air",
-                           check->config->radio.eve.backend);
-    }
-    return 0;
+    return rc;
 }
 
 static int check_eve(struct check *check)

@@ -119,8 +119,12 @@ static int load_single(struct config_layer *layer, yaml_parser_t *parser, const 
     return root ? config_fail_at(layer, line, layer->path, "a second YAML document begins here, one is allowed") : 0;
 }
 
-static int load_text(struct config_layer *layer, const char *text, size_t length)
+static int load_escaped(struct config_layer *layer, const char *text, size_t length)
 {
+    const size_t deep = config_text_too_deep(text, length);
+    if (deep) {
+        return config_fail_at(layer, deep, layer->path, "nested deeper than %d levels", CONFIG_MAX_DEPTH);
+    }
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
         return error_set(TUTTI_ENOMEM, "out of memory");
@@ -129,6 +133,30 @@ static int load_text(struct config_layer *layer, const char *text, size_t length
     const int rc = load_single(layer, &parser, text);
     yaml_parser_delete(&parser);
     return rc;
+}
+
+static int load_text(struct config_layer *layer, const char *text, size_t length)
+{
+    size_t n;
+    char *const escaped = config_text_escape(text, length, &n);
+    const int rc = escaped ? load_escaped(layer, escaped, n) : error_set(TUTTI_ENOMEM, "out of memory");
+    free(escaped);
+    return rc;
+}
+
+/* One text, whatever it looks like. */
+static int load_literal(struct config_layer *layer, const char *text)
+{
+    size_t n;
+    char *const escaped = config_text_escape(text, strlen(text), &n);
+    bool good = escaped && yaml_document_initialize(&layer->document, NULL, NULL, NULL, 1, 1);
+    if (good) {
+        layer->open = true;
+        good = yaml_document_add_scalar(&layer->document, NULL, (const yaml_char_t *)escaped, (int)n,
+                                        YAML_DOUBLE_QUOTED_SCALAR_STYLE) > 0;
+    }
+    free(escaped);
+    return good ? 0 : error_set(TUTTI_ENOMEM, "out of memory");
 }
 
 static int fail_file(const char *path, const char *reason)
@@ -168,7 +196,8 @@ static int load_file(struct config_layer *layer)
 static int load_override(struct config_layer *layer)
 {
     const char *const equals = strchr(layer->set, '=');
-    const size_t length = equals ? (size_t)(equals - layer->set) : 0;
+    const bool literal = equals && equals > layer->set && equals[-1] == ':';
+    const size_t length = equals ? (size_t)(equals - layer->set) - literal : 0;
     if (length == 0) {
         return config_fail_at(layer, 0, "", "expected path.to.key=value");
     }
@@ -178,6 +207,9 @@ static int load_override(struct config_layer *layer)
     memcpy(layer->path, layer->set, length);
     layer->path[length] = '\0';
     const char *value = equals + 1;
+    if (literal) {
+        return load_literal(layer, value);
+    }
     if (value[strspn(value, " ")] == '\0') { /* --set record.file= means the empty text */
         value = "\"\"";
     }

@@ -34,6 +34,25 @@ static void emit_node(FILE *out, yaml_document_t *document, const yaml_node_t *n
     fputs(row ? "]}" : "]", out);
 }
 
+/* All radios of a role, each with all its keys. */
+static void emit_radios(FILE *out, struct config_layers *layers, const cyaml_schema_value_t *entry, const char *path)
+{
+    char role[16];
+    snprintf(role, sizeof(role), "%.*s", (int)strcspn(path + strlen("radio."), "_"), path + strlen("radio."));
+    const long n = config_radios_n(layers, role);
+    fputs("[", out);
+    for (long id = 0; id < n; id++) {
+        fprintf(out, "{\"id\": %ld", id);
+        for (const cyaml_schema_field_t *field = entry->mapping.fields + 1; field->key; field++) {
+            struct config_layer *layer;
+            fprintf(out, ",\n\"%s\": ", field->key);
+            emit_node(out, &layer->document, config_radios_find(layers, role, id, field->key, &layer), &field->value);
+        }
+        fputs("},\n", out);
+    }
+    fputs("]", out);
+}
+
 static void emit_mapping(FILE *out, struct config_layers *layers, const cyaml_schema_value_t *mapping,
                          const char *prefix)
 {
@@ -44,6 +63,8 @@ static void emit_mapping(FILE *out, struct config_layers *layers, const cyaml_sc
         fprintf(out, "\"%s\": ", field->key);
         if (field->value.type == CYAML_MAPPING) {
             emit_mapping(out, layers, &field->value, path);
+        } else if (config_schema_is_radios(&field->value)) {
+            emit_radios(out, layers, field->value.sequence.entry, path);
         } else {
             struct config_layer *layer;
             const yaml_node_t *node = config_layers_find(layers, path, &layer);
@@ -56,7 +77,7 @@ static void emit_mapping(FILE *out, struct config_layers *layers, const cyaml_sc
     fputs("}", out);
 }
 
-static char *finish(FILE *out, char **text)
+char *config_finish_text(FILE *out, char **text)
 {
     const int failed = out ? ferror(out) | fclose(out) : 1;
     if (!failed) {
@@ -74,7 +95,7 @@ char *config_layers_text(struct config_layers *layers)
     if (out) {
         emit_mapping(out, layers, &config_schema, "");
     }
-    return finish(out, &text);
+    return config_finish_text(out, &text);
 }
 
 /* The effective values, for people -------------------------------------------------------------------------------- */
@@ -155,6 +176,43 @@ static void write_value(FILE *out, const cyaml_schema_value_t *schema, const voi
     }
 }
 
+static bool same_value(const cyaml_schema_field_t *field, const void *a, const void *b)
+{
+    return field->value.type == CYAML_STRING ? strcmp(*(char *const *)a, *(char *const *)b) == 0
+                                             : memcmp(a, b, field->value.data_size) == 0;
+}
+
+/* What differs from the common default, which lies in the same section: "ap_list" over "ap". */
+static void write_radios(FILE *out, const cyaml_schema_value_t *section, const cyaml_schema_field_t *field,
+                         const char *base, int depth)
+{
+    char role[16];
+    snprintf(role, sizeof(role), "%.*s", (int)strcspn(field->key, "_"), field->key);
+    const char *const common = base + config_schema_field(section, role)->data_offset;
+    const cyaml_schema_value_t *const entry = field->value.sequence.entry;
+    const char *radio = *(const char *const *)(base + field->data_offset);
+    const unsigned n = *(const unsigned *)(base + field->count_offset);
+    const char *separator = "";
+    fputc('[', out);
+    for (unsigned i = 0; i < n; i++, radio += entry->data_size) {
+        bool open = false;
+        for (const cyaml_schema_field_t *key = entry->mapping.fields + 1; key->key; key++) {
+            if (same_value(key, radio + key->data_offset, common + key->data_offset)) {
+                continue;
+            }
+            if (!open) {
+                fprintf(out, "%s\n%*s{id: %u", separator, 2 * depth + 2, "", i);
+                separator = ",";
+                open = true;
+            }
+            fprintf(out, ", %s: ", key->key);
+            write_value(out, &key->value, radio + key->data_offset);
+        }
+        fputs(open ? "}" : "", out);
+    }
+    fputc(']', out);
+}
+
 static void write_list(FILE *out, const cyaml_schema_field_t *field, const char *base, int depth)
 {
     const cyaml_schema_value_t *const entry = field->value.sequence.entry;
@@ -186,7 +244,9 @@ static void write_mapping(FILE *out, const cyaml_schema_value_t *mapping, const 
             continue;
         }
         fputc(' ', out);
-        if (field->value.type == CYAML_SEQUENCE) {
+        if (config_schema_is_radios(&field->value)) {
+            write_radios(out, mapping, field, base, depth);
+        } else if (field->value.type == CYAML_SEQUENCE) {
             write_list(out, field, base, depth);
         } else {
             write_value(out, &field->value, base + field->data_offset);
@@ -203,5 +263,5 @@ char *config_struct_text(const struct config *config)
     if (out) {
         write_mapping(out, &config_schema, (const char *)config, 0);
     }
-    return finish(out, &text);
+    return config_finish_text(out, &text);
 }

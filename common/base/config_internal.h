@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <yaml.h>
 
-enum { CONFIG_PATH_ROOM = 160 };
+enum { CONFIG_PATH_ROOM = 160, CONFIG_MAX_DEPTH = 16 };
 
 struct config_layer {
     yaml_document_t document;
     bool open;                   /* document must be deleted */
     const char *file;            /* NULL for a --set */
-    const char *set;             /* the whole "path=value"; NULL for a file */
+    const char *set;             /* the whole "path=value" or "path:=text"; NULL for a file */
     char path[CONFIG_PATH_ROOM]; /* where the document's root belongs; "" for a file */
 };
 
@@ -44,8 +44,10 @@ int config_fail(struct config_layers *layers, const char *paths, const char *for
 extern const cyaml_schema_value_t config_schema;
 extern const cyaml_schema_field_t config_row_fields[]; /* struct config_row: a plain list in YAML */
 bool config_schema_is_row(const cyaml_schema_value_t *schema);
+/* A list of radios: entries give some keys only. */
+bool config_schema_is_radios(const cyaml_schema_value_t *schema);
 const cyaml_schema_field_t *config_schema_field(const cyaml_schema_value_t *mapping, const char *key);
-/* The schema of a dotted path; NULL if unknown. */
+/* The schema of a dotted path, with or without indices; NULL if unknown. */
 const cyaml_schema_value_t *config_schema_find(const char *path);
 /* "prefix.key", or "key" for an empty prefix; overlong (unknown) keys are cut. */
 void config_path_join(char path[CONFIG_PATH_ROOM], const char *prefix, const char *key);
@@ -64,8 +66,30 @@ struct config_range {
 const struct config_range *config_range_find(const char *path);              /* NULL if the table lacks it */
 int config_check(struct config_layers *layers, const struct config *config); /* combinations */
 
+const char *config_bare_path(const char *path, char bare[CONFIG_PATH_ROOM]); /* without indices */
+
+/* config_text.c */
+/* Allocated, NUL-terminated UTF-8 for the parser; NULL when out of memory. */
+char *config_text_escape(const char *text, size_t length, size_t *escaped);
+/* Every text of the struct gets its bytes back. */
+void config_text_unescape(struct config *config);
+/* The line on which nesting passes CONFIG_MAX_DEPTH; 0 if it never does. */
+size_t config_text_too_deep(const char *text, size_t length);
+
+/* config_radio.c */
+/* TUTTI_OK, or TUTTI_ECONFIG and a sentence. */
+int config_backend_check(const char *name, char *sentence, size_t room);
+int config_radios_check(struct config_layers *layers); /* ids there, known, once; after config_layers_validate */
+/* Radios of a role ("ap") that the merged lists have: all of them, or none if nobody has an entry. */
+long config_radios_n(struct config_layers *layers, const char *role);
+/* A key of one radio: its own entry's, or the common default's. */
+yaml_node_t *config_radios_find(struct config_layers *layers, const char *role, long id, const char *key,
+                                struct config_layer **layer);
+
 /* config_emit.c: allocated text, NULL when out of memory */
 char *config_layers_text(struct config_layers *layers); /* the merged layers, for libcyaml */
 char *config_struct_text(const struct config *config);  /* for people */
+/* Closes a memory stream (or NULL) and gives its text, or frees it after an error. */
+char *config_finish_text(FILE *out, char **text);
 
 #endif

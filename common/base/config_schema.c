@@ -152,21 +152,38 @@ static const cyaml_schema_field_t record_fields[] = {
     CYAML_FIELD_END,
 };
 
-static const cyaml_schema_field_t radio_end_fields[] = {
+/* The id belongs to the lists only: it comes first, and the common default's fields begin after it. */
+static const cyaml_schema_field_t radio_entry_fields[] = {
+    INT(struct config_radio, id),
     TEXT(struct config_radio, backend),
     TEXT(struct config_radio, args),
     REAL(struct config_radio, tx_power_dbm),
     REAL(struct config_radio, noise_figure_db),
     REAL(struct config_radio, tx_full_scale_dbm),
     REAL(struct config_radio, rx_full_scale_dbm),
+    REAL(struct config_radio, master_clock_rate_hz),
+    REAL(struct config_radio, freq_hz),
+    REAL(struct config_radio, bandwidth_hz),
+    REAL(struct config_radio, tx_gain_db),
+    REAL(struct config_radio, rx_gain_db),
+    TEXT(struct config_radio, tx_antenna),
+    TEXT(struct config_radio, rx_antenna),
+    TEXT(struct config_radio, subdev),
+    TEXT(struct config_radio, channels),
+    TEXT(struct config_radio, clock_source),
+    TEXT(struct config_radio, time_source),
     CYAML_FIELD_END,
 };
+static const cyaml_schema_value_t radio_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_radio, radio_entry_fields)};
 
-typedef __typeof__(((struct config *)NULL)->radio) radio_section;
 static const cyaml_schema_field_t radio_fields[] = {
-    SECTION(radio_section, ap, radio_end_fields),
-    SECTION(radio_section, ue, radio_end_fields),
-    SECTION(radio_section, eve, radio_end_fields),
+    SECTION(struct config_radios, ap, radio_entry_fields + 1),
+    LIST(struct config_radios, ap_list, radio_entry, TUTTI_MAX_AP),
+    SECTION(struct config_radios, ue, radio_entry_fields + 1),
+    LIST(struct config_radios, ue_list, radio_entry, TUTTI_MAX_UE),
+    SECTION(struct config_radios, eve, radio_entry_fields + 1),
+    LIST(struct config_radios, eve_list, radio_entry, TUTTI_MAX_UE),
     CYAML_FIELD_END,
 };
 
@@ -254,6 +271,11 @@ bool config_schema_is_row(const cyaml_schema_value_t *schema)
     return schema->type == CYAML_MAPPING && schema->mapping.fields == config_row_fields;
 }
 
+bool config_schema_is_radios(const cyaml_schema_value_t *schema)
+{
+    return schema->type == CYAML_SEQUENCE && schema->sequence.entry == &radio_entry;
+}
+
 const cyaml_schema_field_t *config_schema_field(const cyaml_schema_value_t *mapping, const char *key)
 {
     for (const cyaml_schema_field_t *field = mapping->mapping.fields; field->key; field++) {
@@ -269,7 +291,16 @@ const cyaml_schema_value_t *config_schema_find(const char *path)
     const cyaml_schema_value_t *schema = &config_schema;
     while (*path) {
         char key[CONFIG_PATH_ROOM];
-        const size_t length = strcspn(path, ".");
+        if (*path == '[') {
+            path += strcspn(path, ".");
+            path += *path == '.';
+            if (schema->type != CYAML_SEQUENCE) {
+                return NULL;
+            }
+            schema = schema->sequence.entry;
+            continue;
+        }
+        const size_t length = strcspn(path, ".[");
         if (schema->type != CYAML_MAPPING || length >= sizeof(key) || strcmp(path + length, ".") == 0) {
             return NULL;
         }

@@ -159,8 +159,7 @@ static int check_number(const struct config_layer *layer, const yaml_node_t *nod
 {
     const bool whole = schema->type != CYAML_FLOAT;
     char key[CONFIG_PATH_ROOM], room[FOUND_ROOM];
-    snprintf(key, sizeof(key), "%.*s", (int)strcspn(path, "["), path);
-    const struct config_range *range = config_range_find(key);
+    const struct config_range *range = config_range_find(config_bare_path(path, key));
     double value;
     if (!range) {
         return config_fail_at(layer, line_of(node), path, "the range table of config_check.c lacks this key");

@@ -163,18 +163,32 @@ static void on_stop_signal(int number)
     rt_stop_request();
 }
 
+/* A hang-up that somebody chose to ignore (nohup) stays ignored. */
+static bool is_ignored(int number)
+{
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN;
+}
+
 int rt_stop_install(void)
 {
+    static const int stop[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
+    static const int ignored[] = {SIGPIPE, SIGXFSZ}; /* the write that went wrong says so itself */
     const int fd = rt_stop_fd();
     if (fd < 0) {
         return fd;
     }
     struct sigaction action = {.sa_handler = on_stop_signal}; /* no SA_RESTART: blocking calls come back with EINTR */
     sigemptyset(&action.sa_mask);
-    if (sigaction(SIGINT, &action, NULL) || sigaction(SIGTERM, &action, NULL)) {
-        return error_set(TUTTI_EIO, "cannot catch stop signals: %s", strerror(errno));
+    bool good = true;
+    for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++) {
+        good = good && ((stop[i] == SIGHUP && is_ignored(SIGHUP)) || sigaction(stop[i], &action, NULL) == 0);
     }
-    return TUTTI_OK;
+    action.sa_handler = SIG_IGN;
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
+        good = good && sigaction(ignored[i], &action, NULL) == 0;
+    }
+    return good ? TUTTI_OK : error_set(TUTTI_EIO, "cannot catch stop signals: %s", strerror(errno));
 }
 
 int rt_event_create(void)

@@ -19,7 +19,8 @@ void rt_hot_leave(void);
 bool rt_hot(void);
 uint64_t rt_hot_entries(void); /* rt_hot_enter calls of all threads so far: shows that a count of 0 means something */
 
-/* Stop requests: SIGINT and SIGTERM set a flag and write to an eventfd that poll loops can watch. */
+/* Stop requests: SIGINT, SIGTERM, SIGHUP (unless it is ignored: nohup) and SIGXCPU set a flag and write to an eventfd
+ * that poll loops can watch. SIGPIPE and SIGXFSZ are ignored from then on: the write that failed returns its error. */
 int rt_stop_install(void);
 bool rt_stop_requested(void);
 void rt_stop_request(void); /* async-signal-safe */

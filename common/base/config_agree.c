@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the nodes and the central node must have in common, as text: one key a line, meanings and not spellings. */
+#include "base/config_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void write_frame(FILE *out, const struct config *config)
+{
+    const struct config_frame *const f = &config->frame;
+    char letters[TUTTI_MAX_SYMBOL + 1];
+    config_schedule_expand(f->schedule, letters, sizeof(letters)); /* config_check saw to it */
+    fprintf(out, "frame.sample_rate_hz: %.17g\nframe.fft_size: %d\nframe.n_used_subcarriers: %d\n", f->sample_rate_hz,
+            f->fft_size, f->n_used_subcarriers);
+    fprintf(out, "frame.n_cp_samples: %d\nframe.block_us: %.17g\nframe.schedule: %s\n", f->n_cp_samples, f->block_us,
+            letters);
+    fprintf(out, "frame.n_dl_pilot_symbols: %d\nframe.subcarriers_per_subband: %d\n", f->n_dl_pilot_symbols,
+            f->subcarriers_per_subband);
+}
+
+static void write_pilots(FILE *out, const struct config *config)
+{
+    char letters[TUTTI_MAX_SYMBOL + 1];
+    int n_pilot = 0;
+    config_schedule_expand(config->frame.schedule, letters, sizeof(letters));
+    for (const char *p = letters; *p; p++) {
+        n_pilot += *p == 'P';
+    }
+    fprintf(out, "pilots.large_scale: %s\npilots.tracking_blocks: %d\npilots.assignment:",
+            config->pilots.large_scale == CONFIG_LS_KNOWN ? "known" : "tracked", config->pilots.tracking_blocks);
+    for (int k = 0; k < config->network.n_ue; k++) {
+        fprintf(out, " %d", config->pilots.assignment_count ? config->pilots.assignment[k] : k % n_pilot);
+    }
+    fputc('\n', out);
+}
+
+/* What a number on the wire stands for in the air. */
+static void write_radio(FILE *out, const char *key, const struct config_radio *radio)
+{
+    fprintf(out, "%s.tx_power_dbm: %.17g\n%s.noise_figure_db: %.17g\n", key, radio->tx_power_dbm, key,
+            radio->noise_figure_db);
+    fprintf(out, "%s.tx_full_scale_dbm: %.17g\n%s.rx_full_scale_dbm: %.17g\n", key, radio->tx_full_scale_dbm, key,
+            radio->rx_full_scale_dbm);
+}
+
+static bool means_the_same(const struct config_radio *a, const struct config_radio *b)
+{
+    return a->tx_power_dbm == b->tx_power_dbm && a->noise_figure_db == b->noise_figure_db &&
+           a->tx_full_scale_dbm == b->tx_full_scale_dbm && a->rx_full_scale_dbm == b->rx_full_scale_dbm;
+}
+
+static void write_radios(FILE *out, const struct config *config, enum config_role role, const char *name, int n)
+{
+    const struct config_radio *const common = config_radio_of(config, role, -1);
+    char key[64];
+    snprintf(key, sizeof(key), "radio.%s", name);
+    write_radio(out, key, common);
+    for (int id = 0; id < n; id++) {
+        const struct config_radio *const own = config_radio_of(config, role, id);
+        if (!means_the_same(own, common)) {
+            snprintf(key, sizeof(key), "radio.%s_list[%d]", name, id);
+            write_radio(out, key, own);
+        }
+    }
+}
+
+static void write_all(FILE *out, const struct config *config)
+{
+    static const char *const encodings[] = {"cf32", "sc16", "bfp"};
+    const struct config_network *const n = &config->network;
+    const struct config_fronthaul *const f = &config->fronthaul;
+    fprintf(out, "network.n_ap: %d\nnetwork.n_ant: %d\nnetwork.n_ue: %d\nnetwork.seed: %" PRIu64 "\n", n->n_ap,
+            n->n_ant, n->n_ue, n->seed);
+    write_frame(out, config);
+    write_pilots(out, config);
+    fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
+            4 << 2 * (int)config->payload.modulation, config->payload.max_code_block_bits);
+    fprintf(out, "precoding.local: %s\nair.repeatable: %s\n", config->precoding.local ? "true" : "false",
+            config_is_repeatable(config) ? "true" : "false");
+    fprintf(out, "fronthaul.uplink_encoding: %s\nfronthaul.downlink_encoding: %s\n", encodings[f->uplink_encoding],
+            encodings[f->downlink_encoding]);
+    if (f->uplink_encoding == CONFIG_BFP || f->downlink_encoding == CONFIG_BFP) {
+        fprintf(out, "fronthaul.mantissa_bits: %d\n", f->mantissa_bits);
+    }
+    write_radios(out, config, CONFIG_ROLE_AP, "ap", n->n_ap);
+    write_radios(out, config, CONFIG_ROLE_UE, "ue", n->n_ue);
+}
+
+char *config_agreement(const struct config *config)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    if (out) {
+        write_all(out, config);
+    }
+    return config_finish_text(out, &text);
+}
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash_text(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *text; text++) {
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+uint64_t config_fingerprint(const struct config *config)
+{
+    char *const text = config_agreement(config);
+    const uint64_t hash = text ? hash_text(text) : 0;
+    free(text);
+    return hash;
+}
+
+/* Comparing -------------------------------------------------------------------------------------------------------- */
+
+struct line {
+    const char *key, *value;
+    int key_length, value_length;
+};
+
+static const char *next_line(const char *text)
+{
+    text += strcspn(text, "\n");
+    return *text ? text + 1 : text;
+}
+
+static struct line parse_line(const char *text)
+{
+    const int length = (int)strcspn(text, "\n");
+    const char *const colon = memchr(text, ':', (size_t)length);
+    const int key = colon ? (int)(colon - text) : length;
+    const int skip = colon ? key + 1 + (text[key + 1] == ' ') : length;
+    return (struct line){.key = text, .key_length = key, .value = text + skip, .value_length = length - skip};
+}
+
+static bool find_line(const char *text, const struct line *wanted, struct line *found)
+{
+    for (; *text; text = next_line(text)) {
+        *found = parse_line(text);
+        if (found->key_length == wanted->key_length &&
+            memcmp(found->key, wanted->key, (size_t)wanted->key_length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first line of a that b has not, or has with another value. */
+static bool first_difference(const char *a, const char *b, struct line *in_a, struct line *in_b)
+{
+    for (; *a; a = next_line(a)) {
+        *in_a = parse_line(a);
+        const bool found = find_line(b, in_a, in_b);
+        if (!found) {
+            *in_b = (struct line){.value = "nothing", .value_length = (int)strlen("nothing")};
+        }
+        if (!found || in_a->value_length != in_b->value_length ||
+            memcmp(in_a->value, in_b->value, (size_t)in_a->value_length) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum { SHOWN = 60 }; /* of a value: what differs may lie behind it, the key says enough */
+
+static int shown(int length)
+{
+    return length < SHOWN ? length : SHOWN;
+}
+
+bool config_agreement_differs(const char *ours, const char *theirs, char *sentence, size_t room)
+{
+    struct line our, their;
+    bool differs = first_difference(ours, theirs, &our, &their);
+    const struct line *key = &our;
+    if (!differs) {
+        differs = first_difference(theirs, ours, &their, &our);
+        key = &their;
+    }
+    if (differs) {
+        snprintf(sentence, room, "%.*s: '%.*s' there, '%.*s' here", shown(key->key_length), key->key,
+                 shown(their.value_length), their.value, shown(our.value_length), our.value);
+    }
+    return differs;
+}
