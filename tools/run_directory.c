@@ -76,15 +76,21 @@ static int make_sockets(struct run_directory *run)
  * which comes first among the overrides. */
 static int load_again(struct run_directory *run, const struct config_options *options)
 {
-    char runtime[PATH_MAX];
-    const char *overrides[sizeof options->overrides / sizeof options->overrides[0] + 1];
-    snprintf(runtime, sizeof runtime, "network.runtime_dir=%s", run->sockets);
-    overrides[0] = runtime;
-    for (int i = 0; i < options->n_overrides; i++) {
-        overrides[i + 1] = options->overrides[i];
+    char *runtime = NULL;
+    if (asprintf(&runtime, "network.runtime_dir:=%s", run->sockets) < 0) {
+        return error_set(TUTTI_ENOMEM, "out of memory");
+    }
+    struct config_options all = {0};
+    int status = config_options_add(&all, runtime);
+    for (int i = 0; !status && i < options->n_overrides; i++) {
+        status = config_options_add(&all, options->overrides[i]);
     }
     struct config *config = NULL;
-    const int status = config_load(&config, options->path, overrides, options->n_overrides + 1);
+    if (!status) {
+        status = config_load(&config, options->path, all.overrides, all.n_overrides);
+    }
+    config_options_free(&all);
+    free(runtime);
     if (status < 0) {
         return status;
     }
