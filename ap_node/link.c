@@ -1,19 +1,72 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The link thread: estimates out, precoders in, the session watched. It may use ZeroMQ and its allocations; the slot
- * thread never waits for it except for a precoder. */
-#include "ap_node/ap.h"
+#include "ap_node/link.h"
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
+#include "fronthaul/encoding.h"
 
 #include <jansson.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { CSI_SLOTS = 8 };
+
+int link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room)
+{
+    const int n_ant = config->network.n_ant, n_ue = config->network.n_ue;
+    *link = (struct ap_link){.config = config,
+                             .csi_event = rt_event_create(),
+                             .precoder_event = rt_event_create(),
+                             .room = room,
+                             .id = (uint16_t)id,
+                             .n_sb = (uint16_t)n_sb,
+                             .n_ant = (uint16_t)n_ant,
+                             .n_ue = (uint16_t)n_ue};
+    if (link->csi_event < 0 || link->precoder_event < 0) {
+        return TUTTI_EIO;
+    }
+    struct wire_header largest = {
+        .n_sb = (uint16_t)n_sb, .n_ant = (uint16_t)n_ant, .n_stream = (uint16_t)n_ue, .type = WIRE_CSI};
+    encoding_of_network(&largest, config, WIRE_CSI);
+    link->message_room = wire_csi_bytes(&largest, WIRE_MAX_ACCOUNTS);
+    if (link->message_room == 0) {
+        return error_set(TUTTI_ECONFIG, "estimates of %d subbands, %d antennas and %d users do not fit one message",
+                         n_sb, n_ant, n_ue);
+    }
+    const int status = ring_create(&link->csi_out, CSI_SLOTS, sizeof(struct link_message) + link->message_room);
+    return status < 0 ? status : inbox_create(&link->inbox, room, (size_t)n_sb * (size_t)n_ant * (size_t)room);
+}
+
+void link_destroy(struct ap_link *link)
+{
+    link_stop(link);
+    fh_peer_destroy(link->peer);
+    ring_destroy(link->csi_out);
+    inbox_destroy(link->inbox);
+    if (link->config) {
+        close(link->csi_event);
+        close(link->precoder_event);
+    }
+    *link = (struct ap_link){0};
+}
+
+struct link_message *link_message(struct ap_link *link)
+{
+    return ring_write_slot(link->csi_out);
+}
+
+void link_send(struct ap_link *link)
+{
+    ring_push(link->csi_out);
+    rt_event_signal(link->csi_event);
+}
 
 static void send_reports(struct ap_link *link)
 {
     rt_event_wait(link->csi_event, 0);
-    const struct ap_message *message;
+    const struct link_message *message;
     while ((message = ring_peek(link->csi_out, 0)) != NULL) {
         uint8_t *bytes = (uint8_t *)(uintptr_t)message->bytes; /* ours until popped; only the stamp changes */
         wire_stamp_send_time(bytes, message->n_bytes, clock_wall_ns());
@@ -22,14 +75,13 @@ static void send_reports(struct ap_link *link)
     }
 }
 
-static bool fits(const struct ap_link *link, const struct wire_header *header, const struct wire_precoder_meta *meta)
+static bool fits(const struct ap_link *link, const struct ap_precoder *p)
 {
-    if (header->n_sb != link->n_sb || header->n_ant != link->n_ant || header->node != link->id) {
+    if (p->header.n_sb != link->n_sb || p->header.n_ant != link->n_ant || p->header.node != link->id) {
         return false;
     }
-    for (int s = 0; s < header->n_stream; s++) {
-        if ((meta->stream[s].kind != WIRE_STREAM_DATA && meta->stream[s].kind != WIRE_STREAM_AN) ||
-            (meta->stream[s].kind == WIRE_STREAM_DATA && meta->stream[s].user >= link->n_ue)) {
+    for (int s = 0; s < p->header.n_stream; s++) {
+        if (p->meta.stream[s].kind == WIRE_STREAM_DATA && p->meta.stream[s].user >= link->n_ue) {
             return false;
         }
     }
@@ -38,25 +90,24 @@ static bool fits(const struct ap_link *link, const struct wire_header *header, c
 
 static void receive_precoder(struct ap_link *link, const uint8_t *data, size_t n_bytes)
 {
-    struct ap_precoder *slot = ring_write_slot(link->precoders_in);
-    if (!slot) {
-        atomic_fetch_add_explicit(&link->ring_full, 1, memory_order_relaxed);
-        return;
-    }
-    int error = wire_unpack_precoder(data, n_bytes, &slot->header, &slot->meta, slot->V, link->precoder_room);
-    if (error == WIRE_OK && !fits(link, &slot->header, &slot->meta)) {
+    struct ap_precoder *p = inbox_slot(link->inbox);
+    int error = wire_unpack_precoder(data, n_bytes, &p->header, &p->meta, link->room, p->V,
+                                     (size_t)link->n_sb * (size_t)link->n_ant * (size_t)link->room);
+    if (error == WIRE_OK && !fits(link, p)) {
         error = WIRE_BAD_SHAPE;
     }
     if (error != WIRE_OK) {
-        atomic_fetch_add_explicit(&link->refused[error], 1, memory_order_relaxed);
+        link->refused[error]++;
         return;
     }
-    if (slot->header.session != atomic_load_explicit(&link->session, memory_order_relaxed)) {
-        atomic_fetch_add_explicit(&link->wrong_session, 1, memory_order_relaxed);
+    if (p->header.session != atomic_load_explicit(&link->session, memory_order_relaxed)) {
+        link->wrong_session++;
         return;
     }
-    slot->received_ns = clock_wall_ns();
-    ring_push(link->precoders_in);
+    p->received_ns = clock_wall_ns();
+    p->received_mono_ns = clock_mono_ns();
+    atomic_store_explicit(&link->account_ack, p->meta.account_ack, memory_order_relaxed);
+    inbox_push(link->inbox);
     rt_event_signal(link->precoder_event);
 }
 
@@ -73,68 +124,99 @@ static void receive_control(struct ap_link *link, const char *text)
     json_decref(root);
 }
 
+static void session_up(struct ap_link *link, uint32_t session)
+{
+    atomic_store_explicit(&link->no_precoder, 0, memory_order_relaxed);
+    atomic_store_explicit(&link->account_ack, 0, memory_order_relaxed);
+    atomic_store_explicit(&link->session, session, memory_order_release);
+    log_write(LOG_INFO, "link", "CPU-UP session=%u", session);
+}
+
 static void session_down(struct ap_link *link)
 {
     atomic_store_explicit(&link->session, 0, memory_order_release);
-    rt_event_signal(link->precoder_event); /* do not let the slot thread wait for a dead CPU node */
+    rt_event_signal(link->precoder_event); /* do not let the slot thread wait for a dead central node */
     log_write(LOG_WARNING, "link", "CPU-DOWN reconnecting");
 }
 
-static void *link_main(void *argument)
+/* Negative: the thread cannot go on. */
+static int on_event(struct ap_link *link, const struct fh_event *event)
 {
-    struct ap *ap = argument;
-    struct ap_link *link = &ap->link;
-    struct fh_event event;
-    while (!rt_stop_requested() && fh_peer_wait(link->peer, link->csi_event, -1, &event) >= 0) {
-        switch (event.kind) {
-        case FH_EVENT_FD:
-            send_reports(link);
-            break;
-        case FH_EVENT_DATA:
-            receive_precoder(link, event.data, event.n_bytes);
-            break;
-        case FH_EVENT_CONTROL:
-            receive_control(link, (const char *)event.data);
-            break;
-        case FH_EVENT_UP:
-            log_write(LOG_INFO, "link", "CPU-UP session=%u", event.welcome.session);
-            atomic_store_explicit(&link->no_precoder, 0, memory_order_relaxed);
-            atomic_store_explicit(&link->session, event.welcome.session, memory_order_release);
-            break;
-        case FH_EVENT_DOWN:
-            session_down(link);
-            break;
-        case FH_EVENT_REFUSED:
-            log_write(LOG_ERROR, "link", "REFUSED %s", error_text());
-            rt_stop_request();
-            break;
-        case FH_EVENT_STOP:
-            rt_stop_request();
-            break;
-        default:
-            break;
-        }
+    switch (event->kind) {
+    case FH_EVENT_FD:
+        send_reports(link);
+        break;
+    case FH_EVENT_DATA:
+        receive_precoder(link, event->data, event->n_bytes);
+        break;
+    case FH_EVENT_CONTROL:
+        receive_control(link, (const char *)event->data);
+        break;
+    case FH_EVENT_UP:
+        session_up(link, event->welcome.session);
+        break;
+    case FH_EVENT_DOWN:
+        session_down(link);
+        break;
+    case FH_EVENT_REFUSED:
+        return TUTTI_EREFUSED;
+    case FH_EVENT_STOP:
+        rt_stop_request();
+        break;
+    default:
+        break;
     }
-    rt_event_signal(link->precoder_event); /* the slot thread may be waiting: let it see the stop */
-    return NULL;
-}
-
-int link_start(struct ap *ap)
-{
-    if (pthread_create(&ap->link.thread, NULL, link_main, ap) != 0) {
-        return error_set(TUTTI_ENOMEM, "cannot start the link thread");
-    }
-    ap->link.running = true;
     return TUTTI_OK;
 }
 
-void link_stop(struct ap *ap)
+static int link_main(void *argument)
 {
-    if (!ap->link.running) {
-        return;
+    struct ap_link *link = argument;
+    int status = TUTTI_OK;
+    while (status >= 0 && !rt_stop_requested()) {
+        struct fh_event event;
+        status = fh_peer_wait(link->peer, link->csi_event, -1, &event);
+        if (status >= 0) {
+            link->wakeups++;
+            status = on_event(link, &event);
+        }
     }
-    rt_stop_request();
-    rt_event_signal(ap->link.csi_event);
-    pthread_join(ap->link.thread, NULL);
-    ap->link.running = false;
+    atomic_store_explicit(&link->session, 0, memory_order_release);
+    rt_event_signal(link->precoder_event); /* the slot thread may be waiting: let it see the stop */
+    return status;
+}
+
+int link_start(struct ap_link *link, uint32_t session)
+{
+    atomic_store(&link->session, session);
+    link->thread = (struct node_thread){.name = "link",
+                                        .duty = NODE_DUTY_LINK,
+                                        .engine = &link->config->engine,
+                                        .core = -1,
+                                        .body = link_main,
+                                        .argument = link};
+    return node_thread_start(&link->thread);
+}
+
+void link_stop(struct ap_link *link)
+{
+    if (link->thread.running) {
+        rt_stop_request();
+        rt_event_signal(link->csi_event);
+        node_thread_join(&link->thread);
+    }
+}
+
+void link_log_counters(const struct ap_link *link)
+{
+    uint64_t refused = 0;
+    for (int e = 0; e < WIRE_N_ERRORS; e++) {
+        refused += link->refused[e];
+    }
+    log_write(LOG_INFO, "link", "COUNTERS refused=%llu wrong_session=%llu ring_full=%llu events=%llu",
+              (unsigned long long)refused, (unsigned long long)link->wrong_session,
+              (unsigned long long)inbox_dropped(link->inbox), (unsigned long long)link->wakeups);
+    struct fh_counters counters;
+    fh_peer_counters(link->peer, &counters);
+    fh_counters_log(&counters, link->config->fronthaul.endpoint);
 }

@@ -5,13 +5,11 @@
  * eavesdropper wants everybody's. */
 #include "base/error.h"
 #include "linalg/small.h"
-#include "phy/pilot.h"
+#include "node/pilots.h"
 #include "ue_node/ue.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-enum { MAX_ANT = TUTTI_MAX_ANT };
 
 static float power(tutti_cf32 v)
 {
@@ -21,27 +19,6 @@ static float power(tutti_cf32 v)
 static int n_data_symbols(const struct frame *f)
 {
     return f->n_dl - f->n_dl_pilot;
-}
-
-static int fill_pilots(struct ue_receiver *r)
-{
-    const struct frame *f = r->frame;
-    const int tau = f->n_dl_pilot;
-    tutti_cf32 *phi = malloc((size_t)(tau * tau) * sizeof *phi),
-               *scrambling = malloc((size_t)f->n_sc * sizeof *scrambling);
-    if (phi && scrambling) {
-        pilot_sequences(tau, phi);
-        pilot_scrambling(f->n_sc, scrambling);
-        for (int k = 0; k < r->n_ue; k++) {
-            for (int t = 0; t < tau; t++) {
-                pilot_symbol(tau, k, t, f->n_sc, phi, scrambling, r->dl_pilots + (size_t)((k * tau + t) * f->n_sc));
-            }
-        }
-    }
-    const bool ok = phi && scrambling;
-    free(phi);
-    free(scrambling);
-    return ok ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the downlink pilots");
 }
 
 int receiver_create(struct ue_receiver *r, const struct frame *frame, const struct config *config, int n_ant)
@@ -61,11 +38,13 @@ int receiver_create(struct ue_receiver *r, const struct frame *frame, const stru
     r->equalised = calloc(n_data, sizeof(tutti_cf32));
     r->truth = calloc(n_data, sizeof(tutti_cf32));
     r->noise_variance = calloc(n_data, sizeof(float));
-    if (!r->dl_pilots || !r->gain || !r->noise || !r->combiner || !r->stream_gain || !r->disturbance || !r->combined ||
-        !r->equalised || !r->truth || !r->noise_variance) {
+    r->matrix = calloc(6 * antennas * antennas, sizeof(double));
+    r->vector = calloc(2 * antennas, sizeof(double complex));
+    if (!r->matrix || !r->vector || !r->dl_pilots || !r->gain || !r->noise || !r->combiner || !r->stream_gain ||
+        !r->disturbance || !r->combined || !r->equalised || !r->truth || !r->noise_variance) {
         return error_set(TUTTI_ENOMEM, "out of memory for the receiver");
     }
-    const int status = fill_pilots(r);
+    const int status = node_pilots_downlink(frame, r->n_ue, r->dl_pilots);
     return status < 0 ? status : payload_create(&r->payload, frame, &config->payload, config->network.seed);
 }
 
@@ -82,6 +61,8 @@ void receiver_destroy(struct ue_receiver *r)
     free(r->equalised);
     free(r->truth);
     free(r->noise_variance);
+    free(r->matrix);
+    free(r->vector);
 }
 
 /* Estimation ---------------------------------------------------------------------------------------------------- */
@@ -173,12 +154,12 @@ static void disturbance_covariance(const struct ue_receiver *r, int sb, int user
     }
 }
 
-/* w = R^-1 g by the inverse factor X of R: X^H X g. false: R is singular. */
-static bool solve(int n, const double *Re, const double *Im, const tutti_cf32 *g, double complex *w)
+/* w = R^-1 g by the inverse factor X of R: X^H X g; work [4][n][n], u [n]. false: R is singular. */
+static bool solve(int n, const double *Re, const double *Im, const tutti_cf32 *g, double *work, double complex *u,
+                  double complex *w)
 {
     static const double LOADING = 1e-9; /* of the mean diagonal: below what single-precision gains can tell */
-    double Ar[MAX_ANT * MAX_ANT], Ai[MAX_ANT * MAX_ANT], Xr[MAX_ANT * MAX_ANT], Xi[MAX_ANT * MAX_ANT], trace = 0;
-    double complex u[MAX_ANT];
+    double *Ar = work, *Ai = work + n * n, *Xr = work + 2 * n * n, *Xi = work + 3 * n * n, trace = 0;
     for (int i = 0; i < n * n; i++) {
         Ar[i] = Re[i], Ai[i] = Im[i];
     }
@@ -214,10 +195,11 @@ static void combine_subband(struct ue_receiver *r, int sb, int user)
     const int n = r->n_ant;
     const tutti_cf32 *g = gains_of(r, sb, user);
     tutti_cf32 *out = r->combiner + (size_t)(sb * n);
-    double Re[MAX_ANT * MAX_ANT], Im[MAX_ANT * MAX_ANT], norm = 0, disturbance = 0;
-    double complex w[MAX_ANT] = {1}, gain = 0;
+    double *Re = r->matrix, *Im = Re + n * n, norm = 0, disturbance = 0;
+    double complex *w = r->vector, gain = 0;
+    w[0] = 1;
     disturbance_covariance(r, sb, user, Re, Im);
-    if (n > 1 && !solve(n, Re, Im, g, w)) {
+    if (n > 1 && !solve(n, Re, Im, g, Im + n * n, w + n, w)) {
         for (int m = 0; m < n; m++) {
             w[m] = g[m];
         }

@@ -1,136 +1,81 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The report thread: decodes captured blocks and sends what it measured over the lab link: a user a `report` of its
- * stream, an eavesdropper an `eve_report` with the same figures of everybody's. */
+/* Reports as JSON text, written straight into a buffer: a block's report is a few numbers, and building a tree for them
+ * cost more than everything else about them. */
 #include "base/error.h"
-#include "base/log.h"
-#include "base/rt.h"
 #include "ue_node/ue.h"
 
-#include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
+#include <stdarg.h>
+#include <stdio.h>
 
-enum { CONSTELLATION_EVERY = 16 }; /* blocks */
+struct text {
+    char *out;
+    size_t room, n; /* n may pass room: then it does not fit */
+};
 
-/* Evenly spread over the block's data symbols. */
-static json_t *constellation(const struct ue *ue)
+__attribute__((format(printf, 2, 3))) static void add(struct text *t, const char *format, ...)
 {
-    json_t *points = json_array();
-    const int n = ue->config->record.constellation_points;
+    va_list args;
+    va_start(args, format);
+    const size_t left = t->n < t->room ? t->room - t->n : 0;
+    const int n = vsnprintf(left ? t->out + t->n : NULL, left, format, args);
+    va_end(args);
+    t->n += n > 0 ? (size_t)n : t->room;
+}
+
+static void add_figures(struct text *t, const struct ue_measurement *m)
+{
+    add(t, "\"sinr\":%.9g,\"evm\":%.9g,\"bits\":%d,\"bit_errors\":%d,\"coded_bits\":%d,\"coded_bit_errors\":%d,",
+        isfinite(m->sinr) ? m->sinr : 0.0, isfinite(m->evm) ? m->evm : 1e9, m->payload.bits, m->payload.bit_errors,
+        m->payload.coded_bits, m->payload.coded_bit_errors);
+    add(t, "\"code_blocks\":%d,\"code_block_errors\":%d", m->payload.code_blocks, m->payload.code_block_errors);
+}
+
+/* Evenly spread over the values, as many as fit; returns how many of those wanted do not. */
+static int add_points(struct text *t, const struct report_points *points)
+{
+    enum { POINT_BYTES = 2 * 13, END_BYTES = 4 }; /* "-1.23457e+09," twice */
+    const size_t left = t->n + END_BYTES < t->room ? t->room - t->n - END_BYTES : 0;
+    const int fit = (int)(left / POINT_BYTES), n = points->n_points < fit ? points->n_points : fit;
     for (int p = 0; p < n; p++) {
-        const tutti_cf32 v = ue->receiver.equalised[(size_t)p * (size_t)ue->frame.n_data_re / (size_t)n];
-        json_array_append_new(points, json_real((double)crealf(v)));
-        json_array_append_new(points, json_real((double)cimagf(v)));
+        const tutti_cf32 v = points->values[(size_t)p * (size_t)points->n_values / (size_t)n];
+        const double re = (double)crealf(v), im = (double)cimagf(v);
+        add(t, "%s%.6g,%.6g", p ? "," : "", isfinite(re) ? re : 0.0, isfinite(im) ? im : 0.0);
     }
-    return points;
+    return points->n_points - n;
 }
 
-static json_t *figures(const struct ue_measurement *m)
+static int finish(const struct text *t)
 {
-    return json_pack("{s:f, s:f, s:i, s:i, s:i, s:i, s:i, s:i}", "sinr", isfinite(m->sinr) ? m->sinr : 0.0, "evm",
-                     isfinite(m->evm) ? m->evm : 1e9, "bits", m->payload.bits, "bit_errors", m->payload.bit_errors,
-                     "coded_bits", m->payload.coded_bits, "coded_bit_errors", m->payload.coded_bit_errors,
-                     "code_blocks", m->payload.code_blocks, "code_block_errors", m->payload.code_block_errors);
+    return t->n < t->room ? TUTTI_OK : error_set(TUTTI_EINVAL, "a report of %zu bytes, %zu fit", t->n, t->room);
 }
 
-static json_t *user_report(const struct ue *ue, uint64_t block, const struct ue_measurement *m)
+int report_user(char *text, size_t room, uint64_t block, const struct ue_measurement *measurement,
+                const struct report_points *points)
 {
-    json_t *root = figures(m);
-    json_object_set_new(root, "type", json_string("report"));
-    json_object_set_new(root, "block", json_integer((json_int_t)block));
-    if (ue->config->record.constellation_points > 0 && block % CONSTELLATION_EVERY == 0) {
-        json_object_set_new(root, "constellation", constellation(ue));
+    struct text t = {text, room, 0};
+    int cut = 0;
+    add(&t, "{\"type\":\"report\",\"block\":%llu,", (unsigned long long)block);
+    add_figures(&t, measurement);
+    if (points->values && points->n_points > 0) {
+        add(&t, ",\"constellation\":[");
+        cut = add_points(&t, points);
+        add(&t, "]");
     }
-    return root;
+    add(&t, "}");
+    const int status = finish(&t);
+    return status < 0 ? status : cut;
 }
 
-static json_t *eve_report(const struct ue *ue, uint64_t block, const struct ue_measurement *m)
+int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct ue_measurement *measurements)
 {
-    json_t *users = json_array();
-    for (int i = 0; i < ue->n_wanted; i++) {
-        json_array_append_new(users, figures(&m[i]));
+    struct text t = {text, room, 0};
+    add(&t, "{\"type\":\"eve_report\",\"block\":%llu,\"users\":[", (unsigned long long)block);
+    for (int k = 0; k < n_user; k++) {
+        add(&t, "%s{", k ? "," : "");
+        add_figures(&t, &measurements[k]);
+        add(&t, "}");
     }
-    return json_pack("{s:s, s:I, s:o}", "type", "eve_report", "block", (json_int_t)block, "users", users);
-}
-
-static void send_report(struct ue *ue, uint64_t block, const struct ue_measurement *m)
-{
-    json_t *root = ue->role == UE_EVE ? eve_report(ue, block, m) : user_report(ue, block, m);
-    char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    if (text) {
-        fh_peer_send_control(ue->lab, text); /* not welcomed or full: counted by the peer */
-    }
-    free(text);
-    json_decref(root);
-}
-
-/* One block at a time: the lab link must be served even when decoding is the bottleneck. */
-static void process_capture(struct ue *ue)
-{
-    rt_event_wait(ue->capture_event, 0);
-    const struct ue_capture *capture = ring_peek(ue->captures, 0);
-    if (!capture) {
-        return;
-    }
-    struct ue_measurement m[TUTTI_MAX_UE];
-    receiver_execute(&ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, m);
-    send_report(ue, capture->block, m);
-    for (int i = 0; i < ue->n_wanted; i++) {
-        ue->counters.code_blocks += (uint64_t)m[i].payload.code_blocks;
-        ue->counters.code_block_errors += (uint64_t)m[i].payload.code_block_errors;
-    }
-    ring_pop(ue->captures);
-    rt_event_signal(ue->room_event);
-    if (ring_count(ue->captures) > 0) {
-        rt_event_signal(ue->capture_event);
-    }
-}
-
-static void *report_main(void *argument)
-{
-    struct ue *ue = argument;
-    struct fh_event event;
-    while (!rt_stop_requested() && fh_peer_wait(ue->lab, ue->capture_event, -1, &event) >= 0) {
-        switch (event.kind) {
-        case FH_EVENT_FD:
-            process_capture(ue);
-            break;
-        case FH_EVENT_UP:
-            log_write(LOG_INFO, "lab", "CPU-UP session=%u", event.welcome.session);
-            break;
-        case FH_EVENT_DOWN:
-            log_write(LOG_WARNING, "lab", "CPU-DOWN reconnecting");
-            break;
-        case FH_EVENT_REFUSED:
-            log_write(LOG_ERROR, "lab", "REFUSED %s", error_text());
-            rt_stop_request();
-            break;
-        case FH_EVENT_STOP:
-            rt_stop_request();
-            break;
-        default:
-            break;
-        }
-    }
-    return NULL;
-}
-
-int report_start(struct ue *ue)
-{
-    if (pthread_create(&ue->thread, NULL, report_main, ue) != 0) {
-        return error_set(TUTTI_ENOMEM, "cannot start the report thread");
-    }
-    ue->running = true;
-    return TUTTI_OK;
-}
-
-void report_stop(struct ue *ue)
-{
-    if (!ue->running) {
-        return;
-    }
-    rt_stop_request();
-    rt_event_signal(ue->capture_event);
-    pthread_join(ue->thread, NULL);
-    ue->running = false;
+    add(&t, "]}");
+    return finish(&t);
 }

@@ -1,155 +1,101 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Start-up and shut-down of the user daemon: everything that allocates. */
+/* Start-up and shut-down of the user daemon: everything that allocates. The radio is opened before hello is said. */
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
-#include "phy/pilot.h"
+#include "fronthaul/control.h"
+#include "node/join.h"
+#include "node/pilots.h"
+#include "node/realtime.h"
 #include "ue_node/ue.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CAPTURE_SLOTS = 8 };
 
-/* The pilot symbols as samples, ready to send every block. */
+static enum config_role config_role_of(const struct ue *ue)
+{
+    return ue->role == UE_EVE ? CONFIG_ROLE_EVE : CONFIG_ROLE_UE;
+}
+
+/* The pilots of a block as one burst, silent in symbols between them that are not P. */
 static int modulate_pilots(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
-    const int tau = f->n_pilot;
-    const struct config_radio *radio = ue->settings;
-    const double backoff_db = radio->tx_full_scale_dbm - radio->tx_power_dbm;
-    const float scale = (float)(sqrt((double)f->fft_size / f->n_sc) * pow(10.0, -backoff_db / 20.0));
-    tutti_cf32 *phi = calloc((size_t)(tau * tau), sizeof *phi);
-    tutti_cf32 *scrambling = calloc((size_t)f->n_sc, sizeof *scrambling),
-               *symbol = calloc((size_t)f->n_sc, sizeof *symbol);
-    const bool ok = phi && scrambling && symbol;
-    if (ok && ue->pilot_user >= 0) {
-        int pilot_of_user[TUTTI_MAX_UE];
-        pilot_assignment(ue->config, f, pilot_of_user);
-        pilot_sequences(tau, phi);
-        pilot_scrambling(f->n_sc, scrambling);
-        for (int t = 0; t < tau; t++) {
-            pilot_symbol(tau, pilot_of_user[ue->pilot_user], t, f->n_sc, phi, scrambling, symbol);
-            ofdm_modulate(ue->ofdm, symbol, scale, ue->pilots + (size_t)t * (size_t)f->n_symbol_samples);
-        }
+    const struct config_radio *radio = config_radio_of(ue->config, config_role_of(ue), ue->id);
+    const float scale = node_tx_scale(f, radio->tx_power_dbm, radio->tx_full_scale_dbm);
+    const size_t symbol = (size_t)f->n_symbol_samples;
+    tutti_cf32 *packed = calloc((size_t)f->n_pilot * symbol, sizeof *packed);
+    int status = packed ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the pilots");
+    if (status >= 0 && ue->pilot_user >= 0) {
+        status = node_pilots_uplink(ue->config, f, ue->pilot_user, scale, ue->ofdm, packed);
     }
-    free(phi);
-    free(scrambling);
-    free(symbol);
-    return ok ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the pilots");
+    for (int t = 0; status >= 0 && t < f->n_pilot; t++) {
+        const size_t place = (size_t)(f->pilot_symbol[t] - f->pilot_symbol[0]);
+        memcpy(ue->pilots + place * symbol, packed + (size_t)t * symbol, symbol * sizeof *packed);
+    }
+    for (int a = 0; a < ue->n_ant; a++) {
+        ue->pilot_buffers[a] = a == 0 ? ue->pilots : ue->silence;
+    }
+    free(packed);
+    return status;
 }
 
 static int create_buffers(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
-    const size_t symbol = (size_t)f->n_symbol_samples;
-    const size_t tail = (size_t)(f->n_block_samples - f->n_symbol * f->n_symbol_samples);
-    bool good = true;
-    for (int a = 0; a < ue->n_ant; a++) {
-        ue->rx[a] = calloc(tail > symbol ? tail : symbol, sizeof *ue->rx[a]);
-        good = good && ue->rx[a];
-    }
-    ue->pilots = calloc((size_t)f->n_pilot * symbol, sizeof *ue->pilots);
-    ue->silence = calloc(symbol, sizeof *ue->silence);
-    ue->capture_event = rt_event_create();
-    ue->room_event = rt_event_create();
-    if (!good || !ue->pilots || !ue->silence || ue->capture_event < 0 || ue->room_event < 0) {
+    ue->n_pilot_samples = (f->pilot_symbol[f->n_pilot - 1] - f->pilot_symbol[0] + 1) * f->n_symbol_samples;
+    ue->pilots = calloc((size_t)ue->n_pilot_samples, sizeof *ue->pilots);
+    ue->silence = calloc((size_t)ue->n_pilot_samples, sizeof *ue->silence);
+    ue->pilot_buffers = calloc((size_t)ue->n_ant, sizeof *ue->pilot_buffers);
+    ue->measurements = calloc((size_t)ue->n_wanted, sizeof *ue->measurements);
+    ue->text = calloc(CONTROL_MAX_BYTES + 1, 1);
+    if (!ue->pilots || !ue->silence || !ue->pilot_buffers || !ue->measurements || !ue->text) {
         return error_set(TUTTI_ENOMEM, "out of memory for the sample buffers");
     }
-    return ring_create(&ue->captures, CAPTURE_SLOTS,
-                       sizeof(struct ue_capture) + (size_t)(ue->n_ant * f->n_dl * f->n_sc) * sizeof(tutti_cf32));
-}
-
-static int wait_for_welcome(struct ue *ue)
-{
-    const struct fh_hello hello = {.role = ue->role == UE_EVE ? FH_ROLE_EVE : FH_ROLE_UE,
-                                   .id = ue->id,
-                                   .fingerprint = config_fingerprint(ue->config),
-                                   .key_dir = config_key_dir(ue->config, ue->config->fronthaul.lab_endpoint)};
-    const int status =
-        fh_peer_create(&ue->lab, ue->config->fronthaul.lab_endpoint, &hello, config_peer_timeout_ms(ue->config));
-    if (status < 0) {
-        return status;
-    }
-    log_write(LOG_INFO, "lab", "WAITING-FOR-CPU endpoint=%s", ue->config->fronthaul.lab_endpoint);
-    struct fh_event event;
-    do {
-        const int waited = fh_peer_wait(ue->lab, -1, -1, &event);
-        if (waited < 0) {
-            return waited;
-        }
-        if (event.kind == FH_EVENT_STOP) {
-            return TUTTI_ESTOPPED;
-        }
-        if (event.kind == FH_EVENT_REFUSED) {
-            return TUTTI_EREFUSED;
-        }
-    } while (event.kind != FH_EVENT_UP);
-    ue->at.epoch = event.welcome.epoch;
-    log_write(LOG_INFO, "lab", "WELCOME session=%u epoch_tick=%llu", event.welcome.session,
-              (unsigned long long)event.welcome.epoch);
-    return TUTTI_OK;
-}
-
-static int open_radio(struct ue *ue)
-{
-    const struct config *c = ue->config;
-    const bool air = strcmp(ue->settings->backend, "air") == 0;
-    const struct radio_settings settings = {
-        .backend = ue->settings->backend,
-        .args = air ? c->air.endpoint : ue->settings->args,
-        .role = ue->role == UE_EVE ? "eve" : "ue",
-        .id = ue->id,
-        .n_ant = ue->n_ant,
-        .sample_rate_hz = c->frame.sample_rate_hz,
-        .chunk_samples = ue->frame.chunk_samples,
-        .n_tx_buffer_samples = 3 * ue->frame.n_block_samples,
-    };
-    tutti_tick first = 0;
-    int status = radio_open(&ue->radio, &settings);
-    if (status >= 0) {
-        status = radio_start(ue->radio, ue->at.epoch, &first);
-    }
-    if (status >= 0) {
-        cursor_start(&ue->at, &ue->frame, ue->at.epoch, first);
-    }
-    return status;
+    const int status = node_span_create(&ue->span, ue->n_ant, f->n_block_samples);
+    return status < 0 ? status
+                      : ring_create(&ue->captures, CAPTURE_SLOTS,
+                                    sizeof(struct ue_capture) +
+                                        (size_t)ue->n_ant * (size_t)f->n_dl * (size_t)f->n_sc * sizeof(tutti_cf32));
 }
 
 /* A user: one antenna, its own pilot, its own stream. An eavesdropper: everybody's streams, and in an attack the
  * target's pilot, from its first antenna. */
-static void take_role(struct ue *ue, const struct config *config, enum ue_role role, int id)
+static int take_role(struct ue *ue, const struct config *config, enum ue_role role, int id)
 {
     ue->config = config;
     ue->role = role;
     ue->id = id;
     ue->n_ue = config->network.n_ue;
+    ue->wanted = calloc((size_t)ue->n_ue, sizeof *ue->wanted);
+    if (!ue->wanted) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the users");
+    }
     if (role == UE_USER) {
-        ue->settings = &config->radio.ue;
         ue->n_ant = 1;
         ue->wanted[ue->n_wanted++] = id;
         ue->pilot_user = id;
-    } else {
-        ue->settings = &config->radio.eve;
-        ue->n_ant = config->eve.n_ant;
-        for (int k = 0; k < ue->n_ue; k++) {
-            ue->wanted[ue->n_wanted++] = k;
-        }
-        ue->pilot_user = config->eve.attack == CONFIG_ATTACK_PILOT ? config->eve.target_user : -1;
-        ue->pilot_from_block = config->eve.from_block;
+        return TUTTI_OK;
     }
-    ue->lockstep = config_is_lockstep(config, ue->settings->backend);
+    ue->n_ant = config->eve.n_ant;
+    for (int k = 0; k < ue->n_ue; k++) {
+        ue->wanted[ue->n_wanted++] = k;
+    }
+    ue->pilot_user = config->eve.attack == CONFIG_ATTACK_PILOT ? config->eve.target_user : -1;
+    ue->pilot_from_block = config->eve.from_block;
+    return TUTTI_OK;
 }
 
-int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id)
+/* What needs neither radio nor central node. */
+static int create_parts(struct ue *ue)
 {
-    char name[16];
-    snprintf(name, sizeof name, role == UE_EVE ? "EVE%d" : "UE%d", id);
-    log_set_component(name);
-    take_role(ue, config, role, id);
-    int status = frame_init(&ue->frame, config);
+    ue->capture_event = rt_event_create();
+    ue->room_event = rt_event_create();
+    int status = ue->capture_event < 0 || ue->room_event < 0 ? TUTTI_EIO : frame_init(&ue->frame, ue->config);
     if (status >= 0) {
         status = create_buffers(ue);
     }
@@ -157,58 +103,91 @@ int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int
         status = ofdm_create(&ue->ofdm, &ue->frame);
     }
     if (status >= 0) {
-        status = receiver_create(&ue->receiver, &ue->frame, config, ue->n_ant);
+        status = receiver_create(&ue->receiver, &ue->frame, ue->config, ue->n_ant);
+    }
+    return status < 0 ? status : modulate_pilots(ue);
+}
+
+static int join_network(struct ue *ue)
+{
+    struct fh_welcome welcome = {0};
+    const enum fh_role role = ue->role == UE_EVE ? FH_ROLE_EVE : FH_ROLE_UE;
+    int status = node_radio_open(&ue->radio, ue->config, &ue->frame, config_role_of(ue), ue->id, ue->n_ant);
+    if (status >= 0) {
+        status = node_join(&ue->lab, ue->config, role, ue->id, &welcome);
     }
     if (status >= 0) {
-        status = modulate_pilots(ue);
+        status = decode_start(ue);
     }
     if (status >= 0) {
-        status = wait_for_welcome(ue);
+        status = node_radio_start(&ue->radio, welcome.epoch);
     }
     if (status >= 0) {
-        status = open_radio(ue);
+        node_span_start(&ue->span, ue->radio.first);
     }
-    if (status < 0) {
-        return status;
+    return status;
+}
+
+int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id)
+{
+    char name[16];
+    snprintf(name, sizeof name, role == UE_EVE ? "EVE%d" : "UE%d", id);
+    log_set_component(name);
+    ue->capture_event = ue->room_event = -1;
+    int status = take_role(ue, config, role, id);
+    if (status >= 0) {
+        status = create_parts(ue);
     }
-    if (config->engine.realtime_priority > 0 && rt_priority(config->engine.realtime_priority) < 0) {
-        log_write(LOG_WARNING, "rt", "%s", error_text());
+    if (status >= 0) {
+        status = join_network(ue);
     }
-    return report_start(ue);
+    if (status >= 0) {
+        node_realtime(&config->engine, NODE_DUTY_SLOT, -1);
+    }
+    return status;
+}
+
+static void close_event(int *fd)
+{
+    if (*fd > 0) { /* never standard input: a zeroed struct has none */
+        close(*fd);
+    }
+    *fd = -1;
 }
 
 void ue_destroy(struct ue *ue)
 {
-    report_stop(ue);
-    radio_close(ue->radio);
+    decode_stop(ue);
+    node_radio_close(&ue->radio);
     fh_peer_destroy(ue->lab);
+    node_span_destroy(&ue->span);
     receiver_destroy(&ue->receiver);
     ofdm_destroy(ue->ofdm);
     ring_destroy(ue->captures);
-    for (int a = 0; a < ue->n_ant; a++) {
-        free(ue->rx[a]);
-    }
-    free(ue->silence);
+    close_event(&ue->capture_event);
+    close_event(&ue->room_event);
+    free(ue->wanted);
+    free(ue->measurements);
     free(ue->pilots);
+    free(ue->silence);
+    free(ue->pilot_buffers);
+    free(ue->text);
 }
 
-void ue_print_counters(const struct ue *ue)
+void ue_log_counters(const struct ue *ue)
 {
     const struct ue_counters *c = &ue->counters;
-    if (!ue->frame.n_symbol) {
-        return;
-    }
+    char text[256];
+    node_radio_counters_text(&ue->radio.counters, text, sizeof text);
     log_write(LOG_INFO, "slot",
-              "COUNTERS blocks=%llu captures_dropped=%llu rx_gaps=%llu code_blocks=%llu code_block_errors=%llu U=%llu "
-              "O=%llu D=%llu "
-              "S=%llu L=%llu",
-              (unsigned long long)c->blocks, (unsigned long long)c->captures_dropped, (unsigned long long)c->rx_gaps,
+              "COUNTERS blocks=%llu missed=%llu captures_dropped=%llu code_blocks=%llu code_block_errors=%llu "
+              "points_cut=%llu reports_lost=%llu",
+              (unsigned long long)c->blocks, (unsigned long long)c->missed, (unsigned long long)c->captures_dropped,
               (unsigned long long)c->code_blocks, (unsigned long long)c->code_block_errors,
-              (unsigned long long)c->radio[0], (unsigned long long)c->radio[1], (unsigned long long)c->radio[2],
-              (unsigned long long)c->radio[3], (unsigned long long)c->radio[4]);
-    if (!ue->lab) {
-        return;
-    }
+              (unsigned long long)c->points_cut, (unsigned long long)c->reports_lost);
+    log_write(LOG_INFO, "radio", "COUNTERS %s wakeups=%llu notes_lost=%llu", text,
+              (unsigned long long)radio_wakeups(ue->radio.radio),
+              (unsigned long long)radio_notes_lost(ue->radio.radio));
     struct fh_counters counters;
     fh_peer_counters(ue->lab, &counters);
     fh_counters_log(&counters, ue->config->fronthaul.lab_endpoint);

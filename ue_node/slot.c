@@ -1,100 +1,84 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The slot thread's verbs: pilots out, downlink in. */
+/* The slot thread's verbs, once per block: pilots out, downlink in. */
 #include "base/rt.h"
 #include "ue_node/ue.h"
 
-static void count_events(struct ue *ue, unsigned events)
+/* The tick at which a block's downlink is over. */
+static tutti_tick end_of_downlink(const struct ue *ue, uint64_t block)
 {
-    for (int i = 0; i < 5; i++) {
-        ue->counters.radio[i] += (events >> i) & 1u;
+    const struct frame *f = &ue->frame;
+    return node_radio_tick(&ue->radio, block, f->dl_symbol[f->n_dl - 1] + 1);
+}
+
+static void queue_pilots(struct ue *ue, uint64_t block)
+{
+    const tutti_tick at = node_radio_tick(&ue->radio, block, ue->frame.pilot_symbol[0]);
+    if (ue->pilot_user >= 0 && block >= ue->pilot_from_block && at >= ue->span.next) {
+        node_radio_burst(&ue->radio, ue->pilot_buffers, ue->n_pilot_samples, at, NODE_TAG_OTHER | block);
     }
 }
 
-void slot_send_pilots(struct ue *ue, uint64_t block)
+void slot_prepare(struct ue *ue)
 {
-    const struct frame *f = &ue->frame;
-    if (ue->pilot_user < 0 || block < ue->pilot_from_block) {
-        return;
+    ue->block = frame_block_of(&ue->frame, ue->radio.epoch, ue->span.next);
+    if (ue->span.next >= end_of_downlink(ue, ue->block)) {
+        ue->block++;
     }
-    const tutti_cf32 *buffers[TUTTI_MAX_ANT];
-    for (int a = 1; a < ue->n_ant; a++) {
-        buffers[a] = ue->silence;
+    if (ue->pilots_block < ue->block || ue->pilots_block > ue->block + 2) { /* samples were lost, or time went back */
+        ue->pilots_block = ue->block;
     }
-    for (int t = 0; t < f->n_pilot; t++) {
-        buffers[0] = ue->pilots + (size_t)t * (size_t)f->n_symbol_samples;
-        unsigned events = 0;
-        radio_send(ue->radio, buffers, f->n_symbol_samples,
-                   frame_symbol_tick(f, ue->at.epoch, block, f->pilot_symbol[t]), &events);
-        count_events(ue, events);
+    while (ue->pilots_block <= ue->block + 1) {
+        queue_pilots(ue, ue->pilots_block++);
     }
 }
 
 int slot_receive(struct ue *ue)
 {
-    int have = 0, want = cursor_symbol_samples(&ue->at);
-    while (have < want) {
-        tutti_cf32 *into[TUTTI_MAX_ANT];
-        for (int a = 0; a < ue->n_ant; a++) {
-            into[a] = ue->rx[a] + have;
-        }
-        tutti_tick tick = 0;
-        unsigned events = 0;
-        const int n = radio_recv(ue->radio, into, want - have, &tick, &events);
-        if (n < 0) {
-            return n;
-        }
-        count_events(ue, events);
-        const bool gap = tick != ue->at.next_tick;
-        ue->at.next_tick = tick + (tutti_tick)n;
-        have += n;
-        if (gap) { /* samples were lost: these are given up too, go on from where they end */
-            const uint64_t expected = ue->at.block;
-            have = cursor_seek(&ue->at, ue->at.next_tick);
-            want = cursor_symbol_samples(&ue->at);
-            ue->counters.rx_gaps++;
-            if (ue->at.block != expected) {
-                slot_send_pilots(ue, ue->at.block + 1);
-            }
-        }
-    }
-    return 0;
+    return node_span_receive(&ue->span, &ue->radio, end_of_downlink(ue, ue->block));
 }
 
-/* A slot for this block: in lock-step wait for the report thread, else go without. */
+void slot_hear_notes(struct ue *ue)
+{
+    struct radio_note note;
+    while (node_radio_note(&ue->radio, &note)) {
+    }
+}
+
+/* A slot for this block: with repeatable radios wait for the decode thread, else go without. */
 static struct ue_capture *claim_capture(struct ue *ue)
 {
     struct ue_capture *capture = ring_write_slot(ue->captures);
-    while (!capture && ue->lockstep && !rt_stop_requested()) {
-        rt_event_wait(ue->room_event, 100000);
-        capture = ring_write_slot(ue->captures);
+    if (!capture && ue->radio.info.repeatable) {
+        atomic_store(&ue->slot_waits, true);
+        while (!(capture = ring_write_slot(ue->captures)) && !rt_stop_requested()) {
+            rt_event_wait(ue->room_event, 100000);
+        }
+        atomic_store(&ue->slot_waits, false);
     }
-    if (!capture) {
-        ue->counters.captures_dropped++;
-    }
+    ue->counters.captures_dropped += !capture;
     return capture;
 }
 
 void slot_capture_downlink(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
-    const int d = ue->at.symbol - f->dl_symbol[0];
-    if (!ue->at.whole) {
+    const tutti_tick first = node_radio_tick(&ue->radio, ue->block, f->dl_symbol[0]);
+    if (!node_span_has(&ue->span, first, f->n_dl * f->n_symbol_samples)) {
+        ue->counters.missed++;
         return;
     }
-    if (d == 0) {
-        ue->capture = claim_capture(ue);
-    }
-    if (!ue->capture) {
+    ue->counters.blocks++;
+    struct ue_capture *capture = claim_capture(ue);
+    if (!capture) {
         return;
     }
     for (int a = 0; a < ue->n_ant; a++) {
-        ofdm_demodulate(ue->ofdm, ue->rx[a], ue->capture->Y + (size_t)((a * f->n_dl + d) * f->n_sc));
+        for (int d = 0; d < f->n_dl; d++) {
+            ofdm_demodulate(ue->ofdm, node_span_at(&ue->span, a, first + (tutti_tick)(d * f->n_symbol_samples)),
+                            capture->Y + (size_t)(a * f->n_dl + d) * (size_t)f->n_sc);
+        }
     }
-    if (d < f->n_dl - 1) {
-        return;
-    }
-    ue->capture->block = ue->at.block;
-    ue->capture = NULL;
+    capture->block = ue->block;
     ring_push(ue->captures);
     rt_event_signal(ue->capture_event);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The user daemon's state and the verbs of its loop; in the role of an eavesdropper it listens with several antennas to
- * everybody's stream. Two threads: the slot thread (main) owns the radio; the report thread decodes, measures and owns
+ * everybody's stream. Two threads: the slot thread (main) owns the radio; the decode thread decodes, measures and owns
  * the lab link. Between them a ring of captured downlinks. */
 #ifndef TUTTI_UE_NODE_UE_H
 #define TUTTI_UE_NODE_UE_H
@@ -8,13 +8,13 @@
 #include "base/config.h"
 #include "base/ring.h"
 #include "fronthaul/peer.h"
-#include "hw/radio.h"
-#include "phy/cursor.h"
+#include "node/radio.h"
+#include "node/span.h"
+#include "node/thread.h"
 #include "phy/frame.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* The downlink of one block, in a ring slot. */
@@ -46,51 +46,59 @@ struct ue_receiver {
     tutti_cf32 *equalised;   /* same shape */
     float *noise_variance;   /* same shape */
     tutti_cf32 *truth;       /* same shape */
+    /* work of the combiner */
+    double *matrix;         /* [6][n_ant][n_ant] */
+    double complex *vector; /* [2][n_ant] */
 };
 
 struct ue_counters {
-    uint64_t blocks, captures_dropped, rx_gaps, radio[5], code_blocks, code_block_errors;
+    uint64_t blocks, captures_dropped, missed, code_blocks, code_block_errors;
+    uint64_t points_cut;   /* constellations of which only a part fits a control message */
+    uint64_t reports_lost; /* reports that the lab link did not take */
 };
 
 enum ue_role { UE_USER, UE_EVE };
 
 struct ue {
     const struct config *config;
-    const struct config_radio *settings;
     struct frame frame;
     enum ue_role role;
     int id, n_ue, n_ant;
-    int wanted[TUTTI_MAX_UE], n_wanted; /* the users whose streams are received */
-    int pilot_user;                     /* whose uplink pilot is sent; -1: none */
+    int *wanted, n_wanted; /* the users whose streams are received */
+    int pilot_user;        /* whose uplink pilot is sent; -1: none */
     uint64_t pilot_from_block;
-    bool lockstep;
 
-    radio_t *radio;
+    struct node_radio radio;
+    struct node_span span;
     ofdm_t *ofdm;
     struct ue_receiver receiver;
+    struct ue_measurement *measurements; /* [n_wanted] */
 
-    struct cursor at;
-    tutti_cf32 *rx[TUTTI_MAX_ANT]; /* one symbol or the tail */
-    tutti_cf32 *pilots;            /* [tau][n_symbol_samples], ready to send from the first antenna */
-    tutti_cf32 *silence;           /* [n_symbol_samples], from the others */
-    struct ue_capture *capture;    /* the slot being filled; NULL when there was no room */
+    uint64_t block;                   /* under way */
+    uint64_t pilots_block;            /* the next whose pilots are to be queued */
+    int n_pilot_samples;              /* first P symbol to the end of the last */
+    tutti_cf32 *pilots;               /* [n_pilot_samples], from the first antenna */
+    tutti_cf32 *silence;              /* the same from the others */
+    const tutti_cf32 **pilot_buffers; /* [n_ant] */
 
     fh_peer_t *lab;
-    pthread_t thread;
-    bool running;
+    struct node_thread decode;
+    char *text; /* [CONTROL_MAX_BYTES + 1]: one report */
     ring_t *captures;
     int capture_event, room_event;
+    atomic_bool slot_waits; /* for room in the ring */
     struct ue_counters counters;
 };
 
 /* setup.c */
 int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id); /* may block for the CPU node */
-void ue_destroy(struct ue *ue);
-void ue_print_counters(const struct ue *ue);
+void ue_destroy(struct ue *ue);                                                       /* half-built allowed */
+void ue_log_counters(const struct ue *ue);
 
-/* slot.c: what the loop calls. */
-void slot_send_pilots(struct ue *ue, uint64_t block);
-int slot_receive(struct ue *ue);
+/* slot.c: what the loop calls, once per block; no heap, locks, formatting or ZeroMQ. */
+void slot_prepare(struct ue *ue);    /* which block is next; queues the pilots of the one after */
+int slot_receive(struct ue *ue);     /* all samples up to the end of the block's downlink; negative: the loop ends */
+void slot_hear_notes(struct ue *ue); /* what became of earlier bursts */
 void slot_capture_downlink(struct ue *ue);
 
 /* receive.c; no allocation after create. */
@@ -100,8 +108,18 @@ void receiver_destroy(struct ue_receiver *receiver);
 void receiver_execute(struct ue_receiver *receiver, uint64_t block, const tutti_cf32 *Y, int n_wanted,
                       const int *wanted, struct ue_measurement *measurements);
 
-/* report.c: the report thread. */
-int report_start(struct ue *ue);
-void report_stop(struct ue *ue);
+/* report.c: one block's figures as a control message in `text` [room]; returns how many constellation points did not
+ * fit, or TUTTI_EINVAL when nothing does. */
+struct report_points {
+    const tutti_cf32 *values; /* NULL: none */
+    int n_values, n_points;   /* wanted, evenly spread over the values */
+};
+int report_user(char *text, size_t room, uint64_t block, const struct ue_measurement *measurement,
+                const struct report_points *points);
+int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct ue_measurement *measurements);
+
+/* decode.c: the decode thread. */
+int decode_start(struct ue *ue);
+void decode_stop(struct ue *ue);
 
 #endif

@@ -24,9 +24,10 @@ ALLOWED = {
     "channel": MIDDLE,
     "calib": MIDDLE,
     "hw/air": MIDDLE | {"calib"},
-    "ap_node": MIDDLE | {"calib"},
-    "cpu_node": MIDDLE | {"calib"},
-    "ue_node": MIDDLE | {"calib"},
+    "node": MIDDLE,
+    "ap_node": MIDDLE | {"calib", "node"},
+    "cpu_node": MIDDLE | {"calib", "node"},
+    "ue_node": MIDDLE | {"calib", "node"},
     "tools": MIDDLE | {"calib"},
 }
 # Tests stand above everything.
@@ -55,7 +56,7 @@ def room_included(source, including, name):
 
 
 def sources(source):
-    for top in ("common", "hw", "fronthaul", "calib", "ap_node", "cpu_node", "ue_node", "tools", "tests"):
+    for top in ("common", "hw", "fronthaul", "calib", "node", "ap_node", "cpu_node", "ue_node", "tools", "tests"):
         for folder, _, names in os.walk(os.path.join(source, top)):
             for name in names:
                 if name.endswith((".c", ".h")):

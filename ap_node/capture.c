@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ap_node/capture.h"
+
+#include "base/error.h"
+#include "channel/channel.h"
+#include "phy/pilot.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Large-scale gains in downlink units: of the emulated air, which alone can know them. beta [n_ue]. */
+static int known_gains(const struct config *config, int id, double downlink, double *beta)
+{
+    const int n_ue = config->network.n_ue;
+    double *beta_db = calloc((size_t)config->network.n_ap * (size_t)n_ue, sizeof *beta_db);
+    if (!beta_db) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the large-scale gains");
+    }
+    const int status = channel_large_scale(config, beta_db);
+    for (int k = 0; status >= 0 && k < n_ue; k++) {
+        beta[k] = downlink * pow(10.0, beta_db[(size_t)id * (size_t)n_ue + (size_t)k] / 10.0);
+    }
+    free(beta_db);
+    return status;
+}
+
+/* Estimates are told in downlink units although the uplink is measured. Between the two lie the powers and noise
+ * figures of the radios as the configuration states them, over the air as well; that the channel is the same both ways
+ * is calibration's business. */
+static int create_estimate(struct capture *c, const struct config *config, int id)
+{
+    const size_t n_ue = (size_t)c->n_ue;
+    const double downlink = channel_downlink_snr_scale(config), uplink = channel_uplink_snr_scale(config);
+    int *pilot_of_user = calloc(n_ue, sizeof *pilot_of_user);
+    double *beta = calloc(n_ue, sizeof *beta);
+    int status = pilot_of_user && beta ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the estimates");
+    const bool known = config->pilots.large_scale == CONFIG_LS_KNOWN;
+    if (status >= 0 && known) {
+        status = known_gains(config, id, downlink, beta);
+    }
+    if (status >= 0) {
+        pilot_assignment(config, c->frame, pilot_of_user);
+        const struct estimate_settings settings = {
+            .n_ant = c->n_ant,
+            .n_ue = c->n_ue,
+            .pilot_of_user = pilot_of_user,
+            .tracking_blocks = config->pilots.tracking_blocks,
+            .uplink_to_downlink = sqrt(downlink / uplink),
+            .beta_known = known ? beta : NULL,
+        };
+        status = estimate_create(&c->estimate, c->frame, &settings);
+    }
+    free(pilot_of_user);
+    free(beta);
+    return status;
+}
+
+int capture_create(struct capture *c, const struct config *config, const struct frame *frame, int id)
+{
+    *c = (struct capture){.frame = frame, .n_ant = config->network.n_ant, .n_ue = config->network.n_ue};
+    const size_t n_ant = (size_t)c->n_ant, n_ue = (size_t)c->n_ue, n_sc = (size_t)frame->n_sc;
+    c->pilots = calloc(n_ant * (size_t)frame->n_pilot * n_sc, sizeof *c->pilots);
+    c->silent = calloc(n_ant * n_sc, sizeof *c->silent);
+    c->H_hat = calloc((size_t)frame->n_sb * n_ant * n_ue, sizeof *c->H_hat);
+    c->beta = calloc(n_ue, sizeof *c->beta);
+    c->error_variance = calloc(n_ue, sizeof *c->error_variance);
+    if (!c->pilots || !c->silent || !c->H_hat || !c->beta || !c->error_variance) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the estimates");
+    }
+    const int status = ofdm_create(&c->ofdm, frame);
+    return status < 0 ? status : create_estimate(c, config, id);
+}
+
+void capture_destroy(struct capture *c)
+{
+    estimate_destroy(c->estimate);
+    ofdm_destroy(c->ofdm);
+    free(c->pilots);
+    free(c->silent);
+    free(c->H_hat);
+    free(c->beta);
+    free(c->error_variance);
+    *c = (struct capture){0};
+}
+
+/* The silent symbols of one block, as far as the span holds them. */
+static void measure_noise(struct capture *c, const struct node_span *span, tutti_tick epoch, uint64_t block)
+{
+    const struct frame *f = c->frame;
+    for (int g = 0; g < f->n_guard; g++) {
+        const tutti_tick tick = frame_symbol_tick(f, epoch, block, f->guard_symbol[g]);
+        if (!node_span_has(span, tick, f->n_symbol_samples)) {
+            continue;
+        }
+        for (int a = 0; a < c->n_ant; a++) {
+            ofdm_demodulate(c->ofdm, node_span_at(span, a, tick), c->silent + (size_t)a * (size_t)f->n_sc);
+        }
+        estimate_noise(c->estimate, c->silent);
+    }
+}
+
+static bool has_pilots(const struct capture *c, const struct node_span *span, tutti_tick epoch, uint64_t block)
+{
+    const struct frame *f = c->frame;
+    for (int t = 0; t < f->n_pilot; t++) {
+        if (!node_span_has(span, frame_symbol_tick(f, epoch, block, f->pilot_symbol[t]), f->n_symbol_samples)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool capture_execute(struct capture *c, const struct node_span *span, tutti_tick epoch, uint64_t block)
+{
+    const struct frame *f = c->frame;
+    if (block > 0) {
+        measure_noise(c, span, epoch, block - 1);
+    }
+    measure_noise(c, span, epoch, block);
+    if (!has_pilots(c, span, epoch, block)) {
+        return false;
+    }
+    for (int a = 0; a < c->n_ant; a++) {
+        for (int t = 0; t < f->n_pilot; t++) {
+            ofdm_demodulate(c->ofdm, node_span_at(span, a, frame_symbol_tick(f, epoch, block, f->pilot_symbol[t])),
+                            c->pilots + ((size_t)a * (size_t)f->n_pilot + (size_t)t) * (size_t)f->n_sc);
+        }
+    }
+    estimate_execute(c->estimate, c->pilots, c->H_hat, c->beta, c->error_variance);
+    c->noise_power = estimate_noise_power(c->estimate);
+    c->have = true;
+    return true;
+}

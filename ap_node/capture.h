@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From received samples to estimates: silent symbols give the noise, pilot symbols the channels. The slot thread's; no
+ * allocation after create. */
+#ifndef TUTTI_AP_NODE_CAPTURE_H
+#define TUTTI_AP_NODE_CAPTURE_H
+
+#include "node/span.h"
+#include "phy/estimate.h"
+#include "phy/ofdm.h"
+
+struct capture {
+    const struct frame *frame;
+    int n_ant, n_ue;
+    ofdm_t *ofdm;
+    estimate_t *estimate;
+    tutti_cf32 *pilots;           /* [n_ant][tau][n_sc] */
+    tutti_cf32 *silent;           /* [n_ant][n_sc] */
+    tutti_cf32 *H_hat;            /* [n_sb][n_ant][n_ue] */
+    float *beta, *error_variance; /* [n_ue] */
+    double noise_power;           /* per subcarrier, sample units squared */
+    bool have;                    /* there have been estimates */
+};
+
+/* Of AP `id`. */
+int capture_create(struct capture *capture, const struct config *config, const struct frame *frame, int id);
+void capture_destroy(struct capture *capture); /* half-built allowed */
+/* The noise of all silent symbols that the span holds, and the estimates of `block` if it holds all its pilots: true.
+ */
+bool capture_execute(struct capture *capture, const struct node_span *span, tutti_tick epoch, uint64_t block);
+
+#endif

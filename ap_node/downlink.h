@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From a block's streams to its downlink: one contiguous burst per block, and the next block's beacon. The slot
+ * thread's; no allocation after create. */
+#ifndef TUTTI_AP_NODE_DOWNLINK_H
+#define TUTTI_AP_NODE_DOWNLINK_H
+
+#include "ap_node/streams.h"
+#include "node/radio.h"
+#include "phy/ofdm.h"
+#include "phy/payload.h"
+
+struct downlink {
+    const struct frame *frame;
+    int n_ant, n_ue;
+    float tx_scale;
+    ofdm_t *ofdm;
+    payload_t *payload;
+    tutti_cf32 *pilots; /* [n_ue][n_dl_pilot][n_sc] */
+    tutti_cf32 *data;   /* [n_ue][n_dl - n_dl_pilot][n_sc] of data_block */
+    uint64_t data_block;
+    bool have_data;
+    tutti_cf32 *x;              /* [n_ant][n_sc] */
+    tutti_cf32 *burst;          /* [n_ant][n_dl * n_symbol_samples] */
+    tutti_cf32 *beacon;         /* [n_symbol_samples] from the first antenna */
+    tutti_cf32 *silence;        /* the same from the others */
+    const tutti_cf32 **symbols; /* [room] */
+    const tutti_cf32 **buffers; /* [n_ant] */
+};
+
+/* room: streams; radio: of this AP. */
+int downlink_create(struct downlink *downlink, const struct config *config, const struct config_radio *radio,
+                    const struct frame *frame, int room);
+void downlink_destroy(struct downlink *downlink); /* half-built allowed */
+/* The data symbols of a block, ahead of time: while nothing else is to be done. */
+void downlink_encode(struct downlink *downlink, uint64_t block);
+/* Precodes, modulates and hands over the whole downlink of a block; the radio's answer (TUTTI_OK: a note will follow).
+ */
+int downlink_send(struct downlink *downlink, struct streams *streams, struct node_radio *radio, uint64_t block);
+/* The beacon of a block, from the first antenna, known and unprecoded, so that users can find the frame. */
+void downlink_beacon(struct downlink *downlink, struct node_radio *radio, uint64_t block);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The link thread: estimates out, precoders in, the session watched. It may use ZeroMQ and its allocations; the slot
+ * thread shares a ring, an inbox, two wake-ups and a few numbers with it, and waits for it only for a precoder. */
+#ifndef TUTTI_AP_NODE_LINK_H
+#define TUTTI_AP_NODE_LINK_H
+
+#include "ap_node/inbox.h"
+#include "base/ring.h"
+#include "fronthaul/peer.h"
+#include "node/thread.h"
+
+#include <stdatomic.h>
+
+/* One packed message on its way out, in a ring slot. */
+struct link_message {
+    size_t n_bytes;
+    uint8_t bytes[];
+};
+
+struct ap_link {
+    const struct config *config;
+    struct node_thread thread;
+    fh_peer_t *peer;
+    ring_t *csi_out; /* of struct link_message, slot -> link */
+    inbox_t *inbox;  /* link -> slot */
+    int csi_event, precoder_event;
+    _Atomic uint32_t session;     /* 0 = not welcomed */
+    _Atomic uint64_t no_precoder; /* newest block + 1 that the central node has no precoder for (lock-step) */
+    _Atomic uint64_t account_ack; /* accounts of blocks before this one have arrived */
+    uint64_t refused[WIRE_N_ERRORS], wrong_session; /* the thread's; read them when it has ended */
+    uint64_t wakeups;
+    int room;            /* streams of one precoder */
+    size_t message_room; /* bytes of one estimates message */
+    uint16_t id, n_sb, n_ant, n_ue;
+};
+
+/* Rings and wake-ups; no thread yet. */
+int link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room);
+/* With the peer welcomed: from here on the thread owns it. */
+int link_start(struct ap_link *link, uint32_t session);
+void link_stop(struct ap_link *link);    /* not started: nothing */
+void link_destroy(struct ap_link *link); /* half-built allowed */
+
+/* Slot thread: room for one message, or NULL when the thread is behind. Fill it, then link_send. */
+struct link_message *link_message(struct ap_link *link);
+void link_send(struct ap_link *link);
+void link_log_counters(const struct ap_link *link);
+
+#endif

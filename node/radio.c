@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "node/radio.h"
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdio.h>
+
+/* Place of a note's letter in U O D S L; -1: none. */
+static int letter_of(enum radio_note_kind kind)
+{
+    switch (kind) {
+    case RADIO_NOTE_UNDERRUN:
+        return 0;
+    case RADIO_NOTE_OVERFLOW:
+        return 1;
+    case RADIO_NOTE_DROP:
+        return 2;
+    case RADIO_NOTE_SEQUENCE:
+        return 3;
+    case RADIO_NOTE_LATE:
+        return 4;
+    default:
+        return -1;
+    }
+}
+
+static const char *role_name(enum config_role role)
+{
+    return role == CONFIG_ROLE_AP ? "ap" : role == CONFIG_ROLE_UE ? "ue" : "eve";
+}
+
+int node_radio_open(struct node_radio *radio, const struct config *config, const struct frame *frame,
+                    enum config_role role, int id, int n_ant)
+{
+    const struct config_radio *c = config_radio_of(config, role, id);
+    const struct radio_settings settings = {
+        .backend = c->backend,
+        .args = c->args && c->args[0] ? c->args : config->air.endpoint, /* the emulated air's default place */
+        .role = role_name(role),
+        .id = id,
+        .n_ant = n_ant,
+        .rate_hz = config->frame.sample_rate_hz,
+        .master_clock_rate_hz = c->master_clock_rate_hz,
+        .freq_hz = c->freq_hz,
+        .bandwidth_hz = c->bandwidth_hz,
+        .tx_gain_db = c->tx_gain_db,
+        .rx_gain_db = c->rx_gain_db,
+        .tx_antenna = c->tx_antenna,
+        .rx_antenna = c->rx_antenna,
+        .subdev = c->subdev,
+        .channels = c->channels,
+        .clock_source = c->clock_source,
+        .time_source = c->time_source,
+        .chunk_samples = frame->chunk_samples,
+        .n_tx_buffer_samples = 3 * frame->n_block_samples,
+    };
+    *radio = (struct node_radio){.frame = frame};
+    return radio_open(&radio->radio, &settings, &radio->info);
+}
+
+int node_radio_start(struct node_radio *radio, tutti_tick epoch)
+{
+    radio->epoch = epoch;
+    const int status = radio_start(radio->radio, epoch, &radio->first);
+    if (status < 0) {
+        return status;
+    }
+    if (radio->first < epoch) {
+        return error_set(TUTTI_EDEVICE, "the radio starts at sample %llu, before the epoch %llu of the network",
+                         (unsigned long long)radio->first, (unsigned long long)epoch);
+    }
+    log_write(LOG_INFO, "radio", "STARTED first_tick=%llu rate_hz=%.0f paced=%d repeatable=%d turnaround_samples=%d",
+              (unsigned long long)radio->first, radio->info.rate_hz, radio->info.paced, radio->info.repeatable,
+              radio->info.turnaround_samples);
+    return TUTTI_OK;
+}
+
+void node_radio_close(struct node_radio *radio)
+{
+    radio_close(radio->radio);
+    radio->radio = NULL;
+}
+
+int node_radio_note(struct node_radio *radio, struct radio_note *note)
+{
+    if (!radio_note(radio->radio, note)) {
+        return 0;
+    }
+    const int letter = letter_of(note->kind);
+    if (letter >= 0) {
+        radio->counters.event[letter]++;
+        radio->counters.last_tick[letter] = note->tick;
+    } else {
+        radio->counters.sent++;
+    }
+    return 1;
+}
+
+int node_radio_burst(struct node_radio *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
+{
+    const int status = radio_burst(radio->radio, buffers, n, at, tag);
+    radio->counters.refused += status < 0;
+    return status;
+}
+
+uint64_t node_radio_deadline_ns(const struct node_radio *radio, const struct radio_got *got, tutti_tick at,
+                                double lead_us)
+{
+    const uint64_t latest_ns = radio_deadline_ns(&radio->info, got, at);
+    const double more_us = lead_us - radio->info.lead_us;
+    return more_us > 0 ? latest_ns - (uint64_t)(more_us * 1e3) : latest_ns;
+}
+
+void node_radio_counters_text(const struct node_radio_counters *c, char *text, size_t room)
+{
+    snprintf(text, room,
+             "bursts_sent=%llu bursts_refused=%llu rx_gaps=%llu rx_lost=%llu U=%llu O=%llu D=%llu S=%llu L=%llu",
+             (unsigned long long)c->sent, (unsigned long long)c->refused, (unsigned long long)c->gaps,
+             (unsigned long long)c->lost, (unsigned long long)c->event[0], (unsigned long long)c->event[1],
+             (unsigned long long)c->event[2], (unsigned long long)c->event[3], (unsigned long long)c->event[4]);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A node's radio: opened as the configuration of this node says, its notes counted, its time turned into deadlines. */
+#ifndef TUTTI_NODE_RADIO_H
+#define TUTTI_NODE_RADIO_H
+
+#include "hw/radio.h"
+#include "phy/frame.h"
+
+/* Tags of bursts that are nobody's downlink. */
+#define NODE_TAG_OTHER (1ull << 63)
+
+struct node_radio_counters {
+    uint64_t sent, refused;  /* bursts that left in time; that the radio did not take (too far ahead, overlapping) */
+    uint64_t gaps, lost;     /* receive gaps, samples in them */
+    uint64_t event[5];       /* U O D S L */
+    tutti_tick last_tick[5]; /* where the last of each happened */
+};
+
+struct node_radio {
+    radio_t *radio;
+    struct radio_info info;
+    const struct frame *frame;
+    tutti_tick epoch, first; /* first: of the first sample */
+    struct node_radio_counters counters;
+};
+
+/* Opens the radio of node id of a role; blocks until the device is there. */
+int node_radio_open(struct node_radio *radio, const struct config *config, const struct frame *frame,
+                    enum config_role role, int id, int n_ant);
+/* Starts streaming at the epoch or as soon after it as can be. */
+int node_radio_start(struct node_radio *radio, tutti_tick epoch);
+void node_radio_close(struct node_radio *radio); /* half-open allowed */
+
+/* The next note, counted; 1 or 0. No allocation. */
+int node_radio_note(struct node_radio *radio, struct radio_note *note);
+/* Sends a burst; what the radio does not take is counted. */
+int node_radio_burst(struct node_radio *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
+/* Sample of this block's symbol. */
+static inline tutti_tick node_radio_tick(const struct node_radio *radio, uint64_t block, int symbol)
+{
+    return frame_symbol_tick(radio->frame, radio->epoch, block, symbol);
+}
+/* clock_mono_ns by which a burst from tick `at` must be handed over, by the clock of the samples got last: what the
+ * radio asks for, or lead_us if that is more. */
+uint64_t node_radio_deadline_ns(const struct node_radio *radio, const struct radio_got *got, tutti_tick at,
+                                double lead_us);
+/* One line of the log at the end: "rx_gaps=.. U=.. ..." into text. */
+void node_radio_counters_text(const struct node_radio_counters *counters, char *text, size_t room);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The decode thread, never real-time: decodes captured blocks and sends what it measured over the lab link: a user a
+ * `report` of its stream, an eavesdropper an `eve_report` with the same figures of everybody's. */
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rt.h"
+#include "fronthaul/control.h"
+#include "ue_node/ue.h"
+
+enum { CONSTELLATION_EVERY = 16 }; /* blocks */
+
+static void send_report(struct ue *ue, uint64_t block)
+{
+    const bool show = block % CONSTELLATION_EVERY == 0;
+    const struct report_points points = {
+        .values = show ? ue->receiver.equalised : NULL,
+        .n_values = ue->frame.n_data_re,
+        .n_points = ue->config->record.constellation_points,
+    };
+    const size_t room = CONTROL_MAX_BYTES + 1;
+    const int status = ue->role == UE_EVE ? report_eve(ue->text, room, block, ue->n_wanted, ue->measurements)
+                                          : report_user(ue->text, room, block, &ue->measurements[0], &points);
+    ue->counters.points_cut += status > 0;
+    if (status < 0 || fh_peer_send_control(ue->lab, ue->text) < 0) {
+        ue->counters.reports_lost++;
+    }
+}
+
+/* One block at a time: the lab link must be served even when decoding is the bottleneck. */
+static void process_capture(struct ue *ue)
+{
+    rt_event_wait(ue->capture_event, 0);
+    const struct ue_capture *capture = ring_peek(ue->captures, 0);
+    if (!capture) {
+        return;
+    }
+    receiver_execute(&ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, ue->measurements);
+    send_report(ue, capture->block);
+    for (int i = 0; i < ue->n_wanted; i++) {
+        ue->counters.code_blocks += (uint64_t)ue->measurements[i].payload.code_blocks;
+        ue->counters.code_block_errors += (uint64_t)ue->measurements[i].payload.code_block_errors;
+    }
+    ring_pop(ue->captures);
+    if (atomic_load(&ue->slot_waits)) {
+        rt_event_signal(ue->room_event);
+    }
+    if (ring_count(ue->captures) > 0) {
+        rt_event_signal(ue->capture_event);
+    }
+}
+
+/* Negative: the thread cannot go on. */
+static int on_event(struct ue *ue, const struct fh_event *event)
+{
+    switch (event->kind) {
+    case FH_EVENT_FD:
+        process_capture(ue);
+        break;
+    case FH_EVENT_UP:
+        log_write(LOG_INFO, "lab", "CPU-UP session=%u", event->welcome.session);
+        break;
+    case FH_EVENT_DOWN:
+        log_write(LOG_WARNING, "lab", "CPU-DOWN reconnecting");
+        break;
+    case FH_EVENT_REFUSED:
+        return TUTTI_EREFUSED;
+    case FH_EVENT_STOP:
+        rt_stop_request();
+        break;
+    default:
+        break;
+    }
+    return TUTTI_OK;
+}
+
+static int decode_main(void *argument)
+{
+    struct ue *ue = argument;
+    int status = TUTTI_OK;
+    while (status >= 0 && !rt_stop_requested()) {
+        struct fh_event event;
+        status = fh_peer_wait(ue->lab, ue->capture_event, -1, &event);
+        if (status >= 0) {
+            status = on_event(ue, &event);
+        }
+    }
+    return status;
+}
+
+int decode_start(struct ue *ue)
+{
+    ue->decode = (struct node_thread){.name = "decode",
+                                      .duty = NODE_DUTY_BACKGROUND,
+                                      .engine = &ue->config->engine,
+                                      .core = -1,
+                                      .body = decode_main,
+                                      .argument = ue};
+    return node_thread_start(&ue->decode);
+}
+
+void decode_stop(struct ue *ue)
+{
+    if (ue->decode.running) {
+        rt_stop_request();
+        rt_event_signal(ue->capture_event);
+        node_thread_join(&ue->decode);
+    }
+}
