@@ -19,22 +19,8 @@ static bool is_plain(const struct ap_choice *choice)
     return true;
 }
 
-static enum ppzf_scheme local_scheme(const struct ap *ap)
-{
-    switch (ap->config->precoding.scheme) {
-    case CONFIG_CB:
-        return PPZF_MRT;
-    case CONFIG_FZF:
-        return PPZF_FZF;
-    case CONFIG_PZF:
-        return PPZF_PZF;
-    default:
-        return PPZF_PPZF;
-    }
-}
-
 /* Users this AP keeps its noise away from; the beams group by the same rule with their own scheme. */
-static void group(struct ap *ap, enum ppzf_scheme scheme, uint8_t *strong)
+static void group(struct ap *ap, enum mimo_scheme scheme, uint8_t *strong)
 {
     double beta[TUTTI_MAX_UE];
     for (int k = 0; k < ap->n_ue; k++) {
@@ -47,13 +33,13 @@ static void group(struct ap *ap, enum ppzf_scheme scheme, uint8_t *strong)
 static void build_beams(struct ap *ap, const struct ap_choice *choice, int sb, const uint8_t *strong,
                         const double *gamma)
 {
-    static const enum ppzf_scheme FALLBACK = PPZF_MRT;
+    static const enum mimo_scheme FALLBACK = MIMO_CB;
     const int n = ap->n_ant * ap->n_ue;
     double complex H[TUTTI_MAX_ANT * TUTTI_MAX_UE], W[TUTTI_MAX_ANT * TUTTI_MAX_UE];
     for (int i = 0; i < n; i++) {
         H[i] = (double complex)ap->H_hat[sb * n + i];
     }
-    if (ppzf_beams(local_scheme(ap), ap->n_ant, ap->n_ue, strong, gamma, H, W) < 0) {
+    if (ppzf_beams(ap->config->precoding.scheme, ap->n_ant, ap->n_ue, strong, gamma, H, W) < 0) {
         uint8_t none[TUTTI_MAX_UE] = {0};
         ppzf_beams(FALLBACK, ap->n_ant, ap->n_ue, none, gamma, H, W);
     }
@@ -78,7 +64,7 @@ static void build_local_beams(struct ap *ap, const struct ap_choice *choice)
     }
     uint8_t strong[TUTTI_MAX_UE];
     double gamma[TUTTI_MAX_UE];
-    group(ap, local_scheme(ap), strong);
+    group(ap, ap->config->precoding.scheme, strong);
     for (int k = 0; k < ap->n_ue; k++) {
         gamma[k] = fmax((double)ap->meta.beta[k] - (double)ap->meta.error_variance[k], 0);
     }
@@ -90,7 +76,7 @@ static void build_local_beams(struct ap *ap, const struct ap_choice *choice)
 static void build_noise_bases(struct ap *ap)
 {
     uint8_t strong[TUTTI_MAX_UE];
-    group(ap, PPZF_PPZF, strong);
+    group(ap, MIMO_PPZF, strong);
     for (int sb = 0; sb < ap->frame.n_sb; sb++) {
         ap->noise_rank[sb] = noise_basis(ap->n_ant, ap->n_ue, ap->H_hat + (size_t)(sb * ap->n_ant * ap->n_ue), strong,
                                          ap->noise_basis + (size_t)(sb * ap->n_ant * ap->n_ant));
