@@ -44,11 +44,9 @@ static int create_streams(struct ap *ap)
 /* Until the central node's first message: what this AP's own file says. */
 static struct ap_rules rules_of_config(const struct config *config)
 {
-    static const int LOCAL_SCHEME[] = {
-        [CONFIG_CB] = MIMO_CB,     [CONFIG_ZF] = MIMO_PPZF,  [CONFIG_FZF] = MIMO_FZF, [CONFIG_PZF] = MIMO_PZF,
-        [CONFIG_PPZF] = MIMO_PPZF, [CONFIG_RZF] = MIMO_PPZF, [CONFIG_OB] = MIMO_PPZF, [CONFIG_ANALOG] = MIMO_PPZF};
+    const int scheme = (int)config->precoding.scheme;
     return (struct ap_rules){
-        .local_scheme = LOCAL_SCHEME[config->precoding.scheme],
+        .local_scheme = mimo_scheme_is_local(scheme) ? scheme : MIMO_PPZF,
         .upsilon = (float)config->precoding.upsilon,
         .power_mean = 1,
         .power_peak = 1,

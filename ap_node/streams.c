@@ -60,20 +60,6 @@ void streams_destroy(struct streams *s)
     *s = (struct streams){0};
 }
 
-static enum ppzf_scheme local_scheme(const struct ap_rules *rules)
-{
-    switch (rules->local_scheme) {
-    case MIMO_CB:
-        return PPZF_MRT;
-    case MIMO_FZF:
-        return PPZF_FZF;
-    case MIMO_PZF:
-        return PPZF_PZF;
-    default:
-        return PPZF_PPZF;
-    }
-}
-
 static bool is_local(const struct wire_stream *stream, enum wire_stream_kind kind)
 {
     return stream->kind == kind && stream->source == WIRE_SOURCE_LOCAL;
@@ -90,20 +76,20 @@ static bool any_local(const struct streams *s, enum wire_stream_kind kind)
 }
 
 /* Users this AP keeps its noise away from; the beams group by the same rule with their own scheme. */
-static void group(struct streams *s, enum ppzf_scheme scheme, const struct ap_rules *rules)
+static void group(struct streams *s, enum mimo_scheme scheme, const struct ap_rules *rules)
 {
     ppzf_group(scheme, s->settings.n_ant, s->settings.n_ue, s->beta, (double)rules->upsilon, s->strong);
 }
 
 /* Beams of one subband with long-term normalisation, times the root of the power the central node gave each user. */
-static void build_beams(struct streams *s, enum ppzf_scheme scheme, int sb, const tutti_cf32 *H_hat)
+static void build_beams(struct streams *s, enum mimo_scheme scheme, int sb, const tutti_cf32 *H_hat)
 {
     const int n_ant = s->settings.n_ant, n_ue = s->settings.n_ue, n = n_ant * n_ue;
     for (int i = 0; i < n; i++) {
         s->H[i] = (double complex)H_hat[(size_t)sb * (size_t)n + (size_t)i];
     }
     if (ppzf_beams(scheme, n_ant, n_ue, s->strong, s->gamma, s->H, s->W) < 0) {
-        ppzf_beams(PPZF_MRT, n_ant, n_ue, s->nobody, s->gamma, s->H, s->W);
+        ppzf_beams(MIMO_CB, n_ant, n_ue, s->nobody, s->gamma, s->H, s->W);
     }
     for (int i = 0; i < s->n_stream; i++) {
         if (!is_local(&s->list[i], WIRE_STREAM_DATA)) {
@@ -119,7 +105,7 @@ static void build_beams(struct streams *s, enum ppzf_scheme scheme, int sb, cons
 
 static void build_local_beams(struct streams *s, const struct ap_rules *rules, const struct streams_estimates *e)
 {
-    const enum ppzf_scheme scheme = local_scheme(rules);
+    const enum mimo_scheme scheme = (enum mimo_scheme)rules->local_scheme;
     group(s, scheme, rules);
     for (int k = 0; k < s->settings.n_ue; k++) {
         s->gamma[k] = fmax((double)e->beta[k] - (double)e->error_variance[k], 0);
@@ -132,7 +118,7 @@ static void build_local_beams(struct streams *s, const struct ap_rules *rules, c
 static void build_noise_bases(struct streams *s, const struct ap_rules *rules, const struct streams_estimates *e)
 {
     const size_t n_ant = (size_t)s->settings.n_ant, n_ue = (size_t)s->settings.n_ue;
-    group(s, PPZF_PPZF, rules);
+    group(s, MIMO_PPZF, rules);
     for (size_t sb = 0; sb < (size_t)s->settings.n_sb; sb++) {
         s->rank[sb] =
             noise_basis((int)n_ant, (int)n_ue, e->H_hat + sb * n_ant * n_ue, s->strong, s->basis + sb * n_ant * n_ant);

@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The deadline ladder: the best scheme whose expected solve time fits what is left of the block's budget. OB, ZF, PPZF,
- * CB in this order; the scheme asked for is the top rung. */
+/* The deadline ladder: the best scheme whose expected solve time fits what is left of the block's budget. The rungs are
+ * in the table of base/schemes.h; the scheme asked for is the top one. */
 #include "base/clock.h"
 #include "cpu_node/cpu.h"
-
-static enum mimo_scheme asked(const struct cpu *cpu)
-{
-    static const enum mimo_scheme of_config[] = {
-        [CONFIG_CB] = MIMO_CB,     [CONFIG_ZF] = MIMO_ZF,   [CONFIG_FZF] = MIMO_FZF, [CONFIG_PZF] = MIMO_PZF,
-        [CONFIG_PPZF] = MIMO_PPZF, [CONFIG_RZF] = MIMO_RZF, [CONFIG_OB] = MIMO_OB,   [CONFIG_ANALOG] = MIMO_ANALOG};
-    return of_config[cpu->config->precoding.scheme];
-}
-
-/* The rung below; CB is the last. */
-static enum mimo_scheme step_down(enum mimo_scheme scheme)
-{
-    switch (scheme) {
-    case MIMO_OB:
-        return MIMO_ZF;
-    case MIMO_ZF:
-    case MIMO_RZF:
-        return MIMO_PPZF;
-    default:
-        return MIMO_CB;
-    }
-}
 
 uint64_t ladder_deadline_ns(const struct cpu *cpu, const struct cpu_block *block)
 {
@@ -34,17 +12,17 @@ uint64_t ladder_deadline_ns(const struct cpu *cpu, const struct cpu_block *block
 
 void ladder_choose(struct cpu *cpu, struct cpu_block *block)
 {
-    enum mimo_scheme scheme = asked(cpu);
+    enum mimo_scheme scheme = cpu->config->precoding.scheme;
     const uint64_t deadline_ns = ladder_deadline_ns(cpu, block), now_ns = clock_mono_ns();
     if (deadline_ns > 0) {
         const double left_ns = now_ns < deadline_ns ? (double)(deadline_ns - now_ns) : 0;
         const int n_each = (cpu->frame.n_sb + cpu->solver.n_workers - 1) / cpu->solver.n_workers;
-        while (scheme != MIMO_CB && cpu->ladder.subband_ns[scheme] * n_each > left_ns) {
-            scheme = step_down(scheme);
+        while (scheme != mimo_scheme_below(scheme) && cpu->ladder.subband_ns[scheme] * n_each > left_ns) {
+            scheme = mimo_scheme_below(scheme);
         }
     }
     block->scheme = (int)scheme;
-    block->stepped_down = scheme != asked(cpu);
+    block->stepped_down = scheme != cpu->config->precoding.scheme;
 }
 
 /* Moving average; a scheme that was left out is forgiven slowly, so one slow block does not ban it for ever. */

@@ -98,11 +98,11 @@ static bool own_pilots(const struct cpu *cpu)
 static bool predictable(const struct cpu *cpu)
 {
     const struct config *c = cpu->config;
-    const enum config_scheme scheme = c->precoding.scheme;
+    const enum mimo_scheme scheme = c->precoding.scheme;
     const enum config_fading fading = c->air.fading.model;
     return c->network.n_eve > 0 && c->eve.n_ant == 1 && strcmp(c->radio.ap.backend, "air") == 0 &&
-           (scheme == CONFIG_FZF || scheme == CONFIG_PZF || scheme == CONFIG_PPZF) &&
-           c->precoding.power == CONFIG_POWER_EQUAL && c->precoding.an != CONFIG_AN_PHASE_ONLY &&
+           mimo_scheme_is_local((int)scheme) && scheme != MIMO_CB && c->precoding.power == MIMO_POWER_EQUAL &&
+           c->precoding.an != CONFIG_AN_PHASE_ONLY &&
            (fading == CONFIG_FADING_RAYLEIGH || fading == CONFIG_FADING_TDL) && own_pilots(cpu);
 }
 
@@ -167,9 +167,7 @@ static double predict(const struct cpu *cpu, const struct gains *g, int user, in
         .pilot_power = power,
         .eve_pilot_power = attacked ? eve_power : 0,
         .upsilon = c->precoding.upsilon,
-        .scheme = c->precoding.scheme == CONFIG_FZF   ? PPZF_FZF
-                  : c->precoding.scheme == CONFIG_PZF ? PPZF_PZF
-                                                      : PPZF_PPZF,
+        .scheme = c->precoding.scheme,
     };
     struct ppzf_tables *tables = NULL;
     if (ppzf_tables_create(&tables, &network) < 0) {

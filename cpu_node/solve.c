@@ -51,13 +51,11 @@ static bool solve_noise(struct cpu_worker *worker, struct cpu_block *block, int 
 /* Local precoding: no estimates come up, so there is nothing to solve; the SINR follows from large-scale figures. */
 static void predict_local(const struct cpu *cpu, struct cpu_block *block, int sb)
 {
-    static const enum ppzf_scheme of_config[] = {
-        [CONFIG_CB] = PPZF_MRT, [CONFIG_FZF] = PPZF_FZF, [CONFIG_PZF] = PPZF_PZF, [CONFIG_PPZF] = PPZF_PPZF};
     const struct ppzf_report report = {
         .n_ap = cpu->shape.n_ap,
         .n_ant = cpu->shape.n_ant,
         .n_ue = cpu->shape.n_ue,
-        .scheme = of_config[cpu->config->precoding.scheme],
+        .scheme = cpu->config->precoding.scheme,
         .upsilon = cpu->config->precoding.upsilon,
         .beta = block->beta,
         .error_variance = block->error_variance,
@@ -76,7 +74,7 @@ static void execute(struct cpu_worker *worker, struct cpu_block *block, int n, c
                     struct mimo_solution *solution)
 {
     const struct config_precoding *c = &worker->cpu->config->precoding;
-    const enum mimo_power power = c->power == CONFIG_POWER_MAXMIN ? MIMO_POWER_MAXMIN : MIMO_POWER_EQUAL;
+    const enum mimo_power power = c->power;
     const enum mimo_scheme scheme = (enum mimo_scheme)block->scheme;
     const uint64_t deadline_ns = ladder_deadline_ns(worker->cpu, block);
     limit_optimum(worker, deadline_ns, n);
@@ -185,7 +183,7 @@ static void choose_users(const struct cpu *cpu, struct cpu_block *block)
         memset(block->user_alive, 1, (size_t)cpu->shape.n_ue);
     }
     memcpy(block->user_used, block->user_alive, sizeof block->user_used);
-    if (cpu->config->precoding.scheme != CONFIG_ANALOG) {
+    if (mimo_scheme_row((int)cpu->config->precoding.scheme)->kind != MIMO_PHASE) {
         return;
     }
     memset(block->user_used, 0, sizeof block->user_used);
@@ -249,7 +247,9 @@ int solver_create(struct cpu *cpu)
         worker->cpu = cpu;
         worker->index = w;
         worker->wake = rt_event_create();
-        if (precoder_create(&worker->precoder, &cpu->shape) < 0 || worker->wake < 0) {
+        if (precoder_create_for(&worker->precoder, &cpu->shape, precoder_schemes_below(cpu->config->precoding.scheme)) <
+                0 ||
+            worker->wake < 0) {
             return error_set(TUTTI_ENOMEM, "cannot create solver %d of %d", w, n);
         }
         solver->n_workers = w + 1;

@@ -1,408 +1,279 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A radio on the emulated air. Chunk c is exchanged when its first sample is asked for: what was queued for it is
- * handed in, then its received samples are read. Transmit samples wait in a ring of chunks laid out as they go on the
- * wire. */
+/* A radio on the emulated air: the transmit timeline and the receive cursor over the rings of its port. A call of
+ * radio_recv hands in everything up to the last sample asked for and sleeps at most once. */
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/rt.h"
-#include "hw/air_link.h"
+#include "hw/air_port.h"
 #include "hw/radio_ops.h"
+#include "hw/timeline.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-enum { CONNECT_TIMEOUT_MS = 30000, CONNECT_RETRY_MS = 20, ANSWER_TIMEOUT_MS = 10000, DEFAULT_POLL_MS = 100 };
+enum { DEFAULT_POLL_MS = 100, MAX_BURSTS = 64, MAX_NOTES = 256 };
+/* From queueing a burst to the medium seeing it: a copy and a wake-up, or a message. */
+#define LEAD_SHARED_US 100.0
+#define LEAD_MESSAGES_US 500.0
 
 struct air_radio {
-    int fd, poll_ms;
-    enum air_role role;
-    int id, n_ant, chunk;
-    tutti_tick first;    /* what lies before is not delivered */
-    tutti_tick handed;   /* transmit samples before this have left */
-    tutti_tick expected; /* next sample recv delivers if nothing is lost */
-    tutti_tick rx_tick;  /* of the first sample in rx */
-    int rx_used;         /* samples of rx already delivered; chunk = all */
-    unsigned events;     /* to be reported with the next samples */
-    tutti_cf32 *rx;      /* [n_ant][chunk] */
-    int n_slot;
-    tutti_cf32 *tx; /* [n_slot][n_ant][chunk], chunk c in slot c mod n_slot */
-    bool *filled;   /* [n_slot]; an unfilled slot is all zero */
-    char endpoint[160];
+    air_port_t *port;
+    struct air_share share; /* the port's */
+    timeline_t *timeline;
+    double ns_per_sample;
+    tutti_tick next;    /* to be delivered */
+    uint64_t n_lost;    /* samples missing right before `next`, not yet told */
+    uint64_t n_wakeups; /* of a port that is closed */
 };
-
-static size_t chunk_bytes(const struct air_radio *r)
-{
-    return (size_t)r->n_ant * (size_t)r->chunk * sizeof(tutti_cf32);
-}
-
-/* Bytes --------------------------------------------------------------------------------------------------------- */
-
-/* Until the socket is ready, a stop is requested or the time is over (timeout_ms < 0: never). */
-static int wait_ready(const struct air_radio *r, short what, int64_t timeout_ms)
-{
-    const uint64_t end_ns = clock_mono_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
-    for (;;) {
-        struct pollfd fds[2] = {{.fd = r->fd, .events = what}, {.fd = rt_stop_fd(), .events = POLLIN}};
-        const int ready = poll(fds, 2, r->poll_ms);
-        if (rt_stop_requested()) {
-            return error_set(TUTTI_ESTOPPED, "stopped while waiting for %s", r->endpoint);
-        }
-        if (ready > 0 && fds[0].revents) {
-            return TUTTI_OK;
-        }
-        if (timeout_ms >= 0 && clock_mono_ns() >= end_ns) {
-            return error_set(TUTTI_EDEVICE, "%s did not answer within %d ms", r->endpoint, (int)timeout_ms);
-        }
-    }
-}
-
-static int gone(const struct air_radio *r, const char *why)
-{
-    return error_set(TUTTI_EDEVICE, "connection to %s lost: %s", r->endpoint, why);
-}
-
-static int read_all(const struct air_radio *r, void *data, size_t n, int64_t timeout_ms)
-{
-    uint8_t *at = data;
-    while (n > 0) {
-        const ssize_t got = recv(r->fd, at, n, MSG_DONTWAIT);
-        if (got > 0) {
-            at += got;
-            n -= (size_t)got;
-        } else if (got == 0) {
-            return gone(r, "the medium closed it");
-        } else if (errno == EAGAIN) {
-            const int status = wait_ready(r, POLLIN, timeout_ms);
-            if (status) {
-                return status;
-            }
-        } else if (errno != EINTR) {
-            return gone(r, strerror(errno));
-        }
-    }
-    return TUTTI_OK;
-}
-
-/* Gather-write of a header and a payload, in as few calls as the socket buffer allows. */
-static int write_all(const struct air_radio *r, const void *head, size_t n_head, const void *body, size_t n_body)
-{
-    struct iovec part[2] = {{(void *)(uintptr_t)head, n_head}, {(void *)(uintptr_t)body, n_body}};
-    struct msghdr message = {.msg_iov = part, .msg_iovlen = 2};
-    while (part[0].iov_len + part[1].iov_len > 0) {
-        const ssize_t sent = sendmsg(r->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent < 0 && errno == EAGAIN) {
-            const int status = wait_ready(r, POLLOUT, -1);
-            if (status) {
-                return status;
-            }
-        } else if (sent < 0 && errno != EINTR) {
-            return gone(r, strerror(errno));
-        }
-        size_t left = sent > 0 ? (size_t)sent : 0;
-        for (int i = 0; i < 2; i++) {
-            const size_t step = left < part[i].iov_len ? left : part[i].iov_len;
-            part[i].iov_base = (uint8_t *)part[i].iov_base + step;
-            part[i].iov_len -= step;
-            left -= step;
-        }
-    }
-    return TUTTI_OK;
-}
-
-static int send_header(const struct air_radio *r, struct air_header header, const void *payload, size_t n)
-{
-    uint8_t bytes[AIR_HEADER_BYTES];
-    header.role = (uint8_t)r->role;
-    header.id = (uint16_t)r->id;
-    header.n_ant = (uint16_t)r->n_ant;
-    header.payload_bytes = (uint32_t)n;
-    air_link_pack(bytes, &header);
-    return write_all(r, bytes, sizeof bytes, payload, n);
-}
-
-/* Next header; a refusal becomes an error with the medium's own words and the given code. */
-static int read_header(const struct air_radio *r, struct air_header *header, int64_t timeout_ms, int refusal_code)
-{
-    uint8_t bytes[AIR_HEADER_BYTES];
-    char text[AIR_MAX_TEXT + 1] = "";
-    int status = read_all(r, bytes, sizeof bytes, timeout_ms);
-    status = status ? status : air_link_unpack(header, bytes);
-    if (status || header->type != AIR_REFUSE) {
-        return status;
-    }
-    status = read_all(r, text, header->payload_bytes, timeout_ms);
-    return status ? status : error_set(refusal_code, "%s: %s", r->endpoint, text);
-}
 
 /* Open ---------------------------------------------------------------------------------------------------------- */
 
 static int parse_role(const char *text, enum air_role *role)
 {
-    if (text && strcmp(text, "ap") == 0) {
-        *role = AIR_ROLE_AP;
-    } else if (text && strcmp(text, "ue") == 0) {
-        *role = AIR_ROLE_UE;
-    } else if (text && strcmp(text, "eve") == 0) {
-        *role = AIR_ROLE_EVE;
-    } else {
-        return error_set(TUTTI_ECONFIG, "radio role '%s': ap, ue or eve expected", text ? text : "");
+    static const char *const names[AIR_N_ROLE] = {"ap", "ue", "eve"};
+    for (int i = 0; text && i < AIR_N_ROLE; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *role = (enum air_role)i;
+            return TUTTI_OK;
+        }
     }
-    return TUTTI_OK;
+    return error_set(TUTTI_ECONFIG, "radio role '%s': ap, ue or eve expected", text ? text : "");
 }
 
-/* The medium may start after its radios. */
-static int connect_patiently(struct air_radio *r)
+static void air_stop(void *state)
 {
-    const uint64_t end_ns = clock_mono_ns() + CONNECT_TIMEOUT_MS * 1000000ull;
-    for (;;) {
-        r->fd = air_link_connect(r->endpoint);
-        if (r->fd >= 0 || r->fd == TUTTI_ECONFIG) {
-            return r->fd >= 0 ? TUTTI_OK : TUTTI_ECONFIG;
-        }
-        if (rt_stop_requested()) {
-            return error_set(TUTTI_ESTOPPED, "stopped while connecting to %s", r->endpoint);
-        }
-        if (clock_mono_ns() >= end_ns) {
-            return error_set(TUTTI_EDEVICE, "no emulated air at %s after %d s; is tutti-air running?", r->endpoint,
-                             CONNECT_TIMEOUT_MS / 1000);
-        }
-        clock_sleep_until_ns(clock_mono_ns() + CONNECT_RETRY_MS * 1000000ull);
-    }
-}
-
-static int introduce(struct air_radio *r, const struct radio_settings *s)
-{
-    uint8_t rate[AIR_HELLO_BYTES];
-    struct air_header answer;
-    air_link_pack_rate(rate, s->sample_rate_hz);
-    int status = send_header(r, (struct air_header){.type = AIR_HELLO, .n_samples = (uint32_t)s->chunk_samples}, rate,
-                             sizeof rate);
-    status = status ? status : read_header(r, &answer, ANSWER_TIMEOUT_MS, TUTTI_EREFUSED);
-    if (status) {
-        return status;
-    }
-    if (answer.type != AIR_WELCOME || answer.n_samples == 0) {
-        return gone(r, "unexpected answer to hello");
-    }
-    r->chunk = (int)answer.n_samples;
-    return TUTTI_OK;
-}
-
-static int make_buffers(struct air_radio *r, int n_tx_buffer_samples)
-{
-    /* one more for a burst that starts inside a chunk, one for the chunk being received */
-    r->n_slot = (n_tx_buffer_samples + r->chunk - 1) / r->chunk + 2;
-    r->rx = calloc(1, chunk_bytes(r));
-    r->tx = calloc((size_t)r->n_slot, chunk_bytes(r));
-    r->filled = calloc((size_t)r->n_slot, sizeof *r->filled);
-    r->rx_used = r->chunk;
-    return r->rx && r->tx && r->filled ? TUTTI_OK : error_set(TUTTI_ENOMEM, "no memory for radio buffers");
+    struct air_radio *r = state;
+    r->n_wakeups += r->port ? air_port_wakeups(r->port) : 0;
+    air_port_close(r->port); /* the medium sees that at once */
+    r->port = NULL;
 }
 
 static void air_close(void *state)
 {
     struct air_radio *r = state;
-    if (r->fd >= 0) {
-        close(r->fd);
+    if (r) {
+        air_stop(r);
+        timeline_destroy(r->timeline);
+        free(r);
     }
-    free(r->rx);
-    free(r->tx);
-    free(r->filled);
-    free(r);
 }
 
-static int air_open(void **state, const struct radio_settings *s)
+static int make_timeline(struct air_radio *r)
+{
+    const struct timeline_settings settings = {.n_ant = r->share.n_ant,
+                                               .chunk_samples = r->share.chunk,
+                                               .n_cell = r->share.n_cell,
+                                               .n_burst = MAX_BURSTS,
+                                               .n_note = MAX_NOTES,
+                                               .samples = r->share.tx};
+    return timeline_create(&r->timeline, &settings);
+}
+
+static int air_open(void **state, const struct radio_settings *s, struct radio_info *info)
 {
     struct air_radio *r = calloc(1, sizeof *r);
+    *state = r;
     if (!r) {
         return error_set(TUTTI_ENOMEM, "no memory for a radio");
     }
-    r->fd = -1;
-    r->id = s->id;
-    r->n_ant = s->n_ant;
-    r->poll_ms = s->stop_poll_ms >= 1 ? (int)s->stop_poll_ms : DEFAULT_POLL_MS;
-    int status = parse_role(s->role, &r->role);
-    if (!status && snprintf(r->endpoint, sizeof r->endpoint, "%s", s->args ? s->args : "") >= (int)sizeof r->endpoint) {
-        status = error_set(TUTTI_ECONFIG, "air endpoint '%s' is too long", s->args);
-    }
-    status = status ? status : connect_patiently(r);
-    status = status ? status : introduce(r, s);
-    status = status ? status : make_buffers(r, s->n_tx_buffer_samples);
+    struct air_port_settings port = {.endpoint = s->args ? s->args : "",
+                                     .id = s->id,
+                                     .n_ant = s->n_ant,
+                                     .chunk = s->chunk_samples,
+                                     .hello = {s->rate_hz, (uint64_t)s->n_tx_buffer_samples},
+                                     .poll_ms = s->stop_poll_ms >= 1 ? (int)s->stop_poll_ms : DEFAULT_POLL_MS};
+    int status = parse_role(s->role, &port.role);
+    status = status ? status : air_port_open(&r->port, &port);
     if (status) {
-        air_close(r);
         return status;
     }
-    *state = r;
+    r->share = *air_port_share(r->port);
+    r->ns_per_sample = 1e9 / s->rate_hz;
+    *info = (struct radio_info){.rate_hz = s->rate_hz,
+                                .tick_multiple = 1,
+                                .n_ant = s->n_ant,
+                                .paced = air_port_paced(r->port),
+                                .repeatable = !air_port_paced(r->port),
+                                .turnaround_samples = r->share.chunk,
+                                .lead_us = !air_port_paced(r->port)   ? 0
+                                           : air_port_shared(r->port) ? LEAD_SHARED_US
+                                                                      : LEAD_MESSAGES_US};
+    return make_timeline(r);
+}
+
+/* All radios of a medium have its clock. */
+static int air_sync(void *state, struct radio_sync *sync)
+{
+    (void)state;
+    *sync = (struct radio_sync){.clock_source = "air", .time_source = "air", .has_lock = true, .locked = true};
     return TUTTI_OK;
 }
 
 static int air_start(void *state, tutti_tick at, tutti_tick *first)
 {
     struct air_radio *r = state;
-    struct air_header answer;
-    int status = send_header(r, (struct air_header){.type = AIR_START}, NULL, 0);
-    status = status ? status : read_header(r, &answer, ANSWER_TIMEOUT_MS, TUTTI_EDEVICE);
+    const tutti_tick chunk = (tutti_tick)r->share.chunk;
+    tutti_tick now = 0;
+    const int status = r->port ? air_port_start(r->port, &now) : error_set(TUTTI_EDEVICE, "the radio was stopped");
     if (status) {
         return status;
     }
-    if (answer.type != AIR_STARTED || answer.tick % (tutti_tick)r->chunk != 0) {
-        return gone(r, "unexpected answer to start");
-    }
-    const tutti_tick chunk = (tutti_tick)r->chunk, wished = (at + chunk - 1) / chunk * chunk;
-    r->handed = answer.tick;
-    r->first = wished > answer.tick ? wished : answer.tick;
-    r->expected = r->first;
-    *first = r->first;
+    const tutti_tick wished = at / chunk * chunk + (at % chunk ? chunk : 0);
+    timeline_reset(r->timeline, now);
+    atomic_store(&r->share.words->fetched, now);
+    r->next = wished > now ? wished : now;
+    *first = r->next;
     return TUTTI_OK;
 }
 
-/* Stream -------------------------------------------------------------------------------------------------------- */
+/* Transmit ------------------------------------------------------------------------------------------------------ */
 
-static int slot_of(const struct air_radio *r, tutti_tick tick)
+/* What the medium has passed was sent if it says so. */
+static int settle(struct air_radio *r)
 {
-    return (int)(tick / (tutti_tick)r->chunk % (tutti_tick)r->n_slot);
+    const tutti_tick chunk = (tutti_tick)r->share.chunk, received = atomic_load(&r->share.words->received);
+    tutti_tick from = timeline_settled(r->timeline);
+    if (received < from || received % chunk != 0) {
+        return error_set(TUTTI_EDEVICE, "the emulated air's clock is wrong");
+    }
+    for (int i = 0; i < r->share.n_cell && from < received; i++, from += chunk) {
+        const bool taken = atomic_load(&air_share_cell(&r->share, from)->taken) == from + 1;
+        timeline_settle(r->timeline, from + chunk, taken);
+    }
+    if (from < received) {
+        timeline_settle(r->timeline, received, false);
+    }
+    return TUTTI_OK;
 }
 
-static tutti_cf32 *slot_samples(const struct air_radio *r, int slot)
+static int hand_in(struct air_radio *r, tutti_tick to)
 {
-    return r->tx + (size_t)slot * (size_t)r->n_ant * (size_t)r->chunk;
+    const tutti_tick from = timeline_taken(r->timeline);
+    for (tutti_tick t = from; t < to; t = timeline_taken(r->timeline)) {
+        struct timeline_piece piece;
+        struct air_cell *cell = air_share_cell(&r->share, t);
+        timeline_take(r->timeline, &piece);
+        atomic_store_explicit(&cell->extent, (uint64_t)piece.to << 32 | (uint32_t)piece.from, memory_order_relaxed);
+        atomic_store_explicit(&cell->filled, piece.samples ? t + 1 : 0, memory_order_relaxed);
+    }
+    return from < to ? air_port_hand_in(r->port, from, to) : TUTTI_OK;
 }
 
-static void empty_slot(struct air_radio *r, int slot)
-{
-    memset(slot_samples(r, slot), 0, chunk_bytes(r));
-    r->filled[slot] = false;
-}
-
-static int hand_in(struct air_radio *r)
-{
-    const int slot = slot_of(r, r->handed);
-    struct air_header header = {.type = AIR_TX, .tick = r->handed, .n_samples = (uint32_t)r->chunk};
-    int status;
-    if (r->filled[slot]) {
-        status = send_header(r, header, slot_samples(r, slot), chunk_bytes(r));
-        empty_slot(r, slot);
-    } else {
-        header.flags = AIR_FLAG_SILENT;
-        status = send_header(r, header, NULL, 0);
-    }
-    r->handed += (tutti_tick)r->chunk;
-    return status;
-}
-
-/* The medium went on without us: what was queued for the chunks in between cannot be sent any more. */
-static void skip_to(struct air_radio *r, tutti_tick tick)
-{
-    r->events |= RADIO_OVERFLOW;
-    for (int i = 0; i < r->n_slot && r->handed < tick; i++, r->handed += (tutti_tick)r->chunk) {
-        const int slot = slot_of(r, r->handed);
-        if (r->filled[slot]) {
-            r->events |= RADIO_LATE;
-            empty_slot(r, slot);
-        }
-    }
-    r->handed = tick;
-}
-
-static int exchange(struct air_radio *r)
-{
-    struct air_header header;
-    int status = rt_stop_requested() ? error_set(TUTTI_ESTOPPED, "stop requested") : hand_in(r);
-    status = status ? status : read_header(r, &header, -1, TUTTI_EDEVICE);
-    if (status) {
-        return status;
-    }
-    const tutti_tick chunk = (tutti_tick)r->chunk;
-    if (header.type != AIR_RX || header.n_ant != r->n_ant || header.n_samples != chunk || header.tick % chunk != 0 ||
-        header.tick + chunk < r->handed) {
-        return gone(r, "unexpected message instead of samples");
-    }
-    if (header.flags & AIR_FLAG_SILENT) {
-        memset(r->rx, 0, chunk_bytes(r));
-    } else {
-        status = read_all(r, r->rx, chunk_bytes(r), -1);
-    }
-    if (header.tick + chunk > r->handed) {
-        skip_to(r, header.tick + chunk);
-    }
-    r->events |= header.flags & AIR_FLAG_LATE ? RADIO_LATE : 0;
-    r->rx_tick = header.tick;
-    r->rx_used = header.tick < r->first ? r->chunk : 0;
-    return status;
-}
-
-static int air_recv(void *state, tutti_cf32 *const *buffers, int n, tutti_tick *tick, unsigned *events)
+static int air_burst(void *state, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
 {
     struct air_radio *r = state;
-    int done = 0;
-    while (done < n) {
-        while (r->rx_used == r->chunk) {
-            const int status = exchange(r);
-            if (status) {
-                return status;
-            }
-        }
-        const tutti_tick next = r->rx_tick + (tutti_tick)r->rx_used;
-        if (next != r->expected && done > 0) {
-            r->expected = next; /* the gap is told with the samples after it */
+    return r->port ? timeline_burst(r->timeline, buffers, n, at, tag)
+                   : error_set(TUTTI_EDEVICE, "the radio was stopped");
+}
+
+static int air_note(void *state, struct radio_note *note)
+{
+    struct air_radio *r = state;
+    return timeline_note(r->timeline, note);
+}
+
+static uint64_t air_notes_lost(const void *state)
+{
+    const struct air_radio *r = state;
+    return timeline_notes_lost(r->timeline);
+}
+
+static uint64_t air_wakeups(const void *state)
+{
+    const struct air_radio *r = state;
+    return r->n_wakeups + (r->port ? air_port_wakeups(r->port) : 0);
+}
+
+/* Receive ------------------------------------------------------------------------------------------------------- */
+
+static tutti_tick chunk_start(const struct air_radio *r, tutti_tick tick)
+{
+    return tick - tick % (tutti_tick)r->share.chunk;
+}
+
+/* Until the chunk that holds the next sample is there or lost, and if the ring holds that much, all up to `end`. */
+static int obtain(struct air_radio *r, tutti_tick end)
+{
+    const tutti_tick chunk = (tutti_tick)r->share.chunk, room = (tutti_tick)r->share.n_cell * chunk;
+    const tutti_tick all = chunk_start(r, end + chunk - 1);
+    int status = TUTTI_OK;
+    while (!status && timeline_settled(r->timeline) <= r->next) {
+        const tutti_tick settled = timeline_settled(r->timeline), begin = chunk_start(r, r->next);
+        const tutti_tick fetched = settled < begin ? settled : begin;
+        const tutti_tick to = all < fetched + room ? all : fetched + room;
+        atomic_store(&r->share.words->fetched, fetched);
+        status = hand_in(r, to);
+        status = status ? status : air_port_wait(r->port, to);
+        status = status ? status : settle(r);
+    }
+    return status;
+}
+
+/* The chunk of the next sample is lost. */
+static void lose(struct air_radio *r)
+{
+    const tutti_tick step = (tutti_tick)r->share.chunk - r->next % (tutti_tick)r->share.chunk;
+    r->n_lost += step;
+    r->next += step;
+}
+
+static void tell_lost(struct air_radio *r, struct radio_got *got)
+{
+    got->n_lost = r->n_lost;
+    if (r->n_lost > 0) {
+        timeline_note_add(r->timeline,
+                          &(struct radio_note){RADIO_NOTE_OVERFLOW, 0, r->next - r->n_lost, -1, r->n_lost});
+        r->n_lost = 0;
+    }
+}
+
+/* Samples of the next one's chunk, at most n. */
+static void deliver(struct air_radio *r, tutti_cf32 *const *buffers, int n, struct radio_got *got)
+{
+    const struct air_cell *cell = air_share_cell(&r->share, r->next);
+    const int offset = (int)(r->next % (tutti_tick)r->share.chunk);
+    const int left = r->share.chunk - offset, step = n < left ? n : left;
+    const tutti_cf32 *rx = air_share_rx(&r->share, r->next);
+    for (int a = 0; a < r->share.n_ant; a++) {
+        memcpy(buffers[a] + got->n, rx + (size_t)a * (size_t)r->share.chunk + offset, (size_t)step * sizeof *rx);
+    }
+    got->n += step;
+    got->host_ns = atomic_load(&cell->host_ns) + (uint64_t)(r->ns_per_sample * (offset + step - 1));
+    r->next += (tutti_tick)step;
+}
+
+static int air_recv(void *state, tutti_cf32 *const *buffers, int n, struct radio_got *got)
+{
+    struct air_radio *r = state;
+    int status = r->port ? settle(r) : error_set(TUTTI_EDEVICE, "the radio was stopped");
+    *got = (struct radio_got){0};
+    while (!status && got->n < n) {
+        status = obtain(r, r->next + (tutti_tick)(n - got->n));
+        if (status) {
             break;
         }
-        if (done == 0) {
-            *tick = next;
-            *events |= r->events;
-            r->events = 0;
-        }
-        const int step = n - done < r->chunk - r->rx_used ? n - done : r->chunk - r->rx_used;
-        for (int a = 0; a < r->n_ant; a++) {
-            memcpy(buffers[a] + done, r->rx + (size_t)a * (size_t)r->chunk + r->rx_used,
-                   (size_t)step * sizeof(tutti_cf32));
-        }
-        done += step;
-        r->rx_used += step;
-        r->expected = next + (tutti_tick)step;
-    }
-    return done;
-}
-
-static void add_samples(struct air_radio *r, const tutti_cf32 *const *buffers, int from, int step, tutti_tick at)
-{
-    const int slot = slot_of(r, at), offset = (int)(at % (tutti_tick)r->chunk);
-    for (int a = 0; a < r->n_ant; a++) {
-        tutti_cf32 *out = slot_samples(r, slot) + (size_t)a * (size_t)r->chunk + offset;
-        const tutti_cf32 *in = buffers[a] + from;
-        for (int i = 0; i < step; i++) {
-            out[i] += in[i];
+        if (atomic_load(&air_share_cell(&r->share, r->next)->there) != chunk_start(r, r->next) + 1) {
+            lose(r);
+        } else if (r->n_lost > 0 && got->n > 0) {
+            break; /* the gap is told with the samples after it */
+        } else {
+            if (got->n == 0) {
+                got->tick = r->next;
+                tell_lost(r, got);
+            }
+            deliver(r, buffers, n - got->n, got);
         }
     }
-    r->filled[slot] = true;
+    return status;
 }
 
-static int air_send(void *state, const tutti_cf32 *const *buffers, int n, tutti_tick at, unsigned *events)
-{
-    struct air_radio *r = state;
-    const tutti_tick end = at + (tutti_tick)n, room = (tutti_tick)r->n_slot * (tutti_tick)r->chunk;
-    if (end > r->handed + room) {
-        return TUTTI_EAGAIN;
-    }
-    tutti_tick from = at;
-    if (at < r->handed) {
-        *events |= RADIO_LATE;
-        from = end < r->handed ? end : r->handed;
-    }
-    while (from < end) {
-        const int left = r->chunk - (int)(from % (tutti_tick)r->chunk);
-        const int step = end - from < (tutti_tick)left ? (int)(end - from) : left;
-        add_samples(r, buffers, (int)(from - at), step, from);
-        from += (tutti_tick)step;
-    }
-    return TUTTI_OK;
-}
-
-const struct radio_ops air_radio_ops = {
-    .name = "air", .open = air_open, .start = air_start, .recv = air_recv, .send = air_send, .close = air_close};
+const struct radio_ops air_radio_ops = {.name = "air",
+                                        .open = air_open,
+                                        .sync = air_sync,
+                                        .start = air_start,
+                                        .recv = air_recv,
+                                        .burst = air_burst,
+                                        .note = air_note,
+                                        .notes_lost = air_notes_lost,
+                                        .wakeups = air_wakeups,
+                                        .stop = air_stop,
+                                        .close = air_close};

@@ -30,18 +30,19 @@ static int check_settings(const struct radio_settings *s)
     if (s->n_ant < 1 || s->n_ant > TUTTI_MAX_ANT) {
         return error_set(TUTTI_ECONFIG, "radio: %d antennas asked for, 1 to %d allowed", s->n_ant, TUTTI_MAX_ANT);
     }
-    if (!(s->sample_rate_hz > 0) || s->id < 0 || s->chunk_samples < 0 || s->n_tx_buffer_samples < 0) {
+    if (!(s->rate_hz > 0) || s->id < 0 || s->chunk_samples < 0 || s->n_tx_buffer_samples < 0) {
         return error_set(TUTTI_ECONFIG,
                          "radio: rate %g Hz must be positive; id %d, chunk %d and transmit buffer %d must "
                          "not be negative",
-                         s->sample_rate_hz, s->id, s->chunk_samples, s->n_tx_buffer_samples);
+                         s->rate_hz, s->id, s->chunk_samples, s->n_tx_buffer_samples);
     }
     return TUTTI_OK;
 }
 
-int radio_open(radio_t **radio, const struct radio_settings *settings)
+int radio_open(radio_t **radio, const struct radio_settings *settings, struct radio_info *info)
 {
     *radio = NULL;
+    *info = (struct radio_info){0};
     const struct radio_ops *ops = NULL;
     int status = find_backend(settings->backend, &ops);
     status = status ? status : check_settings(settings);
@@ -53,13 +54,18 @@ int radio_open(radio_t **radio, const struct radio_settings *settings)
         return error_set(TUTTI_ENOMEM, "no memory for a radio");
     }
     r->ops = ops;
-    status = ops->open(&r->state, settings);
+    status = ops->open(&r->state, settings, info);
     if (status) {
-        free(r);
+        radio_close(r);
         return status;
     }
     *radio = r;
     return TUTTI_OK;
+}
+
+void radio_stop(radio_t *radio)
+{
+    radio->ops->stop(radio->state);
 }
 
 void radio_close(radio_t *radio)
@@ -70,21 +76,48 @@ void radio_close(radio_t *radio)
     }
 }
 
+int radio_sync(radio_t *radio, struct radio_sync *sync)
+{
+    return radio->ops->sync(radio->state, sync);
+}
+
 int radio_start(radio_t *radio, tutti_tick at, tutti_tick *first)
 {
     return radio->ops->start(radio->state, at, first);
 }
 
-int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, tutti_tick *tick, unsigned *events)
+int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_got *got)
 {
-    *events = 0;
-    return n > 0 ? radio->ops->recv(radio->state, buffers, n, tick, events)
+    return n > 0 ? radio->ops->recv(radio->state, buffers, n, got)
                  : error_set(TUTTI_EINVAL, "radio_recv: %d samples asked for", n);
 }
 
-int radio_send(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, unsigned *events)
+int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
 {
-    *events = 0;
-    return n > 0 ? radio->ops->send(radio->state, buffers, n, at, events)
-                 : error_set(TUTTI_EINVAL, "radio_send: %d samples given", n);
+    return n > 0 ? radio->ops->burst(radio->state, buffers, n, at, tag)
+                 : error_set(TUTTI_EINVAL, "radio_burst: %d samples given", n);
+}
+
+int radio_note(radio_t *radio, struct radio_note *note)
+{
+    return radio->ops->note(radio->state, note);
+}
+
+uint64_t radio_notes_lost(const radio_t *radio)
+{
+    return radio->ops->notes_lost(radio->state);
+}
+
+uint64_t radio_wakeups(const radio_t *radio)
+{
+    return radio->ops->wakeups(radio->state);
+}
+
+uint64_t radio_deadline_ns(const struct radio_info *info, const struct radio_got *got, tutti_tick at)
+{
+    const tutti_tick piece = at - at % (tutti_tick)info->turnaround_samples;
+    const tutti_tick last = got->tick + (tutti_tick)got->n - 1;
+    const double ahead_samples = (double)(int64_t)(piece - last);
+    const double ahead_ns = ahead_samples * 1e9 / info->rate_hz - info->lead_us * 1e3;
+    return got->host_ns + (uint64_t)(int64_t)ahead_ns;
 }

@@ -20,23 +20,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const char help[] =
+static const char help_usage[] =
     "usage: tutti precode --channel IN.h5 --scheme NAME --out OUT.h5 [options]\n"
     "\n"
     "Computes the precoders of every block and subband of a channel file, or of the run.h5 of a run, with the solvers "
     "of\n"
     "the central node. docs/files.md describes both files.\n"
     "\n"
-    "  --channel FILE     /H_hat, /error_variance; optional /H (truth), /beta; attribute ap_power (default 1)\n"
-    "  --scheme NAME      cb    conjugate beams\n"
-    "                     fzf   zero-forcing at each AP, needs more antennas per AP than users\n"
-    "                     pzf   zero-forcing of each AP's strong users only\n"
-    "                     ppzf  the same, weak users' beams kept off the strong users\n"
-    "                     zf    zero-forcing over all APs, needs at least as many antennas in all as users\n"
-    "                     rzf   regularised zero-forcing (MMSE)\n"
-    "                     ob    max-min optimum with a bound that no precoder exceeds\n"
+    "  --channel FILE     /H_hat, /error_variance; optional /H (truth), /beta; attribute ap_power (default 1)\n";
+
+static const char help_options[] =
     "  --out FILE         precoder file; grows as FILE.part and gets its name when it is whole\n"
-    "  --power NAME       maxmin (default) or equal; ob is always maxmin\n"
     "  --upsilon X        pzf, ppzf: share of the large-scale gain the strong users hold, 0 to 1 (default 0.95)\n"
     "  --gap X            ob: stop within this fraction of the bound, 1e-6 to 0.5 (default 0.01)\n"
     "  --an NAME          artificial noise, into /an; data has the rest of the power, its SINRs leave the noise out\n"
@@ -58,6 +52,25 @@ static const char help[] =
     "precoder\n"
     "file with fewer blocks. After kill -9 it reads with h5py.File(name, \"r\", swmr=True). The next start overwrites "
     "it.\n";
+
+/* The schemes and power rules are those of the table (base/schemes.h). */
+static void write_help(FILE *out)
+{
+    static const char *const powers[] = {
+#define ABOUT_POWER(id, name, number, about) about,
+        MIMO_POWER_MAP(ABOUT_POWER)
+#undef ABOUT_POWER
+    };
+    fputs(help_usage, out);
+    for (int s = 0; s < MIMO_N_SCHEMES; s++) {
+        fprintf(out, "  %-18s %-7s %s\n", s ? "" : "--scheme NAME", mimo_scheme_name(s), mimo_scheme_row(s)->about);
+    }
+    for (int p = 0; p < MIMO_N_POWERS; p++) {
+        fprintf(out, "  %-18s %-11s %s%s\n", p ? "" : "--power NAME", mimo_power_name(p), powers[p],
+                p == MIMO_POWER_MAXMIN ? " (default)" : "");
+    }
+    fputs(help_options, out);
+}
 
 enum { MAX_THREADS = 256, JOBS_PER_THREAD = 4, BATCH_BYTES = 1 << 26 };
 static const uint64_t FLUSH_PERIOD_NS = 500000000u;
@@ -122,16 +135,6 @@ static bool take_blocks(struct precode_options *o)
            take_block(colon + 1, strlen(colon + 1), &o->end) && o->first < o->end;
 }
 
-static int find_scheme(const char *name)
-{
-    for (int s = 0; s < MIMO_N_SCHEMES; s++) {
-        if (strcmp(name, mimo_scheme_name(s)) == 0) {
-            return s;
-        }
-    }
-    return -1;
-}
-
 static int check_noise(struct precode_options *o)
 {
     struct precode_noise_settings *const noise = &o->job.noise;
@@ -157,7 +160,9 @@ static int check_noise(struct precode_options *o)
 
 static int check(struct precode_options *o)
 {
-    const int scheme = o->scheme ? find_scheme(o->scheme) : -1;
+    char list[256];
+    const int scheme = o->scheme ? mimo_scheme_find(o->scheme) : -1;
+    const int power = mimo_power_find(o->power ? o->power : mimo_power_name(MIMO_POWER_MAXMIN));
     double threads = (double)sysconf(_SC_NPROCESSORS_ONLN);
     if (!o->channel || !o->scheme || !o->out) {
         return tool_usage_error("precode", "%s is missing",
@@ -166,17 +171,15 @@ static int check(struct precode_options *o)
                                              : "--out FILE");
     }
     if (scheme < 0) {
-        return tool_usage_error("precode", "--scheme %s is unknown; allowed are cb, fzf, pzf, ppzf, zf, rzf, ob",
-                                o->scheme);
+        return tool_usage_error("precode", "--scheme %s is unknown; allowed are %s", o->scheme,
+                                mimo_scheme_list(list, sizeof list));
     }
     precoder_settings_default(&o->job.settings);
     o->job.scheme = (enum mimo_scheme)scheme;
-    o->job.power = o->power && strcmp(o->power, "equal") == 0 ? MIMO_POWER_EQUAL : MIMO_POWER_MAXMIN;
-    if (o->power && o->job.power == MIMO_POWER_MAXMIN && strcmp(o->power, "maxmin") != 0) {
-        return tool_usage_error("precode", "--power %s is unknown; allowed are equal, maxmin", o->power);
-    }
-    if (scheme == MIMO_OB && o->job.power == MIMO_POWER_EQUAL) {
-        return tool_usage_error("precode", "--power equal does not go with --scheme ob, which is always maxmin");
+    o->job.power = (enum mimo_power)power;
+    if (!mimo_scheme_allows(scheme, power)) {
+        return tool_usage_error("precode", "--power %s does not go with --scheme %s; allowed are %s", o->power,
+                                o->scheme, mimo_power_list(scheme, list, sizeof list));
     }
     if (!take_number(o->upsilon, 0, 1, &o->job.settings.upsilon)) {
         return tool_usage_error("precode", "--upsilon %s; allowed are numbers 0 to 1", o->upsilon);
@@ -232,20 +235,8 @@ static int parse(struct precode_options *o, int argc, char **argv)
 static int check_scheme(const struct precode *p)
 {
     const struct mimo_shape s = p->info->shape;
-    const enum mimo_scheme scheme = p->options->job.scheme;
-    if (scheme == MIMO_FZF && s.n_ant <= s.n_ue) {
-        return error_set(
-            TUTTI_EINVAL,
-            "%s: scheme fzf needs more antennas per access point than users; /H_hat has %d antennas and %d "
-            "users (pzf and ppzf do without)",
-            p->info->path, s.n_ant, s.n_ue);
-    }
-    if (scheme == MIMO_ZF && s.n_ap * s.n_ant < s.n_ue) {
-        return error_set(
-            TUTTI_EINVAL,
-            "%s: scheme zf needs at least as many antennas in all as users; /H_hat has %d APs x %d antennas "
-            "= %d and %d users (rzf and ob do without)",
-            p->info->path, s.n_ap, s.n_ant, s.n_ap * s.n_ant, s.n_ue);
+    if (mimo_scheme_check_antennas((int)p->options->job.scheme, s.n_ap, s.n_ant, s.n_ue) < 0) {
+        return error_set(TUTTI_EINVAL, "%s: scheme %s", p->info->path, error_text());
     }
     if (p->options->job.noise.an == PRECODE_AN_PHASE_ONLY && s.n_ap * s.n_ant < 2) {
         return error_set(TUTTI_EINVAL, "%s: --an phase-only needs at least two antennas in all; /H_hat has one",
@@ -303,7 +294,7 @@ static int prepare(struct precode *p)
     }
     const struct precode_noise_settings *const noise = &o->job.noise;
     const int n = snprintf(settings, sizeof settings, "scheme: %s\npower: %s\nupsilon: %.9g\ngap: %.9g\nan: %s\n",
-                           o->scheme, o->job.power == MIMO_POWER_MAXMIN ? "maxmin" : "equal", o->job.settings.upsilon,
+                           o->scheme, mimo_power_name((int)o->job.power), o->job.settings.upsilon,
                            o->job.settings.ob_tolerance, precode_an_name(noise->an));
     if (noise->an != PRECODE_AN_NONE) {
         snprintf(settings + n, sizeof settings - (size_t)n, "an_share: %.9g\nseed: %" PRIu64 "\n", noise->share,
@@ -476,7 +467,7 @@ int tool_precode(int argc, char **argv)
     struct precode_options options = {0};
     const int parsed = parse(&options, argc, argv);
     if (parsed == 1) {
-        fputs(help, stdout);
+        write_help(stdout);
         return TOOL_OK;
     }
     if (parsed) {

@@ -133,7 +133,7 @@ static void nullspace(precode_noise_t *noise, uint64_t index, const struct mimo_
         }
         struct splitmix random = splitmix_make(noise->settings.seed, index * (uint64_t)noise->shape.n_ap + (uint64_t)m);
         large_scale(noise, channel, m, beta);
-        ppzf_group(PPZF_PPZF, n_ant, n_ue, beta, noise->settings.upsilon, strong);
+        ppzf_group(MIMO_PPZF, n_ant, n_ue, beta, noise->settings.upsilon, strong);
         const int rank = noise_basis(n_ant, n_ue, channel->H_hat + m * n_ant * n_ue, strong, noise->Q);
         noise_draw(n_ant, rank, noise->Q, (float)noise->amplitude[m], &random, an + m * n_ant);
     }

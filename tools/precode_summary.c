@@ -114,8 +114,7 @@ void precode_summary_print(const precode_summary_t *s, const struct channel_file
     table_t *const table = table_create(NULL, headers);
     table_align_left(table, 2);
     table_cell(table, "scheme");
-    table_cell(table, "%s, %s power", mimo_scheme_name((int)job->scheme),
-               job->power == MIMO_POWER_MAXMIN ? "max-min" : "equal");
+    table_cell(table, "%s, %s power", mimo_scheme_name((int)job->scheme), mimo_power_name((int)job->power));
     if (job->noise.an != PRECODE_AN_NONE) {
         table_cell(table, "artificial noise");
         table_cell(table, "%s, %.4g of each AP's power", precode_an_name(job->noise.an), job->noise.share);

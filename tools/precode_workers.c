@@ -202,7 +202,7 @@ static int start(precode_workers_t *all, int n_threads)
     for (int w = 0; w < n_threads; w++) {
         struct worker *const worker = &all->worker[w];
         worker->all = all;
-        int status = precoder_create(&worker->precoder, &all->shape);
+        int status = precoder_create_for(&worker->precoder, &all->shape, MIMO_ONLY(all->job.scheme));
         if (status >= 0) {
             status = precode_noise_create(&worker->noise, &all->job.noise, &all->shape, all->ap_power);
         }

@@ -5,15 +5,14 @@
 #ifndef TUTTI_BASE_CONFIG_H
 #define TUTTI_BASE_CONFIG_H
 
+#include "base/schemes.h"
 #include "base/types.h"
 
-/* Enumerations have the values' names in defaults.yaml. */
+/* Enumerations have the values' names in defaults.yaml; precoders and power rules those of base/schemes.h. */
 enum config_modulation { CONFIG_QAM4, CONFIG_QAM16, CONFIG_QAM64, CONFIG_QAM256 };
-enum config_scheme { CONFIG_CB, CONFIG_ZF, CONFIG_FZF, CONFIG_PZF, CONFIG_PPZF, CONFIG_RZF, CONFIG_OB, CONFIG_ANALOG };
 enum config_an { CONFIG_AN_NONE, CONFIG_AN_NULLSPACE, CONFIG_AN_PHASE_ONLY };
 enum config_an_policy { CONFIG_AN_FIXED, CONFIG_AN_ADAPTIVE };
 enum config_attack { CONFIG_ATTACK_PASSIVE, CONFIG_ATTACK_PILOT };
-enum config_power { CONFIG_POWER_EQUAL, CONFIG_POWER_MAXMIN };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
 /* Same numbers as enum wire_encoding. */
@@ -53,8 +52,8 @@ struct config_payload {
 };
 
 struct config_precoding {
-    enum config_scheme scheme;
-    enum config_power power;
+    enum mimo_scheme scheme;
+    enum mimo_power power;
     double upsilon, ob_gap;
     enum config_an an;
     enum config_an_policy an_policy;

@@ -298,17 +298,39 @@ static int check_payload(struct check *check)
     return 0;
 }
 
+/* What the table of precoders allows (base/schemes.h). */
+static int check_scheme(struct check *check)
+{
+    const struct config_network *const n = &check->config->network;
+    const struct config_precoding *const p = &check->config->precoding;
+    char text[256];
+    if (!mimo_scheme_allows((int)p->scheme, (int)p->power)) {
+        return config_fail(check->layers, "precoding.power precoding.scheme", "scheme: %s goes with power: %s",
+                           mimo_scheme_name((int)p->scheme), mimo_power_list((int)p->scheme, text, sizeof(text)));
+    }
+    if (p->local && !mimo_scheme_is_local((int)p->scheme)) {
+        return config_fail(check->layers, "precoding.local precoding.scheme",
+                           "an AP cannot build the beams of %s alone; local: true goes with scheme: %s",
+                           mimo_scheme_name((int)p->scheme), mimo_scheme_list_local(text, sizeof(text)));
+    }
+    if (p->local && p->power != MIMO_POWER_EQUAL) {
+        return config_fail(check->layers, "precoding.local precoding.power", "local: true goes with power: equal");
+    }
+    if (mimo_scheme_check_antennas((int)p->scheme, n->n_ap, n->n_ant, n->n_ue) == 0) {
+        return 0;
+    }
+    snprintf(text, sizeof(text), "%s", error_text());
+    return config_fail(check->layers,
+                       mimo_scheme_row((int)p->scheme)->antennas == MIMO_ANTENNAS_AP
+                           ? "precoding.scheme network.n_ant network.n_ue"
+                           : "precoding.scheme network.n_ap network.n_ant network.n_ue",
+                       "%s", text);
+}
+
 static int check_precoding(struct check *check)
 {
     const struct config_network *const n = &check->config->network;
     const struct config_precoding *const p = &check->config->precoding;
-    const bool central =
-        p->scheme == CONFIG_ZF || p->scheme == CONFIG_RZF || p->scheme == CONFIG_OB || p->scheme == CONFIG_ANALOG;
-    if (p->local && central) {
-        return config_fail(
-            check->layers, "precoding.local precoding.scheme",
-            "zf, rzf, ob and analog use all APs' estimates together; local: true goes with cb, fzf, pzf, ppzf");
-    }
     if (p->local && p->an == CONFIG_AN_PHASE_ONLY) {
         return config_fail(
             check->layers, "precoding.local precoding.an",
@@ -318,21 +340,9 @@ static int check_precoding(struct check *check)
         return config_fail(check->layers, "precoding.an_policy precoding.local",
                            "adaptive needs the precoders at the CPU node; local: true goes with an_policy: fixed");
     }
-    if (p->local && p->power == CONFIG_POWER_MAXMIN) {
-        return config_fail(check->layers, "precoding.local precoding.power", "local: true goes with power: equal");
-    }
     if (p->an != CONFIG_AN_NONE && n->n_ue >= TUTTI_MAX_STREAM) {
         return config_fail(check->layers, "precoding.an network.n_ue",
                            "the noise is a stream too: at most %d users with it, n_ue = %d", TUTTI_MAX_STREAM - 1,
-                           n->n_ue);
-    }
-    if (p->scheme == CONFIG_FZF && n->n_ant <= n->n_ue) {
-        return config_fail(check->layers, "precoding.scheme network.n_ant network.n_ue",
-                           "fzf needs more antennas at each AP than users: n_ant = %d, n_ue = %d", n->n_ant, n->n_ue);
-    }
-    if (p->scheme == CONFIG_ZF && n->n_ap * n->n_ant < n->n_ue) {
-        return config_fail(check->layers, "precoding.scheme network.n_ap network.n_ant network.n_ue",
-                           "zf needs as many antennas as users: n_ap * n_ant = %d, n_ue = %d", n->n_ap * n->n_ant,
                            n->n_ue);
     }
     return 0;
@@ -638,9 +648,9 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,    check_numerology, check_schedule, check_block,  check_downlink,  check_pilots,
-        check_payload,  check_precoding,  check_eve,      check_engine, check_endpoints, check_faults,
-        check_backends, check_chunk,      check_gains,    check_taps,   check_delays,    check_adc,
+        check_names,  check_numerology, check_schedule, check_block,  check_downlink,  check_pilots, check_payload,
+        check_scheme, check_precoding,  check_eve,      check_engine, check_endpoints, check_faults, check_backends,
+        check_chunk,  check_gains,      check_taps,     check_delays, check_adc,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

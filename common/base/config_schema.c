@@ -21,10 +21,9 @@ enum { MAX_CORES = 128, MAX_TAPS = 64 };
 
 static const cyaml_strval_t modulations[] = {
     {"qam4", CONFIG_QAM4}, {"qam16", CONFIG_QAM16}, {"qam64", CONFIG_QAM64}, {"qam256", CONFIG_QAM256}};
-static const cyaml_strval_t schemes[] = {{"cb", CONFIG_CB},     {"fzf", CONFIG_FZF},      {"pzf", CONFIG_PZF},
-                                         {"ppzf", CONFIG_PPZF}, {"zf", CONFIG_ZF},        {"rzf", CONFIG_RZF},
-                                         {"ob", CONFIG_OB},     {"analog", CONFIG_ANALOG}};
-static const cyaml_strval_t powers[] = {{"equal", CONFIG_POWER_EQUAL}, {"maxmin", CONFIG_POWER_MAXMIN}};
+#define NAME_OF_ROW(id, name, ...) {#name, id},
+static const cyaml_strval_t schemes[] = {MIMO_SCHEME_MAP(NAME_OF_ROW)};
+static const cyaml_strval_t powers[] = {MIMO_POWER_MAP(NAME_OF_ROW)};
 static const cyaml_strval_t an_kinds[] = {
     {"none", CONFIG_AN_NONE}, {"nullspace", CONFIG_AN_NULLSPACE}, {"phase_only", CONFIG_AN_PHASE_ONLY}};
 static const cyaml_strval_t an_policies[] = {{"fixed", CONFIG_AN_FIXED}, {"adaptive", CONFIG_AN_ADAPTIVE}};

@@ -11,13 +11,13 @@
 /* A strong user whose component outside the others is below this share of its norm is taken as dependent on them. */
 static const double DEPENDENT = 1e-7;
 
-int ppzf_group(enum ppzf_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong)
+int ppzf_group(enum mimo_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong)
 {
     memset(strong, 0, (size_t)n_ue);
-    if (scheme == PPZF_MRT) {
+    if (scheme == MIMO_CB) {
         return 0;
     }
-    if (scheme == PPZF_FZF) {
+    if (scheme == MIMO_FZF) {
         memset(strong, 1, (size_t)n_ue);
         return n_ue;
     }
@@ -142,11 +142,11 @@ static void put_beam(int n_ant, int n_ue, int k, double scale, const double comp
     }
 }
 
-static void weak_beam(enum ppzf_scheme scheme, const struct basis *basis, int n_ue, int k, double gamma,
+static void weak_beam(enum mimo_scheme scheme, const struct basis *basis, int n_ue, int k, double gamma,
                       const double complex *H_hat, double complex *W)
 {
     double complex x[TUTTI_MAX_ANT];
-    const bool project = scheme != PPZF_PZF && scheme != PPZF_MRT;
+    const bool project = scheme != MIMO_PZF && scheme != MIMO_CB;
     for (int a = 0; a < basis->n_ant; a++) {
         x[a] = H_hat[a * n_ue + k];
     }
@@ -156,7 +156,7 @@ static void weak_beam(enum ppzf_scheme scheme, const struct basis *basis, int n_
     put_beam(basis->n_ant, n_ue, k, 1 / sqrt((project ? basis->n_ant - basis->n : basis->n_ant) * gamma), x, W);
 }
 
-int ppzf_beams(enum ppzf_scheme scheme, int n_ant, int n_ue, const uint8_t *strong, const double *gamma,
+int ppzf_beams(enum mimo_scheme scheme, int n_ant, int n_ue, const uint8_t *strong, const double *gamma,
                const double complex *H_hat, double complex *W)
 {
     struct basis basis;
@@ -166,7 +166,7 @@ int ppzf_beams(enum ppzf_scheme scheme, int n_ant, int n_ue, const uint8_t *stro
     }
     if (rc) {
         basis.n = 0;
-        scheme = PPZF_MRT;
+        scheme = MIMO_CB;
     }
     memset(W, 0, (size_t)(n_ant * n_ue) * sizeof *W);
     for (int j = 0; j < basis.n; j++) {
@@ -240,7 +240,7 @@ static void fill_ap(struct ppzf_tables *t, const struct ppzf_network *net, int m
     const uint8_t *strong = t->strong + m * n;
     estimate_statistics(t, net, m);
     t->n_free[m] = t->n_ant - ppzf_group(t->scheme, t->n_ant, n, net->beta + m * n, net->upsilon, t->strong + m * n);
-    const int weak_rank = t->scheme == PPZF_PZF ? t->n_ant : t->n_free[m];
+    const int weak_rank = t->scheme == MIMO_PZF ? t->n_ant : t->n_free[m];
     for (int k = 0; k < n; k++) {
         const int i = m * n + k;
         t->gain[i] = sqrt((strong[k] ? t->n_free[m] : weak_rank) * t->gamma[i]);
@@ -263,7 +263,7 @@ int ppzf_tables_create(struct ppzf_tables **tables, const struct ppzf_network *n
                          "ppzf: %d APs, %d antennas, %d users; allowed at least 1 each, at most %d antennas",
                          network->n_ap, network->n_ant, network->n_ue, TUTTI_MAX_ANT);
     }
-    if (network->scheme == PPZF_FZF && network->n_ue >= network->n_ant) {
+    if (network->scheme == MIMO_FZF && network->n_ue >= network->n_ant) {
         return error_set(TUTTI_EINVAL,
                          "ppzf: full zero-forcing of %d users needs at least %d antennas per AP, found %d",
                          network->n_ue, network->n_ue + 1, network->n_ant);
@@ -316,7 +316,7 @@ static void radiated(const struct ppzf_tables *t, const double *eta, const doubl
         if (k == skip || !(t->gamma[i] > 0)) {
             continue;
         }
-        if (t->scheme == PPZF_PZF && !t->strong[i]) {
+        if (t->scheme == MIMO_PZF && !t->strong[i]) {
             *plain += eta[i];
         } else {
             *projected += eta[i];
@@ -378,11 +378,11 @@ static void add_ap(const struct ppzf_report *r, int m, int n_active, double *x, 
     const double eta = (double)r->ap_power[m] / n_active;
     int n_plain = 0; /* streams sent without projection: weak users of PZF */
     for (int k = 0; k < r->n_ue; k++) {
-        n_plain += r->ue_active[k] && r->scheme == PPZF_PZF && !strong[k];
+        n_plain += r->ue_active[k] && r->scheme == MIMO_PZF && !strong[k];
     }
     for (int k = 0; k < r->n_ue; k++) {
         const double gamma = fmax(beta[k] - (double)r->error_variance[m * r->n_ue + k], 0);
-        const bool plain = r->scheme == PPZF_PZF && !strong[k];
+        const bool plain = r->scheme == MIMO_PZF && !strong[k];
         x[k] += sqrt((plain ? r->n_ant : n_free) * gamma * eta);
         y[k] += (beta[k] - (strong[k] ? gamma : 0)) * (eta * (n_active - n_plain) + r->noise_power);
         y[k] += beta[k] * eta * n_plain;
@@ -425,7 +425,7 @@ static int maxmin_matrices(const struct ppzf_tables *t, const double *P, double 
             double leak = 0;
             for (int m = 0; m < t->n_ap; m++) {
                 const int i = m * n + j;
-                const bool plain = t->scheme == PPZF_PZF && !t->strong[i];
+                const bool plain = t->scheme == MIMO_PZF && !t->strong[i];
                 B[i] = t->gamma[i] > 0 ? P[m] / n : 0;
                 leak += B[i] * (plain ? t->leak_plain : t->leak)[m * n + k];
             }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The local zero-forcing family of spec ppzf: maximum ratio (MRT), full (FZF), partial (PZF) and protective partial
- * zero-forcing (PPZF). Each AP alone builds its beams and its artificial noise from its own estimates; the powers come
- * from closed-form SINRs of large-scale quantities only. Long-term normalisation: E||w_mk||^2 = 1. Users are k = 0..;
- * user 0 is the one an active eavesdropper contaminates. Units: noise variance 1. */
+/* The family of precoders that each AP builds alone: maximum ratio (MRT, MIMO_CB), full (FZF), partial (PZF) and
+ * protective partial zero-forcing (PPZF). Each AP alone builds its beams and its artificial noise from its own
+ * estimates; the powers come from closed-form SINRs of large-scale quantities only. Long-term normalisation:
+ * E||w_mk||^2 = 1. Users are k = 0..; user 0 is the one an active eavesdropper contaminates. Units: noise variance 1.
+ */
 #ifndef TUTTI_MIMO_PPZF_H
 #define TUTTI_MIMO_PPZF_H
 
-#include "base/types.h"
-
-enum ppzf_scheme { PPZF_MRT, PPZF_FZF, PPZF_PZF, PPZF_PPZF };
+#include "base/schemes.h"
 
 /* One AP ------------------------------------------------------------------------------------------------------------
  */
@@ -16,12 +15,12 @@ enum ppzf_scheme { PPZF_MRT, PPZF_FZF, PPZF_PZF, PPZF_PPZF };
 /* Strong users of an AP (section 3): the smallest set of largest beta that holds the share upsilon of the sum, at most
  * n_ant - 1, never a user with beta 0; MRT none; FZF all (the caller checks n_ue < n_ant). beta, strong [n_ue]. Returns
  * their number. */
-int ppzf_group(enum ppzf_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong);
+int ppzf_group(enum mimo_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong);
 
 /* Beams (section 4): H_hat, W [n_ant][n_ue], gamma [n_ue]; a user with gamma 0 gets none. Returns 0, or TUTTI_ENUMERIC
  * when the strong users' estimates are linearly dependent (pilot reuse): the AP then falls back to MRT. No allocation.
  */
-int ppzf_beams(enum ppzf_scheme scheme, int n_ant, int n_ue, const uint8_t *strong, const double *gamma,
+int ppzf_beams(enum mimo_scheme scheme, int n_ant, int n_ue, const uint8_t *strong, const double *gamma,
                const double complex *H_hat, double complex *W);
 /* Artificial noise vector of unit norm in the null space of the strong users' estimates, from a Gaussian z [n_ant].
  * Returns 0, or TUTTI_ENUMERIC (v = 0) when the null space is empty or z lies outside it. */
@@ -39,13 +38,13 @@ struct ppzf_network {
     const double *pilot_power; /* [n_ue] */
     double eve_pilot_power;    /* 0 = passive */
     double upsilon;
-    enum ppzf_scheme scheme;
+    enum mimo_scheme scheme;
 };
 
 /* What the closed forms need; all [n_ap][n_ue] or [n_ap]. */
 struct ppzf_tables {
     int n_ap, n_ant, n_ue;
-    enum ppzf_scheme scheme;
+    enum mimo_scheme scheme;
     double *c, *gamma;                 /* MMSE coefficient, variance of the estimates */
     double *gamma_eve;                 /* [n_ap] */
     uint8_t *strong;                   /* [n_ap][n_ue] */
@@ -71,7 +70,7 @@ void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool wi
  * radiates noise_power more in its null space. sinr [n_ue], 0 for inactive users. */
 struct ppzf_report {
     int n_ap, n_ant, n_ue;
-    enum ppzf_scheme scheme;
+    enum mimo_scheme scheme;
     double upsilon;
     const float *beta, *error_variance, *ap_power;
     const uint8_t *ap_active, *ue_active;

@@ -6,29 +6,13 @@
 #ifndef TUTTI_MIMO_PRECODER_H
 #define TUTTI_MIMO_PRECODER_H
 
-#include "base/types.h"
+#include "base/schemes.h"
 
-/* FZF, PZF and PPZF are local (every AP from its own estimates, spec ppzf); the others use all APs' estimates together.
+/* Schemes and power rules: the table in base/schemes.h. MIMO_POWER_EQUAL: cb, every AP at its full budget; zf, the same
+ * received power for all users, the worst AP at its budget; rzf, the same transmit power per user; fzf, pzf, ppzf,
+ * every AP splits its budget equally over the users it has an estimate of. MIMO_POWER_MAXMIN: one power per user on top
+ * of those beams, chosen so that the least SINR is as large as per-AP power allows. analog gives all power to one user.
  */
-enum mimo_scheme {
-    MIMO_CB,   /* conjugate beams; equal power: every AP at its full budget */
-    MIMO_ZF,   /* zero-forcing over all APs; equal power: equal received power for all users, the worst AP at its budget
-                */
-    MIMO_FZF,  /* zero-forcing of all users at each AP (needs n_ant > users) */
-    MIMO_PZF,  /* zero-forcing of each AP's strong users, conjugate beams to the weak ones */
-    MIMO_PPZF, /* the same with the weak users' beams kept out of the strong users' channels */
-    MIMO_RZF, /* regularised zero-forcing (MMSE), estimation errors included; equal power: equal transmit power per user
-               */
-    MIMO_OB,  /* max-min optimum (spec ob); power is always max-min */
-    MIMO_ANALOG /* phase shifters only: the first active user alone (mimo/analog.h) */
-};
-/* EQUAL as said above; for the local schemes: every AP splits its budget equally over the users it has an estimate of.
- * MAXMIN: one power per user on top of those beams, chosen so that the least SINR is as large as per-AP power allows.
- */
-enum { MIMO_N_SCHEMES = MIMO_ANALOG + 1 };
-/* "cb", "zf", ... as in network files; "?" for anything else. */
-const char *mimo_scheme_name(int scheme);
-enum mimo_power { MIMO_POWER_EQUAL, MIMO_POWER_MAXMIN };
 
 /* Why a subband got the precoder it got. */
 #define MIMO_REASON_MAP(X)                                                                                             \
@@ -71,7 +55,13 @@ struct mimo_solution {
 
 typedef struct precoder precoder_t;
 
+/* A handle for the schemes whose bits (MIMO_ONLY(scheme)) are set in `schemes`: workspaces that no other scheme needs
+ * (OB, the batch) are not allocated for the others. 0, TUTTI_EINVAL (shape out of range) or TUTTI_ENOMEM. */
+int precoder_create_for(precoder_t **precoder, const struct mimo_shape *shape, unsigned schemes);
+/* The same for all schemes. */
 int precoder_create(precoder_t **precoder, const struct mimo_shape *shape);
+/* Bits of a scheme and of all rungs of the deadline ladder below it. */
+unsigned precoder_schemes_below(enum mimo_scheme scheme);
 void precoder_destroy(precoder_t *precoder);
 
 /* Knobs of the schemes that have any; precoder_create sets the defaults. */
@@ -85,7 +75,8 @@ struct precoder_settings {
 void precoder_settings_default(struct precoder_settings *settings);
 void precoder_configure(precoder_t *precoder, const struct precoder_settings *settings);
 
-/* Always writes a finite, feasible W. Returns 0, or TUTTI_ENUMERIC when it fell back (solution->reason says why). */
+/* Always writes a finite, feasible W. Returns 0, TUTTI_ENUMERIC when solution->reason is not MIMO_REASON_ASKED, or
+ * TUTTI_EINVAL (and zeros) for a scheme that the handle was not created for. */
 int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power,
                      const struct mimo_channel *channel, struct mimo_solution *solution);
 

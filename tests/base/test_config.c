@@ -193,7 +193,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->network.n_ap, 4);
     assert_true(config->frame.sample_rate_hz == 1.92e6);
     assert_string_equal(config->frame.schedule, "B G P4 U24 G D38 G");
-    assert_int_equal(config->precoding.scheme, CONFIG_ZF);
+    assert_int_equal(config->precoding.scheme, MIMO_ZF);
     assert_int_equal(config->pilots.assignment_count, 0);
     assert_true(config->record.csi);
     assert_true(config->air.large_scale.reference_db == -30.5);
@@ -556,6 +556,33 @@ static void test_peer_timeout(void **state)
     }
 }
 
+/* Every scheme with every power rule, at the CPU node and at the APs: allowed is what the table allows, nothing else.
+ */
+static void test_table_of_precoders(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MIMO_N_SCHEMES * MIMO_N_POWERS * 2; i++) {
+        const int scheme = i / 2 / MIMO_N_POWERS, power = i / 2 % MIMO_N_POWERS, local = i % 2;
+        char sets[3][64];
+        snprintf(sets[0], sizeof sets[0], "precoding.scheme=%s", mimo_scheme_name(scheme));
+        snprintf(sets[1], sizeof sets[1], "precoding.power=%s", mimo_power_name(power));
+        snprintf(sets[2], sizeof sets[2], "precoding.local=%s", local ? "true" : "false");
+        const char *const overrides[] = {sets[0], sets[1], sets[2], "network.n_ant=8"};
+        struct config *config = NULL;
+        const int status = config_load(&config, NULL, overrides, 4);
+        const bool right = mimo_scheme_allows(scheme, power) &&
+                           (!local || (mimo_scheme_row(scheme)->kind == MIMO_PER_AP && power == MIMO_POWER_EQUAL));
+        assert_int_equal(status, right ? 0 : TUTTI_ECONFIG);
+        if (right) {
+            assert_int_equal(config->precoding.scheme, scheme);
+            assert_int_equal(config->precoding.power, power);
+        } else {
+            assert_non_null(strstr(error_text(), "goes with"));
+        }
+        config_free(config);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
@@ -564,12 +591,19 @@ int main(int argc, char **argv)
     folder = argv[1];
     examples = argv[2];
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_values_reach_the_struct),
-        cmocka_unit_test(test_every_key),       cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_wrong_files),     cmocka_unit_test(test_right_files),
-        cmocka_unit_test(test_wrong_overrides), cmocka_unit_test(test_wrong_bytes),
-        cmocka_unit_test(test_fingerprint),     cmocka_unit_test(test_schedule_expand),
-        cmocka_unit_test(test_options),         cmocka_unit_test(test_peer_timeout),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values_reach_the_struct),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_wrong_files),
+        cmocka_unit_test(test_right_files),
+        cmocka_unit_test(test_wrong_overrides),
+        cmocka_unit_test(test_wrong_bytes),
+        cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_schedule_expand),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_peer_timeout),
+        cmocka_unit_test(test_table_of_precoders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,15 +22,12 @@ bool golden_ppzf_recognises(const json_t *root)
     return schema && strcmp(schema, "ppzf-golden-1") == 0;
 }
 
-static enum ppzf_scheme scheme_of(const char *name)
+static enum mimo_scheme scheme_of(const char *name)
 {
-    static const char *const names[] = {"MRT", "FZF", "PZF", "PPZF"};
-    for (int i = 0; i < 4; i++) {
-        if (name && strcmp(name, names[i]) == 0) {
-            return (enum ppzf_scheme)i;
-        }
+    if (name && strcmp(name, "MRT") == 0) {
+        return MIMO_CB;
     }
-    return PPZF_PPZF;
+    return name && strcmp(name, "FZF") == 0 ? MIMO_FZF : name && strcmp(name, "PZF") == 0 ? MIMO_PZF : MIMO_PPZF;
 }
 
 static bool allocate(struct inputs *in)

@@ -18,28 +18,28 @@ static void grouping_follows_the_rule(void **state)
     (void)state;
     uint8_t strong[4];
     const double beta[4] = {4, 1, 4, 1};
-    assert_int_equal(ppzf_group(PPZF_PPZF, 8, 4, beta, 0.4, strong), 1); /* 4 of 10 is exactly 40 %: reached */
+    assert_int_equal(ppzf_group(MIMO_PPZF, 8, 4, beta, 0.4, strong), 1); /* 4 of 10 is exactly 40 %: reached */
     assert_true(strong[0] && !strong[2]);                                /* tie: the lower index */
-    assert_int_equal(ppzf_group(PPZF_PZF, 8, 4, beta, 0.81, strong), 3);
+    assert_int_equal(ppzf_group(MIMO_PZF, 8, 4, beta, 0.81, strong), 3);
     assert_true(strong[0] && strong[1] && strong[2] && !strong[3]);
-    assert_int_equal(ppzf_group(PPZF_PPZF, 3, 4, beta, 1, strong), 2); /* at most n_ant - 1 */
-    assert_int_equal(ppzf_group(PPZF_PPZF, 1, 4, beta, 1, strong), 0);
-    assert_int_equal(ppzf_group(PPZF_PPZF, 8, 4, beta, 0, strong), 0);
-    assert_int_equal(ppzf_group(PPZF_MRT, 8, 4, beta, 1, strong), 0);
-    assert_int_equal(ppzf_group(PPZF_FZF, 8, 4, beta, 0, strong), 4);
+    assert_int_equal(ppzf_group(MIMO_PPZF, 3, 4, beta, 1, strong), 2); /* at most n_ant - 1 */
+    assert_int_equal(ppzf_group(MIMO_PPZF, 1, 4, beta, 1, strong), 0);
+    assert_int_equal(ppzf_group(MIMO_PPZF, 8, 4, beta, 0, strong), 0);
+    assert_int_equal(ppzf_group(MIMO_CB, 8, 4, beta, 1, strong), 0);
+    assert_int_equal(ppzf_group(MIMO_FZF, 8, 4, beta, 0, strong), 4);
     const double with_zero[4] = {0, 1, 0, 1};
-    assert_int_equal(ppzf_group(PPZF_PPZF, 8, 4, with_zero, 1, strong), 2);
+    assert_int_equal(ppzf_group(MIMO_PPZF, 8, 4, with_zero, 1, strong), 2);
     assert_true(!strong[0] && strong[1] && !strong[2] && strong[3]);
 }
 
 struct setting {
-    enum ppzf_scheme scheme;
+    enum mimo_scheme scheme;
     double beta[M * K], beta_eve[M], pilot_power[K], eta[M * K], eta_an[M];
     struct ppzf_network network;
     struct ppzf_tables *tables;
 };
 
-static void make_setting(struct setting *s, enum ppzf_scheme scheme, struct random *random)
+static void make_setting(struct setting *s, enum mimo_scheme scheme, struct random *random)
 {
     s->scheme = scheme;
     for (int i = 0; i < M * K; i++) {
@@ -131,7 +131,7 @@ static void sinr_of(const struct moments *sum, int n, double *sinr)
     sinr[K] = sum->eve_own / n / (1 + sum->eve_others / n);
 }
 
-static void check_closed_forms(enum ppzf_scheme scheme, uint64_t seed)
+static void check_closed_forms(enum mimo_scheme scheme, uint64_t seed)
 {
     struct random random = {seed};
     struct setting s;
@@ -174,10 +174,10 @@ static void check_closed_forms(enum ppzf_scheme scheme, uint64_t seed)
 static void closed_forms_match_the_signal_chain(void **state)
 {
     (void)state;
-    check_closed_forms(PPZF_MRT, 31);
-    check_closed_forms(PPZF_PZF, 32);
-    check_closed_forms(PPZF_PPZF, 33);
-    check_closed_forms(PPZF_FZF, 34);
+    check_closed_forms(MIMO_CB, 31);
+    check_closed_forms(MIMO_PZF, 32);
+    check_closed_forms(MIMO_PPZF, 33);
+    check_closed_forms(MIMO_FZF, 34);
 }
 
 static void vectors_null_and_normalise(void **state)
@@ -193,7 +193,7 @@ static void vectors_null_and_normalise(void **state)
     for (int i = 0; i < N; i++) {
         z[i] = random_cn(&random);
     }
-    assert_int_equal(ppzf_beams(PPZF_PPZF, N, K, strong, gamma, H, W), 0);
+    assert_int_equal(ppzf_beams(MIMO_PPZF, N, K, strong, gamma, H, W), 0);
     assert_int_equal(ppzf_noise(N, K, strong, H, z, v), 0);
     for (int k = 0; k < K; k++) {
         for (int t = 0; t < K; t++) {
@@ -232,9 +232,9 @@ static void maxmin_power_equalises_the_closed_forms(void **state)
 {
     (void)state;
     struct random random = {37};
-    for (int scheme = PPZF_MRT; scheme <= PPZF_PPZF; scheme++) {
+    for (int scheme = MIMO_CB; scheme <= MIMO_PPZF; scheme++) {
         struct setting s;
-        make_setting(&s, (enum ppzf_scheme)scheme, &random);
+        make_setting(&s, (enum mimo_scheme)scheme, &random);
         const double P[M] = {1, 5, 20}, none[M] = {0};
         double eta[M * K], eta_an[M], sinr[K], least, equal = INFINITY, worst = 0;
         ppzf_equal_power(s.tables, P, false, eta, eta_an);
@@ -271,7 +271,7 @@ static void bad_networks_are_refused(void **state)
     (void)state;
     struct random random = {36};
     struct setting s;
-    make_setting(&s, PPZF_FZF, &random);
+    make_setting(&s, MIMO_FZF, &random);
     ppzf_tables_destroy(s.tables);
     s.network.n_ant = K;
     assert_int_equal(ppzf_tables_create(&s.tables, &s.network), TUTTI_EINVAL);

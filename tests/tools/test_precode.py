@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 TUTTI = ""
-SCHEMES = {"cb": 0, "zf": 1, "fzf": 2, "pzf": 3, "ppzf": 4, "rzf": 5, "ob": 6}
+SCHEMES = {}  # name: number, as --help lists them
 
 
 def gaussian(rng, shape):
@@ -470,17 +470,17 @@ class Precode(unittest.TestCase):
 
     def test_scheme_rules(self):
         write(self.input, make(n_ap=1, n_ant=3, n_ue=4))
-        self.refuse(["fzf", "more antennas", "3 antennas and 4 users"], "fzf")
-        self.refuse(["zf", "at least as many antennas in all as users", "= 3 and 4 users"], "zf")
+        self.refuse(["fzf", "more antennas", "3 antennas, 4 users"], "fzf")
+        self.refuse(["zf", "at least as many antennas in all as users", "= 3, 4 users"], "zf")
         for scheme in ("pzf", "ppzf", "rzf", "ob", "cb"):
             self.solve(scheme)
         os.unlink(self.out)
         write(self.input, make(n_ant=2, n_ue=2))
-        self.refuse(["fzf", "2 antennas and 2 users"], "fzf")
+        self.refuse(["fzf", "2 antennas, 2 users"], "fzf")
 
     def test_usage(self):
         write(self.input, make())
-        for words, scheme, more in ((["--scheme mmse", "cb, fzf, pzf, ppzf, zf, rzf, ob"], "mmse", []),
+        for words, scheme, more in ((["--scheme mmse", ", ".join(SCHEMES)], "mmse", []),
                                     (["--an noise", "none, nullspace, phase-only"], "zf", ["--an", "noise"]),
                                     (["--an-share 1", "0 to 0.99"], "zf", ["--an", "nullspace", "--an-share", "1"]),
                                     (["--an-share", "--an nullspace"], "zf", ["--an-share", "0.1"]),
@@ -676,4 +676,7 @@ class Precode(unittest.TestCase):
 
 if __name__ == "__main__":
     TUTTI = os.path.abspath(sys.argv.pop(1))
+    helped = subprocess.run([TUTTI, "precode", "--help"], capture_output=True, text=True).stdout
+    lines = helped.partition("\n  --scheme NAME")[2].partition("\n  --power NAME")[0].split("\n")
+    SCHEMES.update({line.split()[0]: number for number, line in enumerate(lines)})
     unittest.main()

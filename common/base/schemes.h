@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The table of precoders. A row is all that the rest of the program knows of one: its name in network files and on
+ * command lines, its number in recordings, what it needs and what may be asked of it. Names, help texts, the network
+ * file's rules, the deadline ladder and the tests' lists follow from it; mimo/precoder.c finds the solver of row `name`
+ * as scheme_NAME_solve (mimo/scheme.h). docs/precoders.md has the formulas. */
+#ifndef TUTTI_BASE_SCHEMES_H
+#define TUTTI_BASE_SCHEMES_H
+
+#include "base/types.h"
+
+/* Who builds the beams. */
+enum mimo_kind {
+    MIMO_CENTRAL, /* needs all APs' estimates together */
+    MIMO_PER_AP,  /* each AP's beams from its own estimates: the AP can build them itself (precoding.local) */
+    MIMO_PHASE    /* phase shifters only, one user at a time */
+};
+
+/* Least antennas. */
+enum mimo_antennas {
+    MIMO_ANTENNAS_ANY,
+    MIMO_ANTENNAS_ALL, /* at least as many antennas in all as users */
+    MIMO_ANTENNAS_AP   /* more antennas at each AP than users */
+};
+
+/* How a scheme shares the power out: word, bit, meaning. A row of the schemes' table allows some of them. */
+#define MIMO_POWER_MAP(X)                                                                                              \
+    X(MIMO_POWER_EQUAL, equal, 0, "the same for every user")                                                           \
+    X(MIMO_POWER_MAXMIN, maxmin, 1, "the least SINR as large as the APs' budgets allow")
+
+/* X(enumerator, name, number in files, kind, antennas, allowed powers, rung below on the deadline ladder, about).
+ * The last rung is its own rung below. */
+#define MIMO_SCHEME_MAP(X)                                                                                             \
+    X(MIMO_CB, cb, 0, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_CB, "conjugate beams")                      \
+    X(MIMO_ZF, zf, 1, MIMO_CENTRAL, MIMO_ANTENNAS_ALL, MIMO_ANY_POWER, MIMO_PPZF,                                      \
+      "zero-forcing over all APs, needs at least as many antennas in all as users")                                    \
+    X(MIMO_FZF, fzf, 2, MIMO_PER_AP, MIMO_ANTENNAS_AP, MIMO_ANY_POWER, MIMO_CB,                                        \
+      "zero-forcing at each AP, needs more antennas per AP than users")                                                \
+    X(MIMO_PZF, pzf, 3, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_CB,                                       \
+      "zero-forcing of each AP's strong users only")                                                                   \
+    X(MIMO_PPZF, ppzf, 4, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_CB,                                     \
+      "the same, weak users' beams kept off the strong users")                                                         \
+    X(MIMO_RZF, rzf, 5, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_PPZF,                                    \
+      "regularised zero-forcing (MMSE) over all APs")                                                                  \
+    X(MIMO_OB, ob, 6, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ONLY(MIMO_POWER_MAXMIN), MIMO_ZF,                          \
+      "max-min optimum with a bound that no precoder exceeds")                                                         \
+    X(MIMO_ANALOG, analog, 7, MIMO_PHASE, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ANALOG,                              \
+      "phase shifters only: one RF chain, one user served per block in turn, with all power")
+
+enum mimo_power {
+#define MIMO_POWER_ENUM(id, name, number, about) id = (number),
+    MIMO_POWER_MAP(MIMO_POWER_ENUM)
+#undef MIMO_POWER_ENUM
+};
+#define MIMO_COUNT(...) +1
+enum { MIMO_N_POWERS = MIMO_POWER_MAP(MIMO_COUNT) };
+
+enum mimo_scheme {
+#define MIMO_SCHEME_ENUM(id, name, number, kind, antennas, powers, below, about) id = (number),
+    MIMO_SCHEME_MAP(MIMO_SCHEME_ENUM)
+#undef MIMO_SCHEME_ENUM
+};
+enum { MIMO_N_SCHEMES = MIMO_SCHEME_MAP(MIMO_COUNT) }; /* numbers 0 to MIMO_N_SCHEMES - 1, no gaps */
+
+#define MIMO_ONLY(power) (1u << (power))
+#define MIMO_ANY_SCHEME ((1u << MIMO_N_SCHEMES) - 1)
+#define MIMO_ANY_POWER ((1u << MIMO_N_POWERS) - 1)
+
+struct mimo_scheme_row {
+    const char *name, *about;
+    enum mimo_kind kind;
+    enum mimo_antennas antennas;
+    unsigned powers;        /* bit `enum mimo_power` set = allowed */
+    enum mimo_scheme below; /* next rung of the deadline ladder */
+};
+
+/* The row of a scheme; NULL for a number that none has. */
+const struct mimo_scheme_row *mimo_scheme_row(int scheme);
+/* "cb", "zf", ... as in network files; "?" for a number that none has. */
+const char *mimo_scheme_name(int scheme);
+const char *mimo_power_name(int power);
+/* The number of a name, -1 if none has it. */
+int mimo_scheme_find(const char *name);
+int mimo_power_find(const char *name);
+bool mimo_scheme_allows(int scheme, int power);
+/* Whether an AP can build the beams itself. */
+bool mimo_scheme_is_local(int scheme);
+/* The rung below on the deadline ladder; the last one gives itself. */
+enum mimo_scheme mimo_scheme_below(enum mimo_scheme scheme);
+/* 0, or TUTTI_EINVAL with a sentence when so few antennas cannot serve n_ue users with this scheme. */
+int mimo_scheme_check_antennas(int scheme, int n_ap, int n_ant, int n_ue);
+
+/* Lists for sentences and help texts, "cb, zf, ...": of all schemes, of those that an AP can build, of the powers that
+ * a scheme allows. Each writes at most `room` bytes with the NUL and returns text. */
+const char *mimo_scheme_list(char *text, size_t room);
+const char *mimo_scheme_list_local(char *text, size_t room);
+const char *mimo_power_list(int scheme, char *text, size_t room);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a precoder's own file sees: the subband packed by problem.h, workspace for beams and powers, and the helpers
+ * that several precoders need. Row `name` of base/schemes.h is solved by scheme_NAME_solve. Private to this folder. */
+#ifndef TUTTI_MIMO_SCHEME_H
+#define TUTTI_MIMO_SCHEME_H
+
+#include "mimo/batch.h"
+#include "mimo/ob.h"
+#include "mimo/precoder.h"
+#include "mimo/problem.h"
+
+/* Subscript r and i: real and imaginary part. Sizes are those of the shape; what is used is packed (problem.n_*). */
+struct precoder {
+    struct mimo_shape shape;
+    struct precoder_settings settings;
+    unsigned schemes; /* bit of each scheme it was created for */
+    struct mimo_problem problem;
+    ob_t *ob;       /* NULL unless created for MIMO_OB */
+    batch_t *batch; /* NULL unless created for a scheme that it serves */
+    double *storage;
+    double *Ur, *Ui;                     /* [n_row][n_ue] beams */
+    double *Gr, *Gi, *Xr, *Xi, *Yr, *Yi; /* [n_ue][n_ue] */
+    double *F, *work;                    /* [n_ue][n_ue], [n_ue][n_ue + 1] at least */
+    double *noise, *p, *amplitude;       /* [n_ue] */
+    double *B;                           /* [n_ap][n_ue] */
+};
+
+/* Writes solution->W of a subband with at least one AP and one user; returns an enum mimo_reason, MIMO_REASON_ASKED
+ * unless it fell back. Must not allocate. */
+typedef int scheme_solve_fn(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
+                            struct mimo_solution *solution);
+#define SCHEME_DECLARE(id, name, ...) scheme_solve_fn scheme_##name##_solve;
+MIMO_SCHEME_MAP(SCHEME_DECLARE)
+#undef SCHEME_DECLARE
+
+/* amplitude = 1. */
+void scheme_amplitudes_one(struct precoder *p);
+/* amplitude_k = c weight_k with c as large as the worst AP allows. */
+void scheme_amplitudes_common(struct precoder *p, const double *weight);
+/* Max-min over one power per user for the beams in U. Nonzero when a beam misses its user. */
+int scheme_amplitudes_maxmin(struct precoder *p);
+/* W from U and amplitude. */
+void scheme_store(const struct precoder *p, struct mimo_solution *solution);
+
+#endif
