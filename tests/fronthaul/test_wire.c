@@ -185,63 +185,111 @@ static size_t read_example(const char *name, uint8_t *out, size_t capacity)
 
 static void check_example(const char *name, const struct message *message)
 {
-    uint8_t expected[256], packed[256];
+    uint8_t expected[512], packed[512];
     const size_t n = read_example(name, expected, sizeof expected);
     assert_int_equal(message_pack(message, packed, sizeof packed), n);
     assert_memory_equal(packed, expected, n);
 }
 
+static void example_csi(struct message *m)
+{
+    m->header = (struct wire_header){.type = WIRE_CSI,
+                                     .node = 3,
+                                     .session = 0x01020304,
+                                     .block = 1000,
+                                     .tick = 0x12345678,
+                                     .send_time_ns = 1773595765142200000,
+                                     .n_sb = 1,
+                                     .n_ant = 1,
+                                     .n_stream = 1};
+    m->csi.capture_end_ns = 1773595765142100000;
+    for (uint32_t i = 0; i < 5; i++) {
+        m->csi.radio_events[i] = i + 1;
+    }
+    m->csi.noise_power = 0.5f;
+    m->csi.delay_samples = -0.25f;
+    m->csi.beta[0] = 0.25f;
+    m->csi.error_variance[0] = 0.125f;
+    m->csi.n_account = 2;
+    m->csi.account[0] = (struct wire_account){.block = 998,
+                                              .capture_end_ns = 1773595765132100000,
+                                              .sent = WIRE_SENT_MUTE,
+                                              .chosen = WIRE_SENT_MUTE,
+                                              .arrival = WIRE_ARRIVAL_NONE};
+    m->csi.account[1] = (struct wire_account){.block = 999,
+                                              .capture_end_ns = 1773595765137100000,
+                                              .precoder_received_ns = 1773595765138000000,
+                                              .applied_ns = 1773595765139000000,
+                                              .sent = WIRE_SENT_LATE,
+                                              .chosen = WIRE_SENT_FRESH,
+                                              .arrival = WIRE_ARRIVAL_ON_TIME,
+                                              .scaled = 1};
+    m->coefficients[0] = CMPLXF(1.5f, -2.0f);
+}
+
+static void example_precoder(struct message *m)
+{
+    m->header.type = WIRE_PRECODER;
+    m->header.send_time_ns = 1773595765142900000;
+    m->header.valid_from_block = 1001;
+    m->header.valid_until_block = 1004;
+    m->header.n_stream = 2;
+    m->header.encoding = WIRE_SC16;
+    struct wire_precoder_meta *p = &m->precoder;
+    p->local_scheme = 2;
+    p->upsilon = 0.75f;
+    p->power_mean = 1.0f;
+    p->power_peak = 2.0f;
+    p->stale_blocks = 4;
+    p->mute_blocks = 200;
+    p->account_ack = 999;
+    p->stream[0] = (struct wire_stream){.kind = WIRE_STREAM_DATA, .user = 7, .power = 0.75f};
+    p->stream[1] = (struct wire_stream){.kind = WIRE_STREAM_AN, .power = 0.0625f};
+    p->noise_key = 0x0123456789abcdefu;
+}
+
+static void example_array(struct message *m)
+{
+    m->header.type = WIRE_UPLINK;
+    m->header.encoding = WIRE_CF32;
+    m->header.mantissa_bits = 0;
+    m->header.n_sb = m->header.n_ant = 1;
+    m->header.n_stream = 2;
+    m->array.kind = 1;
+    m->array.subject = 24;
+    m->array.n_statistic = 2;
+    m->array.statistic[0] = 0.5f;
+    m->array.statistic[1] = -1.5f;
+    m->coefficients[0] = CMPLXF(0.5f, 0.25f);
+    m->coefficients[1] = CMPLXF(-1.0f, 2.0f);
+}
+
+/* The document's bytes were made by another program from its tables. */
 static void test_document_examples(void **state)
 {
     (void)state;
-    tutti_cf32 csi[1] = {__builtin_complex(1.5f, -2.0f)};
-    tutti_cf32 bfp[4] = {__builtin_complex(0.5f, 0.25f), __builtin_complex(0.0f, -0.125f),
-                         __builtin_complex(-1.0f, 0.0f), __builtin_complex(0.0078125f, 0.75f)};
-    tutti_cf32 sc16[2] = {__builtin_complex(0.5f, 0.25f), __builtin_complex(-1.0f, -0.125f)};
-    struct message m = {.header = {.type = WIRE_CSI,
-                                   .node = 3,
-                                   .session = 0x01020304,
-                                   .block = 1000,
-                                   .tick = 0x12345678,
-                                   .send_time_ns = 1773595765142200000,
-                                   .n_sb = 1,
-                                   .n_ant = 1,
-                                   .n_stream = 1},
-                        .csi = {.capture_end_ns = 1773595765142100000,
-                                .previous = {.block = 999,
-                                             .capture_end_ns = 1773595765137100000,
-                                             .csi_sent_ns = 1773595765137200000,
-                                             .precoder_received_ns = 1773595765138000000,
-                                             .applied_ns = 1773595765139000000,
-                                             .applied_kind = WIRE_APPLIED_FRESH,
-                                             .arrival = WIRE_ARRIVAL_ON_TIME},
-                                .radio_events = {1, 2, 3, 4, 5},
-                                .noise_power = 0.5f,
-                                .beta = {0.25f},
-                                .error_variance = {0.125f}},
-                        .precoder = {.stream = {{.kind = WIRE_STREAM_DATA, .user = 7, .power = 0.75f},
-                                                {.kind = WIRE_STREAM_AN, .power = 0.0625f}}},
-                        .coefficients = csi};
+    static const tutti_cf32 bfp[4] = {__builtin_complex(0.5f, 0.25f), __builtin_complex(0.0f, -0.125f),
+                                      __builtin_complex(-1.0f, 0.0f), __builtin_complex(0.0078125f, 0.75f)};
+    struct message m = message_empty(WIRE_CSI, 4, 2, 2);
+    example_csi(&m);
     check_example("csi", &m);
-    m.header.type = WIRE_PRECODER;
-    m.header.send_time_ns = 1773595765142900000;
-    m.header.valid_until_block = 1004;
-    m.header.n_stream = 2;
-    m.header.encoding = WIRE_SC16;
-    m.coefficients = sc16;
+    example_precoder(&m);
+    m.coefficients[0] = CMPLXF(0.5f, 0.25f);
+    m.coefficients[1] = CMPLXF(-1.0f, -0.125f);
     check_example("precoder_sc16", &m);
+    m.precoder.stream[1].source = WIRE_SOURCE_PHASES;
+    m.coefficients[1] = CMPLXF(0.0f, -0.25f);
+    check_example("precoder_phases", &m);
+    m.precoder.stream[1].source = WIRE_SOURCE_VECTORS;
     m.header.encoding = WIRE_BFP;
     m.header.mantissa_bits = 9;
     m.header.n_ant = 2;
-    m.coefficients = bfp;
+    memcpy(m.coefficients, bfp, sizeof bfp);
     check_example("precoder_bfp9", &m);
-}
-
-static int unpack(const uint8_t *data, size_t n_bytes, struct message *out, size_t room)
-{
-    return out->header.type == WIRE_CSI
-               ? wire_unpack_csi(data, n_bytes, &out->header, &out->csi, out->coefficients, room)
-               : wire_unpack_precoder(data, n_bytes, &out->header, &out->precoder, out->coefficients, room);
+    example_array(&m);
+    m.header.valid_from_block = m.header.valid_until_block = 0;
+    check_example("uplink", &m);
+    message_free(&m);
 }
 
 static void assert_same_header(const struct wire_header *a, const struct wire_header *b)
@@ -251,22 +299,44 @@ static void assert_same_header(const struct wire_header *a, const struct wire_he
     assert_int_equal(a->mantissa_bits, b->mantissa_bits);
     assert_int_equal(a->node, b->node);
     assert_int_equal(a->session, b->session);
-    assert_true(a->block == b->block && a->tick == b->tick);
-    assert_true(a->send_time_ns == b->send_time_ns && a->valid_until_block == b->valid_until_block);
+    assert_true(a->block == b->block && a->tick == b->tick && a->send_time_ns == b->send_time_ns);
+    assert_true(a->valid_from_block == b->valid_from_block && a->valid_until_block == b->valid_until_block);
     assert_true(a->n_sb == b->n_sb && a->n_ant == b->n_ant && a->n_stream == b->n_stream);
 }
 
-static void assert_same_csi(const struct wire_csi_meta *a, const struct wire_csi_meta *b)
+static void assert_same_csi(const struct wire_csi_meta *a, const struct wire_csi_meta *b, int n_user)
 {
-    const struct wire_ap_stamps *p = &a->previous, *q = &b->previous;
     assert_true(a->capture_end_ns == b->capture_end_ns);
-    assert_true(p->block == q->block && p->capture_end_ns == q->capture_end_ns && p->csi_sent_ns == q->csi_sent_ns);
-    assert_true(p->precoder_received_ns == q->precoder_received_ns && p->applied_ns == q->applied_ns);
-    assert_true(p->applied_kind == q->applied_kind && p->arrival == q->arrival);
     assert_memory_equal(a->radio_events, b->radio_events, sizeof a->radio_events);
-    assert_true(a->noise_power == b->noise_power);
-    assert_memory_equal(a->beta, b->beta, sizeof a->beta);
-    assert_memory_equal(a->error_variance, b->error_variance, sizeof a->error_variance);
+    assert_true(a->noise_power == b->noise_power && a->delay_samples == b->delay_samples);
+    assert_memory_equal(a->beta, b->beta, (size_t)n_user * sizeof *a->beta);
+    assert_memory_equal(a->error_variance, b->error_variance, (size_t)n_user * sizeof *a->beta);
+    assert_int_equal(a->n_account, b->n_account);
+    for (int i = 0; i < a->n_account; i++) {
+        const struct wire_account *p = &a->account[i], *q = &b->account[i];
+        assert_true(p->block == q->block && p->capture_end_ns == q->capture_end_ns);
+        assert_true(p->precoder_received_ns == q->precoder_received_ns && p->applied_ns == q->applied_ns);
+        assert_true(p->sent == q->sent && p->chosen == q->chosen && p->arrival == q->arrival && p->scaled == q->scaled);
+    }
+}
+
+static void assert_same_precoder(const struct wire_precoder_meta *a, const struct wire_precoder_meta *b, int n_stream)
+{
+    assert_true(a->local_scheme == b->local_scheme && a->upsilon == b->upsilon);
+    assert_true(a->power_mean == b->power_mean && a->power_peak == b->power_peak);
+    assert_true(a->stale_blocks == b->stale_blocks && a->mute_blocks == b->mute_blocks);
+    assert_true(a->account_ack == b->account_ack);
+    for (int s = 0; s < n_stream; s++) {
+        const struct wire_stream *p = &a->stream[s], *q = &b->stream[s];
+        assert_true(p->kind == q->kind && p->source == q->source && p->user == q->user && p->power == q->power);
+    }
+}
+
+static void assert_same_array(const struct wire_array_meta *a, const struct wire_array_meta *b)
+{
+    assert_true(a->kind == b->kind && a->subject == b->subject);
+    assert_int_equal(a->n_statistic, b->n_statistic);
+    assert_memory_equal(a->statistic, b->statistic, a->n_statistic * sizeof *a->statistic);
 }
 
 /* The error bound of each encoding, from docs/wire.md, for a row with this largest part. */
@@ -305,6 +375,19 @@ static void assert_close(const struct message *sent, const tutti_cf32 *received)
     }
 }
 
+static void assert_same_meta(const struct message *a, const struct message *b)
+{
+    const int n = a->header.n_stream;
+    assert_same_header(&a->header, &b->header);
+    if (a->header.type == WIRE_CSI) {
+        assert_same_csi(&a->csi, &b->csi, n);
+    } else if (a->header.type == WIRE_PRECODER) {
+        assert_same_precoder(&a->precoder, &b->precoder, n);
+    } else {
+        assert_same_array(&a->array, &b->array);
+    }
+}
+
 static void round_trip(uint64_t *seed, enum wire_type type, enum wire_encoding encoding, int bits, const int *shape,
                        float scale)
 {
@@ -314,21 +397,22 @@ static void round_trip(uint64_t *seed, enum wire_type type, enum wire_encoding e
     }
     size_t n;
     uint8_t *data = message_packed(&sent, &n);
-    struct message got = {.header.type = (uint8_t)type};
-    got.coefficients = malloc(sent.n_coefficients * sizeof(tutti_cf32));
-    assert_int_equal(unpack(data, n, &got, sent.n_coefficients), WIRE_OK);
-    assert_same_header(&got.header, &sent.header);
+    struct message got = message_empty(type, sent.n_coefficients, shape[2], sent.array.n_statistic);
+    assert_int_equal(message_unpack(data, n, &got, sent.n_coefficients, shape[2]), WIRE_OK);
+    assert_same_meta(&got, &sent);
     assert_int_equal(got.header.payload_bytes, n - WIRE_HEADER_BYTES);
-    if (type == WIRE_CSI) {
-        assert_same_csi(&got.csi, &sent.csi);
-    }
-    for (int s = 0; type == WIRE_PRECODER && s < shape[2]; s++) {
-        const struct wire_stream *a = &got.precoder.stream[s], *b = &sent.precoder.stream[s];
-        assert_true(a->kind == b->kind && a->source == b->source && a->user == b->user && a->power == b->power);
-    }
     assert_close(&sent, got.coefficients);
+    const bool array = type != WIRE_CSI && type != WIRE_PRECODER;
     got.header.type = (uint8_t)type;
-    assert_int_equal(unpack(data, n, &got, sent.n_coefficients - 1), WIRE_BAD_SHAPE); /* no room */
+    assert_int_equal(message_unpack(data, n, &got, sent.n_coefficients - 1, shape[2]), WIRE_BAD_SHAPE); /* no room */
+    got.header.type = (uint8_t)type;
+    assert_int_equal(message_unpack(data, n, &got, sent.n_coefficients, shape[2] - 1),
+                     array ? WIRE_OK : WIRE_BAD_SHAPE);
+    if (array && sent.array.n_statistic) {
+        got.header.type = (uint8_t)type;
+        got.array.statistic_room = sent.array.n_statistic - 1;
+        assert_int_equal(message_unpack(data, n, &got, sent.n_coefficients, shape[2]), WIRE_BAD_SHAPE);
+    }
     message_free(&sent);
     message_free(&got);
     free(data);
@@ -339,60 +423,116 @@ static void test_round_trips(void **state)
     (void)state;
     static const int shapes[][3] = {{1, 1, 1}, {6, 4, 4}, {3, 16, 64}, {256, 1, 3}, {2, 3, 7}};
     static const float scales[] = {1.0f, 1e-6f, 3e9f, 1e-30f};
+    static const enum wire_type types[] = {WIRE_CSI, WIRE_PRECODER, WIRE_UPLINK, WIRE_CALIBRATION, WIRE_SENSING};
     uint64_t seed = 42;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         for (size_t k = 0; k < sizeof scales / sizeof scales[0]; k++) {
-            for (enum wire_type type = WIRE_CSI; type <= WIRE_PRECODER; type++) {
-                round_trip(&seed, type, WIRE_CF32, 0, shapes[i], scales[k]);
-                round_trip(&seed, type, WIRE_SC16, 0, shapes[i], scales[k]);
+            for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+                round_trip(&seed, types[t], WIRE_CF32, 0, shapes[i], scales[k]);
+                round_trip(&seed, types[t], WIRE_SC16, 0, shapes[i], scales[k]);
                 for (int bits = 9; bits <= 14; bits++) {
-                    round_trip(&seed, type, WIRE_BFP, bits, shapes[i], scales[k]);
+                    round_trip(&seed, types[t], WIRE_BFP, bits, shapes[i], scales[k]);
                 }
             }
         }
     }
-    static const int largest[3] = {TUTTI_MAX_SB, TUTTI_MAX_ANT, TUTTI_MAX_STREAM};
-    round_trip(&seed, WIRE_CSI, WIRE_CF32, 0, largest, 1);
+    static const int many_sb[3] = {TUTTI_MAX_SB, 2, 8}, many_ant[3] = {2, TUTTI_MAX_ANT, 8},
+                     many_ue[3] = {3, 2, TUTTI_MAX_UE}, many_stream[3] = {3, 2, TUTTI_MAX_STREAM},
+                     symbols[3] = {2400, 16, 12}; /* of an uplink: symbols times subbands, users, subcarriers */
+    round_trip(&seed, WIRE_CSI, WIRE_CF32, 0, many_sb, 1);
+    round_trip(&seed, WIRE_CSI, WIRE_CF32, 0, many_ant, 1);
+    round_trip(&seed, WIRE_CSI, WIRE_CF32, 0, many_ue, 1);
+    round_trip(&seed, WIRE_PRECODER, WIRE_CF32, 0, many_stream, 1);
+    round_trip(&seed, WIRE_UPLINK, WIRE_CF32, 0, symbols, 1);
 }
 
-/* Streams with vectors, built by the AP, and as phases, in one message. */
+/* Streams with vectors, built by the AP, and as phases, in one message, against a plain picking of columns. */
+static void sources_round_trip(uint64_t *seed, enum wire_encoding encoding, int bits)
+{
+    enum { SB = 3, ANT = 4, STREAM = 4, N = SB * ANT * STREAM };
+    struct message sent = message_random(seed, WIRE_PRECODER, encoding, bits, SB, ANT, STREAM);
+    static const uint8_t source[STREAM] = {WIRE_SOURCE_VECTORS, WIRE_SOURCE_PHASES, WIRE_SOURCE_LOCAL,
+                                           WIRE_SOURCE_VECTORS};
+    struct message few = message_random(seed, WIRE_PRECODER, encoding, bits, SB, ANT, 2);
+    for (int s = 0; s < STREAM; s++) {
+        sent.precoder.stream[s].kind = s == 1 ? WIRE_STREAM_AN : WIRE_STREAM_DATA;
+        sent.precoder.stream[s].source = source[s];
+    }
+    sent.precoder.noise_key = random_u64(seed);
+    for (int row = 0; row < SB * ANT; row++) {
+        few.coefficients[2 * row] = sent.coefficients[STREAM * row];
+        few.coefficients[2 * row + 1] = sent.coefficients[STREAM * row + 3];
+    }
+    size_t n, n_few;
+    uint8_t *data = message_packed(&sent, &n), *few_data = message_packed(&few, &n_few);
+    assert_int_equal(n, n_few + 2 * 8 + 2 * SB * ANT + WIRE_KEY_BYTES);
+    const size_t fixed = WIRE_HEADER_BYTES + 32;
+    assert_memory_equal(data + fixed + 8 * STREAM, few_data + fixed + 8 * 2, n_few - fixed - 8 * 2);
+    struct message got = message_empty(WIRE_PRECODER, N, STREAM, 0), two = message_empty(WIRE_PRECODER, N, STREAM, 0);
+    assert_int_equal(message_unpack(data, n, &got, N, STREAM), WIRE_OK);
+    assert_int_equal(message_unpack(few_data, n_few, &two, N, STREAM), WIRE_OK);
+    assert_true(got.precoder.noise_key == sent.precoder.noise_key);
+    const float amplitude = sqrtf(sent.precoder.stream[1].power / ANT);
+    for (int row = 0; row < SB * ANT; row++) {
+        const tutti_cf32 *v = got.coefficients + STREAM * row, phase = sent.coefficients[STREAM * row + 1];
+        assert_true(v[0] == two.coefficients[2 * row] && v[3] == two.coefficients[2 * row + 1] && v[2] == 0.0f);
+        assert_true(fabsf(cabsf(v[1]) - amplitude) < 1e-6f);
+        assert_true(cabsf(v[1] / amplitude - phase / cabsf(phase)) < 2e-4f);
+    }
+    message_free(&sent);
+    message_free(&few);
+    message_free(&got);
+    message_free(&two);
+    free(data);
+    free(few_data);
+}
+
 static void test_sources(void **state)
 {
     (void)state;
-    enum { SB = 3, ANT = 4, STREAM = 4, N = SB * ANT * STREAM };
-    const struct wire_header header = {.type = WIRE_PRECODER, .node = 1, .n_sb = SB, .n_ant = ANT, .n_stream = STREAM};
-    const struct wire_precoder_meta meta = {.stream = {{WIRE_STREAM_DATA, WIRE_SOURCE_VECTORS, 0, 1.0f},
-                                                       {WIRE_STREAM_AN, WIRE_SOURCE_PHASES, 0, 0.25f},
-                                                       {WIRE_STREAM_DATA, WIRE_SOURCE_LOCAL, 2, 0.5f},
-                                                       {WIRE_STREAM_DATA, WIRE_SOURCE_VECTORS, 1, 1.0f}},
-                                            .noise_key = 0x0123456789abcdefu};
-    tutti_cf32 V[N], got[N];
-    for (int i = 0; i < N; i++) {
-        V[i] = CMPLXF((float)i, 1.0f - (float)i);
+    uint64_t seed = 77;
+    for (int trial = 0; trial < 20; trial++) {
+        sources_round_trip(&seed, WIRE_CF32, 0);
+        sources_round_trip(&seed, WIRE_SC16, 0);
+        sources_round_trip(&seed, WIRE_BFP, 9 + trial % 6);
     }
-    uint8_t data[2048];
-    const size_t n = wire_pack_precoder(data, sizeof data, &header, &meta, V);
-    assert_int_equal(n, WIRE_HEADER_BYTES + STREAM * 8 + SB * ANT * (2 * 8 + 2) + 8);
-    struct wire_header h;
-    struct wire_precoder_meta m;
-    assert_int_equal(wire_unpack_precoder(data, n, &h, &m, got, N), WIRE_OK);
-    assert_true(m.noise_key == meta.noise_key);
-    for (int i = 0; i < N; i++) {
-        const int s = i % STREAM;
-        if (s == 2) {
-            assert_true(got[i] == 0.0f);
-        } else if (s == 1) {
-            assert_true(fabsf(cabsf(got[i]) - 0.25f) < 1e-6f); /* sqrt(0.25 / 4) */
-            assert_true(cabsf(got[i] / 0.25f - V[i] / cabsf(V[i])) < 2e-4f);
-        } else {
-            assert_true(got[i] == V[i]);
-        }
+}
+
+/* Nothing but powers travels, and phases do even then. */
+static void test_no_coefficients(void **state)
+{
+    (void)state;
+    uint64_t seed = 5;
+    struct message m = message_random(&seed, WIRE_PRECODER, WIRE_NONE, 0, 3, 4, 2);
+    struct message got = message_empty(WIRE_PRECODER, 24, 2, 0);
+    for (int s = 0; s < 2; s++) {
+        m.precoder.stream[s].kind = s ? WIRE_STREAM_AN : WIRE_STREAM_DATA;
+        m.precoder.stream[s].source = WIRE_SOURCE_LOCAL;
     }
-    const struct wire_precoder_meta local = {.stream = {{WIRE_STREAM_DATA, WIRE_SOURCE_LOCAL, 0, 0.5f}}};
-    const struct wire_header none = {
-        .type = WIRE_PRECODER, .encoding = WIRE_NONE, .n_sb = SB, .n_ant = ANT, .n_stream = 1};
-    assert_int_equal(wire_pack_precoder(data, sizeof data, &none, &local, V), WIRE_HEADER_BYTES + 8);
-    assert_int_equal(wire_unpack_precoder(data, WIRE_HEADER_BYTES + 8, &h, &m, got, N), WIRE_OK);
+    size_t n;
+    uint8_t *data = message_packed(&m, &n);
+    assert_int_equal(n, WIRE_HEADER_BYTES + 32 + 2 * 8);
+    memset(got.coefficients, 0xff, 24 * sizeof *got.coefficients);
+    assert_int_equal(message_unpack(data, n, &got, 24, 2), WIRE_OK);
+    for (int i = 0; i < 24; i++) {
+        assert_true(got.coefficients[i] == 0.0f);
+    }
+    free(data);
+    m.precoder.stream[1].source = WIRE_SOURCE_PHASES;
+    data = message_packed(&m, &n);
+    assert_int_equal(n, WIRE_HEADER_BYTES + 32 + 2 * 8 + 2 * 12 + WIRE_KEY_BYTES);
+    assert_int_equal(message_unpack(data, n, &got, 24, 2), WIRE_OK);
+    assert_true(cabsf(got.coefficients[1]) > 0 && got.coefficients[0] == 0.0f);
+    free(data);
+    message_free(&m);
+    m = message_random(&seed, WIRE_CSI, WIRE_NONE, 0, 3, 4, 2);
+    data = message_packed(&m, &n);
+    assert_int_equal(n, WIRE_HEADER_BYTES + 40 + 2 * 8 + 36 * (size_t)m.csi.n_account);
+    got.header.type = WIRE_CSI;
+    assert_int_equal(message_unpack(data, n, &got, 24, 2), WIRE_OK);
+    free(data);
+    message_free(&m);
+    message_free(&got);
 }
 
 static void test_zero_and_denormal_rows(void **state)
@@ -400,25 +540,25 @@ static void test_zero_and_denormal_rows(void **state)
     (void)state;
     uint64_t seed = 5;
     static const float values[] = {0.0f, -0.0f, 1e-42f, FLT_MIN};
+    struct message out = message_empty(WIRE_PRECODER, 4, 2, 0);
     for (int v = 0; v < 4; v++) {
         for (int e = 0; e < 3; e++) {
             struct message m =
                 message_random(&seed, WIRE_PRECODER, (enum wire_encoding)e, e == WIRE_BFP ? 14 : 0, 1, 2, 2);
-            tutti_cf32 got[4];
-            struct message out = {.header.type = WIRE_PRECODER, .coefficients = got};
             for (int i = 0; i < 4; i++) {
                 m.coefficients[i] = values[v];
             }
             size_t n;
             uint8_t *data = message_packed(&m, &n);
-            assert_int_equal(unpack(data, n, &out, 4), WIRE_OK);
+            assert_int_equal(message_unpack(data, n, &out, 4, 2), WIRE_OK);
             for (int i = 0; i < 8; i++) {
-                assert_true(fabsf(parts(got)[i] - parts(m.coefficients)[i]) <= FLT_MIN);
+                assert_true(fabsf(parts(out.coefficients)[i] - parts(m.coefficients)[i]) <= FLT_MIN);
             }
             free(data);
             message_free(&m);
         }
     }
+    message_free(&out);
 }
 
 static void test_impossible_shapes_are_not_packed(void **state)
@@ -432,6 +572,7 @@ static void test_impossible_shapes_are_not_packed(void **state)
                                  {0, 0, 1, TUTTI_MAX_ANT + 1, 1},
                                  {0, 0, 1, 1, TUTTI_MAX_STREAM + 1},
                                  {0, 0, 65535, 65535, 65535},
+                                 {0, 0, TUTTI_MAX_SB, TUTTI_MAX_ANT, TUTTI_MAX_UE}, /* 32 MiB */
                                  {0, 9, 1, 1, 1},
                                  {1, 9, 1, 1, 1},
                                  {2, 8, 1, 1, 1},
@@ -445,53 +586,74 @@ static void test_impossible_shapes_are_not_packed(void **state)
                                       .n_sb = (uint16_t)bad[i][2],
                                       .n_ant = (uint16_t)bad[i][3],
                                       .n_stream = (uint16_t)bad[i][4]};
-        assert_int_equal(wire_csi_bytes(&h), 0);
+        const bool array_too = i < 3 || i == 6 || i >= 8; /* arrays have larger sides */
+        assert_int_equal(wire_csi_bytes(&h, 0), 0);
         assert_int_equal(wire_precoder_bytes(&h), 0);
+        assert_int_equal(wire_array_bytes(&h, 0) == 0, array_too || i == 7);
     }
     uint64_t seed = 1;
     struct message m = message_random(&seed, WIRE_CSI, WIRE_CF32, 0, 2, 2, 2);
-    uint8_t data[1024];
-    const size_t n = wire_csi_bytes(&m.header);
-    assert_int_equal(n, 64 + 80 + 2 * 8 + 8 * 8);
+    m.csi.n_account = 3;
+    uint8_t data[2048];
+    const size_t n = wire_csi_bytes(&m.header, 3);
+    assert_int_equal(n, 72 + 40 + 2 * 8 + 3 * 36 + 8 * 8);
     data[n - 1] = 0xa5;
     assert_int_equal(message_pack(&m, data, n - 1), 0); /* does not fit */
     assert_int_equal(data[n - 1], 0xa5);
+    m.csi.n_account = WIRE_MAX_ACCOUNTS + 1;
+    assert_int_equal(message_pack(&m, data, sizeof data), 0);
+    m.csi.n_account = -1;
+    assert_int_equal(message_pack(&m, data, sizeof data), 0);
+    m.csi.n_account = 0;
     m.header.node = TUTTI_MAX_AP;
     assert_int_equal(message_pack(&m, data, sizeof data), 0);
+    m.header.type = WIRE_SENSING;
+    assert_int_equal(message_pack(&m, data, sizeof data), 0);
+    m.header.node = 0;
+    assert_true(message_pack(&m, data, sizeof data) > 0);
+    m.array.n_statistic = WIRE_MAX_STATISTICS + 1;
+    assert_int_equal(message_pack(&m, data, sizeof data), 0);
     message_free(&m);
+}
+
+static void refuse_every_change(enum wire_type type)
+{
+    uint64_t seed = 9;
+    struct message m = message_random(&seed, type, WIRE_SC16, 0, 2, 2, 3), out = message_empty(type, 12, 3, 20);
+    size_t n;
+    m.csi.n_account = 2;
+    uint8_t *data = message_packed(&m, &n);
+    for (size_t shorter = 0; shorter < n; shorter++) {
+        uint8_t *copy = malloc(shorter + 1); /* + 1: malloc(0) is special */
+        memcpy(copy + 1, data, shorter);
+        out.header.type = (uint8_t)type;
+        assert_int_equal(message_unpack(copy + 1, shorter, &out, 12, 3), WIRE_SHORT);
+        free(copy);
+    }
+    uint8_t *longer = calloc(1, n + 1);
+    memcpy(longer, data, n);
+    out.header.type = (uint8_t)type;
+    assert_int_equal(message_unpack(longer, n + 1, &out, 12, 3), WIRE_LONG);
+    free(longer);
+    for (size_t bit = 0; bit < 8 * n; bit++) {
+        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        out.header.type = (uint8_t)type;
+        assert_int_not_equal(message_unpack(data, n, &out, 12, 3), WIRE_OK);
+        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    out.header.type = (uint8_t)type;
+    assert_int_equal(message_unpack(data, n, &out, 12, 3), WIRE_OK);
+    message_free(&m);
+    message_free(&out);
+    free(data);
 }
 
 static void test_every_wrong_length_and_every_flipped_bit_is_refused(void **state)
 {
     (void)state;
-    uint64_t seed = 9;
-    struct message m = message_random(&seed, WIRE_CSI, WIRE_SC16, 0, 2, 2, 3), out = {.header.type = WIRE_CSI};
-    tutti_cf32 room[12];
-    size_t n;
-    uint8_t *data = message_packed(&m, &n);
-    out.coefficients = room;
-    for (size_t shorter = 0; shorter < n; shorter++) {
-        uint8_t *copy = malloc(shorter + 1); /* + 1: malloc(0) is special */
-        memcpy(copy + 1, data, shorter);
-        out.header.type = WIRE_CSI;
-        assert_int_equal(unpack(copy + 1, shorter, &out, 12), WIRE_SHORT);
-        free(copy);
-    }
-    uint8_t *longer = calloc(1, n + 1);
-    memcpy(longer, data, n);
-    out.header.type = WIRE_CSI;
-    assert_int_equal(unpack(longer, n + 1, &out, 12), WIRE_LONG);
-    free(longer);
-    for (size_t bit = 0; bit < 8 * n; bit++) {
-        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        out.header.type = WIRE_CSI;
-        assert_int_not_equal(unpack(data, n, &out, 12), WIRE_OK);
-        data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-    }
-    out.header.type = WIRE_CSI;
-    assert_int_equal(unpack(data, n, &out, 12), WIRE_OK);
-    message_free(&m);
-    free(data);
+    refuse_every_change(WIRE_CSI);
+    refuse_every_change(WIRE_PRECODER);
+    refuse_every_change(WIRE_UPLINK);
 }
 
 /* Change n bytes at offset, make the checksums right, and see the reason. */
@@ -499,14 +661,14 @@ static void expect(const struct message *m, size_t offset, const void *bytes, si
 {
     size_t n;
     uint8_t *data = message_packed(m, &n);
-    tutti_cf32 room[64];
-    struct message out = {.header.type = m->header.type, .coefficients = room};
+    struct message out = message_empty(m->header.type, 64, 8, 20);
     memcpy(data + offset, bytes, n_bytes);
     message_reseal(data, n);
-    const int error = unpack(data, n, &out, 64);
+    const int error = message_unpack(data, n, &out, 64, 8);
     if (error != expected) {
         fail_msg("offset %zu: %s, expected %s", offset, wire_error_text(error), wire_error_text(expected));
     }
+    message_free(&out);
     free(data);
 }
 
@@ -520,66 +682,135 @@ static void expect_f32(const struct message *m, size_t offset, float value, int 
     expect(m, offset, &value, 4, expected); /* the tests' machines are little-endian */
 }
 
-static void test_each_reason_of_refusal(void **state)
+enum { PAYLOAD = 72, USERS = PAYLOAD + 40, STREAMS = PAYLOAD + 32 };
+
+static void test_each_reason_of_refusal_of_a_header(void **state)
 {
     (void)state;
     uint64_t seed = 3;
     struct message csi = message_random(&seed, WIRE_CSI, WIRE_CF32, 0, 2, 2, 3);
-    struct message precoder = message_random(&seed, WIRE_PRECODER, WIRE_SC16, 0, 2, 2, 3);
     struct message bfp = message_random(&seed, WIRE_PRECODER, WIRE_BFP, 9, 2, 2, 3);
+    csi.csi.n_account = 0;
     expect_u8(&csi, 0, 'X', WIRE_BAD_MAGIC);
-    expect_u8(&csi, 4, 2, WIRE_BAD_VERSION);
+    expect_u8(&csi, 4, 1, WIRE_BAD_VERSION);
     expect_u8(&csi, 5, 0, WIRE_BAD_TYPE);
-    expect_u8(&csi, 5, 5, WIRE_BAD_TYPE);
+    expect_u8(&csi, 5, 8, WIRE_BAD_TYPE);
     expect_u8(&csi, 6, 4, WIRE_BAD_ENCODING);
     expect_u8(&csi, 6, WIRE_NONE, WIRE_BAD_SHAPE); /* but coefficients are there */
     expect_u8(&csi, 7, 9, WIRE_BAD_ENCODING);
     expect_u8(&bfp, 7, 15, WIRE_BAD_ENCODING);
-    expect_u8(&csi, 8, TUTTI_MAX_AP, WIRE_BAD_VALUE);
+    expect_u8(&csi, 9, TUTTI_MAX_AP >> 8, WIRE_BAD_VALUE);
     expect_u8(&csi, 10, 0, WIRE_BAD_SHAPE);
     expect_u8(&csi, 10, 3, WIRE_BAD_SHAPE); /* disagrees with the payload's length */
     expect_u8(&csi, 13, 0xff, WIRE_BAD_SHAPE);
-    expect_u8(&csi, 14, 65, WIRE_BAD_SHAPE);
+    expect_u8(&csi, 14, TUTTI_MAX_UE + 1, WIRE_BAD_SHAPE);
     expect_u8(&csi, 20, 0, WIRE_BAD_SHAPE);
-    expect_u8(&csi, 64 + 48, 5, WIRE_BAD_VALUE);
-    expect_u8(&csi, 64 + 49, 4, WIRE_BAD_VALUE);
-    expect_u8(&csi, 64 + 50, 1, WIRE_BAD_VALUE);
-    expect_u8(&csi, 64 + 79, 1, WIRE_BAD_VALUE);
-    const float noise_power[] = {0.0f, -1.0f, NAN, INFINITY};
+    expect_u8(&csi, 48, 1, WIRE_BAD_VALUE); /* estimates are valid for no block */
+    expect_u8(&csi, 56, 1, WIRE_BAD_VALUE);
+    const uint64_t never = bfp.header.valid_until_block + 1;
+    expect(&bfp, 48, &never, 8, WIRE_BAD_VALUE); /* valid from after it is valid until */
+    message_free(&csi);
+    message_free(&bfp);
+}
+
+static void test_each_reason_of_refusal_of_estimates(void **state)
+{
+    (void)state;
+    uint64_t seed = 3;
+    struct message csi = message_random(&seed, WIRE_CSI, WIRE_CF32, 0, 2, 2, 3);
+    enum { ACCOUNTS = USERS + 24, COEFFICIENTS = ACCOUNTS + 2 * 36 };
+    while (csi.csi.n_account < 2) {
+        message_free(&csi);
+        csi = message_random(&seed, WIRE_CSI, WIRE_CF32, 0, 2, 2, 3);
+    }
+    csi.csi.n_account = 2;
+    const float noise_power[] = {0.0f, -1.0f, NAN, INFINITY}, gain[] = {-1e-9f, NAN, INFINITY};
     for (int i = 0; i < 4; i++) {
-        expect_f32(&csi, 64 + 72, noise_power[i], WIRE_BAD_VALUE);
+        expect_f32(&csi, PAYLOAD + 28, noise_power[i], WIRE_BAD_VALUE);
+        expect_f32(&csi, PAYLOAD + 32, noise_power[i], i < 2 ? WIRE_OK : WIRE_BAD_VALUE); /* delay */
     }
-    const float gain[] = {-1e-9f, NAN, INFINITY};
+    expect_u8(&csi, PAYLOAD + 36, 1, WIRE_BAD_SHAPE); /* accounts: but two are there */
+    expect_u8(&csi, PAYLOAD + 36, WIRE_MAX_ACCOUNTS + 1, WIRE_BAD_SHAPE);
+    expect_u8(&csi, PAYLOAD + 38, 1, WIRE_BAD_VALUE); /* reserved */
     for (int i = 0; i < 3; i++) {
-        expect_f32(&csi, 64 + 80 + 8, gain[i], WIRE_BAD_VALUE);         /* beta of the last user */
-        expect_f32(&csi, 64 + 80 + 12, gain[i], WIRE_BAD_VALUE);        /* error variance of the first */
-        expect_f32(&precoder, 64 + 2 * 8 + 4, gain[i], WIRE_BAD_VALUE); /* power of the last stream */
+        expect_f32(&csi, USERS + 8, gain[i], WIRE_BAD_VALUE);  /* beta of the last user */
+        expect_f32(&csi, USERS + 12, gain[i], WIRE_BAD_VALUE); /* error variance of the first */
     }
-    expect_f32(&csi, 64 + 80 + 8, 0.0f, WIRE_OK);
-    expect_f32(&csi, 64 + 80 + 24 + 95 - 3, -INFINITY, WIRE_BAD_VALUE); /* last coefficient */
-    expect_f32(&csi, 64 + 80 + 24, NAN, WIRE_BAD_VALUE);
-    expect_u8(&precoder, 64, 4, WIRE_BAD_VALUE); /* kind */
-    expect_u8(&precoder, 65, 3, WIRE_BAD_VALUE); /* source */
+    expect_f32(&csi, USERS + 8, 0.0f, WIRE_OK);
+    expect_u8(&csi, ACCOUNTS + 32, WIRE_SENT_UNKNOWN, WIRE_BAD_VALUE);
+    expect_u8(&csi, ACCOUNTS + 32, WIRE_N_SENT, WIRE_BAD_VALUE);
+    expect_u8(&csi, ACCOUNTS + 33, WIRE_SENT_LATE, WIRE_BAD_VALUE); /* nobody chooses to be late */
+    expect_u8(&csi, ACCOUNTS + 34, 4, WIRE_BAD_VALUE);
+    expect_u8(&csi, ACCOUNTS + 36 + 35, 2, WIRE_BAD_VALUE);
+    expect(&csi, ACCOUNTS + 36, &csi.csi.account[0].block, 8, WIRE_BAD_VALUE); /* the same block twice */
+    expect_f32(&csi, COEFFICIENTS + 95 - 3, -INFINITY, WIRE_BAD_VALUE);        /* last coefficient */
+    expect_f32(&csi, COEFFICIENTS, NAN, WIRE_BAD_VALUE);
+    message_free(&csi);
+}
+
+static void test_each_reason_of_refusal_of_precoders(void **state)
+{
+    (void)state;
+    uint64_t seed = 3;
+    struct message precoder = message_random(&seed, WIRE_PRECODER, WIRE_SC16, 0, 2, 2, 3);
+    struct message bfp = message_random(&seed, WIRE_PRECODER, WIRE_BFP, 9, 2, 2, 3);
+    enum { VECTORS = STREAMS + 3 * 8 };
+    for (int i = 1; i < 4; i++) {
+        expect_u8(&precoder, PAYLOAD + (size_t)i, 1, WIRE_BAD_VALUE); /* reserved */
+    }
+    const float share[] = {-0.1f, 1.1f, NAN, INFINITY}, power[] = {-1.0f, NAN, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        expect_f32(&precoder, PAYLOAD + 4, share[i], WIRE_BAD_VALUE);
+    }
+    for (int i = 0; i < 3; i++) {
+        expect_f32(&precoder, PAYLOAD + 8, power[i], WIRE_BAD_VALUE);
+        expect_f32(&precoder, PAYLOAD + 12, power[i], WIRE_BAD_VALUE);
+        expect_f32(&precoder, STREAMS + 2 * 8 + 4, power[i], WIRE_BAD_VALUE); /* of the last stream */
+    }
+    expect_f32(&precoder, PAYLOAD + 8, precoder.precoder.power_peak * 1.01f, WIRE_BAD_VALUE); /* mean above peak */
+    expect_u8(&precoder, STREAMS, 4, WIRE_BAD_VALUE);                                         /* kind */
+    expect_u8(&precoder, STREAMS + 1, 3, WIRE_BAD_VALUE);                                     /* source */
     const uint8_t phases[4] = {WIRE_STREAM_DATA, WIRE_SOURCE_PHASES, 0, 0},
-                  local[4] = {WIRE_STREAM_DATA, WIRE_SOURCE_LOCAL, 0, 0};
-    expect(&precoder, 64, phases, 4, WIRE_BAD_VALUE); /* not for data */
-    expect(&precoder, 64, local, 4, WIRE_BAD_SHAPE);  /* but its vectors are there */
-    const uint8_t user_64[4] = {WIRE_STREAM_DATA, 0, 64, 0}, noise_64[4] = {WIRE_STREAM_AN, 0, 64, 0};
-    expect(&precoder, 64, user_64, 4, WIRE_BAD_VALUE);
-    expect(&precoder, 64, noise_64, 4, WIRE_OK);
+                  local[4] = {WIRE_STREAM_DATA, WIRE_SOURCE_LOCAL, 0, 0},
+                  beam[4] = {WIRE_STREAM_SENSING, WIRE_SOURCE_LOCAL, 0, 0};
+    expect(&precoder, STREAMS, phases, 4, WIRE_BAD_VALUE); /* not for data */
+    expect(&precoder, STREAMS, local, 4, WIRE_BAD_SHAPE);  /* but its vectors are there */
+    expect(&precoder, STREAMS, beam, 4, WIRE_BAD_VALUE);   /* no AP can build it */
+    const uint8_t user_128[4] = {WIRE_STREAM_DATA, 0, TUTTI_MAX_UE, 0}, noise_128[4] = {WIRE_STREAM_AN, 0, 128, 0};
+    expect(&precoder, STREAMS, user_128, 4, WIRE_BAD_VALUE);
+    expect(&precoder, STREAMS, noise_128, 4, WIRE_OK);
     const float scale[] = {-1.0f, NAN, INFINITY, FLT_MAX};
     for (int i = 0; i < 4; i++) {
-        expect_f32(&precoder, 64 + 24, scale[i], WIRE_BAD_VALUE);
-        expect_f32(&precoder, 64 + 24 + 4 + 24, scale[i], WIRE_BAD_VALUE); /* second subband's */
+        expect_f32(&precoder, VECTORS, scale[i], WIRE_BAD_VALUE);
+        expect_f32(&precoder, VECTORS + 4 + 24, scale[i], WIRE_BAD_VALUE); /* second subband's */
     }
     const size_t row_bytes = 1 + (6 * 9 + 7) / 8;
-    expect_u8(&bfp, 64 + 24 + row_bytes, 0x80, WIRE_BAD_VALUE);    /* marked as not finite */
-    expect_u8(&bfp, 64 + 24 + row_bytes, 128 - 8, WIRE_BAD_VALUE); /* overflows */
-    expect_u8(&bfp, 64 + 24 + row_bytes, 128 - 9, WIRE_OK);
-    expect_u8(&bfp, 64 + 24 + row_bytes - 1, 0xff, WIRE_BAD_VALUE); /* padding */
-    message_free(&csi);
+    expect_u8(&bfp, VECTORS + row_bytes, 0x80, WIRE_BAD_VALUE);    /* marked as not finite */
+    expect_u8(&bfp, VECTORS + row_bytes, 128 - 8, WIRE_BAD_VALUE); /* overflows */
+    expect_u8(&bfp, VECTORS + row_bytes, 128 - 9, WIRE_OK);
+    expect_u8(&bfp, VECTORS + row_bytes - 1, 0xff, WIRE_BAD_VALUE); /* padding */
     message_free(&precoder);
     message_free(&bfp);
+}
+
+static void test_each_reason_of_refusal_of_arrays(void **state)
+{
+    (void)state;
+    uint64_t seed = 3;
+    struct message uplink = message_random(&seed, WIRE_UPLINK, WIRE_CF32, 0, 2, 2, 3);
+    uplink.array.n_statistic = 2;
+    expect_u8(&uplink, PAYLOAD, 0, WIRE_OK);
+    expect_u8(&uplink, PAYLOAD, 1, WIRE_OK);
+    expect_u8(&uplink, PAYLOAD, 2, WIRE_BAD_VALUE); /* kind */
+    expect_u8(&uplink, PAYLOAD + 1, 1, WIRE_BAD_VALUE);
+    expect_u8(&uplink, PAYLOAD + 4, 1, WIRE_BAD_SHAPE); /* statistics: but two are there */
+    expect_u8(&uplink, PAYLOAD + 7, 1, WIRE_BAD_SHAPE);
+    expect_f32(&uplink, PAYLOAD + 12, NAN, WIRE_BAD_VALUE);
+    expect_f32(&uplink, PAYLOAD + 16, INFINITY, WIRE_BAD_VALUE);
+    uplink.header.type = WIRE_CALIBRATION;
+    uplink.array.kind = 0;
+    expect_u8(&uplink, PAYLOAD, 1, WIRE_BAD_VALUE);
+    message_free(&uplink);
 }
 
 static void test_what_is_not_finite_is_refused_by_the_receiver(void **state)
@@ -601,17 +832,20 @@ static void test_what_is_not_finite_is_refused_by_the_receiver(void **state)
 static void test_type_confusion(void **state)
 {
     (void)state;
+    static const enum wire_type types[] = {WIRE_CSI, WIRE_PRECODER, WIRE_SENSING};
     uint64_t seed = 13;
-    struct message m = message_random(&seed, WIRE_PRECODER, WIRE_CF32, 0, 1, 1, 1);
-    struct wire_header header;
-    struct wire_csi_meta meta;
-    tutti_cf32 room[1];
-    size_t n;
-    uint8_t *data = message_packed(&m, &n);
-    assert_int_equal(wire_unpack_header(data, n, &header), WIRE_OK);
-    assert_int_equal(wire_unpack_csi(data, n, &header, &meta, room, 1), WIRE_BAD_TYPE);
-    free(data);
-    message_free(&m);
+    for (int is = 0; is < 3; is++) {
+        struct message m = message_random(&seed, types[is], WIRE_CF32, 0, 1, 1, 1), out = message_empty(0, 1, 1, 20);
+        size_t n;
+        uint8_t *data = message_packed(&m, &n);
+        for (int as = 0; as < 3; as++) {
+            out.header.type = (uint8_t)types[as];
+            assert_int_equal(message_unpack(data, n, &out, 1, 1), is == as ? WIRE_OK : WIRE_BAD_TYPE);
+        }
+        free(data);
+        message_free(&m);
+        message_free(&out);
+    }
     for (int error = -1; error <= WIRE_N_ERRORS; error++) {
         assert_true(strlen(wire_error_text(error)) > 1);
     }
@@ -639,7 +873,7 @@ static void test_send_time_stamp(void **state)
 static void test_probes(void **state)
 {
     (void)state;
-    uint8_t probe[64 + 100], answer[64 + 100], payload[100];
+    uint8_t probe[72 + 100], answer[72 + 100], payload[100];
     struct wire_header h = {.type = WIRE_PROBE, .node = 2, .block = 17, .send_time_ns = 555, .payload_bytes = 100}, got;
     for (uint8_t i = 0; i < 100; i++) {
         payload[i] = i;
@@ -676,10 +910,14 @@ int main(void)
         cmocka_unit_test(test_document_examples),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_no_coefficients),
         cmocka_unit_test(test_zero_and_denormal_rows),
         cmocka_unit_test(test_impossible_shapes_are_not_packed),
         cmocka_unit_test(test_every_wrong_length_and_every_flipped_bit_is_refused),
-        cmocka_unit_test(test_each_reason_of_refusal),
+        cmocka_unit_test(test_each_reason_of_refusal_of_a_header),
+        cmocka_unit_test(test_each_reason_of_refusal_of_estimates),
+        cmocka_unit_test(test_each_reason_of_refusal_of_precoders),
+        cmocka_unit_test(test_each_reason_of_refusal_of_arrays),
         cmocka_unit_test(test_what_is_not_finite_is_refused_by_the_receiver),
         cmocka_unit_test(test_type_confusion),
         cmocka_unit_test(test_send_time_stamp),
