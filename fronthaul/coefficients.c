@@ -315,54 +315,111 @@ void coefficients_pack(uint8_t *out, const struct wire_header *header, const tut
     }
 }
 
+/* Columns of streams that have vectors, four at a time. */
 struct picker {
-    const tutti_cf32 *in; /* [n_row][n_column] */
-    size_t n_column, n_pick;
-    const uint16_t *pick;
-    tutti_cf32 row[TUTTI_MAX_STREAM];
+    const tutti_cf32 *row;
+    const struct wire_stream *stream;
+    size_t n_column, at;
+    tutti_cf32 group[GROUP / 2];
 };
 
-static const float *pick_row(struct picker *p, size_t row)
+static void pick_row(struct picker *p, const tutti_cf32 *row)
 {
-    for (size_t i = 0; i < p->n_pick; i++) {
-        p->row[i] = p->in[row * p->n_column + p->pick[i]];
-    }
-    return (const float *)p->row;
+    p->row = row;
+    p->at = 0;
 }
 
-/* One subband has one scale: its rows are looked at twice. A peak that is not finite has the largest bits. */
-static void sc16_pack_picked(uint8_t *out, struct picker *p, size_t first_row, size_t n_row)
+/* The next four, zeros at the end of the row. */
+static const float *pick_group(struct picker *p)
 {
-    const size_t n = 2 * p->n_pick;
+    size_t n = 0;
+    for (; n < GROUP / 2 && p->at < p->n_column; p->at++) {
+        if (p->stream[p->at].source == WIRE_SOURCE_VECTORS) {
+            p->group[n++] = p->row[p->at];
+        }
+    }
+    for (; n < GROUP / 2; n++) {
+        p->group[n] = 0;
+    }
+    return (const float *)p->group;
+}
+
+/* Of n_row rows of n_value floats; a value that is not finite has the largest bits. */
+static float picked_peak(struct picker *p, const tutti_cf32 *in, size_t n_row, size_t n_value)
+{
     uint32_t peak = 0;
     for (size_t r = 0; r < n_row; r++) {
-        const uint32_t bits = bits_of(row_peak(pick_row(p, first_row + r), n));
-        peak = bits > peak ? bits : peak;
+        pick_row(p, in + r * p->n_column);
+        for (size_t at = 0; at < n_value; at += GROUP) {
+            const uint32_t bits = bits_of(row_peak(pick_group(p), GROUP));
+            peak = bits > peak ? bits : peak;
+        }
     }
-    const float scale = sc16_scale(float_of(peak));
-    put_f32(out, scale);
-    for (size_t r = 0; r < n_row; r++) {
-        sc16_put(out + 4 + 2 * n * r, pick_row(p, first_row + r), n, scale);
+    return float_of(peak);
+}
+
+static size_t rest_of(size_t n, size_t at)
+{
+    return n - at < GROUP ? n - at : GROUP;
+}
+
+static void cf32_pack_picked(uint8_t *out, struct picker *p, const tutti_cf32 *in, size_t n)
+{
+    pick_row(p, in);
+    for (size_t at = 0; at < n; at += GROUP) {
+        memcpy(out + 4 * at, pick_group(p), 4 * rest_of(n, at));
     }
 }
 
-void coefficients_pack_picked(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in, size_t n_column,
-                              const uint16_t *pick)
+static void sc16_pack_picked(uint8_t *out, struct picker *p, const tutti_cf32 *in, size_t n_row, size_t n)
 {
-    struct picker p;
-    p.in = in;
-    p.n_column = n_column;
-    p.n_pick = header->n_stream;
-    p.pick = pick;
+    const float scale = sc16_scale(picked_peak(p, in, n_row, n));
+    put_f32(out, scale);
+    out += 4;
+    for (size_t r = 0; r < n_row; r++, out += 2 * n) {
+        pick_row(p, in + r * p->n_column);
+        for (size_t at = 0; at < n; at += GROUP) {
+            sc16_put(out + 2 * at, pick_group(p), rest_of(n, at), scale);
+        }
+    }
+}
+
+static void bfp_pack_picked(uint8_t *out, struct picker *p, const tutti_cf32 *in, size_t n, int bits)
+{
+    const float peak = picked_peak(p, in, 1, n);
+    const bool finite = finite_f32(peak);
+    const int exponent = finite ? bfp_exponent(peak, bits) : BFP_NOT_FINITE;
+    const float a = finite ? power_of_two(-exponent / 2) : 0, b = finite ? power_of_two(-exponent - -exponent / 2) : 0;
+    *out++ = (uint8_t)exponent;
+    pick_row(p, in);
+    for (size_t at = 0; at < n; at += GROUP) {
+        uint8_t bytes[16] = {0};
+        const float *group = pick_group(p);
+        if (finite) {
+            group_pack(bytes, group, bits, a, b);
+        }
+        const size_t n_bytes = (rest_of(n, at) * (size_t)bits + 7) / 8;
+        memcpy(out, bytes, n_bytes);
+        out += n_bytes;
+    }
+}
+
+void coefficients_pack_vectors(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in,
+                               const struct wire_stream *stream, size_t n_column)
+{
+    struct picker p = {.stream = stream, .n_column = n_column};
     struct wire_header one = *header;
     one.n_sb = 1;
     one.n_ant = header->encoding == WIRE_SC16 ? header->n_ant : 1;
-    const size_t step = coefficients_bytes(&one), rows = one.n_ant;
+    const size_t step = coefficients_bytes(&one), rows = one.n_ant, n = (size_t)2 * header->n_stream;
     for (size_t row = 0; row < (size_t)header->n_sb * header->n_ant; row += rows, out += step) {
-        if (header->encoding == WIRE_SC16) {
-            sc16_pack_picked(out, &p, row, rows);
+        const tutti_cf32 *from = in + row * n_column;
+        if (header->encoding == WIRE_CF32) {
+            cf32_pack_picked(out, &p, from, n);
+        } else if (header->encoding == WIRE_SC16) {
+            sc16_pack_picked(out, &p, from, rows, n);
         } else {
-            coefficients_pack(out, &one, (const tutti_cf32 *)pick_row(&p, row));
+            bfp_pack_picked(out, &p, from, n, header->mantissa_bits);
         }
     }
 }

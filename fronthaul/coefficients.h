@@ -10,9 +10,10 @@
 size_t coefficients_bytes(const struct wire_header *header);
 /* in [n_sb][n_ant][n_stream]. A row with a value that is not finite is marked so that the receiver refuses it. */
 void coefficients_pack(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in);
-/* The same of some columns: in [n_sb][n_ant][n_column], pick [header->n_stream] columns, at most TUTTI_MAX_STREAM. */
-void coefficients_pack_picked(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in, size_t n_column,
-                              const uint16_t *pick);
+/* The same of the columns whose stream has vectors: in [n_sb][n_ant][n_column], stream [n_column], as many with vectors
+ * as header->n_stream says. */
+void coefficients_pack_vectors(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in,
+                               const struct wire_stream *stream, size_t n_column);
 /* False if anything decodes to a value that is not finite, or padding is not zero. */
 bool coefficients_unpack(tutti_cf32 *out, const struct wire_header *header, const uint8_t *in);
 

@@ -44,9 +44,10 @@ struct fh_hub {
 
 static int check_settings(const struct fh_hub_settings *s)
 {
-    if (s->n_ap < 0 || s->n_ap > TUTTI_MAX_AP || s->n_ue < 0 || s->n_eve < 0 || s->n_ue + s->n_eve > TUTTI_MAX_UE) {
-        return error_set(TUTTI_EINVAL, "%s: %d APs, %d users and %d eavesdroppers: allowed 0 to %d and 0 to %d",
-                         s->endpoint, s->n_ap, s->n_ue, s->n_eve, TUTTI_MAX_AP, TUTTI_MAX_UE);
+    if (s->n_ap < 0 || s->n_ap > TUTTI_MAX_AP || s->n_ue < 0 || s->n_ue > TUTTI_MAX_UE || s->n_eve < 0 ||
+        s->n_eve > TUTTI_MAX_UE) {
+        return error_set(TUTTI_EINVAL, "%s: %d APs, %d users and %d eavesdroppers: allowed 0 to %d, %d and %d",
+                         s->endpoint, s->n_ap, s->n_ue, s->n_eve, TUTTI_MAX_AP, TUTTI_MAX_UE, TUTTI_MAX_UE);
     }
     if (s->welcome.epoch > INT64_MAX) {
         return error_set(TUTTI_EINVAL, "%s: epoch %" PRIu64 ": allowed 0 to 2^63 - 1", s->endpoint, s->welcome.epoch);

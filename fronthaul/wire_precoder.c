@@ -93,17 +93,10 @@ static void put_vectors(uint8_t *out, const struct wire_header *header, const st
                         const tutti_cf32 *V)
 {
     const struct wire_header h = vectors_of(header, meta);
-    uint16_t pick[TUTTI_MAX_STREAM]; /* of one message, whatever the network */
-    size_t n = 0;
-    for (uint16_t s = 0; s < header->n_stream; s++) {
-        if (meta->stream[s].source == WIRE_SOURCE_VECTORS) {
-            pick[n++] = s;
-        }
-    }
-    if (n == header->n_stream) { /* the usual case needs no picking */
+    if (h.n_stream == header->n_stream) { /* the usual case needs no picking */
         coefficients_pack(out, header, V);
-    } else if (n) {
-        coefficients_pack_picked(out, &h, V, header->n_stream, pick);
+    } else if (h.n_stream) {
+        coefficients_pack_vectors(out, &h, V, meta->stream, header->n_stream);
     }
 }
 
