@@ -237,7 +237,7 @@ static void deliver(struct air_radio *r, tutti_cf32 *const *buffers, int n, stru
         memcpy(buffers[a] + got->n, rx + (size_t)a * (size_t)r->share.chunk + offset, (size_t)step * sizeof *rx);
     }
     got->n += step;
-    got->host_ns = atomic_load(&cell->host_ns) + (uint64_t)(r->ns_per_sample * (offset + step - 1));
+    got->host_ns = atomic_load(&cell->host_ns) - (uint64_t)(r->ns_per_sample * (left - step));
     r->next += (tutti_tick)step;
 }
 

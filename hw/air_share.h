@@ -34,7 +34,7 @@ struct air_cell {
     _Atomic uint64_t extent;  /* radio: the signal lies in [low half, high half) of the TX chunk */
     _Atomic uint64_t taken;   /* medium: the TX chunk came in time */
     _Atomic uint64_t there;   /* medium: the RX chunk is there */
-    _Atomic uint64_t host_ns; /* medium: clock_mono_ns of the chunk's first sample */
+    _Atomic uint64_t host_ns; /* medium: clock_mono_ns at which the RX chunk arrives */
 };
 
 struct air_board {

@@ -115,9 +115,9 @@ uint64_t radio_wakeups(const radio_t *radio)
 
 uint64_t radio_deadline_ns(const struct radio_info *info, const struct radio_got *got, tutti_tick at)
 {
-    const tutti_tick piece = at - at % (tutti_tick)info->turnaround_samples;
-    const tutti_tick last = got->tick + (tutti_tick)got->n - 1;
-    const double ahead_samples = (double)(int64_t)(piece - last);
+    const tutti_tick piece = (tutti_tick)info->turnaround_samples;
+    const tutti_tick due = piece > 1 ? (at / piece + 1) * piece : at;
+    const double ahead_samples = (double)(int64_t)(due - (got->tick + (tutti_tick)got->n));
     const double ahead_ns = ahead_samples * 1e9 / info->rate_hz - info->lead_us * 1e3;
     return got->host_ns + (uint64_t)(int64_t)ahead_ns;
 }

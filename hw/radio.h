@@ -33,7 +33,7 @@ struct radio_info {
     int turnaround_samples; /* the radio takes samples to send in pieces of this length, each of which begins at a
                              * multiple of it: once radio_recv has returned, the earliest tick a burst may start at is
                              * the next multiple after the newest sample; 1 = any sample (a free-running clock) */
-    double lead_us;         /* paced: how long before that piece's time a burst should be handed over, see
+    double lead_us;         /* paced: how long before its piece arrives a burst should be handed over, see
                              * radio_deadline_ns */
 };
 
@@ -41,10 +41,9 @@ struct radio_info {
 struct radio_got {
     tutti_tick tick;  /* of the first sample */
     int n;            /* samples of every antenna */
-    uint64_t host_ns; /* clock_mono_ns at which the last of them is or was in the air: tick t is so at host_ns + (t -
-                       * last) / rate. Does not depend on when the caller was woken. The emulated air's chunks come
-                       * whole, at the time of their first sample, so there it may lie ahead; in lock-step it is just
-                       * the time at which the chunk was made. */
+    uint64_t host_ns; /* clock_mono_ns by which all before tick + n had arrived: tick t is there at host_ns + (t - (tick
+                       * + n)) / rate, whenever the caller was woken. The paced air's chunks arrive whole; where a span
+                       * ends inside one, its rest is taken off. */
     uint64_t n_lost;  /* samples lost right before `tick` */
 };
 

@@ -46,7 +46,6 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     const struct config *c = air->config;
     const int chunk = air->frame.chunk_samples;
     status = mixer_create(&air->mixer, air->links, c->network.seed, chunk);
-    status = status ? status : truth_create(&air->truth, c, &air->frame, air->links);
     const struct medium_settings settings = {.endpoint = c->air.endpoint,
                                              .n_ap = c->network.n_ap,
                                              .n_ue = c->network.n_ue,
@@ -59,7 +58,8 @@ static int setup(struct air *air, const struct config_options *options, bool exi
                                              .wait_for_all = c->air.wait_for_all,
                                              .exit_when_empty = exit_when_empty,
                                              .radio_timeout_ms = c->air.radio_timeout_ms};
-    status = status ? status : medium_create(&air->medium, &settings);
+    status = status ? status : medium_create(&air->medium, &settings); /* owns its place before it writes a file */
+    status = status ? status : truth_create(&air->truth, c, &air->frame, air->links);
     status = status ? status : rt_stop_install();
     if (!status) {
         log_write(LOG_INFO, "air",
@@ -101,11 +101,12 @@ static void print_counters(const struct air *air)
     const double wall_s = (double)(n->last_ns - n->first_ns) / 1e9;
     log_write(LOG_INFO, "air",
               "DONE chunks=%llu late=%llu overflow=%llu behind=%llu joins=%llu leaves=%llu refused=%llu bad_peers=%llu "
-              "put_out=%llu air_s=%.3f wall_s=%.3f real_time_factor=%.2f",
+              "put_out=%llu wakeups=%llu bells=%llu air_s=%.3f wall_s=%.3f real_time_factor=%.2f",
               (unsigned long long)n->chunks, (unsigned long long)n->late, (unsigned long long)n->overflow,
               (unsigned long long)n->behind, (unsigned long long)n->joins, (unsigned long long)n->leaves,
-              (unsigned long long)n->refused, (unsigned long long)n->bad_peers, (unsigned long long)n->put_out, air_s,
-              wall_s, wall_s > 0 ? air_s / wall_s : 0);
+              (unsigned long long)n->refused, (unsigned long long)n->bad_peers, (unsigned long long)n->put_out,
+              (unsigned long long)n->wakeups, (unsigned long long)n->bells, air_s, wall_s,
+              wall_s > 0 ? air_s / wall_s : 0);
 }
 
 static void print_config(const struct config *config)

@@ -10,21 +10,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A radio's samples, split: the last n_history transmitted ones before this chunk, then this chunk. */
+enum { TILE = 1024 /* samples mixed at a time: what all antennas send in a tile stays in the cache */ };
+
+/* A radio's samples, split: the last n_history transmitted ones before this chunk, then this chunk. Those outside
+ * [lo, hi) count as zero, whatever is there. */
 struct line {
     float *re, *im;             /* [n_ant][n_history + chunk] */
+    int lo, hi;                 /* lo = hi: all quiet */
     float *sum_re, *sum_im;     /* [n_ant][chunk] received */
-    int quiet;                  /* trailing zero samples of re, im */
     float *rotor_re, *rotor_im; /* [chunk] exp(j phase) of the oscillator, NULL = ideal */
     double phase_noise_turns;   /* at the start of the chunk */
 };
 
+/* A run of samples of a receive antenna, and all that arrives there. */
+struct batch {
+    int from, to; /* in the chunk */
+    int n_source;
+};
+
 struct mixer {
     struct links *links;
+    const struct convolve_ops *ops;
     uint64_t seed;
-    int chunk, n_history, stride; /* stride = n_history + chunk */
-    struct line *line;            /* [n_radio] */
-    float *step_re, *step_im;     /* [chunk] phase noise increments */
+    int chunk, n_history, stride;   /* stride = n_history + chunk */
+    struct line *line;              /* [n_radio] */
+    float *step_re, *step_im;       /* [chunk] phase noise increments */
+    struct convolve_source *source; /* [transmit antennas of all radios] of one tap */
 };
 
 static float *new_floats(size_t n)
@@ -39,7 +50,6 @@ static float *new_floats(size_t n)
 static bool fill_line(const mixer_t *m, struct line *line, const struct links_radio *radio)
 {
     const size_t n_ant = (size_t)radio->n_ant, n_tx = n_ant * (size_t)m->stride, n_rx = n_ant * (size_t)m->chunk;
-    line->quiet = m->stride;
     line->re = new_floats(n_tx);
     line->im = new_floats(n_tx);
     line->sum_re = new_floats(n_rx);
@@ -51,6 +61,15 @@ static bool fill_line(const mixer_t *m, struct line *line, const struct links_ra
         good = good && line->rotor_re && line->rotor_im;
     }
     return good;
+}
+
+static int n_source_max(const struct links *links)
+{
+    int n = 0;
+    for (int r = 0; r < links->n_radio; r++) {
+        n += links->radio[r].n_ant;
+    }
+    return n * links->n_tap;
 }
 
 int mixer_create(mixer_t **mixer, struct links *links, uint64_t seed, int chunk)
@@ -66,8 +85,10 @@ int mixer_create(mixer_t **mixer, struct links *links, uint64_t seed, int chunk)
         m->stride = m->n_history + chunk;
         m->step_re = new_floats((size_t)chunk);
         m->step_im = new_floats((size_t)chunk);
+        m->ops = convolve_get();
         m->line = calloc((size_t)links->n_radio, sizeof *m->line);
-        good = m->step_re && m->step_im && m->line;
+        m->source = calloc((size_t)n_source_max(links), sizeof *m->source);
+        good = m->step_re && m->step_im && m->line && m->source;
     }
     for (int r = 0; good && r < links->n_radio; r++) {
         good = fill_line(m, &m->line[r], &links->radio[r]);
@@ -97,6 +118,7 @@ void mixer_destroy(mixer_t *m)
     free(m->line);
     free(m->step_re);
     free(m->step_im);
+    free(m->source);
     free(m);
 }
 
@@ -131,63 +153,99 @@ static void turn_oscillator(mixer_t *m, struct line *line, const struct links_ra
     }
 }
 
-/* Move the line on by a chunk and put in what the radio transmits. */
-static void take(const mixer_t *m, struct line *line, const struct links_radio *radio, const tutti_cf32 *in)
+/* Signal in [lo, hi) of an antenna's line moves back by a chunk; what is new comes behind it. */
+static void move_line(const mixer_t *m, struct line *line, int n_ant, int from, int to)
 {
-    const bool was_quiet = line->quiet >= m->stride;
-    line->quiet = in ? 0 : line->quiet + m->chunk > m->stride ? m->stride : line->quiet + m->chunk;
-    if (was_quiet && !in) {
-        return;
-    }
-    for (int a = 0; a < radio->n_ant; a++) {
+    const int lo = line->lo > m->chunk ? line->lo - m->chunk : 0, hi = line->hi > m->chunk ? line->hi - m->chunk : 0;
+    for (int a = 0; a < n_ant; a++) {
         float *re = line->re + (size_t)a * (size_t)m->stride, *im = line->im + (size_t)a * (size_t)m->stride;
-        memmove(re, re + m->chunk, (size_t)m->n_history * sizeof *re);
-        memmove(im, im + m->chunk, (size_t)m->n_history * sizeof *im);
-        re += m->n_history;
-        im += m->n_history;
-        if (!in) {
-            memset(re, 0, (size_t)m->chunk * sizeof *re);
-            memset(im, 0, (size_t)m->chunk * sizeof *im);
-            continue;
+        if (lo < hi) {
+            memmove(re + lo, re + lo + m->chunk, (size_t)(hi - lo) * sizeof *re);
+            memmove(im + lo, im + lo + m->chunk, (size_t)(hi - lo) * sizeof *im);
         }
-        convolve_split(m->chunk, in + (size_t)a * (size_t)m->chunk, re, im);
+        if (lo < hi && from < to) { /* both in one run: what is between them becomes zero */
+            memset(re + hi, 0, (size_t)(m->n_history + from - hi) * sizeof *re);
+            memset(im + hi, 0, (size_t)(m->n_history + from - hi) * sizeof *im);
+        }
+    }
+    line->lo = lo < hi ? lo : from < to ? m->n_history + from : 0;
+    line->hi = from < to ? m->n_history + to : lo < hi ? hi : 0;
+}
+
+/* Move the line on by a chunk and put in what the radio transmits. */
+static void take(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct mixer_input *in)
+{
+    const int from = in->samples ? in->from : 0, n = in->samples ? in->to - in->from : 0;
+    move_line(m, line, radio->n_ant, from, from + n);
+    for (int a = 0; n > 0 && a < radio->n_ant; a++) {
+        const size_t at = (size_t)a * (size_t)m->stride + (size_t)(m->n_history + from);
+        float *re = line->re + at, *im = line->im + at;
+        m->ops->split(n, in->samples + (size_t)a * (size_t)m->chunk + from, re, im);
         if (radio->clip) {
-            convolve_clip(m->chunk, re);
-            convolve_clip(m->chunk, im);
+            m->ops->clip(n, re);
+            m->ops->clip(n, im);
         }
         if (line->rotor_re) {
-            convolve_rotate(m->chunk, line->rotor_re, line->rotor_im, false, re, im);
+            m->ops->rotate(n, line->rotor_re + from, line->rotor_im + from, false, re, im);
         }
     }
 }
 
-/* Samples from..to of the chunk, everything radio rx hears from radio tx. */
-static void add_link(const mixer_t *m, int tx, int rx, int from, int to)
+static void flush(const mixer_t *m, struct batch *batch, float *sum_re, float *sum_im)
+{
+    if (batch->n_source > 0) {
+        m->ops->add(batch->to - batch->from, batch->n_source, m->source, sum_re + batch->from, sum_im + batch->from);
+    }
+    batch->n_source = 0;
+}
+
+/* Adds what transmit antennas of radio tx send over one tap to antenna q of rx, in [from, to) of the chunk. Signals
+ * over the same run are gathered and added together. */
+static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct batch tile, struct batch *batch)
 {
     const struct links *l = m->links;
     const struct link *link = links_between(l, tx, rx);
-    const struct line *source = &m->line[tx], *sink = &m->line[rx];
+    const struct line *source = &m->line[tx];
+    struct line *sink = &m->line[rx];
+    float *sum_re = sink->sum_re + (size_t)q * (size_t)m->chunk, *sum_im = sink->sum_im + (size_t)q * (size_t)m->chunk;
     const int n_tx = l->radio[tx].n_ant, n_rx = l->radio[rx].n_ant;
-    for (int tap = 0; tap < l->n_tap; tap++) {
-        const int at = m->n_history + from - link->delay - l->tap_delay[tap];
-        for (int q = 0; q < n_rx; q++) {
-            const size_t out = (size_t)q * (size_t)m->chunk + (size_t)from;
-            for (int p = 0; p < n_tx; p++) {
-                const size_t in = (size_t)p * (size_t)m->stride + (size_t)at;
-                convolve_add(to - from, link->gain[(tap * n_rx + q) * n_tx + p], source->re + in, source->im + in,
-                             sink->sum_re + out, sink->sum_im + out);
-            }
+    const int back = m->n_history - link->delay - l->tap_delay[tap]; /* line index of sample 0 of the chunk */
+    const int from = source->lo - back > tile.from ? source->lo - back : tile.from;
+    const int to = source->hi - back < tile.to ? source->hi - back : tile.to;
+    if (from >= to) {
+        return;
+    }
+    if (from != batch->from || to != batch->to) {
+        flush(m, batch, sum_re, sum_im);
+        *batch = (struct batch){from, to, 0};
+    }
+    for (int p = 0; p < n_tx; p++) {
+        const size_t at = (size_t)p * (size_t)m->stride + (size_t)(back + from);
+        m->source[batch->n_source++] =
+            (struct convolve_source){source->re + at, source->im + at, link->gain[(tap * n_rx + q) * n_tx + p]};
+    }
+}
+
+static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
+{
+    struct line *sink = &m->line[rx];
+    struct batch batch = {0, 0, 0};
+    for (int tx = 0; tx < m->links->n_radio; tx++) {
+        const bool heard = m->line[tx].lo < m->line[tx].hi && links_between(m->links, tx, rx)->active;
+        for (int tap = 0; heard && tap < m->links->n_tap; tap++) {
+            gather_tap(m, tx, rx, q, tap, tile, &batch);
         }
     }
+    flush(m, &batch, sink->sum_re + (size_t)q * (size_t)m->chunk, sink->sum_im + (size_t)q * (size_t)m->chunk);
 }
 
 static void mix(mixer_t *m, int from, int to, tutti_cf32 *const *out)
 {
-    const int n_radio = m->links->n_radio;
-    for (int tx = 0; tx < n_radio; tx++) {
-        for (int rx = 0; m->line[tx].quiet < m->stride && rx < n_radio; rx++) {
-            if (out[rx] && links_between(m->links, tx, rx)->active) {
-                add_link(m, tx, rx, from, to);
+    for (int begin = from; begin < to; begin += TILE) {
+        const struct batch tile = {begin, begin + TILE < to ? begin + TILE : to, 0};
+        for (int rx = 0; rx < m->links->n_radio; rx++) {
+            for (int q = 0; out[rx] && q < m->links->radio[rx].n_ant; q++) {
+                mix_antenna(m, rx, q, tile);
             }
         }
     }
@@ -199,19 +257,19 @@ static void give(const mixer_t *m, struct line *line, const struct links_radio *
     for (int a = 0; a < radio->n_ant; a++) {
         float *re = line->sum_re + (size_t)a * (size_t)m->chunk, *im = line->sum_im + (size_t)a * (size_t)m->chunk;
         if (line->rotor_re) {
-            convolve_rotate(m->chunk, line->rotor_re, line->rotor_im, true, re, im);
+            m->ops->rotate(m->chunk, line->rotor_re, line->rotor_im, true, re, im);
         }
         noise_add(random_key(m->seed, RANDOM_NOISE, radio->code, (uint64_t)a, tick / (tutti_tick)m->chunk),
                   radio->noise_sigma, m->chunk, re, im);
         if (radio->adc_bits > 0) {
-            convolve_quantise(m->chunk, radio->adc_bits, re);
-            convolve_quantise(m->chunk, radio->adc_bits, im);
+            m->ops->quantise(m->chunk, radio->adc_bits, re);
+            m->ops->quantise(m->chunk, radio->adc_bits, im);
         }
-        convolve_join(m->chunk, re, im, out + (size_t)a * (size_t)m->chunk);
+        m->ops->join(m->chunk, re, im, out + (size_t)a * (size_t)m->chunk);
     }
 }
 
-void mixer_execute(mixer_t *m, tutti_tick tick, const tutti_cf32 *const *in, tutti_cf32 *const *out,
+void mixer_execute(mixer_t *m, tutti_tick tick, const struct mixer_input *in, tutti_cf32 *const *out,
                    void (*on_change)(void *context), void *context)
 {
     const int n_radio = m->links->n_radio;
@@ -221,7 +279,7 @@ void mixer_execute(mixer_t *m, tutti_tick tick, const tutti_cf32 *const *in, tut
         if (line->rotor_re) {
             turn_oscillator(m, line, radio, tick);
         }
-        take(m, line, radio, in[r]);
+        take(m, line, radio, &in[r]);
         if (out[r]) {
             memset(line->sum_re, 0, (size_t)(radio->n_ant * m->chunk) * sizeof(float));
             memset(line->sum_im, 0, (size_t)(radio->n_ant * m->chunk) * sizeof(float));

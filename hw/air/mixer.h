@@ -9,13 +9,19 @@
 
 typedef struct mixer mixer_t;
 
+/* What a radio transmits in one chunk. */
+struct mixer_input {
+    const tutti_cf32 *samples; /* [n_ant][chunk], NULL = silent */
+    int from, to;              /* samples outside [from, to) are taken for zero, whatever they are */
+};
+
 int mixer_create(mixer_t **mixer, struct links *links, uint64_t seed, int chunk);
 void mixer_destroy(mixer_t *mixer); /* NULL allowed; links stay the caller's */
 
-/* in[r] = [n_ant][chunk] transmitted by radio r, NULL = silent. out[r] = [n_ant][chunk] to fill, NULL = not wanted.
- * Ticks must go up by chunk from call to call, from 0. on_change (may be NULL) is called whenever links holds new
- * coefficients. */
-void mixer_execute(mixer_t *mixer, tutti_tick tick, const tutti_cf32 *const *in, tutti_cf32 *const *out,
+/* in: [n_radio]. out[r] = [n_ant][chunk] to fill, NULL = not wanted: nothing is computed for it. Ticks must go up by
+ * chunk from call to call, from 0. on_change (may be NULL) is called whenever links holds new coefficients. Cost: one
+ * complex multiply-add per sample, transmit antenna with signal, tap and receive antenna that listens, and noise. */
+void mixer_execute(mixer_t *mixer, tutti_tick tick, const struct mixer_input *in, tutti_cf32 *const *out,
                    void (*on_change)(void *context), void *context);
 
 #endif
