@@ -124,12 +124,14 @@ static void receive_control(struct ap_link *link, const char *text)
     json_decref(root);
 }
 
-static void session_up(struct ap_link *link, uint32_t session)
+static void session_up(struct ap_link *link, const struct fh_welcome *welcome)
 {
     atomic_store_explicit(&link->no_precoder, 0, memory_order_relaxed);
     atomic_store_explicit(&link->account_ack, 0, memory_order_relaxed);
-    atomic_store_explicit(&link->session, session, memory_order_release);
-    log_write(LOG_INFO, "link", "CPU-UP session=%u", session);
+    atomic_store_explicit(&link->epoch, welcome->epoch, memory_order_relaxed);
+    atomic_store_explicit(&link->session, welcome->session, memory_order_release);
+    log_write(LOG_INFO, "link", "CPU-UP session=%u epoch_tick=%llu", welcome->session,
+              (unsigned long long)welcome->epoch);
 }
 
 static void session_down(struct ap_link *link)
@@ -153,7 +155,7 @@ static int on_event(struct ap_link *link, const struct fh_event *event)
         receive_control(link, (const char *)event->data);
         break;
     case FH_EVENT_UP:
-        session_up(link, event->welcome.session);
+        session_up(link, &event->welcome);
         break;
     case FH_EVENT_DOWN:
         session_down(link);
@@ -186,9 +188,10 @@ static int link_main(void *argument)
     return status;
 }
 
-int link_start(struct ap_link *link, uint32_t session)
+int link_start(struct ap_link *link, const struct fh_welcome *welcome)
 {
-    atomic_store(&link->session, session);
+    atomic_store(&link->epoch, welcome->epoch);
+    atomic_store(&link->session, welcome->session);
     link->thread = (struct node_thread){.name = "link",
                                         .duty = NODE_DUTY_LINK,
                                         .engine = &link->config->engine,

@@ -25,6 +25,7 @@ struct ap_link {
     inbox_t *inbox;  /* link -> slot */
     int csi_event, precoder_event;
     _Atomic uint32_t session;     /* 0 = not welcomed */
+    _Atomic tutti_tick epoch;     /* of the last welcome */
     _Atomic uint64_t no_precoder; /* newest block + 1 that the central node has no precoder for (lock-step) */
     _Atomic uint64_t account_ack; /* accounts of blocks before this one have arrived */
     uint64_t refused[WIRE_N_ERRORS], wrong_session; /* the thread's; read them when it has ended */
@@ -37,7 +38,7 @@ struct ap_link {
 /* Rings and wake-ups; no thread yet. */
 int link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room);
 /* With the peer welcomed: from here on the thread owns it. */
-int link_start(struct ap_link *link, uint32_t session);
+int link_start(struct ap_link *link, const struct fh_welcome *welcome);
 void link_stop(struct ap_link *link);    /* not started: nothing */
 void link_destroy(struct ap_link *link); /* half-built allowed */
 

@@ -95,7 +95,7 @@ static int join_network(struct ap *ap)
         status = node_join(&ap->link.peer, c, FH_ROLE_AP, ap->id, &welcome);
     }
     if (status >= 0) {
-        status = link_start(&ap->link, welcome.session);
+        status = link_start(&ap->link, &welcome);
     }
     if (status >= 0) {
         status = node_radio_start(&ap->radio, welcome.epoch);

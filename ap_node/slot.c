@@ -13,6 +13,7 @@ static tutti_tick decision_tick(const struct ap *ap, uint64_t block)
 
 void slot_prepare(struct ap *ap)
 {
+    node_radio_follow(&ap->radio, atomic_load_explicit(&ap->link.epoch, memory_order_relaxed), ap->span.next);
     ap->block = frame_block_of(&ap->frame, ap->radio.epoch, ap->span.next);
     if (ap->span.next > decision_tick(ap, ap->block)) {
         ap->block++;
@@ -28,6 +29,9 @@ int slot_receive(struct ap *ap)
 bool slot_in_time(struct ap *ap)
 {
     const tutti_tick first_dl = node_radio_tick(&ap->radio, ap->block, ap->frame.dl_symbol[0]);
+    if (ap->span.next < decision_tick(ap, ap->block)) { /* time went back: find out where it is */
+        return false;
+    }
     if (ap->span.next >= first_dl) {
         accounts_missed(ap->accounts, ap->block);
         return false;

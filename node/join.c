@@ -19,14 +19,17 @@ static int connect_peer(fh_peer_t **peer, const struct config *config, enum fh_r
 {
     const char *endpoint = node_endpoint(config, role);
     const enum node_duty duty = role == FH_ROLE_AP ? NODE_DUTY_LINK : NODE_DUTY_BACKGROUND;
+    char *agreement = config_agreement(config);
     const struct fh_hello hello = {
         .role = role,
         .id = id,
         .fingerprint = config_fingerprint(config),
+        .agreement = agreement,
         .key_dir = config_key_dir(config, endpoint),
         .io_priority = node_priority(&config->engine, duty),
     };
     const int status = fh_peer_create(peer, endpoint, &hello, config_peer_timeout_ms(config));
+    free(agreement);
     if (status >= 0 && role == FH_ROLE_AP) {
         fh_peer_busy_poll(*peer, config->fronthaul.busy_poll_us);
     }

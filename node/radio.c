@@ -36,7 +36,7 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
     const struct config_radio *c = config_radio_of(config, role, id);
     const struct radio_settings settings = {
         .backend = c->backend,
-        .args = c->args && c->args[0] ? c->args : config->air.endpoint, /* the emulated air's default place */
+        .args = config_radio_args(config, c),
         .role = role_name(role),
         .id = id,
         .n_ant = n_ant,

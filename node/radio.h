@@ -29,6 +29,11 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
                     enum config_role role, int id, int n_ant);
 /* Starts streaming at the epoch or as soon after it as can be. */
 int node_radio_start(struct node_radio *radio, tutti_tick epoch);
+/* The central node has set another epoch: blocks are counted from there, as soon as it has passed. */
+static inline void node_radio_follow(struct node_radio *radio, tutti_tick epoch, tutti_tick now)
+{
+    radio->epoch = epoch <= now ? epoch : radio->epoch;
+}
 void node_radio_close(struct node_radio *radio); /* half-open allowed */
 
 /* The next note, counted; 1 or 0. No allocation. */

@@ -82,10 +82,14 @@ int node_span_receive(struct node_span *span, struct node_radio *radio, tutti_ti
         if (got.tick == span->next) {
             span->next += (tutti_tick)got.n;
             span->whole_to = span->next;
-        } else {
-            radio->counters.gaps++;
-            radio->counters.lost += got.tick > span->next ? got.tick - span->next : 0;
-            close_gap(span, &got, to);
+            continue;
+        }
+        const bool back = got.tick < span->next;
+        radio->counters.gaps++;
+        radio->counters.lost += back ? 0 : got.tick - span->next;
+        close_gap(span, &got, to);
+        if (back) { /* `to` means nothing any more */
+            return TUTTI_OK;
         }
     }
     return TUTTI_OK;

@@ -57,7 +57,9 @@ static int on_event(struct ue *ue, const struct fh_event *event)
         process_capture(ue);
         break;
     case FH_EVENT_UP:
-        log_write(LOG_INFO, "lab", "CPU-UP session=%u", event->welcome.session);
+        atomic_store_explicit(&ue->epoch, event->welcome.epoch, memory_order_relaxed);
+        log_write(LOG_INFO, "lab", "CPU-UP session=%u epoch_tick=%llu", event->welcome.session,
+                  (unsigned long long)event->welcome.epoch);
         break;
     case FH_EVENT_DOWN:
         log_write(LOG_WARNING, "lab", "CPU-DOWN reconnecting");

@@ -117,6 +117,7 @@ static int join_network(struct ue *ue)
         status = node_join(&ue->lab, ue->config, role, ue->id, &welcome);
     }
     if (status >= 0) {
+        atomic_store(&ue->epoch, welcome.epoch);
         status = decode_start(ue);
     }
     if (status >= 0) {

@@ -20,6 +20,7 @@ static void queue_pilots(struct ue *ue, uint64_t block)
 
 void slot_prepare(struct ue *ue)
 {
+    node_radio_follow(&ue->radio, atomic_load_explicit(&ue->epoch, memory_order_relaxed), ue->span.next);
     ue->block = frame_block_of(&ue->frame, ue->radio.epoch, ue->span.next);
     if (ue->span.next >= end_of_downlink(ue, ue->block)) {
         ue->block++;

@@ -86,7 +86,8 @@ struct ue {
     char *text; /* [CONTROL_MAX_BYTES + 1]: one report */
     ring_t *captures;
     int capture_event, room_event;
-    atomic_bool slot_waits; /* for room in the ring */
+    atomic_bool slot_waits;   /* for room in the ring */
+    _Atomic tutti_tick epoch; /* of the last welcome */
     struct ue_counters counters;
 };
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Artificial noise as an access point makes it: new in every symbol, subband and block, where it must be, alike at all
- * access points, where it must be. Whoever can foresee the noise can take it out. */
-#include "ap_node/ap.h"
+/* What an access point adds to what it is told to send: artificial noise that is new in every symbol, subband and
+ * block, where it must be, alike at all access points, where it must be (whoever can foresee the noise can take it
+ * out); beams of its own; all under its power limits. */
+#include "ap_node/streams.h"
+#include "mimo/precoder.h"
 
 #include <complex.h>
 #include <math.h>
@@ -13,55 +15,57 @@
 
 #include <cmocka.h>
 
-enum { N_ANT = 6, N_UE = 3, N_SB = 4, N_SC = 48, N_SYMBOL = 12, N_BLOCK = 3 };
+enum { N_ANT = 6, N_UE = 3, N_SB = 4, SC_PER_SB = 12, N_SC = N_SB * SC_PER_SB, N_SYMBOL = 12, N_BLOCK = 3, ROOM = 8 };
 #define POWER 0.3f
 
-/* The part of an access point that streams.c uses; its users are all strong. */
+/* One access point; its users are all strong. */
 struct place {
-    struct ap ap;
-    struct config *config;
-    struct wire_stream stream;
-    struct ap_choice choice;
-    tutti_cf32 H_hat[N_SB * N_ANT * N_UE], V[N_SB * N_ANT], V_work[N_SB * N_ANT];
-    tutti_cf32 basis[N_SB * N_ANT * N_ANT], noise[N_SC];
+    struct streams streams;
+    struct ap_rules rules;
+    struct wire_stream stream[ROOM];
+    int n_stream;
+    tutti_cf32 H_hat[N_SB * N_ANT * N_UE], V[N_SB * N_ANT * ROOM];
+    float beta[N_UE], error_variance[N_UE];
 };
 
 static void open_place(struct place *p, int id, enum wire_source source)
 {
-    const char *const overrides[] = {"precoding.upsilon=1"};
+    const struct streams_settings settings = {.n_sb = N_SB,
+                                              .sc_per_sb = SC_PER_SB,
+                                              .n_ant = N_ANT,
+                                              .n_ue = N_UE,
+                                              .room = ROOM,
+                                              .private_random = splitmix_make(7, (uint64_t)id)};
     struct splitmix random = splitmix_make(5, (uint64_t)id);
     memset(p, 0, sizeof *p);
-    assert_int_equal(config_load(&p->config, NULL, overrides, 1), 0);
-    p->ap.config = p->config;
-    p->ap.frame.n_sb = N_SB;
-    p->ap.frame.n_sc = N_SC;
-    p->ap.n_ant = N_ANT;
-    p->ap.n_ue = N_UE;
-    p->ap.H_hat = p->H_hat;
-    p->ap.V_work = p->V_work;
-    p->ap.noise_basis = p->basis;
-    p->ap.noise = p->noise;
-    p->ap.private_random = splitmix_make(7, (uint64_t)id);
+    assert_int_equal(streams_create(&p->streams, &settings), 0);
+    p->rules = (struct ap_rules){.upsilon = 1, .power_mean = 1, .power_peak = 1, .local_scheme = MIMO_PPZF};
     for (int k = 0; k < N_UE; k++) {
-        p->ap.meta.beta[k] = 1;
+        p->beta[k] = 1;
     }
     for (int i = 0; i < N_SB * N_ANT * N_UE; i++) {
         const float re = (float)(splitmix_next(&random) >> 40) * 0x1p-23f - 1;
         p->H_hat[i] = re + I * ((float)(splitmix_next(&random) >> 40) * 0x1p-23f - 1);
     }
-    p->stream = (struct wire_stream){.kind = WIRE_STREAM_AN, .source = (uint8_t)source, .power = POWER};
+    p->stream[0] = (struct wire_stream){.kind = WIRE_STREAM_AN, .source = (uint8_t)source, .power = POWER};
+    p->n_stream = 1;
 }
 
-/* A new block: what a received precoder gives, prepared. */
+/* A new block: what a received precoder gives, prepared; true if it was scaled. */
+static bool prepare(struct place *p, uint64_t block, uint64_t key)
+{
+    const struct wire_precoder_meta meta = {.noise_key = key, .stream = p->stream};
+    const struct streams_estimates estimates = {p->H_hat, p->beta, p->error_variance};
+    return streams_prepare(&p->streams, block, &p->rules, &meta, p->n_stream, p->V, &estimates);
+}
+
 static void next_block(struct place *p, uint64_t block, uint64_t key)
 {
-    p->ap.at.block = block;
     for (int i = 0; i < N_SB * N_ANT; i++) {
         p->V[i] = 0.1f;
     }
-    p->choice = (struct ap_choice){.V = p->V, .stream = &p->stream, .n_stream = 1, .noise_key = key};
-    streams_prepare(&p->ap, &p->choice);
-    assert_true(p->choice.fresh_every_symbol);
+    assert_false(prepare(p, block, key));
+    assert_true(p->streams.fresh_every_symbol);
 }
 
 static float complex product(int n, const tutti_cf32 *a, const tutti_cf32 *b)
@@ -89,10 +93,10 @@ static void test_null_space_noise_is_never_the_same(void **state)
     for (uint64_t block = 0; block < N_BLOCK; block++) {
         next_block(&p, block, 0);
         for (int d = 0; d < N_SYMBOL; d++) {
-            streams_renew(&p.ap, &p.choice, d);
-            memcpy(symbols[n / N_SB], p.noise, sizeof p.noise);
+            streams_renew(&p.streams, d);
+            memcpy(symbols[n / N_SB], p.streams.symbols, sizeof symbols[0]);
             for (int sb = 0; sb < N_SB; sb++, n++) {
-                memcpy(direction[n], p.V_work + sb * N_ANT, sizeof direction[n]);
+                memcpy(direction[n], p.streams.V + sb * N_ANT, sizeof direction[n]);
                 assert_true(fabsf(crealf(product(N_ANT, direction[n], direction[n])) / POWER - 1) < 1e-5f);
                 for (int k = 0; k < N_UE; k++) {
                     tutti_cf32 h[N_ANT];
@@ -115,7 +119,7 @@ static void test_null_space_noise_is_never_the_same(void **state)
             assert_true(likeness(N_SC, symbols[i], symbols[j]) < 0.7f);
         }
     }
-    config_free(p.config);
+    streams_destroy(&p.streams);
 }
 
 static void test_null_space_noise_is_each_access_points_own(void **state)
@@ -127,12 +131,12 @@ static void test_null_space_noise_is_each_access_points_own(void **state)
     next_block(&p, 0, 0);
     next_block(&q, 0, 0);
     for (int d = 0; d < N_SYMBOL; d++) {
-        streams_renew(&p.ap, &p.choice, d);
-        streams_renew(&q.ap, &q.choice, d);
-        assert_true(likeness(N_SC, p.noise, q.noise) < 0.7f);
+        streams_renew(&p.streams, d);
+        streams_renew(&q.streams, d);
+        assert_true(likeness(N_SC, p.streams.symbols, q.streams.symbols) < 0.7f);
     }
-    config_free(p.config);
-    config_free(q.config);
+    streams_destroy(&p.streams);
+    streams_destroy(&q.streams);
 }
 
 static void test_phase_only_noise_is_common_and_new(void **state)
@@ -148,24 +152,162 @@ static void test_phase_only_noise_is_common_and_new(void **state)
             next_block(&p, block, key);
             next_block(&q, block, key);
             for (int d = 0; d < N_SYMBOL; d++, n++) {
-                streams_renew(&p.ap, &p.choice, d);
-                streams_renew(&q.ap, &q.choice, d);
-                assert_memory_equal(p.noise, q.noise, sizeof p.noise);
-                memcpy(symbols[n], p.noise, sizeof p.noise);
+                streams_renew(&p.streams, d);
+                streams_renew(&q.streams, d);
+                assert_memory_equal(p.streams.symbols, q.streams.symbols, sizeof symbols[0]);
+                memcpy(symbols[n], p.streams.symbols, sizeof symbols[0]);
                 for (int i = 0; i < n; i++) {
                     assert_true(likeness(N_SC, symbols[i], symbols[n]) < 0.7f);
                 }
             }
         }
     }
-    config_free(p.config);
-    config_free(q.config);
+    streams_destroy(&p.streams);
+    streams_destroy(&q.streams);
+}
+
+static float power_of(const struct streams *s, int sb, int i)
+{
+    float power = 0;
+    for (int a = 0; a < N_ANT; a++) {
+        const tutti_cf32 v = s->V[(sb * N_ANT + a) * s->n_stream + i];
+        power += crealf(v) * crealf(v) + cimagf(v) * cimagf(v);
+    }
+    return power;
+}
+
+static float power_of_all(const struct streams *s, int sb)
+{
+    float power = 0;
+    for (int i = 0; i < s->n_stream; i++) {
+        power += power_of(s, sb, i);
+    }
+    return power;
+}
+
+/* Three times too much, half of it noise that is drawn anew every symbol: what is radiated is the limit. */
+static void test_power_is_limited_noise_included(void **state)
+{
+    (void)state;
+    static struct place p;
+    open_place(&p, 0, WIRE_SOURCE_LOCAL);
+    p.stream[0].power = 1.5f;
+    p.stream[1] = (struct wire_stream){.kind = WIRE_STREAM_DATA, .user = 1};
+    p.n_stream = 2;
+    for (int i = 0; i < N_SB * N_ANT; i++) {
+        p.V[2 * i + 1] = sqrtf(1.5f / N_ANT);
+    }
+    for (uint64_t block = 0; block < N_BLOCK; block++) {
+        assert_true(prepare(&p, block, 0));
+        for (int d = 0; d < N_SYMBOL; d++) {
+            streams_renew(&p.streams, d);
+            for (int sb = 0; sb < N_SB; sb++) {
+                assert_true(fabsf(power_of_all(&p.streams, sb) - 1) < 0.02f);
+                assert_true(fabsf(power_of(&p.streams, sb, 0) - 0.5f) < 0.01f);
+            }
+        }
+    }
+    assert_true(crealf(p.V[1]) == sqrtf(1.5f / N_ANT)); /* what was received stays, for the blocks to come */
+    streams_destroy(&p.streams);
+}
+
+static void test_within_the_limits_nothing_changes(void **state)
+{
+    (void)state;
+    static struct place p;
+    open_place(&p, 0, WIRE_SOURCE_LOCAL);
+    p.stream[0] = (struct wire_stream){.kind = WIRE_STREAM_DATA, .user = 2};
+    for (int i = 0; i < N_SB * N_ANT; i++) {
+        p.V[i] = CMPLXF(0.3f, 0.1f * (float)(i % 3));
+    }
+    assert_false(prepare(&p, 0, 0));
+    assert_memory_equal(p.streams.V, p.V, N_SB * N_ANT * sizeof(tutti_cf32));
+    assert_false(p.streams.fresh_every_symbol);
+    streams_destroy(&p.streams);
+}
+
+/* Beams of the scheme that the central node orders: zero-forcing ones hit no other user, conjugate ones do. */
+static void test_local_beams_follow_the_orders(void **state)
+{
+    (void)state;
+    static struct place p;
+    open_place(&p, 0, WIRE_SOURCE_LOCAL);
+    for (int k = 0; k < N_UE; k++) {
+        p.stream[k] = (struct wire_stream){
+            .kind = WIRE_STREAM_DATA, .source = WIRE_SOURCE_LOCAL, .user = (uint16_t)k, .power = 0.01f};
+    }
+    p.n_stream = N_UE;
+    float leak[2] = {0};
+    for (int round = 0; round < 2; round++) {
+        p.rules.local_scheme = round ? MIMO_CB : MIMO_FZF;
+        prepare(&p, (uint64_t)round, 0);
+        for (int sb = 0; sb < N_SB; sb++) {
+            tutti_cf32 h[N_ANT], w[N_ANT];
+            for (int a = 0; a < N_ANT; a++) {
+                h[a] = p.H_hat[(sb * N_ANT + a) * N_UE];
+                w[a] = p.streams.V[(sb * N_ANT + a) * N_UE + 1];
+            }
+            leak[round] = fmaxf(leak[round], likeness(N_ANT, h, w));
+        }
+    }
+    assert_true(leak[0] < 1e-4f);
+    assert_true(leak[1] > 0.05f);
+    streams_destroy(&p.streams);
+}
+
+static void test_the_fallback_serves_everybody_within_the_limits(void **state)
+{
+    (void)state;
+    static struct place p;
+    open_place(&p, 0, WIRE_SOURCE_LOCAL);
+    p.rules.power_mean = p.rules.power_peak = 0.25f;
+    assert_true(streams_prepare_local(&p.streams, 0, &p.rules, p.H_hat));
+    assert_int_equal(p.streams.n_stream, N_UE);
+    for (int sb = 0; sb < N_SB; sb++) {
+        assert_true(fabsf(power_of_all(&p.streams, sb) - 0.25f) < 0.005f);
+    }
+    for (int k = 0; k < N_UE; k++) {
+        assert_int_equal(p.streams.list[k].user, k);
+        assert_true(power_of(&p.streams, 0, k) > 0);
+    }
+    streams_destroy(&p.streams);
+}
+
+/* Two noise streams and a sensing beam: each has symbols of its own, all access points the same. */
+static void test_any_number_of_streams(void **state)
+{
+    (void)state;
+    static struct place p, q;
+    open_place(&p, 0, WIRE_SOURCE_VECTORS);
+    open_place(&q, 1, WIRE_SOURCE_VECTORS);
+    struct place *both[] = {&p, &q};
+    for (int i = 0; i < 2; i++) {
+        both[i]->stream[1] = both[i]->stream[0];
+        both[i]->stream[2] = (struct wire_stream){.kind = WIRE_STREAM_SENSING, .user = 4};
+        both[i]->n_stream = 3;
+        assert_false(prepare(both[i], 9, 1234));
+        streams_renew(&both[i]->streams, 0);
+    }
+    const tutti_cf32 *s = p.streams.symbols;
+    assert_memory_equal(s, q.streams.symbols, (size_t)3 * N_SC * sizeof *s);
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < i; j++) {
+            assert_true(likeness(N_SC, s + i * N_SC, s + j * N_SC) < 0.7f);
+        }
+    }
+    streams_destroy(&p.streams);
+    streams_destroy(&q.streams);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_null_space_noise_is_never_the_same),
                                        cmocka_unit_test(test_null_space_noise_is_each_access_points_own),
-                                       cmocka_unit_test(test_phase_only_noise_is_common_and_new)};
+                                       cmocka_unit_test(test_phase_only_noise_is_common_and_new),
+                                       cmocka_unit_test(test_power_is_limited_noise_included),
+                                       cmocka_unit_test(test_within_the_limits_nothing_changes),
+                                       cmocka_unit_test(test_local_beams_follow_the_orders),
+                                       cmocka_unit_test(test_the_fallback_serves_everybody_within_the_limits),
+                                       cmocka_unit_test(test_any_number_of_streams)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "scripted_radio.h"
+
+#include "base/error.h"
+
+tutti_cf32 scripted_sample(int antenna, tutti_tick tick)
+{
+    return CMPLXF((float)(tick % 100003), (float)antenna);
+}
+
+int radio_open(radio_t **radio, const struct radio_settings *settings, struct radio_info *info)
+{
+    (void)radio, (void)settings, (void)info;
+    return TUTTI_EUNSUPPORTED;
+}
+
+void radio_close(radio_t *radio)
+{
+    (void)radio;
+}
+
+void radio_stop(radio_t *radio)
+{
+    (void)radio;
+}
+
+int radio_sync(radio_t *radio, struct radio_sync *sync)
+{
+    (void)radio, (void)sync;
+    return TUTTI_EUNSUPPORTED;
+}
+
+int radio_start(radio_t *radio, tutti_tick at, tutti_tick *first)
+{
+    *first = radio->now = radio->now > at ? radio->now : at;
+    return TUTTI_OK;
+}
+
+int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_got *got)
+{
+    radio->n_recv++;
+    if (radio->fail && radio->now >= radio->fail_at) {
+        return radio->fail;
+    }
+    const bool more = radio->next_loss < radio->n_loss;
+    const tutti_tick loss_at = more ? radio->loss[radio->next_loss].from : UINT64_MAX;
+    if (more && radio->now == loss_at) {
+        radio->now = radio->loss[radio->next_loss++].to;
+        return radio_recv(radio, buffers, n, got);
+    }
+    int take = radio->at_most && radio->at_most < n ? radio->at_most : n;
+    take = radio->now + (tutti_tick)take > loss_at ? (int)(loss_at - radio->now) : take;
+    for (int a = 0; a < radio->n_ant; a++) {
+        for (int i = 0; i < take; i++) {
+            buffers[a][i] = scripted_sample(a, radio->now + (tutti_tick)i);
+        }
+    }
+    *got = (struct radio_got){.tick = radio->now, .n = take, .host_ns = radio->now * 1000};
+    radio->now += (tutti_tick)take;
+    return TUTTI_OK;
+}
+
+int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
+{
+    if (radio->burst_status < 0 || radio->n_burst == SCRIPTED_BURSTS) {
+        return radio->burst_status < 0 ? radio->burst_status : TUTTI_EAGAIN;
+    }
+    struct scripted_burst *b = &radio->burst[radio->n_burst++];
+    *b = (struct scripted_burst){.at = at, .n = n, .tag = tag};
+    for (int a = 0; a < radio->n_ant; a++) {
+        for (int i = 0; i < n; i++) {
+            const tutti_cf32 v = buffers[a][i];
+            b->energy[a] += crealf(v) * crealf(v) + cimagf(v) * cimagf(v);
+        }
+    }
+    return TUTTI_OK;
+}
+
+uint64_t radio_deadline_ns(const struct radio_info *info, const struct radio_got *got, tutti_tick at)
+{
+    const double ahead = (double)at - (double)(got->tick + (tutti_tick)got->n);
+    return got->host_ns + (uint64_t)(ahead / info->rate_hz * 1e9 - info->lead_us * 1e3);
+}
+
+int radio_note(radio_t *radio, struct radio_note *note)
+{
+    if (radio->next_note == radio->n_note) {
+        return 0;
+    }
+    *note = radio->note[radio->next_note++];
+    return 1;
+}
+
+uint64_t radio_notes_lost(const radio_t *radio)
+{
+    (void)radio;
+    return 0;
+}
+
+uint64_t radio_wakeups(const radio_t *radio)
+{
+    return radio->n_recv;
+}

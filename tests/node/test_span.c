@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Receiving in spans: every sample in its place, what is lost is known, time goes on after any gap; notes counted. */
+#include "base/error.h"
+#include "node/span.h"
+#include "scripted_radio.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { N_ANT = 2, ROOM = 100 };
+
+struct place {
+    struct radio script;
+    struct node_radio radio;
+    struct node_span span;
+};
+
+static void open_place(struct place *p, tutti_tick first)
+{
+    *p = (struct place){.script = {.n_ant = N_ANT, .now = first}};
+    p->radio.radio = &p->script;
+    assert_int_equal(node_span_create(&p->span, N_ANT, ROOM), 0);
+    node_span_start(&p->span, first);
+}
+
+static void lose(struct place *p, tutti_tick from, tutti_tick to)
+{
+    p->script.loss[p->script.n_loss].from = from;
+    p->script.loss[p->script.n_loss++].to = to;
+}
+
+/* Samples of from..to-1 are held, whole and right, on every antenna. */
+static void expect(const struct place *p, tutti_tick from, tutti_tick to)
+{
+    assert_true(node_span_has(&p->span, from, (int)(to - from)));
+    for (int a = 0; a < N_ANT; a++) {
+        const tutti_cf32 *at = node_span_at(&p->span, a, from);
+        for (tutti_tick t = from; t < to; t++) {
+            assert_true(at[t - from] == scripted_sample(a, t));
+        }
+    }
+}
+
+static void test_spans_follow_each_other(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 1000);
+    for (tutti_tick to = 1080; to < 3000; to += 100) {
+        const tutti_tick from = p.span.next;
+        assert_int_equal(node_span_receive(&p.span, &p.radio, to), 0);
+        assert_int_equal(p.span.next, to);
+        expect(&p, from, to);
+        assert_false(node_span_has(&p.span, from - 1, 2));
+        assert_false(node_span_has(&p.span, to - 1, 2));
+        assert_int_equal(p.span.got.host_ns, p.span.got.tick * 1000);
+    }
+    assert_int_equal(p.script.n_recv, 20); /* one call each */
+    assert_int_equal(p.radio.counters.gaps, 0);
+    node_span_destroy(&p.span);
+}
+
+static void test_short_packets_fill_a_span(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 0);
+    p.script.at_most = 7;
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 100), 0);
+    expect(&p, 0, 100);
+    assert_int_equal(p.script.n_recv, 15);
+    node_span_destroy(&p.span);
+}
+
+static void test_gap_inside_a_span(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 0);
+    lose(&p, 30, 45);
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 100), 0);
+    assert_int_equal(p.span.next, 100 + 15); /* the call after the gap had asked for 70 */
+    expect(&p, 45, 100);
+    assert_false(node_span_has(&p.span, 44, 10));
+    assert_false(node_span_has(&p.span, 20, 5)); /* before the gap: given up */
+    assert_int_equal(p.radio.counters.gaps, 1);
+    assert_int_equal(p.radio.counters.lost, 15);
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 200), 0);
+    expect(&p, 115, 200);
+    node_span_destroy(&p.span);
+}
+
+static void test_gap_beyond_a_span(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 0);
+    lose(&p, 60, 450);
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 100), 0);
+    assert_int_equal(p.span.next, 490);
+    assert_false(node_span_has(&p.span, 450, 1));
+    assert_false(node_span_has(&p.span, 50, 1));
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 580), 0);
+    expect(&p, 490, 580);
+    assert_int_equal(p.radio.counters.lost, 390);
+    node_span_destroy(&p.span);
+}
+
+static void test_time_going_back_is_a_gap(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 5000);
+    lose(&p, 5050, 200);
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 5100), 0);
+    assert_int_equal(p.span.next, 250); /* where time is now; nothing is held of what came before */
+    assert_false(node_span_has(&p.span, 5000, 10));
+    assert_false(node_span_has(&p.span, 5050, 10));
+    assert_int_equal(p.radio.counters.gaps, 1);
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 300), 0);
+    expect(&p, 250, 300);
+    node_span_destroy(&p.span);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 0);
+    assert_int_equal(node_span_receive(&p.span, &p.radio, ROOM + 1), TUTTI_EINVAL);
+    p.script.fail = TUTTI_EDEVICE;
+    p.script.fail_at = 50;
+    p.script.at_most = 50;
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 100), TUTTI_EDEVICE);
+    node_span_destroy(&p.span);
+}
+
+static void test_notes_are_counted_by_letter(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 0);
+    static const enum radio_note_kind KINDS[] = {RADIO_NOTE_SENT,     RADIO_NOTE_LATE,     RADIO_NOTE_LATE,
+                                                 RADIO_NOTE_UNDERRUN, RADIO_NOTE_OVERFLOW, RADIO_NOTE_DROP,
+                                                 RADIO_NOTE_DROP,     RADIO_NOTE_DROP,     RADIO_NOTE_SEQUENCE};
+    for (unsigned i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        p.script.note[p.script.n_note++] = (struct radio_note){.kind = KINDS[i], .tick = 100 + i};
+    }
+    struct radio_note note;
+    int n = 0;
+    while (node_radio_note(&p.radio, &note)) {
+        n++;
+    }
+    static const uint64_t UODSL[5] = {1, 1, 3, 1, 2};
+    assert_int_equal(n, 9);
+    assert_int_equal(p.radio.counters.sent, 1);
+    assert_memory_equal(p.radio.counters.event, UODSL, sizeof UODSL);
+    assert_int_equal(p.radio.counters.last_tick[4], 102);
+    assert_int_equal(p.radio.counters.last_tick[2], 107);
+    node_span_destroy(&p.span);
+}
+
+static void test_refused_bursts_are_counted(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 0);
+    static const tutti_cf32 samples[4] = {1, 1, 1, 1};
+    const tutti_cf32 *buffers[N_ANT] = {samples, samples};
+    assert_int_equal(node_radio_burst(&p.radio, buffers, 4, 10, 3), 0);
+    p.script.burst_status = TUTTI_EAGAIN;
+    assert_int_equal(node_radio_burst(&p.radio, buffers, 4, 10, 3), TUTTI_EAGAIN);
+    assert_int_equal(p.radio.counters.refused, 1);
+    node_span_destroy(&p.span);
+}
+
+/* Absolute: by the samples' own time, never by when somebody asks; the larger of the two leads counts. */
+static void test_deadline(void **state)
+{
+    (void)state;
+    struct place p;
+    open_place(&p, 0);
+    p.radio.info = (struct radio_info){.rate_hz = 1e6, .lead_us = 100, .turnaround_samples = 1, .paced = true};
+    const struct radio_got got = {.tick = 900, .n = 100, .host_ns = 5000000};
+    assert_int_equal(node_radio_deadline_ns(&p.radio, &got, 3000, 0), 5000000 + 2000000 - 100000);
+    assert_int_equal(node_radio_deadline_ns(&p.radio, &got, 3000, 400), 5000000 + 2000000 - 400000);
+    node_span_destroy(&p.span);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spans_follow_each_other),
+        cmocka_unit_test(test_short_packets_fill_a_span),
+        cmocka_unit_test(test_gap_inside_a_span),
+        cmocka_unit_test(test_gap_beyond_a_span),
+        cmocka_unit_test(test_time_going_back_is_a_gap),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_notes_are_counted_by_letter),
+        cmocka_unit_test(test_refused_bursts_are_counted),
+        cmocka_unit_test(test_deadline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
