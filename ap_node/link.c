@@ -13,7 +13,7 @@
 
 enum { CSI_SLOTS = 8 };
 
-int link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room)
+int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room)
 {
     const int n_ant = config->network.n_ant, n_ue = config->network.n_ue;
     *link = (struct ap_link){.config = config,
@@ -35,13 +35,13 @@ int link_create(struct ap_link *link, const struct config *config, int id, int n
         return error_set(TUTTI_ECONFIG, "estimates of %d subbands, %d antennas and %d users do not fit one message",
                          n_sb, n_ant, n_ue);
     }
-    const int status = ring_create(&link->csi_out, CSI_SLOTS, sizeof(struct link_message) + link->message_room);
+    const int status = ring_create(&link->csi_out, CSI_SLOTS, sizeof(struct ap_message) + link->message_room);
     return status < 0 ? status : inbox_create(&link->inbox, room, (size_t)n_sb * (size_t)n_ant * (size_t)room);
 }
 
-void link_destroy(struct ap_link *link)
+void ap_link_destroy(struct ap_link *link)
 {
-    link_stop(link);
+    ap_link_stop(link);
     fh_peer_destroy(link->peer);
     ring_destroy(link->csi_out);
     inbox_destroy(link->inbox);
@@ -52,12 +52,12 @@ void link_destroy(struct ap_link *link)
     *link = (struct ap_link){0};
 }
 
-struct link_message *link_message(struct ap_link *link)
+struct ap_message *ap_link_message(struct ap_link *link)
 {
     return ring_write_slot(link->csi_out);
 }
 
-void link_send(struct ap_link *link)
+void ap_link_send(struct ap_link *link)
 {
     ring_push(link->csi_out);
     rt_event_signal(link->csi_event);
@@ -66,7 +66,7 @@ void link_send(struct ap_link *link)
 static void send_reports(struct ap_link *link)
 {
     rt_event_wait(link->csi_event, 0);
-    const struct link_message *message;
+    const struct ap_message *message;
     while ((message = ring_peek(link->csi_out, 0)) != NULL) {
         uint8_t *bytes = (uint8_t *)(uintptr_t)message->bytes; /* ours until popped; only the stamp changes */
         wire_stamp_send_time(bytes, message->n_bytes, clock_wall_ns());
@@ -188,7 +188,7 @@ static int link_main(void *argument)
     return status;
 }
 
-int link_start(struct ap_link *link, const struct fh_welcome *welcome)
+int ap_link_start(struct ap_link *link, const struct fh_welcome *welcome)
 {
     atomic_store(&link->epoch, welcome->epoch);
     atomic_store(&link->session, welcome->session);
@@ -201,7 +201,7 @@ int link_start(struct ap_link *link, const struct fh_welcome *welcome)
     return node_thread_start(&link->thread);
 }
 
-void link_stop(struct ap_link *link)
+void ap_link_stop(struct ap_link *link)
 {
     if (link->thread.running) {
         rt_stop_request();
@@ -210,7 +210,7 @@ void link_stop(struct ap_link *link)
     }
 }
 
-void link_log_counters(const struct ap_link *link)
+void ap_link_log_counters(const struct ap_link *link)
 {
     uint64_t refused = 0;
     for (int e = 0; e < WIRE_N_ERRORS; e++) {

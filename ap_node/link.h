@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 
 /* One packed message on its way out, in a ring slot. */
-struct link_message {
+struct ap_message {
     size_t n_bytes;
     uint8_t bytes[];
 };
@@ -21,7 +21,7 @@ struct ap_link {
     const struct config *config;
     struct node_thread thread;
     fh_peer_t *peer;
-    ring_t *csi_out; /* of struct link_message, slot -> link */
+    ring_t *csi_out; /* of struct ap_message, slot -> link */
     inbox_t *inbox;  /* link -> slot */
     int csi_event, precoder_event;
     _Atomic uint32_t session;     /* 0 = not welcomed */
@@ -36,15 +36,15 @@ struct ap_link {
 };
 
 /* Rings and wake-ups; no thread yet. */
-int link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room);
+int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room);
 /* With the peer welcomed: from here on the thread owns it. */
-int link_start(struct ap_link *link, const struct fh_welcome *welcome);
-void link_stop(struct ap_link *link);    /* not started: nothing */
-void link_destroy(struct ap_link *link); /* half-built allowed */
+int ap_link_start(struct ap_link *link, const struct fh_welcome *welcome);
+void ap_link_stop(struct ap_link *link);    /* not started: nothing */
+void ap_link_destroy(struct ap_link *link); /* half-built allowed */
 
-/* Slot thread: room for one message, or NULL when the thread is behind. Fill it, then link_send. */
-struct link_message *link_message(struct ap_link *link);
-void link_send(struct ap_link *link);
-void link_log_counters(const struct ap_link *link);
+/* Slot thread: room for one message, or NULL when the thread is behind. Fill it, then ap_link_send. */
+struct ap_message *ap_link_message(struct ap_link *link);
+void ap_link_send(struct ap_link *link);
+void ap_link_log_counters(const struct ap_link *link);
 
 #endif

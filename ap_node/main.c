@@ -42,7 +42,7 @@ static int run(const struct config *config, const struct node_options *options)
     if (status >= 0) {
         status = loop(&ap);
         rt_hot_leave();
-        link_stop(&ap.link);
+        ap_link_stop(&ap.link);
         ap_log_counters(&ap);
     }
     ap_destroy(&ap);

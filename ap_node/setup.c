@@ -71,7 +71,7 @@ static int create_parts(struct ap *ap)
         status = accounts_create(&ap->accounts);
     }
     if (status >= 0) {
-        status = link_create(&ap->link, c, ap->id, f->n_sb, room_for_streams(ap));
+        status = ap_link_create(&ap->link, c, ap->id, f->n_sb, room_for_streams(ap));
     }
     if (status >= 0) {
         ap->decision_samples = (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples;
@@ -95,7 +95,7 @@ static int join_network(struct ap *ap)
         status = node_join(&ap->link.peer, c, FH_ROLE_AP, ap->id, &welcome);
     }
     if (status >= 0) {
-        status = link_start(&ap->link, &welcome);
+        status = ap_link_start(&ap->link, &welcome);
     }
     if (status >= 0) {
         status = node_radio_start(&ap->radio, welcome.epoch);
@@ -129,7 +129,7 @@ int ap_create(struct ap *ap, const struct config *config, int id)
 
 void ap_destroy(struct ap *ap)
 {
-    link_destroy(&ap->link);
+    ap_link_destroy(&ap->link);
     node_radio_close(&ap->radio);
     node_span_destroy(&ap->span);
     capture_destroy(&ap->capture);
@@ -163,5 +163,5 @@ void ap_log_counters(const struct ap *ap)
     log_write(LOG_INFO, "radio", "COUNTERS %s csi_dropped=%llu wakeups=%llu notes_lost=%llu", text,
               (unsigned long long)ap->csi_dropped, (unsigned long long)radio_wakeups(ap->radio.radio),
               (unsigned long long)radio_notes_lost(ap->radio.radio));
-    link_log_counters(&ap->link);
+    ap_link_log_counters(&ap->link);
 }

@@ -88,7 +88,7 @@ static void fill_meta(struct ap *ap, struct wire_csi_meta *meta)
 
 void slot_report(struct ap *ap)
 {
-    struct link_message *message = link_message(&ap->link);
+    struct ap_message *message = ap_link_message(&ap->link);
     if (!message) {
         ap->csi_dropped++;
         return;
@@ -99,7 +99,7 @@ void slot_report(struct ap *ap)
     fill_header(ap, &header);
     fill_meta(ap, &meta);
     message->n_bytes = wire_pack_csi(message->bytes, ap->link.message_room, &header, &meta, ap->capture.H_hat);
-    link_send(&ap->link);
+    ap_link_send(&ap->link);
 }
 
 /* Repeatable radios wait for an answer, bounded only against a dead peer; others until the downlink must leave, less
