@@ -16,18 +16,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define PLEASE_PERIOD_NS 100000u
 #define LOOK_NS 1000000u
 
-enum {
-    STOP_LINGER_MS = 200,
-    STOP_WAIT_MS = 1000,
-    EVENTS_PER_POLL = 8,
-    VISITORS_PER_LOOK = 16,
-    DESCRIPTORS_WANTED = 65536
-};
+enum { STOP_LINGER_MS = 200, STOP_WAIT_MS = 1000, EVENTS_PER_POLL = 8, VISITORS_PER_LOOK = 16 };
 
 struct fh_hub {
     struct link link;
@@ -78,18 +71,13 @@ static int encrypt(fh_hub_t *hub)
     return error;
 }
 
-/* Strangers take a descriptor each while their handshake lasts. */
-static void raise_descriptor_limit(void)
+static int n_connections(const struct fh_hub_settings *settings)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit)) {
-        return;
+    int n = 0;
+    for (int role = 0; role < FH_N_ROLE; role++) {
+        n += hub_hello_n_ids(settings, (enum fh_role)role);
     }
-    const rlim_t wanted = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = wanted;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    return n;
 }
 
 int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings)
@@ -110,7 +98,7 @@ int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings)
     h->settings.endpoint = h->endpoint;
     h->agreement = settings->agreement ? strdup(settings->agreement) : NULL;
     h->settings.agreement = h->agreement;
-    raise_descriptor_limit();
+    h->link.n_connections = n_connections(settings);
     if ((error = hub_seats_create(&h->seats, &h->link, &h->settings)) ||
         (error = hub_visitors_create(&h->visitors, &h->link)) ||
         (error =

@@ -2,27 +2,15 @@
 #include "fronthaul/hub_endpoint.h"
 
 #include "base/error.h"
+#include "base/folder.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-/* Makes the missing parents of path, for this user only. */
-static int make_parents(const char *endpoint, char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        const int failed = mkdir(path, 0700) && errno != EEXIST;
-        if (failed) {
-            return error_set(TUTTI_EIO, "%s: cannot make the directory %s: %s", endpoint, path, strerror(errno));
-        }
-        *slash = '/';
-    }
-    return TUTTI_OK;
-}
 
 /* ZeroMQ unlinks whatever is at an ipc path before it binds: right for what a killed program left, a theft from a
  * running one, a loss if it is no socket. A running one accepts connections. */
@@ -34,12 +22,11 @@ static int prepare_ipc(const char *endpoint, const char *path)
                          sizeof address.sun_path - 1);
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
-    const int error = make_parents(endpoint, address.sun_path);
-    if (error) {
-        return error;
+    if (folder_make_for(path)) {
+        return error_set(TUTTI_EIO, "%s: %s", endpoint, error_text());
     }
     struct stat there;
-    if (stat(path, &there) == 0 && !S_ISSOCK(there.st_mode)) {
+    if (lstat(path, &there) == 0 && !S_ISSOCK(there.st_mode)) {
         return error_set(TUTTI_EIO, "%s: %s is not a socket, and is not overwritten", endpoint, path);
     }
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -51,7 +38,7 @@ static int prepare_ipc(const char *endpoint, const char *path)
     return live ? error_set(TUTTI_EIO, "%s: already in use by a running program", endpoint) : TUTTI_OK;
 }
 
-int hub_endpoint_bind(const struct link *link)
+int hub_endpoint_bind(struct link *link)
 {
     const char *endpoint = link->endpoint;
     if (strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6] != '@') { /* @: abstract, no file */
@@ -60,9 +47,24 @@ int hub_endpoint_bind(const struct link *link)
             return error;
         }
     }
-    if (zmq_bind(link->socket, endpoint)) {
-        return errno == EADDRINUSE ? error_set(TUTTI_EIO, "%s: already in use by a running program", endpoint)
-                                   : link_error(link, "cannot listen");
+    char *address = link_address(link, true);
+    if (!address) {
+        return error_set(TUTTI_EIO, "%s: cannot listen: %s", endpoint, error_text());
     }
-    return TUTTI_OK;
+    const int failed = zmq_bind(link->socket, address) ? errno : 0;
+    free(address);
+    switch (failed) {
+    case 0:
+        return TUTTI_OK;
+    case EADDRINUSE:
+        return error_set(TUTTI_EIO, "%s: already in use by a running program", endpoint);
+    case EADDRNOTAVAIL:
+    case ENODEV:
+        return error_set(TUTTI_EIO,
+                         "%s: cannot listen: not an address of this host; name the host the central node runs "
+                         "on, or *",
+                         endpoint);
+    default:
+        return error_set(TUTTI_EIO, "%s: cannot listen: %s", endpoint, zmq_strerror(failed));
+    }
 }

@@ -7,6 +7,6 @@
 
 /* Listen at link->endpoint; missing directories of an ipc path are made for this user only. TUTTI_EIO if it is taken.
  */
-int hub_endpoint_bind(const struct link *link);
+int hub_endpoint_bind(struct link *link);
 
 #endif

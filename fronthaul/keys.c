@@ -2,6 +2,7 @@
 #include "fronthaul/keys.h"
 
 #include "base/error.h"
+#include "base/folder.h"
 #include "fronthaul/control.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 #define LIST_NAME "public.keys"
 
-enum { PATH_ROOM = 1024, LINE_ROOM = 256, MAX_PINS = 2 + TUTTI_MAX_AP + 2 * TUTTI_MAX_UE };
+enum { PATH_ROOM = 1024, LINE_ROOM = 256 };
 
 int keys_supported(void)
 {
@@ -60,6 +61,8 @@ static int open_checked(FILE **file, const char *path, mode_t forbidden, const c
         error = error_set(TUTTI_EIO, "%s: not a plain file", path);
     } else if (st.st_mode & forbidden) {
         error = error_set(TUTTI_EIO, "%s: mode %04o, %s", path, (unsigned)(st.st_mode & 07777), rule);
+    } else if (!folder_is_ours(&st)) {
+        error = error_set(TUTTI_EIO, "%s: belongs to user %u, not to this one", path, (unsigned)st.st_uid);
     } else if (!(*file = fdopen(fd, "r"))) {
         error = error_set(TUTTI_ENOMEM, "%s: no memory to read it", path);
     }
@@ -136,11 +139,15 @@ void keys_forget(struct key_pair *pair)
 
 static int add_pin(struct key_list *list, const char *path, const char *line)
 {
-    struct key_pin *pin = &list->pin[list->n];
+    struct key_pin *const grown = realloc(list->pin, ((size_t)list->n + 1) * sizeof *grown);
+    if (!grown) {
+        return error_set(TUTTI_ENOMEM, "%s: no memory", path);
+    }
+    list->pin = grown;
+    struct key_pin *pin = &grown[list->n];
     char rest[2] = "";
-    if (list->n == MAX_PINS || sscanf(line, "%15s %40s %1s", pin->name, pin->text, rest) != 2 || !is_key(pin->text)) {
-        return error_set(TUTTI_EFORMAT, "%s: entry %d is not a name and a public key (at most %d)", path, list->n + 1,
-                         MAX_PINS);
+    if (sscanf(line, "%15s %40s %1s", pin->name, pin->text, rest) != 2 || !is_key(pin->text)) {
+        return error_set(TUTTI_EFORMAT, "%s: entry %d is not a name and a public key", path, list->n + 1);
     }
     zmq_z85_decode(pin->public_key, pin->text);
     const struct key_pin *same = keys_find_name(list, pin->name);
@@ -158,14 +165,15 @@ int keys_read_list(struct key_list *list, const char *directory)
     FILE *file;
     *list = (struct key_list){0};
     int error = make_path(path, directory, LIST_NAME, "");
+    if (!error && access(directory, F_OK) == 0 && folder_check(directory)) {
+        error = error_set(TUTTI_EIO, "fronthaul.key_dir: %s", error_text());
+    }
     error = error ? error
                   : open_checked(&file, path, 022,
                                  "the list of public keys may be written by its owner only (0644): chmod 644");
     if (error) {
         return error;
     }
-    list->pin = calloc(MAX_PINS + 1, sizeof *list->pin);
-    error = list->pin ? TUTTI_OK : error_set(TUTTI_ENOMEM, "%s: no memory", path);
     while (!error && next_line(file, line)) {
         error = add_pin(list, path, line);
     }

@@ -2,17 +2,23 @@
 #include "fronthaul/link.h"
 
 #include "base/clock.h"
+#include "base/endpoint.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/rt.h"
 #include "fronthaul/bytes.h"
 #include "fronthaul/wire.h"
 
+#include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define MONITOR_ENDPOINT "inproc://monitor"
@@ -25,7 +31,10 @@ enum {
     RECONNECT_MAX_MS = 100,
     CONNECT_MS = 200,
     HANDSHAKE_MS = 1500,
-    BACKLOG = 256
+    BACKLOG = 256,
+    DESCRIPTORS_WANTED = 65536,
+    LINK_DESCRIPTORS =
+        24 /* of one context with a socket, its monitor and a connection: 14, and the node's own to come */
 };
 
 int link_error(const struct link *link, const char *what)
@@ -36,15 +45,10 @@ int link_error(const struct link *link, const char *what)
 
 int link_check_endpoint(const char *endpoint)
 {
-    if (strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6]) {
-        return TUTTI_OK;
-    }
-    const char *colon = strncmp(endpoint, "tcp://", 6) == 0 ? strrchr(endpoint + 6, ':') : NULL;
-    char *end = NULL;
-    const long port = colon ? strtol(colon + 1, &end, 10) : 0;
-    return port >= 1 && port <= 65535 && *end == '\0'
+    struct endpoint_tcp tcp;
+    return (strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6]) || endpoint_parse_tcp(endpoint, &tcp)
                ? TUTTI_OK
-               : error_set(TUTTI_EIO, "%s: not an endpoint: tcp://address:port (1 to 65535) or ipc://path", endpoint);
+               : error_set(TUTTI_EIO, "%s: not an endpoint: tcp://host:port (1 to 65535) or ipc://path", endpoint);
 }
 
 static int set_option(struct link *link, int option, int value)
@@ -112,9 +116,42 @@ static void raise_io_threads(struct link *link)
     }
 }
 
+/* ZeroMQ aborts the process when it cannot have a descriptor: count first. Strangers take one each while their
+ * handshake lasts, so the limit goes up as far as it may. */
+static int reserve_descriptors(const struct link *link)
+{
+    struct rlimit limit;
+    rlim_t n_open = 0;
+    DIR *const folder = opendir("/proc/self/fd");
+    while (folder && readdir(folder)) {
+        n_open++;
+    }
+    if (folder) {
+        closedir(folder);
+    }
+    if (!folder || getrlimit(RLIMIT_NOFILE, &limit)) {
+        return errno == EMFILE ? error_set(TUTTI_EIO, "%s: no file descriptors are left (ulimit -n)", link->endpoint)
+                               : TUTTI_OK;
+    }
+    const rlim_t wanted = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+    const struct rlimit more = {.rlim_cur = wanted, .rlim_max = limit.rlim_max};
+    if (limit.rlim_cur < wanted && setrlimit(RLIMIT_NOFILE, &more) == 0) {
+        limit.rlim_cur = wanted;
+    }
+    const rlim_t needed = n_open + LINK_DESCRIPTORS + (rlim_t)link->n_connections;
+    return needed <= limit.rlim_cur
+               ? TUTTI_OK
+               : error_set(TUTTI_EIO, "%s: %lu file descriptors are needed, the limit is %lu: raise `ulimit -n`",
+                           link->endpoint, (unsigned long)needed, (unsigned long)limit.rlim_cur);
+}
+
 int link_open(struct link *link, int socket_type, int monitor_events, double peer_timeout_ms)
 {
     size_t size = sizeof link->socket_fd;
+    const int error = reserve_descriptors(link);
+    if (error) {
+        return error;
+    }
     link->text = malloc(CONTROL_MAX_BYTES + 1);
     link->context = link->text ? zmq_ctx_new() : NULL;
     if (!link->context) {
@@ -150,6 +187,42 @@ int link_encrypt_client(struct link *link, const struct key_pair *own, const cha
                    set_text(link, ZMQ_CURVE_SECRETKEY, own->secret_key)
                ? link_error(link, "cannot encrypt")
                : TUTTI_OK;
+}
+
+static bool keeps_name(const struct endpoint_tcp *tcp, bool listening)
+{
+    struct in_addr number;
+    return !listening && !tcp->any && !tcp->ipv6 && inet_pton(AF_INET, tcp->host, &number) != 1 &&
+           !endpoint_is_interface(tcp->host);
+}
+
+char *link_address(struct link *link, bool listening)
+{
+    struct endpoint_tcp tcp;
+    char host[ENDPOINT_HOST_ROOM], *text = NULL;
+    bool ipv6 = false;
+    if (!endpoint_parse_tcp(link->endpoint, &tcp)) { /* ipc */
+        return strdup(link->endpoint);
+    }
+    const int error = endpoint_resolve(&tcp, listening, host, sizeof host, &ipv6);
+    const bool name = keeps_name(&tcp, listening);
+    if (error && !name) {
+        return NULL;
+    }
+    if (error) {
+        log_write(LOG_WARNING, "link", "NAME-UNKNOWN endpoint=%s reason=\"%s\" trying=again", link->endpoint,
+                  error_text());
+    }
+    if (!error && ipv6 && set_option(link, ZMQ_IPV6, 1)) {
+        link_error(link, "cannot use IPv6");
+        return NULL;
+    }
+    const char *format = ipv6 && !name ? "tcp://[%s]:%d" : "tcp://%s:%d";
+    if (asprintf(&text, format, name ? tcp.host : host, tcp.port) < 0) {
+        error_set(TUTTI_ENOMEM, "%s: no memory", link->endpoint);
+        return NULL;
+    }
+    return text;
 }
 
 void link_close(struct link *link, int linger_ms)

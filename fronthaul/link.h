@@ -17,6 +17,7 @@ struct link {
     char *text;            /* [CONTROL_MAX_BYTES + 1] the last control text, NUL-terminated */
     unsigned n_since_poll; /* events handed out since the descriptors were last looked at */
     bool stop_told;
+    int n_connections;     /* before link_open: how many will be there at once, beyond the first */
     int io_priority;       /* before link_open: SCHED_FIFO priority of ZeroMQ's threads; 0 = ordinary */
     uint64_t busy_poll_ns; /* look for this long before sleeping */
     const char *endpoint;  /* owner's copy, for error texts */
@@ -27,6 +28,9 @@ enum link_class { LINK_DATA, LINK_CONTROL, LINK_GARBAGE };
 
 /* tcp://address:port with port 1 to 65535, or ipc://path; ZeroMQ itself takes port 99999 for 34463. */
 int link_check_endpoint(const char *endpoint);
+/* The endpoint as ZeroMQ wants it, in numbers where it cannot look names up itself; sets what IPv6 needs on the open
+ * link. Allocated, NULL with the error set. A name to connect to stays a name: ZeroMQ looks it up at every attempt. */
+char *link_address(struct link *link, bool listening);
 /* socket_type ZMQ_DEALER or ZMQ_ROUTER; monitor_events a mask of ZMQ_EVENT_*. On failure what was made stays for
  * link_close. */
 int link_open(struct link *link, int socket_type, int monitor_events, double peer_timeout_ms);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/rt.h"
 #include "fronthaul/keys.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define HELLO_PERIOD_NS 250000000u
 #define HELLO_MIN_PERIOD_NS 20000000u
@@ -29,6 +31,7 @@ enum peer_state { SEEKING, WELCOMED, REFUSED };
 struct fh_peer {
     struct link link;
     char *endpoint, *hello_text;
+    char *address; /* the endpoint as ZeroMQ wants it */
     struct fh_hello hello;
     uint64_t timeout_ns;
     enum peer_state state;
@@ -61,11 +64,34 @@ static int encrypt(fh_peer_t *p)
     return error;
 }
 
+/* A socket in a folder that another user can write is his: what was said there would be said to him. Making the folder
+ * before the CPU node does keeps others from it. */
+static int check_place(const char *endpoint)
+{
+    struct stat there;
+    if (strncmp(endpoint, "ipc://", 6) != 0 || endpoint[6] == '@') {
+        return TUTTI_OK;
+    }
+    if (folder_make_for(endpoint + 6)) {
+        return error_set(TUTTI_EIO, "%s: %s", endpoint, error_text());
+    }
+    if (lstat(endpoint + 6, &there) == 0 && !folder_is_ours(&there)) {
+        return error_set(TUTTI_EIO, "%s: the socket belongs to user %u, not to this one", endpoint,
+                         (unsigned)there.st_uid);
+    }
+    return TUTTI_OK;
+}
+
 int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello *hello, double peer_timeout_ms)
 {
     *peer = NULL;
     if (!(peer_timeout_ms >= 10 && peer_timeout_ms <= 3600e3)) {
         return error_set(TUTTI_EINVAL, "peer timeout %g ms: allowed 10 to 3600000", peer_timeout_ms);
+    }
+    int error = link_check_endpoint(endpoint);
+    error = error ? error : check_place(endpoint);
+    if (error) {
+        return error;
     }
     fh_peer_t *p = *peer = calloc(1, sizeof *p);
     if (!p || !(p->endpoint = strdup(endpoint)) || !(p->hello_text = control_write_hello(hello))) {
@@ -75,14 +101,18 @@ int fh_peer_create(fh_peer_t **peer, const char *endpoint, const struct fh_hello
     p->link.io_priority = hello->io_priority;
     p->hello = *hello;
     p->timeout_ns = (uint64_t)(peer_timeout_ms * 1e6);
-    int error = link_open(&p->link, ZMQ_DEALER,
-                          ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | HANDSHAKE_FAILED, peer_timeout_ms);
+    error = link_open(&p->link, ZMQ_DEALER, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | HANDSHAKE_FAILED,
+                      peer_timeout_ms);
     error = error || !hello->key_dir ? error : encrypt(p);
     p->hello.key_dir = p->hello.agreement = NULL; /* the caller's */
     if (error) {
         return error;
     }
-    return zmq_connect(p->link.socket, endpoint) ? link_error(&p->link, "cannot connect") : TUTTI_OK;
+    p->address = link_address(&p->link, false);
+    if (!p->address) {
+        return TUTTI_EIO;
+    }
+    return zmq_connect(p->link.socket, p->address) ? link_error(&p->link, "cannot connect") : TUTTI_OK;
 }
 
 void fh_peer_destroy(fh_peer_t *peer)
@@ -95,6 +125,7 @@ void fh_peer_destroy(fh_peer_t *peer)
         link_send(&peer->link, CONTROL_TEXT_GOODBYE, sizeof CONTROL_TEXT_GOODBYE - 1);
     }
     link_close(&peer->link, welcomed ? GOODBYE_LINGER_MS : 0);
+    free(peer->address);
     free(peer->hello_text);
     free(peer->endpoint);
     free(peer);
@@ -141,8 +172,8 @@ static void on_handshake_failed(fh_peer_t *p, int kind, uint64_t now_ns)
 static void redial(fh_peer_t *p)
 {
     p->redial_ns = 0;
-    zmq_disconnect(p->link.socket, p->endpoint); /* may be gone already */
-    zmq_connect(p->link.socket, p->endpoint);    /* worked before: the same text */
+    zmq_disconnect(p->link.socket, p->address); /* may be gone already */
+    zmq_connect(p->link.socket, p->address);    /* worked before: the same text */
 }
 
 static void run_timers(fh_peer_t *p, uint64_t now_ns)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/config_internal.h"
+#include "base/endpoint.h"
 #include "base/log.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -200,26 +200,10 @@ char *config_to_yaml(const struct config *config)
 
 /* Security -------------------------------------------------------------------------------------------------------- */
 
-/* address:port. A name that only looks like a loopback address ("127.example.org") is none. */
-static bool is_loopback(const char *address)
-{
-    char host[64];
-    struct in_addr number;
-    const char *const colon = strrchr(address, ':');
-    const size_t length = colon ? (size_t)(colon - address) : strlen(address);
-    if (length >= sizeof(host)) {
-        return false;
-    }
-    memcpy(host, address, length);
-    host[length] = '\0';
-    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-           (inet_pton(AF_INET, host, &number) == 1 && ntohl(number.s_addr) >> 24 == 127);
-}
-
 const char *config_key_dir(const struct config *config, const char *endpoint)
 {
     const enum config_security security = config->fronthaul.security;
-    const bool off_host = strncmp(endpoint, "tcp://", 6) == 0 && !is_loopback(endpoint + 6);
+    const bool off_host = strncmp(endpoint, "tcp://", 6) == 0 && !endpoint_is_loopback(endpoint);
     return security == CONFIG_SECURITY_CURVE || (security == CONFIG_SECURITY_AUTO && off_host)
                ? config->fronthaul.key_dir
                : NULL;

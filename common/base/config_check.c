@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a number may be, and which combinations cannot work. */
 #include "base/config_internal.h"
+#include "base/endpoint.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -396,29 +397,21 @@ static int check_names(struct check *check)
     return 0;
 }
 
-static bool is_tcp(const char *endpoint)
-{
-    const char *const colon = strrchr(endpoint, ':');
-    if (strncmp(endpoint, "tcp://", 6) != 0 || colon <= endpoint + 6 || strspn(colon + 1, "0123456789") > 5 ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
-        return false;
-    }
-    const int port = atoi(colon + 1);
-    return port >= 1 && port <= 65535;
-}
-
 /* scheme: "ipc://" or "unix://", followed by a path. */
 static int check_endpoint(struct check *check, const char *key, const char *endpoint, const char *scheme)
 {
     const size_t length = strlen(scheme);
-    if (strncmp(endpoint, "tcp://", 6) == 0 && !is_tcp(endpoint)) {
-        return config_fail(check->layers, key, "'%.80s' is not tcp://address:port with a port of 1..65535", endpoint);
-    }
-    if (is_tcp(endpoint)) {
-        return 0;
+    struct endpoint_tcp tcp;
+    if (strncmp(endpoint, "tcp://", 6) == 0) {
+        return endpoint_parse_tcp(endpoint, &tcp)
+                   ? 0
+                   : config_fail(check->layers, key,
+                                 "'%.80s' is not tcp://host:port with a port of 1..65535 and a host that is a name, an "
+                                 "address ([..] around IPv6), a network interface or *",
+                                 endpoint);
     }
     if (strncmp(endpoint, scheme, length) != 0 || !endpoint[length]) {
-        return config_fail(check->layers, key, "'%.80s' is not auto, tcp://address:port or %spath", endpoint, scheme);
+        return config_fail(check->layers, key, "'%.80s' is not auto, tcp://host:port or %spath", endpoint, scheme);
     }
     if (strlen(endpoint + length) > SOCKET_PATH_MAX) {
         return config_fail(check->layers, key, "the socket's path has %zu characters, at most %d are allowed",

@@ -353,7 +353,8 @@ int config_layers_validate(struct config_layers *layers)
 {
     for (int i = 0; i < layers->n; i++) {
         struct config_layer *layer = &layers->layer[i];
-        const cyaml_schema_value_t *schema = config_schema_find(layer->path);
+        const bool index = strchr(layer->path, '[') != NULL; /* a list is replaced as a whole */
+        const cyaml_schema_value_t *schema = index ? NULL : config_schema_find(layer->path);
         if (!schema) {
             return fail_unknown(layer, 1, layer->path);
         }

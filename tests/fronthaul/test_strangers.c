@@ -177,14 +177,14 @@ static void wait_for_peer(fh_peer_t *peer, enum fh_event_kind kind)
 
 /* Strangers ----------------------------------------------------------------------------------------------------- */
 
-enum { SAY_HELLO_BYTES = CONTROL_MAX_OWN_BYTES };
 
 /* A ZeroMQ socket that says hello and sends data as fast as it may. own and server NULL: plain. */
 static void *zmq_stranger(void *context, const struct key_pair *own, const char *server)
 {
     const struct fh_hello hello = {.role = FH_ROLE_AP, .id = 1, .fingerprint = FINGERPRINT};
     const int linger_ms = 0;
-    char text[SAY_HELLO_BYTES];
+    char *text = control_write_hello(&hello);
+    assert_non_null(text);
     void *socket = zmq_socket(context, ZMQ_DEALER);
     zmq_setsockopt(socket, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
     if (own) {
@@ -193,10 +193,10 @@ static void *zmq_stranger(void *context, const struct key_pair *own, const char 
         zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, own->secret_key, strlen(own->secret_key));
     }
     assert_int_equal(zmq_connect(socket, endpoint), 0);
-    control_write_hello(text, &hello);
     for (int i = 0; i < 20; i++) {
         zmq_send(socket, text, strlen(text), ZMQ_DONTWAIT);
     }
+    free(text);
     return socket;
 }
 
