@@ -154,6 +154,9 @@ static int read_header(air_port_t *p, struct air_header *header, int64_t timeout
     char text[AIR_MAX_TEXT + 1] = "";
     int status = read_all(p, bytes, sizeof bytes, timeout_ms);
     status = status ? status : air_message_unpack(header, bytes);
+    if (status == TUTTI_EFORMAT) {
+        return gone(p, "what it sends is no message of a medium");
+    }
     if (status || header->type != AIR_REFUSE) {
         return status;
     }

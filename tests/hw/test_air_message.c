@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The bytes between a radio and the medium. */
 #include "channel/random.h"
-#include "hw/air_link.h"
+#include "hw/air_message.h"
 #include "hw_test.h"
-
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct air_header sample = {.type = AIR_TX,
                                          .role = AIR_ROLE_UE,
@@ -19,14 +16,14 @@ static const struct air_header sample = {.type = AIR_TX,
 static void test_layout(void **state)
 {
     (void)state;
-    const uint8_t expected[AIR_HEADER_BYTES] = {'T',  'A',  'I', 'R', 1, 0,    AIR_TX, 1,    2,    1,    2,
+    const uint8_t expected[AIR_HEADER_BYTES] = {'T',  'A',  'I', 'R', 2, 0,    AIR_TX, 1,    2,    1,    2,
                                                 0,    0x80, 0,   0,   0, 0x88, 0x77,   0x66, 0x55, 0x44, 0x33,
                                                 0x22, 0x11, 4,   3,   0, 0,    0x40,   0x30, 0,    0};
     uint8_t bytes[AIR_HEADER_BYTES];
     struct air_header back;
-    air_link_pack(bytes, &sample);
+    air_message_pack(bytes, &sample);
     assert_memory_equal(bytes, expected, sizeof bytes);
-    assert_int_equal(air_link_unpack(&back, bytes), TUTTI_OK);
+    assert_int_equal(air_message_unpack(&back, bytes), TUTTI_OK);
     assert_true(back.type == sample.type && back.role == sample.role && back.id == sample.id &&
                 back.n_ant == sample.n_ant && back.flags == sample.flags && back.tick == sample.tick &&
                 back.n_samples == sample.n_samples && back.payload_bytes == sample.payload_bytes);
@@ -36,18 +33,18 @@ static int changed(int at, uint8_t value)
 {
     uint8_t bytes[AIR_HEADER_BYTES];
     struct air_header back;
-    air_link_pack(bytes, &sample);
+    air_message_pack(bytes, &sample);
     bytes[at] = value;
-    return air_link_unpack(&back, bytes);
+    return air_message_unpack(&back, bytes);
 }
 
 static void test_refusals(void **state)
 {
     (void)state;
     assert_int_equal(changed(0, 'X'), TUTTI_EFORMAT);
-    assert_int_equal(changed(4, 2), TUTTI_EVERSION);
+    assert_int_equal(changed(4, 1), TUTTI_EVERSION);
     assert_int_equal(changed(6, 0), TUTTI_EFORMAT);
-    assert_int_equal(changed(6, AIR_RX + 1), TUTTI_EFORMAT);
+    assert_int_equal(changed(6, AIR_N_TYPE), TUTTI_EFORMAT);
     assert_int_equal(changed(7, AIR_N_ROLE), TUTTI_EFORMAT);
     assert_int_equal(changed(10, 3), TUTTI_EFORMAT);    /* antennas do not fit the payload */
     assert_int_equal(changed(11, 1), TUTTI_EFORMAT);    /* 258 antennas */
@@ -66,68 +63,39 @@ static void test_any_bytes(void **state)
     for (uint64_t k = 0; k < 200000; k++) {
         uint8_t bytes[AIR_HEADER_BYTES];
         struct air_header h;
-        air_link_pack(bytes, &sample);
+        air_message_pack(bytes, &sample);
         for (uint64_t i = 0; i < 3; i++) {
             const uint64_t x = random_u64(k, i);
             bytes[4 + x % 28] = (uint8_t)(x >> 32);
         }
-        if (air_link_unpack(&h, bytes) == TUTTI_OK) {
+        if (air_message_unpack(&h, bytes) == TUTTI_OK) {
             accepted++;
             assert_true(h.payload_bytes <= (uint64_t)TUTTI_MAX_ANT * AIR_MAX_CHUNK * sizeof(tutti_cf32));
-            assert_true(h.type >= AIR_HELLO && h.type <= AIR_RX && h.role < AIR_N_ROLE && h.n_ant <= TUTTI_MAX_ANT);
+            assert_true(h.type >= AIR_HELLO && h.type < AIR_N_TYPE && h.role < AIR_N_ROLE && h.n_ant <= TUTTI_MAX_ANT);
         }
     }
     assert_true(accepted > 1000);
 }
 
-static void test_rate(void **state)
+static void test_payloads(void **state)
 {
     (void)state;
     uint8_t bytes[AIR_HELLO_BYTES];
-    const uint8_t expected[AIR_HELLO_BYTES] = {0, 0, 0, 0, 0, 0x4c, 0x3d, 0x41}; /* 1.92e6 as IEEE 754 */
-    air_link_pack_rate(bytes, 1.92e6);
+    const uint8_t expected[AIR_HELLO_BYTES] = {0, 0, 0, 0, 0, 0x4c, 0x3d, 0x41, 7, 1, 0, 0, 0, 0, 0, 0};
+    struct air_hello back;
+    air_message_pack_hello(bytes, &(struct air_hello){1.92e6, 263}); /* 1.92e6 as IEEE 754 */
     assert_memory_equal(bytes, expected, sizeof bytes);
-    assert_near(air_link_unpack_rate(bytes), 1.92e6, 0);
-}
-
-static void test_endpoints(void **state)
-{
-    (void)state;
-    assert_int_equal(air_link_connect("ipc:///tmp/x"), TUTTI_ECONFIG);
-    assert_int_equal(air_link_connect("unix://relative"), TUTTI_ECONFIG);
-    assert_int_equal(air_link_connect("tcp://nowhere"), TUTTI_ECONFIG);
-    assert_int_equal(air_link_connect(NULL), TUTTI_ECONFIG);
-    assert_int_equal(air_link_connect("unix:///tmp/tutti-no-such-socket"), TUTTI_EIO);
-    assert_non_null(strstr(error_text(), "tutti-no-such-socket"));
-}
-
-static void test_listen(void **state)
-{
-    (void)state;
-    char endpoint[80], path[64];
-    snprintf(path, sizeof path, "/tmp/tutti-link-%d.sock", (int)getpid());
-    snprintf(endpoint, sizeof endpoint, "unix://%s", path);
-    const int first = air_link_listen(endpoint);
-    assert_true(first >= 0);
-    assert_int_equal(air_link_accept(first), TUTTI_EAGAIN);
-    assert_int_equal(air_link_listen(endpoint), TUTTI_EIO); /* in use */
-    assert_non_null(strstr(error_text(), "in use"));
-    close(first); /* as after kill -9: the file stays */
-    struct stat info;
-    assert_int_equal(stat(path, &info), 0);
-    const int second = air_link_listen(endpoint), client = air_link_connect(endpoint);
-    assert_true(second >= 0 && client >= 0);
-    const int served = air_link_accept(second);
-    assert_true(served >= 0);
-    close(served), close(client), close(second);
-    air_link_remove(endpoint);
-    assert_int_not_equal(stat(path, &info), 0);
+    air_message_unpack_hello(&back, bytes);
+    assert_near(back.rate_hz, 1.92e6, 0);
+    assert_int_equal(back.n_tx_buffer_samples, 263);
+    air_message_pack_welcome(bytes, 0x01020304);
+    assert_memory_equal(bytes, ((const uint8_t[]){4, 3, 2, 1}), AIR_WELCOME_BYTES);
+    assert_int_equal(air_message_unpack_welcome(bytes), 0x01020304);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layout),    cmocka_unit_test(test_refusals),
-                                       cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_rate),
-                                       cmocka_unit_test(test_endpoints), cmocka_unit_test(test_listen)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_layout), cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_payloads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,12 +79,32 @@ static tutti_cf32 *rx(const struct rig *rig, int radio, int antenna)
     return rig->rx[radio] + (size_t)antenna * length(rig);
 }
 
+/* The chunk of a radio with the bounds of its signal, and nonsense outside them, which must not be heard. */
+static struct mixer_input input_of(const struct rig *rig, int r, size_t begin, tutti_cf32 *samples)
+{
+    const size_t chunk = (size_t)rig->chunk, n_ant = (size_t)rig->links->radio[r].n_ant;
+    size_t from = chunk, to = 0;
+    for (size_t a = 0; a < n_ant; a++) {
+        memcpy(samples + a * chunk, tx(rig, r, (int)a) + begin, chunk * sizeof *samples);
+        for (size_t i = 0; i < chunk; i++) {
+            if (samples[a * chunk + i] != 0) {
+                from = i < from ? i : from;
+                to = i + 1 > to ? i + 1 : to;
+            }
+        }
+    }
+    for (size_t i = 0; i < n_ant * chunk; i++) {
+        samples[i] = i % chunk >= from && i % chunk < to ? samples[i] : 1e9f;
+    }
+    return from < to ? (struct mixer_input){samples, (int)from, (int)to} : (struct mixer_input){0};
+}
+
 /* Chunk by chunk, all-zero chunks as silence. deaf: a radio that does not listen in the first chunk, or -1. */
 static void run_rig(struct rig *rig, int deaf)
 {
     const size_t chunk = (size_t)rig->chunk;
     tutti_cf32 *in[8], *out[8];
-    const tutti_cf32 *heard[8];
+    struct mixer_input heard[8];
     assert_true(rig->n_radio <= 8);
     for (int r = 0; r < rig->n_radio; r++) {
         in[r] = calloc((size_t)rig->links->radio[r].n_ant * chunk, sizeof **in);
@@ -93,15 +113,7 @@ static void run_rig(struct rig *rig, int deaf)
     for (int c = 0; c < rig->n_chunk; c++) {
         tutti_cf32 *listening[8];
         for (int r = 0; r < rig->n_radio; r++) {
-            const size_t n = (size_t)rig->links->radio[r].n_ant;
-            bool silent = true;
-            for (size_t a = 0; a < n; a++) {
-                memcpy(in[r] + a * chunk, tx(rig, r, (int)a) + (size_t)c * chunk, chunk * sizeof **in);
-            }
-            for (size_t i = 0; i < n * chunk; i++) {
-                silent = silent && in[r][i] == 0;
-            }
-            heard[r] = silent ? NULL : in[r];
+            heard[r] = input_of(rig, r, (size_t)c * chunk, in[r]);
             listening[r] = c == 0 && r == deaf ? NULL : out[r];
         }
         mixer_execute(rig->mixer, (tutti_tick)c * chunk, heard, listening, truth_update, rig->truth);
