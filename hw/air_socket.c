@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "hw/air_socket.h"
 
+#include "base/endpoint.h"
 #include "base/error.h"
+#include "base/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,22 +41,27 @@ static int unix_address(const char *endpoint, const char *path, struct address *
     return TUTTI_OK;
 }
 
-static int tcp_address(const char *endpoint, const char *host_port, struct address *address)
+static int tcp_address(const char *endpoint, bool listening, struct address *address)
 {
-    const char *colon = strrchr(host_port, ':');
-    char host[256];
-    if (!colon || colon == host_port || !colon[1] || (size_t)(colon - host_port) >= sizeof host) {
-        return error_set(TUTTI_ECONFIG, "air endpoint '%s': tcp:// wants host:port", endpoint);
+    struct endpoint_tcp tcp;
+    char host[ENDPOINT_HOST_ROOM], port[8];
+    bool ipv6 = false;
+    if (!endpoint_parse_tcp(endpoint, &tcp)) {
+        return error_set(TUTTI_ECONFIG, "air endpoint '%s': tcp://HOST:PORT expected", endpoint);
     }
-    const bool bracketed = host_port[0] == '[' && colon[-1] == ']'; /* IPv6 */
-    snprintf(host, sizeof host, "%.*s", (int)(colon - host_port) - 2 * bracketed, host_port + bracketed);
+    const int status = endpoint_resolve(&tcp, listening, host, sizeof host, &ipv6);
+    if (status) {
+        return status;
+    }
     const bool any = strcmp(host, "*") == 0;
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = any ? AI_PASSIVE : 0};
+    const struct addrinfo hints = {.ai_family = ipv6 ? AF_INET6 : AF_UNSPEC,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICSERV | (any ? AI_PASSIVE : AI_NUMERICHOST)};
     struct addrinfo *found = NULL;
-    const int rc = getaddrinfo(any ? NULL : host, colon + 1, &hints, &found);
+    snprintf(port, sizeof port, "%d", tcp.port);
+    const int rc = getaddrinfo(any ? NULL : host, port, &hints, &found);
     if (rc != 0) {
-        return error_set(TUTTI_ECONFIG, "air endpoint '%s': %s", endpoint, gai_strerror(rc));
+        return error_set(TUTTI_EIO, "air endpoint '%s': %s", endpoint, gai_strerror(rc));
     }
     memcpy(&address->any, found->ai_addr, found->ai_addrlen);
     address->length = found->ai_addrlen;
@@ -62,14 +69,14 @@ static int tcp_address(const char *endpoint, const char *host_port, struct addre
     return TUTTI_OK;
 }
 
-static int resolve(const char *endpoint, struct address *address)
+static int resolve(const char *endpoint, bool listening, struct address *address)
 {
     memset(address, 0, sizeof *address);
     if (endpoint && strncmp(endpoint, "unix://", 7) == 0) {
         return unix_address(endpoint, endpoint + 7, address);
     }
     if (endpoint && strncmp(endpoint, "tcp://", 6) == 0) {
-        return tcp_address(endpoint, endpoint + 6, address);
+        return tcp_address(endpoint, listening, address);
     }
     return error_set(TUTTI_ECONFIG, "air endpoint '%s': unix:///path or tcp://host:port expected",
                      endpoint ? endpoint : "");
@@ -118,10 +125,23 @@ static int connect_address(const char *endpoint, const struct address *address)
     return fd;
 }
 
+/* A folder where others could have put the socket is no place to look for the medium. */
+static int check_folder(const char *path)
+{
+    char folder[sizeof((struct sockaddr_un *)0)->sun_path];
+    struct stat info;
+    snprintf(folder, sizeof folder, "%s", path);
+    strrchr(folder, '/')[strchr(folder, '/') == strrchr(folder, '/')] = '\0'; /* "/" stays */
+    return stat(folder, &info) == 0 && folder_check(folder) != TUTTI_OK ? TUTTI_ECONFIG : TUTTI_OK;
+}
+
 int air_socket_connect(const char *endpoint)
 {
     struct address address;
-    const int status = resolve(endpoint, &address);
+    int status = resolve(endpoint, false, &address);
+    if (!status && address.any.ss_family == AF_UNIX) {
+        status = check_folder(endpoint + 7);
+    }
     return status ? status : connect_address(endpoint, &address);
 }
 
@@ -141,10 +161,10 @@ static int look_at(const char *path)
 /* A socket left by a killed process would make bind fail; one that answers belongs to somebody. */
 static int clear_path(const char *endpoint, const struct address *address)
 {
-    char directory[sizeof((struct sockaddr_un *)0)->sun_path];
-    snprintf(directory, sizeof directory, "%s", endpoint + 7);
-    *strrchr(directory, '/') = '\0';
-    mkdir(directory, 0700);
+    const int folder = folder_make_for(endpoint + 7);
+    if (folder) {
+        return folder;
+    }
     const int found = look_at(endpoint + 7);
     if (found <= 0) {
         return found;
@@ -161,7 +181,7 @@ static int clear_path(const char *endpoint, const struct address *address)
 int air_socket_listen(const char *endpoint)
 {
     struct address address;
-    int status = resolve(endpoint, &address);
+    int status = resolve(endpoint, true, &address);
     if (!status && address.any.ss_family == AF_UNIX) {
         status = clear_path(endpoint, &address);
     }

@@ -164,6 +164,7 @@ int main(int argc, char **argv)
     log_set_component("AIR");
     int status = parse(argc, argv, &options, &exit_when_empty);
     if (status == 0) {
+        config_options_free(&options);
         return 0;
     }
     status = status < 0 ? status : setup(&air, &options, exit_when_empty);
@@ -173,6 +174,7 @@ int main(int argc, char **argv)
         print_counters(&air);
     }
     const int closed = teardown(&air);
+    config_options_free(&options);
     status = status ? status : closed;
     if (status) {
         fprintf(stderr, "tutti-air: %s\n", error_text());

@@ -3,9 +3,12 @@
 
 #include "base/error.h"
 #include "base/h5file.h"
+#include "base/log.h"
+#include "base/output.h"
 #include "channel/channel.h"
 #include "channel/random.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,11 +75,30 @@ static int declare_eve(truth_t *t)
     return t->h_eve < 0 ? t->h_eve : TUTTI_OK;
 }
 
+/* A new file, whatever is there already; never the recording's. */
+static int begin_file(truth_t *t, const struct config *config)
+{
+    char name[PATH_MAX] = "";
+    char *path = config_file_path(config, config->air.truth), *record = config_file_path(config, config->record.file);
+    int status = path && record ? TUTTI_OK : error_set(TUTTI_ENOMEM, "no memory for the truth file's name");
+    if (!status && output_same(path, record)) {
+        status = error_set(TUTTI_ECONFIG, "air.truth and record.file are both %s: give them two names", path);
+    }
+    status = status ? status : output_begin(path, name, sizeof name);
+    status = status ? status : h5file_create(&t->file, name);
+    if (!status) {
+        log_write(LOG_INFO, "air", "TRUTH file=%s", name);
+    }
+    free(path);
+    free(record);
+    return status;
+}
+
 static int declare(truth_t *t, const struct config *config)
 {
     const struct links *l = t->links;
     const size_t dims[4] = {(size_t)t->n_sb, (size_t)l->n_ap, (size_t)t->n_ant, (size_t)l->n_ue};
-    int status = h5file_create(&t->file, config->air.truth);
+    int status = begin_file(t, config);
     status = status ? status : put_gains(t, config);
     if (status) {
         return status;
