@@ -26,6 +26,8 @@ static const char usage[] =
     "\n"
     "Radios connect to air.endpoint. Ends cleanly on SIGINT and SIGTERM.\n";
 
+enum { HELLO_TIMEOUT_MS = 5000 };
+
 struct air {
     struct config *config;
     struct frame frame;
@@ -57,7 +59,8 @@ static int setup(struct air *air, const struct config_options *options, bool exi
                                              .paced = c->air.mode == CONFIG_AIR_PACED,
                                              .wait_for_all = c->air.wait_for_all,
                                              .exit_when_empty = exit_when_empty,
-                                             .radio_timeout_ms = c->air.radio_timeout_ms};
+                                             .radio_timeout_ms = c->air.radio_timeout_ms,
+                                             .hello_timeout_ms = HELLO_TIMEOUT_MS};
     status = status ? status : medium_create(&air->medium, &settings); /* owns its place before it writes a file */
     status = status ? status : truth_create(&air->truth, c, &air->frame, air->links);
     status = status ? status : rt_stop_install();

@@ -16,7 +16,8 @@ struct medium_settings {
     double sample_rate_hz;
     int chunk;
     bool paced, wait_for_all, exit_when_empty;
-    double radio_timeout_ms;
+    double radio_timeout_ms; /* lock-step: how long a radio may keep the others waiting */
+    double hello_timeout_ms; /* how long a connection may be silent, or a seat without a start be safe from others */
 };
 
 struct medium_counters {

@@ -18,9 +18,8 @@
 #include <unistd.h>
 
 enum {
-    SPARE_PEERS = 16,        /* connections that have not said hello; the oldest gives way to a new one */
-    SPARE_DESCRIPTORS = 32,  /* files, libraries */
-    HELLO_TIMEOUT_MS = 5000, /* how long a connection may stay silent, or a seat without a start be safe from others */
+    SPARE_PEERS = 16,       /* connections that have not said hello; the oldest gives way to a new one */
+    SPARE_DESCRIPTORS = 32, /* files, libraries */
     EVENTS_PER_VISIT = 64,
     MESSAGES_PER_VISIT = 64 /* of one peer before the others get their turn */
 };
@@ -140,11 +139,16 @@ static struct seat *find_seat(const medium_t *m, const struct air_header *h)
     return h->id < n[h->role] ? &m->seat[first[h->role] + h->id] : NULL;
 }
 
+static bool hello_timeout_over(const medium_t *m, const struct peer *p, uint64_t now_ns)
+{
+    return now_ns > p->since_ns + (uint64_t)(m->set.hello_timeout_ms * 1e6);
+}
+
 /* A seat that was taken but not started in time goes to who asks for it. */
 static bool is_free(medium_t *m, const struct seat *seat)
 {
     struct peer *holder = &m->peer[seat->peer];
-    if (seat->taken && !seat->present && clock_mono_ns() > holder->since_ns + HELLO_TIMEOUT_MS * 1000000ull) {
+    if (seat->taken && !seat->present && hello_timeout_over(m, holder, clock_mono_ns())) {
         log_write(LOG_WARNING, "air", "PUT-OUT role=%s id=%d why=\"did not start, and another asks for its place\"",
                   seat_role(seat), seat->id);
         put_out(m, holder, "put out: did not start, and another radio asked for this place");
@@ -439,7 +443,7 @@ void peers_enforce(medium_t *m, uint64_t now_ns, bool over)
         if (p->fd < 0) {
             continue;
         }
-        if (!p->seat && now_ns > p->since_ns + HELLO_TIMEOUT_MS * 1000000ull) {
+        if (!p->seat && hello_timeout_over(m, p, now_ns)) {
             drop(m, p, "no hello");
         } else if (over && p->seat && p->seat->present && !seat_handed(p->seat, m->tick)) {
             log_write(LOG_WARNING, "air", "PUT-OUT role=%s id=%d tick=%llu waited_ms=%.0f", seat_role(p->seat),
