@@ -89,17 +89,35 @@ static void consider(void *context, const char *path)
     memcpy(nearest->path, path, strlen(path) + 1);
 }
 
-/* "frame has sample_rate_hz, fft_size, ...": the keys of the innermost known section that path lies in. */
-static void list_keys(const char *path, char *text, size_t room)
+/* The innermost known section that path lies in. */
+static const cyaml_schema_value_t *find_section(const char *path, char section[CONFIG_PATH_ROOM])
 {
-    char section[CONFIG_PATH_ROOM];
     const cyaml_schema_value_t *schema;
-    snprintf(section, sizeof(section), "%s", path);
+    snprintf(section, CONFIG_PATH_ROOM, "%s", path);
     do {
         char *const dot = strrchr(section, '.');
         *(dot ? dot : section) = '\0';
         schema = config_schema_find(section);
     } while (!schema || schema->type != CYAML_MAPPING);
+    return schema;
+}
+
+/* In an entry of a list only its own keys can be meant. */
+static void consider_entry(struct nearest *nearest)
+{
+    char section[CONFIG_PATH_ROOM], path[CONFIG_PATH_ROOM];
+    const cyaml_schema_value_t *const schema = find_section(nearest->wanted, section);
+    for (const cyaml_schema_field_t *field = schema->mapping.fields; field->key; field++) {
+        config_path_join(path, section, field->key);
+        consider(nearest, path);
+    }
+}
+
+/* "frame has sample_rate_hz, fft_size, ...". */
+static void list_keys(const char *path, char *text, size_t room)
+{
+    char section[CONFIG_PATH_ROOM];
+    const cyaml_schema_value_t *const schema = find_section(path, section);
     size_t n = (size_t)snprintf(text, room, "%s has", *section ? section : "a network file");
     const char *separator = " ";
     for (const cyaml_schema_field_t *field = schema->mapping.fields; field->key && n < room; field++) {
@@ -111,8 +129,12 @@ static void list_keys(const char *path, char *text, size_t room)
 static int fail_unknown(const struct config_layer *layer, size_t line, const char *path)
 {
     struct nearest nearest = {.wanted = path, .distance = 2 * KEY_ROOM};
-    char keys[256];
-    config_schema_each(consider, &nearest);
+    char keys[400];
+    if (strchr(path, '[')) {
+        consider_entry(&nearest);
+    } else {
+        config_schema_each(consider, &nearest);
+    }
     if (nearest.distance <= strlen(last_key(path)) + 1) { /* at most half of the key mistyped */
         return config_fail_at(layer, line, path, "unknown key, did you mean %s?", nearest.path);
     }
