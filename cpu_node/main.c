@@ -1,94 +1,90 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti-cpu: the central node. This loop is its table of contents. */
+#include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/rt.h"
 #include "cpu_node/cpu.h"
+#include "cpu_node/schedule.h"
+#include "node/program.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <inttypes.h>
 
-static int run(struct cpu *cpu)
+/* Who is served, with which scheme; then the solve. */
+void cpu_solve(struct cpu *cpu, struct cpu_block *block)
 {
-    while (!rt_stop_requested() && !atomic_load(&cpu->recorder.complete)) {
-        struct cpu_block *block = gather_block(cpu); /* all live APs, or the deadline */
+    const struct config *c = cpu->config;
+    const enum mimo_scheme asked = c->precoding.scheme;
+    const double budget_us = c->engine.block_budget_us;
+    const int n_each = solver_n_each(cpu->solver);
+    const uint64_t deadline_ns = budget_us > 0 ? block->first_arrival_ns + (uint64_t)(budget_us * 1e3) : 0;
+    recorder_users(cpu->recorder, cpu->user);
+    schedule_users(cpu->shape.n_ue, cpu->user, block->number, (uint64_t)c->engine.user_silent_blocks,
+                   mimo_scheme_row((int)asked)->kind == MIMO_PHASE, block->user_alive, block->user_used);
+    block->scheme = (int)asked;
+    if (deadline_ns > 0) {
+        const double left_ns = (double)deadline_ns - (double)clock_mono_ns();
+        block->scheme = (int)ladder_choose(&cpu->ladder, asked, left_ns, n_each);
+    }
+    block->stepped_down = block->scheme != (int)asked;
+    solver_execute(cpu->solver, block, deadline_ns);
+    ladder_learn(&cpu->ladder, (enum mimo_scheme)block->scheme, block->solve_ns, n_each);
+}
+
+static int loop(struct cpu *cpu)
+{
+    while (!rt_stop_requested()) {
+        struct cpu_block *block;
+        const int status = inbox_turn(cpu, &block); /* all live APs, or the deadline */
+        if (status < 0) {
+            return status;
+        }
         if (!block) {
             continue;
         }
         rt_hot_enter();
-        solve_block(cpu, block);
+        cpu_solve(cpu, block);
         rt_hot_leave();
-        push_block(cpu, block);
-        account_block(cpu, block);
+        outbox_push(cpu, block);
+        gather_replace(cpu->gather, block, recorder_exchange(cpu->recorder, block));
     }
     return TUTTI_OK;
 }
 
-static void usage(void)
+static int run(const struct config *config, const struct node_options *options)
 {
-    puts("Usage: tutti-cpu --config NET.yaml [--set KEY=VALUE]... [--log LEVEL]\n"
-         "The central node: gathers the APs' channel estimates every block, solves, pushes precoders, records.\n"
-         "Ends after network.n_blocks blocks (0 = runs until stopped) and then ends the APs and users too.\n"
-         "  --config FILE     network file (see `tutti config show --defaults`)\n"
-         "  --set KEY=VALUE   override a key of the file\n"
-         "  --log LEVEL       error, warning, info or debug\n"
-         "  --version         print the version");
-}
-
-static int parse(int argc, char **argv, struct config_options *options)
-{
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(options, argc, argv, &i);
-        if (taken < 0) {
-            return taken;
-        }
-        if (!taken) {
-            return error_set(TUTTI_EINVAL, "unknown argument '%s' (see --help)", argv[i]);
+    static struct cpu cpu; /* zeroed: cpu_destroy handles any stage */
+    (void)options;
+    int status = cpu_create(&cpu, config);
+    if (status >= 0) {
+        status = loop(&cpu);
+        cpu_stop(&cpu);
+        cpu_log_counters(&cpu);
+        const uint64_t failed = recorder_write_errors(cpu.recorder);
+        if (status >= 0 && failed > 0) {
+            status = error_set(TUTTI_EIO, "recording %s is incomplete: %" PRIu64 " writes failed", config->record.file,
+                               failed);
         }
     }
-    return options->path ? TUTTI_OK : error_set(TUTTI_EINVAL, "--config is missing (see --help)");
-}
-
-static int fail(void)
-{
-    fprintf(stderr, "tutti-cpu: %s\n", error_text());
-    return EXIT_FAILURE;
+    cpu_destroy(&cpu);
+    return status;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        return usage(), EXIT_SUCCESS;
-    }
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        return puts("tutti-cpu " TUTTI_VERSION), EXIT_SUCCESS;
-    }
-    struct config_options options = {0};
-    struct config *config = NULL;
-    if (parse(argc, argv, &options) < 0 ||
-        config_load(&config, options.path, options.overrides, options.n_overrides) < 0) {
-        return fail();
-    }
-    static struct cpu cpu; /* zeroed: cpu_destroy handles any stage */
-    int status = rt_stop_install();
-    if (status >= 0) {
-        status = cpu_create(&cpu, config);
-    }
-    if (status >= 0) {
-        status = run(&cpu);
-    }
-    if (status < 0) {
-        fail();
-    }
-    cpu_stop(&cpu);
-    if (status >= 0 && files_errors(cpu.recorder.files) > 0) {
-        status = error_set(TUTTI_EIO, "recording %s is incomplete: %llu writes failed", config->record.file,
-                           (unsigned long long)files_errors(cpu.recorder.files));
-        fail();
-    }
-    cpu_print_counters(&cpu);
-    cpu_destroy(&cpu);
-    config_free(config);
-    return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    static const struct node_program program = {
+        .name = "tutti-cpu",
+        .usage =
+            "Usage: tutti-cpu --config NET.yaml [--set KEY=VALUE]... [--log LEVEL]\n"
+            "The central node: gathers the APs' channel estimates every block, solves, pushes precoders, records.\n"
+            "Ends after network.n_blocks blocks (0 = runs until stopped) and then ends the APs and users too.\n"
+            "Started again, it goes on in the same recording when the configuration is the same, else in a new\n"
+            "numbered one.\n"
+            "  --config FILE     network file (see `tutti config show --defaults`)\n"
+            "  --set KEY=VALUE   override a key of the file\n"
+            "  --log LEVEL       error, warning, info or debug\n"
+            "  --version         print the version",
+        .takes = 0,
+        .run = run,
+    };
+    return node_main(&program, argc, argv);
 }

@@ -1,115 +1,155 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The solve: subbands in parallel over the workers, each an equal run of neighbours. */
+#include "cpu_node/solve.h"
+
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/rt.h"
-#include "cpu_node/cpu.h"
+#include "mimo/an_share.h"
 #include "mimo/ppzf.h"
+#include "mimo/spzf.h"
+#include "node/thread.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+struct worker {
+    solver_t *solver;
+    struct node_thread thread;
+    int index, wake;
+    precoder_t *precoder;
+    spzf_t *spzf;             /* phase-only noise; NULL when not asked for */
+    double complex *H, *beam; /* [n_ue][n_ap * n_ant], [n_ap * n_ant] */
+    bool an_solved;           /* of this worker's subbands */
+};
+
+struct solver {
+    struct solver_settings settings;
+    struct mimo_shape shape;
+    float *ap_power; /* [n_ap] for data: what a fixed share of noise leaves of 1 */
+    struct mimo_channel *channel;
+    struct mimo_solution *solution; /* [n_sb] */
+    struct worker *worker;          /* [n_workers] */
+    int n_workers, done;
+    _Atomic int n_pending;
+    _Atomic bool stop;
+    struct cpu_block *block;
+    uint64_t deadline_ns;
+};
+
+int solver_extra_streams(const struct config_precoding *precoding)
+{
+    return precoding->an != CONFIG_AN_NONE;
+}
+
+int solver_n_each(const solver_t *solver)
+{
+    return (solver->settings.shape.n_sb + solver->n_workers - 1) / solver->n_workers;
+}
+
+/* One subband ------------------------------------------------------------------------------------------------------ */
 
 /* The optimum may use an equal part of what is left for each subband this worker still has to do. */
-static void limit_optimum(struct cpu_worker *worker, uint64_t deadline_ns, int n_left)
+static void limit_optimum(struct worker *worker, int n_left)
 {
+    const solver_t *s = worker->solver;
     struct precoder_settings settings;
     precoder_settings_default(&settings);
-    settings.upsilon = worker->cpu->config->precoding.upsilon;
-    settings.ob_tolerance = worker->cpu->config->precoding.ob_gap;
-    const uint64_t now_ns = clock_mono_ns();
-    if (deadline_ns > 0) {
-        settings.deadline_mono_ns = now_ns + (now_ns < deadline_ns ? (deadline_ns - now_ns) / (uint64_t)n_left : 1u);
+    settings.upsilon = s->settings.precoding->upsilon;
+    settings.ob_tolerance = s->settings.precoding->ob_gap;
+    if (s->deadline_ns > 0) {
+        const uint64_t now_ns = clock_mono_ns();
+        const uint64_t left_ns = now_ns < s->deadline_ns ? s->deadline_ns - now_ns : 0;
+        settings.deadline_mono_ns = now_ns + left_ns / (uint64_t)n_left + 1;
     }
     precoder_configure(worker->precoder, &settings);
 }
 
-/* Phase-only noise of one subband: all antennas of all APs together, nulled at every user that is there (spec spzf).
- * Its rows multiply without conjugation, so they are conj(h_k); users and APs left out are rows and columns of zeros.
- */
-static bool solve_noise(struct cpu_worker *worker, struct cpu_block *block, int sb)
+/* Phase-only noise of one subband: all antennas of all APs together, nulled at every user that is there. Its rows
+ * multiply without conjugation, so they are conj(h_k); users and APs left out are rows and columns of zeros. */
+static bool solve_noise(struct worker *worker, struct cpu_block *block, int sb)
 {
-    struct cpu *cpu = worker->cpu;
-    const size_t n_ue = (size_t)cpu->shape.n_ue, n_ant = (size_t)cpu->shape.n_ant;
-    const size_t n_all = (size_t)cpu->shape.n_ap * n_ant;
+    const size_t n_ue = (size_t)block->shape.n_ue;
+    const size_t n_all = (size_t)block->shape.n_ap * (size_t)block->shape.n_ant;
     const tutti_cf32 *H_hat = block->H_hat + (size_t)sb * n_all * n_ue;
     for (size_t k = 0; k < n_ue; k++) {
         for (size_t l = 0; l < n_all; l++) {
             worker->H[k * n_all + l] = block->user_alive[k] ? conj((double complex)H_hat[l * n_ue + k]) : 0;
         }
     }
-    spzf_reset(worker->spzf, block->number * TUTTI_MAX_SB + (uint64_t)sb); /* the answer depends on the block alone */
+    spzf_reset(worker->spzf, (block->number << 12) | (uint64_t)sb); /* the answer depends on the block alone */
     struct spzf_result result;
     spzf_execute(worker->spzf, worker->H, worker->beam, &result);
+    tutti_cf32 *an = block->streams->extra + (size_t)sb * n_all;
     for (size_t l = 0; l < n_all; l++) {
-        block->an[(size_t)sb * n_all + l] = (tutti_cf32)worker->beam[l];
+        an[l] = (tutti_cf32)worker->beam[l];
     }
     return result.residual <= 1e-6; /* far below what the estimates and 16-bit phases leave */
 }
 
 /* Local precoding: no estimates come up, so there is nothing to solve; the SINR follows from large-scale figures. */
-static void predict_local(const struct cpu *cpu, struct cpu_block *block, int sb)
+static void predict_local(const solver_t *s, struct cpu_block *block, int sb)
 {
+    const struct config_precoding *p = s->settings.precoding;
     const struct ppzf_report report = {
-        .n_ap = cpu->shape.n_ap,
-        .n_ant = cpu->shape.n_ant,
-        .n_ue = cpu->shape.n_ue,
-        .scheme = cpu->config->precoding.scheme,
-        .upsilon = cpu->config->precoding.upsilon,
+        .n_ap = s->shape.n_ap,
+        .n_ant = s->shape.n_ant,
+        .n_ue = s->shape.n_ue,
+        .scheme = p->scheme,
+        .upsilon = p->upsilon,
         .beta = block->beta,
         .error_variance = block->error_variance,
-        .ap_power = cpu->ap_power,
+        .ap_power = s->ap_power,
         .ap_active = block->gathered,
         .ue_active = block->user_used,
-        .noise_power = cpu->config->precoding.an == CONFIG_AN_NULLSPACE ? cpu->config->precoding.an_share : 0,
+        .noise_power = p->an == CONFIG_AN_NULLSPACE ? p->an_share : 0,
     };
-    ppzf_predict(&report, block->sinr + (size_t)sb * (size_t)cpu->shape.n_ue);
+    ppzf_predict(&report, block->sinr + (size_t)sb * (size_t)s->shape.n_ue);
     block->bound[sb] = NAN;
     block->reason[sb] = MIMO_REASON_ASKED;
 }
 
-/* The optimum subband by subband, each within its deadline; the others in one batch, a vector lane per subband. */
-static void execute(struct cpu_worker *worker, struct cpu_block *block, int n, const struct mimo_channel *channel,
-                    struct mimo_solution *solution)
+/* A worker's subbands ---------------------------------------------------------------------------------------------- */
+
+/* The optimum subband by subband, each within its deadline; the others in one batch. */
+static void execute(struct worker *worker, const struct cpu_block *block, int first, int n)
 {
-    const struct config_precoding *c = &worker->cpu->config->precoding;
-    const enum mimo_power power = c->power;
+    const solver_t *s = worker->solver;
+    const enum mimo_power power = s->settings.precoding->power;
     const enum mimo_scheme scheme = (enum mimo_scheme)block->scheme;
-    const uint64_t deadline_ns = ladder_deadline_ns(worker->cpu, block);
-    limit_optimum(worker, deadline_ns, n);
-    if (scheme != MIMO_OB || deadline_ns == 0) {
-        precoder_execute_batch(worker->precoder, scheme, power, n, channel, solution);
+    limit_optimum(worker, n);
+    if (scheme != MIMO_OB || s->deadline_ns == 0) {
+        precoder_execute_batch(worker->precoder, scheme, power, n, s->channel + first, s->solution + first);
         return;
     }
     for (int i = 0; i < n; i++) {
-        limit_optimum(worker, deadline_ns, n - i);
-        precoder_execute(worker->precoder, scheme, power, &channel[i], &solution[i]);
+        limit_optimum(worker, n - i);
+        precoder_execute(worker->precoder, scheme, power, &s->channel[first + i], &s->solution[first + i]);
     }
 }
 
-/* Subbands first..last-1 of a block whose estimates are here. */
-static void solve_subbands(struct cpu_worker *worker, struct cpu_block *block, int first, int last)
+static void solve_subbands(struct worker *worker, struct cpu_block *block, int first, int last)
 {
-    const struct cpu *cpu = worker->cpu;
-    const size_t n_ue = (size_t)cpu->shape.n_ue;
-    const size_t one = (size_t)cpu->shape.n_ap * (size_t)cpu->shape.n_ant * n_ue;
+    const solver_t *s = worker->solver;
+    const size_t n_ue = (size_t)s->shape.n_ue, one = (size_t)s->shape.n_ap * (size_t)s->shape.n_ant * n_ue;
     for (int sb = first; sb < last; sb++) {
-        worker->channel[sb] = (struct mimo_channel){
+        s->channel[sb] = (struct mimo_channel){
             .H_hat = block->H_hat + (size_t)sb * one,
             .error_variance = block->error_variance,
-            .ap_power = cpu->ap_power,
+            .ap_power = s->ap_power,
             .ap_active = block->gathered,
             .ue_active = block->user_used,
             .beta = block->beta,
         };
-        worker->solution[sb] =
-            (struct mimo_solution){.W = block->W + (size_t)sb * one, .sinr = block->sinr + (size_t)sb * n_ue};
+        s->solution[sb] =
+            (struct mimo_solution){.W = block->streams->W + (size_t)sb * one, .sinr = block->sinr + (size_t)sb * n_ue};
     }
-    execute(worker, block, last - first, worker->channel + first, worker->solution + first);
+    execute(worker, block, first, last - first);
     for (int sb = first; sb < last; sb++) {
-        const int reason = worker->solution[sb].reason;
-        block->bound[sb] = worker->solution[sb].sinr_bound;
+        const int reason = s->solution[sb].reason;
+        block->bound[sb] = s->solution[sb].sinr_bound;
         block->reason[sb] = reason == MIMO_REASON_ASKED && block->stepped_down ? MIMO_REASON_LADDER : reason;
         if (worker->spzf) {
             worker->an_solved &= solve_noise(worker, block, sb);
@@ -117,109 +157,129 @@ static void solve_subbands(struct cpu_worker *worker, struct cpu_block *block, i
     }
 }
 
-static void solve_share(struct cpu_worker *worker)
+static void solve_share(struct worker *worker)
 {
-    const struct cpu *cpu = worker->cpu;
-    struct cpu_block *block = cpu->solver.block;
-    const int first = worker->index * cpu->frame.n_sb / cpu->solver.n_workers;
-    const int last = (worker->index + 1) * cpu->frame.n_sb / cpu->solver.n_workers;
+    solver_t *s = worker->solver;
+    const int n_sb = s->settings.shape.n_sb;
+    const int first = worker->index * n_sb / s->n_workers, last = (worker->index + 1) * n_sb / s->n_workers;
     worker->an_solved = worker->spzf != NULL;
-    if (cpu->config->precoding.local) {
-        for (int sb = first; sb < last; sb++) {
-            predict_local(cpu, block, sb);
-        }
-    } else {
-        solve_subbands(worker, block, first, last);
+    if (!s->settings.precoding->local) {
+        solve_subbands(worker, s->block, first, last);
+        return;
+    }
+    for (int sb = first; sb < last; sb++) {
+        predict_local(s, s->block, sb);
     }
 }
 
-static void *worker_main(void *argument)
+static int worker_body(void *argument)
 {
-    struct cpu_worker *worker = argument;
-    struct cpu *cpu = worker->cpu;
-    const struct config_engine *e = &cpu->config->engine;
-    if ((unsigned)worker->index < e->solve_cores_count && rt_pin(e->solve_cores[worker->index]) < 0) {
-        log_write(LOG_WARNING, "rt", "%s", error_text());
-    }
-    if (e->realtime_priority > 0 && rt_priority(e->realtime_priority) < 0) {
-        log_write(LOG_WARNING, "rt", "%s", error_text());
-    }
+    struct worker *worker = argument;
+    solver_t *s = worker->solver;
     for (;;) {
         rt_event_wait(worker->wake, -1);
-        if (atomic_load(&cpu->solver.stop)) {
-            return NULL;
+        if (atomic_load(&s->stop)) {
+            return TUTTI_OK;
         }
         rt_hot_enter();
         solve_share(worker);
         rt_hot_leave();
-        if (atomic_fetch_sub(&cpu->solver.n_pending, 1) == 1) {
-            rt_event_signal(cpu->solver.done);
+        if (atomic_fetch_sub(&s->n_pending, 1) == 1) {
+            rt_event_signal(s->done);
         }
     }
 }
 
-/* A user is served while it is alive on the lab link and has reported a block lately. */
-static bool user_is_used(const struct cpu *cpu, uint64_t number, int user)
+/* The block -------------------------------------------------------------------------------------------------------- */
+
+/* The precoders were solved for all of the power: data keep 1 - share, predictions follow. */
+static void scale_data(const solver_t *s, struct cpu_block *block)
 {
-    if (!fh_hub_alive(cpu->recorder.lab, FH_ROLE_UE, user)) {
-        return false;
+    const size_t n_ue = (size_t)s->shape.n_ue, one = (size_t)s->shape.n_ap * (size_t)s->shape.n_ant * n_ue;
+    stream_set_scale(block->streams, STREAM_DATA, (float)sqrt(1.0 - block->an_share));
+    for (size_t sb = 0; sb < (size_t)block->shape.n_sb; sb++) {
+        mimo_sinr(&s->shape, &s->channel[sb], block->streams->W + sb * one, block->sinr + sb * n_ue);
     }
-    const uint64_t reported = atomic_load(&cpu->recorder.last_report[user]);
-    const uint64_t since = atomic_load(&cpu->user_since[user]);
-    const uint64_t newest = reported > since ? reported : since;
-    return number <= newest + (uint64_t)cpu->config->engine.user_silent_blocks;
 }
 
-/* With nobody known to be there (this node has just started) everybody is served. */
-static void choose_users(const struct cpu *cpu, struct cpu_block *block)
+static void share_noise(const solver_t *s, struct cpu_block *block)
 {
-    int alive[TUTTI_MAX_UE], n_alive = 0;
-    for (int k = 0; k < cpu->shape.n_ue; k++) {
-        if ((block->user_alive[k] = user_is_used(cpu, block->number, k))) {
-            alive[n_alive++] = k;
+    const struct config_precoding *p = s->settings.precoding;
+    const bool phases = p->an == CONFIG_AN_PHASE_ONLY;
+    const bool possible = p->an != CONFIG_AN_NONE && (!phases || block->an_solved);
+    const bool adaptive = possible && p->an_policy == CONFIG_AN_ADAPTIVE;
+    block->an_share = !possible  ? 0
+                      : adaptive ? an_share_spare(block->shape.n_sb, block->shape.n_ue, block->sinr, block->user_used,
+                                                  p->an_target_sinr_db, p->an_share)
+                                 : p->an_share;
+    if (adaptive && block->an_share > 0) {
+        scale_data(s, block);
+    }
+}
+
+/* Users in order, then the noise. Its vector is there as phasors of amplitude 1 and gets its power here. */
+static void list_streams(const solver_t *s, struct cpu_block *block)
+{
+    const struct config_precoding *p = s->settings.precoding;
+    struct stream_set *set = block->streams;
+    int n_user = 0;
+    for (int k = 0; k < block->shape.n_ue; k++) {
+        n_user += block->user_used[k];
+    }
+    const enum stream_source source = p->local ? STREAM_LOCAL : STREAM_VECTORS;
+    for (int k = 0; k < block->shape.n_ue; k++) {
+        if (block->user_used[k]) {
+            stream_set_add(
+                set, (struct stream){
+                         .kind = STREAM_DATA, .source = source, .user = k, .power = s->ap_power[0] / (float)n_user});
         }
     }
-    if (n_alive == 0) {
-        memset(block->user_alive, 1, (size_t)cpu->shape.n_ue);
+    if (block->an_share > 0) {
+        const bool phases = p->an == CONFIG_AN_PHASE_ONLY;
+        const struct stream noise = {.kind = STREAM_AN, .source = phases ? STREAM_PHASES : STREAM_LOCAL, .power = 1};
+        stream_set_add(set, noise);
+        const float power = phases ? (float)(block->an_share / block->shape.n_ant) : 0;
+        stream_set_scale(set, STREAM_AN, sqrtf(power));
+        for (int ap = 0; ap < block->shape.n_ap; ap++) {
+            set->power[(size_t)(set->n_stream - 1) * (size_t)set->n_ap + (size_t)ap] = (float)block->an_share;
+        }
+    } else if (p->an == CONFIG_AN_PHASE_ONLY) {
+        memset(set->extra, 0, (size_t)(set->n_sb * set->n_ap * set->n_ant) * sizeof *set->extra);
     }
-    memcpy(block->user_used, block->user_alive, sizeof block->user_used);
-    if (mimo_scheme_row((int)cpu->config->precoding.scheme)->kind != MIMO_PHASE) {
-        return;
-    }
-    memset(block->user_used, 0, sizeof block->user_used);
-    block->user_used[n_alive ? alive[block->number % (uint64_t)n_alive] : 0] = 1;
 }
 
-void solve_block(struct cpu *cpu, struct cpu_block *block)
+void solver_execute(solver_t *s, struct cpu_block *block, uint64_t deadline_ns)
 {
-    struct cpu_solver *solver = &cpu->solver;
+    const uint64_t start_ns = clock_mono_ns();
     block->solve_start_ns = clock_wall_ns();
-    choose_users(cpu, block);
-    ladder_choose(cpu, block);
-    solver->block = block;
-    atomic_store(&solver->n_pending, solver->n_workers - 1);
-    for (int w = 1; w < solver->n_workers; w++) {
-        rt_event_signal(solver->worker[w].wake);
+    s->block = block;
+    s->deadline_ns = deadline_ns;
+    stream_set_clear(block->streams);
+    atomic_store(&s->n_pending, s->n_workers - 1);
+    for (int w = 1; w < s->n_workers; w++) {
+        rt_event_signal(s->worker[w].wake);
     }
-    solve_share(&solver->worker[0]);
-    if (solver->n_workers > 1) {
-        rt_event_wait(solver->done, -1);
+    solve_share(&s->worker[0]);
+    if (s->n_workers > 1) {
+        rt_event_wait(s->done, -1);
     }
     block->an_solved = true;
-    for (int w = 0; w < solver->n_workers; w++) {
-        block->an_solved &= solver->worker[w].an_solved;
+    for (int w = 0; w < s->n_workers; w++) {
+        block->an_solved &= s->worker[w].an_solved;
     }
-    share_noise(cpu, block);
+    share_noise(s, block);
+    list_streams(s, block);
+    block->solve_ns = clock_mono_ns() - start_ns;
     block->solve_end_ns = clock_wall_ns();
-    ladder_learn(cpu, block);
-    atomic_store(&cpu->last_block, block->number);
 }
 
-static int create_noise_solver(struct cpu_worker *worker)
+/* Life ------------------------------------------------------------------------------------------------------------- */
+
+static int create_noise_solver(struct worker *worker)
 {
-    const struct mimo_shape *shape = &worker->cpu->shape;
+    const struct block_shape *shape = &worker->solver->settings.shape;
     const size_t n_all = (size_t)shape->n_ap * (size_t)shape->n_ant;
-    if (worker->cpu->config->precoding.an != CONFIG_AN_PHASE_ONLY) {
+    if (worker->solver->settings.precoding->an != CONFIG_AN_PHASE_ONLY) {
         return TUTTI_OK;
     }
     worker->H = calloc((size_t)shape->n_ue * n_all, sizeof *worker->H);
@@ -231,51 +291,95 @@ static int create_noise_solver(struct cpu_worker *worker)
     return spzf_create(&worker->spzf, &settings);
 }
 
-int solver_create(struct cpu *cpu)
+static int create_worker(solver_t *s, int w)
 {
-    struct cpu_solver *solver = &cpu->solver;
-    int n = cpu->config->engine.n_workers;
-    if (n > CPU_MAX_WORKERS) {
-        n = CPU_MAX_WORKERS;
-    }
-    solver->done = rt_event_create();
-    if (solver->done < 0) {
+    const struct config_engine *engine = s->settings.engine;
+    struct worker *worker = &s->worker[w];
+    worker->solver = s;
+    worker->index = w;
+    worker->wake = rt_event_create();
+    s->n_workers = w + 1;
+    if (worker->wake < 0) {
         return error_set(TUTTI_EIO, "cannot create a wake-up descriptor");
     }
-    for (int w = 0; w < n; w++) {
-        struct cpu_worker *worker = &solver->worker[w];
-        worker->cpu = cpu;
-        worker->index = w;
-        worker->wake = rt_event_create();
-        if (precoder_create_for(&worker->precoder, &cpu->shape, precoder_schemes_below(cpu->config->precoding.scheme)) <
-                0 ||
-            worker->wake < 0) {
-            return error_set(TUTTI_ENOMEM, "cannot create solver %d of %d", w, n);
+    int status =
+        precoder_create_for(&worker->precoder, &s->shape, precoder_schemes_below(s->settings.precoding->scheme));
+    status = status < 0 ? status : create_noise_solver(worker);
+    if (status < 0 || w == 0) {
+        return status;
+    }
+    worker->thread = (struct node_thread){
+        .name = "solve",
+        .duty = NODE_DUTY_SOLVE,
+        .engine = engine,
+        .core = (unsigned)w < engine->solve_cores_count ? engine->solve_cores[w] : -1,
+        .body = worker_body,
+        .argument = worker,
+    };
+    return node_thread_start(&worker->thread);
+}
+
+int solver_create(solver_t **solver, const struct solver_settings *settings)
+{
+    solver_t *s = *solver = calloc(1, sizeof *s);
+    if (!s) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the solver");
+    }
+    const struct block_shape *shape = &settings->shape;
+    const struct config_precoding *p = settings->precoding;
+    const size_t n_sb = (size_t)shape->n_sb, n_workers = (size_t)settings->engine->n_workers;
+    s->settings = *settings;
+    s->shape = (struct mimo_shape){.n_ap = shape->n_ap, .n_ant = shape->n_ant, .n_ue = shape->n_ue};
+    s->done = rt_event_create();
+    s->ap_power = calloc((size_t)shape->n_ap, sizeof *s->ap_power);
+    s->channel = calloc(n_sb, sizeof *s->channel);
+    s->solution = calloc(n_sb, sizeof *s->solution);
+    s->worker = calloc(n_workers, sizeof *s->worker);
+    if (!s->ap_power || !s->channel || !s->solution || !s->worker || s->done < 0) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the solver");
+    }
+    const bool fixed = p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_FIXED;
+    for (int ap = 0; ap < shape->n_ap; ap++) {
+        s->ap_power[ap] = fixed ? (float)(1.0 - p->an_share) : 1.0f;
+    }
+    for (size_t w = 0; w < n_workers; w++) {
+        const int status = create_worker(s, (int)w);
+        if (status < 0) {
+            return status;
         }
-        solver->n_workers = w + 1;
-        if (create_noise_solver(worker) < 0) {
-            return TUTTI_ENOMEM;
-        }
-        if (w > 0 && pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-            return error_set(TUTTI_ENOMEM, "cannot start solver thread %d of %d", w, n);
-        }
-        worker->running = w > 0;
     }
     return TUTTI_OK;
 }
 
-void solver_destroy(struct cpu *cpu)
+static void close_event(int fd)
 {
-    atomic_store(&cpu->solver.stop, true);
-    for (int w = 0; w < cpu->solver.n_workers; w++) {
-        struct cpu_worker *worker = &cpu->solver.worker[w];
-        if (worker->running) {
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+void solver_destroy(solver_t *s)
+{
+    if (!s) {
+        return;
+    }
+    atomic_store(&s->stop, true);
+    for (int w = 0; w < s->n_workers; w++) {
+        struct worker *worker = &s->worker[w];
+        if (worker->thread.running) {
             rt_event_signal(worker->wake);
-            pthread_join(worker->thread, NULL);
         }
+        node_thread_join(&worker->thread);
+        close_event(worker->wake);
         precoder_destroy(worker->precoder);
         spzf_destroy(worker->spzf);
         free(worker->H);
         free(worker->beam);
     }
+    close_event(s->done);
+    free(s->ap_power);
+    free(s->channel);
+    free(s->solution);
+    free(s->worker);
+    free(s);
 }

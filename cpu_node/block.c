@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cpu_node/block.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool allocate_aps(struct cpu_block *b, size_t n_ap)
+{
+    b->gathered = calloc(n_ap, sizeof *b->gathered);
+    b->excused = calloc(n_ap, sizeof *b->excused);
+    b->faults = calloc(n_ap, sizeof *b->faults);
+    b->noise_power = calloc(n_ap, sizeof *b->noise_power);
+    b->capture_end_ns = calloc(n_ap, sizeof *b->capture_end_ns);
+    b->csi_sent_ns = calloc(n_ap, sizeof *b->csi_sent_ns);
+    b->csi_received_ns = calloc(n_ap, sizeof *b->csi_received_ns);
+    b->precoder_sent_ns = calloc(n_ap, sizeof *b->precoder_sent_ns);
+    b->radio_events = calloc(n_ap, sizeof *b->radio_events);
+    return b->gathered && b->excused && b->faults && b->noise_power && b->capture_end_ns && b->csi_sent_ns &&
+           b->csi_received_ns && b->precoder_sent_ns && b->radio_events;
+}
+
+static bool allocate_arrays(struct cpu_block *b, size_t n_sb, size_t n_ap, size_t n_ant, size_t n_ue)
+{
+    b->H_hat = calloc(n_sb * n_ap * n_ant * n_ue, sizeof *b->H_hat);
+    b->error_variance = calloc(n_ap * n_ue, sizeof(float));
+    b->beta = calloc(n_ap * n_ue, sizeof(float));
+    b->user_alive = calloc(n_ue, 1);
+    b->user_used = calloc(n_ue, 1);
+    b->bound = calloc(n_sb, sizeof *b->bound);
+    b->sinr = calloc(n_sb * n_ue, sizeof *b->sinr);
+    b->reason = calloc(n_sb, sizeof *b->reason);
+    return b->H_hat && b->error_variance && b->beta && b->user_alive && b->user_used && b->bound && b->sinr &&
+           b->reason;
+}
+
+int block_create(struct cpu_block **block, const struct block_shape *s)
+{
+    struct cpu_block *b = *block = calloc(1, sizeof *b);
+    if (!b) {
+        return error_set(TUTTI_ENOMEM, "out of memory for a block");
+    }
+    b->shape = *s;
+    if (!allocate_aps(b, (size_t)s->n_ap) ||
+        !allocate_arrays(b, (size_t)s->n_sb, (size_t)s->n_ap, (size_t)s->n_ant, (size_t)s->n_ue)) {
+        return error_set(TUTTI_ENOMEM, "out of memory for a block");
+    }
+    return stream_set_create(&b->streams, s->n_sb, s->n_ap, s->n_ant, s->n_ue, s->n_extra);
+}
+
+void block_destroy(struct cpu_block *b)
+{
+    if (!b) {
+        return;
+    }
+    free(b->gathered);
+    free(b->excused);
+    free(b->faults);
+    free(b->noise_power);
+    free(b->capture_end_ns);
+    free(b->csi_sent_ns);
+    free(b->csi_received_ns);
+    free(b->precoder_sent_ns);
+    free(b->radio_events);
+    free(b->H_hat);
+    free(b->error_variance);
+    free(b->beta);
+    free(b->user_alive);
+    free(b->user_used);
+    free(b->bound);
+    free(b->sinr);
+    free(b->reason);
+    stream_set_destroy(b->streams);
+    free(b);
+}
+
+void block_open(struct cpu_block *b, uint64_t number, tutti_tick tick, uint32_t session, uint64_t now_ns)
+{
+    const size_t n_ap = (size_t)b->shape.n_ap, n_ue = (size_t)b->shape.n_ue;
+    b->number = number;
+    b->tick = tick;
+    b->session = session;
+    b->n_gathered = 0;
+    b->first_arrival_ns = now_ns;
+    memset(b->gathered, 0, n_ap);
+    memset(b->excused, 0, n_ap);
+    memset(b->faults, 0, n_ap * sizeof *b->faults);
+    memset(b->noise_power, 0, n_ap * sizeof *b->noise_power);
+    memset(b->capture_end_ns, 0, n_ap * sizeof *b->capture_end_ns);
+    memset(b->csi_sent_ns, 0, n_ap * sizeof *b->csi_sent_ns);
+    memset(b->csi_received_ns, 0, n_ap * sizeof *b->csi_received_ns);
+    memset(b->precoder_sent_ns, 0, n_ap * sizeof *b->precoder_sent_ns);
+    memset(b->radio_events, 0, n_ap * sizeof *b->radio_events);
+    memset(b->user_alive, 0, n_ue);
+    memset(b->user_used, 0, n_ue);
+    b->solve_start_ns = b->solve_end_ns = b->solve_ns = 0;
+    b->scheme = 0;
+    b->stepped_down = b->an_solved = false;
+    b->an_share = 0;
+    stream_set_clear(b->streams);
+}
+
+void block_store(struct cpu_block *b, int ap, const tutti_cf32 *coefficients, const float *beta,
+                 const float *error_variance)
+{
+    const size_t n_ue = (size_t)b->shape.n_ue, row = (size_t)b->shape.n_ant * n_ue;
+    for (size_t sb = 0; sb < (size_t)b->shape.n_sb; sb++) {
+        memcpy(b->H_hat + (sb * (size_t)b->shape.n_ap + (size_t)ap) * row, coefficients + sb * row,
+               row * sizeof *coefficients);
+    }
+    memcpy(b->error_variance + (size_t)ap * n_ue, error_variance, n_ue * sizeof(float));
+    memcpy(b->beta + (size_t)ap * n_ue, beta, n_ue * sizeof(float));
+    b->n_gathered += !b->gathered[ap];
+    b->gathered[ap] = 1;
+}
+
+void block_forget_missing(struct cpu_block *b)
+{
+    const size_t n_ue = (size_t)b->shape.n_ue, n_ap = (size_t)b->shape.n_ap, row = (size_t)b->shape.n_ant * n_ue;
+    for (size_t ap = 0; ap < n_ap; ap++) {
+        if (b->gathered[ap]) {
+            continue;
+        }
+        for (size_t sb = 0; sb < (size_t)b->shape.n_sb; sb++) {
+            memset(b->H_hat + (sb * n_ap + ap) * row, 0, row * sizeof *b->H_hat);
+        }
+        memset(b->error_variance + ap * n_ue, 0, n_ue * sizeof(float));
+        memset(b->beta + ap * n_ue, 0, n_ue * sizeof(float));
+    }
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One coherence block as the CPU node has it, from the first estimate to the pushed precoders: plain data with sizes
+ * from the configuration. Blocks are allocated at start and handed from gather to solve, push and the recorder by
+ * pointer; whoever holds the pointer owns it. */
+#ifndef TUTTI_CPU_NODE_BLOCK_H
+#define TUTTI_CPU_NODE_BLOCK_H
+
+#include "base/types.h"
+#include "mimo/stream_set.h"
+
+struct block_shape {
+    int n_sb, n_ap, n_ant, n_ue, n_extra; /* n_extra: streams beside the users' */
+};
+
+struct cpu_block {
+    struct block_shape shape;
+    uint64_t number;
+    tutti_tick tick; /* of its first sample */
+    uint32_t session;
+    /* what came, per AP [n_ap] */
+    int n_gathered;
+    uint64_t first_arrival_ns; /* monotonic */
+    uint8_t *gathered;
+    uint8_t *excused; /* lock-step: its estimates came and were dropped on purpose */
+    int64_t *faults;  /* mask of 1 << enum cpu_fault */
+    float *noise_power;
+    uint64_t *capture_end_ns, *csi_sent_ns, *csi_received_ns, *precoder_sent_ns; /* wall clock */
+    uint32_t (*radio_events)[5];                                                 /* U O D S L since the AP's start */
+    tutti_cf32 *H_hat;                                                           /* [n_sb][n_ap][n_ant][n_ue] */
+    float *error_variance, *beta;                                                /* [n_ap][n_ue] */
+    /* the solve */
+    uint8_t *user_alive; /* [n_ue] noise is kept away from these */
+    uint8_t *user_used;  /* [n_ue] served: all that are alive, with the analogue transmitter one in turn */
+    uint64_t solve_start_ns, solve_end_ns; /* wall clock, for the hop table */
+    uint64_t solve_ns;                     /* monotonic duration */
+    int scheme;                            /* enum mimo_scheme: the rung of the ladder it got */
+    bool stepped_down;
+    struct stream_set *streams;
+    double *bound;   /* [n_sb]; NaN unless the scheme has a certificate */
+    float *sinr;     /* [n_sb][n_ue] */
+    int *reason;     /* [n_sb] */
+    double an_share; /* of every AP's power in this block; 0 = no noise */
+    bool an_solved;  /* every subband has one that no user hears */
+};
+
+int block_create(struct cpu_block **block, const struct block_shape *shape);
+void block_destroy(struct cpu_block *block); /* NULL and half-built allowed */
+/* Empty again: nothing gathered, nothing solved. Estimates are not cleared, see block_forget_missing. O(n_ap). */
+void block_open(struct cpu_block *block, uint64_t number, tutti_tick tick, uint32_t session, uint64_t now_ns);
+/* One AP's coefficients [n_sb][n_ant][n_ue] into their place; the AP counts as gathered. */
+void block_store(struct cpu_block *block, int ap, const tutti_cf32 *coefficients, const float *beta,
+                 const float *error_variance);
+/* Zeroes the estimates of APs that are not in it. */
+void block_forget_missing(struct cpu_block *block);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cpu_node/clock.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+
+int block_clock_create(struct block_clock **clock, int n_ap, double block_ns, bool paced)
+{
+    struct block_clock *c = *clock = calloc(1, sizeof *c);
+    if (!c) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the block clock");
+    }
+    c->n_ap = n_ap;
+    c->block_ns = block_ns;
+    c->paced = paced;
+    c->claim = calloc((size_t)n_ap, sizeof *c->claim);
+    return c->claim ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the block clock");
+}
+
+void block_clock_destroy(struct block_clock *c)
+{
+    if (!c) {
+        return;
+    }
+    free(c->claim);
+    free(c);
+}
+
+void block_clock_gone(struct block_clock *c, int ap)
+{
+    c->claim[ap].live = c->claim[ap].off = false;
+}
+
+bool block_clock_is_off(const struct block_clock *c, int ap)
+{
+    return c->claim[ap].off;
+}
+
+static int64_t distance(uint64_t block, uint64_t from)
+{
+    const uint64_t far = (uint64_t)INT64_MAX;
+    if (block >= from) {
+        return (int64_t)(block - from < far ? block - from : far);
+    }
+    return -(int64_t)(from - block < far ? from - block : far);
+}
+
+static bool is_near(int64_t by)
+{
+    return by <= CLOCK_AHEAD_BLOCKS && by >= -CLOCK_BEHIND_BLOCKS;
+}
+
+static bool has_vote(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
+{
+    return claim->live && (!c->paced || now_ns - claim->heard_ns <= CLOCK_FRESH_MS * UINT64_C(1000000));
+}
+
+/* More than half of those with a vote are within the window around this block. */
+static bool majority_is_at(const struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    int votes = 0, here = 0;
+    for (int ap = 0; ap < c->n_ap; ap++) {
+        if (has_vote(c, &c->claim[ap], now_ns)) {
+            votes++;
+            here += is_near(distance(c->claim[ap].block, block));
+        }
+    }
+    return 2 * here > votes;
+}
+
+/* The clock moves on as far as more than half have reported. */
+static void move_on(struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    while (c->now < block) {
+        int votes = 0, beyond = 0;
+        uint64_t next = block;
+        for (int ap = 0; ap < c->n_ap; ap++) {
+            const struct clock_claim *claim = &c->claim[ap];
+            if (claim->off || !has_vote(c, claim, now_ns)) {
+                continue;
+            }
+            votes++;
+            if (claim->block > c->now) {
+                beyond++;
+                next = claim->block < next ? claim->block : next;
+            }
+        }
+        if (2 * beyond <= votes) {
+            return;
+        }
+        c->now = next;
+        c->moved_ns = now_ns;
+    }
+}
+
+/* Forward by no more than the time that has passed allows: the same time line, seen again. */
+static bool is_continuation(const struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    static const double SLACK_BLOCKS = 8, MOST_BLOCKS = 1e6; /* lock-step has no time to compare with */
+    const double passed = (double)(now_ns - c->moved_ns) / c->block_ns;
+    const double by = (double)distance(block, c->now);
+    return by > 0 && by <= (c->paced ? 1.02 * passed + SLACK_BLOCKS : MOST_BLOCKS);
+}
+
+static enum clock_verdict follow(struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    const bool same = c->started && is_continuation(c, block, now_ns);
+    const bool first = !c->started;
+    c->started = true;
+    c->now = block;
+    c->moved_ns = now_ns;
+    for (int ap = 0; ap < c->n_ap; ap++) {
+        c->claim[ap].off = c->claim[ap].live && !is_near(distance(c->claim[ap].block, block));
+    }
+    return first ? CLOCK_ON : same ? CLOCK_JUMPED : CLOCK_RESTARTED;
+}
+
+enum clock_verdict block_clock_hear(struct block_clock *c, int ap, uint64_t block, uint64_t now_ns,
+                                    uint64_t sent_ago_ns, int64_t *by_blocks)
+{
+    struct clock_claim *claim = &c->claim[ap];
+    *claim = (struct clock_claim){.live = true, .block = block, .heard_ns = now_ns};
+    *by_blocks = c->started ? distance(block, c->now) : 0;
+    if (!c->started) {
+        return follow(c, block, now_ns);
+    }
+    if (is_near(*by_blocks)) {
+        move_on(c, block, now_ns);
+        return CLOCK_ON;
+    }
+    const double under_way = c->paced ? (double)sent_ago_ns / c->block_ns : 0;
+    if (*by_blocks < 0 && (double)-*by_blocks <= under_way + CLOCK_BEHIND_BLOCKS) {
+        claim->live = false; /* it says nothing about now */
+        return CLOCK_ON;
+    }
+    if (majority_is_at(c, block, now_ns)) {
+        return follow(c, block, now_ns);
+    }
+    claim->off = true;
+    c->off_reports++;
+    return CLOCK_OFF;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The block clock: which block is it now. It goes with the majority of the live APs: a block is "now" once more than
+ * half of them have reported it. An AP whose reports lie outside a bounded window around that is off the clock: it is
+ * left out and cannot move the network. When the majority is somewhere else (a new medium, radios set anew), the clock
+ * follows. Pure bookkeeping over (AP, block, arrival); no time is read here. */
+#ifndef TUTTI_CPU_NODE_CLOCK_H
+#define TUTTI_CPU_NODE_CLOCK_H
+
+#include "base/types.h"
+
+enum clock_verdict {
+    CLOCK_ON,       /* of this time */
+    CLOCK_OFF,      /* not the majority's time */
+    CLOCK_JUMPED,   /* it is of the majority's time, which went on unseen for a while: forward, as long as it took */
+    CLOCK_RESTARTED /* the majority's time started anew: nothing that came before is comparable */
+};
+
+enum {
+    CLOCK_AHEAD_BLOCKS = 32,  /* reports may be this far before the majority ... */
+    CLOCK_BEHIND_BLOCKS = 32, /* ... or after it (a slow link) */
+    CLOCK_FRESH_MS = 1000     /* paced: who has not reported for so long has no vote */
+};
+
+struct clock_claim {
+    bool live, off;
+    uint64_t block, heard_ns;
+};
+
+struct block_clock {
+    int n_ap;
+    bool paced;      /* time is the wall clock's, so votes grow old and jumps can be judged */
+    double block_ns; /* duration of a block */
+    bool started;
+    uint64_t now;              /* the newest block that the majority has reported */
+    uint64_t moved_ns;         /* when it was reported */
+    uint64_t off_reports;      /* counted: reports off the clock */
+    struct clock_claim *claim; /* [n_ap] */
+};
+
+int block_clock_create(struct block_clock **clock, int n_ap, double block_ns, bool paced);
+void block_clock_destroy(struct block_clock *clock); /* NULL allowed */
+/* An AP reported a block at now_ns (monotonic); sent_ago_ns: how long ago it was sent by its stamp (0 if unknown): what
+ * was under way for long is late, not off. *by_blocks: how far from the clock. O(n_ap) when the clock moves, else O(1).
+ */
+enum clock_verdict block_clock_hear(struct block_clock *clock, int ap, uint64_t block, uint64_t now_ns,
+                                    uint64_t sent_ago_ns, int64_t *by_blocks);
+/* The AP's connection is gone: it has no vote. */
+void block_clock_gone(struct block_clock *clock, int ap);
+/* True while the AP's last report was off the clock. */
+bool block_clock_is_off(const struct block_clock *clock, int ap);
+
+#endif

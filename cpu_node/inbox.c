@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What comes over the fronthaul: data messages by type, estimates through faults, block clock and plausibility into
+ * gather; APs that come and go. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "cpu_node/cpu.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A line of the log and of the recording's time line. */
+#define SAY(cpu, level, block, format, ...)                                                                            \
+    do {                                                                                                               \
+        log_write(level, "gather", format " block=%" PRIu64, __VA_ARGS__, (uint64_t)(block));                          \
+        recorder_event((cpu)->recorder, block, format, __VA_ARGS__);                                                   \
+    } while (0)
+
+/* Time ------------------------------------------------------------------------------------------------------------- */
+
+/* The majority is somewhere else in time. Unless nothing has happened in this session yet, all that is under way
+ * belongs to the old time: a new session keeps it out. False: the report that told so is of the old session. */
+static bool restart_time(struct cpu *cpu, uint64_t block)
+{
+    const bool renew = cpu->session_used;
+    cpu->counters.restarts++;
+    SAY(cpu, LOG_WARNING, block, "TIME-RESTARTED new_session=%d", renew);
+    gather_restart(cpu->gather, block);
+    memset(cpu->account_ack, 0, (size_t)cpu->shape.n_ap * sizeof *cpu->account_ack);
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
+        plausible_forget(cpu->plausible, ap);
+    }
+    if (renew) {
+        cpu_renew_session(cpu);
+        recorder_rewelcome(cpu->recorder, &cpu->welcome);
+    }
+    return !renew;
+}
+
+static uint64_t age_ns(uint64_t sent_wall_ns)
+{
+    const uint64_t now_ns = clock_wall_ns();
+    return now_ns > sent_wall_ns ? now_ns - sent_wall_ns : 0;
+}
+
+static bool is_of_this_time(struct cpu *cpu, int ap, const struct wire_header *header, uint64_t now_ns)
+{
+    int64_t by_blocks;
+    const bool was_off = block_clock_is_off(cpu->clock, ap);
+    const enum clock_verdict verdict =
+        block_clock_hear(cpu->clock, ap, header->block, now_ns, age_ns(header->send_time_ns), &by_blocks);
+    if (verdict == CLOCK_OFF) {
+        cpu->counters.off_clock++;
+        if (!was_off) {
+            SAY(cpu, LOG_WARNING, cpu->clock->now, "AP-OFF-CLOCK ap=%d by_blocks=%" PRId64, ap, by_blocks);
+        }
+        return false;
+    }
+    if (verdict == CLOCK_RESTARTED) {
+        return restart_time(cpu, header->block);
+    }
+    if (verdict == CLOCK_JUMPED) {
+        SAY(cpu, LOG_INFO, header->block, "TIME-JUMPED by_blocks=%" PRId64, by_blocks);
+    } else if (was_off) {
+        SAY(cpu, LOG_INFO, header->block, "AP-ON-CLOCK ap=%d", ap);
+    }
+    return true;
+}
+
+/* Estimates -------------------------------------------------------------------------------------------------------- */
+
+static void keep_accounts(struct cpu *cpu, int ap, const struct wire_csi_meta *meta)
+{
+    for (int i = 0; i < meta->n_account; i++) {
+        const struct wire_account *a = &meta->account[i];
+        if (a->block < cpu->account_ack[ap]) {
+            continue; /* sent again before our acknowledgement was there */
+        }
+        if (a->block > cpu->clock->now + CLOCK_AHEAD_BLOCKS || !recorder_account(cpu->recorder, ap, a)) {
+            return; /* not acknowledged: it comes again */
+        }
+        cpu->account_ack[ap] = a->block + 1;
+    }
+}
+
+static bool is_plausible(struct cpu *cpu, int ap, const struct wire_header *header, const struct wire_csi_meta *meta)
+{
+    const struct plausible_report report = {.n_sb = cpu->shape.n_sb,
+                                            .n_ant = cpu->shape.n_ant,
+                                            .H_hat = cpu->coefficients,
+                                            .beta = cpu->beta,
+                                            .error_variance = cpu->error_variance,
+                                            .noise_power = meta->noise_power};
+    bool changed;
+    const enum implausible why = plausible_judge(cpu->plausible, ap, &report, &changed);
+    if (changed && why != PLAUSIBLE) {
+        SAY(cpu, LOG_WARNING, header->block, "AP-IMPLAUSIBLE ap=%d why=%s", ap, implausible_text(why));
+    } else if (changed) {
+        SAY(cpu, LOG_INFO, header->block, "AP-PLAUSIBLE ap=%d", ap);
+    }
+    cpu->counters.implausible += why != PLAUSIBLE;
+    return why == PLAUSIBLE;
+}
+
+static void store(struct cpu *cpu, struct cpu_block *block, int ap, const struct wire_header *header,
+                  const struct wire_csi_meta *meta)
+{
+    block_store(block, ap, cpu->coefficients, cpu->beta, cpu->error_variance);
+    block->noise_power[ap] = meta->noise_power;
+    block->capture_end_ns[ap] = meta->capture_end_ns;
+    block->csi_sent_ns[ap] = header->send_time_ns;
+    block->csi_received_ns[ap] = clock_wall_ns();
+    memcpy(block->radio_events[ap], meta->radio_events, sizeof meta->radio_events);
+}
+
+/* `lost`: lock-step: dropped on purpose, nobody waits for it. False: it has no place, its AP gets no precoder. */
+static bool place(struct cpu *cpu, int ap, const struct wire_header *header, const struct wire_csi_meta *meta,
+                  bool lost, uint64_t now_ns)
+{
+    struct cpu_block *block;
+    if (!is_of_this_time(cpu, ap, header, now_ns)) {
+        return false;
+    }
+    cpu->session_used = true;
+    if (!lost) {
+        keep_accounts(cpu, ap, meta);
+    }
+    if (gather_find(cpu->gather, ap, header->block, cpu->clock->now, header->tick, cpu->welcome.session, now_ns,
+                    &block) != GATHER_PLACED) {
+        return false;
+    }
+    if (lost || !is_plausible(cpu, ap, header, meta)) {
+        block->excused[ap] = 1;
+    } else {
+        store(cpu, block, ap, header, meta);
+    }
+    return true;
+}
+
+static bool fits(const struct cpu *cpu, const struct wire_header *header, int ap)
+{
+    return header->node == ap && header->session == cpu->welcome.session && header->n_sb == cpu->shape.n_sb &&
+           header->n_ant == cpu->shape.n_ant && header->n_stream == cpu->shape.n_ue &&
+           header->tick == frame_symbol_tick(&cpu->frame, cpu->welcome.epoch, header->block, 0);
+}
+
+/* judged: its faults are behind it. */
+static void hear_estimates(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes, bool judged)
+{
+    struct wire_header header;
+    struct wire_csi_meta meta = {.beta = cpu->beta, .error_variance = cpu->error_variance};
+    const size_t room = (size_t)cpu->shape.n_sb * (size_t)cpu->shape.n_ant * (size_t)cpu->shape.n_ue;
+    const int error = wire_unpack_csi(data, n_bytes, &header, &meta, cpu->shape.n_ue, cpu->coefficients, room);
+    if (error != WIRE_OK) {
+        cpu->counters.csi_refused[error]++;
+        return;
+    }
+    if (!fits(cpu, &header, ap)) {
+        cpu->counters.csi_foreign++;
+        return;
+    }
+    const uint64_t now_ns = clock_mono_ns();
+    const enum fault_verdict verdict =
+        judged ? FAULT_PASS : faults_judge(cpu->faults, ap, header.block, FAULT_UP, now_ns, data, n_bytes);
+    if (verdict != FAULT_PASS && !cpu->lockstep) {
+        return;
+    }
+    if (!place(cpu, ap, &header, &meta, verdict == FAULT_LOST, now_ns)) {
+        outbox_tell_none(cpu, ap, header.block);
+    }
+}
+
+static void hear_data(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes)
+{
+    struct wire_header header;
+    cpu->counters.bytes_up += n_bytes;
+    const int error = wire_unpack_header(data, n_bytes, &header);
+    if (error != WIRE_OK) {
+        cpu->counters.csi_refused[error]++;
+        return;
+    }
+    switch (header.type) {
+    case WIRE_CSI:
+        hear_estimates(cpu, ap, data, n_bytes, false);
+        break;
+    default: /* nobody here takes uplink symbols, calibration or sensing yet */
+        cpu->counters.other_data++;
+    }
+}
+
+/* Held back by an injected fault, now due. */
+static void deliver(void *context, int ap, enum fault_direction direction, const uint8_t *data, size_t n_bytes)
+{
+    struct cpu *cpu = context;
+    if (direction == FAULT_UP) {
+        hear_estimates(cpu, ap, data, n_bytes, true);
+    } else {
+        outbox_send(cpu, ap, data, n_bytes);
+    }
+}
+
+/* Coming and going ------------------------------------------------------------------------------------------------- */
+
+static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
+{
+    int n_alive = 0;
+    gather_set_alive(cpu->gather, id, up);
+    block_clock_gone(cpu->clock, id);
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
+        n_alive += cpu->gather->alive[ap];
+    }
+    recorder_aps_alive(cpu->recorder, n_alive, id, up);
+    const uint64_t block = cpu->clock->now;
+    if (up) {
+        SAY(cpu, LOG_INFO, block, "AP-UP ap=%d", id);
+        return;
+    }
+    plausible_forget(cpu->plausible, id);
+    SAY(cpu, LOG_WARNING, block, "AP-DOWN ap=%d", id);
+    if (n_alive == 0 && cpu->session_used) { /* nobody is disturbed, and who comes back may live in another time */
+        SAY(cpu, LOG_WARNING, block, "OUTAGE all_aps=%d", cpu->shape.n_ap);
+        cpu_renew_session(cpu);
+    }
+}
+
+static void handle(struct cpu *cpu, const struct fh_event *event)
+{
+    if (event->kind == FH_EVENT_DATA) {
+        hear_data(cpu, event->id, event->data, event->n_bytes);
+    } else if (event->kind == FH_EVENT_UP || event->kind == FH_EVENT_DOWN) {
+        hear_coming_or_going(cpu, event->id, event->kind == FH_EVENT_UP);
+    }
+}
+
+static void note_silent(struct cpu *cpu, const struct cpu_block *block)
+{
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
+        if (cpu->silent[ap]) {
+            block_clock_gone(cpu->clock, ap);
+            recorder_event(cpu->recorder, block->number, "AP-SILENT ap=%d", ap);
+        }
+    }
+}
+
+int inbox_turn(struct cpu *cpu, struct cpu_block **block)
+{
+    const uint64_t now_ns = clock_mono_ns();
+    int64_t wait_us;
+    faults_turn(cpu->faults, now_ns, deliver, cpu);
+    *block = gather_close(cpu->gather, now_ns, &wait_us, cpu->silent);
+    if (*block) {
+        note_silent(cpu, *block);
+        return TUTTI_OK;
+    }
+    const int64_t held_us = faults_next_us(cpu->faults, now_ns);
+    wait_us = held_us < wait_us ? held_us : wait_us;
+    struct fh_event event;
+    const int status = fh_hub_wait(cpu->hub, -1, wait_us == INT64_MAX ? -1 : wait_us, &event);
+    if (status >= 0) {
+        handle(cpu, &event);
+    }
+    return status;
+}

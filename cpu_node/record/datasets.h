@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The one table of what run.h5 has per block: name, type, shape, source (docs/files.md says what each means). */
+#ifndef TUTTI_CPU_NODE_RECORD_DATASETS_H
+#define TUTTI_CPU_NODE_RECORD_DATASETS_H
+
+#include "base/h5file.h"
+#include "base/types.h"
+
+/* Who fills it, which decides how late a row may still come. */
+enum record_source {
+    FROM_BLOCK,  /* a solved block, once and in order */
+    FROM_AP,     /* an AP's account of a block: its cell of the row, blocks later */
+    FROM_USER,   /* a user's report: its cell, any time later */
+    FROM_EVE,    /* the same of an eavesdropper */
+    FROM_REPORTS /* what follows from both */
+};
+/* Whether it is kept at all. */
+enum record_when { ALWAYS, WITH_CSI, WITH_PRECODERS, WITH_NOISE, WITH_NOISE_VECTORS, WITH_EVE, WITH_POINTS };
+
+/* X(enumerator, path, type, shape after the row, source, when). Shape, slowest first: s subband, a AP, n antenna, u
+ * user, e eavesdropper, 5 five, p constellation point. */
+#define RECORD_MAP(X)                                                                                                  \
+    X(R_H_HAT, "/H_hat", H5_C64, "sanu", FROM_BLOCK, WITH_CSI)                                                         \
+    X(R_ERROR_VARIANCE, "/error_variance", H5_F64, "sau", FROM_BLOCK, WITH_CSI)                                        \
+    X(R_W, "/W", H5_C64, "sanu", FROM_BLOCK, WITH_PRECODERS)                                                           \
+    X(R_AN, "/an", H5_C64, "san", FROM_BLOCK, WITH_NOISE_VECTORS)                                                      \
+    X(R_AN_SHARE, "/an_share", H5_F64, "", FROM_BLOCK, WITH_NOISE)                                                     \
+    X(R_SINR_PREDICTED, "/sinr_predicted", H5_F64, "su", FROM_BLOCK, ALWAYS)                                           \
+    X(R_SINR_BOUND, "/sinr_bound", H5_F64, "s", FROM_BLOCK, ALWAYS)                                                    \
+    X(R_SOLVE_TIME, "/solve_time_s", H5_F64, "", FROM_BLOCK, ALWAYS)                                                   \
+    X(R_SCHEME, "/scheme", H5_I32, "", FROM_BLOCK, ALWAYS)                                                             \
+    X(R_REASON, "/reason", H5_I32, "", FROM_BLOCK, ALWAYS)                                                             \
+    X(R_SOLVED, "/block/solved", H5_U8, "", FROM_BLOCK, ALWAYS)                                                        \
+    X(R_TICK, "/block/tick", H5_U64, "", FROM_BLOCK, ALWAYS)                                                           \
+    X(R_SESSION, "/block/session", H5_U64, "", FROM_BLOCK, ALWAYS)                                                     \
+    X(R_AP_USED, "/block/ap_used", H5_U8, "a", FROM_BLOCK, ALWAYS)                                                     \
+    X(R_USER_USED, "/block/user_used", H5_U8, "u", FROM_BLOCK, ALWAYS)                                                 \
+    X(R_BETA, "/block/beta", H5_F64, "au", FROM_BLOCK, ALWAYS)                                                         \
+    X(R_NOISE_POWER, "/block/noise_power", H5_F64, "a", FROM_BLOCK, ALWAYS)                                            \
+    X(R_EVENTS, "/radio/events", H5_I64, "a5", FROM_BLOCK, ALWAYS)                                                     \
+    X(R_CAPTURE_END, "/hops/capture_end_ns", H5_U64, "a", FROM_BLOCK, ALWAYS)                                          \
+    X(R_CSI_SENT, "/hops/csi_sent_ns", H5_U64, "a", FROM_BLOCK, ALWAYS)                                                \
+    X(R_CSI_RECEIVED, "/hops/csi_received_ns", H5_U64, "a", FROM_BLOCK, ALWAYS)                                        \
+    X(R_PRECODER_SENT, "/hops/precoder_sent_ns", H5_U64, "a", FROM_BLOCK, ALWAYS)                                      \
+    X(R_SOLVE_START, "/hops/solve_start_ns", H5_U64, "", FROM_BLOCK, ALWAYS)                                           \
+    X(R_SOLVE_END, "/hops/solve_end_ns", H5_U64, "", FROM_BLOCK, ALWAYS)                                               \
+    X(R_FAULTS, "/faults/injected", H5_I64, "a", FROM_BLOCK, ALWAYS)                                                   \
+    X(R_ATTACK_SCORE, "/attack/score", H5_F64, "u", FROM_BLOCK, ALWAYS)                                                \
+    X(R_ATTACK_SUSPECTED, "/attack/suspected", H5_U8, "u", FROM_BLOCK, ALWAYS)                                         \
+    X(R_PRECODER_RECEIVED, "/hops/precoder_received_ns", H5_U64, "a", FROM_AP, ALWAYS)                                 \
+    X(R_APPLIED_NS, "/hops/applied_ns", H5_U64, "a", FROM_AP, ALWAYS)                                                  \
+    X(R_KIND, "/applied/kind", H5_U8, "a", FROM_AP, ALWAYS)                                                            \
+    X(R_CHOSEN, "/applied/chosen", H5_U8, "a", FROM_AP, ALWAYS)                                                        \
+    X(R_ARRIVAL, "/applied/arrival", H5_U8, "a", FROM_AP, ALWAYS)                                                      \
+    X(R_SCALED, "/applied/scaled", H5_U8, "a", FROM_AP, ALWAYS)                                                        \
+    X(R_USER_SINR, "/user/sinr_measured", H5_F64, "u", FROM_USER, ALWAYS)                                              \
+    X(R_USER_EVM, "/user/evm", H5_F64, "u", FROM_USER, ALWAYS)                                                         \
+    X(R_USER_BITS, "/user/bits", H5_I64, "u", FROM_USER, ALWAYS)                                                       \
+    X(R_USER_BIT_ERRORS, "/user/bit_errors", H5_I64, "u", FROM_USER, ALWAYS)                                           \
+    X(R_USER_CODED_BITS, "/user/coded_bits", H5_I64, "u", FROM_USER, ALWAYS)                                           \
+    X(R_USER_CODED_BIT_ERRORS, "/user/coded_bit_errors", H5_I64, "u", FROM_USER, ALWAYS)                               \
+    X(R_USER_CODE_BLOCKS, "/user/code_blocks", H5_I64, "u", FROM_USER, ALWAYS)                                         \
+    X(R_USER_CODE_BLOCK_ERRORS, "/user/code_block_errors", H5_I64, "u", FROM_USER, ALWAYS)                             \
+    X(R_CONSTELLATION, "/user/constellation", H5_C64, "up", FROM_USER, WITH_POINTS)                                    \
+    X(R_EVE_SINR, "/eve/sinr_measured", H5_F64, "eu", FROM_EVE, WITH_EVE)                                              \
+    X(R_EVE_BITS, "/eve/bits", H5_I64, "eu", FROM_EVE, WITH_EVE)                                                       \
+    X(R_EVE_BIT_ERRORS, "/eve/bit_errors", H5_I64, "eu", FROM_EVE, WITH_EVE)                                           \
+    X(R_EVE_CODE_BLOCKS, "/eve/code_blocks", H5_I64, "eu", FROM_EVE, WITH_EVE)                                         \
+    X(R_EVE_CODE_BLOCK_ERRORS, "/eve/code_block_errors", H5_I64, "eu", FROM_EVE, WITH_EVE)                             \
+    X(R_RATE_PREDICTED, "/secrecy/rate_predicted", H5_F64, "u", FROM_BLOCK, WITH_EVE)                                  \
+    X(R_RATE_MEASURED, "/secrecy/rate_measured", H5_F64, "u", FROM_REPORTS, WITH_EVE)
+
+enum record_dataset {
+#define RECORD_ENUM(id, ...) id,
+    RECORD_MAP(RECORD_ENUM)
+#undef RECORD_ENUM
+        N_RECORD_DATASETS
+};
+
+/* Blocks per row of /user/constellation; every other dataset has a row per block. */
+enum { CONSTELLATION_EVERY = 16 };
+
+struct record_shape {
+    int n_sb, n_ap, n_ant, n_ue, n_eve, n_points;
+    bool csi, precoders, noise, noise_vectors;
+};
+
+struct record_column_spec {
+    const char *path;
+    enum h5_type type;
+    enum record_source source;
+    int rank;                                  /* with the row */
+    size_t dims[H5FILE_MAX_RANK - 1];          /* [rank - 1] */
+    size_t value_bytes, row_bytes, cell_bytes; /* a cell: one entry of the first dimension after the row */
+    bool kept;
+};
+/* What dataset `id` is in a file of this shape. */
+struct record_column_spec record_spec(enum record_dataset id, const struct record_shape *shape);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The record thread's loop: blocks, accounts and events out of the rings, words from the lab link, the live status. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rt.h"
+#include "cpu_node/record/recorder_state.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const uint64_t STATUS_PERIOD_NS = 250000000u, LAST_REPORTS_NS = 3000000000u;
+enum {
+    TRAILING_BLOCKS = 2, /* accounts of block b travel with the estimates of later blocks */
+    MAX_OBSERVERS = 16,
+    REPORT_SLACK_BLOCKS = 400
+};
+
+/* Blocks ----------------------------------------------------------------------------------------------------------- */
+
+/* First block after the run; UINT64_MAX: it has no end. */
+static uint64_t end_of_run(const recorder_t *r)
+{
+    const uint64_t n = r->settings.config->network.n_blocks;
+    return n == 0 || !run_file_has_begun(r->file) ? UINT64_MAX : run_file_first_block(r->file) + n;
+}
+
+/* One block at a time: the lab link must be served even when writing is the bottleneck. */
+static bool write_block(recorder_t *r)
+{
+    const void *slot = ring_peek(r->blocks, 0);
+    if (!slot) {
+        return false;
+    }
+    struct cpu_block *block = *(struct cpu_block *const *)slot;
+    if (!run_file_has_begun(r->file) || block->session != r->session || block->number < r->newest) {
+        run_file_begin(r->file, block->number);
+        r->session = block->session;
+        r->ended_ns = 0;
+    }
+    r->newest = block->number + 1;
+    r->newest_ns = clock_mono_ns();
+    if (block->number < end_of_run(r)) {
+        record_rows_block(r->rows, block);
+        secrecy_block(r->secrecy, block);
+        r->n_blocks_seen++;
+    }
+    ring_pop(r->blocks);
+    *(struct cpu_block **)ring_write_slot(r->free_blocks) = block;
+    ring_push(r->free_blocks);
+    if (r->settings.lockstep) {
+        rt_event_signal(r->space);
+    }
+    return true;
+}
+
+/* Accounts of blocks that are (or will be) rows: not before the recording, not after the run. */
+static void write_accounts(recorder_t *r)
+{
+    for (const struct account_message *m; run_file_has_begun(r->file) && (m = ring_peek(r->accounts, 0)) != NULL;
+         ring_pop(r->accounts)) {
+        const uint64_t block = m->account.block, first = run_file_first_block(r->file);
+        if (block >= first && block < end_of_run(r)) {
+            record_rows_account(r->rows, m->ap, &m->account);
+        }
+        if (block + 1 > r->last_account[m->ap]) {
+            r->last_account[m->ap] = block + 1;
+        }
+    }
+}
+
+static void write_events(recorder_t *r)
+{
+    for (const struct event_message *m; (m = ring_peek(r->events, 0)) != NULL; ring_pop(r->events)) {
+        run_file_event(r->file, m->wall_ns, m->block, m->text);
+    }
+}
+
+static void take_all(recorder_t *r)
+{
+    for (const struct fh_welcome *w; (w = ring_peek(r->welcomes, 0)) != NULL; ring_pop(r->welcomes)) {
+        fh_hub_rewelcome(r->lab, w);
+    }
+    write_events(r);
+    if (write_block(r) && ring_count(r->blocks) > 0) {
+        rt_event_signal(r->event);
+    }
+    write_accounts(r);
+}
+
+/* The lab link ----------------------------------------------------------------------------------------------------- */
+
+/* What a report may be of: nothing before the recording, and no later than now can be. */
+static struct report_span span_of(const recorder_t *r)
+{
+    if (!run_file_has_begun(r->file)) {
+        return (struct report_span){0, 0};
+    }
+    const double speed = r->settings.lockstep ? 50 : 1.1; /* of emulated time against ours, at most */
+    const double passed_us = 1e-3 * (double)(clock_mono_ns() - r->newest_ns);
+    const uint64_t ahead = (uint64_t)(speed * passed_us / r->settings.config->frame.block_us) + REPORT_SLACK_BLOCKS;
+    const uint64_t end = end_of_run(r);
+    return (struct report_span){run_file_first_block(r->file), r->newest + ahead < end ? r->newest + ahead : end};
+}
+
+static void say(recorder_t *r, enum log_level level, const char *what, int id, const char *who)
+{
+    char text[RUN_FILE_EVENT_BYTES];
+    snprintf(text, sizeof text, "%s %s=%d", what, who, id);
+    run_file_event(r->file, clock_wall_ns(), r->newest, text);
+    log_write(level, "lab", "%s block=%" PRIu64, text, r->newest);
+}
+
+static void hear_coming_or_going(recorder_t *r, const struct fh_event *event)
+{
+    const bool up = event->kind == FH_EVENT_UP;
+    if (event->role == FH_ROLE_EVE) {
+        say(r, LOG_INFO, up ? "EVE-UP" : "EVE-DOWN", event->id, "eve");
+    }
+    if (event->role != FH_ROLE_UE) {
+        return;
+    }
+    say(r, up ? LOG_INFO : LOG_WARNING, up ? "UE-UP" : "UE-DOWN", event->id, "ue");
+    if (up) {
+        atomic_store(&r->heard[event->id], atomic_load(&r->last_block));
+        secrecy_user_joined(r->secrecy, event->id);
+    }
+}
+
+static void hear_observer(recorder_t *r, const struct fh_event *event)
+{
+    char *answer = NULL;
+    if (!faults_command(r->settings.faults, (const char *)event->data, &answer)) {
+        r->reports->n_bad++;
+    } else if (answer) {
+        fh_hub_send_control(r->lab, FH_ROLE_OBSERVER, event->id, answer);
+        run_file_event(r->file, clock_wall_ns(), r->newest, "FAULTS-CHANGED");
+    }
+    free(answer);
+}
+
+static void hear_report(recorder_t *r, const struct fh_event *event)
+{
+    uint64_t block;
+    const char *json = (const char *)event->data;
+    const struct report_span span = span_of(r);
+    if (event->role == FH_ROLE_UE && record_reports_user(r->reports, event->id, json, span, &block) >= 0 &&
+        block + 1 > atomic_load(&r->heard[event->id])) {
+        atomic_store(&r->heard[event->id], block + 1);
+    }
+    if (event->role == FH_ROLE_EVE && record_reports_eve(r->reports, event->id, json, span, &block) >= 0 &&
+        block + 1 > r->last_eve_report[event->id]) {
+        r->last_eve_report[event->id] = block + 1;
+    }
+}
+
+static void handle(recorder_t *r, const struct fh_event *event)
+{
+    if (event->kind == FH_EVENT_UP || event->kind == FH_EVENT_DOWN) {
+        hear_coming_or_going(r, event);
+    } else if (event->kind == FH_EVENT_CONTROL && event->role == FH_ROLE_OBSERVER) {
+        hear_observer(r, event);
+    } else if (event->kind == FH_EVENT_CONTROL) {
+        hear_report(r, event);
+    }
+}
+
+/* The end ---------------------------------------------------------------------------------------------------------- */
+
+/* Everybody who is there has told about the last block. */
+static bool all_have_told(const recorder_t *r, uint64_t end)
+{
+    for (int k = 0; k < r->settings.shape.n_ue; k++) {
+        if (fh_hub_alive(r->lab, FH_ROLE_UE, k) && atomic_load(&r->heard[k]) < end) {
+            return false;
+        }
+    }
+    for (int e = 0; e < r->settings.config->network.n_eve; e++) {
+        if (fh_hub_alive(r->lab, FH_ROLE_EVE, e) && r->last_eve_report[e] < end) {
+            return false;
+        }
+    }
+    for (int ap = 0; ap < r->settings.shape.n_ap; ap++) {
+        if (atomic_load(&r->ap_alive[ap]) && r->last_account[ap] < end) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The run is over when the last block is recorded with its accounts and the users' reports of it (or they do not
+ * come). */
+static bool is_over(recorder_t *r)
+{
+    const uint64_t end = end_of_run(r);
+    if (end == UINT64_MAX || r->newest < end + TRAILING_BLOCKS) {
+        return false;
+    }
+    if (r->ended_ns == 0) {
+        r->ended_ns = clock_mono_ns();
+    }
+    return all_have_told(r, end) || clock_mono_ns() - r->ended_ns > LAST_REPORTS_NS;
+}
+
+/* The live status -------------------------------------------------------------------------------------------------- */
+
+static json_t *sinr_of_users(const recorder_t *r)
+{
+    json_t *sinr = json_array();
+    for (int k = 0; k < r->settings.shape.n_ue; k++) {
+        const struct stats_mean *mean = &r->reports->sinr_db[k];
+        json_array_append_new(sinr, mean->count ? json_real(mean->mean) : json_null());
+    }
+    return sinr;
+}
+
+static char *status_text(const recorder_t *r)
+{
+    int users = 0;
+    for (int k = 0; k < r->settings.shape.n_ue; k++) {
+        users += fh_hub_alive(r->lab, FH_ROLE_UE, k);
+    }
+    const uint64_t first = run_file_has_begun(r->file) ? run_file_first_block(r->file) : 0;
+    json_t *root = json_pack("{s:s, s:I, s:I, s:I, s:f, s:o, s:I, s:I, s:I, s:i, s:i, s:I}", "type", "status", "block",
+                             (json_int_t)(r->newest > first ? r->newest - first : 0), "first_block", (json_int_t)first,
+                             "n_blocks", (json_int_t)r->settings.config->network.n_blocks, "elapsed_s",
+                             1e-9 * (double)(clock_mono_ns() - r->start_ns), "sinr_db", sinr_of_users(r), "early",
+                             (json_int_t)r->rows->arrivals[WIRE_ARRIVAL_EARLY], "on_time",
+                             (json_int_t)r->rows->arrivals[WIRE_ARRIVAL_ON_TIME], "late",
+                             (json_int_t)r->rows->arrivals[WIRE_ARRIVAL_LATE], "aps_alive", atomic_load(&r->aps_alive),
+                             "users_alive", users, "block_errors", (json_int_t)r->reports->block_errors);
+    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return text;
+}
+
+static void tell_observers(recorder_t *r)
+{
+    bool any = false;
+    for (int o = 0; o < MAX_OBSERVERS && !any; o++) {
+        any = fh_hub_alive(r->lab, FH_ROLE_OBSERVER, o);
+    }
+    char *json = any ? status_text(r) : NULL;
+    if (json) {
+        fh_hub_broadcast_control(r->lab, FH_ROLE_OBSERVER, json);
+    }
+    free(json);
+}
+
+static void do_what_is_due(recorder_t *r)
+{
+    const uint64_t now_ns = clock_mono_ns();
+    run_file_turn(r->file, now_ns);
+    if (now_ns >= r->next_status_ns) {
+        tell_observers(r);
+        r->next_status_ns = now_ns + STATUS_PERIOD_NS;
+    }
+    if (is_over(r)) {
+        atomic_store(&r->complete, true);
+    }
+}
+
+int recorder_body(void *argument)
+{
+    recorder_t *r = argument;
+    int status = TUTTI_OK;
+    while (status >= 0 && !rt_stop_requested() && !atomic_load(&r->complete)) {
+        struct fh_event event;
+        status = fh_hub_wait(r->lab, r->event, 100000, &event);
+        if (status >= 0 && event.kind == FH_EVENT_FD) {
+            rt_event_wait(r->event, 0);
+            take_all(r);
+        } else if (status >= 0) {
+            handle(r, &event);
+        }
+        do_what_is_due(r);
+    }
+    while (write_block(r)) {
+        continue;
+    }
+    write_events(r);
+    write_accounts(r);
+    tell_observers(r);
+    rt_event_signal(r->space);
+    if (atomic_load(&r->complete)) {
+        rt_stop_request();
+    }
+    return status;
+}

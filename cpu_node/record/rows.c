@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cpu_node/record/rows.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+
+int record_rows_create(struct record_rows **rows, run_file_t *file, const struct record_shape *s)
+{
+    struct record_rows *r = *rows = calloc(1, sizeof *r);
+    if (!r) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+    }
+    r->file = file;
+    r->shape = *s;
+    r->wide = malloc((size_t)s->n_sb * (size_t)(s->n_ap + 1) * (size_t)s->n_ue * sizeof *r->wide);
+    r->counts = calloc((size_t)s->n_ap * 5, sizeof *r->counts);
+    return r->wide && r->counts ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+}
+
+void record_rows_destroy(struct record_rows *r)
+{
+    if (!r) {
+        return;
+    }
+    free(r->wide);
+    free(r->counts);
+    free(r);
+}
+
+/* As doubles, `times` times over (the channel file wants error variances for every subband). */
+static const double *widen(struct record_rows *r, const float *values, size_t n, size_t times)
+{
+    for (size_t t = 0; t < times; t++) {
+        for (size_t i = 0; i < n; i++) {
+            r->wide[t * n + i] = (double)values[i];
+        }
+    }
+    return r->wide;
+}
+
+static void write_solution(struct record_rows *r, const struct cpu_block *block)
+{
+    const size_t n_sb = (size_t)r->shape.n_sb, n_ue = (size_t)r->shape.n_ue;
+    const double solve_s = 1e-9 * (double)block->solve_ns;
+    const int32_t scheme = block->scheme;
+    const uint8_t solved = 1;
+    int32_t reason = 0;
+    for (size_t sb = 0; sb < n_sb; sb++) {
+        reason = block->reason[sb] > reason ? block->reason[sb] : reason;
+    }
+    run_file_t *f = r->file;
+    const uint64_t b = block->number;
+    run_file_put(f, R_W, b, block->streams->W);
+    if (r->shape.noise_vectors) {
+        run_file_put(f, R_AN, b, block->streams->extra);
+    }
+    run_file_put(f, R_AN_SHARE, b, &block->an_share);
+    run_file_put(f, R_SINR_PREDICTED, b, widen(r, block->sinr, n_sb * n_ue, 1));
+    run_file_put(f, R_SINR_BOUND, b, block->bound);
+    run_file_put(f, R_SOLVE_TIME, b, &solve_s);
+    run_file_put(f, R_SCHEME, b, &scheme);
+    run_file_put(f, R_REASON, b, &reason);
+    run_file_put(f, R_SOLVED, b, &solved);
+}
+
+static void write_inputs(struct record_rows *r, const struct cpu_block *block)
+{
+    const size_t n_sb = (size_t)r->shape.n_sb, n_ue = (size_t)r->shape.n_ue, n_ap = (size_t)r->shape.n_ap;
+    const uint64_t b = block->number, tick = block->tick, session = block->session;
+    for (size_t i = 0; i < n_ap * 5; i++) {
+        r->counts[i] = block->radio_events[i / 5][i % 5];
+    }
+    run_file_t *f = r->file;
+    run_file_put(f, R_H_HAT, b, block->H_hat);
+    run_file_put(f, R_ERROR_VARIANCE, b, widen(r, block->error_variance, n_ap * n_ue, n_sb));
+    run_file_put(f, R_TICK, b, &tick);
+    run_file_put(f, R_SESSION, b, &session);
+    run_file_put(f, R_AP_USED, b, block->gathered);
+    run_file_put(f, R_USER_USED, b, block->user_used);
+    run_file_put(f, R_BETA, b, widen(r, block->beta, n_ap * n_ue, 1));
+    run_file_put(f, R_NOISE_POWER, b, widen(r, block->noise_power, n_ap, 1));
+    run_file_put(f, R_EVENTS, b, r->counts);
+}
+
+static void write_hops(struct record_rows *r, const struct cpu_block *block)
+{
+    run_file_t *f = r->file;
+    const uint64_t b = block->number;
+    run_file_put(f, R_CAPTURE_END, b, block->capture_end_ns);
+    run_file_put(f, R_CSI_SENT, b, block->csi_sent_ns);
+    run_file_put(f, R_CSI_RECEIVED, b, block->csi_received_ns);
+    run_file_put(f, R_PRECODER_SENT, b, block->precoder_sent_ns);
+    run_file_put(f, R_SOLVE_START, b, &block->solve_start_ns);
+    run_file_put(f, R_SOLVE_END, b, &block->solve_end_ns);
+    run_file_put(f, R_FAULTS, b, block->faults);
+}
+
+void record_rows_block(struct record_rows *r, const struct cpu_block *block)
+{
+    write_inputs(r, block);
+    write_solution(r, block);
+    write_hops(r, block);
+}
+
+void record_rows_account(struct record_rows *r, int ap, const struct wire_account *a)
+{
+    const uint64_t cell = (uint64_t)ap;
+    const uint8_t *known = run_file_peek(r->file, R_KIND, a->block);
+    if (known && known[ap] != WIRE_SENT_UNKNOWN) {
+        r->n_accounts_twice++; /* the acknowledgement was under way: the first one stands */
+        return;
+    }
+    r->n_accounts++;
+    r->arrivals[a->arrival < 4 ? a->arrival : 0]++;
+    r->sent[a->sent < WIRE_N_SENT ? a->sent : 0]++;
+    r->scaled += a->scaled;
+    run_file_put_cell(r->file, R_PRECODER_RECEIVED, a->block, cell, &a->precoder_received_ns);
+    run_file_put_cell(r->file, R_APPLIED_NS, a->block, cell, &a->applied_ns);
+    run_file_put_cell(r->file, R_KIND, a->block, cell, &a->sent);
+    run_file_put_cell(r->file, R_CHOSEN, a->block, cell, &a->chosen);
+    run_file_put_cell(r->file, R_ARRIVAL, a->block, cell, &a->arrival);
+    run_file_put_cell(r->file, R_SCALED, a->block, cell, &a->scaled);
+    if (r->file && a->capture_end_ns > 0) {
+        const uint64_t *capture = run_file_peek(r->file, R_CAPTURE_END, a->block);
+        if (!capture || capture[ap] == 0) { /* its estimates never came: only the account knows */
+            run_file_put_cell(r->file, R_CAPTURE_END, a->block, cell, &a->capture_end_ns);
+        }
+    }
+}

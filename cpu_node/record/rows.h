@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* From plain structs to rows: a solved block, an AP's account of one. Counts what the accounts say. */
+#ifndef TUTTI_CPU_NODE_RECORD_ROWS_H
+#define TUTTI_CPU_NODE_RECORD_ROWS_H
+
+#include "cpu_node/block.h"
+#include "cpu_node/record/run_file.h"
+#include "fronthaul/wire.h"
+
+struct record_rows {
+    run_file_t *file;
+    struct record_shape shape;
+    double *wide;         /* work area for one row of doubles */
+    int64_t *counts;      /* [n_ap][5] */
+    uint64_t arrivals[4]; /* enum wire_arrival, all AP-blocks with an account */
+    uint64_t sent[WIRE_N_SENT], scaled;
+    uint64_t n_accounts, n_accounts_twice; /* the second of a block and AP that says the same is not counted */
+};
+
+int record_rows_create(struct record_rows **rows, run_file_t *file, const struct record_shape *shape);
+void record_rows_destroy(struct record_rows *rows); /* NULL and half-built allowed */
+void record_rows_block(struct record_rows *rows, const struct cpu_block *block);
+void record_rows_account(struct record_rows *rows, int ap, const struct wire_account *account);
+
+#endif

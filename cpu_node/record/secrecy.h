@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What run.h5 says of attacks on a block's pilots and of secrecy by the closed forms: the detector works whether or not
+ * there is an eavesdropper in the configuration, it knows only the estimates. Measured rates follow from reports. */
+#ifndef TUTTI_CPU_NODE_RECORD_SECRECY_H
+#define TUTTI_CPU_NODE_RECORD_SECRECY_H
+
+#include "base/config.h"
+#include "cpu_node/block.h"
+#include "cpu_node/record/run_file.h"
+#include "phy/frame.h"
+
+struct secrecy;
+
+/* config and frame outlive it. */
+int secrecy_create(struct secrecy **secrecy, const struct config *config, const struct frame *frame, run_file_t *file);
+void secrecy_destroy(struct secrecy *secrecy); /* NULL and half-built allowed */
+/* A block in turn: judges its estimates. */
+void secrecy_block(struct secrecy *secrecy, const struct cpu_block *block);
+/* A user has (re)joined: what was learnt of its pilot's power is forgotten. */
+void secrecy_user_joined(struct secrecy *secrecy, int user);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The solve of a block: subbands in parallel over the workers, each an equal run of neighbours; then the share of
+ * artificial noise and the list of streams. Worker 0 is the calling thread. */
+#ifndef TUTTI_CPU_NODE_SOLVE_H
+#define TUTTI_CPU_NODE_SOLVE_H
+
+#include "base/config.h"
+#include "cpu_node/block.h"
+#include "mimo/precoder.h"
+
+struct solver_settings {
+    struct block_shape shape;
+    const struct config_precoding *precoding; /* outlive the solver */
+    const struct config_engine *engine;
+};
+typedef struct solver solver_t;
+
+/* Streams beside the users' that a configuration may need. */
+int solver_extra_streams(const struct config_precoding *precoding);
+int solver_create(solver_t **solver, const struct solver_settings *settings);
+void solver_destroy(solver_t *solver); /* ends the workers; NULL and half-built allowed */
+/* Subbands that one worker solves. */
+int solver_n_each(const solver_t *solver);
+/* block->scheme, stepped_down, user_alive and user_used are set; fills streams, sinr, bound, reason, an_share. The
+ * optimum stops before deadline_ns (monotonic; 0 = none). No heap, locks or formatting. */
+void solver_execute(solver_t *solver, struct cpu_block *block, uint64_t deadline_ns);
+
+#endif
