@@ -4,6 +4,7 @@
 #define TUTTI_TOOLS_SUMMARY_H
 
 #include "base/stats.h"
+#include "fronthaul/wire.h"
 #include "mimo/precoder.h"
 #include "tools/recording.h"
 
