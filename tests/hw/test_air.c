@@ -86,13 +86,14 @@ struct burst {
     tutti_tick at;
     tutti_cf32 value[N_ANT];
     int n;
+    bool sent;  /* given to radio_send, at `when` or, if the radio lost those samples, at once after */
     int result; /* of radio_send */
     unsigned events;
 };
 
 struct script {
     const char *role;
-    int id, n_ant, n_chunk;
+    int id, n_ant, n_chunk, n_tx_chunks; /* n_tx_chunks: how far ahead it may send; 0 = 4 */
     tutti_tick start_at;
     uint64_t pause_ms, pause_once_ms; /* before opening; once in the middle */
     struct script *other;             /* NULL, or: */
@@ -115,7 +116,7 @@ static void send_due(radio_t *radio, struct script *s, tutti_tick next)
 {
     for (int i = 0; i < s->n_burst; i++) {
         struct burst *b = &s->burst[i];
-        if (next <= b->when && b->when < next + PIECE) {
+        if (!b->sent && b->when < next + PIECE) {
             tutti_cf32 samples[N_ANT][6000];
             const tutti_cf32 *pointers[N_ANT] = {samples[0], samples[1]};
             for (int a = 0; a < N_ANT; a++) {
@@ -123,6 +124,7 @@ static void send_due(radio_t *radio, struct script *s, tutti_tick next)
                     samples[a][k] = b->value[a];
                 }
             }
+            b->sent = true;
             b->result = radio_send(radio, pointers, b->n, b->at, &b->events);
         }
     }
@@ -173,7 +175,7 @@ static void *follow(void *argument)
                                             .n_ant = s->n_ant,
                                             .sample_rate_hz = 1.92e6,
                                             .chunk_samples = CHUNK,
-                                            .n_tx_buffer_samples = 4 * CHUNK};
+                                            .n_tx_buffer_samples = (s->n_tx_chunks ? s->n_tx_chunks : 4) * CHUNK};
     clock_sleep_until_ns(clock_mono_ns() + s->pause_ms * 1000000u);
     while (s->open_after && __atomic_load_n(&s->other->next, __ATOMIC_ACQUIRE) < s->open_after) {
         clock_sleep_until_ns(clock_mono_ns() + 1000000u);
@@ -522,37 +524,47 @@ static void test_refusals(void **state)
     assert_int_not_equal(stat(endpoint + 7, &info), 0); /* socket file removed */
 }
 
-/* How many of the AP's bursts of 0.5 reached the user at their tick. */
-static int count_arrived(const struct script *ap, const struct script *ue, int from)
+/* Each of the AP's bursts of 0.5 reached the user at its tick, or was told late, or fell where the user lost samples.
+ * Returns how many arrived. */
+static int count_arrived(const struct script *ap, const struct script *ue)
 {
-    int n = 0;
-    for (int i = from; i < ap->n_burst; i++) {
-        n += fabs((double)cabsf(sample(ue, 0, ap->burst[i].at)) - 0.5) < 1e-5;
+    int n_arrived = 0, n_late = ap->n_late_told;
+    for (int i = 0; i < ap->n_burst; i++) {
+        const struct burst *b = &ap->burst[i];
+        assert_true(b->sent && b->result == TUTTI_OK);
+        n_late += (b->events & RADIO_LATE) != 0;
+        n_arrived += fabs((double)cabsf(sample(ue, 0, b->at)) - 0.5) < 1e-5;
     }
-    return n;
+    if (!ue->gap && n_arrived + n_late < ap->n_burst) {
+        fail_msg("of %d bursts %d arrived and %d were told late", ap->n_burst, n_arrived, n_late);
+    }
+    return n_arrived;
 }
 
-/* Wall clock: 300 chunks are 0.5 s. Each burst arrives at its tick or is told late: a loaded machine may be late. */
+/* Chunks that a radio may be ahead of time here: no machine sleeps that long with something to do. */
+enum { FAR = 100 };
+
+/* Wall clock: 300 chunks are 0.5 s, and never less. Bursts sent far ahead arrive at their tick, those sent close to it
+ * arrive or are told late. */
 static void test_paced(void **state)
 {
     (void)state;
     const pid_t air = AIR(QUIET, "air.mode=paced");
-    struct script s[3] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 300, .n_burst = 4},
+    struct script s[3] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 300, .n_tx_chunks = 2 * FAR, .n_burst = 4},
                           {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 300},
                           {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 300}};
     for (int i = 0; i < 4; i++) {
-        const tutti_tick when = (tutti_tick)(50 + 50 * i) * CHUNK;
-        s[0].burst[i] = (struct burst){.when = when, .at = when + 3 * CHUNK + 7, .value = {0.5f}, .n = 1};
+        const tutti_tick when = (tutti_tick)(50 + 25 * i) * CHUNK, ahead = i % 2 ? FAR * CHUNK : 3 * CHUNK;
+        s[0].burst[i] = (struct burst){.when = when, .at = when + ahead + 7, .value = {0.5f}, .n = 1};
     }
     const uint64_t begin_ns = clock_mono_ns();
     run_all(s, 3);
     const double took_s = (double)(clock_mono_ns() - begin_ns) / 1e9;
-    assert_in_range(end_air(air, " chunks="), 300, 400);
+    assert_true(end_air(air, " chunks=") >= 300);
     assert_fine(&s[0]);
     assert_fine(&s[1]);
-    const int arrived = count_arrived(&s[0], &s[1], 0);
-    assert_true(arrived >= 1 && (s[1].gap || arrived + s[0].n_late_told >= 4));
-    assert_true(took_s > 0.49 && took_s < 5);
+    assert_true(count_arrived(&s[0], &s[1]) >= 1);
+    assert_true(took_s > 0.49);
     free_all(s, 3);
 }
 
@@ -561,22 +573,28 @@ static void test_paced_overflow(void **state)
 {
     (void)state;
     const pid_t air = AIR(QUIET, "air.mode=paced");
-    struct script s[3] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 900, .pause_once_ms = 400, .n_burst = 4},
-                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 890},
-                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 890}};
-    s[0].burst[0] = (struct burst){.when = 446 * CHUNK, .at = 451 * CHUNK, .value = {0.5f}, .n = 10};
+    struct script s[3] = {{.role = "ap",
+                           .id = 0,
+                           .n_ant = 2,
+                           .n_chunk = 1000,
+                           .n_tx_chunks = 2 * FAR,
+                           .pause_once_ms = 400,
+                           .n_burst = 4},
+                          {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 990},
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 990}};
+    s[0].burst[0] = (struct burst){.when = 496 * CHUNK, .at = 501 * CHUNK, .value = {0.5f}, .n = 10};
     for (int i = 1; i < 4; i++) {
         const tutti_tick when = (tutti_tick)(800 + 25 * i) * CHUNK;
-        s[0].burst[i] = (struct burst){.when = when, .at = when + 3 * CHUNK, .value = {0.5f}, .n = 10};
+        s[0].burst[i] = (struct burst){.when = when, .at = when + FAR * CHUNK, .value = {0.5f}, .n = 10};
     }
     run_all(s, 3);
     assert_true(end_air(air, " overflow=") > 50);
     assert_fine(&s[0]);
     assert_fine(&s[1]);
     assert_true(s[0].gap && (s[0].events & RADIO_OVERFLOW));
-    assert_true(s[0].n_late_told >= 1); /* the burst queued for the time it slept through */
-    assert_near((double)cabsf(sample(&s[1], 0, 451 * CHUNK)), 0, 1e-5);
-    assert_true(count_arrived(&s[0], &s[1], 1) >= 1);
+    assert_true(s[0].n_late_told >= 1 || (s[0].burst[0].events & RADIO_LATE)); /* for the time it slept through */
+    assert_near((double)cabsf(sample(&s[1], 0, 501 * CHUNK)), 0, 1e-5);
+    assert_true(count_arrived(&s[0], &s[1]) >= 1);
     free_all(s, 3);
 }
 
