@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# tutti_test(NAME test_frame SOURCES phy/test_frame.c LINK tutti_phy [TIMEOUT 60] [LABELS loop]): one cmocka program, one ctest.
+# tutti_test(NAME test_frame SOURCES phy/test_frame.c LINK tutti_phy [TIMEOUT 60] [LABELS loop]): one cmocka program, one ctest;
+# one that ends with 77 is counted as skipped (tests/skip.h).
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 function(tutti_test)
   cmake_parse_arguments(T "" "NAME;TIMEOUT" "SOURCES;LINK;LABELS;ARGS" ${ARGN})
   add_executable(${T_NAME} ${T_SOURCES})
   target_link_libraries(${T_NAME} PRIVATE ${T_LINK} PkgConfig::CMOCKA m)
+  target_include_directories(${T_NAME} PRIVATE ${CMAKE_SOURCE_DIR}/tests) # skip.h
   add_test(NAME ${T_NAME} COMMAND ${T_NAME} ${T_ARGS})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
-  set_tests_properties(${T_NAME} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${T_LABELS}")
+  set_tests_properties(${T_NAME} PROPERTIES TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${T_LABELS}")
 endfunction()

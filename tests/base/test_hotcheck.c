@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "skip.h" /* after cmocka.h */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,8 +49,7 @@ static struct counts probe(const char *what)
 static void skip_under_sanitizer(void)
 {
     if (SANITIZER[0]) {
-        print_message("hotcheck is skipped: sanitizer \"%s\" has its own allocator\n", SANITIZER);
-        skip();
+        SKIP_BECAUSE("sanitizer \"%s\" has its own allocator", SANITIZER);
     }
 }
 
@@ -93,5 +94,5 @@ int main(void)
         cmocka_unit_test(test_every_allocation_counts),
         cmocka_unit_test(test_only_waiting_for_a_lock_counts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return skip_status(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-enum { N_AP = 4, N_OBSERVERS = 16, PATIENCE_MS = 8000 };
+enum { N_AP = 4, N_OBSERVERS = 16, PATIENCE_MS = 60000 };
 #define FINGERPRINT UINT64_C(77)
 
 static char home[256], directory[64], endpoint[96];
@@ -105,15 +105,15 @@ static void test_a_burst_of_connections(void **state)
         assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
         close(fd);
     }
-    usleep(200000); /* ZeroMQ has seen them all */
+    usleep(200000); /* ZeroMQ has seen most */
     uint64_t before = 0, most = 0;
-    for (int look = 0; look < N_BURST / 8; look++) {
+    const uint64_t start_ns = clock_mono_ns();
+    while (refused(hub) < N_BURST / 2 && ms_since(start_ns) < PATIENCE_MS) {
         assert_int_equal(fh_hub_wait(hub, -1, 0, &event), TUTTI_OK);
         most = refused(hub) - before > most ? refused(hub) - before : most;
         before = refused(hub);
     }
-    assert_true(most > 0 && most <= 16);
-    const uint64_t start_ns = clock_mono_ns();
+    assert_in_range(most, 1, 16);
     while (refused(hub) < N_BURST && ms_since(start_ns) < PATIENCE_MS) {
         assert_int_equal(fh_hub_wait(hub, -1, 200000, &event), TUTTI_OK);
     }
@@ -149,34 +149,41 @@ static void *flood(void *argument)
     return NULL;
 }
 
+static uint64_t n_strangers(const fh_hub_t *hub)
+{
+    struct fh_counters counters;
+    fh_hub_counters(hub, &counters);
+    return counters.unknown_peer;
+}
+
+/* A hub that reads on while there is something never returns; one that looks for a millisecond at a time returns with
+ * much of the flood still to come. */
 static void test_a_flood_does_not_keep_the_hub(void **state)
 {
+    enum { N_MESSAGES = 400 };
     (void)state;
     pthread_t threads[2];
-    struct fh_counters counters;
     fh_hub_t *hub = make_hub(endpoint);
     atomic_store(&stop_flood, false);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, flood, NULL), 0);
     }
-    double worst_ms = 0;
+    uint64_t before = 0, most = 0, n_waits = 0;
     const uint64_t start_ns = clock_mono_ns();
-    while (ms_since(start_ns) < 1500) {
+    for (; before < N_MESSAGES && ms_since(start_ns) < PATIENCE_MS; n_waits++) {
         struct fh_event event;
-        const uint64_t wait_ns = clock_mono_ns();
         assert_int_equal(fh_hub_wait(hub, -1, 1000, &event), TUTTI_OK);
-        worst_ms = ms_since(wait_ns) > worst_ms ? ms_since(wait_ns) : worst_ms;
+        most = n_strangers(hub) - before > most ? n_strangers(hub) - before : most;
+        before = n_strangers(hub);
     }
     atomic_store(&stop_flood, true);
-    fh_hub_counters(hub, &counters);
-    printf("%llu messages of strangers, worst wait of 1 ms: %.1f ms\n", (unsigned long long)counters.unknown_peer,
-           worst_ms);
+    printf("%d messages of strangers in %d waits, %d at most in one\n", (int)before, (int)n_waits, (int)most);
     for (int i = 0; i < 2; i++) {
         pthread_join(threads[i], NULL);
     }
     fh_hub_destroy(hub);
-    assert_true(counters.unknown_peer > 20);
-    assert_true(worst_ms < 1000); /* a hub that reads on while there is something never returns */
+    assert_true(before >= N_MESSAGES);
+    assert_true(most < N_MESSAGES / 4);
 }
 
 /* Changes of mind ----------------------------------------------------------------------------------------------- */
@@ -209,18 +216,33 @@ struct ups {
     int up[N_AP], down[N_AP];
 };
 
+static void look(fh_hub_t *hub, struct ups *seen)
+{
+    struct fh_event event;
+    assert_int_equal(fh_hub_wait(hub, -1, 1000, &event), TUTTI_OK);
+    if (event.role == FH_ROLE_AP) {
+        seen->up[event.id] += event.kind == FH_EVENT_UP;
+        seen->down[event.id] += event.kind == FH_EVENT_DOWN;
+    }
+}
+
+/* For what must not come: long enough to see it on a quiet machine; a slow one cannot make it come. */
 static void turn(fh_hub_t *hub, int ms, struct ups *seen)
 {
     const uint64_t start_ns = clock_mono_ns();
     while (ms_since(start_ns) < ms) {
-        struct fh_event event;
-        assert_int_equal(fh_hub_wait(hub, -1, 1000, &event), TUTTI_OK);
-        if (event.role == FH_ROLE_AP) {
-            seen->up[event.id] += event.kind == FH_EVENT_UP;
-            seen->down[event.id] += event.kind == FH_EVENT_DOWN;
-        }
+        look(hub, seen);
     }
 }
+
+/* Until it has happened, however long the machine takes. */
+#define TURN_UNTIL(hub, seen, condition)                                                                               \
+    for (const uint64_t start_ns_ = clock_mono_ns(); !(condition);) {                                                  \
+        if (ms_since(start_ns_) > PATIENCE_MS) {                                                                       \
+            fail_msg("never: %s", #condition);                                                                         \
+        }                                                                                                              \
+        look(hub, seen);                                                                                               \
+    }
 
 struct clients {
     void *context, *socket[N_OBSERVERS + 1];
@@ -254,14 +276,13 @@ static void test_nobody_has_two_seats(void **state)
     fh_hub_t *hub = make_hub(endpoint);
     struct clients c = make_clients(2);
     say_hello(c.socket[0], FH_ROLE_AP, 0);
-    turn(hub, 50, &seen);
-    assert_int_equal(seen.up[0], 1);
+    TURN_UNTIL(hub, &seen, seen.up[0]);
     say_hello(c.socket[1], FH_ROLE_AP, 0);
-    turn(hub, 20, &seen);
+    TURN_UNTIL(hub, &seen, *heard(c.socket[0], "ping")); /* the hub is deciding */
     say_hello(c.socket[1], FH_ROLE_AP, 1);
-    turn(hub, 50, &seen);
-    assert_int_equal(seen.up[1], 1);
+    TURN_UNTIL(hub, &seen, seen.up[1]);
     assert_true(zmq_send(c.socket[0], CONTROL_TEXT_GOODBYE, strlen(CONTROL_TEXT_GOODBYE), 0) > 0);
+    TURN_UNTIL(hub, &seen, seen.down[0]);
     turn(hub, 300, &seen);
     assert_int_equal(seen.up[0], 1);
     assert_int_equal(seen.down[0], 1);
@@ -282,12 +303,13 @@ static void test_an_ap_is_no_observer_when_none_is_free(void **state)
     }
     void *ap = c.socket[N_OBSERVERS];
     say_hello(ap, FH_ROLE_AP, 2);
-    turn(hub, 100, &seen);
-    assert_int_equal(seen.up[2], 1);
-    assert_string_not_equal(heard(ap, "welcome"), "");
+    for (int i = 0; i < N_OBSERVERS; i++) {
+        TURN_UNTIL(hub, &seen, *heard(c.socket[i], "welcome"));
+    }
+    TURN_UNTIL(hub, &seen, seen.up[2] && *heard(ap, "welcome"));
     say_hello(ap, FH_ROLE_OBSERVER, 0);
-    turn(hub, 100, &seen);
-    assert_non_null(strstr(heard(ap, "refuse"), "16 observers are here already"));
+    TURN_UNTIL(hub, &seen, strstr(heard(ap, "refuse"), "16 observers are here already"));
+    TURN_UNTIL(hub, &seen, seen.down[2]);
     assert_int_equal(seen.down[2], 1);
     close_clients(&c, N_OBSERVERS + 1);
     fh_hub_destroy(hub);

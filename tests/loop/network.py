@@ -113,21 +113,33 @@ class Network:
         return subprocess.Popen([os.path.join(BIN, program), "--config", "config.yaml", *args], cwd=self.out, stdout=log,
                                 stderr=log, env=self.env)
 
-    def blocks_done(self):
+    def blocks_done(self, name="run.h5"):
         try:
-            with self.file("run.h5") as f:
+            with self.file(name) as f:
                 return f["block/tick"].shape[0]
-        except OSError:
+        except (OSError, KeyError):
             return 0
 
-    def wait_for_block(self, number, timeout=120):
-        end = time.time() + timeout
-        while self.blocks_done() < number:
-            if time.time() > end:
+    def wait_until(self, condition, what, timeout=240):
+        """Until it is so, however slow the machine; the timeout only ends a test that hangs."""
+        end = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > end:
                 self.process.terminate()
                 self.wait(20)
-                self.fail(f"block {number} not reached in {timeout} s")
+                self.fail(f"not in {timeout} s: {what}")
             time.sleep(0.05)
+
+    def wait_for_block(self, number, name="run.h5"):
+        self.wait_until(lambda: self.blocks_done(name) >= number, f"block {number} of {name}")
+
+    def wait_for_log(self, log, text, n=1):
+        """Until a log has a text n times."""
+        self.wait_until(lambda: self.log(log).count(text) >= n, f"'{text}' in {log}")
+
+    def log(self, name):
+        with open(os.path.join(self.out, "logs", name)) as f:
+            return f.read()
 
 
 def true_sinr(H, W):
@@ -149,6 +161,22 @@ def check(condition, text):
 
 
 check.failed = False
+
+
+def check_long(condition, text):
+    """A check that only a run of full length can judge; where runs are short it is a skip, which test.sh counts."""
+    if SHORT:
+        skip(text, "runs are short here")
+    else:
+        check(condition, text)
+
+
+def skip(what, why):
+    print(f"SKIPPED: {os.path.basename(sys.argv[0])}: {what}: {why}")
+    skip.count += 1
+
+
+skip.count = 0
 
 
 def finish():

@@ -4,10 +4,9 @@ what the APs applied; two runs lose the same ones; a silent AP is back at once; 
 import os
 import re
 import subprocess
-import time
 
 import numpy as np
-from network import SHORT, BIN, Network, check, db, finish
+from network import SHORT, BIN, Network, check, db, finish, skip
 
 CSI_LOST, PRECODER_LOST, SILENT = 1, 2, 64
 STALE_BLOCKS = 4
@@ -36,11 +35,10 @@ def expected_kinds(missing):
 
 
 def run_lossy(n, to_block):
-    sets = ["fronthaul.faults.loss=0.05", f"fronthaul.faults.to_block={to_block}"]
+    """Nobody waits for what was dropped: one wait for a timeout would outlast the test."""
+    sets = ["fronthaul.faults.loss=0.05", f"fronthaul.faults.to_block={to_block}", "engine.lockstep_timeout_ms=250000"]
     with Network(n_blocks=n, sets=sets) as net:
-        start = time.time()
         net.run()
-        seconds = time.time() - start
         with net.file("run.h5") as f:
             data = {k: f[k][:n] for k in ("faults/injected", "applied/kind", "user/sinr_measured", "W", "block/ap_used", "user/bits",
                                           "hops/precoder_received_ns")}
@@ -48,12 +46,12 @@ def run_lossy(n, to_block):
         block = counters(net, log_name(net, "cpu"), "block")[0]
         aps = [counters(net, log_name(net, f"ap{m}" if os.path.exists(os.path.join(net.out, "logs", f"ap{m}.log"))
                                       else f"ap-{m}"), "slot")[0] for m in range(4)]
-        return data, cpu, block, aps, seconds
+        return data, cpu, block, aps
 
 
 def test_loss():
     n, end = 300, 290
-    data, cpu, block, aps, seconds = run_lossy(n, end)
+    data, cpu, block, aps = run_lossy(n, end)
     mask, kind = data["faults/injected"], data["applied/kind"]
     n_lost = int((mask != 0).sum())
     check(0.06 < n_lost / (4 * end) < 0.14, f"about 1 - 0.95^2 of blocks and APs hit: {n_lost} of {4 * end}")
@@ -73,7 +71,6 @@ def test_loss():
     check(block["incomplete"] == 0 and block["push_failed"] == 0, "nothing else went missing")
     check((data["user/bits"] > 0).all(), "every user received every block")
     check(db(data["user/sinr_measured"][end:]).min() > 15, "all is well when the faults are over")
-    check(seconds < 60, f"nobody waited for a timeout: {seconds:.1f} s")
     again = run_lossy(n, end)[0]
     for name in data:
         if not name.startswith("hops"):
@@ -164,7 +161,9 @@ def test_command():
 
 test_loss()
 test_silence()
-if not SHORT:
+if SHORT:
+    skip("nothing arrives, paced, the command", "runs are short here")
+else:
     test_nothing_arrives()
     test_paced()
     test_command()
