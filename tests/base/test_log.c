@@ -5,12 +5,14 @@
 #include <pthread.h>
 #include <regex.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@ static int capture_begin(FILE **file)
 
 static size_t capture_end(FILE *file, int saved, char *text, size_t size)
 {
+    log_flush(60000);
     dup2(saved, STDERR_FILENO);
     close(saved);
     rewind(file);
@@ -158,6 +161,157 @@ static void test_lines_of_threads_stay_whole(void **state)
     assert_int_equal(lines, N_THREADS * N_LINES);
 }
 
+/* Nobody reads ------------------------------------------------------------------------------------------------------
+ */
+
+/* What a child of fork does, with standard error at `fd` (-1: closed). The parent waits for it: if a log call blocks,
+ * it waits for ever, and the test's time runs out. */
+static int in_child(int fd, int (*body)(void))
+{
+    const pid_t child = fork();
+    if (child == 0) {
+        if (fd >= 0) {
+            dup2(fd, STDERR_FILENO);
+        } else {
+            close(STDERR_FILENO);
+        }
+        exit(body());
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+enum { FLOOD = 30000 };
+
+static int flood(void)
+{
+    for (int i = 0; i < FLOOD; i++) {
+        log_write(LOG_INFO, "t", "FLOOD line=%d pad=abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", i);
+    }
+    return log_lost() > 0 && log_lost() < FLOOD ? 0 : 1;
+}
+
+/* A pipe takes 64 KiB, the ring a thousand lines more; the rest is lost, and the program ends. */
+static void test_a_full_pipe_stops_nobody(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(in_child(ends[1], flood), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static int flood_and_tell(void)
+{
+    const int status = flood();
+    if (write(STDOUT_FILENO, "full\n", 5) != 5) { /* now the parent begins to read */
+        return 3;
+    }
+    log_flush(60000);
+    log_write(LOG_INFO, "t", "AFTER lost=%llu", (unsigned long long)log_lost());
+    log_flush(60000);
+    return status;
+}
+
+/* Once somebody reads, the losses are told, to the line. */
+static void test_losses_are_told(void **state)
+{
+    (void)state;
+    static char text[FLOOD * 150];
+    int log_end[2], told_end[2];
+    assert_int_equal(pipe(log_end) | pipe(told_end), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(log_end[1], STDERR_FILENO);
+        dup2(told_end[1], STDOUT_FILENO);
+        close(log_end[0]);
+        close(log_end[1]);
+        close(told_end[1]);
+        exit(flood_and_tell());
+    }
+    close(log_end[1]);
+    close(told_end[1]);
+    assert_int_equal(read(told_end[0], text, 5), 5);
+    size_t n = 0;
+    for (ssize_t got; (got = read(log_end[0], text + n, sizeof text - 1 - n)) > 0; n += (size_t)got) {
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    int lines = 0, after = -1, told = 0;
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+        const char *lost = strstr(line, "LOG-LOST lines="), *end = strstr(line, "AFTER lost=");
+        lines += strstr(line, "FLOOD") != NULL;
+        told += lost ? atoi(lost + strlen("LOG-LOST lines=")) : 0;
+        after = end ? atoi(end + strlen("AFTER lost=")) : after;
+    }
+    assert_true(after > 0);
+    assert_int_equal(told, after);
+    assert_int_equal(lines + after, FLOOD);
+    close(log_end[0]);
+    close(told_end[0]);
+}
+
+static int say_one(void)
+{
+    log_write(LOG_INFO, "t", "ONE");
+    return 0;
+}
+
+/* exit() does not leave before the line is out, in a child of fork as well. */
+static void test_the_last_line_gets_out(void **state)
+{
+    (void)state;
+    char text[256];
+    int ends[2];
+    log_write(LOG_INFO, "t", "PARENT"); /* the child must not write what is its parent's */
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(in_child(ends[1], say_one), 0);
+        close(ends[1]);
+        const ssize_t n = read(ends[0], text, sizeof text - 1);
+        assert_true(n > 0);
+        text[n] = '\0';
+        assert_matches(text, "^[^ ]{26} \\[FH\\] \\[I\\] \\[t\\] ONE\n$");
+        close(ends[0]);
+    }
+}
+
+static int log_into_nothing(void)
+{
+    log_set_component("FH"); /* standard error was closed: what is opened now must not take its place */
+    FILE *file = tmpfile();
+    if (!file || fileno(file) <= STDERR_FILENO) {
+        return 1;
+    }
+    log_write(LOG_ERROR, "t", "NOBODY");
+    log_flush(60000);
+    return lseek(fileno(file), 0, SEEK_END) == 0 ? 0 : 2;
+}
+
+static int log_into_closed(void)
+{
+    close(STDERR_FILENO); /* later, and nobody opens another */
+    log_write(LOG_ERROR, "t", "NOBODY");
+    log_flush(60000);
+    return log_lost() == 1 ? 0 : 1;
+}
+
+static void test_a_closed_standard_error(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(in_child(-1, log_into_nothing), 0);
+    assert_int_equal(in_child(STDERR_FILENO, log_into_closed), 0);
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]); /* nobody ever reads: EPIPE */
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(in_child(ends[1], say_one), 0);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +320,10 @@ int main(void)
         cmocka_unit_test(test_level_names),
         cmocka_unit_test(test_foreign_text_cannot_forge_lines),
         cmocka_unit_test(test_lines_of_threads_stay_whole),
+        cmocka_unit_test(test_a_full_pipe_stops_nobody),
+        cmocka_unit_test(test_losses_are_told),
+        cmocka_unit_test(test_the_last_line_gets_out),
+        cmocka_unit_test(test_a_closed_standard_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
