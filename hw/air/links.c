@@ -22,8 +22,13 @@ static tutti_cf32 draw_mismatch(const struct config_impairments *imp, uint64_t k
     return __builtin_complex((float)(amplitude * re), (float)(amplitude * im));
 }
 
-static void set_hardware(struct links_radio *r, const struct config_impairments *imp, uint64_t seed, double rate_hz)
+static int set_hardware(struct links_radio *r, const struct config_impairments *imp, uint64_t seed, double rate_hz)
 {
+    r->tx_gain = calloc((size_t)r->n_ant, sizeof *r->tx_gain);
+    r->rx_gain = calloc((size_t)r->n_ant, sizeof *r->rx_gain);
+    if (!r->tx_gain || !r->rx_gain) {
+        return error_set(TUTTI_ENOMEM, "no memory for %d antennas", r->n_ant);
+    }
     for (int a = 0; a < r->n_ant; a++) {
         const uint64_t key = random_key(seed, RANDOM_HARDWARE, r->code, 1, (uint64_t)a);
         r->tx_gain[a] = draw_mismatch(imp, key, 0);
@@ -37,14 +42,25 @@ static void set_hardware(struct links_radio *r, const struct config_impairments 
     r->timing_samples = (int)(random_uniform(key, 1) * span) - imp->timing_offset_samples;
     r->clip = imp->clip;
     r->adc_bits = imp->adc_bits;
+    return TUTTI_OK;
 }
 
-static const struct config_radio *radio_of(const struct links_radio *r, const struct config *config)
+static void set_levels(struct links_radio *r, const struct config *config)
 {
-    return r->is_ap ? &config->radio.ap : r->is_eve ? &config->radio.eve : &config->radio.ue;
+    const enum config_role role = r->is_ap ? CONFIG_ROLE_AP : r->is_eve ? CONFIG_ROLE_EVE : CONFIG_ROLE_UE;
+    const struct config_radio *own = config_radio_of(config, role, r->id);
+    const struct config_radio *common = r->is_ap    ? &config->radio.ap
+                                        : r->is_eve ? &config->radio.eve
+                                                    : &config->radio.ue;
+    const double noise_dbm = channel_noise_dbm(config->frame.sample_rate_hz, own->noise_figure_db);
+    r->tx_full_scale_dbm = own->tx_full_scale_dbm;
+    r->rx_full_scale_dbm = own->rx_full_scale_dbm;
+    r->noise_sigma = (float)sqrt(0.5 * pow(10, (noise_dbm - own->rx_full_scale_dbm) / 10));
+    r->tx_power_offset_db = own->tx_power_dbm - common->tx_power_dbm;
+    r->noise_offset_db = own->noise_figure_db - common->noise_figure_db;
 }
 
-static void set_radio(struct links_radio *r, const struct config *config, int index)
+static int set_radio(struct links_radio *r, const struct config *config, int index)
 {
     static const struct config_impairments none = {0}; /* the worst case: an eavesdropper with ideal hardware */
     const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
@@ -53,13 +69,11 @@ static void set_radio(struct links_radio *r, const struct config *config, int in
     r->id = r->is_ap ? index : r->is_eve ? index - n_ap - n_ue : index - n_ap;
     r->code = (uint64_t)(r->is_ap ? r->id : r->is_eve ? EVE_CODE + r->id : USER_CODE + r->id);
     r->n_ant = r->is_ap ? config->network.n_ant : r->is_eve ? config->eve.n_ant : 1;
-    const struct config_radio *radio = radio_of(r, config);
-    const double noise_dbm = channel_noise_dbm(config->frame.sample_rate_hz, radio->noise_figure_db);
-    r->noise_sigma = (float)sqrt(0.5 * pow(10, (noise_dbm - radio->rx_full_scale_dbm) / 10));
+    set_levels(r, config);
     const struct config_impairments *imp = r->is_ap    ? &config->air.impairments.ap
                                            : r->is_eve ? &none
                                                        : &config->air.impairments.ue;
-    set_hardware(r, imp, config->network.seed, config->frame.sample_rate_hz);
+    return set_hardware(r, imp, config->network.seed, config->frame.sample_rate_hz);
 }
 
 /* Links --------------------------------------------------------------------------------------------------------- */
@@ -69,11 +83,10 @@ static int connect_direction(struct links *l, const struct config *config, int t
 {
     struct link *link = &l->link[tx * l->n_radio + rx];
     const struct links_radio *t = &l->radio[tx], *r = &l->radio[rx];
-    const double tx_dbm = radio_of(t, config)->tx_full_scale_dbm, rx_dbm = radio_of(r, config)->rx_full_scale_dbm;
     link->active = true;
     link->pair = pair;
     link->forward = l->pair[pair].first == tx;
-    link->amplitude = (float)pow(10, (tx_dbm - rx_dbm + beta_db) / 20);
+    link->amplitude = (float)pow(10, (t->tx_full_scale_dbm - r->rx_full_scale_dbm + beta_db) / 20);
     link->delay = config->air.delay_samples + common_delay + t->timing_samples - r->timing_samples;
     link->gain = calloc((size_t)(l->n_tap * r->n_ant * t->n_ant), sizeof *link->gain);
     for (int tap = 0; tap < l->n_tap; tap++) {
@@ -134,8 +147,8 @@ static int fill(struct links *l, const struct config *config)
     for (int tap = 0; tap < l->n_tap; tap++) {
         l->tap_delay[tap] = fading_tap_delay(&config->air.fading, tap);
     }
-    for (int r = 0; r < l->n_radio; r++) {
-        set_radio(&l->radio[r], config, r);
+    for (int r = 0; !status && r < l->n_radio; r++) {
+        status = set_radio(&l->radio[r], config, r);
     }
     for (int i = 0; !status && i < l->n_ap * l->n_ue; i++) {
         status = connect_pair(l, config, i / l->n_ue, l->n_ap + i % l->n_ue, l->beta_db[i]);
@@ -179,6 +192,10 @@ void links_destroy(struct links *l)
     }
     for (int i = 0; l->link && i < l->n_radio * l->n_radio; i++) {
         free(l->link[i].gain);
+    }
+    for (int r = 0; l->radio && r < l->n_radio; r++) {
+        free(l->radio[r].tx_gain);
+        free(l->radio[r].rx_gain);
     }
     free(l->tap_delay);
     free(l->beta_db);

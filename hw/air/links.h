@@ -16,10 +16,12 @@ struct links_radio {
     uint64_t code; /* names the radio in random keys: the same in networks of other sizes */
     bool is_ap, is_eve;
     int id, n_ant;
-    tutti_cf32 tx_gain[TUTTI_MAX_ANT], rx_gain[TUTTI_MAX_ANT]; /* hardware, 1 when ideal */
-    float noise_sigma;     /* per real component, relative to the receive full scale */
-    double cfo_turns;      /* carrier offset, turns per sample */
-    double phase_step_rad; /* standard deviation of the phase noise increment per sample */
+    tutti_cf32 *tx_gain, *rx_gain; /* [n_ant] hardware, 1 when ideal */
+    double tx_full_scale_dbm, rx_full_scale_dbm;
+    double tx_power_offset_db, noise_offset_db; /* against the common default of its role */
+    float noise_sigma;                          /* per real component, relative to the receive full scale */
+    double cfo_turns;                           /* carrier offset, turns per sample */
+    double phase_step_rad;                      /* standard deviation of the phase noise increment per sample */
     int timing_samples;
     bool clip;
     int adc_bits; /* 0 = no quantisation */
@@ -61,6 +63,12 @@ void links_destroy(struct links *links); /* NULL allowed */
 static inline const struct link *links_between(const struct links *links, int tx, int rx)
 {
     return &links->link[tx * links->n_radio + rx];
+}
+
+/* What a link's SNR has over that of the common defaults, dB: 0 unless the file has exceptions for single radios. */
+static inline double links_offset_db(const struct links *links, int tx, int rx)
+{
+    return links->radio[tx].tx_power_offset_db - links->radio[rx].noise_offset_db;
 }
 
 /* Makes the coefficients those of `tick` and returns the tick at which they change next. No allocation. */

@@ -30,6 +30,14 @@ struct truth {
     tutti_cf32 *row_eve;          /* [n_sb][n_ap][n_ant][n_eve_column] */
 };
 
+/* dB of a link, exceptions of the two radios included. */
+static double gain_db(const struct links *l, int ap, int radio)
+{
+    const int ue = radio - l->n_ap;
+    const double beta_db = ue < l->n_ue ? l->beta_db[ap * l->n_ue + ue] : l->eve_beta_db[ap * l->n_eve + ue - l->n_ue];
+    return beta_db + links_offset_db(l, ap, radio);
+}
+
 static int put_gains(const truth_t *t, const struct config *config)
 {
     const struct links *l = t->links;
@@ -39,8 +47,10 @@ static int put_gains(const truth_t *t, const struct config *config)
         return error_set(TUTTI_ENOMEM, "no memory for %zu gains", n);
     }
     for (size_t i = 0; i < n; i++) {
-        beta[i] = t->downlink_scale * pow(10, l->beta_db[i] / 10);
-        beta[n + i] = channel_uplink_snr_scale(config) * pow(10, l->beta_db[i] / 10);
+        const int ap = (int)i / l->n_ue, ue = l->n_ap + (int)i % l->n_ue;
+        const double uplink_db = l->beta_db[i] + links_offset_db(l, ue, ap);
+        beta[i] = t->downlink_scale * pow(10, gain_db(l, ap, ue) / 10);
+        beta[n + i] = channel_uplink_snr_scale(config) * pow(10, uplink_db / 10);
     }
     int status = h5file_put(t->file, "/beta", H5_F64, 2, dims, beta);
     status = status ? status : h5file_put(t->file, "/beta_uplink_snr", H5_F64, 2, dims, beta + n);
@@ -57,7 +67,8 @@ static int put_eve_gains(const truth_t *t)
         return error_set(TUTTI_ENOMEM, "no memory for %zu gains", n);
     }
     for (size_t i = 0; i < n; i++) {
-        beta[i] = t->eve_scale * pow(10, l->eve_beta_db[i] / 10);
+        const int ap = (int)i / l->n_eve, eve = l->n_ap + l->n_ue + (int)i % l->n_eve;
+        beta[i] = t->eve_scale * pow(10, gain_db(l, ap, eve) / 10);
     }
     const int status = h5file_put(t->file, "/eve/beta", H5_F64, 2, dims, beta);
     free(beta);
@@ -185,7 +196,7 @@ static void fill_eve_row(truth_t *t)
             for (int ant = 0; ant < t->n_ant; ant++) {
                 for (int c = 0; c < t->n_eve_column; c++, i++) {
                     const int n_each = t->n_eve_column / l->n_eve, eve = c / n_each;
-                    const double snr = t->eve_scale * pow(10, l->eve_beta_db[ap * l->n_eve + eve] / 10);
+                    const double snr = t->eve_scale * pow(10, gain_db(l, ap, l->n_ap + l->n_ue + eve) / 10);
                     t->row_eve[i] = response(t, ap, l->n_ap + l->n_ue + eve, ant, c % n_each, t->centre_hz[sb], snr);
                 }
             }
@@ -201,7 +212,7 @@ static void write_rows(truth_t *t)
         for (int ap = 0; ap < l->n_ap; ap++) {
             for (int ant = 0; ant < t->n_ant; ant++) {
                 for (int ue = 0; ue < l->n_ue; ue++, i++) {
-                    const double snr = t->downlink_scale * pow(10, l->beta_db[ap * l->n_ue + ue] / 10);
+                    const double snr = t->downlink_scale * pow(10, gain_db(l, ap, l->n_ap + ue) / 10);
                     t->row[i] = response(t, ap, l->n_ap + ue, ant, 0, t->centre_hz[sb], snr);
                     t->row_uplink[i] = response(t, l->n_ap + ue, ap, 0, ant, t->centre_hz[sb], snr);
                 }

@@ -363,6 +363,26 @@ static void test_timing_offset(void **state)
     close_rig(&rig);
 }
 
+/* A radio with an entry of its own in the file: its scales and noise, nobody else's. */
+static void test_single_radio(void **state)
+{
+    (void)state;
+    struct rig rig;
+    OPEN(&rig, 2, QUIET, "radio.ap_list=[{id: 1, tx_full_scale_dbm: 54, noise_figure_db: 60}]");
+    tx(&rig, 0, 0)[100] = tx(&rig, 1, 0)[200] = 0.5f;
+    run_rig(&rig, -1);
+    assert_near((double)cabsf(rx(&rig, 2, 0)[100]), 0.5, 1e-5);
+    assert_near((double)cabsf(rx(&rig, 2, 0)[200]), 0.5 * pow(10, -6 / 20.0), 1e-5);
+    double power[2] = {0};
+    for (int i = 0; i < (int)length(&rig); i++) {
+        power[0] += pow((double)cabsf(rx(&rig, 0, 0)[i]), 2) / (double)length(&rig);
+        power[1] += pow((double)cabsf(rx(&rig, 1, 0)[i]), 2) / (double)length(&rig);
+    }
+    assert_near(10 * log10(power[1] / power[0]), 60, 5 * 10 / log(10) * sqrt(2 / (double)length(&rig)));
+    assert_near(links_offset_db(rig.links, 0, 1), -60, 1e-9);
+    close_rig(&rig);
+}
+
 static void test_clip(void **state)
 {
     (void)state;
@@ -494,10 +514,10 @@ static void test_truth(void **state)
         assert_near((double)cabsf(h_uplink[sb][1][2][0] / (float)scale - conjf(up[sb])), 0, 2e-5);
     }
     double b[2][2];
-    assert_good(h5file_read(file, "/beta", H5_F64, b));
+    assert_good(h5file_read(file, "/beta", H5_F64, b, sizeof b));
     assert_near(b[0][0] / beta, pow(10, -0.3), 1e-9);
     assert_near(b[1][1] / beta, pow(10, -0.9), 1e-9);
-    assert_good(h5file_read(file, "/beta_uplink_snr", H5_F64, b));
+    assert_good(h5file_read(file, "/beta_uplink_snr", H5_F64, b, sizeof b));
     assert_near(b[1][1] / beta, pow(10, -0.9 - 0.3), 1e-9); /* users have 3 dB less power, equal noise figures */
     h5file_close(file);
     unlink(path);
@@ -617,7 +637,7 @@ static void test_eve_truth(void **state)
         }
     }
     double beta[2][2];
-    assert_good(h5file_read(file, "/eve/beta", H5_F64, beta));
+    assert_good(h5file_read(file, "/eve/beta", H5_F64, beta, sizeof beta));
     for (int i = 0; i < 4; i++) {
         assert_near(beta[i / 2][i % 2], pow(10, 2.5), 1e-6 * pow(10, 2.5));
     }
@@ -632,9 +652,9 @@ int main(void)
                                        cmocka_unit_test(test_convolution),    cmocka_unit_test(test_block_fading),
                                        cmocka_unit_test(test_jakes_in_block), cmocka_unit_test(test_carrier_offset),
                                        cmocka_unit_test(test_phase_noise),    cmocka_unit_test(test_timing_offset),
-                                       cmocka_unit_test(test_clip),           cmocka_unit_test(test_converter),
-                                       cmocka_unit_test(test_mismatch),       cmocka_unit_test(test_truth),
-                                       cmocka_unit_test(test_deterministic),  cmocka_unit_test(test_eavesdroppers),
-                                       cmocka_unit_test(test_eve_truth)};
+                                       cmocka_unit_test(test_clip),           cmocka_unit_test(test_single_radio),
+                                       cmocka_unit_test(test_converter),      cmocka_unit_test(test_mismatch),
+                                       cmocka_unit_test(test_truth),          cmocka_unit_test(test_deterministic),
+                                       cmocka_unit_test(test_eavesdroppers),  cmocka_unit_test(test_eve_truth)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
