@@ -15,7 +15,7 @@ void slot_prepare(struct ap *ap)
 {
     node_radio_follow(&ap->radio, atomic_load_explicit(&ap->link.epoch, memory_order_relaxed), ap->span.next);
     ap->block = frame_block_of(&ap->frame, ap->radio.epoch, ap->span.next);
-    if (ap->span.next > decision_tick(ap, ap->block)) {
+    if (ap->span.next >= decision_tick(ap, ap->block)) {
         ap->block++;
     }
     downlink_encode(&ap->downlink, ap->block);

@@ -112,7 +112,13 @@ static void test_fresh_then_stale_then_local_then_mute(void **state)
     for (uint64_t b = 22; b <= 24; b++) {
         assert_int_equal(decide(p, b), WIRE_SENT_STALE);
     }
-    assert_int_equal(decide(p, 25), WIRE_SENT_LOCAL_CB); /* counted anew */
+    for (int i = 0; i < MUTE_BLOCKS; i++) { /* counted anew */
+        assert_int_equal(decide(p, 25 + (uint64_t)i), WIRE_SENT_LOCAL_CB);
+    }
+    p->stale_blocks = 0;
+    push(p, 30, 30, 30);
+    assert_int_equal(decide(p, 30), WIRE_SENT_FRESH);
+    assert_int_equal(decide(p, 31), WIRE_SENT_LOCAL_CB);
 }
 
 static void test_nothing_without_estimates(void **state)
@@ -208,6 +214,12 @@ static void test_early_or_on_time(void **state)
     usleep(1000);
     choice_make(&p->choice, 3, &d, true, p->accounts, &p->made); /* it was there when it was asked for */
     assert_int_equal(p->made.arrival, WIRE_ARRIVAL_EARLY);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, push_soon, p), 0);
+    choice_make(&p->choice, 8, &d, true, p->accounts, &p->made); /* asked for, and then it came */
+    assert_int_equal(p->made.kind, WIRE_SENT_FRESH);
+    assert_int_equal(p->made.arrival, WIRE_ARRIVAL_ON_TIME);
+    pthread_join(thread, NULL);
 }
 
 static void test_a_late_precoder_is_stamped(void **state)

@@ -62,7 +62,12 @@ static void test_newest_is_the_highest_block(void **state)
     push(box, 11);
     assert_int_equal(take(box, 11), 11);
     assert_int_equal(n_late, 0);
-    assert_int_equal(take(box, 12), 11); /* it stays */
+    assert_int_equal(take(box, 12), 11);                   /* it stays */
+    for (uint64_t b = 12; b < 12 + 4 * INBOX_SLOTS; b++) { /* and gives its slot back when it is replaced */
+        push(box, b);
+        assert_int_equal(take(box, b), b);
+    }
+    assert_int_equal(inbox_dropped(box), 0);
     inbox_destroy(box);
 }
 
