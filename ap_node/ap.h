@@ -33,8 +33,10 @@ struct ap {
     uint64_t blocks, csi_dropped;
 };
 
-/* setup.c: start-up, may block until radio and central node are there. */
+/* setup.c. Create: what needs neither radio nor central node. Join: opens the radio, then says hello, then starts;
+ * blocks until both are there. */
 int ap_create(struct ap *ap, const struct config *config, int id);
+int ap_join(struct ap *ap);
 void ap_destroy(struct ap *ap); /* half-built allowed */
 void ap_log_counters(const struct ap *ap);
 

@@ -40,6 +40,9 @@ static int run(const struct config *config, const struct node_options *options)
         status = ap_create(&ap, config, options->id);
     }
     if (status >= 0) {
+        status = ap_join(&ap);
+    }
+    if (status >= 0) {
         status = loop(&ap);
         rt_hot_leave();
         ap_link_stop(&ap.link);

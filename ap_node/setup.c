@@ -25,8 +25,7 @@ static int create_streams(struct ap *ap)
 {
     const struct config *c = ap->config;
     uint64_t seed = c->network.seed;
-    if (!ap->radio.info.repeatable && !config_is_repeatable(c) &&
-        getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
+    if (!config_is_repeatable(c) && getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
         return error_set(TUTTI_EIO, "no random numbers from the system for the artificial noise");
     }
     const struct streams_settings settings = {
@@ -55,7 +54,6 @@ static struct ap_rules rules_of_config(const struct config *config)
     };
 }
 
-/* What needs neither radio nor central node. */
 static int create_parts(struct ap *ap)
 {
     const struct config *c = ap->config;
@@ -66,6 +64,9 @@ static int create_parts(struct ap *ap)
     }
     if (status >= 0) {
         status = downlink_create(&ap->downlink, c, config_radio_of(c, CONFIG_ROLE_AP, ap->id), f, room_for_streams(ap));
+    }
+    if (status >= 0) {
+        status = create_streams(ap);
     }
     if (status >= 0) {
         status = accounts_create(&ap->accounts);
@@ -83,14 +84,23 @@ static int create_parts(struct ap *ap)
     return status;
 }
 
-static int join_network(struct ap *ap)
+int ap_create(struct ap *ap, const struct config *config, int id)
+{
+    char name[16];
+    snprintf(name, sizeof name, "AP%d", id);
+    log_set_component(name);
+    ap->config = config;
+    ap->id = id;
+    const int status = frame_init(&ap->frame, config);
+    return status < 0 ? status : create_parts(ap);
+}
+
+int ap_join(struct ap *ap)
 {
     const struct config *c = ap->config;
+    const struct config_engine *e = &c->engine;
     struct fh_welcome welcome = {0};
     int status = node_radio_open(&ap->radio, c, &ap->frame, CONFIG_ROLE_AP, ap->id, c->network.n_ant);
-    if (status >= 0) {
-        status = create_streams(ap);
-    }
     if (status >= 0) {
         status = node_join(&ap->link.peer, c, FH_ROLE_AP, ap->id, &welcome);
     }
@@ -102,27 +112,7 @@ static int join_network(struct ap *ap)
     }
     if (status >= 0) {
         node_span_start(&ap->span, ap->radio.first);
-    }
-    return status;
-}
-
-int ap_create(struct ap *ap, const struct config *config, int id)
-{
-    const struct config_engine *e = &config->engine;
-    char name[16];
-    snprintf(name, sizeof name, "AP%d", id);
-    log_set_component(name);
-    ap->config = config;
-    ap->id = id;
-    int status = frame_init(&ap->frame, config);
-    if (status >= 0) {
-        status = create_parts(ap);
-    }
-    if (status >= 0) {
-        status = join_network(ap);
-    }
-    if (status >= 0) {
-        node_realtime(e, NODE_DUTY_SLOT, (unsigned)id < e->ap_cores_count ? e->ap_cores[id] : -1);
+        node_realtime(e, NODE_DUTY_SLOT, (unsigned)ap->id < e->ap_cores_count ? e->ap_cores[ap->id] : -1);
     }
     return status;
 }

@@ -21,8 +21,8 @@ void node_span_destroy(struct node_span *span); /* half-built allowed */
 void node_span_start(struct node_span *span, tutti_tick first);
 
 /* Receives from span->next up to tick `to` (at most room samples). After a gap span->next may lie beyond `to`: then
- * that moment has passed; or before it, when time went back. Gaps are counted in radio->counters. Errors are
- * radio_recv's. No allocation. */
+ * that moment has passed, and what came with the same call is given up; or before it, when time went back. Gaps are
+ * counted in radio->counters. Errors are radio_recv's. No allocation. */
 int node_span_receive(struct node_span *span, struct node_radio *radio, tutti_tick to);
 /* The n samples from `tick` on are here and whole. */
 bool node_span_has(const struct node_span *span, tutti_tick tick, int n);

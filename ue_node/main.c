@@ -42,6 +42,9 @@ static int run(const struct config *config, const struct node_options *options)
         status = ue_create(&ue, config, options->eve ? UE_EVE : UE_USER, options->id);
     }
     if (status >= 0) {
+        status = ue_join(&ue);
+    }
+    if (status >= 0) {
         status = loop(&ue);
         rt_hot_leave();
         decode_stop(&ue);

@@ -90,7 +90,6 @@ static int take_role(struct ue *ue, const struct config *config, enum ue_role ro
     return TUTTI_OK;
 }
 
-/* What needs neither radio nor central node. */
 static int create_parts(struct ue *ue)
 {
     ue->capture_event = rt_event_create();
@@ -108,7 +107,17 @@ static int create_parts(struct ue *ue)
     return status < 0 ? status : modulate_pilots(ue);
 }
 
-static int join_network(struct ue *ue)
+int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id)
+{
+    char name[16];
+    snprintf(name, sizeof name, role == UE_EVE ? "EVE%d" : "UE%d", id);
+    log_set_component(name);
+    ue->capture_event = ue->room_event = -1;
+    const int status = take_role(ue, config, role, id);
+    return status < 0 ? status : create_parts(ue);
+}
+
+int ue_join(struct ue *ue)
 {
     struct fh_welcome welcome = {0};
     const enum fh_role role = ue->role == UE_EVE ? FH_ROLE_EVE : FH_ROLE_UE;
@@ -125,25 +134,7 @@ static int join_network(struct ue *ue)
     }
     if (status >= 0) {
         node_span_start(&ue->span, ue->radio.first);
-    }
-    return status;
-}
-
-int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id)
-{
-    char name[16];
-    snprintf(name, sizeof name, role == UE_EVE ? "EVE%d" : "UE%d", id);
-    log_set_component(name);
-    ue->capture_event = ue->room_event = -1;
-    int status = take_role(ue, config, role, id);
-    if (status >= 0) {
-        status = create_parts(ue);
-    }
-    if (status >= 0) {
-        status = join_network(ue);
-    }
-    if (status >= 0) {
-        node_realtime(&config->engine, NODE_DUTY_SLOT, -1);
+        node_realtime(&ue->config->engine, NODE_DUTY_SLOT, -1);
     }
     return status;
 }

@@ -91,9 +91,11 @@ struct ue {
     struct ue_counters counters;
 };
 
-/* setup.c */
-int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id); /* may block for the CPU node */
-void ue_destroy(struct ue *ue);                                                       /* half-built allowed */
+/* setup.c. Create: what needs neither radio nor central node. Join: opens the radio, then says hello, then starts;
+ * blocks until both are there. */
+int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id);
+int ue_join(struct ue *ue);
+void ue_destroy(struct ue *ue); /* half-built allowed */
 void ue_log_counters(const struct ue *ue);
 
 /* slot.c: what the loop calls, once per block; no heap, locks, formatting or ZeroMQ. */

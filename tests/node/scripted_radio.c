@@ -73,6 +73,10 @@ int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_t
             b->energy[a] += crealf(v) * crealf(v) + cimagf(v) * cimagf(v);
         }
     }
+    if (radio->tells && radio->n_note < SCRIPTED_NOTES) {
+        radio->note[radio->n_note++] =
+            (struct radio_note){.kind = at < radio->now ? RADIO_NOTE_LATE : RADIO_NOTE_SENT, .tag = tag, .tick = at};
+    }
     return TUTTI_OK;
 }
 

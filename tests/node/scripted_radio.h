@@ -6,7 +6,7 @@
 
 #include "hw/radio.h"
 
-enum { SCRIPTED_LOSSES = 8, SCRIPTED_BURSTS = 64, SCRIPTED_NOTES = 64 };
+enum { SCRIPTED_LOSSES = 8, SCRIPTED_BURSTS = 256, SCRIPTED_NOTES = 256 };
 
 struct scripted_burst {
     tutti_tick at;
@@ -27,6 +27,7 @@ struct radio {
     tutti_tick fail_at;
     struct scripted_burst burst[SCRIPTED_BURSTS];
     int n_burst, burst_status;
+    bool tells; /* a note for every burst: SENT, or LATE if it begins before `now` */
     struct radio_note note[SCRIPTED_NOTES];
     int n_note, next_note;
 };

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* An access point's blocks with a scripted radio and without a central node: one wake-up, one downlink and one beacon
+ * per block, each in its place; one report and one account per block, whatever is lost in between. */
+#include "ap_node/ap.h"
+#include "base/error.h"
+#include "tests/node/scripted_radio.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { N_ANT = 2, N_UE = 3, MAX_BLOCKS = 64 };
+
+struct place {
+    struct config *config;
+    struct ap ap;
+    struct radio script;
+    uint64_t reported[MAX_BLOCKS];
+    int n_reported;
+    struct wire_account account[MAX_BLOCKS]; /* as they came, each once */
+    int n_account;
+};
+
+static int open_place(void **state)
+{
+    static struct place p; /* zero again for every test */
+    p = (struct place){.script = {.n_ant = N_ANT, .tells = true}};
+    *state = &p;
+    const char *const overrides[] = {"network.n_ant=2", "network.n_ue=3", "engine.mute_blocks=1000"};
+    if (config_load(&p.config, NULL, overrides, 3) < 0 || ap_create(&p.ap, p.config, 1) < 0) {
+        return -1;
+    }
+    p.ap.radio = (struct node_radio){.radio = &p.script,
+                                     .info = {.rate_hz = 1.92e6, .repeatable = true, .turnaround_samples = 1},
+                                     .frame = &p.ap.frame};
+    return 0;
+}
+
+static int close_place(void **state)
+{
+    struct place *p = *state;
+    ap_destroy(&p->ap);
+    config_free(p->config);
+    return 0;
+}
+
+static void start(struct place *p, tutti_tick first)
+{
+    p->script.now = first;
+    node_span_start(&p->ap.span, first);
+}
+
+/* What the link thread would send, and the acknowledgement it would bring back. */
+static void hear_reports(struct place *p)
+{
+    const struct ap_message *message;
+    while ((message = ring_peek(p->ap.link.csi_out, 0)) != NULL) {
+        struct wire_header header;
+        float beta[N_UE], error_variance[N_UE];
+        struct wire_csi_meta meta = {.beta = beta, .error_variance = error_variance};
+        tutti_cf32 H[6 * N_ANT * N_UE];
+        assert_int_equal(wire_unpack_csi(message->bytes, message->n_bytes, &header, &meta, N_UE, H, 6 * N_ANT * N_UE),
+                         WIRE_OK);
+        assert_int_equal(header.node, 1);
+        assert_int_equal(header.tick - p->ap.radio.epoch, header.block * (uint64_t)p->ap.frame.n_block_samples);
+        p->reported[p->n_reported++] = header.block;
+        for (int i = 0; i < meta.n_account; i++) {
+            p->account[p->n_account++] = meta.account[i];
+            atomic_store(&p->ap.link.account_ack, meta.account[i].block + 1);
+        }
+        ring_pop(p->ap.link.csi_out);
+    }
+}
+
+/* The loop of main.c until n more blocks have been decided. */
+static void run_blocks(struct place *p, uint64_t n)
+{
+    struct ap *ap = &p->ap;
+    for (const uint64_t end = ap->blocks + n; ap->blocks < end;) {
+        slot_prepare(ap);
+        assert_int_equal(slot_receive(ap), TUTTI_OK);
+        slot_hear_notes(ap);
+        if (!slot_in_time(ap)) {
+            continue;
+        }
+        if (slot_estimate(ap)) {
+            slot_report(ap);
+        }
+        slot_transmit(ap);
+        hear_reports(p);
+    }
+}
+
+static const struct scripted_burst *burst_of(const struct place *p, uint64_t tag)
+{
+    const struct scripted_burst *found = NULL;
+    for (int i = 0; i < p->script.n_burst; i++) {
+        if (p->script.burst[i].tag == tag) {
+            assert_null(found);
+            found = &p->script.burst[i];
+        }
+    }
+    return found;
+}
+
+static void check_bursts(const struct place *p, uint64_t block)
+{
+    const struct frame *f = &p->ap.frame;
+    const struct scripted_burst *d = burst_of(p, block), *b = burst_of(p, NODE_TAG_OTHER | (block + 1));
+    assert_non_null(d);
+    assert_non_null(b);
+    assert_int_equal(d->at, frame_symbol_tick(f, 0, block, f->dl_symbol[0]));
+    assert_int_equal(d->n, f->n_dl * f->n_symbol_samples);
+    assert_true(d->energy[0] > 0 && d->energy[1] > 0);
+    assert_int_equal(b->at, frame_symbol_tick(f, 0, block + 1, f->beacon_symbol[0]));
+    assert_int_equal(b->n, f->n_symbol_samples);
+    assert_true(b->energy[0] > 0 && b->energy[1] == 0);
+}
+
+static void test_block_by_block(void **state)
+{
+    struct place *p = *state;
+    start(p, 0);
+    run_blocks(p, 20);
+    assert_int_equal(p->script.n_recv, 20);
+    assert_int_equal(p->script.n_burst, 40);
+    assert_int_equal(p->n_reported, 20);
+    for (uint64_t b = 0; b < 20; b++) {
+        check_bursts(p, b);
+        assert_int_equal(p->reported[b], b);
+    }
+    assert_true(p->n_account > 10); /* without a precoder they wait for one, a little */
+    for (int i = 0; i < p->n_account; i++) {
+        assert_int_equal(p->account[i].block, i);
+        assert_int_equal(p->account[i].sent, WIRE_SENT_LOCAL_CB);
+        assert_int_equal(p->account[i].arrival, WIRE_ARRIVAL_NONE);
+    }
+}
+
+static void test_samples_lost_over_blocks(void **state)
+{
+    struct place *p = *state;
+    const tutti_tick block = (tutti_tick)p->ap.frame.n_block_samples;
+    start(p, 0);
+    p->script.loss[0].from = 3 * block + 5000; /* in the downlink of 3 ... */
+    p->script.loss[0].to = 6 * block + 7000;   /* ... to that of 6 */
+    p->script.n_loss = 1;
+    run_blocks(p, 20);
+    static const int UNSEEN[] = {4, 5, 6, 7}; /* 7: its pilots came with the rest of what had been asked for */
+    assert_int_equal(p->ap.radio.counters.gaps, 1);
+    for (int i = 0; i < 4; i++) {
+        assert_null(burst_of(p, (uint64_t)UNSEEN[i]));
+    }
+    assert_true(p->n_account > 12);
+    for (int i = 0; i < p->n_account; i++) { /* one each all the same */
+        assert_int_equal(p->account[i].block, i);
+        assert_int_equal(p->account[i].sent, i >= 4 && i <= 7 ? WIRE_SENT_MISSED : WIRE_SENT_LOCAL_CB);
+    }
+}
+
+/* A few samples missing in the pilots: nothing to report, but the users are served. */
+static void test_samples_lost_in_pilots(void **state)
+{
+    struct place *p = *state;
+    const struct frame *f = &p->ap.frame;
+    start(p, 0);
+    p->script.loss[0].from = frame_symbol_tick(f, 0, 5, f->pilot_symbol[1]) + 10;
+    p->script.loss[0].to = p->script.loss[0].from + 20;
+    p->script.n_loss = 1;
+    run_blocks(p, 10);
+    assert_int_equal(p->n_reported, 9);
+    for (int i = 0; i < p->n_reported; i++) {
+        assert_int_not_equal(p->reported[i], 5);
+    }
+    check_bursts(p, 5);
+}
+
+static void test_starting_inside_a_block(void **state)
+{
+    struct place *p = *state;
+    const struct frame *f = &p->ap.frame;
+    start(p, 7 * (tutti_tick)f->n_block_samples + 3200);
+    run_blocks(p, 3);
+    assert_int_equal(p->reported[0], 8);
+    check_bursts(p, 8);
+    assert_null(burst_of(p, 7));
+}
+
+static void test_what_the_radio_refuses(void **state)
+{
+    struct place *p = *state;
+    start(p, 0);
+    run_blocks(p, 2);
+    p->script.burst_status = TUTTI_EAGAIN;
+    run_blocks(p, 1);
+    p->script.burst_status = 0;
+    run_blocks(p, 10);
+    assert_int_equal(p->ap.radio.counters.refused, 2); /* downlink and beacon */
+    assert_int_equal(p->account[2].block, 2);
+    assert_int_equal(p->account[2].sent, WIRE_SENT_LATE);
+    assert_int_equal(p->account[2].chosen, WIRE_SENT_LOCAL_CB);
+    assert_int_equal(p->account[3].sent, WIRE_SENT_LOCAL_CB);
+}
+
+static void test_time_goes_back(void **state)
+{
+    struct place *p = *state;
+    const tutti_tick block = (tutti_tick)p->ap.frame.n_block_samples;
+    start(p, 100 * block);
+    p->script.loss[0].from = 103 * block + 5000;
+    p->script.loss[0].to = 2 * block + 5000;
+    p->script.n_loss = 1;
+    run_blocks(p, 12);
+    assert_int_equal(p->ap.block, 11); /* 100..103, then 4..11 */
+    check_bursts(p, 11);
+}
+
+static void test_another_epoch_is_followed(void **state)
+{
+    struct place *p = *state;
+    const tutti_tick block = (tutti_tick)p->ap.frame.n_block_samples;
+    start(p, 100 * block);
+    run_blocks(p, 3);
+    atomic_store(&p->ap.link.epoch, 101 * block);
+    run_blocks(p, 2);
+    assert_int_equal(p->ap.block, 3); /* tick 104 blocks on: the third after the new epoch */
+    assert_int_equal(burst_of(p, 2)->at, 101 * block + frame_symbol_tick(&p->ap.frame, 0, 2, p->ap.frame.dl_symbol[0]));
+    atomic_store(&p->ap.link.epoch, 1000 * block); /* yet to come: not yet */
+    run_blocks(p, 1);
+    assert_int_equal(p->ap.block, 4);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
+    const struct CMUnitTest tests[] = {CASE(test_block_by_block),           CASE(test_samples_lost_over_blocks),
+                                       CASE(test_samples_lost_in_pilots),   CASE(test_starting_inside_a_block),
+                                       CASE(test_what_the_radio_refuses),   CASE(test_time_goes_back),
+                                       CASE(test_another_epoch_is_followed)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
