@@ -21,9 +21,13 @@ static uint64_t room_for(const struct record_column_spec *spec)
 
 int record_column_create(struct record_column *c, const struct record_column_spec *spec)
 {
-    *c = (struct record_column){.spec = *spec, .handle = -1, .room = room_for(spec)};
-    c->rows = spec->kept ? malloc(c->room * spec->row_bytes) : NULL;
-    return c->rows || !spec->kept ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for %s", spec->path);
+    *c = (struct record_column){.spec = *spec, .handle = -1};
+    if (!spec->kept) {
+        return TUTTI_OK;
+    }
+    c->room = room_for(spec);
+    c->rows = malloc(c->room * spec->row_bytes);
+    return c->rows ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for %s", spec->path);
 }
 
 void record_column_destroy(struct record_column *c)

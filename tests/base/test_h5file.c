@@ -126,7 +126,7 @@ static void check_complex(h5file_t *file)
     assert_int_equal(info.dims[1], N_AP);
     assert_int_equal(info.dims[2], N_ANT);
     float complex all[8][ROW], some[6][ROW];
-    assert_int_equal(h5file_read(file, "/hops/H", H5_C64, all), 0);
+    assert_int_equal(h5file_read(file, "/hops/H", H5_C64, all, sizeof all), 0);
     assert_int_equal(h5file_read_rows(file, "/hops/H", H5_C64, 2, 6, some), 0);
     for (size_t b = 0; b < 8; b++) {
         if (b == 0 || b == 2 || b == 7) {
@@ -151,21 +151,21 @@ static void check_numbers(h5file_t *file)
     uint64_t u64[2];
     unsigned char u8[2][4];
     int64_t u8_wide[2][4];
-    assert_int_equal(h5file_read(file, "/hops/deep/f32", H5_F32, f), 0);
+    assert_int_equal(h5file_read(file, "/hops/deep/f32", H5_F32, f, sizeof f), 0);
     assert_true(isnan(f[0][0]) && isnan(f[0][3]) && f[1][1] == -2.0f && isinf(f[1][2]));
-    assert_int_equal(h5file_read(file, "/f64", H5_F64, d), 0);
+    assert_int_equal(h5file_read(file, "/f64", H5_F64, d, sizeof d), 0);
     assert_true(isnan(d[0]) && d[1] == 1e300);
-    assert_int_equal(h5file_read(file, "/i32", H5_I32, i32), 0);
+    assert_int_equal(h5file_read(file, "/i32", H5_I32, i32, sizeof i32), 0);
     assert_true(i32[0] == 0 && i32[1] == INT32_MIN);
-    assert_int_equal(h5file_read(file, "/i64", H5_I64, i64), 0);
+    assert_int_equal(h5file_read(file, "/i64", H5_I64, i64, sizeof i64), 0);
     assert_true(i64[0] == 0 && i64[1] == INT64_MIN);
-    assert_int_equal(h5file_read(file, "/u64", H5_U64, u64), 0);
+    assert_int_equal(h5file_read(file, "/u64", H5_U64, u64, sizeof u64), 0);
     assert_true(u64[0] == 0 && u64[1] == UINT64_MAX);
-    assert_int_equal(h5file_read(file, "/u8", H5_U8, u8), 0);
+    assert_int_equal(h5file_read(file, "/u8", H5_U8, u8, sizeof u8), 0);
     assert_true(u8[0][3] == 0 && u8[1][0] == 0 && u8[1][2] == 128 && u8[1][3] == 255);
-    assert_int_equal(h5file_read(file, "/u8", H5_I64, u8_wide), 0);
+    assert_int_equal(h5file_read(file, "/u8", H5_I64, u8_wide, sizeof u8_wide), 0);
     assert_true(u8_wide[1][2] == 128 && u8_wide[1][3] == 255);
-    assert_int_equal(h5file_read(file, "/i32", H5_F64, as_double), 0);
+    assert_int_equal(h5file_read(file, "/i32", H5_F64, as_double, sizeof as_double), 0);
     assert_true(as_double[1] == (double)INT32_MIN);
 }
 
@@ -175,11 +175,11 @@ static void check_fixed(h5file_t *file)
     uint64_t n;
     int32_t scalar = 0;
     struct h5_info info;
-    assert_int_equal(h5file_read(file, "/beta", H5_F64, beta), 0);
+    assert_int_equal(h5file_read(file, "/beta", H5_F64, beta, sizeof beta), 0);
     assert_true(beta[0][1] == -2.5 && beta[0][2] == 1e-300 && beta[1][2] == 6.0);
     assert_int_equal(h5file_info(file, "/scalar", &info), 0);
     assert_int_equal(info.rank, 0);
-    assert_int_equal(h5file_read(file, "/scalar", H5_I32, &scalar), 0);
+    assert_int_equal(h5file_read(file, "/scalar", H5_I32, &scalar, sizeof scalar), 0);
     assert_int_equal(scalar, -7);
     char *text = h5file_read_text(file, "/config");
     assert_string_equal(text, "name: \"caf\xc3\xa9\"\n");
@@ -273,6 +273,35 @@ static void assert_refused(int status, int wanted, const char *dataset)
     }
 }
 
+/* Between the question how large it is and the answer a writer may add rows: what was asked for is read. */
+static void test_reading_a_growing_file(void **state)
+{
+    (void)state;
+    h5file_t *writer, *reader;
+    struct h5_info info;
+    const double row[2] = {1.5, -2.5};
+    assert_int_equal(h5file_create(&writer, path), 0);
+    const int handle = h5file_declare(writer, "/rows", H5_F64, 2, (size_t[]){2});
+    assert_true(handle >= 0);
+    assert_int_equal(h5file_seal(writer), 0);
+    assert_int_equal(h5file_write_row(writer, handle, 0, row), 0);
+    assert_int_equal(h5file_flush(writer), 0);
+    assert_int_equal(h5file_open(&reader, path), 0);
+    assert_int_equal(h5file_info(reader, "/rows", &info), 0);
+    assert_int_equal(info.dims[0], 1);
+    for (uint64_t r = 1; r < 1000; r++) {
+        assert_int_equal(h5file_write_row(writer, handle, r, row), 0);
+    }
+    assert_int_equal(h5file_flush(writer), 0);
+    double *const exactly = malloc(info.dims[0] * sizeof row); /* the sanitizer sees what goes beyond */
+    assert_non_null(exactly);
+    assert_int_equal(h5file_read(reader, "/rows", H5_F64, exactly, info.dims[0] * sizeof row), 0);
+    assert_true(exactly[0] == 1.5 && exactly[1] == -2.5);
+    free(exactly);
+    h5file_close(reader);
+    h5file_close(writer);
+}
+
 static void wrong_reading(void)
 {
     h5file_t *file;
@@ -281,11 +310,17 @@ static void wrong_reading(void)
     write_everything(path, true);
     assert_int_equal(h5file_open(&file, path), 0);
     assert_refused(h5file_info(file, "/nothing/here", &info), TUTTI_EFORMAT, "/nothing/here");
-    assert_refused(h5file_read(file, "/nope", H5_F32, buffer), TUTTI_EFORMAT, "/nope");
+    assert_refused(h5file_read(file, "/nope", H5_F32, buffer, sizeof buffer), TUTTI_EFORMAT, "/nope");
     assert_refused(h5file_info(file, "/hops", &info), TUTTI_EFORMAT, "/hops"); /* a group */
-    assert_refused(h5file_read(file, "/hops/H", H5_F32, buffer), TUTTI_EFORMAT, "/hops/H");
-    assert_refused(h5file_read(file, "/beta", H5_C64, buffer), TUTTI_EFORMAT, "/beta");
-    assert_refused(h5file_read(file, "/config", H5_U8, buffer), TUTTI_EFORMAT, "/config");
+    assert_refused(h5file_read(file, "/hops/H", H5_F32, buffer, sizeof buffer), TUTTI_EFORMAT, "/hops/H");
+    assert_refused(h5file_read(file, "/beta", H5_C64, buffer, sizeof buffer), TUTTI_EFORMAT, "/beta");
+    assert_refused(h5file_read(file, "/config", H5_U8, buffer, sizeof buffer), TUTTI_EFORMAT, "/config");
+    /* no whole number of rows, more than there are, a scalar that is larger or smaller */
+    assert_refused(h5file_read(file, "/beta", H5_F64, buffer, 25), TUTTI_EINVAL, "/beta");
+    assert_refused(h5file_read(file, "/beta", H5_F64, buffer, 72), TUTTI_EINVAL, "2 rows of 24");
+    assert_refused(h5file_read(file, "/scalar", H5_I32, buffer, 8), TUTTI_EINVAL, "/scalar");
+    assert_refused(h5file_read(file, "/scalar", H5_I32, buffer, 3), TUTTI_EINVAL, "/scalar");
+    assert_int_equal(h5file_read(file, "/beta", H5_F64, buffer, 0), 0);
     assert_refused(h5file_read_rows(file, "/beta", H5_F64, 1, 2, buffer), TUTTI_EINVAL, "/beta");
     assert_refused(h5file_read_rows(file, "/beta", H5_F64, 1, UINT64_MAX, buffer), TUTTI_EINVAL, "/beta");
     assert_refused(h5file_read_rows(file, "/scalar", H5_F64, 0, 1, buffer), TUTTI_EINVAL, "/scalar");
@@ -828,10 +863,10 @@ static void test_other_files_are_not_read(void **state)
     double x[4], value;
     uint64_t n;
     assert_int_equal(h5file_open(&file, path), 0);
-    assert_int_equal(h5file_read(file, "/own", H5_F64, x), 0);
+    assert_int_equal(h5file_read(file, "/own", H5_F64, x, sizeof x), 0);
     for (size_t i = 0; i < sizeof datasets / sizeof datasets[0]; i++) {
         assert_true(h5file_info(file, datasets[i], &info) < 0);
-        assert_true(h5file_read(file, datasets[i], H5_F64, x) < 0);
+        assert_true(h5file_read(file, datasets[i], H5_F64, x, sizeof x) < 0);
     }
     assert_refused(h5file_info(file, "/virtual", &info), TUTTI_EFORMAT, "in another file");
     assert_true(h5file_attribute_numbers(file, "/group", "secret", 1, &value, &n) < 0);
@@ -866,15 +901,15 @@ static void test_we_read_h5py_files(void **state)
     unsigned char flags[3];
     struct h5_info info;
     assert_int_equal(h5file_open(&file, path), 0);
-    assert_int_equal(h5file_read(file, "/c128", H5_C64, c), 0);
+    assert_int_equal(h5file_read(file, "/c128", H5_C64, c, sizeof c), 0);
     assert_true(crealf(c[23]) == 23.0f && cimagf(c[23]) == -11.5f);
-    assert_int_equal(h5file_read(file, "/g/zip", H5_C64, c), 0);
+    assert_int_equal(h5file_read(file, "/g/zip", H5_C64, c, sizeof c), 0);
     assert_true(crealf(c[23]) == 23.0f && cimagf(c[23]) == 1.0f);
-    assert_int_equal(h5file_read(file, "/i16", H5_I32, i16), 0);
+    assert_int_equal(h5file_read(file, "/i16", H5_I32, i16, sizeof i16), 0);
     assert_true(i16[0] == -3 && i16[1] == 4);
-    assert_int_equal(h5file_read(file, "/big", H5_F64, big), 0);
+    assert_int_equal(h5file_read(file, "/big", H5_F64, big, sizeof big), 0);
     assert_true(big[0] == 1.5 && big[1] == -2.5);
-    assert_int_equal(h5file_read(file, "/flags", H5_U8, flags), 0);
+    assert_int_equal(h5file_read(file, "/flags", H5_U8, flags, sizeof flags), 0);
     assert_true(flags[0] == 1 && flags[1] == 0 && flags[2] == 1);
     char *text = h5file_read_text(file, "/note");
     assert_string_equal(text, "h\xc3\xa9llo");
@@ -895,6 +930,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_reading_a_growing_file),
         cmocka_unit_test(test_list_in_name_order),
         cmocka_unit_test(test_equal_contents_give_equal_files),
         cmocka_unit_test(test_wrong_use_is_named_and_quiet),

@@ -61,7 +61,7 @@ static void visit(void *context, const char *path, const struct h5_info *info)
         note(h5file_read_rows(file, path, info->type, 0, n, values));
         note(h5file_read_rows(file, path, info->type, info->dims[0] - n, n, values));
     } else {
-        note(h5file_read(file, path, info->type, values));
+        note(h5file_read(file, path, info->type, values, h5file_type_bytes(info->type)));
     }
     free(values);
 }

@@ -498,7 +498,8 @@ static void read_raw(h5file_t *file, const char *path, const struct h5_info *inf
     for (int i = 0; i < 2; i++) {
         const int type = types[i];
         if (info->rank == 0) {
-            note(h5file_read(file, path, (enum h5_type)type, values), DATASET_READ, DATASET_REFUSED);
+            note(h5file_read(file, path, (enum h5_type)type, values, h5file_type_bytes((enum h5_type)type)),
+                 DATASET_READ, DATASET_REFUSED);
         } else {
             note(h5file_read_rows(file, path, (enum h5_type)type, info->dims[0] - n, n, values), DATASET_READ,
                  DATASET_REFUSED);
