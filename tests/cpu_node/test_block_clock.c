@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cpu_node/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+enum { N_AP = 4, BLOCK_NS = 5000000 };
+
+static struct block_clock *make(int n_ap, bool paced)
+{
+    struct block_clock *clock = NULL;
+    assert_int_equal(block_clock_create(&clock, n_ap, BLOCK_NS, paced), 0);
+    return clock;
+}
+
+static enum clock_verdict hear(struct block_clock *clock, int ap, uint64_t block, uint64_t now_ns)
+{
+    int64_t by;
+    return block_clock_hear(clock, ap, block, now_ns, 0, &by);
+}
+
+/* All APs report blocks from..to-1, one after the other. */
+static void run(struct block_clock *clock, uint64_t from, uint64_t to, uint64_t *now_ns)
+{
+    for (uint64_t b = from; b < to; b++) {
+        for (int ap = 0; ap < clock->n_ap; ap++) {
+            assert_int_equal(hear(clock, ap, b, *now_ns), CLOCK_ON);
+        }
+        assert_int_equal(clock->now, b);
+        *now_ns += BLOCK_NS;
+    }
+}
+
+static void the_majority_moves_the_clock(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(N_AP, true);
+    uint64_t now = 1;
+    run(clock, 100, 110, &now);
+    assert_int_equal(hear(clock, 0, 110, now), CLOCK_ON);
+    assert_int_equal(hear(clock, 1, 110, now), CLOCK_ON);
+    assert_int_equal(clock->now, 109); /* two of four are no majority */
+    assert_int_equal(hear(clock, 2, 110, now), CLOCK_ON);
+    assert_int_equal(clock->now, 110);
+    block_clock_destroy(clock);
+}
+
+/* A well-formed estimate with a far block number stopped the network. */
+static void one_ap_cannot_move_the_network(void **state)
+{
+    (void)state;
+    for (int paced = 0; paced < 2; paced++) {
+        static const uint64_t FAR[] = {UINT64_C(1) << 40, UINT64_MAX, 300, 0};
+        for (size_t i = 0; i < sizeof FAR / sizeof FAR[0]; i++) {
+            struct block_clock *clock = make(N_AP, paced);
+            uint64_t now = 1;
+            int64_t by;
+            run(clock, 100, 120, &now);
+            assert_int_equal(block_clock_hear(clock, 3, FAR[i], now, 0, &by), CLOCK_OFF);
+            assert_true(block_clock_is_off(clock, 3));
+            assert_true(FAR[i] > 119 ? by > 0 : by < 0);
+            assert_int_equal(clock->now, 119);
+            for (uint64_t b = 120; b < 200; b++, now += BLOCK_NS) { /* it goes on as it likes, and so do the others */
+                for (int ap = 0; ap < 3; ap++) {
+                    assert_int_equal(hear(clock, ap, b, now), CLOCK_ON);
+                }
+                assert_int_equal(hear(clock, 3, FAR[i] == UINT64_MAX ? FAR[i] : FAR[i] + b - 120, now), CLOCK_OFF);
+                assert_int_equal(clock->now, b);
+            }
+            assert_int_equal(clock->off_reports, 81);
+            assert_int_equal(hear(clock, 3, 200, now), CLOCK_ON); /* taken back */
+            assert_false(block_clock_is_off(clock, 3));
+            block_clock_destroy(clock);
+        }
+    }
+}
+
+/* Two APs of which one is off: it is one against one, and the clock stays and goes on with the other. */
+static void of_two_the_one_on_the_clock_goes_on(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(2, false);
+    uint64_t now = 1;
+    run(clock, 0, 10, &now);
+    for (uint64_t b = 10; b < 100; b++) {
+        assert_int_equal(hear(clock, 1, b + 1000, now), CLOCK_OFF);
+        assert_int_equal(hear(clock, 0, b, now), CLOCK_ON);
+        assert_int_equal(clock->now, b);
+    }
+    block_clock_destroy(clock);
+}
+
+/* A new medium: the APs come back one after the other at block 0. */
+static void the_clock_follows_the_majority_back(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(N_AP, true);
+    uint64_t now = 1;
+    run(clock, 5000, 5010, &now);
+    assert_int_equal(hear(clock, 0, 0, now), CLOCK_OFF);
+    assert_int_equal(hear(clock, 1, 0, now), CLOCK_OFF); /* two against two */
+    assert_int_equal(hear(clock, 2, 1, now), CLOCK_RESTARTED);
+    assert_int_equal(clock->now, 1);
+    assert_false(block_clock_is_off(clock, 0));
+    assert_true(block_clock_is_off(clock, 3)); /* now it is the odd one */
+    now += BLOCK_NS;
+    run(clock, 2, 10, &now);
+    block_clock_destroy(clock);
+}
+
+static void whoever_is_gone_has_no_vote(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(N_AP, false);
+    uint64_t now = 1;
+    run(clock, 700, 710, &now);
+    for (int ap = 0; ap < N_AP; ap++) {
+        block_clock_gone(clock, ap);
+    }
+    assert_int_equal(hear(clock, 2, 0, now), CLOCK_RESTARTED); /* alone it is the majority */
+    assert_int_equal(hear(clock, 0, 1, now), CLOCK_ON);
+    block_clock_destroy(clock);
+}
+
+/* In paced time a silent AP's vote grows old. */
+static void old_votes_do_not_count(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(2, true);
+    uint64_t now = 1;
+    run(clock, 0, 10, &now);
+    for (uint64_t b = 10; b < 240; b++, now += BLOCK_NS) {
+        hear(clock, 0, b, now);
+    }
+    assert_int_equal(clock->now, 239);
+    block_clock_destroy(clock);
+}
+
+/* After an outage of 2 s the same time line is found 400 blocks later: no restart. Further than time allows is one. */
+static void an_outage_is_a_jump_and_no_restart(void **state)
+{
+    (void)state;
+    for (int far = 0; far < 2; far++) {
+        struct block_clock *clock = make(N_AP, true);
+        uint64_t now = 1;
+        run(clock, 0, 100, &now);
+        now += UINT64_C(2000000000);
+        assert_int_equal(hear(clock, 1, far ? 2000 : 500, now), far ? CLOCK_RESTARTED : CLOCK_JUMPED);
+        assert_int_equal(clock->now, far ? 2000 : 500);
+        block_clock_destroy(clock);
+    }
+}
+
+/* Estimates that were under way for half a second are late, not off; without the stamp they would be off. */
+static void what_was_delayed_is_late_and_not_off(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(N_AP, true);
+    uint64_t now = 1;
+    int64_t by;
+    run(clock, 1000, 1200, &now);
+    assert_int_equal(block_clock_hear(clock, 0, 1100, now, UINT64_C(500000000), &by), CLOCK_ON);
+    assert_int_equal(by, -99);
+    assert_int_equal(block_clock_hear(clock, 0, 1100, now, 0, &by), CLOCK_OFF);
+    assert_int_equal(block_clock_hear(clock, 1, 1300, now, UINT64_C(500000000), &by), CLOCK_OFF); /* never ahead */
+    assert_int_equal(clock->now, 1199);
+    block_clock_destroy(clock);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_majority_moves_the_clock),        cmocka_unit_test(one_ap_cannot_move_the_network),
+        cmocka_unit_test(of_two_the_one_on_the_clock_goes_on), cmocka_unit_test(the_clock_follows_the_majority_back),
+        cmocka_unit_test(whoever_is_gone_has_no_vote),         cmocka_unit_test(old_votes_do_not_count),
+        cmocka_unit_test(an_outage_is_a_jump_and_no_restart),  cmocka_unit_test(what_was_delayed_is_late_and_not_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
