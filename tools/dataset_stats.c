@@ -107,7 +107,7 @@ static int scan_rows(h5file_t *file, const char *path, const struct h5_info *inf
     const bool is_complex = info->type == H5_C64;
     const enum h5_type type = is_complex ? H5_C64 : H5_F64;
     if (info->rank == 0) {
-        const int status = h5file_read(file, path, type, data);
+        const int status = h5file_read(file, path, type, data, h5file_type_bytes(type));
         if (status == 0) {
             add_slice(scan, data, 1, is_complex);
         }

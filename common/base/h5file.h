@@ -59,8 +59,10 @@ struct h5_info {
     size_t dims[H5FILE_MAX_RANK];
 };
 int h5file_info(h5file_t *file, const char *path, struct h5_info *info); /* TUTTI_EFORMAT if absent */
-/* Read all of a dataset, converted to type, into caller's memory of the size h5file_info tells. */
-int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data);
+/* Read as many rows as n_bytes of caller's memory hold, from the first, converted to type. A file that is still being
+ * written may have more by now than h5file_info told. TUTTI_EINVAL if it has fewer, or n_bytes is no whole number of
+ * rows; a scalar is one row. */
+int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data, size_t n_bytes);
 /* Read rows first..first+n-1 of the first dimension. */
 int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
 char *h5file_read_text(h5file_t *file, const char *path); /* caller frees; NULL on error */
@@ -73,6 +75,8 @@ int h5file_exists(h5file_t *file, const char *path);
 /* TUTTI_EFORMAT when values of so many bytes (UINT64_MAX: too many to count) cannot come from a file of this size, even
  * if compressed: what the shapes of a damaged file claim must not be allocated or waited for. `what` names them. */
 int h5file_check_claim(h5file_t *file, const char *what, uint64_t n_bytes);
+/* Bytes of one value in memory; 0: a text. */
+size_t h5file_type_bytes(enum h5_type type);
 /* Bytes of n rows of a dataset if each value has value_bytes; UINT64_MAX: too many to count. */
 uint64_t h5file_rows_bytes(const struct h5_info *info, uint64_t n, size_t value_bytes);
 /* Calls visit for every dataset h5file_info can describe, in name order; visit may read from the file. */

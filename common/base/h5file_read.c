@@ -120,8 +120,41 @@ static int read_selection(h5file_t *file, const char *path, hid_t dataset, enum 
     return status;
 }
 
-static int read_dataset(h5file_t *file, const char *path, enum h5_type type, bool all, uint64_t first, uint64_t n,
-                        void *data)
+/* n values or whole rows into n_bytes of memory; a file that grows may have more by now. */
+static int rows_of_room(const h5file_t *file, const char *path, enum h5_type type, const struct h5_info *info,
+                        size_t n_bytes, uint64_t *n)
+{
+    const uint64_t row_bytes = h5file_rows_bytes(info, 1, h5file_type_bytes(type));
+    const uint64_t there = info->rank ? info->dims[0] : 1;
+    *n = row_bytes ? n_bytes / row_bytes : there;
+    return (row_bytes ? n_bytes % row_bytes == 0 : n_bytes == 0) && *n <= there
+               ? TUTTI_OK
+               : h5file_error(TUTTI_EINVAL, "%s: dataset %s: %zu bytes wanted, it has %llu rows of %llu", file->path,
+                              path, n_bytes, (unsigned long long)there, (unsigned long long)row_bytes);
+}
+
+/* What is wanted of a dataset: rows first..first+n-1, or as many as n_bytes hold. */
+struct wanted {
+    bool by_room;
+    size_t n_bytes;
+    uint64_t first, n;
+};
+
+static int settle(const h5file_t *file, const char *path, enum h5_type type, const struct h5_info *info,
+                  struct wanted *wanted)
+{
+    if (wanted->by_room) {
+        return rows_of_room(file, path, type, info, wanted->n_bytes, &wanted->n);
+    }
+    if (info->rank == 0 || wanted->first > info->dims[0] || wanted->n > info->dims[0] - wanted->first) {
+        return h5file_error(TUTTI_EINVAL, "%s: dataset %s: rows %llu..%llu wanted, it has %zu", file->path, path,
+                            (unsigned long long)wanted->first, (unsigned long long)(wanted->first + wanted->n - 1),
+                            info->rank ? info->dims[0] : (size_t)0);
+    }
+    return TUTTI_OK;
+}
+
+static int read_dataset(h5file_t *file, const char *path, enum h5_type type, struct wanted wanted, void *data)
 {
     hid_t dataset;
     int status = open_dataset(file, path, &dataset);
@@ -133,28 +166,27 @@ static int read_dataset(h5file_t *file, const char *path, enum h5_type type, boo
     if (!status) {
         status = check_conversion(file, path, info.type, type);
     }
-    if (!status && !all && (info.rank == 0 || first > info.dims[0] || n > info.dims[0] - first)) {
-        status = h5file_error(TUTTI_EINVAL, "%s: dataset %s: rows %llu..%llu wanted, it has %zu", file->path, path,
-                              (unsigned long long)first, (unsigned long long)(first + n - 1),
-                              info.rank ? info.dims[0] : (size_t)0);
+    if (!status) {
+        status = settle(file, path, type, &info, &wanted);
     }
-    if (!status && (all || n > 0)) {
-        status = read_selection(file, path, dataset, type, &info, all, first, n, data);
+    if (!status && wanted.n > 0) {
+        status = read_selection(file, path, dataset, type, &info, info.rank == 0, wanted.first, wanted.n, data);
     }
     H5Dclose(dataset);
     return status;
 }
 
-int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data)
+int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data, size_t n_bytes)
 {
     h5file_enter(file);
-    return h5file_leave(file, read_dataset(file, path, type, true, 0, 0, data));
+    return h5file_leave(file,
+                        read_dataset(file, path, type, (struct wanted){.by_room = true, .n_bytes = n_bytes}, data));
 }
 
 int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data)
 {
     h5file_enter(file);
-    return h5file_leave(file, read_dataset(file, path, type, false, first, n, data));
+    return h5file_leave(file, read_dataset(file, path, type, (struct wanted){.first = first, .n = n}, data));
 }
 
 /* A longer text is refused: the length may be a damaged one. */
@@ -294,6 +326,13 @@ int h5file_exists(h5file_t *file, const char *path)
 {
     h5file_enter(file);
     return h5file_leave(file, exists(file, path));
+}
+
+size_t h5file_type_bytes(enum h5_type type)
+{
+    static const size_t bytes[] = {[H5_U8] = 1,  [H5_I32] = 4, [H5_I64] = 8, [H5_U64] = 8,
+                                   [H5_F32] = 4, [H5_F64] = 8, [H5_C64] = 8, [H5_STRING] = 0};
+    return (unsigned)type < sizeof bytes / sizeof bytes[0] ? bytes[type] : 0;
 }
 
 uint64_t h5file_rows_bytes(const struct h5_info *info, uint64_t n, size_t value_bytes)

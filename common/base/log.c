@@ -167,6 +167,9 @@ static bool create_thread(void)
     const int failed = pthread_create(&thread, &attributes, writer_main, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
+    if (!failed) {
+        pthread_setname_np(thread, "log");
+    }
     return !failed;
 }
 
