@@ -22,13 +22,19 @@ const struct kernel_ops *kernel_variant(int i)
     return i >= 0 && i < n ? usable[i] : NULL;
 }
 
+static const struct kernel_ops *chosen; /* every thread would choose the same */
+
 const struct kernel_ops *kernel_get(void)
 {
-    static const struct kernel_ops *chosen; /* every thread would choose the same */
     const struct kernel_ops *ops = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
     if (!ops) {
         ops = kernel_variant(0);
         __atomic_store_n(&chosen, ops, __ATOMIC_RELAXED);
     }
     return ops;
+}
+
+void kernel_select(const struct kernel_ops *ops)
+{
+    __atomic_store_n(&chosen, ops, __ATOMIC_RELAXED);
 }

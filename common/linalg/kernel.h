@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Single-precision kernels with one source compiled for several instruction sets; kernel_get picks the widest this
+/* Vector kernels, one source compiled in the native width of several instruction sets; kernel_get picks the widest this
  * processor has, once. No allocation, no lock. */
 #ifndef TUTTI_LINALG_KERNEL_H
 #define TUTTI_LINALG_KERNEL_H
 
 #include "base/types.h"
 
+/* What fixed beams with powers eta do to each other, one lane per subband: user k receives
+ * eta_k / (sum_j F_kj eta_j + sum_m E_mk share_m + noise_k) with share_m = sum_k b_mk eta_k, at most 1 at every AP. */
+struct kernel_links {
+    int n_ap, n;
+    const float *F;     /* [n][n][lane], diagonal 0; NULL = no interference */
+    const float *noise; /* [n][lane] > 0; NULL = 1 */
+    const float *E, *b; /* [n_ap][n][lane] >= 0 */
+};
+
 struct kernel_ops {
-    const char *name; /* "avx512", "avx2", "portable" */
+    const char *name; /* "avx512" (16 lanes), "avx2" (8), "portable" (4: SSE2, NEON) */
     /* x [n] = sum_s v[s] * symbols[s][first .. first + n - 1]; n_stream terms. */
     void (*combine)(int n, int n_stream, const tutti_cf32 *v, const tutti_cf32 *const *symbols, size_t first,
                     tutti_cf32 *x);
@@ -24,8 +33,8 @@ struct kernel_ops {
     void (*hadamard)(int n, int n_row, int ld_c, int ld, const double *Ur, const double *Ui, const double *Vr,
                      const double *Vi, const double *Ar, const double *Ai, const double *Zr, const double *Zi,
                      double *C);
-    /* Upper Cholesky factor in place, A = U^T U, reading the upper triangle; n <= KERNEL_CHOLESKY_MAX. Returns 0, or k
-     * + 1 when pivot k is not > 0. */
+    /* Upper Cholesky factor in place, A = U^T U, reading the upper triangle. Returns 0, or k + 1 when pivot k is not
+     * > 0. */
     int (*cholesky)(int n, int ld, double *A);
 
     /* X [n_rhs][ld] <- (U^T U)^-1 X for n_rhs <= 4 right-hand sides. */
@@ -34,30 +43,41 @@ struct kernel_ops {
     void (*dots)(int n_i, int n_j, int n_row, int ld, const double *A, const double *B, double *C);
 
     /* Single precision, one lane per subband. "[lane]" is the fastest dimension, n_lane entries; complex entries are a
-     * vector of real parts followed by one of imaginary parts. Users n, APs n_ap with n_ant antennas, rows = n_ap *
-     * n_ant. */
+     * vector of real parts followed by one of imaginary parts. Users n, rows = APs times their antennas. */
     int n_lane;
-    void (*pack)(int n, const float *const *source, float *target);   /* n_lane arrays [n] -> [n][lane] */
-    void (*unpack)(int n, const float *source, float *const *target); /* and back */
-    /* A = H (H^H H)^-1, H and A [rows][n]; work of 2 n^2 complex lanes. pivot [lane]: smallest Cholesky pivot relative
-     * to the diagonal; where it is small (or 0: singular, not finite) A is not to be used. */
+    void (*pack)(int n, const float *const *source, float *target); /* n_lane arrays [n] -> [n][lane] */
+    /* And back, columns scaled: A [rows][n] complex times amplitude [n][lane] into n_lane arrays [rows][n] complex. */
+    void (*unpack)(int rows, int n, const float *A, const float *amplitude, float *const *target);
+    /* A = H (H^H H)^-1, H and A [rows][n]; work of kernel_zf_work(n) lanes. pivot [lane]: smallest Cholesky pivot
+     * relative to the diagonal; where it is small (or 0: singular, not finite) A is not to be used. */
     void (*zf)(int rows, int n, const float *H, float *work, float *A, float *pivot);
-    void (*power)(int n_ap, int n_ant, int n, const float *A, float *b); /* b [n_ap][n][lane] = ||a_mk||^2 */
-    void (*scale)(int rows, int n, const float *amplitude, float *A);    /* amplitude [n][lane] */
-    /* Equal and max-min powers eta [n][lane] of zero-forcing beams of unit gain: P [n_ap][lane], E and b
-     * [n_ap][n][lane]; total [n_ap][lane] and interference [n][lane] are work; spread [lane] is the relative distance
-     * of the bounds on the optimum. Returns the iterations. */
-    void (*equal)(int n_ap, int n, const float *b, const float *P, float *eta, float *total);
-    int (*maxmin)(int n_ap, int n, const float *E, const float *b, const float *P, int max_iterations, float tolerance,
-                  float *eta, float *total, float *interference, float *spread);
+    /* b [n_ap][n][lane] = ||a_mk||^2 / P_m with P [n_ap][lane]. */
+    void (*power)(int n_ap, int n_ant, int n, const float *A, const float *P, float *b);
+    void (*weigh)(int n_ap, int n, const float *P, float *E); /* E_mk *= P_m, [n_ap][n][lane] and [n_ap][lane] */
+    /* Equal and max-min powers eta [n][lane]; share [n_ap][lane] is what each AP uses of its budget, interference
+     * [n][lane] is work; spread [lane] is the relative distance of the bounds on the optimum. maxmin returns the
+     * iterations. */
+    void (*equal)(const struct kernel_links *links, float *eta, float *share);
+    int (*maxmin)(const struct kernel_links *links, int max_iterations, float tolerance, float *eta, float *share,
+                  float *interference, float *spread);
     /* After either: SINRs [n][lane] of the powers guard * eta; eta becomes the amplitudes sqrt(guard * eta). */
-    void (*finish)(int n_ap, int n, const float *E, float guard, float *total, float *eta, float *sinr);
+    void (*finish)(const struct kernel_links *links, float guard, float *share, float *eta, float *sinr);
 };
 
-enum { KERNEL_PAD = 8, KERNEL_LANES_MAX = 16, KERNEL_CHOLESKY_MAX = 128 };
+/* KERNEL_PAD suits every variant, so that layouts do not depend on it. */
+enum { KERNEL_PAD = 8, KERNEL_LANES_MAX = 16 };
+
+/* Lanes of work of zf for n users. */
+static inline size_t kernel_zf_work(int n)
+{
+    return (size_t)n * (size_t)(7 * n + 2);
+}
 
 const struct kernel_ops *kernel_get(void);
-/* The i-th variant this processor can run, widest first; NULL past the last. For tests and benches. */
+
+/* For tests and benches. The i-th variant this processor can run, widest first; NULL past the last. */
 const struct kernel_ops *kernel_variant(int i);
+/* What kernel_get returns from now on; NULL = the widest again. Handles keep the variant they were created with. */
+void kernel_select(const struct kernel_ops *ops);
 
 #endif

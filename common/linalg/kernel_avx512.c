@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #define KERNEL_OPS kernel_ops_avx512
 #define KERNEL_NAME "avx512"
-#define KERNEL_LANES 16
+#define KERNEL_BYTES 64
 #include "linalg/kernel_impl.h"

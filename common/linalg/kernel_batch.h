@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Batched kernels of a kernel variant: one vector lane per subband, so a small matrix is factored without a single
- * shuffle or horizontal sum. Included by kernel_impl.h with KERNEL_LANES defined. Arrays end in [lane]; complex numbers
- * are a real vector followed by an imaginary one. */
+ * shuffle or horizontal sum. Included by kernel_impl.h. Arrays end in [lane]; complex numbers are a real vector
+ * followed by an imaginary one. */
 
-typedef float lane __attribute__((vector_size(4 * KERNEL_LANES)));
-typedef int lane_mask __attribute__((vector_size(4 * KERNEL_LANES)));
+typedef float lane __attribute__((vector_size(KERNEL_BYTES)));
+typedef int lane_mask __attribute__((vector_size(KERNEL_BYTES)));
 
 static inline lane lane_load(const float *p)
 {
@@ -18,69 +18,92 @@ static inline void lane_store(float *p, lane v)
     memcpy(p, &v, sizeof v);
 }
 
+/* A value that several products share stays in a register; gcc would load it anew for each. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX__)
+#define lane_keep(v)                                                                                                   \
+    ({                                                                                                                 \
+        lane kept = (v);                                                                                               \
+        __asm__("" : "+v"(kept));                                                                                      \
+        kept;                                                                                                          \
+    })
+#else
+#define lane_keep(v) (v)
+#endif
+
+static inline lane lane_all(float x)
+{
+    return x - (lane){0};
+}
+
+static inline lane lane_choose(lane_mask m, lane yes, lane no)
+{
+    return (lane)(((lane_mask)yes & m) | ((lane_mask)no & ~m));
+}
+
 static inline lane lane_max(lane a, lane b)
 {
-    const lane_mask m = a > b;
-    return (lane)(((lane_mask)a & m) | ((lane_mask)b & ~m));
+    return lane_choose(a > b, a, b);
 }
 
 static inline lane lane_min(lane a, lane b)
 {
-    const lane_mask m = a < b;
-    return (lane)(((lane_mask)a & m) | ((lane_mask)b & ~m));
+    return lane_choose(a < b, a, b);
 }
 
 static inline lane lane_root(lane a)
 {
-    for (int i = 0; i < KERNEL_LANES; i++) {
-        a[i] = sqrtf(a[i]);
-    }
-    return a;
+    float x[KERNEL_LANES];
+    lane_store(x, a);
+    KERNEL_UNROLL for (int i = 0; i < KERNEL_LANES; i++) x[i] = sqrtf(x[i]);
+    return lane_load(x);
 }
 
-/* Keeps the rows of a transpose in registers. */
-#define LANE_UNROLL _Pragma("GCC unroll 16")
-
-/* One stage of a square transpose: exchange the off-diagonal blocks of size D of rows a and b. */
-#if KERNEL_LANES == 16
-#define LANE_SELECT(a, b, D, off)                                                                                      \
-    __builtin_shufflevector(a, b, LANE_I(0, D, off), LANE_I(1, D, off), LANE_I(2, D, off), LANE_I(3, D, off),          \
-                            LANE_I(4, D, off), LANE_I(5, D, off), LANE_I(6, D, off), LANE_I(7, D, off),                \
-                            LANE_I(8, D, off), LANE_I(9, D, off), LANE_I(10, D, off), LANE_I(11, D, off),              \
-                            LANE_I(12, D, off), LANE_I(13, D, off), LANE_I(14, D, off), LANE_I(15, D, off))
-#else
-#define LANE_SELECT(a, b, D, off)                                                                                      \
-    __builtin_shufflevector(a, b, LANE_I(0, D, off), LANE_I(1, D, off), LANE_I(2, D, off), LANE_I(3, D, off),          \
-                            LANE_I(4, D, off), LANE_I(5, D, off), LANE_I(6, D, off), LANE_I(7, D, off))
-#endif
-/* Source of column c: off 0 keeps a's first halves and brings b's; off D the second halves. */
+/* One stage of a square transpose: exchange the off-diagonal blocks of size D of rows a and b. Source of column c: off
+ * 0 keeps a's first halves and brings b's; off D the second halves. */
 #define LANE_I(c, D, off) (((c) & (D)) ? KERNEL_LANES + (c) - (D) + (off) : (c) + (off))
+#define LANE_I4(c, D, off) LANE_I(c, D, off), LANE_I(c + 1, D, off), LANE_I(c + 2, D, off), LANE_I(c + 3, D, off)
+#if KERNEL_BYTES == 64
+#define LANE_ORDER(D, off) LANE_I4(0, D, off), LANE_I4(4, D, off), LANE_I4(8, D, off), LANE_I4(12, D, off)
+#elif KERNEL_BYTES == 32
+#define LANE_ORDER(D, off) LANE_I4(0, D, off), LANE_I4(4, D, off)
+#else
+#define LANE_ORDER(D, off) LANE_I4(0, D, off)
+#endif
 #define LANE_STAGE(v, D)                                                                                               \
-    LANE_UNROLL for (int i = 0; i < KERNEL_LANES; i++) if (!(i & (D)))                                                 \
+    KERNEL_UNROLL for (int i = 0; i < KERNEL_LANES; i++) if (!(i & (D)))                                               \
     {                                                                                                                  \
         const lane a = v[i], b = v[i + (D)];                                                                           \
-        v[i] = LANE_SELECT(a, b, D, 0);                                                                                \
-        v[i + (D)] = LANE_SELECT(a, b, D, D);                                                                          \
+        v[i] = __builtin_shufflevector(a, b, LANE_ORDER(D, 0));                                                        \
+        v[i + (D)] = __builtin_shufflevector(a, b, LANE_ORDER(D, D));                                                  \
     }
 
 static inline void lane_transpose(lane *v)
 {
-#if KERNEL_LANES == 16
+#if KERNEL_BYTES == 64
     LANE_STAGE(v, 8)
 #endif
+#if KERNEL_BYTES >= 32
     LANE_STAGE(v, 4)
+#endif
     LANE_STAGE(v, 2)
     LANE_STAGE(v, 1)
 }
+
+/* Floats ahead that are fetched into the cache: the subbands' arrays are too many streams for the processor to see. */
+enum { LANE_AHEAD = 128 };
 
 static void lane_pack(int n, const float *const *source, float *target)
 {
     int e = 0;
     for (; e + KERNEL_LANES <= n; e += KERNEL_LANES) {
         lane v[KERNEL_LANES];
-        LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++) v[s] = lane_load(source[s] + e);
+        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) v[s] = lane_load(source[s] + e);
+        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(source[s] + e + LANE_AHEAD);
         lane_transpose(v);
-        LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++) lane_store(target + (ptrdiff_t)(e + s) * KERNEL_LANES, v[s]);
+        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++)
+        {
+            lane_store(target + (ptrdiff_t)(e + s) * KERNEL_LANES, v[s]);
+        }
     }
     for (; e < n; e++) {
         for (int s = 0; s < KERNEL_LANES; s++) {
@@ -89,18 +112,30 @@ static void lane_pack(int n, const float *const *source, float *target)
     }
 }
 
-static void lane_unpack(int n, const float *source, float *const *target)
+/* Two entries a user: real and imaginary part. */
+static void lane_unpack(int rows, int n, const float *A, const float *amplitude, float *const *target)
 {
+    const int n_entry = 2 * rows * n;
+    const float *const end = amplitude + (ptrdiff_t)n * KERNEL_LANES, *g = amplitude;
     int e = 0;
-    for (; e + KERNEL_LANES <= n; e += KERNEL_LANES) {
+    for (; e + KERNEL_LANES <= n_entry; e += KERNEL_LANES) {
+        const float *x = A + (ptrdiff_t)e * KERNEL_LANES;
         lane v[KERNEL_LANES];
-        LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++) v[s] = lane_load(source + (ptrdiff_t)(e + s) * KERNEL_LANES);
+        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s += 2)
+        {
+            v[s] = lane_load(x + (ptrdiff_t)s * KERNEL_LANES) * lane_load(g);
+            v[s + 1] = lane_load(x + (ptrdiff_t)(s + 1) * KERNEL_LANES) * lane_load(g);
+            g = g + KERNEL_LANES < end ? g + KERNEL_LANES : amplitude;
+        }
         lane_transpose(v);
-        LANE_UNROLL for (int s = 0; s < KERNEL_LANES; s++) lane_store(target[s] + e, v[s]);
+        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(target[s] + e + LANE_AHEAD, 1);
+        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) lane_store(target[s] + e, v[s]);
     }
-    for (; e < n; e++) {
+    for (; e < n_entry; e++) {
+        const lane v =
+            lane_load(A + (ptrdiff_t)e * KERNEL_LANES) * lane_load(amplitude + (ptrdiff_t)(e / 2 % n) * KERNEL_LANES);
         for (int s = 0; s < KERNEL_LANES; s++) {
-            target[s][e] = source[(ptrdiff_t)e * KERNEL_LANES + s];
+            target[s][e] = v[s];
         }
     }
 }
@@ -109,157 +144,228 @@ static void lane_unpack(int n, const float *source, float *const *target)
 #define LANE_RE(i) ((ptrdiff_t)(i)*2 * KERNEL_LANES)
 #define LANE_IM(i) (LANE_RE(i) + KERNEL_LANES)
 
-/* What a tile accumulates: sum over f of x_f y_f, or of conj(x_f) y_f. Steps and offsets count complex entries. */
-#define LANE_MAC(conjugate, re, im, xr, xi, yr, yi)                                                                    \
-    do {                                                                                                               \
-        re += xr * yr;                                                                                                 \
-        im += xr * yi;                                                                                                 \
-        if (conjugate) {                                                                                               \
-            re += xi * yi;                                                                                             \
-            im -= xi * yr;                                                                                             \
-        } else {                                                                                                       \
-            re -= xi * yi;                                                                                             \
-            im += xi * yr;                                                                                             \
-        }                                                                                                              \
-    } while (0)
-
 static inline void lane_put(float *out, int i, lane re, lane im)
 {
     lane_store(out + LANE_RE(i), re);
     lane_store(out + LANE_IM(i), im);
 }
 
-static inline void lane_tile1(bool conjugate, int n_f, const float *x, int x_step, const float *y, int y_step,
-                              float *out)
-{
-    lane r = {0}, i = {0};
-    for (int f = 0; f < n_f; f++, x += LANE_RE(x_step), y += LANE_RE(y_step)) {
-        const lane xr = lane_load(x), xi = lane_load(x + KERNEL_LANES), yr = lane_load(y),
-                   yi = lane_load(y + KERNEL_LANES);
-        LANE_MAC(conjugate, r, i, xr, xi, yr, yi);
-    }
-    lane_put(out, 0, r, i);
-}
-
-/* Four neighbouring columns of y: eight accumulators hide the latency of the multiply-add. */
-static inline void lane_tile4(bool conjugate, int n_f, const float *x, int x_step, const float *y, int y_step,
-                              float *out)
-{
-    lane r0 = {0}, r1 = {0}, r2 = {0}, r3 = {0}, i0 = {0}, i1 = {0}, i2 = {0}, i3 = {0};
-    for (int f = 0; f < n_f; f++, x += LANE_RE(x_step), y += LANE_RE(y_step)) {
-        const lane xr = lane_load(x), xi = lane_load(x + KERNEL_LANES);
-        LANE_MAC(conjugate, r0, i0, xr, xi, lane_load(y), lane_load(y + LANE_IM(0)));
-        LANE_MAC(conjugate, r1, i1, xr, xi, lane_load(y + LANE_RE(1)), lane_load(y + LANE_IM(1)));
-        LANE_MAC(conjugate, r2, i2, xr, xi, lane_load(y + LANE_RE(2)), lane_load(y + LANE_IM(2)));
-        LANE_MAC(conjugate, r3, i3, xr, xi, lane_load(y + LANE_RE(3)), lane_load(y + LANE_IM(3)));
-    }
-    lane_put(out, 0, r0, i0);
-    lane_put(out, 1, r1, i1);
-    lane_put(out, 2, r2, i2);
-    lane_put(out, 3, r3, i3);
-}
-
-/* The same for two x, where there are registers for sixteen accumulators: each y is loaded once for both. */
-static inline void lane_tile8(bool conjugate, int n_f, const float *x, const float *x2, int x_step, const float *y,
-                              int y_step, float *out, float *out2)
-{
-#if KERNEL_LANES == 16
-    lane r0 = {0}, r1 = {0}, r2 = {0}, r3 = {0}, i0 = {0}, i1 = {0}, i2 = {0}, i3 = {0};
-    lane s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0}, j0 = {0}, j1 = {0}, j2 = {0}, j3 = {0};
-    for (int f = 0; f < n_f; f++, x += LANE_RE(x_step), x2 += LANE_RE(x_step), y += LANE_RE(y_step)) {
-        const lane xr = lane_load(x), xi = lane_load(x + KERNEL_LANES);
-        const lane zr = lane_load(x2), zi = lane_load(x2 + KERNEL_LANES);
-        lane yr = lane_load(y), yi = lane_load(y + LANE_IM(0));
-        LANE_MAC(conjugate, r0, i0, xr, xi, yr, yi);
-        LANE_MAC(conjugate, s0, j0, zr, zi, yr, yi);
-        yr = lane_load(y + LANE_RE(1));
-        yi = lane_load(y + LANE_IM(1));
-        LANE_MAC(conjugate, r1, i1, xr, xi, yr, yi);
-        LANE_MAC(conjugate, s1, j1, zr, zi, yr, yi);
-        yr = lane_load(y + LANE_RE(2));
-        yi = lane_load(y + LANE_IM(2));
-        LANE_MAC(conjugate, r2, i2, xr, xi, yr, yi);
-        LANE_MAC(conjugate, s2, j2, zr, zi, yr, yi);
-        yr = lane_load(y + LANE_RE(3));
-        yi = lane_load(y + LANE_IM(3));
-        LANE_MAC(conjugate, r3, i3, xr, xi, yr, yi);
-        LANE_MAC(conjugate, s3, j3, zr, zi, yr, yi);
-    }
-    lane_put(out, 0, r0, i0);
-    lane_put(out, 1, r1, i1);
-    lane_put(out, 2, r2, i2);
-    lane_put(out, 3, r3, i3);
-    lane_put(out2, 0, s0, j0);
-    lane_put(out2, 1, s1, j1);
-    lane_put(out2, 2, s2, j2);
-    lane_put(out2, 3, s3, j3);
+/* Rows and columns of complex sums that stay in registers (32 of 512 bits, else 16), and columns when it is one row. */
+#if KERNEL_BYTES == 64
+enum { TILE_COLUMNS = 4 };
 #else
-    lane_tile4(conjugate, n_f, x, x_step, y, y_step, out);
-    lane_tile4(conjugate, n_f, x2, x_step, y, y_step, out2);
+enum { TILE_COLUMNS = 2 };
 #endif
-}
+enum { TILE_ROWS = 2, TILE_WIDE = 2 * TILE_COLUMNS };
 
-/* C(i, j) = sum_f op(X(i, f)) Y(f, j) for i < n_i, j < n_j, with X(i, f) at i x_i + f x_f, Y and C row-major with n_y
- * columns. lower: only j
- * <= i (and a few more). */
-static inline void lane_gemm(bool conjugate, bool lower, int n_i, int n_f, int n_j, const float *X, int x_i, int x_f,
-                             const float *Y, int n_y, float *C)
+/* C(i, j) (+)= sum over f of op(x(i, f)) y(f, j), op the conjugate or nothing; steps count complex entries. Four
+ * statements, each one multiply-add. */
+KERNEL_INLINE void lane_tile(bool conjugate, bool add, int n_i, int n_j, int n_f, const float *x, int x_i, int x_f,
+                             const float *y, int y_f, float *c, int c_i)
 {
-    for (int i = 0; i < n_i; i += 2) {
-        const bool pair = i + 1 < n_i;
-        const int end = lower ? i + 1 + pair : n_j;
-        const float *x = X + LANE_RE(i * x_i), *x2 = x + LANE_RE(x_i);
-        float *c = C + LANE_RE(i * n_y), *c2 = c + LANE_RE(n_y);
-        int j = 0;
-        for (; j < end && j + 4 <= n_j; j += 4) {
-            if (pair) {
-                lane_tile8(conjugate, n_f, x, x2, x_f, Y + LANE_RE(j), n_y, c + LANE_RE(j), c2 + LANE_RE(j));
-            } else {
-                lane_tile4(conjugate, n_f, x, x_f, Y + LANE_RE(j), n_y, c + LANE_RE(j));
+    lane re[TILE_ROWS][TILE_WIDE] = {{{0}}}, im[TILE_ROWS][TILE_WIDE] = {{{0}}}, xr[TILE_ROWS], xi[TILE_ROWS];
+    if (add) {
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+        {
+            KERNEL_UNROLL for (int j = 0; j < n_j; j++)
+            {
+                re[i][j] = lane_load(c + LANE_RE(i * c_i + j));
+                im[i][j] = lane_load(c + LANE_IM(i * c_i + j));
             }
         }
-        for (; j < end && j < n_j; j++) {
-            lane_tile1(conjugate, n_f, x, x_f, Y + LANE_RE(j), n_y, c + LANE_RE(j));
-            if (pair) {
-                lane_tile1(conjugate, n_f, x2, x_f, Y + LANE_RE(j), n_y, c2 + LANE_RE(j));
+    }
+    for (int f = 0; f < n_f; f++, x += LANE_RE(x_f), y += LANE_RE(y_f)) {
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+        {
+            xr[i] = lane_load(x + LANE_RE(i * x_i));
+            xi[i] = lane_load(x + LANE_IM(i * x_i));
+        }
+        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
+        {
+            const lane yr = lane_load(y + LANE_RE(j)), yi = lane_load(y + LANE_IM(j));
+            KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+            {
+                re[i][j] += xr[i] * yr;
+                im[i][j] += xr[i] * yi;
+                re[i][j] += conjugate ? xi[i] * yi : -xi[i] * yi;
+                im[i][j] += conjugate ? -xi[i] * yr : xi[i] * yr;
             }
+        }
+    }
+    KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+    {
+        KERNEL_UNROLL for (int j = 0; j < n_j; j++) lane_put(c + LANE_RE(i * c_i), j, re[i][j], im[i][j]);
+    }
+}
+
+/* The 2 x 2 tile on the diagonal of X^H X: the diagonal is real, and the upper entry is the lower's conjugate. */
+KERNEL_INLINE void lane_tile_diagonal(bool add, int n_f, const float *x, int x_f, float *c, int c_i)
+{
+    lane a0 = {0}, b0 = {0}, a1 = {0}, b1 = {0}, re = {0}, re2 = {0}, im = {0}, im2 = {0};
+    if (add) {
+        a0 = lane_load(c);
+        re = lane_load(c + LANE_RE(c_i));
+        im = lane_load(c + LANE_IM(c_i));
+        a1 = lane_load(c + LANE_RE(c_i + 1));
+    }
+    for (int f = 0; f < n_f; f++, x += LANE_RE(x_f)) {
+        const lane r0 = lane_load(x), i0 = lane_load(x + LANE_IM(0));
+        const lane r1 = lane_load(x + LANE_RE(1)), i1 = lane_load(x + LANE_IM(1));
+        a0 += r0 * r0;
+        b0 += i0 * i0;
+        a1 += r1 * r1;
+        b1 += i1 * i1;
+        re += r1 * r0; /* conj(x_1) x_0 */
+        re2 += i1 * i0;
+        im += r1 * i0;
+        im2 += i1 * r0;
+    }
+    lane_put(c, 0, a0 + b0, (lane){0});
+    lane_put(c, c_i, re + re2, im - im2);
+    lane_put(c, c_i + 1, a1 + b1, (lane){0});
+}
+
+/* Columns from .. n_j of n_i rows: tiles, then the columns that are left. */
+KERNEL_INLINE void lane_rows(bool conjugate, bool add, int n_i, int n_tile, int n_f, int n_j, const float *x, int x_i,
+                             int x_f, const float *Y, int y_f, float *c, int c_i)
+{
+    int j = 0;
+    for (; j + n_tile <= n_j; j += n_tile) {
+        lane_tile(conjugate, add, n_i, n_tile, n_f, x, x_i, x_f, Y + LANE_RE(j), y_f, c + LANE_RE(j), c_i);
+    }
+    for (; j < n_j; j++) {
+        lane_tile(conjugate, add, n_i, 1, n_f, x, x_i, x_f, Y + LANE_RE(j), y_f, c + LANE_RE(j), c_i);
+    }
+}
+
+static inline int least_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+enum { BLOCK_FLOATS = 16384 / sizeof(float) };
+
+/* Rows of a [.][n] matrix that stay in the first-level cache while every pair of columns meets. */
+static inline int lane_block(int n)
+{
+    const int fits = BLOCK_FLOATS / (n * 2 * KERNEL_LANES);
+    return fits < 8 ? 8 : fits;
+}
+
+/* What n_f rows add to G = X^H X, on and below the diagonal. */
+KERNEL_INLINE void lane_gram_block(bool add, int n_f, int n, const float *X, float *G)
+{
+    int i = 0;
+    for (; i + TILE_ROWS <= n; i += TILE_ROWS) {
+        float *g = G + LANE_RE(i * n);
+        lane_rows(true, add, TILE_ROWS, TILE_COLUMNS, n_f, i, X + LANE_RE(i), 1, n, X, n, g, n);
+        lane_tile_diagonal(add, n_f, X + LANE_RE(i), n, g + LANE_RE(i), n);
+    }
+    if (i < n) {
+        lane_rows(true, add, 1, TILE_WIDE, n_f, n, X + LANE_RE(i), 1, n, X, n, G + LANE_RE(i * n), n);
+    }
+}
+
+/* G = X^H X of X [rows][n], on and below the diagonal. */
+static void lane_gram(int rows, int n, const float *X, float *G)
+{
+    const int step = lane_block(n);
+    lane_gram_block(false, least_int(step, rows), n, X, G);
+    for (int r = step; r < rows; r += step) {
+        lane_gram_block(true, least_int(step, rows - r), n, X + LANE_RE(r * n), G);
+    }
+}
+
+/* One row or two of a product by three real products instead of four: with s = re + im of both factors, re = rr - ii,
+ * im = ss - rr - ii. xs [n_i][n] are the rows' s; T [n][n] holds re, im and s of each entry. */
+#define LANE_T(i) ((ptrdiff_t)(i)*3 * KERNEL_LANES)
+KERNEL_INLINE void lane_tile3(int n_i, int n_j, int n, const float *x, const float *xs, const float *T, float *c)
+{
+    lane rr[TILE_ROWS][TILE_COLUMNS] = {{{0}}}, ii[TILE_ROWS][TILE_COLUMNS] = {{{0}}},
+         ss[TILE_ROWS][TILE_COLUMNS] = {{{0}}}, v[TILE_ROWS];
+    for (int f = 0; f < n; f++, x += LANE_RE(1), xs += KERNEL_LANES, T += LANE_T(n)) {
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++) v[i] = lane_keep(lane_load(x + LANE_RE(i * n)));
+        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
+        {
+            const lane t = lane_keep(lane_load(T + LANE_T(j)));
+            KERNEL_UNROLL for (int i = 0; i < n_i; i++) rr[i][j] += v[i] * t;
+        }
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++) v[i] = lane_keep(lane_load(x + LANE_IM(i * n)));
+        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
+        {
+            const lane t = lane_keep(lane_load(T + LANE_T(j) + KERNEL_LANES));
+            KERNEL_UNROLL for (int i = 0; i < n_i; i++) ii[i][j] += v[i] * t;
+        }
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++) v[i] = lane_keep(lane_load(xs + (ptrdiff_t)i * n * KERNEL_LANES));
+        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
+        {
+            const lane t = lane_keep(lane_load(T + LANE_T(j) + 2 * KERNEL_LANES));
+            KERNEL_UNROLL for (int i = 0; i < n_i; i++) ss[i][j] += v[i] * t;
+        }
+    }
+    KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+    {
+        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
+        {
+            lane_put(c + LANE_RE(i * n), j, rr[i][j] - ii[i][j], ss[i][j] - rr[i][j] - ii[i][j]);
         }
     }
 }
 
-/* L_ij for column j of four rows i: (G_ij - sum_p L_ip conj(L_jp)) / L_jj. */
-static inline void lane_column4(int n, int j, const float *gj, float *gi, lane inverse)
+KERNEL_INLINE void lane_product_rows(int n_i, int n, const float *x, float *xs, const float *T, float *c)
 {
-    float *g0 = gi, *g1 = gi + LANE_RE(n), *g2 = g1 + LANE_RE(n), *g3 = g2 + LANE_RE(n);
-    lane r0 = {0}, r1 = {0}, r2 = {0}, r3 = {0}, i0 = {0}, i1 = {0}, i2 = {0}, i3 = {0};
+    for (int e = 0; e < n_i * n; e++) {
+        lane_store(xs + (ptrdiff_t)e * KERNEL_LANES, lane_load(x + LANE_RE(e)) + lane_load(x + LANE_IM(e)));
+    }
+    int j = 0;
+    for (; j + TILE_COLUMNS <= n; j += TILE_COLUMNS) {
+        lane_tile3(n_i, TILE_COLUMNS, n, x, xs, T + LANE_T(j), c + LANE_RE(j));
+    }
+    for (; j < n; j++) {
+        lane_tile3(n_i, 1, n, x, xs, T + LANE_T(j), c + LANE_RE(j));
+    }
+}
+
+/* A = X T, X and A [rows][n]; T [n][n] with three vectors an entry, followed by room for 2 n vectors. */
+static void lane_product(int rows, int n, const float *X, float *T, float *A)
+{
+    float *xs = T + LANE_T(n * n);
+    int r = 0;
+    for (; r + TILE_ROWS <= rows; r += TILE_ROWS) {
+        lane_product_rows(TILE_ROWS, n, X + LANE_RE(r * n), xs, T, A + LANE_RE(r * n));
+    }
+    for (; r < rows; r++) {
+        lane_product_rows(1, n, X + LANE_RE(r * n), xs, T, A + LANE_RE(r * n));
+    }
+}
+
+/* L_ij for column j of n_i rows from gi: (G_ij - sum_p L_ip conj(L_jp)) / L_jj. */
+KERNEL_INLINE void lane_column(int n_i, int n, int j, const float *gj, float *gi, lane inverse)
+{
+    lane re[4] = {{0}}, im[4] = {{0}};
     for (int p = 0; p < j; p++) {
         const lane xr = lane_load(gj + LANE_RE(p)), xi = lane_load(gj + LANE_IM(p));
-        LANE_MAC(true, r0, i0, xr, xi, lane_load(g0 + LANE_RE(p)), lane_load(g0 + LANE_IM(p)));
-        LANE_MAC(true, r1, i1, xr, xi, lane_load(g1 + LANE_RE(p)), lane_load(g1 + LANE_IM(p)));
-        LANE_MAC(true, r2, i2, xr, xi, lane_load(g2 + LANE_RE(p)), lane_load(g2 + LANE_IM(p)));
-        LANE_MAC(true, r3, i3, xr, xi, lane_load(g3 + LANE_RE(p)), lane_load(g3 + LANE_IM(p)));
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+        {
+            const lane yr = lane_load(gi + LANE_RE(i * n + p)), yi = lane_load(gi + LANE_IM(i * n + p));
+            re[i] += xr * yr;
+            im[i] += xr * yi;
+            re[i] += xi * yi;
+            im[i] -= xi * yr;
+        }
     }
-    lane_put(g0, j, (lane_load(g0 + LANE_RE(j)) - r0) * inverse, (lane_load(g0 + LANE_IM(j)) - i0) * inverse);
-    lane_put(g1, j, (lane_load(g1 + LANE_RE(j)) - r1) * inverse, (lane_load(g1 + LANE_IM(j)) - i1) * inverse);
-    lane_put(g2, j, (lane_load(g2 + LANE_RE(j)) - r2) * inverse, (lane_load(g2 + LANE_IM(j)) - i2) * inverse);
-    lane_put(g3, j, (lane_load(g3 + LANE_RE(j)) - r3) * inverse, (lane_load(g3 + LANE_IM(j)) - i3) * inverse);
-}
-
-static inline void lane_column1(int j, const float *gj, float *gi, lane inverse)
-{
-    lane re = {0}, im = {0};
-    for (int p = 0; p < j; p++) {
-        LANE_MAC(true, re, im, lane_load(gj + LANE_RE(p)), lane_load(gj + LANE_IM(p)), lane_load(gi + LANE_RE(p)),
-                 lane_load(gi + LANE_IM(p)));
+    KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+    {
+        float *g = gi + LANE_RE(i * n);
+        lane_put(g, j, (lane_load(g + LANE_RE(j)) - re[i]) * inverse, (lane_load(g + LANE_IM(j)) - im[i]) * inverse);
     }
-    lane_put(gi, j, (lane_load(gi + LANE_RE(j)) - re) * inverse, (lane_load(gi + LANE_IM(j)) - im) * inverse);
 }
 
 /* Lower Cholesky factor in place; the diagonal holds 1 / L_jj. Returns per lane the smallest pivot relative to its
  * diagonal entry. */
 static lane lane_cholesky(int n, float *G)
 {
-    const lane one = 1 - (lane){0};
+    const lane one = lane_all(1);
     lane least = one;
     for (int j = 0; j < n; j++) {
         float *gj = G + LANE_RE(j * n);
@@ -267,106 +373,179 @@ static lane lane_cholesky(int n, float *G)
         lane d = before;
         for (int p = 0; p < j; p++) {
             const lane a = lane_load(gj + LANE_RE(p)), b = lane_load(gj + LANE_IM(p));
-            d -= a * a + b * b;
+            d -= a * a;
+            d -= b * b;
         }
         /* a lane whose matrix is singular (or not finite) goes on with harmless numbers; its pivot tells */
         const lane_mask good = d > before * 1e-6f;
         least = lane_min(least, (lane)((lane_mask)(d / before) & good));
-        d = (lane)(((lane_mask)d & good) | ((lane_mask)one & ~good));
-        const lane inverse = 1 / lane_root(d);
+        const lane inverse = 1 / lane_root(lane_choose(good, d, one));
         lane_store(gj + LANE_RE(j), inverse);
         int i = j + 1;
         for (; i + 4 <= n; i += 4) {
-            lane_column4(n, j, gj, G + LANE_RE(i * n), inverse);
+            lane_column(4, n, j, gj, G + LANE_RE(i * n), inverse);
         }
         for (; i < n; i++) {
-            lane_column1(j, gj, G + LANE_RE(i * n), inverse);
+            lane_column(1, n, j, gj, G + LANE_RE(i * n), inverse);
         }
     }
     return least;
 }
 
-/* X = L^-1, zeros above the diagonal, from the factor with inverted diagonal: row i is -(sum_p<i L_ip X_p) / L_ii. */
+/* X = L^-1 from the factor with inverted diagonal: row i is -(sum_p<i L_ip X_p) / L_ii. Above the diagonal zeros, as
+ * far as tiles of lane_square read them. */
 static void lane_lower_inverse(int n, const float *L, float *X)
 {
     for (int i = 0; i < n; i++) {
         float *x = X + LANE_RE(i * n);
         const float *l = L + LANE_RE(i * n);
         const lane inverse = lane_load(l + LANE_RE(i)), zero = {0};
-        lane_gemm(false, false, 1, i, n, l, 0, 1, X, n, x);
-        for (int c = 0; c < i; c++) {
+        int c = 0;
+        for (; c + TILE_COLUMNS <= i; c += TILE_COLUMNS) { /* X_pc is zero for p < c */
+            lane_tile(false, false, 1, TILE_COLUMNS, i - c, l + LANE_RE(c), 0, 1, X + LANE_RE(c * n + c), n,
+                      x + LANE_RE(c), 0);
+        }
+        for (; c < i; c++) {
+            lane_tile(false, false, 1, 1, i - c, l + LANE_RE(c), 0, 1, X + LANE_RE(c * n + c), n, x + LANE_RE(c), 0);
+        }
+        for (c = 0; c < i; c++) {
             lane_put(x, c, -inverse * lane_load(x + LANE_RE(c)), -inverse * lane_load(x + LANE_IM(c)));
         }
         lane_put(x, i, inverse, zero);
-        for (int c = i + 1; c < n; c++) {
+        for (c = i + 1; c < least_int(i + TILE_WIDE, n); c++) {
             lane_put(x, c, zero, zero);
+        }
+    }
+}
+
+/* The last column that a lower triangle needs of rows up to `end`, to whole tiles. */
+static inline int lower_end(int end, int n)
+{
+    return least_int((end + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS, n);
+}
+
+/* G = X^H X of a lower triangular X, on and below the diagonal (and a little more). */
+static void lane_square(int n, const float *X, float *G)
+{
+    for (int i = 0; i < n; i += TILE_ROWS) { /* X_fi is zero for f < i */
+        const int n_i = least_int(TILE_ROWS, n - i), n_j = lower_end(i + n_i, n);
+        const float *x = X + LANE_RE(i * n + i), *y = X + LANE_RE(i * n);
+        if (n_i == TILE_ROWS) {
+            lane_rows(true, false, TILE_ROWS, TILE_COLUMNS, n - i, n_j, x, 1, n, y, n, G + LANE_RE(i * n), n);
+        } else {
+            lane_rows(true, false, 1, TILE_COLUMNS, n - i, n_j, x, 1, n, y, n, G + LANE_RE(i * n), n);
+        }
+    }
+}
+
+/* Both triangles of the Hermitian G as a right factor of lane_product. */
+static void lane_factor3(int n, const float *G, float *T)
+{
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j <= i; j++) {
+            const lane re = lane_load(G + LANE_RE(i * n + j)), im = lane_load(G + LANE_IM(i * n + j));
+            float *t = T + LANE_T(j * n + i);
+            lane_store(t, re);
+            lane_store(t + KERNEL_LANES, -im);
+            lane_store(t + 2 * KERNEL_LANES, re - im);
+            t = T + LANE_T(i * n + j);
+            lane_store(t, re);
+            lane_store(t + KERNEL_LANES, im);
+            lane_store(t + 2 * KERNEL_LANES, re + im);
         }
     }
 }
 
 static void lane_zf(int rows, int n, const float *H, float *work, float *A, float *pivot)
 {
-    float *G = work, *X = work + LANE_RE(n * n);
-    lane_gemm(true, true, n, rows, n, H, 1, n, H, n, G);
+    float *G = work, *X = work + LANE_RE(n * n), *T = work + 2 * LANE_RE(n * n);
+    lane_gram(rows, n, H, G);
     lane_store(pivot, lane_cholesky(n, G));
     lane_lower_inverse(n, G, X);
-    lane_gemm(true, false, n, n, n, X, 1, n, X, n, G); /* (L L^H)^-1 = X^H X */
-    lane_gemm(false, false, rows, n, n, H, n, 1, G, n, A);
+    lane_square(n, X, G); /* (L L^H)^-1 */
+    lane_factor3(n, G, T);
+    lane_product(rows, n, H, T, A);
 }
 
-static void lane_power(int n_ap, int n_ant, int n, const float *A, float *b)
+static void lane_power(int n_ap, int n_ant, int n, const float *A, const float *P, float *b)
 {
     for (int m = 0; m < n_ap; m++) {
-        for (int k = 0; k < n; k++) {
-            lane sum = {0};
-            for (int a = 0; a < n_ant; a++) {
-                const float *x = A + LANE_RE((m * n_ant + a) * n + k);
-                const lane re = lane_load(x), im = lane_load(x + KERNEL_LANES);
-                sum += re * re + im * im;
-            }
-            lane_store(b + (ptrdiff_t)(m * n + k) * KERNEL_LANES, sum);
+        const lane inverse = 1 / lane_load(P + (ptrdiff_t)m * KERNEL_LANES);
+        float *row = b + (ptrdiff_t)(m * n) * KERNEL_LANES;
+        memset(row, 0, (size_t)(n * KERNEL_LANES) * sizeof *row);
+        for (int i = 0; i < n_ant * n; i++) {
+            const float *x = A + LANE_RE(m * n_ant * n + i);
+            float *to = row + (ptrdiff_t)(i % n) * KERNEL_LANES;
+            const lane re = lane_load(x), im = lane_load(x + KERNEL_LANES);
+            lane_store(to, lane_load(to) + inverse * (re * re + im * im));
         }
     }
 }
 
-static void lane_scale(int rows, int n, const float *amplitude, float *A)
+static void lane_weigh(int n_ap, int n, const float *P, float *E)
 {
-    for (int r = 0; r < rows; r++) {
-        for (int k = 0; k < n; k++) {
-            float *x = A + LANE_RE(r * n + k);
-            const lane g = lane_load(amplitude + (ptrdiff_t)k * KERNEL_LANES);
-            lane_store(x, g * lane_load(x));
-            lane_store(x + KERNEL_LANES, g * lane_load(x + KERNEL_LANES));
-        }
-    }
-}
-
-/* total [n_ap] = sum_k b_mk eta_k; returns the largest total / P over the APs. */
-static inline lane lane_use(int n_ap, int n, const float *b, const float *P, const float *eta, float *total)
-{
-    lane use = {0};
     for (int m = 0; m < n_ap; m++) {
-        lane sum = {0};
+        const lane weight = lane_load(P + (ptrdiff_t)m * KERNEL_LANES);
         for (int k = 0; k < n; k++) {
-            sum += lane_load(b + (ptrdiff_t)(m * n + k) * KERNEL_LANES) * lane_load(eta + (ptrdiff_t)k * KERNEL_LANES);
+            float *e = E + (ptrdiff_t)(m * n + k) * KERNEL_LANES;
+            lane_store(e, weight * lane_load(e));
         }
-        lane_store(total + (ptrdiff_t)m * KERNEL_LANES, sum);
-        use = lane_max(use, sum / lane_load(P + (ptrdiff_t)m * KERNEL_LANES));
     }
-    return use;
 }
 
-/* interference [n] = sum_m E_mk total_m */
-static void lane_leak(int n_ap, int n, const float *E, const float *total, float *interference)
+/* y (i) = sum_j M(i, j) x(j) for n_i rows, M(i, j) at i m_i + j m_j. */
+KERNEL_INLINE void lane_apply_rows(int n_i, int n_j, const float *M, int m_i, int m_j, const float *x, lane *y)
 {
-    memset(interference, 0, (size_t)(n * KERNEL_LANES) * sizeof *interference);
-    for (int m = 0; m < n_ap; m++) {
-        const lane t = lane_load(total + (ptrdiff_t)m * KERNEL_LANES);
-        for (int k = 0; k < n; k++) {
-            float *i = interference + (ptrdiff_t)k * KERNEL_LANES;
-            lane_store(i, lane_load(i) + lane_load(E + (ptrdiff_t)(m * n + k) * KERNEL_LANES) * t);
+    KERNEL_UNROLL for (int i = 0; i < n_i; i++) y[i] = (lane){0};
+    for (int j = 0; j < n_j; j++) {
+        const lane v = lane_load(x + (ptrdiff_t)j * KERNEL_LANES);
+        const float *m = M + (ptrdiff_t)j * m_j * KERNEL_LANES;
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++) y[i] += lane_load(m + (ptrdiff_t)i * m_i * KERNEL_LANES) * v;
+    }
+}
+
+/* y (+)= M x for n_i rows; returns the largest. */
+KERNEL_INLINE lane lane_apply(bool add, int n_i, int n_j, const float *M, int m_i, int m_j, const float *x, float *y)
+{
+    lane most = {0}, sum[8];
+    for (int i = 0, n; i < n_i; i += n) {
+        const float *m = M + (ptrdiff_t)i * m_i * KERNEL_LANES;
+        n = n_i - i >= 8 ? 8 : n_i - i >= 4 ? 4 : 1;
+        if (n == 8) {
+            lane_apply_rows(8, n_j, m, m_i, m_j, x, sum);
+        } else if (n == 4) {
+            lane_apply_rows(4, n_j, m, m_i, m_j, x, sum);
+        } else {
+            lane_apply_rows(1, n_j, m, m_i, m_j, x, sum);
+        }
+        for (int a = 0; a < n; a++) {
+            float *to = y + (ptrdiff_t)(i + a) * KERNEL_LANES;
+            sum[a] = add ? sum[a] + lane_load(to) : sum[a];
+            most = lane_max(most, sum[a]);
+            lane_store(to, sum[a]);
         }
     }
+    return most;
+}
+
+/* share [n_ap] = sum_k b_mk eta_k; returns the largest over the APs. */
+static inline lane lane_use(const struct kernel_links *l, const float *eta, float *share)
+{
+    return lane_apply(false, l->n_ap, l->n, l->b, l->n, 1, eta, share);
+}
+
+/* interference [n] = sum_j F_kj eta_j + sum_m E_mk share_m */
+static inline void lane_leak(const struct kernel_links *l, const float *eta, const float *share, float *interference)
+{
+    lane_apply(false, l->n, l->n_ap, l->E, 1, l->n, share, interference);
+    if (l->F) {
+        lane_apply(true, l->n, l->n, l->F, l->n, 1, eta, interference);
+    }
+}
+
+static inline lane lane_noise(const struct kernel_links *l, int k)
+{
+    return l->noise ? lane_load(l->noise + (ptrdiff_t)k * KERNEL_LANES) : lane_all(1);
 }
 
 static inline void lane_multiply(int n, lane factor, float *x)
@@ -376,38 +555,37 @@ static inline void lane_multiply(int n, lane factor, float *x)
     }
 }
 
-static void lane_equal(int n_ap, int n, const float *b, const float *P, float *eta, float *total)
+static void lane_equal(const struct kernel_links *l, float *eta, float *share)
 {
-    const lane one = 1 - (lane){0};
-    for (int k = 0; k < n; k++) {
-        lane_store(eta + (ptrdiff_t)k * KERNEL_LANES, one);
+    for (int k = 0; k < l->n; k++) {
+        lane_store(eta + (ptrdiff_t)k * KERNEL_LANES, lane_all(1));
     }
-    const lane factor = 1 / lane_use(n_ap, n, b, P, eta, total);
-    lane_multiply(n, factor, eta);
-    lane_multiply(n_ap, factor, total);
+    const lane factor = 1 / lane_use(l, eta, share);
+    lane_multiply(l->n, factor, eta);
+    lane_multiply(l->n_ap, factor, share);
 }
 
-/* Max-min powers of zero-forcing: eta <- (interference(eta) + 1), scaled so that the worst AP meets its budget. The
+/* Max-min powers of fixed beams: eta <- interference(eta) + noise, scaled so that the worst AP meets its budget. The
  * smallest and the largest ratio of new to old bound the optimum from both sides (Collatz and Wielandt); spread is
  * largest / smallest - 1. */
-static int lane_maxmin(int n_ap, int n, const float *E, const float *b, const float *P, int max_iterations,
-                       float tolerance, float *eta, float *total, float *interference, float *spread)
+static int lane_maxmin(const struct kernel_links *l, int max_iterations, float tolerance, float *eta, float *share,
+                       float *interference, float *spread)
 {
-    lane_equal(n_ap, n, b, P, eta, total);
+    lane_equal(l, eta, share);
     int i = 0;
     for (bool done = false; i < max_iterations && !done; i++) {
-        lane_leak(n_ap, n, E, total, interference);
-        lane least = 3e38f - (lane){0}, most = {0};
-        for (int k = 0; k < n; k++) {
+        lane_leak(l, eta, share, interference);
+        lane least = lane_all(3e38f), most = {0};
+        for (int k = 0; k < l->n; k++) {
             const ptrdiff_t o = (ptrdiff_t)k * KERNEL_LANES;
-            const lane next = lane_load(interference + o) + 1, ratio = next / lane_load(eta + o);
+            const lane next = lane_load(interference + o) + lane_noise(l, k), ratio = next / lane_load(eta + o);
             least = lane_min(least, ratio);
             most = lane_max(most, ratio);
             lane_store(eta + o, next);
         }
-        const lane factor = 1 / lane_use(n_ap, n, b, P, eta, total);
-        lane_multiply(n, factor, eta);
-        lane_multiply(n_ap, factor, total);
+        const lane factor = 1 / lane_use(l, eta, share);
+        lane_multiply(l->n, factor, eta);
+        lane_multiply(l->n_ap, factor, share);
         const lane gap = most / least - 1;
         lane_store(spread, gap);
         const lane_mask open = gap > tolerance;
@@ -419,16 +597,14 @@ static int lane_maxmin(int n_ap, int n, const float *E, const float *b, const fl
     return i;
 }
 
-/* SINRs of zero-forcing beams, eta_k / (interference_k + 1) with eta times guard and the totals that belong to eta;
- * then eta becomes the amplitude sqrt(guard eta). */
-static void lane_finish(int n_ap, int n, const float *E, float guard, float *total, float *eta, float *sinr)
+static void lane_finish(const struct kernel_links *l, float guard, float *share, float *eta, float *sinr)
 {
-    lane_multiply(n, guard - (lane){0}, eta);
-    lane_multiply(n_ap, guard - (lane){0}, total);
-    lane_leak(n_ap, n, E, total, sinr);
-    for (int k = 0; k < n; k++) {
+    lane_multiply(l->n, lane_all(guard), eta);
+    lane_multiply(l->n_ap, lane_all(guard), share);
+    lane_leak(l, eta, share, sinr);
+    for (int k = 0; k < l->n; k++) {
         const ptrdiff_t o = (ptrdiff_t)k * KERNEL_LANES;
-        lane_store(sinr + o, lane_load(eta + o) / (lane_load(sinr + o) + 1));
+        lane_store(sinr + o, lane_load(eta + o) / (lane_load(sinr + o) + lane_noise(l, k)));
         lane_store(eta + o, lane_root(lane_load(eta + o)));
     }
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Double-precision kernels of a kernel variant; included by kernel_impl.h. */
-#include <math.h>
-
-typedef double vecd __attribute__((vector_size(64)));
+typedef double vecd __attribute__((vector_size(KERNEL_BYTES)));
 
 static inline vecd loadd(const double *p)
 {
@@ -16,73 +14,43 @@ static inline void stored(double *p, vecd v)
     memcpy(p, &v, sizeof v);
 }
 
-/* Rows i .. i + 3 against one vector of columns: one load of Y feeds four accumulators. */
-static inline void gemm_block4(int n_f, const double *X, int x_i, int x_f, const double *Y, int ld_y, double *C,
-                               int ld_c)
+/* Four rows of two vectors: eight accumulators hide the latency of the multiply-add, and each load of Y feeds four. */
+enum { GEMM_ROWS = 4, GEMM_VECTORS = 2 };
+
+/* C (i, v) +-= sum_f X(i, f) Y(f, v) for n_i rows and n_v vectors of columns. */
+KERNEL_INLINE void gemm_tile(bool minus, int n_i, int n_v, int n_f, const double *X, int x_i, int x_f, const double *Y,
+                             int ld_y, double *C, int ld_c)
 {
-    vecd c0 = loadd(C), c1 = loadd(C + ld_c), c2 = loadd(C + 2 * ld_c), c3 = loadd(C + 3 * ld_c);
+    vecd c[GEMM_ROWS][GEMM_VECTORS], y[GEMM_VECTORS];
+    KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+    {
+        KERNEL_UNROLL for (int v = 0; v < n_v; v++) c[i][v] = loadd(C + (ptrdiff_t)i * ld_c + v * KERNEL_DOUBLES);
+    }
     for (int f = 0; f < n_f; f++) {
-        const vecd y = loadd(Y + (ptrdiff_t)f * ld_y);
         const double *x = X + (ptrdiff_t)f * x_f;
-        c0 += x[0] * y;
-        c1 += x[x_i] * y;
-        c2 += x[2 * x_i] * y;
-        c3 += x[3 * x_i] * y;
+        KERNEL_UNROLL for (int v = 0; v < n_v; v++) y[v] = loadd(Y + (ptrdiff_t)f * ld_y + v * KERNEL_DOUBLES);
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+        {
+            const double xi = x[(ptrdiff_t)i * x_i];
+            KERNEL_UNROLL for (int v = 0; v < n_v; v++) c[i][v] += minus ? -xi * y[v] : xi * y[v];
+        }
     }
-    stored(C, c0);
-    stored(C + ld_c, c1);
-    stored(C + 2 * ld_c, c2);
-    stored(C + 3 * ld_c, c3);
+    KERNEL_UNROLL for (int i = 0; i < n_i; i++)
+    {
+        KERNEL_UNROLL for (int v = 0; v < n_v; v++) stored(C + (ptrdiff_t)i * ld_c + v * KERNEL_DOUBLES, c[i][v]);
+    }
 }
 
-static inline void gemm_block1(int n_f, const double *X, int x_f, const double *Y, int ld_y, double *C)
-{
-    vecd c = loadd(C);
-    for (int f = 0; f < n_f; f++) {
-        c += X[(ptrdiff_t)f * x_f] * loadd(Y + (ptrdiff_t)f * ld_y);
-    }
-    stored(C, c);
-}
-
-/* The same with two vectors of columns: eight accumulators, enough to hide the latency of the multiply-add. */
-static inline void gemm_block8(int n_f, const double *X, int x_i, int x_f, const double *Y, int ld_y, double *C,
-                               int ld_c)
-{
-    vecd c0 = loadd(C), c1 = loadd(C + ld_c), c2 = loadd(C + 2 * ld_c), c3 = loadd(C + 3 * ld_c);
-    vecd d0 = loadd(C + KERNEL_PAD), d1 = loadd(C + ld_c + KERNEL_PAD);
-    vecd d2 = loadd(C + 2 * ld_c + KERNEL_PAD), d3 = loadd(C + 3 * ld_c + KERNEL_PAD);
-    for (int f = 0; f < n_f; f++) {
-        const vecd y = loadd(Y + (ptrdiff_t)f * ld_y), z = loadd(Y + (ptrdiff_t)f * ld_y + KERNEL_PAD);
-        const double *x = X + (ptrdiff_t)f * x_f;
-        c0 += x[0] * y;
-        d0 += x[0] * z;
-        c1 += x[x_i] * y;
-        d1 += x[x_i] * z;
-        c2 += x[2 * x_i] * y;
-        d2 += x[2 * x_i] * z;
-        c3 += x[3 * x_i] * y;
-        d3 += x[3 * x_i] * z;
-    }
-    stored(C, c0);
-    stored(C + ld_c, c1);
-    stored(C + 2 * ld_c, c2);
-    stored(C + 3 * ld_c, c3);
-    stored(C + KERNEL_PAD, d0);
-    stored(C + ld_c + KERNEL_PAD, d1);
-    stored(C + 2 * ld_c + KERNEL_PAD, d2);
-    stored(C + 3 * ld_c + KERNEL_PAD, d3);
-}
-
-/* Rows i .. i + 3, columns from .. n_j. */
-static inline void gemm_rows4(int from, int n_f, int n_j, const double *X, int x_i, int x_f, const double *Y, int ld_y,
-                              double *C, int ld_c)
+/* Rows i .. i + n_i - 1, columns from .. n_j. */
+KERNEL_INLINE void gemm_rows(bool minus, int n_i, int from, int n_f, int n_j, const double *X, int x_i, int x_f,
+                             const double *Y, int ld_y, double *C, int ld_c)
 {
     int j = from;
-    for (; j + 2 * KERNEL_PAD <= n_j; j += 2 * KERNEL_PAD) {
-        gemm_block8(n_f, X, x_i, x_f, Y + j, ld_y, C + j, ld_c);
+    for (; j + GEMM_VECTORS * KERNEL_DOUBLES <= n_j; j += GEMM_VECTORS * KERNEL_DOUBLES) {
+        gemm_tile(minus, n_i, GEMM_VECTORS, n_f, X, x_i, x_f, Y + j, ld_y, C + j, ld_c);
     }
-    for (; j < n_j; j += KERNEL_PAD) {
-        gemm_block4(n_f, X, x_i, x_f, Y + j, ld_y, C + j, ld_c);
+    for (; j < n_j; j += KERNEL_DOUBLES) {
+        gemm_tile(minus, n_i, 1, n_f, X, x_i, x_f, Y + j, ld_y, C + j, ld_c);
     }
 }
 
@@ -90,40 +58,62 @@ static void gemm(int n_i, int n_f, int n_j, const double *X, int x_i, int x_f, c
                  int ld_c, bool upper)
 {
     int i = 0;
-    for (; i + 4 <= n_i; i += 4) {
-        gemm_rows4(upper ? i / KERNEL_PAD * KERNEL_PAD : 0, n_f, n_j, X + (ptrdiff_t)i * x_i, x_i, x_f, Y, ld_y,
-                   C + (ptrdiff_t)i * ld_c, ld_c);
+    for (; i + GEMM_ROWS <= n_i; i += GEMM_ROWS) {
+        gemm_rows(false, GEMM_ROWS, upper ? i / KERNEL_PAD * KERNEL_PAD : 0, n_f, n_j, X + (ptrdiff_t)i * x_i, x_i, x_f,
+                  Y, ld_y, C + (ptrdiff_t)i * ld_c, ld_c);
     }
     for (; i < n_i; i++) {
-        for (int j = upper ? i / KERNEL_PAD * KERNEL_PAD : 0; j < n_j; j += KERNEL_PAD) {
-            gemm_block1(n_f, X + (ptrdiff_t)i * x_i, x_f, Y + j, ld_y, C + (ptrdiff_t)i * ld_c + j);
-        }
+        gemm_rows(false, 1, upper ? i / KERNEL_PAD * KERNEL_PAD : 0, n_f, n_j, X + (ptrdiff_t)i * x_i, x_i, x_f, Y,
+                  ld_y, C + (ptrdiff_t)i * ld_c, ld_c);
     }
 }
 
 static inline double sumd(vecd v)
 {
+#if KERNEL_BYTES == 64
     v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
     v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
+#elif KERNEL_BYTES == 32
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
+#endif
     return v[0] + v[1];
+}
+
+/* Row k of the Gram matrix at n_j columns from j: each weighted load serves all of them. */
+KERNEL_INLINE void gram_tile(int n_j, int n, int k, int j, int n_row, int ld, const double *Ar, const double *Ai,
+                             const double *w, double *Gr, double *Gi)
+{
+    const double *kr = Ar + (ptrdiff_t)k * ld, *ki = Ai + (ptrdiff_t)k * ld;
+    const double *jr = Ar + (ptrdiff_t)j * ld, *ji = Ai + (ptrdiff_t)j * ld;
+    vecd re[4] = {{0}}, im[4] = {{0}};
+    for (int r = 0; r < n_row; r += KERNEL_DOUBLES) {
+        const vecd weight = loadd(w + r), a = loadd(kr + r) * weight, b = loadd(ki + r) * weight;
+        KERNEL_UNROLL for (int i = 0; i < n_j; i++)
+        {
+            const vecd c = loadd(jr + (ptrdiff_t)i * ld + r), d = loadd(ji + (ptrdiff_t)i * ld + r);
+            re[i] += a * c;
+            im[i] += a * d;
+            re[i] += b * d;
+            im[i] -= b * c;
+        }
+    }
+    KERNEL_UNROLL for (int i = 0; i < n_j; i++)
+    {
+        Gr[k * n + j + i] = Gr[(j + i) * n + k] = sumd(re[i]);
+        Gi[k * n + j + i] = sumd(im[i]);
+        Gi[(j + i) * n + k] = -Gi[k * n + j + i];
+    }
 }
 
 static void gram(int n, int n_row, int ld, const double *Ar, const double *Ai, const double *w, double *Gr, double *Gi)
 {
     for (int k = 0; k < n; k++) {
-        for (int j = 0; j <= k; j++) {
-            const double *kr = Ar + (ptrdiff_t)k * ld, *ki = Ai + (ptrdiff_t)k * ld;
-            const double *jr = Ar + (ptrdiff_t)j * ld, *ji = Ai + (ptrdiff_t)j * ld;
-            vecd re = {0}, im = {0};
-            for (int r = 0; r < n_row; r += KERNEL_PAD) {
-                const vecd weight = loadd(w + r), a = loadd(kr + r) * weight, b = loadd(ki + r) * weight;
-                const vecd c = loadd(jr + r), d = loadd(ji + r);
-                re += a * c + b * d;
-                im += a * d - b * c;
-            }
-            Gr[k * n + j] = Gr[j * n + k] = sumd(re);
-            Gi[k * n + j] = sumd(im);
-            Gi[j * n + k] = -Gi[k * n + j];
+        int j = 0;
+        for (; j + 4 <= k + 1; j += 4) {
+            gram_tile(4, n, k, j, n_row, ld, Ar, Ai, w, Gr, Gi);
+        }
+        for (; j <= k; j++) {
+            gram_tile(1, n, k, j, n_row, ld, Ar, Ai, w, Gr, Gi);
         }
     }
     for (int k = 0; k < n; k++) {
@@ -141,14 +131,22 @@ static inline void hadamard_pair(int n, int i, int second, int ld, const double 
         const ptrdiff_t o = (ptrdiff_t)k * ld;
         const vecd vr = loadd(Vr + o), vi = loadd(Vi + o), zr = loadd(Zr + o), zi = loadd(Zi + o);
         const double *ur = Ur + o + i, *ui = Ui + o + i, *ar = Ar + o + i, *ai = Ai + o + i;
-        rr += ur[0] * vr + ui[0] * vi;
-        ri += ur[0] * vi - ui[0] * vr;
-        qr += ar[0] * zr + ai[0] * zi;
-        qi += ai[0] * zr - ar[0] * zi;
-        sr += ur[second] * vr + ui[second] * vi;
-        si += ur[second] * vi - ui[second] * vr;
-        tr += ar[second] * zr + ai[second] * zi;
-        ti += ai[second] * zr - ar[second] * zi;
+        rr += ur[0] * vr; /* one product a line: each is one multiply-add */
+        ri += ur[0] * vi;
+        qr += ar[0] * zr;
+        qi += ai[0] * zr;
+        sr += ur[second] * vr;
+        si += ur[second] * vi;
+        tr += ar[second] * zr;
+        ti += ai[second] * zr;
+        rr += ui[0] * vi;
+        ri -= ui[0] * vr;
+        qr += ai[0] * zi;
+        qi -= ar[0] * zi;
+        sr += ui[second] * vi;
+        si -= ui[second] * vr;
+        tr += ai[second] * zi;
+        ti -= ar[second] * zi;
     }
     stored(c, loadd(c) - (rr * qr - ri * qi));
     if (second) {
@@ -161,7 +159,7 @@ static void hadamard(int n, int n_row, int ld_c, int ld, const double *Ur, const
                      double *C)
 {
     for (int i = 0; i < n_row; i += 2) {
-        for (int j = i / KERNEL_PAD * KERNEL_PAD; j < ld_c; j += KERNEL_PAD) {
+        for (int j = i / KERNEL_PAD * KERNEL_PAD; j < ld_c; j += KERNEL_DOUBLES) {
             hadamard_pair(n, i, i + 1 < n_row, ld, Ur, Ui, Vr + j, Vi + j, Ar, Ai, Zr + j, Zi + j,
                           C + (ptrdiff_t)i * ld_c + j, ld_c);
         }
@@ -178,13 +176,13 @@ static int cholesky_block(int n_k, int k, int ld, double *A)
             return k + a + 1;
         }
         const double scale = 1 / sqrt(row[k + a]);
-        for (int j = from; j < ld; j += KERNEL_PAD) { /* what is left of the diagonal is never read */
+        for (int j = from; j < ld; j += KERNEL_DOUBLES) { /* what is left of the diagonal is never read */
             stored(row + j, scale * loadd(row + j));
         }
         for (int b = a + 1; b < n_k; b++) {
             double *restrict to = A + (ptrdiff_t)(k + b) * ld;
             const double f = row[k + b];
-            for (int j = from; j < ld; j += KERNEL_PAD) {
+            for (int j = from; j < ld; j += KERNEL_DOUBLES) {
                 stored(to + j, loadd(to + j) - f * loadd(row + j));
             }
         }
@@ -195,22 +193,14 @@ static int cholesky_block(int n_k, int k, int ld, double *A)
 /* Four rows at a time: subtract what the finished rows contribute (sums stay in registers), then finish the block. */
 static int cholesky(int n, int ld, double *A)
 {
-    for (int k = 0; k < n; k += 4) {
-        const int n_k = n - k < 4 ? n - k : 4, from = k / KERNEL_PAD * KERNEL_PAD;
-        double minus[4 * KERNEL_CHOLESKY_MAX];
-        for (int f = 0; f < k; f++) {
-            for (int a = 0; a < n_k; a++) {
-                minus[4 * f + a] = -A[(ptrdiff_t)f * ld + k + a];
-            }
-        }
+    for (int k = 0; k < n; k += GEMM_ROWS) {
+        const int n_k = n - k < GEMM_ROWS ? n - k : GEMM_ROWS, from = k / KERNEL_PAD * KERNEL_PAD;
         double *rows = A + (ptrdiff_t)k * ld;
-        if (n_k == 4) {
-            gemm_rows4(from, k, ld, minus, 1, 4, A, ld, rows, ld);
+        if (n_k == GEMM_ROWS) {
+            gemm_rows(true, GEMM_ROWS, from, k, ld, A + k, 1, ld, A, ld, rows, ld);
         }
-        for (int a = 0; a < n_k && n_k < 4; a++) {
-            for (int j = from; j < ld; j += KERNEL_PAD) {
-                gemm_block1(k, minus + a, 4, A + j, ld, rows + (ptrdiff_t)a * ld + j);
-            }
+        for (int a = 0; a < n_k && n_k < GEMM_ROWS; a++) {
+            gemm_rows(true, 1, from, k, ld, A + k + a, 1, ld, A, ld, rows + (ptrdiff_t)a * ld, ld);
         }
         const int rc = cholesky_block(n_k, k, ld, A);
         if (rc) {
@@ -229,7 +219,7 @@ static void cholesky_forward(int n, int ld, const double *U, double *x)
         for (int j = i + 1; j < next && j < n; j++) {
             x[j] -= f * row[j];
         }
-        for (int j = next; j < n; j += KERNEL_PAD) {
+        for (int j = next; j < n; j += KERNEL_DOUBLES) {
             stored(x + j, loadd(x + j) - f * loadd(row + j));
         }
     }
@@ -241,7 +231,7 @@ static void cholesky_backward(int n, int ld, const double *U, double *x)
         const double *row = U + (ptrdiff_t)i * ld;
         const int next = (i / KERNEL_PAD + 1) * KERNEL_PAD;
         vecd sum = {0};
-        for (int j = next; j < n; j += KERNEL_PAD) {
+        for (int j = next; j < n; j += KERNEL_DOUBLES) {
             sum += loadd(row + j) * loadd(x + j);
         }
         double s = x[i] - sumd(sum);
@@ -270,7 +260,7 @@ static void dots(int n_i, int n_j, int n_row, int ld, const double *A, const dou
         for (int j = 0; j < n_j; j++) {
             const double *a = A + (ptrdiff_t)i * ld, *b = B + (ptrdiff_t)j * ld;
             vecd sum = {0};
-            for (int r = 0; r < n_row; r += KERNEL_PAD) {
+            for (int r = 0; r < n_row; r += KERNEL_DOUBLES) {
                 sum += loadd(a + r) * loadd(b + r);
             }
             C[i * n_j + j] = sumd(sum);

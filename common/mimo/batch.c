@@ -13,23 +13,24 @@
  * dB below the signal: the error is about 2^-23 / pivot. */
 static const float PIVOT_MIN = 1e-3f;
 static const float MAXMIN_TOLERANCE = 1e-4f;
-enum { MAXMIN_ITERATIONS = 60, LANES = KERNEL_LANES_MAX };
+enum { MAXMIN_ITERATIONS = 60 };
 
 struct batch {
     struct mimo_shape shape;
+    const struct kernel_ops *ops;
     float *storage;
-    float *H, *A, *work;                      /* [rows][n_ue][2][lane], work [2 n_ue^2][2][lane] */
-    float *E, *b;                             /* [n_ap][n_ue][lane] */
-    float *P, *total;                         /* [n_ap][lane] */
-    float *eta, *interference, *sinr;         /* [n_ue][lane] */
-    float *packed[LANES];                     /* [rows][n_ue][2], active entries of one subband */
-    float *packed_E[LANES], *packed_P[LANES]; /* [n_ap][n_ue], [n_ap] */
-    int n_ap, n_ue, ap[TUTTI_MAX_AP], ue[TUTTI_MAX_UE];
+    float *H, *A, *work;                                            /* [rows][n_ue][2][lane], work of zf */
+    float *E, *b;                                                   /* [n_ap][n_ue][lane]: times P, and shares of P */
+    float *P, *share;                                               /* [n_ap][lane] */
+    float *eta, *interference, *sinr;                               /* [n_ue][lane] */
+    float *packed[KERNEL_LANES_MAX];                                /* [rows][n_ue][2], active entries of one subband */
+    float *packed_E[KERNEL_LANES_MAX], *packed_P[KERNEL_LANES_MAX]; /* [n_ap][n_ue], [n_ap] */
+    int n_ap, n_ue, *ap, *ue;                                       /* packed -> original index, [n_ap] and [n_ue] */
 };
 
-int batch_lanes(void)
+int batch_lanes(const batch_t *batch)
 {
-    return kernel_get()->n_lane;
+    return batch->ops->n_lane;
 }
 
 static float *take(float *base, size_t *used, size_t n)
@@ -42,18 +43,19 @@ static float *take(float *base, size_t *used, size_t n)
 static size_t place(struct batch *b, float *base)
 {
     const size_t m = (size_t)b->shape.n_ap, k = (size_t)b->shape.n_ue, l = m * (size_t)b->shape.n_ant;
+    const size_t lanes = (size_t)b->ops->n_lane;
     size_t used = 0;
-    b->H = take(base, &used, 2 * l * k * LANES);
-    b->A = take(base, &used, 2 * l * k * LANES);
-    b->work = take(base, &used, 4 * k * k * LANES);
-    b->E = take(base, &used, m * k * LANES);
-    b->b = take(base, &used, m * k * LANES);
-    b->P = take(base, &used, m * LANES);
-    b->total = take(base, &used, m * LANES);
-    b->eta = take(base, &used, k * LANES);
-    b->interference = take(base, &used, k * LANES);
-    b->sinr = take(base, &used, k * LANES);
-    for (int s = 0; s < LANES; s++) {
+    b->H = take(base, &used, 2 * l * k * lanes);
+    b->A = take(base, &used, 2 * l * k * lanes);
+    b->work = take(base, &used, kernel_zf_work(b->shape.n_ue) * lanes);
+    b->E = take(base, &used, m * k * lanes);
+    b->b = take(base, &used, m * k * lanes);
+    b->P = take(base, &used, m * lanes);
+    b->share = take(base, &used, m * lanes);
+    b->eta = take(base, &used, k * lanes);
+    b->interference = take(base, &used, k * lanes);
+    b->sinr = take(base, &used, k * lanes);
+    for (int s = 0; s < b->ops->n_lane; s++) {
         b->packed[s] = take(base, &used, 2 * l * k);
         b->packed_E[s] = take(base, &used, m * k);
         b->packed_P[s] = take(base, &used, m);
@@ -69,9 +71,12 @@ int batch_create(batch_t **batch, const struct mimo_shape *shape)
         return error_set(TUTTI_ENOMEM, "batch: out of memory");
     }
     b->shape = *shape;
+    b->ops = kernel_get();
     const size_t bytes = place(b, NULL) * sizeof(float);
     b->storage = aligned_alloc(64, bytes);
-    if (!b->storage) {
+    b->ap = calloc((size_t)shape->n_ap, sizeof *b->ap);
+    b->ue = calloc((size_t)shape->n_ue, sizeof *b->ue);
+    if (!b->storage || !b->ap || !b->ue) {
         batch_destroy(b);
         return error_set(TUTTI_ENOMEM, "batch: out of memory for %zu bytes", bytes);
     }
@@ -87,6 +92,8 @@ void batch_destroy(batch_t *batch)
         return;
     }
     free(batch->storage);
+    free(batch->ap);
+    free(batch->ue);
     free(batch);
 }
 
@@ -161,15 +168,17 @@ static void gather(struct batch *b, int s, const struct mimo_channel *channel, c
 }
 
 /* Complex numbers come interleaved, so entry 2 i and 2 i + 1 of the packed array are the two vectors of entry i. */
-static void load(struct batch *b, const struct kernel_ops *ops, int n_sb, const struct mimo_channel *channels)
+static void load(struct batch *b, int n_sb, const struct mimo_channel *channels)
 {
-    const float *H[LANES], *E[LANES], *P[LANES];
+    const struct kernel_ops *ops = b->ops;
+    const float *H[KERNEL_LANES_MAX], *E[KERNEL_LANES_MAX], *P[KERNEL_LANES_MAX];
     for (int s = 0; s < ops->n_lane; s++) {
         gather(b, s, &channels[s < n_sb ? s : n_sb - 1], &H[s], &E[s], &P[s]);
     }
     ops->pack(2 * b->n_ap * b->shape.n_ant * b->n_ue, H, b->H);
     ops->pack(b->n_ap * b->n_ue, E, b->E);
     ops->pack(b->n_ap, P, b->P);
+    ops->weigh(b->n_ap, b->n_ue, b->P, b->E);
 }
 
 static void scatter(const struct batch *b, int s, struct mimo_solution *solution)
@@ -186,14 +195,15 @@ static void scatter(const struct batch *b, int s, struct mimo_solution *solution
     }
 }
 
-static void store(struct batch *b, const struct kernel_ops *ops, int n_sb, struct mimo_solution *solutions)
+static void store(struct batch *b, int n_sb, struct mimo_solution *solutions)
 {
-    float *W[LANES];
+    const struct kernel_ops *ops = b->ops;
+    float *W[KERNEL_LANES_MAX];
     const bool direct = all_active(b);
     for (int s = 0; s < ops->n_lane; s++) {
         W[s] = direct && s < n_sb ? (float *)solutions[s].W : b->packed[s];
     }
-    ops->unpack(2 * b->n_ap * b->shape.n_ant * b->n_ue, b->A, W);
+    ops->unpack(b->n_ap * b->shape.n_ant, b->n_ue, b->A, b->eta, W);
     for (int s = 0; s < n_sb; s++) {
         if (!direct) {
             scatter(b, s, &solutions[s]);
@@ -212,7 +222,7 @@ unsigned batch_zf(batch_t *batch, enum mimo_power power, int n_sb, const struct 
                   struct mimo_solution *solutions)
 {
     struct batch *b = batch;
-    const struct kernel_ops *ops = kernel_get();
+    const struct kernel_ops *ops = b->ops;
     const unsigned all = (1u << n_sb) - 1;
     unsigned left = 0;
     select_active(b, channels);
@@ -225,21 +235,20 @@ unsigned batch_zf(batch_t *batch, enum mimo_power power, int n_sb, const struct 
             return all;
         }
     }
-    load(b, ops, n_sb, channels);
-    float pivot[LANES], spread[LANES] = {0};
+    load(b, n_sb, channels);
+    float pivot[KERNEL_LANES_MAX], spread[KERNEL_LANES_MAX] = {0};
     ops->zf(rows, n, b->H, b->work, b->A, pivot);
-    ops->power(b->n_ap, b->shape.n_ant, n, b->A, b->b);
+    ops->power(b->n_ap, b->shape.n_ant, n, b->A, b->P, b->b);
+    const struct kernel_links links = {.n_ap = b->n_ap, .n = n, .E = b->E, .b = b->b};
     if (power == MIMO_POWER_EQUAL) {
-        ops->equal(b->n_ap, n, b->b, b->P, b->eta, b->total);
+        ops->equal(&links, b->eta, b->share);
     } else {
-        ops->maxmin(b->n_ap, n, b->E, b->b, b->P, MAXMIN_ITERATIONS, MAXMIN_TOLERANCE, b->eta, b->total,
-                    b->interference, spread);
+        ops->maxmin(&links, MAXMIN_ITERATIONS, MAXMIN_TOLERANCE, b->eta, b->share, b->interference, spread);
     }
     /* the rounding of sums of n_ant and n_ue squares must not push an AP over its budget */
     const float guard = 1 - (float)(b->shape.n_ant + n + 8) * 0x1p-24f;
-    ops->finish(b->n_ap, n, b->E, guard, b->total, b->eta, b->sinr);
-    ops->scale(rows, n, b->eta, b->A);
-    store(b, ops, n_sb, solutions);
+    ops->finish(&links, guard, b->share, b->eta, b->sinr);
+    store(b, n_sb, solutions);
     for (int s = 0; s < n_sb; s++) {
         if (!(pivot[s] >= PIVOT_MIN) || !(spread[s] <= MAXMIN_TOLERANCE)) {
             left |= 1u << s;

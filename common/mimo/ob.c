@@ -36,6 +36,7 @@ enum { FAILURES_MAX = 3, BALANCE_STEPS = 12 };
 
 struct ob {
     struct mimo_shape shape;
+    const struct kernel_ops *ops;
     struct mimo_problem problem;
     double *storage;
     int ld_ap, ld_ue, ld; /* padded APs, padded users, n_ant * ld_ap */
@@ -128,6 +129,7 @@ int ob_create(ob_t **ob, const struct mimo_shape *shape)
         return error_set(TUTTI_ENOMEM, "ob: out of memory");
     }
     o->shape = *shape;
+    o->ops = kernel_get();
     const size_t bytes = place(o, NULL) * sizeof(double);
     o->storage = aligned_alloc(64, bytes);
     if (!o->storage) {
@@ -205,7 +207,7 @@ static void mix(struct ob *o, const double *in, const double *Tr, const double *
         }
     }
     memset(out, 0, (size_t)(2 * n * o->ld) * sizeof *out);
-    kernel_get()->gemm(2 * n, 2 * n, o->ld, o->coef, 2 * n, 1, in, o->ld, out, o->ld, false);
+    o->ops->gemm(2 * n, 2 * n, o->ld, o->coef, 2 * n, 1, in, o->ld, out, o->ld, false);
     for (int i = 0; i < 2 * n && weight; i++) {
         for (int r = 0; r < o->ld; r++) {
             out[i * o->ld + r] *= weight[r];
@@ -218,7 +220,7 @@ static void price_inverse(struct ob *o)
     const struct mimo_problem *p = &o->problem;
     double *w = o->inverse_D;
     memcpy(w, o->q, (size_t)o->ld_ap * sizeof *w);
-    kernel_get()->gemm(1, p->n_ue, o->ld_ap, o->lambda, 1, 1, o->E, o->ld_ap, w, o->ld_ap, false);
+    o->ops->gemm(1, p->n_ue, o->ld_ap, o->lambda, 1, 1, o->E, o->ld_ap, w, o->ld_ap, false);
     for (int m = 0; m < o->ld_ap; m++) {
         w[m] = m < p->n_ap ? 1 / w[m] : 0;
     }
@@ -232,7 +234,7 @@ static int evaluate(struct ob *o)
 {
     const int n = o->problem.n_ue;
     price_inverse(o);
-    kernel_get()->gram(n, o->ld, o->ld, o->H, o->H + n * o->ld, o->inverse_D, o->Gr, o->Gi);
+    o->ops->gram(n, o->ld, o->ld, o->H, o->H + n * o->ld, o->inverse_D, o->Gr, o->Gi);
     for (int k = 0; k < n; k++) {
         o->sl[k] = sqrt(o->lambda[k]);
     }
@@ -291,7 +293,7 @@ static void beams(struct ob *o)
         }
     }
     memset(o->EB, 0, (size_t)(n * o->ld_ue) * sizeof *o->EB);
-    kernel_get()->gemm(n, p->n_ap, o->ld_ue, o->E, o->ld_ap, 1, o->bT, o->ld_ue, o->EB, o->ld_ue, false);
+    o->ops->gemm(n, p->n_ap, o->ld_ue, o->E, o->ld_ap, 1, o->bT, o->ld_ue, o->EB, o->ld_ue, false);
 }
 
 static double leak(const struct ob *o, int k, int j)
@@ -454,7 +456,7 @@ static int start(struct ob *o, double slack)
 static void hessian_prices(struct ob *o)
 {
     const struct mimo_problem *p = &o->problem;
-    const struct kernel_ops *ops = kernel_get();
+    const struct kernel_ops *ops = o->ops;
     const int n = p->n_ue, ld = o->ld_ap;
     memset(o->W, 0, (size_t)(ld * ld) * sizeof *o->W);
     for (int k = 0; k < n; k++) {
@@ -534,7 +536,7 @@ static void hessian_mixed(struct ob *o)
             o->Am[j * n + k] = -o->c[k] / o->Cr[k * n + k] * leak(o, j, k);
         }
     }
-    kernel_get()->gemm(n, n, ld, o->Am, n, 1, o->b, ld, o->Wlq, ld, false);
+    o->ops->gemm(n, n, ld, o->Am, n, 1, o->b, ld, o->Wlq, ld, false);
 }
 
 /* W_hh [i][j] = sum_k c_k Re(conj(C_ik) C_jk (C_ij - C_ik C_kj / g_k)); the term is zero for k = i and k = j. */
@@ -565,12 +567,12 @@ static void hessian_fold(struct ob *o)
     const struct mimo_problem *p = &o->problem;
     const int n = p->n_ue, ld = o->ld_ap;
     memset(o->Y, 0, (size_t)(n * ld) * sizeof *o->Y);
-    kernel_get()->gemm(n, p->n_ap, ld, o->E, ld, 1, o->W, ld, o->Y, ld, false);
+    o->ops->gemm(n, p->n_ap, ld, o->E, ld, 1, o->W, ld, o->Y, ld, false);
     for (int i = 0; i < n * ld; i++) {
         o->X[i] = 0.5 * o->Y[i] + o->Wlq[i]; /* E W_dd E^T is symmetric: half of it on each side */
         o->Wlq[i] += o->Y[i];
     }
-    kernel_get()->dots(n, n, ld, ld, o->E, o->X, o->Am);
+    o->ops->dots(n, n, ld, ld, o->E, o->X, o->Am);
     for (int i = 0; i < n; i++) {
         for (int j = 0; j < n; j++) {
             o->Wll[i * n + j] += o->Am[i * n + j] + o->Am[j * n + i];
@@ -582,7 +584,7 @@ static void hessian_fold(struct ob *o)
 static void reduce(struct ob *o)
 {
     const struct mimo_problem *p = &o->problem;
-    const struct kernel_ops *ops = kernel_get();
+    const struct kernel_ops *ops = o->ops;
     const int n = p->n_ue, ld = o->ld_ap;
     memset(o->X, 0, (size_t)(n * ld) * sizeof *o->X);
     ops->gemm(n, n, ld, o->Ainv, n, 1, o->Q, ld, o->X, ld, false);
@@ -690,9 +692,9 @@ static void solve_direction(struct ob *o, double mu, double *dtau, double *dkapp
     const int n = o->problem.n_ue, n_ap = o->problem.n_ap;
     right_hand_sides(o, mu);
     memcpy(o->dq, o->s2, (size_t)n_ap * sizeof *o->dq);
-    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s0);
-    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s1);
-    kernel_get()->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s2);
+    o->ops->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s0);
+    o->ops->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s1);
+    o->ops->cholesky_solve(n_ap, o->ld_ap, o->W, 1, o->s2);
     solve_scalars(o, dtau, dkappa);
     for (int m = 0; m < n_ap; m++) {
         o->dq[m] = o->s0[m] - o->s1[m] * *dtau + o->s2[m] * *dkappa;
@@ -750,7 +752,7 @@ static int newton(struct ob *o)
     hessian_users(o);
     hessian_fold(o);
     reduce(o);
-    if (kernel_get()->cholesky(n_ap, o->ld_ap, o->W)) {
+    if (o->ops->cholesky(n_ap, o->ld_ap, o->W)) {
         return TUTTI_ENUMERIC;
     }
     double dtau, dkappa;

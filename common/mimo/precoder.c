@@ -169,7 +169,7 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
 int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
                            const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
-    const int step = batch_lanes();
+    const int step = batch_lanes(precoder->batch);
     int rc = 0;
     for (int first = 0; first < n_sb; first += step) {
         const int n = n_sb - first < step ? n_sb - first : step;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Every kernel variant this processor can run against plain loops. */
+/* Every kernel variant this processor can run, and the wide one's arithmetic, against plain loops. */
 #include "linalg/cmplx.h"
-#include "linalg/kernel.h"
+#include "variants.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -136,8 +136,8 @@ static void check_cholesky(const struct kernel_ops *ops, int n)
 static void dense_kernels_match_plain_loops(void **state)
 {
     (void)state;
-    for (int v = 0; kernel_variant(v); v++) {
-        const struct kernel_ops *ops = kernel_variant(v);
+    for (int v = 0; test_variant(v); v++) {
+        const struct kernel_ops *ops = test_variant(v);
         for (int n = 1; n <= 40; n += n < 10 ? 1 : 7) {
             check_gemm(ops, n, 5, 13);
             check_gemm(ops, n, n, n);
@@ -153,9 +153,9 @@ enum { ROWS = 12, USERS = 7, APS = 4, ANTENNAS = 3 };
 struct lanes {
     float H[KERNEL_LANES_MAX][2 * ROWS * USERS], W[KERNEL_LANES_MAX][2 * ROWS * USERS];
     float packed[2 * ROWS * USERS * KERNEL_LANES_MAX], A[2 * ROWS * USERS * KERNEL_LANES_MAX];
-    float work[4 * USERS * USERS * KERNEL_LANES_MAX], pivot[KERNEL_LANES_MAX];
+    float work[USERS * (7 * USERS + 2) * KERNEL_LANES_MAX], pivot[KERNEL_LANES_MAX];
     float b[APS * USERS * KERNEL_LANES_MAX], E[APS * USERS * KERNEL_LANES_MAX], P[APS * KERNEL_LANES_MAX];
-    float eta[USERS * KERNEL_LANES_MAX], total[APS * KERNEL_LANES_MAX], interference[USERS * KERNEL_LANES_MAX];
+    float eta[USERS * KERNEL_LANES_MAX], share[APS * KERNEL_LANES_MAX], interference[USERS * KERNEL_LANES_MAX];
     float spread[KERNEL_LANES_MAX], sinr[USERS * KERNEL_LANES_MAX];
 };
 
@@ -181,19 +181,23 @@ static void packing_there_and_back(void **state)
 {
     (void)state;
     static struct lanes l;
-    for (int v = 0; kernel_variant(v); v++) {
-        const struct kernel_ops *ops = kernel_variant(v);
+    for (int v = 0; test_variant(v); v++) {
+        const struct kernel_ops *ops = test_variant(v);
         for (int n = 1; n <= USERS; n++) {
             float *target[KERNEL_LANES_MAX];
             lanes_fill(&l, ops, n);
             for (int s = 0; s < ops->n_lane; s++) {
                 target[s] = l.W[s];
             }
-            ops->unpack(2 * ROWS * n, l.packed, target);
+            for (int i = 0; i < n * ops->n_lane; i++) {
+                l.eta[i] = (float)(1 + uniform());
+            }
+            ops->unpack(ROWS, n, l.packed, l.eta, target);
             for (int s = 0; s < ops->n_lane; s++) {
                 for (int i = 0; i < 2 * ROWS * n; i++) {
+                    const float amplitude = l.eta[i / 2 % n * ops->n_lane + s];
                     assert_true(l.packed[i * ops->n_lane + s] == l.H[s][i]);
-                    assert_true(l.W[s][i] == l.H[s][i]);
+                    assert_true(l.W[s][i] == l.H[s][i] * amplitude);
                 }
             }
         }
@@ -210,8 +214,8 @@ static void lanes_zero_force(void **state)
 {
     (void)state;
     static struct lanes l;
-    for (int v = 0; kernel_variant(v); v++) {
-        const struct kernel_ops *ops = kernel_variant(v);
+    for (int v = 0; test_variant(v); v++) {
+        const struct kernel_ops *ops = test_variant(v);
         for (int n = 1; n <= USERS; n++) {
             for (int bad = -1; bad < (n > 1 ? 2 : 0); bad++) {
                 lanes_fill(&l, ops, n);
@@ -245,62 +249,90 @@ static void lanes_zero_force(void **state)
     }
 }
 
+/* The shares of the budgets that beams take, and error variances times budgets. */
+static void check_power(const struct lanes *l, const struct kernel_ops *ops, int n)
+{
+    const int w = ops->n_lane;
+    for (int i = 0; i < APS * n * w; i++) {
+        const int s = i % w, k = i / w % n, m = i / w / n;
+        double want = 0;
+        for (int a = 0; a < ANTENNAS; a++) {
+            want += pow(cabs(entry(l->A, w, s, (m * ANTENNAS + a) * n + k)), 2);
+        }
+        want /= (double)l->P[m * w + s];
+        assert_true(fabs((double)l->b[i] - want) < 1e-5 * want);
+    }
+}
+
+/* What the powers eta of lane s give, straight from the formula; share of the worst AP in *use. */
+static double lane_sinr(const struct lanes *l, const struct kernel_links *links, int w, int s, int k, double *use)
+{
+    double interference = links->noise ? (double)links->noise[k * w + s] : 1;
+    *use = 0;
+    for (int m = 0; m < links->n_ap; m++) {
+        double share = 0;
+        for (int j = 0; j < links->n; j++) {
+            share += (double)links->b[(m * links->n + j) * w + s] * (double)l->eta[j * w + s];
+        }
+        *use = fmax(*use, share);
+        interference += (double)links->E[(m * links->n + k) * w + s] * share;
+    }
+    for (int j = 0; links->F && j < links->n; j++) {
+        interference += (double)links->F[(k * links->n + j) * w + s] * (double)l->eta[j * w + s];
+    }
+    return (double)l->eta[k * w + s] / interference;
+}
+
+/* Equal or max-min powers over these links: budgets, SINRs and balance. */
+static void check_shares(struct lanes *l, const struct kernel_ops *ops, const struct kernel_links *links, bool maxmin)
+{
+    const int n = links->n, w = ops->n_lane;
+    if (maxmin) {
+        ops->maxmin(links, 100, 1e-5f, l->eta, l->share, l->interference, l->spread);
+    } else {
+        ops->equal(links, l->eta, l->share);
+    }
+    const float guard = maxmin ? 1 : 0.9f; /* less than full power does not keep max-min SINRs equal */
+    ops->finish(links, guard, l->share, l->eta, l->sinr);
+    for (int i = 0; i < n * w; i++) { /* back from amplitudes to powers */
+        l->eta[i] *= l->eta[i];
+    }
+    for (int i = 0; i < n * w; i++) {
+        const int k = i / w, s = i % w;
+        double use;
+        const double sinr = lane_sinr(l, links, w, s, k, &use);
+        assert_true(fabs(use / (double)guard - 1) < 1e-5);
+        assert_true(fabs((double)l->sinr[i] / sinr - 1) < 1e-5);
+        assert_true(fabs((double)l->eta[i] / (double)l->eta[s] - 1) < 1e-6 || maxmin);
+        assert_true(fabs((double)l->sinr[i] / (double)l->sinr[s] - 1) < 1e-4 || !maxmin);
+        assert_true(!maxmin || l->spread[s] <= 1e-5f);
+    }
+}
+
 static void lanes_share_power(void **state)
 {
     (void)state;
     static struct lanes l;
-    for (int v = 0; kernel_variant(v); v++) {
-        const struct kernel_ops *ops = kernel_variant(v);
-        const int n = USERS, w = ops->n_lane;
-        lanes_fill(&l, ops, n);
-        ops->zf(ROWS, n, l.packed, l.work, l.A, l.pivot);
-        ops->power(APS, ANTENNAS, n, l.A, l.b);
-        for (int s = 0; s < w; s++) {
-            for (int m = 0; m < APS; m++) {
-                for (int k = 0; k < n; k++) {
-                    double want = 0;
-                    for (int a = 0; a < ANTENNAS; a++) {
-                        want += pow(cabs(entry(l.A, w, s, (m * ANTENNAS + a) * n + k)), 2);
-                    }
-                    assert_true(fabs((double)l.b[(m * n + k) * w + s] - want) < 1e-5 * want);
-                }
+    static float F[USERS * USERS * KERNEL_LANES_MAX], noise[USERS * KERNEL_LANES_MAX];
+    for (int v = 0; test_variant(v); v++) {
+        const struct kernel_ops *ops = test_variant(v);
+        for (int n = 1; n <= USERS; n++) {
+            lanes_fill(&l, ops, n);
+            ops->zf(ROWS, n, l.packed, l.work, l.A, l.pivot);
+            ops->power(APS, ANTENNAS, n, l.A, l.P, l.b);
+            check_power(&l, ops, n);
+            const float first = l.E[0], budget = l.P[0];
+            ops->weigh(APS, n, l.P, l.E);
+            assert_true(fabsf(l.E[0] - first * budget) <= 1e-6f * l.E[0]);
+            for (int i = 0; i < n * n * ops->n_lane; i++) {
+                F[i] = i / ops->n_lane % (n + 1) == 0 ? 0 : (float)(uniform() + 0.5);
+                noise[i / n] = (float)(1 + uniform());
             }
-        }
-        for (int maxmin = 0; maxmin < 2; maxmin++) {
-            if (maxmin) {
-                ops->maxmin(APS, n, l.E, l.b, l.P, 100, 1e-5f, l.eta, l.total, l.interference, l.spread);
-            } else {
-                ops->equal(APS, n, l.b, l.P, l.eta, l.total);
-            }
-            const float guard = maxmin ? 1 : 0.9f; /* less than full power does not keep max-min SINRs equal */
-            ops->finish(APS, n, l.E, guard, l.total, l.eta, l.sinr);
-            for (int i = 0; i < n * w; i++) { /* back from amplitudes to powers */
-                l.eta[i] *= l.eta[i];
-            }
-            for (int s = 0; s < w; s++) {
-                double use = 0;
-                for (int m = 0; m < APS; m++) {
-                    double power = 0;
-                    for (int k = 0; k < n; k++) {
-                        power += (double)l.b[(m * n + k) * w + s] * (double)l.eta[k * w + s];
-                    }
-                    use = fmax(use, power / (double)l.P[m * w + s]);
-                }
-                assert_true(fabs(use / (double)guard - 1) < 1e-5);
-                for (int k = 0; k < n; k++) {
-                    double interference = 1;
-                    for (int m = 0; m < APS; m++) {
-                        for (int j = 0; j < n; j++) {
-                            interference += (double)l.E[(m * n + k) * w + s] * (double)l.b[(m * n + j) * w + s] *
-                                            (double)l.eta[j * w + s];
-                        }
-                    }
-                    const double sinr = (double)l.eta[k * w + s] / interference;
-                    assert_true(fabs((double)l.sinr[k * w + s] / sinr - 1) < 1e-5);
-                    assert_true(fabs((double)l.eta[k * w + s] / (double)l.eta[s] - 1) < 1e-6 || maxmin);
-                    assert_true(fabs((double)l.sinr[k * w + s] / (double)l.sinr[s] - 1) < 1e-4 || !maxmin);
-                }
-                assert_true(!maxmin || l.spread[s] <= 1e-5f);
+            const struct kernel_links alone = {.n_ap = APS, .n = n, .E = l.E, .b = l.b},
+                                      mixed = {.n_ap = APS, .n = n, .F = F, .noise = noise, .E = l.E, .b = l.b};
+            for (int maxmin = 0; maxmin < 2; maxmin++) {
+                check_shares(&l, ops, &alone, maxmin);
+                check_shares(&l, ops, &mixed, maxmin);
             }
         }
     }

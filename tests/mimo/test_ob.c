@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "mimo/ob.h"
 #include "reference.h"
+#include "variants.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -343,5 +344,10 @@ int main(void)
         cmocka_unit_test(deadline_and_iteration_limit_give_a_feasible_certified_answer),
         cmocka_unit_test(warm_start_is_right_and_not_slower),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int n_failed = 0;
+    for (int v = 0; test_variant(v); v++) { /* handles keep the variant they are created with */
+        kernel_select(test_variant(v));
+        n_failed += cmocka_run_group_tests_name(test_variant(v)->name, tests, NULL, NULL);
+    }
+    return n_failed;
 }

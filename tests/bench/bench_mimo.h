@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The parts of bench_mimo; each prints its rows. */
+#ifndef TESTS_BENCH_BENCH_MIMO_H
+#define TESTS_BENCH_BENCH_MIMO_H
+
+#include "measure.h"
+
+/* Zero-forcing of 100 subbands, every variant, against LAPACK per matrix in the same rounds. */
+void bench_zf(int n_ap, int n_ant, int n_ue);
+/* The max-min optimum on cell-free drops, every variant, and if wanted the plain references. */
+void bench_ob(int n_ap, int n_ant, int n_ue, double gap, bool plain);
+
+#endif

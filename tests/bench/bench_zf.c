@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "../mimo/reference.h"
+#include "bench_mimo.h"
+#include "row.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_SB = 100, ROUNDS = 200, MAX_RUNNER = 2 + 3 * 3 + 1, SLOW_ROUNDS = 20 };
+
+struct set {
+    int n_ap, n_ant, n_ue, rows;
+    struct channel_case c[N_SB];
+    struct mimo_channel channels[N_SB];
+    struct mimo_solution solutions[N_SB];
+    tutti_cf32 *G;               /* [n_ue][n_ue], LAPACK's */
+    float *H, *A, *work, *pivot; /* the kernel's */
+};
+
+/* One way to solve all subbands, and what it took in every round. */
+struct runner {
+    char name[64];
+    void (*run)(struct runner *runner, struct set *set);
+    const struct kernel_ops *ops; /* NULL: LAPACK */
+    enum mimo_power power;
+    precoder_t *precoder;
+    int n_round; /* of the first rounds */
+    double us[ROUNDS];
+    unsigned long n_allocation;
+};
+
+/* LAPACK's own symbols; in OpenBLAS both are optimised. */
+void cpotrf_(const char *uplo, const int *n, tutti_cf32 *a, const int *lda, int *info);
+void cpotri_(const char *uplo, const int *n, tutti_cf32 *a, const int *lda, int *info);
+
+/* A = H (H^H H)^-1 by the inverse, column-major. */
+static void lapack_inverse(struct runner *runner, struct set *set)
+{
+    (void)runner;
+    const tutti_cf32 one = 1, zero = 0;
+    const int rows = set->rows, n = set->n_ue;
+    int info;
+    for (int b = 0; b < N_SB; b++) {
+        cblas_cherk(CblasColMajor, CblasLower, CblasConjTrans, n, rows, 1, set->c[b].H, rows, 0, set->G, n);
+        cpotrf_("L", &n, set->G, &n, &info);
+        cpotri_("L", &n, set->G, &n, &info);
+        cblas_chemm(CblasColMajor, CblasRight, CblasLower, rows, n, &one, set->G, n, set->c[b].H, rows, &zero,
+                    set->c[b].solution.W, rows);
+    }
+}
+
+/* The same by two triangular solves on a copy. */
+static void lapack_solve(struct runner *runner, struct set *set)
+{
+    (void)runner;
+    const tutti_cf32 one = 1;
+    const int rows = set->rows, n = set->n_ue;
+    int info;
+    for (int b = 0; b < N_SB; b++) {
+        tutti_cf32 *A = set->c[b].solution.W;
+        memcpy(A, set->c[b].H, (size_t)(rows * n) * sizeof *A);
+        cblas_cherk(CblasColMajor, CblasLower, CblasConjTrans, n, rows, 1, set->c[b].H, rows, 0, set->G, n);
+        cpotrf_("L", &n, set->G, &n, &info);
+        cblas_ctrsm(CblasColMajor, CblasRight, CblasLower, CblasConjTrans, CblasNonUnit, rows, n, &one, set->G, n, A,
+                    rows);
+        cblas_ctrsm(CblasColMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, rows, n, &one, set->G, n, A,
+                    rows);
+    }
+}
+
+static void run_kernel(struct runner *runner, struct set *set)
+{
+    for (int b = 0; b < N_SB; b += runner->ops->n_lane) {
+        runner->ops->zf(set->rows, set->n_ue, set->H, set->work, set->A, set->pivot);
+    }
+}
+
+static void run_batch(struct runner *runner, struct set *set)
+{
+    precoder_execute_batch(runner->precoder, MIMO_ZF, runner->power, N_SB, set->channels, set->solutions);
+}
+
+static void run_single(struct runner *runner, struct set *set)
+{
+    for (int b = 0; b < N_SB; b++) {
+        precoder_execute(runner->precoder, MIMO_ZF, runner->power, &set->channels[b], &set->solutions[b]);
+    }
+}
+
+static void set_create(struct set *set, int n_ap, int n_ant, int n_ue)
+{
+    struct random random = {77};
+    *set = (struct set){.n_ap = n_ap, .n_ant = n_ant, .n_ue = n_ue, .rows = n_ap * n_ant};
+    for (int b = 0; b < N_SB; b++) {
+        case_create(&set->c[b], &random, n_ap, n_ant, n_ue, 20, 15, 0.05);
+        set->channels[b] = set->c[b].channel;
+        set->solutions[b] = set->c[b].solution;
+    }
+    const size_t lane = 4 * KERNEL_LANES_MAX, n = (size_t)n_ue, size = 2 * (size_t)set->rows * n * lane;
+    set->G = calloc(n * n, sizeof *set->G);
+    set->H = aligned_alloc(64, size);
+    set->A = aligned_alloc(64, size);
+    set->work = aligned_alloc(64, kernel_zf_work(n_ue) * lane);
+    set->pivot = aligned_alloc(64, lane);
+    if (!set->G || !set->H || !set->A || !set->work || !set->pivot) {
+        abort();
+    }
+}
+
+static void set_destroy(struct set *set)
+{
+    for (int b = 0; b < N_SB; b++) {
+        case_destroy(&set->c[b]);
+    }
+    free(set->G);
+    free(set->H);
+    free(set->A);
+    free(set->work);
+    free(set->pivot);
+}
+
+static struct runner *add(struct runner *runners, int *n, const struct set *set, const struct kernel_ops *ops,
+                          void (*run)(struct runner *, struct set *), const char *name)
+{
+    struct runner *r = &runners[(*n)++];
+    *r = (struct runner){.run = run, .ops = ops, .power = MIMO_POWER_MAXMIN, .n_round = ROUNDS};
+    snprintf(r->name, sizeof r->name, "%s%s%s", name, ops ? ", " : "", ops ? ops->name : "");
+    kernel_select(ops);
+    if ((run == run_batch || run == run_single) &&
+        precoder_create(&r->precoder, &(struct mimo_shape){set->n_ap, set->n_ant, set->n_ue})) {
+        abort();
+    }
+    kernel_select(NULL);
+    return r;
+}
+
+static int add_all(struct runner *runners, struct set *set)
+{
+    int n = 0;
+    add(runners, &n, set, NULL, lapack_solve, "LAPACK per matrix (cherk cpotrf ctrsm)");
+    add(runners, &n, set, NULL, lapack_inverse, "LAPACK per matrix (.. cpotri chemm)");
+    for (int v = 0; kernel_variant(v); v++) {
+        add(runners, &n, set, kernel_variant(v), run_kernel, "kernel only");
+        add(runners, &n, set, kernel_variant(v), run_batch, "equal, SINRs")->power = MIMO_POWER_EQUAL;
+        add(runners, &n, set, kernel_variant(v), run_batch, "max-min, SINRs");
+    }
+    add(runners, &n, set, NULL, run_single, "one by one (double), max-min")->n_round = SLOW_ROUNDS;
+    return n;
+}
+
+static void run_rounds(struct runner *runners, int n, struct set *set)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < n; i++) {
+            struct runner *r = &runners[i];
+            if (round >= r->n_round) {
+                continue;
+            }
+            if (r->run == run_kernel && round == 0) { /* finite numbers in this variant's layout */
+                const float *source[KERNEL_LANES_MAX];
+                for (int s = 0; s < KERNEL_LANES_MAX; s++) {
+                    source[s] = (const float *)set->c[s].H;
+                }
+                r->ops->pack(2 * set->rows * set->n_ue, source, set->H);
+            }
+            measure_count(true);
+            const double start = measure_us();
+            r->run(r, set);
+            r->us[round] = measure_us() - start;
+            measure_count(false);
+            r->n_allocation += measure_allocations();
+        }
+    }
+}
+
+/* Times faster than the better LAPACK, the median over rounds. Kernel and batch: the share of the multiply-add peak,
+ * and of the copy bandwidth if channels were read and precoders written once. */
+static void show(const struct runner *runners, const struct runner *r, const struct set *set)
+{
+    double ratio[ROUNDS], us[ROUNDS];
+    for (int i = 0; i < r->n_round; i++) {
+        ratio[i] = fmin(runners[0].us[i], runners[1].us[i]) / r->us[i];
+        us[i] = r->us[i];
+    }
+    /* real multiply-adds: Gram 4 rows n^2 / 2, product 4 rows n^2, factor, inverse and square 4 n^3 / 6 each */
+    const double n = set->n_ue, rows = set->rows, flop = 2 * N_SB * (6 * rows * n * n + 2 * n * n * n);
+    const struct measure_times t = measure_summary(us, r->n_round);
+    const bool lanes = r->ops != NULL;
+    ROW(r->name, {"best_us", us[0]}, {"median_us", t.median_us}, {"p99_us", t.p99_us},
+        {"ratio", measure_summary(ratio, r->n_round).median_us},
+        {"of_peak", lanes ? flop / t.median_us / 1e3 / measure_peak_gflop_s(r->ops, false) : NAN},
+        {"of_copy", lanes ? 16 * N_SB * rows * n / t.median_us / 1e3 / measure_copy_gb_s(1 << 20) : NAN},
+        {"allocations", r->precoder ? (double)r->n_allocation : NAN});
+}
+
+void bench_zf(int n_ap, int n_ant, int n_ue)
+{
+    static struct set set;
+    static struct runner runners[MAX_RUNNER];
+    set_create(&set, n_ap, n_ant, n_ue);
+    const int n = add_all(runners, &set);
+    run_rounds(runners, n, &set);
+    row_section("zero-forcing %d x %d, %d subbands", set.rows, n_ue, N_SB);
+    for (int i = 0; i < n; i++) {
+        show(runners, &runners[i], &set);
+        precoder_destroy(runners[i].precoder);
+    }
+    set_destroy(&set);
+}
