@@ -34,6 +34,7 @@ int h5file_append(h5file_t **file, const char *path)
     if (!status) {
         (*file)->writable = true;
         h5file_enter(*file);
+        (*file)->inside = H5Pcreate(H5P_DATASET_ACCESS);
         status = h5file_leave(*file, open_for_more(*file));
     }
     if (status) {

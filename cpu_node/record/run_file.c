@@ -246,8 +246,11 @@ static int open_some(run_file_t *f)
         return number;
     }
     numbered(f, number, name, sizeof name);
-    if (number > 0 && can_be_resumed(f, name) && resume(f, name) >= 0) {
-        return TUTTI_OK;
+    if (number > 0 && can_be_resumed(f, name)) {
+        if (resume(f, name) >= 0) {
+            return TUTTI_OK;
+        }
+        log_write(LOG_WARNING, "record", "NOT-RESUMED %s", error_text()); /* a new one beside it */
     }
     return begin_new(f, number + 1);
 }
