@@ -2,6 +2,7 @@
 #include "node/program.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/rt.h"
 #include "node/thread.h"
 
@@ -11,6 +12,7 @@
 
 static int fail(const struct node_program *program)
 {
+    log_flush(200); /* the sentence is the last line */
     fprintf(stderr, "%s: %s\n", program->name, error_text());
     return EXIT_FAILURE;
 }

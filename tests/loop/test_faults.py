@@ -79,7 +79,7 @@ def test_loss():
 
 def test_silence():
     n, first, end = 200, 100, 150
-    local = 20  # blocks after the last fresh precoder in which the AP still sends
+    local = 20  # blocks of its own beams before it mutes (engine.mute_blocks)
     sets = ["fronthaul.faults.silent_ap=2", f"fronthaul.faults.from_block={first}", f"fronthaul.faults.to_block={end}", f"engine.mute_blocks={local}"]
     with Network(n_blocks=n, sets=sets) as net:
         net.run()
@@ -88,7 +88,7 @@ def test_silence():
             used, mask, kind, sinr = (f[k][:n] for k in ("block/ap_used", "faults/injected", "applied/kind", "user/sinr_measured"))
     check(not used[first:end, 2].any() and used[:first].all() and used[end:].all(), "left out while silent, back at once")
     more = slot["blocks"] - n  # as the run was ended
-    check(STALE_BLOCKS <= slot["stale"] <= STALE_BLOCKS + more and slot["local_cb"] == local - STALE_BLOCKS and slot["mute"] == end - first - local,
+    check(STALE_BLOCKS <= slot["stale"] <= STALE_BLOCKS + more and slot["local_cb"] == local and slot["mute"] == end - first - STALE_BLOCKS - local,
           f"its blocks: {slot['stale']} stale, then {slot['local_cb']} with its own beams, then {slot['mute']} mute")
     check((mask[first:end, 2] == SILENT).all() and mask.sum() == SILENT * (end - first), "recorded as silence, nothing else")
     check((kind[end + 10:, :][kind[end + 10:, :] != 0] == 1).all(), "fresh precoders within 10 blocks")

@@ -1,27 +1,84 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""No malloc-family call and no lock wait on the AP slot path and the CPU solve path of the real daemons."""
+"""No malloc-family call and no lock wait on the slot paths of access points and users and on the CPU node's solve path, in the real
+daemons: with every kind of stream, and in every case that is not the normal one: lost messages, old precoders, own beams, silence,
+lost samples, a central node that comes back, late bursts."""
 import os
 import re
+import signal
+import time
 
 from network import Network, check, finish
 
-
-CASES = [["precoding.scheme=zf", "engine.n_workers=2"], ["precoding.scheme=ob", "precoding.an=phase_only"],
-         ["precoding.scheme=ppzf", "precoding.an=nullspace"], ["precoding.scheme=ppzf", "precoding.local=true", "precoding.power=equal"]]
+PROGRAMS = ("tutti-ap", "tutti-ue", "tutti-cpu")
 
 
-def watch(sets):
+def watched(net):
+    log = os.path.join(net.dir, "hot.txt")
+    net.env.update(LD_PRELOAD=os.environ["TUTTI_HOTCHECK_LIBRARY"], TUTTI_HOTCHECK=log)
+    return log
+
+
+def judge(log, what, programs=9):
+    lines = [l for l in open(log) if l.split()[1] in PROGRAMS]
+    check(len(lines) == programs, f"{what}: {len(lines)} of {programs} programs were watched")
+    for line in lines:
+        field = dict(w.split("=", 1) for w in line.split() if "=" in w)
+        check(int(field["malloc"]) == 0 and int(field["lock_wait"]) == 0 and int(field["hot_entries"]) > 0, line.strip())
+
+
+def counter(net, log, key):
+    """Of the COUNTERS lines of one program."""
+    text = open(os.path.join(net.out, "logs", log)).read()
+    return sum(int(v) for line in text.splitlines() if "COUNTERS" in line for v in re.findall(rf"\b{key}=(\d+)", line))
+
+
+def test_streams(sets):
     with Network(n_blocks=60, sets=["payload.modulation=qam4", *sets]) as net:
-        log = os.path.join(net.dir, "hot.txt")
-        net.env.update(LD_PRELOAD=os.environ["TUTTI_HOTCHECK_LIBRARY"], TUTTI_HOTCHECK=log)
+        log = watched(net)
         net.run()
-        lines = [l for l in open(log) if re.search(r"tutti-(ap|cpu)", l)]
-        check(len(lines) == 5, f"{sets}: four APs and the CPU node were watched")
-        for line in lines:
-            field = dict(w.split("=", 1) for w in line.split() if "=" in w)
-            check(int(field["malloc"]) == 0 and int(field["lock_wait"]) == 0 and int(field["hot_entries"]) > 0, line.strip())
+        judge(log, sets)
 
 
-for case in CASES:
-    watch(case)
+def test_faults():
+    """Lost messages; one AP silent until it mutes: stale, local CB and mute."""
+    sets = ["payload.modulation=qam4", "fronthaul.faults.loss=0.2", "fronthaul.faults.silent_ap=2", "engine.mute_blocks=10",
+            "fronthaul.faults.from_block=20", "fronthaul.faults.to_block=80"]
+    with Network(n_blocks=100, sets=sets) as net:
+        log = watched(net)
+        net.run()
+        for key in ("stale", "local_cb", "mute"):
+            check(counter(net, "ap2.log", key) > 0, f"AP 2 has been {key} for {counter(net, 'ap2.log', key)} blocks")
+        judge(log, "lost messages")
+
+
+def test_gaps():
+    """Paced: access points and a user stand still for a while, so that samples are lost and bursts come too late; the central node is
+    killed and comes back."""
+    with Network(n_blocks=500, args=["--keep-going"], sets=["payload.modulation=qam4", "air.mode=paced"]) as net:
+        log = watched(net)
+        net.start()
+        net.wait_for_block(40)
+        for program, node_id in (("tutti-ap", 0), ("tutti-ue", 1), ("tutti-ap", 0)):
+            pid = net.pid_of(program, node_id)
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.3)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.2)
+        os.kill(net.pid_of("tutti-cpu"), signal.SIGKILL)  # leaves no line behind
+        time.sleep(0.3)
+        again = net.start_node("tutti-cpu")
+        check(again.wait(timeout=200) == 0, "the second CPU node ended the run")
+        net.wait()
+        for name in ("ap0.log", "ue1.log"):
+            check(counter(net, name, "rx_gaps") > 0, f"{name}: {counter(net, name, 'rx_gaps')} gaps")
+        check(counter(net, "ap0.log", "missed") > 0, f"AP 0 missed {counter(net, 'ap0.log', 'missed')} blocks")
+        judge(log, "gaps")
+
+
+for case in (["precoding.scheme=zf", "engine.n_workers=2"], ["precoding.scheme=ob", "precoding.an=phase_only"],
+             ["precoding.scheme=ppzf", "precoding.an=nullspace"],
+             ["precoding.scheme=ppzf", "precoding.local=true", "precoding.power=equal"]):
+    test_streams(case)
+test_faults()
+test_gaps()
 finish()

@@ -88,32 +88,61 @@ def test_user():
 
 
 def test_cpu():
-    with endless("record.file=second.h5") as net:
+    """The second life goes on in the same recording: what the first one wrote stays, a row per block, the outage empty."""
+    with endless() as net:
         net.start()
-        net.wait_for_block(BEFORE, "second.h5")
-        at = net.blocks_done("second.h5")
+        net.wait_for_block(BEFORE)
         os.kill(net.pid_of("tutti-cpu"), signal.SIGKILL)
-        net.wait_until(lambda: net.pid_of("tutti-cpu") is None, "the CPU node is gone")
         missing = others_alive(net, ("tutti-cpu", None))
         check(not missing, f"CPU node killed: nobody else exits {missing}")
-        again = net.start_node("tutti-cpu")
-        for back in ("AP-UP", "UE-UP"):
-            net.wait_for_log("again.log", back, 4)
-        net.wait_for_block(at + 10, "second.h5")  # whatever the second makes of the first one's file
-        n = go_on_and_end(net, "second.h5")
-        again.terminate()
-        check(again.wait(timeout=60) == 0, "the second CPU node ends well when told to")
-        with net.file("second.h5") as f:
-            used = f["block/ap_used"][:n]
-            start = int(np.flatnonzero(~used.any(axis=1))[-1]) + 1  # the last block without a CPU node
-            kind = f["applied/kind"][start:n]
-            sinr = f["user/sinr_measured"][n - AFTER // 2:n]
-        check(used[start + 10:].all(), f"the second CPU node started at block {start}; all APs in use within 10 blocks")
-        check((kind[10:] == 1).all(), "and every AP applies fresh precoders again")
+        written = net.blocks_done()
+        with net.file("run.h5") as f:
+            before = {k: f[k][:written] for k in ("H_hat", "W", "block/tick", "user/sinr_measured")}
+        net.start_node("tutti-cpu")
+        net.wait_for_block(written + 1)
+        n = go_on_and_end(net)
+        with net.file("run.h5") as f:
+            for k, v in before.items():
+                rows = written - TAIL if k.startswith("user") else written  # the last reports were on their way
+                check(np.array_equal(f[k][:rows], v[:rows], equal_nan=True), f"{k}: all {rows} rows of the first life are there")
+            used, session = f["block/ap_used"][:n], f["block/session"][:n]
+            kind, sinr = f["applied/kind"][:n], f["user/sinr_measured"][n - 50:n]
+        lives = np.unique(session[session != 0])
+        start = int(np.flatnonzero(session == session[-1])[0])
+        check(len(lives) == 2 and start >= written, f"{written} blocks of the first life, the second from block {start}")
+        check(used[start + 10:].all(), "all APs in use within 10 blocks")
+        check((kind[start + 10:] == 1).all(), "and every AP sends fresh precoders again")
         check(db(sinr).min() > 15, f"users well served at the end: {np.round(db(sinr).mean(axis=0), 1)} dB")
+
+
+def test_refused():
+    """A central node that comes back with another network: an AP and a user that are refused in mid-run say which key differs and do not
+    end as if all were well."""
+    with endless() as net:
+        net.start()
+        net.wait_for_block(20)
+        nodes = {}
+        for program in ("tutti-ap", "tutti-ue"):
+            os.kill(net.pid_of(program, 1), signal.SIGKILL)
+            nodes[program] = net.start_node(program, "--id", "1")
+        net.wait_for_block(net.blocks_done() + 20)
+        check(all(n.poll() is None for n in nodes.values()), "an AP and a user were started again")
+        os.kill(net.pid_of("tutti-cpu"), signal.SIGKILL)
+        other = net.start_node("tutti-cpu", "--set", "network.seed=8", "--set", "record.file=other.h5")
+        for program, node in nodes.items():
+            check(node.wait(timeout=60) == 1, f"{program} ends with status {node.returncode}")
+        text = open(os.path.join(net.out, "logs", "again.log")).read()
+        for program in nodes:
+            words = [l for l in text.splitlines() if l.startswith(program + ":")]
+            check(len(words) == 1 and "refused" in words[0] and "seed" in words[0], f"{words}")
+        other.terminate()
+        other.wait(20)
+        net.process.terminate()
+        net.wait(60)
 
 
 test_ap()
 test_user()
 test_cpu()
+test_refused()
 finish()
