@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rt.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -103,6 +104,10 @@ static void *guard_main(void *argument)
         if (!pin) {
             tell(g, &request);
         }
+    }
+    if (errno != ETERM) { /* nobody new could come in any more */
+        log_write(LOG_ERROR, "guard", "GUARD-ENDED endpoint=%s reason=\"%s\"", g->endpoint, zmq_strerror(errno));
+        rt_stop_request();
     }
     zmq_close(g->socket);
     return NULL;

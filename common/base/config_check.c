@@ -2,6 +2,7 @@
 /* What a number may be, and which combinations cannot work. */
 #include "base/config_internal.h"
 #include "base/endpoint.h"
+#include "base/output.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -440,6 +441,21 @@ static int check_endpoints(struct check *check)
     return rc;
 }
 
+/* Two outputs on one path would destroy each other. */
+static int check_outputs(struct check *check)
+{
+    const struct config *const c = check->config;
+    char *const record = config_file_path(c, c->record.file), *const truth = config_file_path(c, c->air.truth);
+    int rc = record && truth ? 0 : error_set(TUTTI_ENOMEM, "out of memory");
+    if (rc == 0 && output_same(record, truth)) {
+        rc = config_fail(check->layers, "air.truth record.file", "the truth and the recording are one file, '%.80s'",
+                         c->air.truth);
+    }
+    free(record);
+    free(truth);
+    return rc;
+}
+
 static int check_faults(struct check *check)
 {
     const struct config *const c = check->config;
@@ -641,9 +657,9 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,  check_numerology, check_schedule, check_block,  check_downlink,  check_pilots, check_payload,
-        check_scheme, check_precoding,  check_eve,      check_engine, check_endpoints, check_faults, check_backends,
-        check_chunk,  check_gains,      check_taps,     check_delays, check_adc,
+        check_names,    check_numerology, check_schedule, check_block,  check_downlink,  check_pilots,  check_payload,
+        check_scheme,   check_precoding,  check_eve,      check_engine, check_endpoints, check_outputs, check_faults,
+        check_backends, check_chunk,      check_gains,    check_taps,   check_delays,    check_adc,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;
