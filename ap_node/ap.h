@@ -29,7 +29,8 @@ struct ap {
     int decision_samples; /* from a block's start to the end of its last pilot: the samples its decision needs */
     uint64_t block;       /* under way */
     uint64_t capture_end_ns;
-    uint64_t send_ns; /* what precoding and handing over has lately taken at most */
+    uint32_t reported_in; /* the session in which this block's estimates went out; 0: they did not */
+    uint64_t send_ns;     /* what precoding and handing over has lately taken at most */
     uint64_t blocks, csi_dropped;
 };
 

@@ -54,6 +54,7 @@ void slot_hear_notes(struct ap *ap)
 bool slot_estimate(struct ap *ap)
 {
     ap->capture_end_ns = clock_wall_ns();
+    ap->reported_in = 0;
     return capture_execute(&ap->capture, &ap->span, ap->radio.epoch, ap->block);
 }
 
@@ -100,10 +101,12 @@ void slot_report(struct ap *ap)
     fill_meta(ap, &meta);
     message->n_bytes = wire_pack_csi(message->bytes, ap->link.message_room, &header, &meta, ap->capture.H_hat);
     ap_link_send(&ap->link);
+    ap->reported_in = header.session;
 }
 
-/* Repeatable radios wait for an answer, bounded only against a dead peer; others until the downlink must leave, less
- * what precoding it takes. The instant is absolute: a slot thread that is late itself waits the less. */
+/* Repeatable radios wait for an answer, bounded only against a dead peer, if there was something to answer: what was
+ * sent to nobody, or to a central node that is gone, has none. Others wait until the downlink must leave, less what
+ * precoding it takes. The instant is absolute: a slot thread that is late itself waits the less. */
 static void set_deadline(const struct ap *ap, struct choice_deadline *deadline)
 {
     const struct config_engine *e = &ap->config->engine;
