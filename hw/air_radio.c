@@ -10,10 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_POLL_MS = 100, MAX_BURSTS = 64, MAX_NOTES = 256 };
+enum { DEFAULT_POLL_MS = 100, MAX_BURSTS = 64, MAX_NOTES = 256, MAX_UNWANTED = 64 };
 /* From queueing a burst to the medium seeing it: a copy and a wake-up, or a message. */
 #define LEAD_SHARED_US 100.0
 #define LEAD_MESSAGES_US 500.0
+
+struct range {
+    tutti_tick from, to;
+};
 
 struct air_radio {
     air_port_t *port;
@@ -23,6 +27,9 @@ struct air_radio {
     tutti_tick next;    /* to be delivered */
     uint64_t n_lost;    /* samples missing right before `next`, not yet told */
     uint64_t n_wakeups; /* of a port that is closed */
+    int n_unwanted;
+    struct range unwanted[MAX_UNWANTED]; /* in order of time */
+    struct range *wanted;                /* [n_cell] of the RX chunk in the cell */
 };
 
 /* Open ---------------------------------------------------------------------------------------------------------- */
@@ -53,11 +60,12 @@ static void air_close(void *state)
     if (r) {
         air_stop(r);
         timeline_destroy(r->timeline);
+        free(r->wanted);
         free(r);
     }
 }
 
-static int make_timeline(struct air_radio *r)
+static int make_buffers(struct air_radio *r)
 {
     const struct timeline_settings settings = {.n_ant = r->share.n_ant,
                                                .chunk_samples = r->share.chunk,
@@ -65,7 +73,8 @@ static int make_timeline(struct air_radio *r)
                                                .n_burst = MAX_BURSTS,
                                                .n_note = MAX_NOTES,
                                                .samples = r->share.tx};
-    return timeline_create(&r->timeline, &settings);
+    r->wanted = calloc((size_t)r->share.n_cell, sizeof *r->wanted);
+    return r->wanted ? timeline_create(&r->timeline, &settings) : error_set(TUTTI_ENOMEM, "no memory for a radio");
 }
 
 static int air_open(void **state, const struct radio_settings *s, struct radio_info *info)
@@ -97,7 +106,7 @@ static int air_open(void **state, const struct radio_settings *s, struct radio_i
                                 .lead_us = !air_port_paced(r->port)   ? 0
                                            : air_port_shared(r->port) ? LEAD_SHARED_US
                                                                       : LEAD_MESSAGES_US};
-    return make_timeline(r);
+    return make_buffers(r);
 }
 
 /* All radios of a medium have its clock. */
@@ -120,6 +129,7 @@ static int air_start(void *state, tutti_tick at, tutti_tick *first)
     const tutti_tick wished = at / chunk * chunk + (at % chunk ? chunk : 0);
     timeline_reset(r->timeline, now);
     atomic_store(&r->share.words->fetched, now);
+    r->n_unwanted = 0;
     r->next = wished > now ? wished : now;
     *first = r->next;
     return TUTTI_OK;
@@ -145,6 +155,36 @@ static int settle(struct air_radio *r)
     return TUTTI_OK;
 }
 
+/* The part of a chunk that will be looked at, as one run; ranges that are over are forgotten. */
+static struct range wanted_of(struct air_radio *r, tutti_tick tick)
+{
+    struct range w = {tick, tick + (tutti_tick)r->share.chunk};
+    int n_over = 0;
+    for (int i = 0; i < r->n_unwanted; i++) {
+        const struct range *u = &r->unwanted[i];
+        w.from = u->from <= w.from && u->to > w.from ? u->to : w.from;
+        n_over += u->to <= tick;
+    }
+    for (int i = r->n_unwanted - 1; i >= 0 && w.from < w.to; i--) {
+        const struct range *u = &r->unwanted[i];
+        w.to = u->to >= w.to && u->from < w.to ? u->from : w.to;
+    }
+    memmove(r->unwanted, r->unwanted + n_over, (size_t)(r->n_unwanted - n_over) * sizeof *r->unwanted);
+    r->n_unwanted -= n_over;
+    return w.from < w.to ? w : (struct range){tick, tick};
+}
+
+static void air_unwanted(void *state, tutti_tick from, tutti_tick to)
+{
+    struct air_radio *r = state;
+    struct range *last = r->n_unwanted ? &r->unwanted[r->n_unwanted - 1] : NULL;
+    if (last && from <= last->to) {
+        last->to = from >= last->from && to > last->to ? to : last->to;
+    } else if (r->n_unwanted < MAX_UNWANTED) {
+        r->unwanted[r->n_unwanted++] = (struct range){from, to};
+    }
+}
+
 static int hand_in(struct air_radio *r, tutti_tick to)
 {
     const tutti_tick from = timeline_taken(r->timeline);
@@ -152,7 +192,11 @@ static int hand_in(struct air_radio *r, tutti_tick to)
         struct timeline_piece piece;
         struct air_cell *cell = air_share_cell(&r->share, t);
         timeline_take(r->timeline, &piece);
-        atomic_store_explicit(&cell->extent, (uint64_t)piece.to << 32 | (uint32_t)piece.from, memory_order_relaxed);
+        const struct range wanted = wanted_of(r, t);
+        r->wanted[air_share_index(&r->share, t)] = wanted;
+        atomic_store_explicit(&cell->wanted, air_share_extent((int)(wanted.from - t), (int)(wanted.to - t)),
+                              memory_order_relaxed);
+        atomic_store_explicit(&cell->extent, air_share_extent(piece.from, piece.to), memory_order_relaxed);
         atomic_store_explicit(&cell->filled, piece.samples ? t + 1 : 0, memory_order_relaxed);
     }
     return from < to ? air_port_hand_in(r->port, from, to) : TUTTI_OK;
@@ -226,15 +270,27 @@ static void tell_lost(struct air_radio *r, struct radio_got *got)
     }
 }
 
-/* Samples of the next one's chunk, at most n. */
+/* The part of a received chunk that is wanted; all of one that was not handed in. */
+static struct range wanted_in(const struct air_radio *r, tutti_tick start)
+{
+    const struct range w = r->wanted[air_share_index(&r->share, start)];
+    const tutti_tick end = start + (tutti_tick)r->share.chunk;
+    return w.from >= start && w.from < end ? w : (struct range){start, end};
+}
+
+/* Samples of the next one's chunk, at most n; places of unwanted ones stay as they are. */
 static void deliver(struct air_radio *r, tutti_cf32 *const *buffers, int n, struct radio_got *got)
 {
     const struct air_cell *cell = air_share_cell(&r->share, r->next);
     const int offset = (int)(r->next % (tutti_tick)r->share.chunk);
     const int left = r->share.chunk - offset, step = n < left ? n : left;
     const tutti_cf32 *rx = air_share_rx(&r->share, r->next);
-    for (int a = 0; a < r->share.n_ant; a++) {
-        memcpy(buffers[a] + got->n, rx + (size_t)a * (size_t)r->share.chunk + offset, (size_t)step * sizeof *rx);
+    const struct range w = wanted_in(r, chunk_start(r, r->next));
+    const int from = w.from > r->next ? (int)(w.from - r->next) : 0;
+    const int to = w.to <= r->next ? 0 : w.to - r->next < (tutti_tick)step ? (int)(w.to - r->next) : step;
+    for (int a = 0; from < to && a < r->share.n_ant; a++) {
+        memcpy(buffers[a] + got->n + from, rx + (size_t)a * (size_t)r->share.chunk + offset + from,
+               (size_t)(to - from) * sizeof *rx);
     }
     got->n += step;
     got->host_ns = atomic_load(&cell->host_ns) - (uint64_t)(r->ns_per_sample * (left - step));
@@ -271,6 +327,7 @@ const struct radio_ops air_radio_ops = {.name = "air",
                                         .sync = air_sync,
                                         .start = air_start,
                                         .recv = air_recv,
+                                        .unwanted = air_unwanted,
                                         .burst = air_burst,
                                         .note = air_note,
                                         .notes_lost = air_notes_lost,

@@ -32,10 +32,24 @@ struct air_words {
 struct air_cell {
     _Atomic uint64_t filled;  /* radio: there is signal in the TX chunk; else it is silent */
     _Atomic uint64_t extent;  /* radio: the signal lies in [low half, high half) of the TX chunk */
+    _Atomic uint64_t wanted;  /* radio: it will only look at [low half, high half) of the RX chunk of this tick */
     _Atomic uint64_t taken;   /* medium: the TX chunk came in time */
     _Atomic uint64_t there;   /* medium: the RX chunk is there */
     _Atomic uint64_t host_ns; /* medium: clock_mono_ns at which the RX chunk arrives */
 };
+
+static inline uint64_t air_share_extent(int from, int to)
+{
+    return (uint64_t)(uint32_t)to << 32 | (uint32_t)from;
+}
+
+/* What the other end says, as far as it does no harm: 0 <= from <= to <= chunk. */
+static inline void air_share_read_extent(uint64_t extent, int chunk, int *from, int *to)
+{
+    const uint64_t end = extent >> 32 < (uint64_t)chunk ? extent >> 32 : (uint64_t)chunk;
+    *to = (int)end;
+    *from = (int)((extent & UINT32_MAX) < end ? extent & UINT32_MAX : end);
+}
 
 struct air_board {
     alignas(64) _Atomic int32_t missing; /* radios whose `needed` is not taken back yet; who brings it to 0 rings */

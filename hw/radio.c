@@ -92,6 +92,13 @@ int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_g
                  : error_set(TUTTI_EINVAL, "radio_recv: %d samples asked for", n);
 }
 
+void radio_unwanted(radio_t *radio, tutti_tick from, tutti_tick to)
+{
+    if (radio->ops->unwanted && from < to) {
+        radio->ops->unwanted(radio->state, from, to);
+    }
+}
+
 int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
 {
     return n > 0 ? radio->ops->burst(radio->state, buffers, n, at, tag)

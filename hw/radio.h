@@ -95,6 +95,11 @@ int radio_start(radio_t *radio, tutti_tick at, tutti_tick *first);
  * allocation. */
 int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_got *got);
 
+/* A hint: the samples of ticks from..to-1, which radio_recv has not delivered yet, will not be looked at, so it may
+ * leave their places in the buffers as they are. Ranges in order of time; what is not taken down is simply delivered.
+ * The emulated air need not make them: most of its work at an access point. Never blocks. */
+void radio_unwanted(radio_t *radio, tutti_tick from, tutti_tick to);
+
 /* One contiguous timed transmission of n samples of every antenna from tick `at` (start and end of burst), never
  * overlapping another, in any order; samples are copied. Never blocks, never allocates. What became of it comes as a
  * note with `tag`, also when it is late already. Silence is sent where nothing was queued. Errors, after which nothing

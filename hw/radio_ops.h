@@ -14,6 +14,7 @@ struct radio_ops {
     int (*sync)(void *state, struct radio_sync *sync);
     int (*start)(void *state, tutti_tick at, tutti_tick *first);
     int (*recv)(void *state, tutti_cf32 *const *buffers, int n, struct radio_got *got);
+    void (*unwanted)(void *state, tutti_tick from, tutti_tick to); /* NULL = not interested */
     int (*burst)(void *state, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
     int (*note)(void *state, struct radio_note *note);
     uint64_t (*notes_lost)(const void *state);

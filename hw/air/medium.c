@@ -125,12 +125,21 @@ static struct mixer_input take_input(const medium_t *m, const struct seat *seat)
     struct mixer_input in = {0};
     atomic_store(&cell->taken, m->tick + 1);
     if (atomic_load(&cell->filled) == m->tick + 1) {
-        const uint64_t extent = atomic_load(&cell->extent), chunk = (uint64_t)m->set.chunk;
-        const uint64_t to = extent >> 32 < chunk ? extent >> 32 : chunk;
-        const uint64_t from = (extent & UINT32_MAX) < to ? extent & UINT32_MAX : to;
-        in = (struct mixer_input){air_share_tx(&seat->share, m->tick), (int)from, (int)to};
+        in.samples = air_share_tx(&seat->share, m->tick);
+        air_share_read_extent(atomic_load(&cell->extent), m->set.chunk, &in.from, &in.to);
     }
     return in;
+}
+
+/* All of the chunk, unless the radio has said in time that it wants less. */
+static struct mixer_output give_output(const medium_t *m, const struct seat *seat, bool handed)
+{
+    struct mixer_output out = {air_share_rx(&seat->share, m->tick), 0, m->set.chunk};
+    if (handed && seat->shared) {
+        const struct air_cell *cell = air_share_cell(&seat->share, m->tick);
+        air_share_read_extent(atomic_load(&cell->wanted), m->set.chunk, &out.from, &out.to);
+    }
+    return out;
 }
 
 static void expose(medium_t *m)
@@ -138,19 +147,20 @@ static void expose(medium_t *m)
     for (int r = 0; r < m->n_radio; r++) {
         struct seat *seat = &m->seat[r];
         m->in[r] = (struct mixer_input){0};
-        m->out[r] = NULL;
+        m->out[r] = (struct mixer_output){0};
         if (!seat->present) {
             continue;
         }
         count_late(m, seat);
-        if (seat_handed(seat, m->tick)) {
+        const bool handed = seat_handed(seat, m->tick);
+        if (handed) {
             m->in[r] = take_input(m, seat);
             seat->seen = m->tick + (tutti_tick)m->set.chunk;
         }
         const tutti_tick fetched = atomic_load(&seat->share.words->fetched);
         const tutti_tick room = (tutti_tick)seat->share.n_cell * (tutti_tick)m->set.chunk;
         const bool full = fetched <= m->tick && m->tick - fetched >= room;
-        m->out[r] = full ? NULL : air_share_rx(&seat->share, m->tick);
+        m->out[r] = full ? m->out[r] : give_output(m, seat, handed);
         m->counters.overflow += full;
     }
 }
@@ -202,7 +212,7 @@ const struct mixer_input *medium_input(const medium_t *m)
     return m->in;
 }
 
-tutti_cf32 *const *medium_output(const medium_t *m)
+const struct mixer_output *medium_output(const medium_t *m)
 {
     return m->out;
 }
@@ -226,7 +236,7 @@ void medium_deliver(medium_t *m)
         if (!seat->present) {
             continue;
         }
-        if (m->out[r]) {
+        if (m->out[r].samples) {
             struct air_cell *cell = air_share_cell(&seat->share, tick);
             atomic_store(&cell->host_ns, m->set.paced ? due : now_ns);
             atomic_store(&cell->there, tick + 1);

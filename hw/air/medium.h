@@ -40,9 +40,9 @@ void medium_destroy(medium_t *medium); /* NULL allowed; removes the socket */
 /* Waits until the next chunk is to be computed: every present radio has handed in (lock-step) or its time has come
  * (paced). Returns an enum medium_event or a negative error. */
 int medium_gather(medium_t *medium);
-tutti_tick medium_tick(const medium_t *medium);                 /* of that chunk */
-const struct mixer_input *medium_input(const medium_t *medium); /* [n_radio] */
-tutti_cf32 *const *medium_output(const medium_t *medium);       /* [n_radio] to fill, NULL = nobody listens */
+tutti_tick medium_tick(const medium_t *medium);                   /* of that chunk */
+const struct mixer_input *medium_input(const medium_t *medium);   /* [n_radio] */
+const struct mixer_output *medium_output(const medium_t *medium); /* [n_radio] to fill */
 /* Passes on what was filled in and steps to the next chunk. */
 void medium_deliver(medium_t *medium);
 

@@ -43,7 +43,7 @@ struct medium {
     struct seat *seat;                 /* [n_radio] */
     struct peer *peer;                 /* [n_peer_max] */
     struct mixer_input *in;            /* [n_radio] as seen by the mixer */
-    tutti_cf32 **out;
+    struct mixer_output *out;
     tutti_tick tick;
     bool running; /* the clock has started */
     bool ever_joined;

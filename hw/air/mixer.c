@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TILE = 1024 /* samples mixed at a time: what all antennas send in a tile stays in the cache */ };
+enum {
+    TILE = 1024, /* samples mixed at a time: what all antennas send in a tile stays in the cache */
+    PIECE = 256  /* samples of noise that can be made alone */
+};
 
 /* A radio's samples, split: the last n_history transmitted ones before this chunk, then this chunk. Those outside
  * [lo, hi) count as zero, whatever is there. */
@@ -18,6 +21,7 @@ struct line {
     float *re, *im;             /* [n_ant][n_history + chunk] */
     int lo, hi;                 /* lo = hi: all quiet */
     float *sum_re, *sum_im;     /* [n_ant][chunk] received */
+    int from, to;               /* what is wanted of them, whole pieces; from = to: nothing */
     float *rotor_re, *rotor_im; /* [chunk] exp(j phase) of the oscillator, NULL = ideal */
     double phase_noise_turns;   /* at the start of the chunk */
 };
@@ -239,37 +243,63 @@ static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
     flush(m, &batch, sink->sum_re + (size_t)q * (size_t)m->chunk, sink->sum_im + (size_t)q * (size_t)m->chunk);
 }
 
-static void mix(mixer_t *m, int from, int to, tutti_cf32 *const *out)
+static void mix(mixer_t *m, int from, int to)
 {
     for (int begin = from; begin < to; begin += TILE) {
-        const struct batch tile = {begin, begin + TILE < to ? begin + TILE : to, 0};
+        const int end = begin + TILE < to ? begin + TILE : to;
         for (int rx = 0; rx < m->links->n_radio; rx++) {
-            for (int q = 0; out[rx] && q < m->links->radio[rx].n_ant; q++) {
+            const struct line *sink = &m->line[rx];
+            const struct batch tile = {sink->from > begin ? sink->from : begin, sink->to < end ? sink->to : end, 0};
+            for (int q = 0; tile.from < tile.to && q < m->links->radio[rx].n_ant; q++) {
                 mix_antenna(m, rx, q, tile);
             }
         }
     }
 }
 
-/* Receiver: oscillator, noise, converter. */
-static void give(const mixer_t *m, struct line *line, const struct links_radio *radio, tutti_tick tick, tutti_cf32 *out)
+/* Whole pieces of noise that hold what is wanted; the sums there start at zero. */
+static void expect(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct mixer_output *out)
 {
-    for (int a = 0; a < radio->n_ant; a++) {
-        float *re = line->sum_re + (size_t)a * (size_t)m->chunk, *im = line->sum_im + (size_t)a * (size_t)m->chunk;
-        if (line->rotor_re) {
-            m->ops->rotate(m->chunk, line->rotor_re, line->rotor_im, true, re, im);
-        }
-        noise_add(random_key(m->seed, RANDOM_NOISE, radio->code, (uint64_t)a, tick / (tutti_tick)m->chunk),
-                  radio->noise_sigma, m->chunk, re, im);
-        if (radio->adc_bits > 0) {
-            m->ops->quantise(m->chunk, radio->adc_bits, re);
-            m->ops->quantise(m->chunk, radio->adc_bits, im);
-        }
-        m->ops->join(m->chunk, re, im, out + (size_t)a * (size_t)m->chunk);
+    const bool any = out->samples && out->from < out->to;
+    const int end = any ? (out->to + PIECE - 1) / PIECE * PIECE : 0;
+    line->from = any ? out->from / PIECE * PIECE : 0;
+    line->to = end < m->chunk ? end : m->chunk;
+    const size_t n = (size_t)(line->to - line->from);
+    for (int a = 0; n > 0 && a < radio->n_ant; a++) {
+        memset(line->sum_re + (size_t)a * (size_t)m->chunk + line->from, 0, n * sizeof(float));
+        memset(line->sum_im + (size_t)a * (size_t)m->chunk + line->from, 0, n * sizeof(float));
     }
 }
 
-void mixer_execute(mixer_t *m, tutti_tick tick, const struct mixer_input *in, tutti_cf32 *const *out,
+/* A function of the seed, the antenna and the tick alone, whatever else was made. */
+static void add_noise(const mixer_t *m, const struct links_radio *radio, int antenna, tutti_tick tick, int from, int to,
+                      float *re, float *im)
+{
+    for (int at = from; at < to; at += PIECE) {
+        const uint64_t key = random_key(m->seed, RANDOM_NOISE, radio->code, (uint64_t)antenna, tick + (tutti_tick)at);
+        noise_add(key, radio->noise_sigma, at + PIECE < to ? PIECE : to - at, re + at, im + at);
+    }
+}
+
+/* Receiver: oscillator, noise, converter. */
+static void give(const mixer_t *m, struct line *line, const struct links_radio *radio, tutti_tick tick, tutti_cf32 *out)
+{
+    const int from = line->from, n = line->to - line->from;
+    for (int a = 0; n > 0 && a < radio->n_ant; a++) {
+        float *re = line->sum_re + (size_t)a * (size_t)m->chunk, *im = line->sum_im + (size_t)a * (size_t)m->chunk;
+        if (line->rotor_re) {
+            m->ops->rotate(n, line->rotor_re + from, line->rotor_im + from, true, re + from, im + from);
+        }
+        add_noise(m, radio, a, tick, from, line->to, re, im);
+        if (radio->adc_bits > 0) {
+            m->ops->quantise(n, radio->adc_bits, re + from);
+            m->ops->quantise(n, radio->adc_bits, im + from);
+        }
+        m->ops->join(n, re + from, im + from, out + (size_t)a * (size_t)m->chunk + from);
+    }
+}
+
+void mixer_execute(mixer_t *m, tutti_tick tick, const struct mixer_input *in, const struct mixer_output *out,
                    void (*on_change)(void *context), void *context)
 {
     const int n_radio = m->links->n_radio;
@@ -280,10 +310,7 @@ void mixer_execute(mixer_t *m, tutti_tick tick, const struct mixer_input *in, tu
             turn_oscillator(m, line, radio, tick);
         }
         take(m, line, radio, &in[r]);
-        if (out[r]) {
-            memset(line->sum_re, 0, (size_t)(radio->n_ant * m->chunk) * sizeof(float));
-            memset(line->sum_im, 0, (size_t)(radio->n_ant * m->chunk) * sizeof(float));
-        }
+        expect(m, line, radio, &out[r]);
     }
     const tutti_tick end = tick + (tutti_tick)m->chunk;
     for (tutti_tick from = tick, to; from < end; from = to) {
@@ -292,11 +319,9 @@ void mixer_execute(mixer_t *m, tutti_tick tick, const struct mixer_input *in, tu
         if (on_change) {
             on_change(context);
         }
-        mix(m, (int)(from - tick), (int)(to - tick), out);
+        mix(m, (int)(from - tick), (int)(to - tick));
     }
     for (int r = 0; r < n_radio; r++) {
-        if (out[r]) {
-            give(m, &m->line[r], &m->links->radio[r], tick, out[r]);
-        }
+        give(m, &m->line[r], &m->links->radio[r], tick, out[r].samples);
     }
 }

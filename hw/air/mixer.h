@@ -15,13 +15,19 @@ struct mixer_input {
     int from, to;              /* samples outside [from, to) are taken for zero, whatever they are */
 };
 
+/* What is wanted of a radio's received chunk. */
+struct mixer_output {
+    tutti_cf32 *samples; /* [n_ant][chunk] to fill, NULL = nothing is wanted, and nothing computed */
+    int from, to;        /* only [from, to) need be right */
+};
+
 int mixer_create(mixer_t **mixer, struct links *links, uint64_t seed, int chunk);
 void mixer_destroy(mixer_t *mixer); /* NULL allowed; links stay the caller's */
 
-/* in: [n_radio]. out[r] = [n_ant][chunk] to fill, NULL = not wanted: nothing is computed for it. Ticks must go up by
- * chunk from call to call, from 0. on_change (may be NULL) is called whenever links holds new coefficients. Cost: one
- * complex multiply-add per sample, transmit antenna with signal, tap and receive antenna that listens, and noise. */
-void mixer_execute(mixer_t *mixer, tutti_tick tick, const struct mixer_input *in, tutti_cf32 *const *out,
+/* in, out: [n_radio]. Ticks must go up by chunk from call to call, from 0. on_change (may be NULL) is called whenever
+ * links holds new coefficients. What is computed does not depend on what else is wanted. Cost: one complex multiply-add
+ * per wanted sample, transmit antenna with signal, and tap, and noise. */
+void mixer_execute(mixer_t *mixer, tutti_tick tick, const struct mixer_input *in, const struct mixer_output *out,
                    void (*on_change)(void *context), void *context);
 
 #endif

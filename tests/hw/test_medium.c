@@ -35,15 +35,16 @@ struct run {
 static void fill(struct run *run)
 {
     const struct mixer_input *in = medium_input(run->medium);
-    tutti_cf32 *const *out = medium_output(run->medium);
+    const struct mixer_output *out = medium_output(run->medium);
     for (int r = 0; r < N_RADIO; r++) {
         const int n_ant = r < N_AP ? 2 : 1;
         run->n_input += in[r].samples != NULL;
         for (int i = in[r].from; in[r].samples && i < in[r].to; i++) {
             run->sum += crealf(in[r].samples[(n_ant - 1) * CHUNK + i]);
         }
-        for (int i = 0; out[r] && i < n_ant * CHUNK; i++) {
-            out[r][i] = (float)(medium_tick(run->medium) % 100000);
+        for (int i = 0; out[r].samples && i < n_ant * CHUNK; i++) {
+            const bool wanted = i % CHUNK >= out[r].from && i % CHUNK < out[r].to;
+            out[r].samples[i] = wanted ? (float)(medium_tick(run->medium) % 100000) : -1;
         }
     }
 }
@@ -286,6 +287,7 @@ static void scribble(const struct raw *raw, uint64_t turn)
         atomic_store(&raw->share.cell[i].filled, atomic_load(&raw->share.cell[i].taken));
         atomic_store(&raw->share.cell[i].extent, value << (turn % 40) | other);
         atomic_store(&raw->share.cell[i].there, other);
+        atomic_store(&raw->share.cell[i].wanted, other << (turn % 40) | value);
         atomic_store(&raw->share.cell[i].host_ns, value);
     }
     atomic_store(&raw->board->missing, (int32_t)value);
@@ -317,6 +319,37 @@ static void test_hostile_memory(void **state)
         radio_close(ue);
         assert_true(finish(&run).chunks > 900);
     }
+}
+
+/* What is not wanted is not made, and its places in the buffers stay as they are; all else is there. */
+static void test_unwanted(void **state)
+{
+    (void)state;
+    struct run run;
+    begin(&run, false, false, 1e6);
+    radio_t *radio = start_radio("ap", 0, 2);
+    static tutti_cf32 samples[2][10 * CHUNK], *const buffers[2] = {samples[0], samples[1]};
+    struct radio_got got;
+    radio_unwanted(radio, 0, 130);
+    radio_unwanted(radio, 130, 250); /* one run with the last */
+    radio_unwanted(radio, 320, 340); /* a hole inside a chunk: delivered all the same */
+    radio_unwanted(radio, 460, 740);
+    for (int i = 0; i < 10 * CHUNK; i++) {
+        samples[0][i] = samples[1][i] = -2;
+    }
+    for (int done = 0; done < 10 * CHUNK; done += got.n) { /* pieces that begin and end anywhere */
+        tutti_cf32 *const into[2] = {samples[0] + done, samples[1] + done};
+        assert_good(radio_recv(radio, into, done + 370 < 10 * CHUNK ? 370 : 10 * CHUNK - done, &got));
+        assert_int_equal(got.tick, done);
+    }
+    for (int i = 0; i < 10 * CHUNK; i++) {
+        const float expected = i < 250 || (i >= 460 && i < 740) ? -2 : (float)(i / CHUNK * CHUNK);
+        assert_true(crealf(samples[1][i]) == expected);
+    }
+    assert_good(radio_recv(radio, buffers, CHUNK, &got));
+    assert_true(crealf(samples[1][CHUNK - 1]) == 10 * CHUNK);
+    radio_close(radio);
+    finish(&run);
 }
 
 /* One bell per span and radio, and the medium is woken once per round, not once per radio and chunk. */
@@ -368,9 +401,9 @@ static void test_wakeups(void **state)
 int main(void)
 {
     snprintf(endpoint, sizeof endpoint, "unix:///tmp/tutti-medium-test-%d.sock", (int)getpid());
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_silent_connections),
-                                       cmocka_unit_test(test_hello_without_start),
-                                       cmocka_unit_test(test_dies_between_words), cmocka_unit_test(test_hostile_memory),
-                                       cmocka_unit_test(test_wakeups)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_silent_connections), cmocka_unit_test(test_hello_without_start),
+        cmocka_unit_test(test_dies_between_words), cmocka_unit_test(test_hostile_memory),
+        cmocka_unit_test(test_unwanted),           cmocka_unit_test(test_wakeups)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

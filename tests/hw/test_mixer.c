@@ -111,14 +111,15 @@ static void run_rig(struct rig *rig, int deaf)
         out[r] = calloc((size_t)rig->links->radio[r].n_ant * chunk, sizeof **out);
     }
     for (int c = 0; c < rig->n_chunk; c++) {
-        tutti_cf32 *listening[8];
+        struct mixer_output listening[8];
         for (int r = 0; r < rig->n_radio; r++) {
             heard[r] = input_of(rig, r, (size_t)c * chunk, in[r]);
-            listening[r] = c == 0 && r == deaf ? NULL : out[r];
+            listening[r] =
+                c == 0 && r == deaf ? (struct mixer_output){0} : (struct mixer_output){out[r], 0, rig->chunk};
         }
         mixer_execute(rig->mixer, (tutti_tick)c * chunk, heard, listening, truth_update, rig->truth);
         for (int r = 0; r < rig->n_radio; r++) {
-            for (size_t a = 0; listening[r] && a < (size_t)rig->links->radio[r].n_ant; a++) {
+            for (size_t a = 0; listening[r].samples && a < (size_t)rig->links->radio[r].n_ant; a++) {
                 memcpy(rx(rig, r, (int)a) + (size_t)c * chunk, out[r] + a * chunk, chunk * sizeof **out);
             }
         }
@@ -546,6 +547,41 @@ static void test_deterministic(void **state)
     close_rig(&rig[1]);
 }
 
+/* Part of a chunk has the samples that the whole chunk has there, with every impairment. */
+static void test_part(void **state)
+{
+    (void)state;
+    struct rig rig[2];
+    const int from = 777, to = 1300;
+    tutti_cf32 *part = NULL, *whole = NULL;
+    for (int k = 0; k < 2; k++) {
+        OPEN(&rig[k], 2, "network.n_ap=2", "network.n_ue=1", "air.impairments.ap.phase_noise_linewidth_hz=10",
+             "air.impairments.ap.cfo_hz=100", "air.impairments.ap.adc_bits=16",
+             "air.impairments.ue.timing_offset_samples=2");
+        const size_t chunk = (size_t)rig[k].chunk, n_ant = (size_t)rig[k].links->radio[1].n_ant;
+        tutti_cf32 *signal = calloc(chunk, sizeof *signal), *out = calloc(n_ant * chunk, sizeof *out);
+        for (size_t i = 0; i < chunk; i++) {
+            signal[i] = 0.1f * draw(7, i);
+        }
+        const struct mixer_input in[3] = {{0}, {0}, {signal, 500, 1200}};
+        for (int c = 0; c < 2; c++) {
+            const struct mixer_output want[3] = {{0}, {out, k ? from : 0, k ? to : rig[k].chunk}, {0}};
+            mixer_execute(rig[k].mixer, (tutti_tick)c * chunk, in, want, NULL, NULL);
+        }
+        free(signal);
+        part = k ? out : part;
+        whole = k ? whole : out;
+    }
+    for (int a = 0; a < rig[0].links->radio[1].n_ant; a++) {
+        const size_t at = (size_t)a * (size_t)rig[0].chunk + (size_t)from;
+        assert_memory_equal(part + at, whole + at, (size_t)(to - from) * sizeof *part);
+    }
+    assert_true(part[from + 100] != 0 && whole[from - 100] != 0 && part[from - 100] == 0); /* not made */
+    free(part), free(whole);
+    close_rig(&rig[0]);
+    close_rig(&rig[1]);
+}
+
 /* With eavesdroppers in the network every other radio hears exactly what it heard without; they themselves hear the
  * APs over their own links, with all antennas, and the APs hear them; users do not. */
 static void test_eavesdroppers(void **state)
@@ -655,6 +691,7 @@ int main(void)
                                        cmocka_unit_test(test_clip),           cmocka_unit_test(test_single_radio),
                                        cmocka_unit_test(test_converter),      cmocka_unit_test(test_mismatch),
                                        cmocka_unit_test(test_truth),          cmocka_unit_test(test_deterministic),
-                                       cmocka_unit_test(test_eavesdroppers),  cmocka_unit_test(test_eve_truth)};
+                                       cmocka_unit_test(test_part),           cmocka_unit_test(test_eavesdroppers),
+                                       cmocka_unit_test(test_eve_truth)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
