@@ -46,7 +46,6 @@ void gather_restart(struct gather *g, uint64_t next)
 {
     memset(g->open, 0, sizeof g->open);
     g->next = next;
-    g->first = g->started ? g->first : next;
     g->started = true;
 }
 
@@ -93,7 +92,7 @@ void gather_set_alive(struct gather *g, int ap, bool alive)
 
 static bool is_expected(const struct gather *g, uint64_t number, int ap)
 {
-    return (number == g->first && g->wait_for_all) || (g->reporting[ap] && g->alive[ap]);
+    return (number == 0 && g->wait_for_all) || (g->reporting[ap] && g->alive[ap]);
 }
 
 static bool is_complete(const struct gather *g, const struct cpu_block *block)
