@@ -23,7 +23,9 @@ void slot_prepare(struct ap *ap)
 
 int slot_receive(struct ap *ap)
 {
-    return node_span_receive(&ap->span, &ap->radio, decision_tick(ap, ap->block));
+    const tutti_tick to = decision_tick(ap, ap->block);
+    node_span_want(&ap->span, &ap->radio, to, "PG"); /* what capture_execute looks at */
+    return node_span_receive(&ap->span, &ap->radio, to);
 }
 
 bool slot_in_time(struct ap *ap)

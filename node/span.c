@@ -95,6 +95,24 @@ int node_span_receive(struct node_span *span, struct node_radio *radio, tutti_ti
     return TUTTI_OK;
 }
 
+void node_span_want(const struct node_span *span, struct node_radio *radio, tutti_tick to, const char *letters)
+{
+    const struct frame *f = radio->frame;
+    tutti_tick cursor = span->next;
+    uint64_t block = cursor < radio->epoch ? 0 : frame_block_of(f, radio->epoch, cursor);
+    for (; frame_symbol_tick(f, radio->epoch, block, 0) < to; block++) {
+        for (int s = 0; s < f->n_symbol; s++) {
+            const tutti_tick begin = frame_symbol_tick(f, radio->epoch, block, s);
+            const tutti_tick end = begin + (tutti_tick)f->n_symbol_samples;
+            if (strchr(letters, f->letter[s]) && end > cursor && begin < to) {
+                radio_unwanted(radio->radio, cursor, begin);
+                cursor = end;
+            }
+        }
+    }
+    radio_unwanted(radio->radio, cursor, to);
+}
+
 bool node_span_has(const struct node_span *span, tutti_tick tick, int n)
 {
     return tick >= span->whole_from && tick + (tutti_tick)n <= span->whole_to;

@@ -24,6 +24,9 @@ void node_span_start(struct node_span *span, tutti_tick first);
  * that moment has passed, and what came with the same call is given up; or before it, when time went back. Gaps are
  * counted in radio->counters. Errors are radio_recv's. No allocation. */
 int node_span_receive(struct node_span *span, struct node_radio *radio, tutti_tick to);
+/* Of the samples up to tick `to` only those of symbols with one of these letters will be looked at: the radio need not
+ * make or copy the others, whose places then hold anything. Before node_span_receive. */
+void node_span_want(const struct node_span *span, struct node_radio *radio, tutti_tick to, const char *letters);
 /* The n samples from `tick` on are here and whole. */
 bool node_span_has(const struct node_span *span, tutti_tick tick, int n);
 /* Antenna a's samples from `tick` on; only for ticks that are held. */

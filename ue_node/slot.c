@@ -35,7 +35,9 @@ void slot_prepare(struct ue *ue)
 
 int slot_receive(struct ue *ue)
 {
-    return node_span_receive(&ue->span, &ue->radio, end_of_downlink(ue, ue->block));
+    const tutti_tick to = end_of_downlink(ue, ue->block);
+    node_span_want(&ue->span, &ue->radio, to, "D"); /* what slot_capture_downlink looks at */
+    return node_span_receive(&ue->span, &ue->radio, to);
 }
 
 void slot_hear_notes(struct ue *ue)

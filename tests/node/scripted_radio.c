@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 
+#include <math.h>
+
 tutti_cf32 scripted_sample(int antenna, tutti_tick tick)
 {
     return CMPLXF((float)(tick % 100003), (float)antenna);
@@ -36,6 +38,25 @@ int radio_start(radio_t *radio, tutti_tick at, tutti_tick *first)
     return TUTTI_OK;
 }
 
+void radio_unwanted(radio_t *radio, tutti_tick from, tutti_tick to)
+{
+    if (from < to) {
+        radio->unwanted[radio->n_unwanted % SCRIPTED_UNWANTED].from = from;
+        radio->unwanted[radio->n_unwanted++ % SCRIPTED_UNWANTED].to = to;
+    }
+}
+
+static bool is_unwanted(const radio_t *radio, tutti_tick tick)
+{
+    const uint64_t first = radio->n_unwanted > 16 ? radio->n_unwanted - 16 : 0;
+    for (uint64_t i = first; i < radio->n_unwanted; i++) {
+        if (radio->unwanted[i % SCRIPTED_UNWANTED].from <= tick && tick < radio->unwanted[i % SCRIPTED_UNWANTED].to) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_got *got)
 {
     radio->n_recv++;
@@ -52,7 +73,8 @@ int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_g
     take = radio->now + (tutti_tick)take > loss_at ? (int)(loss_at - radio->now) : take;
     for (int a = 0; a < radio->n_ant; a++) {
         for (int i = 0; i < take; i++) {
-            buffers[a][i] = scripted_sample(a, radio->now + (tutti_tick)i);
+            const tutti_tick tick = radio->now + (tutti_tick)i;
+            buffers[a][i] = is_unwanted(radio, tick) ? CMPLXF(NAN, NAN) : scripted_sample(a, tick);
         }
     }
     *got = (struct radio_got){.tick = radio->now, .n = take, .host_ns = radio->now * 1000};

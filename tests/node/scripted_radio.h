@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A radio that does what a test wrote down. It stands in the place of hw/radio.c: sample t of antenna a is
- * scripted_sample(a, t), losses happen where the script says, bursts are kept. */
+ * scripted_sample(a, t), or not a number where it was called unwanted, losses happen where the script says, bursts are
+ * kept. */
 #ifndef TUTTI_TESTS_NODE_SCRIPTED_RADIO_H
 #define TUTTI_TESTS_NODE_SCRIPTED_RADIO_H
 
 #include "hw/radio.h"
 
-enum { SCRIPTED_LOSSES = 8, SCRIPTED_BURSTS = 256, SCRIPTED_NOTES = 256 };
+enum { SCRIPTED_UNWANTED = 64, SCRIPTED_LOSSES = 8, SCRIPTED_BURSTS = 256, SCRIPTED_NOTES = 256 };
 
 struct scripted_burst {
     tutti_tick at;
@@ -22,6 +23,10 @@ struct radio {
         tutti_tick from, to; /* samples of from..to-1 are lost; to < from: time goes back to `to` */
     } loss[SCRIPTED_LOSSES];
     int n_loss, next_loss;
+    struct {
+        tutti_tick from, to;
+    } unwanted[SCRIPTED_UNWANTED]; /* the latest */
+    uint64_t n_unwanted;
     uint64_t n_recv;
     int fail; /* what radio_recv returns when now reaches fail_at */
     tutti_tick fail_at;

@@ -126,6 +126,34 @@ static void test_time_going_back_is_a_gap(void **state)
     node_span_destroy(&p.span);
 }
 
+/* Symbols of the wanted letters are whole, from the middle of one block to the middle of the next; all else is not
+ * asked for. */
+static void test_only_wanted_symbols(void **state)
+{
+    (void)state;
+    const struct frame f = {.n_symbol_samples = 7, .n_block_samples = 72, .n_symbol = 10, .letter = "BGPPUGDDDG"};
+    struct place p;
+    open_place(&p, 1000 + 30);
+    p.radio.frame = &f;
+    p.radio.epoch = 1000;
+    node_span_want(&p.span, &p.radio, 1072 + 29, "PG");
+    assert_int_equal(node_span_receive(&p.span, &p.radio, 1072 + 29), 0);
+    int n_wanted = 0;
+    for (tutti_tick t = 1030; t < 1072 + 29; t++) {
+        const tutti_tick in_block = (t - 1000) % 72;
+        const char letter = in_block < 70 ? f.letter[in_block / 7] : ' ';
+        const tutti_cf32 got = *node_span_at(&p.span, 1, t);
+        if (letter == 'P' || letter == 'G') {
+            n_wanted++;
+            assert_true(got == scripted_sample(1, t));
+        } else {
+            assert_true(crealf(got) != crealf(got)); /* not a number: was called unwanted */
+        }
+    }
+    assert_int_equal(n_wanted, 5 * 7); /* G, G, then G, P, P */
+    node_span_destroy(&p.span);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -199,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_gap_inside_a_span),
         cmocka_unit_test(test_gap_beyond_a_span),
         cmocka_unit_test(test_time_going_back_is_a_gap),
+        cmocka_unit_test(test_only_wanted_symbols),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_notes_are_counted_by_letter),
         cmocka_unit_test(test_refused_bursts_are_counted),
