@@ -14,7 +14,8 @@ struct entry {
 
 struct accounts {
     struct entry entry[ACCOUNTS_ROOM]; /* block b at b mod ACCOUNTS_ROOM */
-    uint64_t first, end;               /* blocks first..end-1 have entries, those before are acknowledged or lost */
+    uint64_t kept, end;                /* blocks kept..end-1 have entries */
+    uint64_t first;                    /* those before are acknowledged */
     uint64_t open;                     /* those before are complete */
     bool begun;
     struct accounts_counters counters;
@@ -58,11 +59,12 @@ static void complete(accounts_t *a, struct entry *e)
 /* One more entry at the end; the oldest gives way when all are in use. */
 static struct entry *append(accounts_t *a, uint64_t block)
 {
-    if (a->end - a->first == ACCOUNTS_ROOM) {
-        complete(a, &a->entry[a->first % ACCOUNTS_ROOM]);
-        a->counters.overwritten++;
-        a->first++;
-        a->open = a->open < a->first ? a->first : a->open;
+    if (a->end - a->kept == ACCOUNTS_ROOM) {
+        complete(a, &a->entry[a->kept % ACCOUNTS_ROOM]);
+        a->counters.overwritten += a->first == a->kept;
+        a->kept++;
+        a->first = a->first < a->kept ? a->kept : a->first;
+        a->open = a->open < a->kept ? a->kept : a->open;
     }
     struct entry *e = &a->entry[block % ACCOUNTS_ROOM];
     *e = (struct entry){.account = {.block = block, .sent = WIRE_SENT_MISSED}, .told = true, .arrived = true};
@@ -86,7 +88,7 @@ static void leap(accounts_t *a, uint64_t block)
         a->counters.overwritten += to - a->first;
         a->counters.sent[WIRE_SENT_MISSED] += to - a->end;
         a->counters.arrival[WIRE_ARRIVAL_NONE] += to - a->end;
-        a->first = a->open = a->end = to;
+        a->kept = a->first = a->open = a->end = to;
     }
 }
 
@@ -99,7 +101,7 @@ static struct entry *extend(accounts_t *a, uint64_t block)
     }
     if (!a->begun) {
         a->begun = true;
-        a->first = a->open = a->end = block;
+        a->kept = a->first = a->open = a->end = block;
     }
     leap(a, block);
     while (a->end < block) {
@@ -187,6 +189,12 @@ void accounts_acknowledge(accounts_t *accounts, uint64_t before_block)
     if (to > accounts->first) {
         accounts->first = to;
     }
+}
+
+void accounts_go_back(accounts_t *accounts, uint64_t n)
+{
+    const uint64_t held = accounts->first - accounts->kept;
+    accounts->first -= n < held ? n : held;
 }
 
 /* Complete accounts in order, as far as they go. */

@@ -9,6 +9,7 @@
 
 enum {
     ACCOUNTS_ROOM = 16384,      /* the oldest are overwritten, and counted */
+    ACCOUNTS_AGAIN = 256,       /* sent again to a central node that comes back */
     ACCOUNTS_LATE_BLOCKS = 4,   /* an account waits this long for its block's own precoder, to have its arrival */
     ACCOUNTS_SILENT_BLOCKS = 16 /* and this long for the radio: then it counts as not sent */
 };
@@ -44,6 +45,9 @@ void accounts_late(accounts_t *accounts, uint64_t block, uint64_t received_ns);
 void accounts_no_precoder(accounts_t *accounts, uint64_t block);
 /* Blocks before this one have been received. */
 void accounts_acknowledge(accounts_t *accounts, uint64_t before_block);
+/* Another central node, or the same one again: what the last one had acknowledged lately may be lost with it. n: how
+ * many of those are to be sent again, as far as they are still there. */
+void accounts_go_back(accounts_t *accounts, uint64_t n);
 /* The oldest complete accounts that are not acknowledged, oldest first, at most room; none is left out on the way: an
  * account that is not complete ends the list. Returns their number. now_block: the block under way. */
 int accounts_collect(accounts_t *accounts, uint64_t now_block, struct wire_account *out, int room);

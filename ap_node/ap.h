@@ -30,6 +30,7 @@ struct ap {
     uint64_t block;       /* under way */
     uint64_t capture_end_ns;
     uint32_t reported_in; /* the session in which this block's estimates went out; 0: they did not */
+    uint32_t session;     /* the last one there was a report in */
     uint64_t send_ns;     /* what precoding and handing over has lately taken at most */
     uint64_t blocks, csi_dropped;
 };

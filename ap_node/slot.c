@@ -75,7 +75,7 @@ static void fill_header(const struct ap *ap, struct wire_header *header)
     encoding_of_network(header, ap->config, WIRE_CSI);
 }
 
-static void fill_meta(struct ap *ap, struct wire_csi_meta *meta)
+static void fill_meta(struct ap *ap, uint32_t session, struct wire_csi_meta *meta)
 {
     meta->capture_end_ns = ap->capture_end_ns;
     for (int i = 0; i < 5; i++) {
@@ -85,6 +85,10 @@ static void fill_meta(struct ap *ap, struct wire_csi_meta *meta)
     meta->delay_samples = 0;
     meta->beta = ap->capture.beta;
     meta->error_variance = ap->capture.error_variance;
+    if (session != 0 && session != ap->session) {
+        accounts_go_back(ap->accounts, ACCOUNTS_AGAIN);
+        ap->session = session;
+    }
     accounts_acknowledge(ap->accounts, atomic_load_explicit(&ap->link.account_ack, memory_order_relaxed));
     meta->n_account = accounts_collect(ap->accounts, ap->block, meta->account, WIRE_MAX_ACCOUNTS);
 }
@@ -100,7 +104,7 @@ void slot_report(struct ap *ap)
     struct wire_csi_meta meta;
     choice_collect(&ap->choice, ap->block, ap->accounts);
     fill_header(ap, &header);
-    fill_meta(ap, &meta);
+    fill_meta(ap, header.session, &meta);
     message->n_bytes = wire_pack_csi(message->bytes, ap->link.message_room, &header, &meta, ap->capture.H_hat);
     ap_link_send(&ap->link);
     ap->reported_in = header.session;

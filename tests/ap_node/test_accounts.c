@@ -145,6 +145,34 @@ static void test_kept_until_acknowledged(void **state)
     assert_int_equal(accounts_collect(a, 101, out, 4), 1);
 }
 
+static void test_going_back_for_a_new_central_node(void **state)
+{
+    accounts_t *a = *state;
+    for (uint64_t b = 0; b < 100; b++) {
+        whole_block(a, b);
+    }
+    accounts_collect(a, 100, out, 4);
+    accounts_acknowledge(a, 80);
+    accounts_go_back(a, 30);
+    accounts_acknowledge(a, 0);
+    assert_int_equal(accounts_collect(a, 100, out, 4), 4);
+    assert_int_equal(out[0].block, 50);
+    assert_int_equal(out[0].sent, WIRE_SENT_FRESH);
+    accounts_go_back(a, 300); /* as far as there is anything */
+    assert_int_equal(accounts_collect(a, 100, out, 4), 4);
+    assert_int_equal(out[0].block, 0);
+    const uint64_t n = ACCOUNTS_ROOM + 50;
+    for (uint64_t b = 100; b < n; b++) {
+        whole_block(a, b);
+        accounts_acknowledge(a, accounts_collect(a, b, out, 32) > 0 ? b : 0);
+    }
+    accounts_go_back(a, 2 * ACCOUNTS_ROOM);
+    accounts_collect(a, n, out, 4);
+    assert_int_equal(out[0].block, 50);
+    assert_int_equal(accounts_counters(a)->overwritten, 0);
+    assert_int_equal(accounts_counters(a)->sent[WIRE_SENT_FRESH], n); /* each counted once */
+}
+
 static void test_acknowledging_loses_nothing_open(void **state)
 {
     accounts_t *a = *state;
@@ -235,6 +263,7 @@ int main(void)
                                        CASE(test_a_silent_radio_vouches_for_nothing),
                                        CASE(test_unseen_blocks_are_missed),
                                        CASE(test_kept_until_acknowledged),
+                                       CASE(test_going_back_for_a_new_central_node),
                                        CASE(test_acknowledging_loses_nothing_open),
                                        CASE(test_nobody_listens_for_long),
                                        CASE(test_a_leap_of_time),

@@ -112,6 +112,8 @@ def test_cpu():
         check(len(lives) == 2 and start >= written, f"{written} blocks of the first life, the second from block {start}")
         check(used[start + 10:].all(), "all APs in use within 10 blocks")
         check((kind[start + 10:] == 1).all(), "and every AP sends fresh precoders again")
+        check(kind.all(), f"every AP-block of both lives and of the outage between has its account: {(kind == 0).sum()} have none, "
+              f"kinds in the outage {np.unique(kind[written:start])}")
         check(db(sinr).min() > 15, f"users well served at the end: {np.round(db(sinr).mean(axis=0), 1)} dB")
 
 
@@ -124,6 +126,7 @@ def test_refused():
         nodes = {}
         for program in ("tutti-ap", "tutti-ue"):
             os.kill(net.pid_of(program, 1), signal.SIGKILL)
+            net.wait_for_block(net.blocks_done() + 10)
             nodes[program] = net.start_node(program, "--id", "1")
         net.wait_for_block(net.blocks_done() + 20)
         check(all(n.poll() is None for n in nodes.values()), "an AP and a user were started again")
