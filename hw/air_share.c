@@ -29,8 +29,8 @@ static size_t head_bytes(int n_cell)
 
 int air_share_cells(uint64_t n_tx_buffer_samples, int n_ant, int chunk)
 {
-    /* one more for a burst that starts inside a chunk */
-    const uint64_t wanted = n_tx_buffer_samples / (uint64_t)chunk + 2;
+    /* the newest sample a radio has fetched is not before the oldest cell */
+    const uint64_t wanted = n_tx_buffer_samples / (uint64_t)chunk + (n_tx_buffer_samples % (uint64_t)chunk != 0);
     int n = AIR_MIN_CELL;
     while ((uint64_t)n < wanted && n < AIR_MAX_CELL && ring_bytes(n_ant, chunk, 2 * n) <= RING_BYTES_LIMIT) {
         n *= 2;

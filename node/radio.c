@@ -30,6 +30,15 @@ static const char *role_name(enum config_role role)
     return role == CONFIG_ROLE_AP ? "ap" : role == CONFIG_ROLE_UE ? "ue" : "eve";
 }
 
+/* What lies furthest ahead when it is queued: after the downlink of one block the pilots of the block after next. No
+ * more than needed: what is used in turn stays in the cache. */
+static int samples_ahead(const struct frame *f)
+{
+    const int dl_end = f->n_dl > 0 ? (f->dl_symbol[f->n_dl - 1] + 1) * f->n_symbol_samples : 0;
+    const int pilots_end = f->n_pilot > 0 ? (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples : 0;
+    return 2 * f->n_block_samples - dl_end + pilots_end;
+}
+
 int node_radio_open(struct node_radio *radio, const struct config *config, const struct frame *frame,
                     enum config_role role, int id, int n_ant)
 {
@@ -53,7 +62,7 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
         .clock_source = c->clock_source,
         .time_source = c->time_source,
         .chunk_samples = frame->chunk_samples,
-        .n_tx_buffer_samples = 3 * frame->n_block_samples,
+        .n_tx_buffer_samples = samples_ahead(frame),
     };
     *radio = (struct node_radio){.frame = frame};
     return radio_open(&radio->radio, &settings, &radio->info);

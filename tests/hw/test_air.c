@@ -366,7 +366,7 @@ static void test_late_burst(void **state)
                            .n_burst = 3,
                            .burst = {{.when = CHUNK + 700, .at = 2 * CHUNK - 50, .value = {0.5f, 0}, .n = 100},
                                      {.when = 3 * CHUNK, .at = CHUNK, .value = {0.5f, 0}, .n = 100},
-                                     {.when = 3 * CHUNK, .at = 11 * CHUNK + 1, .value = {0.5f, 0}, .n = CHUNK}}},
+                                     {.when = 3 * CHUNK, .at = 7 * CHUNK + 1, .value = {0.5f, 0}, .n = CHUNK}}},
                           {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 8},
                           {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 8}};
     run_all(s, 3);
@@ -450,7 +450,7 @@ static void test_start_at(void **state)
                            .n_ant = 2,
                            .n_chunk = 10,
                            .n_burst = 1,
-                           .burst = {{.when = 6000, .at = 7 * CHUNK, .value = {0.5f}, .n = 1}}},
+                           .burst = {{.when = 13000, .at = 7 * CHUNK, .value = {0.5f}, .n = 1}}},
                           {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 5, .start_at = 4 * CHUNK + 1},
                           {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 10}};
     run_all(s, 3);
@@ -802,7 +802,7 @@ static void test_tcp(void **state)
                            .n_ant = 2,
                            .n_chunk = 20,
                            .n_burst = 1,
-                           .burst = {{.when = 6000, .at = 7 * CHUNK, .value = {0.5f}, .n = 1}}},
+                           .burst = {{.when = 13000, .at = 7 * CHUNK, .value = {0.5f}, .n = 1}}},
                           {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 20},
                           {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 20}};
     run_all(s, 3);
