@@ -30,7 +30,7 @@ struct batch {
 
 int batch_lanes(const batch_t *batch)
 {
-    return batch->ops->n_lane;
+    return batch ? batch->ops->n_lane : 1;
 }
 
 static float *take(float *base, size_t *used, size_t n)

@@ -14,6 +14,6 @@ void batch_destroy(batch_t *batch);
  * badly conditioned, max-min not converged). */
 unsigned batch_zf(batch_t *batch, enum mimo_power power, int n_sb, const struct mimo_channel *channels,
                   struct mimo_solution *solutions);
-int batch_lanes(const batch_t *batch);
+int batch_lanes(const batch_t *batch); /* 1 without a batch (NULL) */
 
 #endif

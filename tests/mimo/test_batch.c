@@ -151,12 +151,37 @@ static void bad_subbands_are_solved_apart(void **state)
     release(&set);
 }
 
+/* A precoder created for schemes that the batch does not serve has none. */
+static void schemes_without_a_batch(void **state)
+{
+    (void)state;
+    struct random random = {44};
+    static struct set set;
+    create(&set, &random, 18, 4, 2, 3);
+    for (int b = 0; b < set.n_sb; b++) {
+        set.channels[b] = set.c[b].channel;
+        set.solutions[b] = set.c[b].solution;
+    }
+    for (int scheme = 0; scheme < MIMO_N_SCHEMES; scheme++) {
+        precoder_t *precoder;
+        assert_int_equal(precoder_create_for(&precoder, &set.c[0].shape, MIMO_ONLY((unsigned)scheme)), 0);
+        precoder_execute_batch(precoder, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN, set.n_sb, set.channels,
+                               set.solutions);
+        precoder_destroy(precoder);
+        for (int b = 0; b < set.n_sb; b++) {
+            assert_true(plain_excess(&set.c[b], set.solutions[b].W) <= 1e-6);
+        }
+    }
+    release(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batch_equals_single),
         cmocka_unit_test(masks_common_and_mixed),
         cmocka_unit_test(bad_subbands_are_solved_apart),
+        cmocka_unit_test(schemes_without_a_batch),
     };
     int n_failed = 0;
     for (int v = 0; test_variant(v); v++) { /* handles keep the variant they are created with */
