@@ -2,152 +2,43 @@
 #include "phy/payload.h"
 
 #include "base/error.h"
+#include "phy/code.h"
+#include "phy/simd.h"
+#include "phy/viterbi.h"
 
-#include <fec.h>
-#include <liquid/liquid.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAIL_BITS = 6, CRC_BITS = 32, CRC_BYTES = 4, MAX_LEVELS = 16, MAX_AXIS_BITS = 4 };
-/* libfec's soft symbols are 0..255; 8 steps per unit of log-likelihood ratio clip at about 16, where the error
- * probability of the bit is 1e-7. */
-static const float SOFT_PER_LLR = 8.0f;
+enum { CRC_BITS = 32, CRC_BYTES = 4, MAX_AXIS_BITS = 4 };
 
+/* Coded bits live in two forms: as code_convolve writes them, 64 to a word (streams of all code blocks, then the
+ * padding), and as planes of the mapper (phy/simd.h). Two tables lead from one to the other. */
 struct payload {
+    const struct simd_ops *simd;
     int n_re, bits_per_symbol, axis_bits;
     int n_coded;                  /* n_re * bits_per_symbol */
     int n_cb, cb_bytes, cb_coded; /* code blocks; information and CRC bytes of one; coded bits of one */
+    int stride;                   /* of a plane */
+    float unit;                   /* half the spacing of the levels */
     uint64_t seed;
-    uint32_t *place;            /* [n_coded] place in the block of coded bit j: the interleaver */
-    tutti_cf32 point[256];      /* constellation */
-    float level[2][MAX_LEVELS]; /* I and Q level of a label half */
-    uint16_t conv_byte[256], conv_state[1 << TAIL_BITS]; /* encoder: XOR of the two gives 16 coded bits */
-    uint32_t crc_byte[256];
-    uint8_t *info;    /* [n_cb][cb_bytes] */
-    uint8_t *coded;   /* [n_coded] 0 or 1, in transmission order */
-    uint8_t *soft;    /* [n_coded] 0..255, in transmission order */
-    uint8_t *symbols; /* [cb_coded] one code block's soft bits in code order */
-    uint8_t *decoded; /* [cb_bytes] */
-    void *viterbi;
+    struct code_crc crc;
+    uint32_t *place; /* [n_coded] plane entry of coded bit j, padding last: the interleaver */
+    uint32_t *from;  /* [axis_bits][stride] bit of `coded` at each plane entry */
+    /* of the user and block made last */
+    bool made;
+    int user;
+    uint64_t block;
+    uint8_t *info;       /* [n_cb][cb_bytes] */
+    uint64_t *coded;     /* [n_cb][2][code_words], then the padding */
+    int8_t *label;       /* [stride] of axis values */
+    tutti_cf32 *symbols; /* [n_re] */
+    /* work of the decoder */
+    int8_t *soft;        /* [axis_bits][stride] */
+    int16_t *soft_of_cb; /* [cb_coded] in code order */
+    uint64_t *decisions; /* [cb_coded / 2] */
+    uint8_t *decoded;    /* [cb_bytes] */
 };
-
-/* Pseudo-random bits ------------------------------------------------------------------------------------------- */
-
-/* splitmix64: an equidistributed 64-bit counter generator. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t x = *state += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-static uint64_t start_state(uint64_t seed, int user, uint64_t block)
-{
-    uint64_t state = seed;
-    state = next_random(&state) ^ (uint64_t)user;
-    state = next_random(&state) ^ block;
-    return next_random(&state);
-}
-
-static void random_bytes(uint64_t *state, uint8_t *out, int n)
-{
-    uint64_t word = 0;
-    for (int i = 0; i < n; i++) {
-        if (i % 8 == 0) {
-            word = next_random(state);
-        }
-        out[i] = (uint8_t)(word >> (8 * (i % 8)));
-    }
-}
-
-/* CRC-32 and convolutional code -------------------------------------------------------------------------------- */
-
-/* IEEE 802.3, reflected. */
-static void make_crc_table(payload_t *p)
-{
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t c = i;
-        for (int b = 0; b < 8; b++) {
-            c = (c >> 1) ^ (c & 1 ? 0xedb88320u : 0);
-        }
-        p->crc_byte[i] = c;
-    }
-}
-
-static uint32_t crc32(const payload_t *p, const uint8_t *data, int n)
-{
-    uint32_t c = 0xffffffffu;
-    for (int i = 0; i < n; i++) {
-        c = p->crc_byte[(c ^ data[i]) & 0xff] ^ (c >> 8);
-    }
-    return ~c;
-}
-
-static void put_crc(const payload_t *p, uint8_t *cb)
-{
-    const int n = p->cb_bytes - CRC_BYTES;
-    const uint32_t c = crc32(p, cb, n);
-    for (int i = 0; i < CRC_BYTES; i++) {
-        cb[n + i] = (uint8_t)(c >> (8 * (3 - i)));
-    }
-}
-
-/* 16 coded bits (first in the top bit) of 8 input bits after 6 earlier ones; octal 171 then 133 (libfec's B, A). */
-static uint16_t encode_window(unsigned window)
-{
-    unsigned out = 0;
-    for (int b = 7; b >= 0; b--) {
-        const unsigned reg = window >> b & 0x7f;
-        out = out << 2 | (unsigned)__builtin_parity(reg & V27POLYB) << 1 | (unsigned)__builtin_parity(reg & V27POLYA);
-    }
-    return (uint16_t)out;
-}
-
-/* The code is linear, so the share of the 6 old bits and that of the 8 new ones are tabled apart. */
-static void make_encoder(payload_t *p)
-{
-    for (unsigned i = 0; i < 256; i++) {
-        p->conv_byte[i] = encode_window(i);
-    }
-    for (unsigned i = 0; i < 1u << TAIL_BITS; i++) {
-        p->conv_state[i] = encode_window(i << 8);
-    }
-}
-
-/* Coded bits of one code block, tail included, each to its place. */
-static void encode_block(payload_t *p, const uint8_t *cb, const uint32_t *place)
-{
-    unsigned state = 0;
-    for (int i = 0; i < p->cb_bytes; i++) {
-        const unsigned out = p->conv_byte[cb[i]] ^ p->conv_state[state];
-        for (int b = 0; b < 16; b++) {
-            p->coded[place[16 * i + b]] = out >> (15 - b) & 1;
-        }
-        state = cb[i] & 0x3f;
-    }
-    const unsigned out = p->conv_state[state];
-    for (int b = 0; b < 2 * TAIL_BITS; b++) {
-        p->coded[place[16 * p->cb_bytes + b]] = out >> (15 - b) & 1;
-    }
-}
-
-/* Fills info and coded with the truth of one user and block. */
-static void build(payload_t *p, int user, uint64_t block)
-{
-    uint64_t state = start_state(p->seed, user, block);
-    for (int c = 0; c < p->n_cb; c++) {
-        uint8_t *cb = p->info + c * p->cb_bytes;
-        random_bytes(&state, cb, p->cb_bytes - CRC_BYTES);
-        put_crc(p, cb);
-        encode_block(p, cb, p->place + c * p->cb_coded);
-    }
-    for (int j = p->n_cb * p->cb_coded; j < p->n_coded; j++) {
-        p->coded[p->place[j]] = (uint8_t)(next_random(&state) >> 63);
-    }
-}
 
 /* Creation ----------------------------------------------------------------------------------------------------- */
 
@@ -161,7 +52,7 @@ static int set_code_blocks(payload_t *p, int max_code_block_bits)
     }
     do {
         p->n_cb++;
-        p->cb_bytes = (p->n_coded / (2 * p->n_cb) - TAIL_BITS) / 8;
+        p->cb_bytes = (p->n_coded / (2 * p->n_cb) - VITERBI_TAIL_BITS) / 8;
     } while (p->cb_bytes > max_bytes);
     if (p->cb_bytes <= CRC_BYTES) {
         return error_set(
@@ -170,35 +61,52 @@ static int set_code_blocks(payload_t *p, int max_code_block_bits)
             "D part of frame.schedule or change payload.max_code_block_bits %d",
             p->n_coded, p->n_cb, max_code_block_bits);
     }
-    p->cb_coded = 2 * (8 * p->cb_bytes + TAIL_BITS);
+    p->cb_coded = 2 * (8 * p->cb_bytes + VITERBI_TAIL_BITS);
     return 0;
 }
 
-/* liquid-dsp's square QAM labels I in the upper half of the bits and Q in the lower. The demapper works per axis, so
- * this is checked rather than trusted. */
-static int make_constellation(payload_t *p)
+static int set_shape(payload_t *p, const struct frame *frame, const struct config_payload *config)
 {
-    static const modulation_scheme scheme[] = {LIQUID_MODEM_QAM4, LIQUID_MODEM_QAM16, LIQUID_MODEM_QAM64,
-                                               LIQUID_MODEM_QAM256};
-    const unsigned n_levels = 1u << p->axis_bits;
-    modem m = modemcf_create(scheme[p->axis_bits - 1]);
-    if (!m) {
-        return error_set(TUTTI_ENOMEM, "payload: liquid-dsp made no %d-QAM modem", 1 << p->bits_per_symbol);
+    p->axis_bits = (int)config->modulation + 1;
+    if (p->axis_bits < 1 || p->axis_bits > MAX_AXIS_BITS) {
+        return error_set(TUTTI_ECONFIG, "payload.modulation: %d, allowed qam4, qam16, qam64, qam256",
+                         (int)config->modulation);
     }
-    for (unsigned s = 0; s < n_levels * n_levels; s++) {
-        modemcf_modulate(m, s, &p->point[s]);
-    }
-    modemcf_destroy(m);
-    for (unsigned i = 0; i < n_levels; i++) {
-        p->level[0][i] = crealf(p->point[i * n_levels]);
-        p->level[1][i] = cimagf(p->point[i]);
-    }
-    for (unsigned s = 0; s < n_levels * n_levels; s++) {
-        if (crealf(p->point[s]) != p->level[0][s / n_levels] || cimagf(p->point[s]) != p->level[1][s % n_levels]) {
-            return error_set(TUTTI_EUNSUPPORTED,
-                             "payload: this liquid-dsp labels %d-QAM in a way the demapper does not know",
-                             1 << p->bits_per_symbol);
-        }
+    const double n_level = 1 << p->axis_bits;
+    p->bits_per_symbol = 2 * p->axis_bits;
+    p->n_re = frame->n_data_re;
+    p->n_coded = p->n_re * p->bits_per_symbol;
+    p->stride = (2 * p->n_re + SIMD_BYTES_MAX - 1) / SIMD_BYTES_MAX * SIMD_BYTES_MAX;
+    p->unit = (float)sqrt(1.5 / (n_level * n_level - 1.0)); /* two axes of mean power (n_level^2 - 1) / 3 units */
+    return set_code_blocks(p, config->max_code_block_bits);
+}
+
+static int n_padding(const payload_t *p)
+{
+    return p->n_coded - p->n_cb * p->cb_coded;
+}
+
+static size_t padding_at(const payload_t *p) /* word of `coded` */
+{
+    return (size_t)(2 * p->n_cb) * (size_t)code_words(p->cb_bytes);
+}
+
+static int allocate(payload_t *p)
+{
+    const size_t n = (size_t)p->n_coded, planes = (size_t)p->axis_bits * (size_t)p->stride;
+    p->place = calloc(n, sizeof *p->place);
+    p->from = calloc(planes, sizeof *p->from);
+    p->info = calloc((size_t)p->n_cb, (size_t)p->cb_bytes);
+    p->coded = calloc(padding_at(p) + (size_t)n_padding(p) / 64 + 1, sizeof *p->coded);
+    p->label = calloc((size_t)p->stride, sizeof *p->label);
+    p->symbols = calloc((size_t)p->n_re, sizeof *p->symbols);
+    p->soft = calloc(planes, sizeof *p->soft);
+    p->soft_of_cb = calloc((size_t)p->cb_coded, sizeof *p->soft_of_cb);
+    p->decisions = calloc((size_t)p->cb_coded / 2, sizeof *p->decisions);
+    p->decoded = calloc((size_t)p->cb_bytes, 1);
+    if (!p->place || !p->from || !p->info || !p->coded || !p->label || !p->symbols || !p->soft || !p->soft_of_cb ||
+        !p->decisions || !p->decoded) {
+        return error_set(TUTTI_ENOMEM, "payload: no memory for %d coded bits", p->n_coded);
     }
     return 0;
 }
@@ -212,43 +120,31 @@ static void make_interleaver(payload_t *p)
         p->place[j] = (uint32_t)j;
     }
     for (int j = p->n_coded - 1; j > 0; j--) {
-        const uint32_t k = (uint32_t)((next_random(&state) >> 32) * (uint64_t)(j + 1) >> 32);
+        const uint32_t k = (uint32_t)((code_random(&state) >> 32) * (uint64_t)(j + 1) >> 32);
         const uint32_t kept = p->place[j];
         p->place[j] = p->place[k];
         p->place[k] = kept;
     }
 }
 
-/* libfec keeps one global branch table; it is set once, before the first decoder. Polynomials: octal 171, then 133. */
-static void *make_viterbi(int n_bits)
+/* Bit of `coded` that is bit j of the block. */
+static size_t coded_bit(const payload_t *p, int j)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static bool ready;
-    pthread_mutex_lock(&lock);
-    if (!ready) {
-        int polynomials[2] = {V27POLYB, V27POLYA};
-        set_viterbi27_polynomial(polynomials);
-        ready = true;
-    }
-    void *viterbi = create_viterbi27(n_bits);
-    pthread_mutex_unlock(&lock);
-    return viterbi;
+    const int c = j / p->cb_coded, in_cb = j % p->cb_coded;
+    const int at = c < p->n_cb ? in_cb / 2 : j - p->n_cb * p->cb_coded;
+    const size_t words = (size_t)code_words(p->cb_bytes),
+                 start = c < p->n_cb ? (size_t)(2 * c + in_cb % 2) * words : padding_at(p);
+    return 64 * (start + (size_t)(at / 64)) + (size_t)(63 - at % 64);
 }
 
-static int allocate(payload_t *p)
+/* From places in the order of transmission (symbol, then bit of its label) to plane entries, and the way back. */
+static void make_planes(payload_t *p)
 {
-    const size_t n = (size_t)p->n_coded;
-    p->place = calloc(n, sizeof *p->place);
-    p->coded = calloc(n, 1);
-    p->soft = calloc(n, 1);
-    p->info = calloc((size_t)p->n_cb, (size_t)p->cb_bytes);
-    p->symbols = calloc((size_t)p->cb_coded, 1);
-    p->decoded = calloc((size_t)p->cb_bytes, 1);
-    p->viterbi = make_viterbi(8 * p->cb_bytes);
-    if (!p->place || !p->coded || !p->soft || !p->info || !p->symbols || !p->decoded || !p->viterbi) {
-        return error_set(TUTTI_ENOMEM, "payload: no memory for %d coded bits", p->n_coded);
+    for (int j = 0; j < p->n_coded; j++) {
+        const int axis_value = (int)p->place[j] / p->axis_bits, bit = (int)p->place[j] % p->axis_bits;
+        p->place[j] = (uint32_t)(bit * p->stride + axis_value);
+        p->from[p->place[j]] = (uint32_t)coded_bit(p, j);
     }
-    return 0;
 }
 
 int payload_create(payload_t **payload, const struct frame *frame, const struct config_payload *config, uint64_t seed)
@@ -258,29 +154,20 @@ int payload_create(payload_t **payload, const struct frame *frame, const struct 
     if (!p) {
         return error_set(TUTTI_ENOMEM, "payload: out of memory");
     }
-    p->axis_bits = (int)config->modulation + 1;
-    p->bits_per_symbol = 2 * p->axis_bits;
-    p->n_re = frame->n_data_re;
-    p->n_coded = p->n_re * p->bits_per_symbol;
+    p->simd = simd_get();
     p->seed = seed;
-    int rc = p->axis_bits >= 1 && p->axis_bits <= MAX_AXIS_BITS
-                 ? set_code_blocks(p, config->max_code_block_bits)
-                 : error_set(TUTTI_ECONFIG, "payload.modulation: %d, allowed qam4, qam16, qam64, qam256",
-                             (int)config->modulation);
-    if (rc == 0) {
-        rc = allocate(p);
+    int status = set_shape(p, frame, config);
+    if (status == 0) {
+        status = allocate(p);
     }
-    if (rc == 0) {
-        rc = make_constellation(p);
-    }
-    if (rc != 0) {
+    if (status != 0) {
         payload_destroy(p);
         *payload = NULL;
-        return rc;
+        return status;
     }
-    make_crc_table(p);
-    make_encoder(p);
+    code_crc_init(&p->crc);
     make_interleaver(p);
+    make_planes(p);
     return 0;
 }
 
@@ -289,14 +176,15 @@ void payload_destroy(payload_t *payload)
     if (!payload) {
         return;
     }
-    if (payload->viterbi) {
-        delete_viterbi27(payload->viterbi);
-    }
     free(payload->place);
-    free(payload->coded);
-    free(payload->soft);
+    free(payload->from);
     free(payload->info);
+    free(payload->coded);
+    free(payload->label);
     free(payload->symbols);
+    free(payload->soft);
+    free(payload->soft_of_cb);
+    free(payload->decisions);
     free(payload->decoded);
     free(payload);
 }
@@ -316,60 +204,63 @@ int payload_info_bits(const payload_t *payload)
     return payload->n_cb * 8 * (payload->cb_bytes - CRC_BYTES);
 }
 
-/* Per block ---------------------------------------------------------------------------------------------------- */
+/* Sending ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t start_state(uint64_t seed, int user, uint64_t block)
+{
+    uint64_t state = seed;
+    state = code_random(&state) ^ (uint64_t)user;
+    state = code_random(&state) ^ block;
+    return code_random(&state);
+}
+
+static void put_crc(const payload_t *p, uint8_t *cb)
+{
+    const int n = p->cb_bytes - CRC_BYTES;
+    const uint32_t c = code_crc_of(&p->crc, cb, n);
+    for (int i = 0; i < CRC_BYTES; i++) {
+        cb[n + i] = (uint8_t)(c >> (8 * (3 - i)));
+    }
+}
+
+static void put_padding(payload_t *p, uint64_t *state)
+{
+    uint64_t *words = p->coded + padding_at(p);
+    memset(words, 0, sizeof *words * ((size_t)n_padding(p) / 64 + 1));
+    for (int i = 0; i < n_padding(p); i++) {
+        words[i / 64] |= code_random(state) >> 63 << (63 - i % 64);
+    }
+}
+
+/* Fills info, coded, label and symbols with the truth of one user and block. */
+static void make(payload_t *p, int user, uint64_t block)
+{
+    if (p->made && p->user == user && p->block == block) {
+        return;
+    }
+    const int words = code_words(p->cb_bytes);
+    uint64_t state = start_state(p->seed, user, block);
+    for (int c = 0; c < p->n_cb; c++) {
+        uint8_t *cb = p->info + (size_t)c * (size_t)p->cb_bytes;
+        uint64_t *first = p->coded + (size_t)(2 * c) * (size_t)words;
+        code_random_bytes(&state, cb, p->cb_bytes - CRC_BYTES);
+        put_crc(p, cb);
+        code_convolve(cb, p->cb_bytes, first, first + words);
+    }
+    put_padding(p, &state);
+    p->simd->qam_map(p->axis_bits, 2 * p->n_re, p->stride, p->unit, p->from, p->coded, p->label, (float *)p->symbols);
+    p->made = true;
+    p->user = user;
+    p->block = block;
+}
 
 void payload_encode(payload_t *payload, int user, uint64_t block, tutti_cf32 *symbols)
 {
-    build(payload, user, block);
-    const uint8_t *bit = payload->coded;
-    for (int r = 0; r < payload->n_re; r++) {
-        unsigned label = 0;
-        for (int b = 0; b < payload->bits_per_symbol; b++) {
-            label = label << 1 | *bit++;
-        }
-        symbols[r] = payload->point[label];
-    }
+    make(payload, user, block);
+    memcpy(symbols, payload->symbols, sizeof *symbols * (size_t)payload->n_re);
 }
 
-static uint8_t quantise(float llr)
-{
-    const float v = 128.0f + SOFT_PER_LLR * llr;
-    if (v >= 255.0f) {
-        return 255;
-    }
-    return v > 0.0f ? (uint8_t)v : 0; /* not a number: 0, a defined if useless answer */
-}
-
-/* Max-log: LLR of a bit = (nearest squared distance with bit 0 - nearest with bit 1) / noise variance. One axis decides
- * half of the bits, first bit first. */
-static void demap_axis(const float *level, int n_bits, float y, float inverse_variance, uint8_t *soft)
-{
-    float nearest[2][MAX_AXIS_BITS];
-    for (int b = 0; b < n_bits; b++) {
-        nearest[0][b] = nearest[1][b] = HUGE_VALF;
-    }
-    for (int i = 0; i < 1 << n_bits; i++) {
-        const float d = (y - level[i]) * (y - level[i]);
-        for (int b = 0; b < n_bits; b++) {
-            float *best = &nearest[i >> (n_bits - 1 - b) & 1][b];
-            *best = d < *best ? d : *best;
-        }
-    }
-    for (int b = 0; b < n_bits; b++) {
-        soft[b] = quantise((nearest[0][b] - nearest[1][b]) * inverse_variance);
-    }
-}
-
-static void demap(payload_t *p, const tutti_cf32 *symbols, const float *noise_variance)
-{
-    const int n = p->axis_bits;
-    uint8_t *soft = p->soft;
-    for (int r = 0; r < p->n_re; r++, soft += 2 * n) {
-        const float inverse = 1.0f / fmaxf(noise_variance[r], 1e-9f);
-        demap_axis(p->level[0], n, crealf(symbols[r]), inverse, soft);
-        demap_axis(p->level[1], n, cimagf(symbols[r]), inverse, soft + n);
-    }
-}
+/* Receiving ---------------------------------------------------------------------------------------------------- */
 
 static int bit_differences(const uint8_t *a, const uint8_t *b, int n)
 {
@@ -382,20 +273,18 @@ static int bit_differences(const uint8_t *a, const uint8_t *b, int n)
 
 static void decode_block(payload_t *p, int c, struct payload_result *result)
 {
-    const int n_data = p->cb_bytes - CRC_BYTES, n_bits = 8 * p->cb_bytes;
-    const uint8_t *truth = p->info + c * p->cb_bytes;
-    const uint32_t *place = p->place + c * p->cb_coded;
+    const int n_data = p->cb_bytes - CRC_BYTES;
+    const uint8_t *truth = p->info + (size_t)c * (size_t)p->cb_bytes;
+    const uint32_t *place = p->place + (size_t)c * (size_t)p->cb_coded;
     for (int j = 0; j < p->cb_coded; j++) {
-        p->symbols[j] = p->soft[place[j]];
+        p->soft_of_cb[j] = p->soft[place[j]];
     }
-    init_viterbi27(p->viterbi, 0);
-    update_viterbi27_blk(p->viterbi, p->symbols, n_bits + TAIL_BITS);
-    chainback_viterbi27(p->viterbi, p->decoded, (unsigned)n_bits, 0);
+    viterbi_decode(8 * p->cb_bytes, p->soft_of_cb, p->decisions, p->decoded);
     uint32_t received = 0;
     for (int i = 0; i < CRC_BYTES; i++) {
         received = received << 8 | p->decoded[n_data + i];
     }
-    const bool crc_ok = received == crc32(p, p->decoded, n_data);
+    const bool crc_ok = received == code_crc_of(&p->crc, p->decoded, n_data);
     const int errors = bit_differences(truth, p->decoded, n_data);
     result->bit_errors += errors;
     result->code_block_errors += !crc_ok || errors > 0;
@@ -406,12 +295,10 @@ void payload_decode(payload_t *payload, int user, uint64_t block, const tutti_cf
                     const float *noise_variance, struct payload_result *result)
 {
     payload_t *p = payload;
-    build(p, user, block);
-    demap(p, symbols, noise_variance);
+    make(p, user, block);
+    p->simd->qam_demap(p->axis_bits, p->n_re, p->stride, p->unit, (const float *)symbols, noise_variance, p->soft);
     *result = (struct payload_result){.bits = payload_info_bits(p), .coded_bits = p->n_coded, .code_blocks = p->n_cb};
-    for (int j = 0; j < p->n_coded; j++) {
-        result->coded_bit_errors += (p->soft[j] >= 128) != p->coded[j];
-    }
+    result->coded_bit_errors = p->simd->qam_hard_errors(p->axis_bits, 2 * p->n_re, p->stride, p->soft, p->label);
     for (int c = 0; c < p->n_cb; c++) {
         decode_block(p, c, result);
     }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Time per coherence block of the physical-layer kernels, default frame or 20 MHz: bench_phy [wide] [--json]. Prints
  * the median and the largest of the runs; the median is what a budget may use, the largest is what else ran on the
- * machine. */
+ * machine. Then the vector code, one row per variant this processor can run, beside libfec and the plain loops: the
+ * least of the runs, all variants tried in turn, so that the ratio depends little on what else runs. */
+#include "../phy/fec_reference.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "phy/estimate.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
+#include "phy/simd.h"
+#include "plain_phy.h"
 #include "row.h"
 
 #include <math.h>
@@ -138,6 +142,90 @@ static void close_bench(struct bench *b)
     free(b->H_hat);
 }
 
+/* The vector code, variant by variant ---------------------------------------------------------------------------- */
+
+enum { N_SYMBOL = 4096, N_CODE_BITS = 4888, MAX_CONTESTANTS = 4, TURNS = 30 };
+
+/* What one kernel works on, and which of its versions: NULL is the yardstick. */
+struct contest {
+    const struct simd_ops *ops;
+    int axis_bits;
+    void *viterbi;
+    struct fec_case code;
+    uint64_t decisions[FEC_MAX_STEPS];
+    tutti_cf32 y[N_SYMBOL];
+    float variance[N_SYMBOL];
+    uint8_t soft[8 * N_SYMBOL];
+};
+
+static void contest_viterbi(struct contest *c)
+{
+    uint8_t bytes[FEC_MAX_BITS / 8];
+    if (!c->ops) {
+        fec_decode(c->viterbi, &c->code, bytes);
+        return;
+    }
+    c->ops->viterbi_forward(c->code.n_bits + VITERBI_TAIL_BITS, c->code.soft, c->decisions);
+    viterbi_trace(c->code.n_bits, c->decisions, bytes);
+}
+
+static void contest_demap(struct contest *c)
+{
+    if (!c->ops) {
+        plain_demap(c->axis_bits, N_SYMBOL, c->y, c->variance, c->soft);
+        return;
+    }
+    c->ops->qam_demap(c->axis_bits, N_SYMBOL, 2 * N_SYMBOL, 0.3f, (const float *)c->y, c->variance, (int8_t *)c->soft);
+}
+
+/* Rows of the yardstick and of every variant; `work` in bits per run. */
+static void hold(struct contest *c, const char *yardstick, double work, void (*run)(struct contest *))
+{
+    const struct simd_ops *ops[MAX_CONTESTANTS] = {NULL};
+    double least_us[MAX_CONTESTANTS];
+    int n = 1;
+    while (n < MAX_CONTESTANTS && (ops[n] = simd_variant(n - 1)) != NULL) {
+        n++;
+    }
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (int i = 0; i < n; i++) {
+            c->ops = ops[i];
+            const uint64_t start = clock_mono_ns();
+            run(c);
+            const double us = (double)(clock_mono_ns() - start) / 1e3;
+            least_us[i] = turn == 0 || us < least_us[i] ? us : least_us[i];
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        ROW(ops[i] ? ops[i]->name : yardstick, {"least_us", least_us[i]}, {"Mbit_s", work / least_us[i]},
+            {"ratio", least_us[0] / least_us[i]});
+    }
+}
+
+static int hold_contests(void)
+{
+    struct contest *c = calloc(1, sizeof *c);
+    if (!c || !(c->viterbi = fec_create())) {
+        free(c);
+        return error_set(TUTTI_ENOMEM, "out of memory");
+    }
+    uint64_t seed = 1;
+    fec_fill(&c->code, N_CODE_BITS, 20, 20, &seed);
+    for (int i = 0; i < N_SYMBOL; i++) {
+        c->y[i] = (tutti_cf32)cexp(I * (double)(i * i));
+        c->variance[i] = 0.1f;
+    }
+    row_section("Viterbi decoder, %d bits, one core", N_CODE_BITS);
+    hold(c, "libfec", N_CODE_BITS, contest_viterbi);
+    for (c->axis_bits = 1; c->axis_bits <= 4; c->axis_bits++) {
+        row_section("Soft bits of %d-QAM, one core", 1 << (2 * c->axis_bits));
+        hold(c, "plain loop", 2.0 * c->axis_bits * N_SYMBOL, contest_demap);
+    }
+    delete_viterbi27(c->viterbi);
+    free(c);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     row_open(&argc, argv);
@@ -157,5 +245,9 @@ int main(int argc, char **argv)
     measure(&b, "ofdm_demodulate, downlink of one user", runs, run_demodulate);
     measure(&b, "estimate_noise + estimate_execute, one AP", runs, run_estimate);
     close_bench(&b);
+    if (hold_contests() != 0) {
+        fprintf(stderr, "bench_phy: %s\n", error_text());
+        return 1;
+    }
     return 0;
 }

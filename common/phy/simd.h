@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inner loops of the physical layer with one source compiled for several instruction sets, each in its native vector
+ * width; simd_get picks the widest this processor has. Integer results are equal in every variant; float results too,
+ * as nothing here reorders or fuses. No allocation, no lock. */
+#ifndef TUTTI_PHY_SIMD_H
+#define TUTTI_PHY_SIMD_H
+
+#include "base/types.h"
+
+#include <stdint.h>
+
+/* Steps of a soft bit (-128..127) per unit of log-likelihood ratio: it clips at about 16, where the error probability
+ * of the bit is 1e-7. */
+#define SIMD_SOFT_PER_LLR 8.0f
+/* Widest vector in bytes: planes are padded to a multiple of it. */
+#define SIMD_BYTES_MAX 64
+
+struct simd_ops {
+    const char *name; /* "avx512", "avx2", "portable" */
+    /* soft [n_step][2], decisions [n_step]; see phy/viterbi.h. */
+    void (*viterbi_forward)(int n_step, const int16_t *soft, uint64_t *decisions);
+
+    /* Gray-labelled square QAM with levels -(M-1) unit, .., (M-1) unit on each axis, M = 2^axis_bits; n_axis = 2
+     * n_symbol axis values I, Q, I, Q ..; planes [axis_bits][stride], first bit of an axis label first, stride a
+     * multiple of SIMD_BYTES_MAX and not below n_axis. */
+    /* Bit `from[plane entry]` of bits (word n / 64, bit n % 64) to labels [stride] and symbols y [n_axis]. */
+    void (*qam_map)(int axis_bits, int n_axis, int stride, float unit, const uint32_t *from, const uint64_t *bits,
+                    int8_t *label, float *y);
+    /* Soft bits of y [2 n_symbol] in noise of the given variance per symbol [n_symbol] to planes. */
+    void (*qam_demap)(int axis_bits, int n_symbol, int stride, float unit, const float *y, const float *noise_variance,
+                      int8_t *soft);
+    /* Bits whose sign tells otherwise than the label. */
+    int (*qam_hard_errors)(int axis_bits, int n_axis, int stride, const int8_t *soft, const int8_t *label);
+};
+
+const struct simd_ops *simd_get(void);
+/* The i-th variant this processor can run, widest first; NULL past the last. For tests and benches. */
+const struct simd_ops *simd_variant(int i);
+
+#endif

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The arithmetic of 16-byte vectors without their instructions. */
+#define SIMD_OPS simd_ops_plain_16
+#define SIMD_NAME "plain 16"
+#define SIMD_BYTES 16
+#define SIMD_PLAIN
+#include "phy/simd_impl.h"

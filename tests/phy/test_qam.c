@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Mapper and demapper, every variant, against liquid-dsp's constellations and a full search over their points. */
+#include "phy_test.h"
+#include "variants.h"
+
+#include <liquid/liquid.h>
+
+enum { MAX_AXIS_BITS = 4, MAX_SYMBOLS = 500, STRIDE = 1024 };
+
+static const int SIZES[] = {1, 7, 16, 31, 32, 33, 64, 100, 499, 500};
+enum { N_SIZES = sizeof SIZES / sizeof *SIZES };
+
+static uint64_t seed = 5;
+
+static void points_of(int axis_bits, tutti_cf32 *point)
+{
+    static const modulation_scheme scheme[] = {LIQUID_MODEM_QAM4, LIQUID_MODEM_QAM16, LIQUID_MODEM_QAM64,
+                                               LIQUID_MODEM_QAM256};
+    modem m = modemcf_create(scheme[axis_bits - 1]);
+    for (unsigned s = 0; s < 1u << (2 * axis_bits); s++) {
+        modemcf_modulate(m, s, &point[s]);
+    }
+    modemcf_destroy(m);
+}
+
+static float unit_of(int axis_bits)
+{
+    const double n = 1 << axis_bits;
+    return (float)sqrt(1.5 / (n * n - 1));
+}
+
+/* Bits in a known order, each plane entry fed from a place of its own. */
+static void mapper_sends_liquid_points(void **state)
+{
+    (void)state;
+    static uint32_t from[MAX_AXIS_BITS * STRIDE];
+    static uint64_t bits[MAX_AXIS_BITS * STRIDE / 64];
+    static int8_t label[STRIDE];
+    tutti_cf32 point[256], y[MAX_SYMBOLS + 1];
+    const struct simd_ops *ops;
+    for (int n = 1; n <= MAX_AXIS_BITS; n++) {
+        points_of(n, point);
+        for (int i = 0; i < n * STRIDE; i++) {
+            from[i] = (uint32_t)(i * 37 % (n * STRIDE)); /* 37 has no factor in common with the size */
+            bits[i / 64] ^= (uint64_t)(test_uniform(&seed) < 0.5) << (i % 64);
+        }
+        for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+            for (int size = 0; size < N_SIZES; size++) {
+                const int n_symbol = SIZES[size];
+                y[n_symbol] = 77;
+                ops->qam_map(n, 2 * n_symbol, STRIDE, unit_of(n), from, bits, label, (float *)y);
+                for (int i = 0; i < n_symbol; i++) {
+                    unsigned sent = 0;
+                    for (int b = 0; b < 2 * n; b++) {
+                        const uint32_t at = from[b % n * STRIDE + 2 * i + b / n];
+                        sent = 2 * sent + (unsigned)(bits[at / 64] >> (at % 64) & 1);
+                    }
+                    assert_true(square(y[i] - point[sent]) < 1e-12);
+                    assert_int_equal(label[2 * i], sent >> n);
+                    assert_int_equal(label[2 * i + 1], sent & ((1u << n) - 1));
+                }
+                assert_true(y[n_symbol] == 77);
+            }
+        }
+    }
+}
+
+static double soft_by_search(const tutti_cf32 *point, int n, tutti_cf32 y, double variance, int b)
+{
+    double nearest[2] = {1e30, 1e30};
+    for (int s = 0; s < 1 << (2 * n); s++) {
+        const int bit = s >> (2 * n - 1 - b) & 1;
+        nearest[bit] = fmin(nearest[bit], square(y - point[s]));
+    }
+    return fmin(fmax(8.0 * (nearest[0] - nearest[1]) / variance, -128.0), 127.0);
+}
+
+static void draw(tutti_cf32 *y, float *variance, int n)
+{
+    for (int i = 0; i < n; i++) {
+        y[i] = (tutti_cf32)((i % 50 ? 1.0 : 20.0) * test_gaussian(&seed));
+        variance[i] = (float)(i % 3 ? 0.01 + test_uniform(&seed) : pow(10, -3 * test_uniform(&seed)));
+    }
+}
+
+/* Soft bits are floor(8 LLR), cut to -128..127; float rounding may move a value across a step, hence the margin. */
+static void demapper_matches_full_search(void **state)
+{
+    (void)state;
+    static int8_t soft[MAX_AXIS_BITS * STRIDE];
+    tutti_cf32 point[256], y[MAX_SYMBOLS];
+    float variance[MAX_SYMBOLS];
+    const struct simd_ops *ops;
+    for (int n = 1; n <= MAX_AXIS_BITS; n++) {
+        points_of(n, point);
+        for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+            const int n_symbol = SIZES[v % 2 ? N_SIZES - 1 : N_SIZES - 2];
+            draw(y, variance, n_symbol);
+            ops->qam_demap(n, n_symbol, STRIDE, unit_of(n), (const float *)y, variance, soft);
+            for (int i = 0; i < n_symbol; i++) {
+                for (int b = 0; b < 2 * n; b++) {
+                    const double expected = soft_by_search(point, n, y[i], (double)variance[i], b);
+                    const double got = soft[b % n * STRIDE + 2 * i + b / n];
+                    const double margin = 1e-5 * 8 * square(y[i]) / (double)variance[i] + 1e-3;
+                    assert_true(got <= expected + margin && got >= expected - 1 - margin);
+                }
+            }
+        }
+    }
+}
+
+/* The same bits from every variant at every size: they are counted and compared byte by byte across machines. */
+static void variants_agree_bit_for_bit(void **state)
+{
+    (void)state;
+    static int8_t soft[2][MAX_AXIS_BITS * STRIDE];
+    tutti_cf32 y[MAX_SYMBOLS];
+    float variance[MAX_SYMBOLS];
+    const struct simd_ops *ops;
+    for (int n = 1; n <= MAX_AXIS_BITS; n++) {
+        for (int size = 0; size < N_SIZES; size++) {
+            draw(y, variance, SIZES[size]);
+            for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+                ops->qam_demap(n, SIZES[size], STRIDE, unit_of(n), (const float *)y, variance, soft[v > 0]);
+                for (int b = 0; b < n; b++) {
+                    assert_memory_equal(soft[v > 0] + b * STRIDE, soft[0] + b * STRIDE, (size_t)(2 * SIZES[size]));
+                }
+            }
+        }
+    }
+}
+
+static void what_is_no_number_is_a_defined_soft_bit(void **state)
+{
+    (void)state;
+    static int8_t soft[MAX_AXIS_BITS * STRIDE];
+    tutti_cf32 y[64];
+    float variance[64];
+    const struct simd_ops *ops;
+    for (int n = 1; n <= MAX_AXIS_BITS; n++) {
+        for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+            draw(y, variance, 64);
+            y[3] = NAN;
+            y[4] = 1e30f;
+            y[5] = -INFINITY;
+            variance[4] = 0.0f;
+            variance[6] = INFINITY; /* an erasure */
+            variance[7] = NAN;      /* taken as the least variance */
+            ops->qam_demap(n, 64, STRIDE, unit_of(n), (const float *)y, variance, soft);
+            for (int b = 0; b < n; b++) {
+                assert_int_equal(soft[b * STRIDE + 6], -128);
+                assert_int_equal(soft[b * STRIDE + 12], 0);
+            }
+            assert_int_equal(soft[8], 127);
+            assert_int_equal(soft[10], -128);
+            assert_true(soft[14] == 127 || soft[14] == -128);
+        }
+    }
+}
+
+/* Up to more vectors than a byte counts. */
+static void hard_errors_are_counted(void **state)
+{
+    (void)state;
+    enum { LONG = 64 * 300 };
+    static const int n_axis[] = {2, 14, 62, 64, 66, 1000, LONG - 2, LONG};
+    static int8_t soft[MAX_AXIS_BITS * LONG], label[LONG];
+    const struct simd_ops *ops;
+    for (int n = 1; n <= MAX_AXIS_BITS; n++) {
+        for (int i = 0; i < LONG; i++) {
+            label[i] = (int8_t)(test_uniform(&seed) * (1 << n));
+        }
+        for (int i = 0; i < n * LONG; i++) {
+            const int bit = label[i % LONG] >> (n - 1 - i / LONG) & 1; /* mostly wrong, so that counts grow large */
+            soft[i] = (int8_t)(test_uniform(&seed) < 0.5 ? 256 * test_uniform(&seed) - 128 : -bit);
+        }
+        for (size_t size = 0; size < sizeof n_axis / sizeof *n_axis; size++) {
+            int expected = 0;
+            for (int i = 0; i < n * n_axis[size]; i++) {
+                const int b = i % n, at = i / n;
+                expected += (soft[b * LONG + at] >= 0) != (label[at] >> (n - 1 - b) & 1);
+            }
+            for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+                assert_int_equal(ops->qam_hard_errors(n, n_axis[size], LONG, soft, label), expected);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mapper_sends_liquid_points), cmocka_unit_test(demapper_matches_full_search),
+        cmocka_unit_test(variants_agree_bit_for_bit), cmocka_unit_test(what_is_no_number_is_a_defined_soft_bit),
+        cmocka_unit_test(hard_errors_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
