@@ -43,13 +43,10 @@ struct mixer {
     struct convolve_source *source; /* [transmit antennas of all radios] of one tap */
 };
 
+/* Zeros that take no memory before they are touched: a radio that is not there costs none. */
 static float *new_floats(size_t n)
 {
-    float *x = aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
-    if (x) {
-        memset(x, 0, n * sizeof *x);
-    }
-    return x;
+    return calloc(n, sizeof(float));
 }
 
 static bool fill_line(const mixer_t *m, struct line *line, const struct links_radio *radio)
