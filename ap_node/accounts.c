@@ -118,11 +118,6 @@ void accounts_begin(accounts_t *accounts, uint64_t block)
     e->account.sent = WIRE_SENT_UNKNOWN;
 }
 
-void accounts_missed(accounts_t *accounts, uint64_t block)
-{
-    extend(accounts, block);
-}
-
 void accounts_decided(accounts_t *accounts, const struct wire_account *decided, bool has_burst, enum wire_sent sent)
 {
     struct entry *e = entry_of(accounts, decided->block);

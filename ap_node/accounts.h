@@ -32,8 +32,6 @@ void accounts_destroy(accounts_t *accounts); /* NULL allowed */
 /* Begins the account of `block`; blocks since the last one that were never begun are MISSED. A block that is not after
  * the last one says that time went back: the accounts start anew. No allocation here and below. */
 void accounts_begin(accounts_t *accounts, uint64_t block);
-/* The block passed unseen. */
-void accounts_missed(accounts_t *accounts, uint64_t block);
 /* What was decided for the block begun last, its times and its arrival; sent is not looked at. has_burst: the radio
  * will tell. Without a burst (silence, or the radio refused it) the account is complete with `sent`. */
 void accounts_decided(accounts_t *accounts, const struct wire_account *decided, bool has_burst, enum wire_sent sent);
