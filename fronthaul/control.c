@@ -135,6 +135,13 @@ static bool get_members(const json_t *object, struct control *control)
     }
 }
 
+/* Reports, one from every user every block, are their owner's to parse. */
+static bool is_report(const char *text, size_t n_bytes)
+{
+    static const char START[] = "{\"type\":\"report\",";
+    return n_bytes > sizeof START && memcmp(text, START, sizeof START - 1) == 0 && text[n_bytes - 1] == '}';
+}
+
 int control_parse(const char *text, size_t n_bytes, struct control *control)
 {
     *control = (struct control){.type = CONTROL_OTHER};
@@ -145,6 +152,9 @@ int control_parse(const char *text, size_t n_bytes, struct control *control)
     if (n_bytes == 0 || n_bytes > CONTROL_MAX_BYTES || text[0] != '{' || memchr(text, 0, n_bytes) ||
         !shallow(text, n_bytes)) {
         return TUTTI_EFORMAT;
+    }
+    if (is_report(text, n_bytes)) {
+        return TUTTI_OK;
     }
     json_t *object = json_loadb(text, n_bytes, 0, NULL);
     const char *type = json_string_value(json_object_get(object, "type"));

@@ -2,27 +2,23 @@
 #include "cpu_node/record/reports.h"
 
 #include "base/error.h"
+#include "cpu_node/record/scan.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_COUNTS = 6, N_EVE_COUNTS = 4, CODE_BLOCK_ERRORS = 5 };
+enum { N_COUNTS = SCAN_COUNTS, N_EVE_COUNTS = 4, CODE_BLOCK_ERRORS = 5 };
 
-static const struct {
-    const char *name;
-    enum record_dataset dataset;
-} COUNT[N_COUNTS] = {{"bits", R_USER_BITS},
-                     {"bit_errors", R_USER_BIT_ERRORS},
-                     {"coded_bits", R_USER_CODED_BITS},
-                     {"coded_bit_errors", R_USER_CODED_BIT_ERRORS},
-                     {"code_blocks", R_USER_CODE_BLOCKS},
-                     {"code_block_errors", R_USER_CODE_BLOCK_ERRORS}},
-  EVE_COUNT[N_EVE_COUNTS] = {{"bits", R_EVE_BITS},
-                             {"bit_errors", R_EVE_BIT_ERRORS},
-                             {"code_blocks", R_EVE_CODE_BLOCKS},
-                             {"code_block_errors", R_EVE_CODE_BLOCK_ERRORS}};
+static const char *const COUNT_NAME[N_COUNTS] = {"bits",        "bit_errors",       "coded_bits", "coded_bit_errors",
+                                                 "code_blocks", "code_block_errors"};
+static const enum record_dataset COUNT_DATASET[N_COUNTS] = {R_USER_BITS,        R_USER_BIT_ERRORS,
+                                                            R_USER_CODED_BITS,  R_USER_CODED_BIT_ERRORS,
+                                                            R_USER_CODE_BLOCKS, R_USER_CODE_BLOCK_ERRORS};
+static const char *const EVE_COUNT_NAME[N_EVE_COUNTS] = {"bits", "bit_errors", "code_blocks", "code_block_errors"};
+static const enum record_dataset EVE_COUNT_DATASET[N_EVE_COUNTS] = {R_EVE_BITS, R_EVE_BIT_ERRORS, R_EVE_CODE_BLOCKS,
+                                                                    R_EVE_CODE_BLOCK_ERRORS};
 
 int record_reports_create(struct record_reports **reports, run_file_t *file, const struct record_shape *shape)
 {
@@ -35,9 +31,10 @@ int record_reports_create(struct record_reports **reports, run_file_t *file, con
     r->shape = *shape;
     r->sinr_db = calloc(n_ue, sizeof *r->sinr_db);
     r->points = calloc((size_t)shape->n_points + 1, sizeof *r->points);
+    r->numbers = calloc(2 * (size_t)shape->n_points + 1, sizeof *r->numbers);
     r->rate = calloc(n_ue, sizeof *r->rate);
     r->cells = calloc(n_ue, 8);
-    const bool whole = r->sinr_db && r->points && r->rate && r->cells;
+    const bool whole = r->sinr_db && r->points && r->numbers && r->rate && r->cells;
     return whole ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the recorder");
 }
 
@@ -48,6 +45,7 @@ void record_reports_destroy(struct record_reports *r)
     }
     free(r->sinr_db);
     free(r->points);
+    free(r->numbers);
     free(r->rate);
     free(r->cells);
     free(r);
@@ -71,17 +69,15 @@ static void update_rate(struct record_reports *r, uint64_t block)
     run_file_put(r->file, R_RATE_MEASURED, block, r->rate);
 }
 
-static void keep_points(struct record_reports *r, int user, uint64_t block, json_t *points)
+/* numbers: re, im, re, im, ..; points that are missing are NaN. */
+static void keep_points(struct record_reports *r, int user, uint64_t block, const double *number, int n)
 {
-    if (!json_is_array(points) || r->shape.n_points == 0 || block % CONSTELLATION_EVERY != 0) {
+    if (n < 0 || r->shape.n_points == 0 || block % CONSTELLATION_EVERY != 0) {
         return;
     }
-    const size_t n = json_array_size(points);
-    for (size_t p = 0; p < (size_t)r->shape.n_points; p++) {
+    for (int p = 0; p < r->shape.n_points; p++) {
         const bool there = 2 * p + 1 < n;
-        r->points[p] = there ? CMPLXF((float)json_number_value(json_array_get(points, 2 * p)),
-                                      (float)json_number_value(json_array_get(points, 2 * p + 1)))
-                             : CMPLXF(NAN, NAN);
+        r->points[p] = there ? CMPLXF((float)number[2 * p], (float)number[2 * p + 1]) : CMPLXF(NAN, NAN);
     }
     run_file_put_cell(r->file, R_CONSTELLATION, block, (uint64_t)user, r->points);
 }
@@ -89,7 +85,7 @@ static void keep_points(struct record_reports *r, int user, uint64_t block, json
 enum { REPORT_IGNORED = 1, AHEAD_OF_SOLVE = 16 /* blocks that may still be under way to the recorder */ };
 
 /* 0: to be kept, REPORT_IGNORED: of after the run, or a negative code. */
-static int check_block(struct record_reports *r, json_int_t number, struct report_span span, uint64_t *block)
+static int check_block(struct record_reports *r, int64_t number, struct report_span span, uint64_t *block)
 {
     if (number < 0) {
         return TUTTI_EFORMAT;
@@ -107,34 +103,50 @@ static int check_block(struct record_reports *r, json_int_t number, struct repor
     return TUTTI_OK;
 }
 
-static int keep_user(struct record_reports *r, int user, json_t *root, struct report_span span, uint64_t *block)
+static int keep_values(struct record_reports *r, int user, const struct scanned_report *v, struct report_span span,
+                       uint64_t *block)
 {
-    json_int_t number, count[N_COUNTS];
-    double sinr, evm;
-    json_t *points = NULL;
-    if (json_unpack(root, "{s:I, s:F, s:F, s:I, s:I, s:I, s:I, s:I, s:I, s?o}", "block", &number, "sinr", &sinr, "evm",
-                    &evm, COUNT[0].name, &count[0], COUNT[1].name, &count[1], COUNT[2].name, &count[2], COUNT[3].name,
-                    &count[3], COUNT[4].name, &count[4], COUNT[5].name, &count[5], "constellation", &points) != 0) {
-        return TUTTI_EFORMAT;
-    }
-    const int status = check_block(r, number, span, block);
+    const int status = check_block(r, v->block, span, block);
     if (status != 0) {
         return status;
     }
     const uint64_t cell = (uint64_t)user;
-    run_file_put_cell(r->file, R_USER_SINR, *block, cell, &sinr);
-    run_file_put_cell(r->file, R_USER_EVM, *block, cell, &evm);
+    run_file_put_cell(r->file, R_USER_SINR, *block, cell, &v->sinr);
+    run_file_put_cell(r->file, R_USER_EVM, *block, cell, &v->evm);
     for (int i = 0; i < N_COUNTS; i++) {
-        const int64_t value = count[i];
-        run_file_put_cell(r->file, COUNT[i].dataset, *block, cell, &value);
+        run_file_put_cell(r->file, COUNT_DATASET[i], *block, cell, &v->count[i]);
     }
-    r->block_errors += count[CODE_BLOCK_ERRORS] > 0 ? (uint64_t)count[CODE_BLOCK_ERRORS] : 0u;
-    if (sinr > 0) {
-        stats_mean_add(&r->sinr_db[user], 10.0 * log10(sinr));
+    r->block_errors += v->count[CODE_BLOCK_ERRORS] > 0 ? (uint64_t)v->count[CODE_BLOCK_ERRORS] : 0u;
+    if (v->sinr > 0) {
+        stats_mean_add(&r->sinr_db[user], 10.0 * log10(v->sinr));
     }
-    keep_points(r, user, *block, points);
+    keep_points(r, user, *block, v->point, v->n_point);
     update_rate(r, *block);
     return TUTTI_OK;
+}
+
+/* Any JSON of the right members, for reports that are not written as our users write them. */
+static int keep_user(struct record_reports *r, int user, json_t *root, struct report_span span, uint64_t *block)
+{
+    json_int_t number, count[N_COUNTS];
+    struct scanned_report v = {.n_point = -1, .point = r->numbers};
+    json_t *points = NULL;
+    if (json_unpack(root, "{s:I, s:F, s:F, s:I, s:I, s:I, s:I, s:I, s:I, s?o}", "block", &number, "sinr", &v.sinr,
+                    "evm", &v.evm, COUNT_NAME[0], &count[0], COUNT_NAME[1], &count[1], COUNT_NAME[2], &count[2],
+                    COUNT_NAME[3], &count[3], COUNT_NAME[4], &count[4], COUNT_NAME[5], &count[5], "constellation",
+                    &points) != 0) {
+        return TUTTI_EFORMAT;
+    }
+    v.block = number;
+    for (int i = 0; i < N_COUNTS; i++) {
+        v.count[i] = count[i];
+    }
+    const size_t n = json_is_array(points) ? json_array_size(points) : 0;
+    for (v.n_point = 0; points && (size_t)v.n_point < n && v.n_point < 2 * r->shape.n_points; v.n_point++) {
+        r->numbers[v.n_point] = json_number_value(json_array_get(points, (size_t)v.n_point));
+    }
+    v.n_point = json_is_array(points) ? v.n_point : -1;
+    return keep_values(r, user, &v, span, block);
 }
 
 /* [n_ue] entries, one per user's stream. */
@@ -161,9 +173,9 @@ static int keep_eve(struct record_reports *r, int eve, json_t *root, struct repo
     int64_t *value = r->cells;
     for (int i = 0; i < N_EVE_COUNTS; i++) {
         for (size_t k = 0; k < n_ue; k++) {
-            value[k] = json_integer_value(json_object_get(json_array_get(users, k), EVE_COUNT[i].name));
+            value[k] = json_integer_value(json_object_get(json_array_get(users, k), EVE_COUNT_NAME[i]));
         }
-        run_file_put_cell(r->file, EVE_COUNT[i].dataset, *block, (uint64_t)eve, value);
+        run_file_put_cell(r->file, EVE_COUNT_DATASET[i], *block, (uint64_t)eve, value);
     }
     update_rate(r, *block);
     return TUTTI_OK;
@@ -184,7 +196,13 @@ static int keep(struct record_reports *r, const char *wanted, keep_fn *keeper, i
 
 int record_reports_user(struct record_reports *r, int user, const char *json, struct report_span span, uint64_t *block)
 {
-    return keep(r, "report", keep_user, user, json, span, block);
+    struct scanned_report v = {.point = r->numbers, .room = 2 * r->shape.n_points};
+    if (!scan_report(json, COUNT_NAME, &v)) {
+        return keep(r, "report", keep_user, user, json, span, block);
+    }
+    const int status = keep_values(r, user, &v, span, block);
+    r->n_bad += status == TUTTI_EFORMAT;
+    return status;
 }
 
 int record_reports_eve(struct record_reports *r, int eve, const char *json, struct report_span span, uint64_t *block)

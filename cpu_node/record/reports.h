@@ -18,6 +18,7 @@ struct record_reports {
     struct record_shape shape;
     struct stats_mean *sinr_db; /* [n_ue] */
     tutti_cf32 *points;         /* [n_points] */
+    double *numbers;            /* [2 n_points] */
     double *rate;               /* [n_ue] */
     void *cells;                /* [n_ue] of 8 bytes */
     uint64_t n_bad;             /* not understood */

@@ -24,6 +24,7 @@ static struct {
     int n_said, n_renewed, n_none;
     struct wire_account account[MAX_EVENTS];
     int account_ap[MAX_EVENTS], n_account, account_room;
+    uint64_t refused_block; /* of an account that finds no room */
 } world;
 
 int fh_hub_wait(fh_hub_t *hub, int extra_fd, int64_t timeout_us, struct fh_event *event)
@@ -60,7 +61,7 @@ void recorder_event(recorder_t *recorder, uint64_t block, const char *format, ..
 bool recorder_account(recorder_t *recorder, int ap, const struct wire_account *account)
 {
     (void)recorder;
-    if (world.n_account >= world.account_room) {
+    if (world.n_account >= world.account_room || account->block == world.refused_block) {
         return false;
     }
     world.account_ap[world.n_account] = ap;
@@ -403,11 +404,17 @@ static void accounts_are_kept_once(void **state)
     world.account_room = MAX_EVENTS;
     report(2, &m); /* as an AP does that has not heard the acknowledgement */
     assert_true(world.n_account == 3 && world.account[2].block == 4 && cpu.account_ack[2] == 5);
+    world.refused_block = 10; /* what comes behind one without room waits for it */
+    m.account[0].block = 9;
+    m.account[1].block = 10;
+    m.account[2].block = 11;
+    report(2, &m);
+    assert_true(world.n_account == 4 && cpu.account_ack[2] == 10);
     m = usual(20);
     m.n_account = 1;
     m.account[0] = (struct wire_account){.block = UINT64_C(1) << 40, .sent = WIRE_SENT_FRESH, .chosen = 1};
     report(2, &m);
-    assert_true(world.n_account == 3 && cpu.account_ack[2] == 5);
+    assert_true(world.n_account == 4 && cpu.account_ack[2] == 10);
 }
 
 /* A broken hub ends the loop; nobody spins. */

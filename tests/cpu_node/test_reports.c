@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "cpu_node/record/reports.h"
 #include "cpu_node/record/rows.h"
+#include "cpu_node/record/scan.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -75,6 +76,50 @@ static void a_users_report_fills_its_cells(void **state)
     assert_true(isnan(crealf(points[0])));
     assert_int_equal(reports->block_errors, 2);
     assert_true(reports->sinr_db[1].count == 1 && fabs(reports->sinr_db[1].mean - 10 * log10(100.25)) < 1e-12);
+}
+
+/* The quick way and the parser say the same; what the quick way does not know goes to the parser. */
+static void both_ways_of_reading_agree(void **state)
+{
+    (void)state;
+    static const char *const NAMES[] = {"a", "b", "c", "d", "e", "f"};
+    double point[3];
+    struct scanned_report r = {.point = point, .room = 3};
+#define REST "\"a\":1,\"b\":-2,\"c\":3,\"d\":4,\"e\":5,\"f\":123456789012345"
+    assert_true(scan_report("{\"type\":\"report\",\"block\":48,\"sinr\":1.25e3,\"evm\":-0.5," REST
+                            ",\"constellation\":[1,-2.5,3,4]}",
+                            NAMES, &r));
+    assert_true(r.block == 48 && r.sinr == 1250 && r.evm == -0.5 && r.count[1] == -2 && r.count[5] == 123456789012345);
+    assert_true(r.n_point == 3 && point[0] == 1 && point[1] == -2.5 && point[2] == 3);
+    static const char *const NOT[] = {
+        "",
+        "{",
+        "{}",
+        "[]",
+        "{\"type\":\"report\"}",
+        "{\"type\":\"reports\",\"block\":1}",
+        "{\"type\":\"report\",\"block\":1,\"sinr\":1,\"evm\":1}",           /* members missing */
+        "{\"type\":\"report\",\"block\":1,\"sinr\":1,\"evm\":1," REST "} ", /* more behind it */
+        "{\"type\":\"report\",\"block\":1,\"sinr\":1,\"evm\":1," REST,      /* cut */
+        "{\"type\":\"report\",\"block\":1,\"sinr\":1,\"evm\":1," REST ",}",
+        "{\"type\":\"report\",\"block\":1.5,\"sinr\":1,\"evm\":1," REST "}",
+        "{\"type\":\"report\",\"block\":1e3,\"sinr\":1,\"evm\":1," REST "}",
+        "{\"type\":\"report\",\"block\":1,\"sinr\":0x10,\"evm\":1," REST "}",
+        "{\"type\":\"report\",\"block\":1,\"sinr\":nan,\"evm\":1," REST "}",
+        "{\"type\":\"report\",\"block\":1,\"sinr\":1-2,\"evm\":1," REST "}",
+        "{\"type\":\"report\",\"block\":01,\"sinr\":1,\"evm\":1," REST "}",
+        "{\"type\":\"report\",\"block\":1,\"sinr\":1,\"evm\":1," REST ",\"constellation\":[1,]}",
+        "{\"type\":\"report\",\"block\":1,\"sinr\":1,\"evm\":1," REST ",\"other\":1}"};
+    for (size_t i = 0; i < sizeof NOT / sizeof NOT[0]; i++) {
+        if (scan_report(NOT[i], NAMES, &r)) {
+            fail_msg("taken: %s", NOT[i]);
+        }
+    }
+    assert_int_equal(user_report(0, 64, 1.5, ", \"constellation\": [1, 2], \"later\": {\"a\": []}"),
+                     0); /* the parser */
+    assert_true(((const double *)run_file_peek(file, R_USER_SINR, 64))[0] == 1.5);
+    assert_int_equal(((const int64_t *)run_file_peek(file, R_USER_CODE_BLOCKS, 64))[0], 3);
+    assert_true(((const tutti_cf32 *)run_file_peek(file, R_CONSTELLATION, 64))[0] == CMPLXF(1, 2));
 }
 
 static void nonsense_and_absurd_blocks_are_counted(void **state)
@@ -181,6 +226,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, enter, leave)
     const struct CMUnitTest tests[] = {
         CASE(a_users_report_fills_its_cells),
+        CASE(both_ways_of_reading_agree),
         CASE(nonsense_and_absurd_blocks_are_counted),
         CASE(reports_of_unsolved_blocks_are_kept_and_counted),
         CASE(rates_follow_from_both_ends),
