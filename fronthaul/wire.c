@@ -26,7 +26,7 @@ static bool is_probe(int type)
 }
 
 /* Arrays have rows of symbols and columns of subcarriers: only the message's length bounds them. */
-static bool shape_possible(const struct wire_header *h, enum wire_type type)
+static bool shape_possible(const struct wire_header *h, int type)
 {
     const int max_sb = wire_is_array(type) ? MAX_MESSAGE_DIMENSION : TUTTI_MAX_SB,
               max_ant = wire_is_array(type) ? MAX_MESSAGE_DIMENSION : TUTTI_MAX_ANT,
@@ -39,7 +39,7 @@ static bool shape_possible(const struct wire_header *h, enum wire_type type)
 
 size_t wire_message_bytes(const struct wire_header *header, enum wire_type type, size_t meta)
 {
-    if (!shape_possible(header, type)) {
+    if (!shape_possible(header, (int)type)) {
         return 0;
     }
     const size_t coefficients = coefficients_bytes(header);

@@ -45,8 +45,9 @@ static void emit_radios(FILE *out, struct config_layers *layers, const cyaml_sch
         fprintf(out, "{\"id\": %ld", id);
         for (const cyaml_schema_field_t *field = entry->mapping.fields + 1; field->key; field++) {
             struct config_layer *layer;
+            const yaml_node_t *const node = config_radios_find(layers, role, id, field->key, &layer);
             fprintf(out, ",\n\"%s\": ", field->key);
-            emit_node(out, &layer->document, config_radios_find(layers, role, id, field->key, &layer), &field->value);
+            emit_node(out, &layer->document, node, &field->value);
         }
         fputs("},\n", out);
     }

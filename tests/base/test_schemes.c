@@ -52,7 +52,7 @@ static void test_the_ladder_ends(void **state)
             rung = mimo_scheme_below(rung);
             assert_true(++steps < MIMO_N_SCHEMES);
         }
-        assert_true(rung == MIMO_CB || mimo_scheme_row(rung)->kind == MIMO_PHASE);
+        assert_true(rung == MIMO_CB || mimo_scheme_row((int)rung)->kind == MIMO_PHASE);
     }
 }
 

@@ -133,7 +133,7 @@ struct message message_random(uint64_t *state, enum wire_type type, enum wire_en
                                     .n_stream = (uint16_t)n_stream};
     random_csi_meta(state, &m.csi, n_stream);
     random_precoder_meta(state, &m.precoder, n_stream);
-    random_array_meta(state, &m.array, type);
+    random_array_meta(state, &m.array, (int)type);
     for (size_t i = 0; i < m.n_coefficients; i++) {
         const float re = random_float(state), im = random_float(state);
         m.coefficients[i] = __builtin_complex(re, im);
