@@ -134,11 +134,35 @@ class Command(unittest.TestCase):
         self.assertIn("gnuplot", page)
         self.assertIn("<table>", page)
 
-    def test_report_of_a_hostile_name(self):
-        path = self.path("made.h5")
-        synthetic_run.write(path, 'network:\n  name: a<script>b\n', 20, True, n_ap=1, n_ue=1)
+    def test_report_of_hostile_texts(self):
+        """Every text of a recording, its path and its attributes among them, shows as text."""
+        evil = "x<script>alert('1')</script>\"'&"
+        path = self.path("a<script>b.h5")
+        synthetic_run.write(path, "network:\n  name: '" + evil.replace("'", "''") + "'\n", 20, True, n_ap=1, n_ue=1)
+        with h5py.File(path, "r+") as run:
+            del run["version"]
+            run["version"] = evil
+            texts = [name for name in run if isinstance(run[name], h5py.Dataset) and run[name].shape == () and run[name].dtype.kind == "O"]
+            self.assertEqual(sorted(texts), ["config", "version"])
+            for name in run:
+                run[name].attrs["note"] = evil
         self.assertEqual(self.tutti("report", path).returncode, 0)
-        self.assertNotIn("<script", self.read("report.html"))
+        page = self.read("report.html")
+        self.assertNotIn("<script", page)
+        self.assertEqual(page.count("tutti x&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&#39;&amp;"), 1)  # version
+        self.assertEqual(page.count("x&lt;script&gt;alert(&#39;&#39;1&#39;&#39;)"), 1)  # configuration
+        self.assertIn("a&lt;script&gt;b.h5", page)
+
+    def test_report_of_texts_that_are_no_text(self):
+        path = self.path("made.h5")
+        synthetic_run.write(path, self.read("net.yaml"), 20, True, n_ap=1, n_ue=1)
+        with h5py.File(path, "r+") as run:
+            del run["version"]
+            run["version"] = np.bytes_(b"1\xe9\x01\xc0\xbcb>")
+        self.assertEqual(self.tutti("report", path).returncode, 0)
+        with open(self.path("report.html"), "rb") as file:
+            page = file.read().decode("utf-8")  # must be valid
+        self.assertNotIn("\x01", page)
 
     def test_inspect(self):
         answer = self.tutti("inspect", self.recording())
