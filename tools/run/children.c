@@ -90,6 +90,7 @@ __attribute__((noreturn)) static void become(const children_t *c, const char *pa
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
     const int null_fd = open("/dev/null", O_RDONLY);
     if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(log_fd, STDOUT_FILENO) >= 0 &&
@@ -148,11 +149,17 @@ static void write_pid(const children_t *c, const struct child *child)
     }
 }
 
-static void forget(const children_t *c, struct child *child)
+/* As soon as it has ended: by then the number may be somebody else's. */
+static void remove_pid(const children_t *c, const struct child *child)
 {
     char path[2 * PATH_MAX];
     pid_path(c, child, path, sizeof path);
     unlink(path);
+}
+
+static void forget(const children_t *c, struct child *child)
+{
+    remove_pid(c, child);
     free(child->log_path);
 }
 
@@ -226,6 +233,7 @@ void children_reap(children_t *c)
         if (child->pid > 0 && waitpid(child->pid, &child->status, WNOHANG) == child->pid) {
             child->pid = 0;
             child->ended_ns = clock_mono_ns();
+            remove_pid(c, child);
         }
     }
 }

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -187,7 +189,26 @@ int run_directory_create(struct run_directory **out, const struct config_options
     return status == 0 ? write_config(run) : status;
 }
 
-/* Only what lies directly in it: sockets, made by the nodes. */
+/* A socket of this user that nobody listens at any more. Somebody else's, a file, a link: not ours to remove. */
+static bool is_dead_socket(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat info;
+    if (lstat(path, &info) < 0 || !S_ISSOCK(info.st_mode) || info.st_uid != geteuid() ||
+        strlen(path) >= sizeof address.sun_path) {
+        return false;
+    }
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    const bool dead =
+        fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 && errno == ECONNREFUSED;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return dead;
+}
+
+/* What the nodes left in it; and the directory, if that was all. */
 static void remove_sockets(const char *path)
 {
     DIR *directory = opendir(path);
@@ -195,9 +216,11 @@ static void remove_sockets(const char *path)
         return;
     }
     for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
-        if (entry->d_name[0] != '.') {
-            unlinkat(dirfd(directory), entry->d_name, 0);
+        char *inside = join(path, entry->d_name);
+        if (inside && is_dead_socket(inside)) {
+            unlink(inside);
         }
+        free(inside);
     }
     closedir(directory);
     rmdir(path);
