@@ -32,8 +32,6 @@ void accounts_destroy(accounts_t *accounts); /* NULL allowed */
 /* Begins the account of `block`; blocks since the last one that were never begun are MISSED. A block that is not after
  * the last one says that time went back: the accounts start anew. No allocation here and below. */
 void accounts_begin(accounts_t *accounts, uint64_t block);
-/* The block passed unseen. */
-void accounts_missed(accounts_t *accounts, uint64_t block);
 /* What was decided for the block begun last, its times and its arrival; sent is not looked at. has_burst: the radio
  * will tell. Without a burst (silence, or the radio refused it) the account is complete with `sent`. */
 void accounts_decided(accounts_t *accounts, const struct wire_account *decided, bool has_burst, enum wire_sent sent);
@@ -48,8 +46,9 @@ void accounts_acknowledge(accounts_t *accounts, uint64_t before_block);
 /* Another central node, or the same one again: what the last one had acknowledged lately may be lost with it. n: how
  * many of those are to be sent again, as far as they are still there. */
 void accounts_go_back(accounts_t *accounts, uint64_t n);
-/* The oldest complete accounts that are not acknowledged, oldest first, at most room; none is left out on the way: an
- * account that is not complete ends the list. Returns their number. now_block: the block under way. */
+/* Complete accounts to send, oldest first, at most room: those never sent, and with the room that is left the oldest
+ * that have been sent but not acknowledged. None is left out on the way: an account that is not complete ends the list.
+ * Returns their number. now_block: the block under way. */
 int accounts_collect(accounts_t *accounts, uint64_t now_block, struct wire_account *out, int room);
 
 const struct accounts_counters *accounts_counters(const accounts_t *accounts);

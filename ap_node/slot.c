@@ -31,12 +31,8 @@ int slot_receive(struct ap *ap)
 bool slot_in_time(struct ap *ap)
 {
     const tutti_tick first_dl = node_radio_tick(&ap->radio, ap->block, ap->frame.dl_symbol[0]);
-    if (ap->span.next < decision_tick(ap, ap->block)) { /* time went back: find out where it is */
-        return false;
-    }
-    if (ap->span.next >= first_dl) {
-        accounts_missed(ap->accounts, ap->block);
-        return false;
+    if (ap->span.next < decision_tick(ap, ap->block) || ap->span.next >= first_dl) {
+        return false; /* time went back, or the block has passed: the next one's account makes one of it, too */
     }
     accounts_begin(ap->accounts, ap->block);
     ap->blocks++;

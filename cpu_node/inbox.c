@@ -157,6 +157,7 @@ static void hear_estimates(struct cpu *cpu, int ap, const uint8_t *data, size_t 
     }
     if (!fits(cpu, &header, ap)) {
         cpu->counters.csi_foreign++;
+        outbox_tell_none(cpu, ap, header.block);
         return;
     }
     const uint64_t now_ns = clock_mono_ns();

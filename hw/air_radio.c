@@ -192,6 +192,9 @@ static int hand_in(struct air_radio *r, tutti_tick to)
         struct timeline_piece piece;
         struct air_cell *cell = air_share_cell(&r->share, t);
         timeline_take(r->timeline, &piece);
+        if (!air_port_shared(r->port)) {
+            timeline_fill(r->timeline, &piece);
+        }
         const struct range wanted = wanted_of(r, t);
         r->wanted[air_share_index(&r->share, t)] = wanted;
         atomic_store_explicit(&cell->wanted, air_share_extent((int)(wanted.from - t), (int)(wanted.to - t)),

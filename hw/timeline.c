@@ -117,23 +117,33 @@ void timeline_take(timeline_t *t, struct timeline_piece *piece)
 {
     const tutti_tick begin = t->taken, chunk = (tutti_tick)t->set.chunk_samples, end = begin + chunk;
     tutti_cf32 *cell = cell_of(t, begin);
-    tutti_tick filled = begin; /* the cell is in order up to here */
+    tutti_tick filled = begin; /* end of the burst before */
     *piece = (struct timeline_piece){0};
     for (int i = 0; i < t->n_burst && t->burst[i].at < end; i++) {
         const tutti_tick from = later(t->burst[i].from, begin), to = earlier(t->burst[i].end, end);
         if (from >= to) {
             continue;
         }
-        silence(t, cell, filled - begin, from - begin);
-        piece->from = piece->samples ? piece->from : (int)(from - begin);
+        if (piece->samples) {
+            silence(t, cell, filled - begin, from - begin);
+        } else {
+            piece->from = (int)(from - begin);
+        }
         piece->to = (int)(to - begin);
         piece->samples = cell;
         filled = to;
     }
-    if (piece->samples) {
-        silence(t, cell, filled - begin, chunk);
-    }
     t->taken = end;
+}
+
+void timeline_fill(timeline_t *t, const struct timeline_piece *piece)
+{
+    const tutti_tick chunk = (tutti_tick)t->set.chunk_samples;
+    if (piece->samples) {
+        tutti_cf32 *cell = cell_of(t, t->taken - chunk);
+        silence(t, cell, 0, (tutti_tick)piece->from);
+        silence(t, cell, (tutti_tick)piece->to, chunk);
+    }
 }
 
 /* Bursts -------------------------------------------------------------------------------------------------------- */

@@ -23,7 +23,8 @@ struct timeline_settings {
 /* One chunk to transmit. */
 struct timeline_piece {
     const tutti_cf32 *samples; /* [n_ant][chunk], valid until the chunk is settled; NULL = all silent */
-    int from, to;              /* all bursts lie in [from, to) of the chunk; outside it is zero */
+    int from, to;              /* all bursts lie in [from, to) of the chunk, with zeros between them; what is outside
+                                * counts as zero, whatever is there, until timeline_fill */
 };
 
 /* Errors: TUTTI_EINVAL (impossible sizes), TUTTI_ENOMEM. *timeline is set even then, to be destroyed. */
@@ -36,6 +37,8 @@ void timeline_reset(timeline_t *timeline, tutti_tick now);
 int timeline_burst(timeline_t *timeline, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
 /* The chunk at `taken`, which moves on by one. Not to be called when taken = settled + n_cell * chunk. */
 void timeline_take(timeline_t *timeline, struct timeline_piece *piece);
+/* For devices that want whole chunks: makes zeros of what is outside [from, to) of the piece taken last. */
+void timeline_fill(timeline_t *timeline, const struct timeline_piece *piece);
 /* Everything from `settled` to `end`, a multiple of the chunk, was sent or was not; moves `settled`, and `taken` if it
  * is behind. Makes the notes of bursts that end there. */
 void timeline_settle(timeline_t *timeline, tutti_tick end, bool sent);

@@ -16,6 +16,7 @@ static const uint64_t STATUS_PERIOD_NS = 250000000u, LAST_REPORTS_NS = 300000000
 enum {
     TRAILING_BLOCKS = 2, /* accounts of block b travel with the estimates of later blocks */
     MAX_OBSERVERS = 16,
+    ACCOUNT_BLOCKS = 64, /* accounts come some blocks late; after so many they are not waited for */
     REPORT_SLACK_BLOCKS = 400
 };
 
@@ -28,6 +29,24 @@ static uint64_t end_of_run(const recorder_t *r)
     return n == 0 || !run_file_has_begun(r->file) ? UINT64_MAX : run_file_first_block(r->file) + n;
 }
 
+/* Time begins, or begins again: what was told about other times does not count any more. */
+static void begin_time(recorder_t *r, const struct cpu_block *block)
+{
+    const bool back = block->number < r->newest;
+    run_file_begin(r->file, block->number);
+    r->session = block->session;
+    r->ended_ns = 0;
+    for (int ap = 0; back && ap < r->settings.shape.n_ap; ap++) {
+        r->last_account[ap] = 0;
+    }
+    for (int e = 0; back && e < r->settings.config->network.n_eve; e++) {
+        r->last_eve_report[e] = 0;
+    }
+    for (int k = 0; back && k < r->settings.shape.n_ue; k++) {
+        atomic_store(&r->heard[k], block->number);
+    }
+}
+
 /* One block at a time: the lab link must be served even when writing is the bottleneck. */
 static bool write_block(recorder_t *r)
 {
@@ -37,9 +56,7 @@ static bool write_block(recorder_t *r)
     }
     struct cpu_block *block = *(struct cpu_block *const *)slot;
     if (!run_file_has_begun(r->file) || block->session != r->session || block->number < r->newest) {
-        run_file_begin(r->file, block->number);
-        r->session = block->session;
-        r->ended_ns = 0;
+        begin_time(r, block);
     }
     r->newest = block->number + 1;
     r->newest_ns = clock_mono_ns();
@@ -97,13 +114,13 @@ static void take_all(recorder_t *r)
 static struct report_span span_of(const recorder_t *r)
 {
     if (!run_file_has_begun(r->file)) {
-        return (struct report_span){0, 0};
+        return (struct report_span){0};
     }
     const double speed = r->settings.lockstep ? 50 : 1.1; /* of emulated time against ours, at most */
     const double passed_us = 1e-3 * (double)(clock_mono_ns() - r->newest_ns);
     const uint64_t ahead = (uint64_t)(speed * passed_us / r->settings.config->frame.block_us) + REPORT_SLACK_BLOCKS;
-    const uint64_t end = end_of_run(r);
-    return (struct report_span){run_file_first_block(r->file), r->newest + ahead < end ? r->newest + ahead : end};
+    return (struct report_span){
+        .first = run_file_first_block(r->file), .end = r->newest + ahead, .over = end_of_run(r), .solved = r->newest};
 }
 
 static void say(recorder_t *r, enum log_level level, const char *what, int id, const char *who)
@@ -183,7 +200,7 @@ static bool all_have_told(const recorder_t *r, uint64_t end)
             return false;
         }
     }
-    for (int ap = 0; ap < r->settings.shape.n_ap; ap++) {
+    for (int ap = 0; ap < r->settings.shape.n_ap && r->newest < end + ACCOUNT_BLOCKS; ap++) {
         if (atomic_load(&r->ap_alive[ap]) && r->last_account[ap] < end) {
             return false;
         }

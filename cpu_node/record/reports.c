@@ -86,6 +86,9 @@ static void keep_points(struct record_reports *r, int user, uint64_t block, json
     run_file_put_cell(r->file, R_CONSTELLATION, block, (uint64_t)user, r->points);
 }
 
+enum { REPORT_IGNORED = 1, AHEAD_OF_SOLVE = 16 /* blocks that may still be under way to the recorder */ };
+
+/* 0: to be kept, REPORT_IGNORED: of after the run, or a negative code. */
 static int check_block(struct record_reports *r, json_int_t number, struct report_span span, uint64_t *block)
 {
     if (number < 0) {
@@ -96,8 +99,11 @@ static int check_block(struct record_reports *r, json_int_t number, struct repor
         r->n_outside++;
         return TUTTI_EINVAL;
     }
+    if (*block >= span.over) {
+        return REPORT_IGNORED;
+    }
     const uint8_t *solved = run_file_peek(r->file, R_SOLVED, *block);
-    r->n_unsolved += !solved || !*solved;
+    r->n_unsolved += *block < span.solved ? !solved || !*solved : *block > span.solved + AHEAD_OF_SOLVE;
     return TUTTI_OK;
 }
 
@@ -112,7 +118,7 @@ static int keep_user(struct record_reports *r, int user, json_t *root, struct re
         return TUTTI_EFORMAT;
     }
     const int status = check_block(r, number, span, block);
-    if (status < 0) {
+    if (status != 0) {
         return status;
     }
     const uint64_t cell = (uint64_t)user;
@@ -142,7 +148,7 @@ static int keep_eve(struct record_reports *r, int eve, json_t *root, struct repo
         return TUTTI_EFORMAT;
     }
     const int status = check_block(r, number, span, block);
-    if (status < 0) {
+    if (status != 0) {
         return status;
     }
     double *sinr = r->cells;

@@ -7,9 +7,10 @@
 #include "base/stats.h"
 #include "cpu_node/record/run_file.h"
 
-/* Blocks that a report may be of: [first, end). */
+/* Blocks that a report may be of: [first, end); those from over on are after the run and ignored. Of those before
+ * `solved` it is known whether they were solved. */
 struct report_span {
-    uint64_t first, end;
+    uint64_t first, end, over, solved;
 };
 
 struct record_reports {
@@ -27,8 +28,8 @@ struct record_reports {
 
 int record_reports_create(struct record_reports **reports, run_file_t *file, const struct record_shape *shape);
 void record_reports_destroy(struct record_reports *reports); /* NULL and half-built allowed */
-/* Keeps a report; 0 with its block number, or TUTTI_EFORMAT (not understood) or TUTTI_EINVAL (a block outside the
- * span), counted. */
+/* Keeps a report (one of after the run not); 0 with its block number, or TUTTI_EFORMAT (not understood) or TUTTI_EINVAL
+ * (a block outside the span), counted. */
 int record_reports_user(struct record_reports *reports, int user, const char *json, struct report_span span,
                         uint64_t *block);
 int record_reports_eve(struct record_reports *reports, int eve, const char *json, struct report_span span,

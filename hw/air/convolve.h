@@ -15,8 +15,8 @@ struct convolve_source {
 
 struct convolve_ops {
     const char *name;
-    /* y[i] += sum over sources of gain x[i], one source after the other. */
-    void (*add)(int n, int n_source, const struct convolve_source *source, float *y_re, float *y_im);
+    /* y[i] += sum over sources of gain x[i], one source after the other; fresh: y[i] is taken for zero before. */
+    void (*add)(int n, int n_source, const struct convolve_source *source, bool fresh, float *y_re, float *y_im);
     /* x[i] *= r[i], or conj(r[i]) with conjugate true. */
     void (*rotate)(int n, const float *r_re, const float *r_im, bool conjugate, float *x_re, float *x_im);
     /* Limit to -1..1. */

@@ -22,10 +22,11 @@ static inline void store(float *x, vec v)
 }
 
 /* The sums of UNROLL vectors stay in registers over all sources. */
-static inline void add_step(int n_source, const struct convolve_source *source, int i, float *y_re, float *y_im)
+static inline void add_step(int n_source, const struct convolve_source *source, bool fresh, int i, float *y_re,
+                            float *y_im)
 {
-    vec re[UNROLL], im[UNROLL];
-    for (int u = 0; u < UNROLL; u++) {
+    vec re[UNROLL] = {{0}}, im[UNROLL] = {{0}};
+    for (int u = 0; !fresh && u < UNROLL; u++) {
         re[u] = load(y_re + i + u * LANES);
         im[u] = load(y_im + i + u * LANES);
     }
@@ -43,14 +44,14 @@ static inline void add_step(int n_source, const struct convolve_source *source, 
     }
 }
 
-static void add(int n, int n_source, const struct convolve_source *source, float *y_re, float *y_im)
+static void add(int n, int n_source, const struct convolve_source *source, bool fresh, float *y_re, float *y_im)
 {
     int i = 0;
     for (; i + STEP <= n; i += STEP) {
-        add_step(n_source, source, i, y_re, y_im);
+        add_step(n_source, source, fresh, i, y_re, y_im);
     }
     for (; i < n; i++) {
-        float re = y_re[i], im = y_im[i];
+        float re = fresh ? 0 : y_re[i], im = fresh ? 0 : y_im[i];
         for (int s = 0; s < n_source; s++) {
             const float g_re = crealf(source[s].gain), g_im = cimagf(source[s].gain);
             re += g_re * source[s].re[i] - g_im * source[s].im[i];

@@ -30,6 +30,7 @@ struct line {
 struct batch {
     int from, to; /* in the chunk */
     int n_source;
+    bool fresh; /* nothing was added to its tile before */
 };
 
 struct mixer {
@@ -42,13 +43,10 @@ struct mixer {
     struct convolve_source *source; /* [transmit antennas of all radios] of one tap */
 };
 
+/* Zeros that take no memory before they are touched: a radio that is not there costs none. */
 static float *new_floats(size_t n)
 {
-    float *x = aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64);
-    if (x) {
-        memset(x, 0, n * sizeof *x);
-    }
-    return x;
+    return calloc(n, sizeof(float));
 }
 
 static bool fill_line(const mixer_t *m, struct line *line, const struct links_radio *radio)
@@ -195,11 +193,21 @@ static void take(const mixer_t *m, struct line *line, const struct links_radio *
     }
 }
 
-static void flush(const mixer_t *m, struct batch *batch, float *sum_re, float *sum_im)
+/* Adds what was gathered. The first sum in a tile does not care what was there, and makes zeros of the rest. */
+static void flush(const mixer_t *m, struct batch tile, struct batch *batch, float *sum_re, float *sum_im)
 {
-    if (batch->n_source > 0) {
-        m->ops->add(batch->to - batch->from, batch->n_source, m->source, sum_re + batch->from, sum_im + batch->from);
+    if (batch->n_source == 0) {
+        return;
     }
+    if (batch->fresh) {
+        memset(sum_re + tile.from, 0, (size_t)(batch->from - tile.from) * sizeof *sum_re);
+        memset(sum_im + tile.from, 0, (size_t)(batch->from - tile.from) * sizeof *sum_im);
+        memset(sum_re + batch->to, 0, (size_t)(tile.to - batch->to) * sizeof *sum_re);
+        memset(sum_im + batch->to, 0, (size_t)(tile.to - batch->to) * sizeof *sum_im);
+    }
+    m->ops->add(batch->to - batch->from, batch->n_source, m->source, batch->fresh, sum_re + batch->from,
+                sum_im + batch->from);
+    batch->fresh = false;
     batch->n_source = 0;
 }
 
@@ -220,8 +228,8 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
         return;
     }
     if (from != batch->from || to != batch->to) {
-        flush(m, batch, sum_re, sum_im);
-        *batch = (struct batch){from, to, 0};
+        flush(m, tile, batch, sum_re, sum_im);
+        *batch = (struct batch){from, to, 0, batch->fresh};
     }
     for (int p = 0; p < n_tx; p++) {
         const size_t at = (size_t)p * (size_t)m->stride + (size_t)(back + from);
@@ -233,14 +241,19 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
 static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
 {
     struct line *sink = &m->line[rx];
-    struct batch batch = {0, 0, 0};
+    float *sum_re = sink->sum_re + (size_t)q * (size_t)m->chunk, *sum_im = sink->sum_im + (size_t)q * (size_t)m->chunk;
+    struct batch batch = {.fresh = true};
     for (int tx = 0; tx < m->links->n_radio; tx++) {
         const bool heard = m->line[tx].lo < m->line[tx].hi && links_between(m->links, tx, rx)->active;
         for (int tap = 0; heard && tap < m->links->n_tap; tap++) {
             gather_tap(m, tx, rx, q, tap, tile, &batch);
         }
     }
-    flush(m, &batch, sink->sum_re + (size_t)q * (size_t)m->chunk, sink->sum_im + (size_t)q * (size_t)m->chunk);
+    flush(m, tile, &batch, sum_re, sum_im);
+    if (batch.fresh) { /* nothing came */
+        memset(sum_re + tile.from, 0, (size_t)(tile.to - tile.from) * sizeof *sum_re);
+        memset(sum_im + tile.from, 0, (size_t)(tile.to - tile.from) * sizeof *sum_im);
+    }
 }
 
 static void mix(mixer_t *m, int from, int to)
@@ -249,7 +262,8 @@ static void mix(mixer_t *m, int from, int to)
         const int end = begin + TILE < to ? begin + TILE : to;
         for (int rx = 0; rx < m->links->n_radio; rx++) {
             const struct line *sink = &m->line[rx];
-            const struct batch tile = {sink->from > begin ? sink->from : begin, sink->to < end ? sink->to : end, 0};
+            const struct batch tile = {sink->from > begin ? sink->from : begin, sink->to < end ? sink->to : end, 0,
+                                       true};
             for (int q = 0; tile.from < tile.to && q < m->links->radio[rx].n_ant; q++) {
                 mix_antenna(m, rx, q, tile);
             }
@@ -257,18 +271,13 @@ static void mix(mixer_t *m, int from, int to)
     }
 }
 
-/* Whole pieces of noise that hold what is wanted; the sums there start at zero. */
-static void expect(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct mixer_output *out)
+/* Whole pieces of noise that hold what is wanted. */
+static void expect(const mixer_t *m, struct line *line, const struct mixer_output *out)
 {
     const bool any = out->samples && out->from < out->to;
     const int end = any ? (out->to + PIECE - 1) / PIECE * PIECE : 0;
     line->from = any ? out->from / PIECE * PIECE : 0;
     line->to = end < m->chunk ? end : m->chunk;
-    const size_t n = (size_t)(line->to - line->from);
-    for (int a = 0; n > 0 && a < radio->n_ant; a++) {
-        memset(line->sum_re + (size_t)a * (size_t)m->chunk + line->from, 0, n * sizeof(float));
-        memset(line->sum_im + (size_t)a * (size_t)m->chunk + line->from, 0, n * sizeof(float));
-    }
 }
 
 /* A function of the seed, the antenna and the tick alone, whatever else was made. */
@@ -310,7 +319,7 @@ void mixer_execute(mixer_t *m, tutti_tick tick, const struct mixer_input *in, co
             turn_oscillator(m, line, radio, tick);
         }
         take(m, line, radio, &in[r]);
-        expect(m, line, radio, &out[r]);
+        expect(m, line, &out[r]);
     }
     const tutti_tick end = tick + (tutti_tick)m->chunk;
     for (tutti_tick from = tick, to; from < end; from = to) {

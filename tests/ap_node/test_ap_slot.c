@@ -2,6 +2,7 @@
 /* An access point's blocks with a scripted radio and without a central node: one wake-up, one downlink and one beacon
  * per block, each in its place; one report and one account per block, whatever is lost in between. */
 #include "ap_node/ap.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "tests/node/scripted_radio.h"
 
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -22,6 +24,9 @@ struct place {
     int n_reported;
     struct wire_account account[MAX_BLOCKS]; /* as they came, each once */
     int n_account;
+    uint32_t radio_events[5]; /* of the last report */
+    float noise_power;
+    bool pushes; /* a precoder for every block, there before it is asked for */
 };
 
 static int open_place(void **state)
@@ -67,12 +72,33 @@ static void hear_reports(struct place *p)
         assert_int_equal(header.node, 1);
         assert_int_equal(header.tick - p->ap.radio.epoch, header.block * (uint64_t)p->ap.frame.n_block_samples);
         p->reported[p->n_reported++] = header.block;
+        memcpy(p->radio_events, meta.radio_events, sizeof p->radio_events);
+        p->noise_power = meta.noise_power;
         for (int i = 0; i < meta.n_account; i++) {
             p->account[p->n_account++] = meta.account[i];
             atomic_store(&p->ap.link.account_ack, meta.account[i].block + 1);
         }
         ring_pop(p->ap.link.csi_out);
     }
+}
+
+/* What the link thread would bring: one stream to user 2 from the first antenna. */
+static void push_precoder(struct place *p)
+{
+    struct ap_precoder *q = inbox_slot(p->ap.link.inbox);
+    struct wire_stream *stream = q->meta.stream;
+    const uint64_t block = p->ap.block;
+    stream[0] = (struct wire_stream){.kind = WIRE_STREAM_DATA, .user = 2};
+    q->header = (struct wire_header){
+        .session = 1, .block = block, .valid_from_block = block, .valid_until_block = block + 4, .n_stream = 1};
+    q->meta = (struct wire_precoder_meta){
+        .power_mean = 1, .power_peak = 1, .stale_blocks = 4, .mute_blocks = 5, .stream = stream};
+    for (int i = 0; i < 6 * N_ANT; i++) {
+        q->V[i] = i % N_ANT == 0 ? 0.5f : 0;
+    }
+    q->received_ns = clock_wall_ns();
+    q->received_mono_ns = clock_mono_ns();
+    inbox_push(p->ap.link.inbox);
 }
 
 /* The loop of main.c until n more blocks have been decided. */
@@ -88,6 +114,9 @@ static void run_blocks(struct place *p, uint64_t n)
         }
         if (slot_estimate(ap)) {
             slot_report(ap);
+        }
+        if (p->pushes) {
+            push_precoder(p);
         }
         slot_transmit(ap);
         hear_reports(p);
@@ -178,6 +207,46 @@ static void test_samples_lost_in_pilots(void **state)
     check_bursts(p, 5);
 }
 
+static void test_precoders_and_their_stamps(void **state)
+{
+    struct place *p = *state;
+    p->pushes = true;
+    start(p, 0);
+    const uint64_t before_ns = clock_wall_ns();
+    run_blocks(p, 10);
+    assert_int_equal(p->n_account, 9); /* of every block but the one under way */
+    for (int i = 0; i < p->n_account; i++) {
+        const struct wire_account *a = &p->account[i];
+        assert_int_equal(a->block, i);
+        assert_int_equal(a->sent, WIRE_SENT_FRESH);
+        assert_int_equal(a->chosen, WIRE_SENT_FRESH);
+        assert_int_not_equal(a->arrival, WIRE_ARRIVAL_NONE);
+        assert_int_equal(a->scaled, 0);
+        assert_true(before_ns <= a->capture_end_ns && a->capture_end_ns <= a->precoder_received_ns &&
+                    a->precoder_received_ns <= a->applied_ns && a->applied_ns <= clock_wall_ns());
+        const struct scripted_burst *b = burst_of(p, (uint64_t)i);
+        assert_true(b->energy[0] > 0 && b->energy[1] == 0); /* as ordered */
+    }
+}
+
+/* Letters U O D S L as the radio tells them, noise as it is measured. */
+static void test_what_is_told_of_the_radio(void **state)
+{
+    struct place *p = *state;
+    static const enum radio_note_kind KINDS[] = {RADIO_NOTE_OVERFLOW, RADIO_NOTE_OVERFLOW, RADIO_NOTE_SEQUENCE,
+                                                 RADIO_NOTE_DROP,     RADIO_NOTE_DROP,     RADIO_NOTE_DROP};
+    static const uint32_t UODSL[5] = {0, 2, 3, 1, 0};
+    start(p, 0);
+    run_blocks(p, 1);
+    for (int i = 0; i < 6; i++) {
+        p->script.note[p->script.n_note++] = (struct radio_note){.kind = KINDS[i], .tag = NODE_TAG_OTHER};
+    }
+    run_blocks(p, 2);
+    assert_memory_equal(p->radio_events, UODSL, sizeof UODSL);
+    assert_true(p->noise_power == (float)p->ap.capture.noise_power);
+    assert_true(p->noise_power > 1000); /* the scripted samples are large numbers */
+}
+
 static void test_starting_inside_a_block(void **state)
 {
     struct place *p = *state;
@@ -236,9 +305,14 @@ static void test_another_epoch_is_followed(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
-    const struct CMUnitTest tests[] = {CASE(test_block_by_block),           CASE(test_samples_lost_over_blocks),
-                                       CASE(test_samples_lost_in_pilots),   CASE(test_starting_inside_a_block),
-                                       CASE(test_what_the_radio_refuses),   CASE(test_time_goes_back),
+    const struct CMUnitTest tests[] = {CASE(test_block_by_block),
+                                       CASE(test_samples_lost_over_blocks),
+                                       CASE(test_samples_lost_in_pilots),
+                                       CASE(test_precoders_and_their_stamps),
+                                       CASE(test_what_is_told_of_the_radio),
+                                       CASE(test_starting_inside_a_block),
+                                       CASE(test_what_the_radio_refuses),
+                                       CASE(test_time_goes_back),
                                        CASE(test_another_epoch_is_followed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +95,35 @@ static int stop_before_anyone_watches(int unused)
     return rt_stop_install() == 0 && readable(rt_stop_fd()) ? 0 : 2;
 }
 
+/* nohup: the terminal may go, the program stays. */
+static int hang_up_under_nohup(int unused)
+{
+    (void)unused;
+    signal(SIGHUP, SIG_IGN);
+    if (rt_stop_install()) {
+        return 1;
+    }
+    raise(SIGHUP);
+    return rt_stop_requested() ? 2 : 0;
+}
+
+/* A write that goes nowhere or too far returns its error and ends nobody. */
+static int write_too_much(int unused)
+{
+    (void)unused;
+    int ends[2];
+    char name[] = "/tmp/test_rt_XXXXXX";
+    const int file = mkstemp(name);
+    const struct rlimit limit = {4, 4};
+    if (rt_stop_install() || pipe(ends) || file < 0 || unlink(name) || setrlimit(RLIMIT_FSIZE, &limit)) {
+        return 1;
+    }
+    close(ends[0]);
+    const bool pipe_told = write(ends[1], "x", 1) < 0 && errno == EPIPE;
+    const bool file_told = write(file, "1234", 4) == 4 && write(file, "5", 1) < 0 && errno == EFBIG;
+    return pipe_told && file_told && !rt_stop_requested() ? 0 : 2;
+}
+
 static int in_child(int (*action)(int argument), int argument)
 {
     const pid_t child = fork();
@@ -109,6 +140,10 @@ static void test_stop_requests(void **state)
     (void)state;
     assert_int_equal(in_child(stop_by_signal, SIGINT), 0);
     assert_int_equal(in_child(stop_by_signal, SIGTERM), 0);
+    assert_int_equal(in_child(stop_by_signal, SIGHUP), 0);
+    assert_int_equal(in_child(stop_by_signal, SIGXCPU), 0);
+    assert_int_equal(in_child(hang_up_under_nohup, 0), 0);
+    assert_int_equal(in_child(write_too_much, 0), 0);
     assert_int_equal(in_child(stop_before_anyone_watches, 0), 0);
 }
 

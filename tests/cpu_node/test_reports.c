@@ -16,7 +16,7 @@
 enum { N_UE = 2, N_EVE = 2, N_AP = 2, N_POINTS = 2 };
 static const struct record_shape SHAPE = {
     .n_sb = 1, .n_ap = N_AP, .n_ant = 1, .n_ue = N_UE, .n_eve = N_EVE, .n_points = N_POINTS};
-static const struct report_span SPAN = {.first = 32, .end = 1000};
+static const struct report_span SPAN = {.first = 32, .end = 1000, .over = 900, .solved = 42};
 
 static run_file_t *file;
 static struct record_reports *reports;
@@ -97,7 +97,9 @@ static void nonsense_and_absurd_blocks_are_counted(void **state)
     assert_int_equal(user_report(0, 1LL << 40, 1, ""), TUTTI_EINVAL);
     assert_int_equal(reports->n_outside, 3);
     assert_null(run_file_peek(file, R_USER_SINR, 32)); /* nothing was written */
-    assert_int_equal(user_report(0, 999, 1, ""), 0);
+    assert_int_equal(user_report(0, 999, 1, ""), 1);   /* of after the run: ignored */
+    assert_null(run_file_peek(file, R_USER_SINR, 999));
+    assert_int_equal(user_report(0, 899, 1, ""), 0);
 }
 
 static void reports_of_unsolved_blocks_are_kept_and_counted(void **state)
@@ -110,6 +112,10 @@ static void reports_of_unsolved_blocks_are_kept_and_counted(void **state)
     assert_int_equal(user_report(0, 41, 4, ""), 0);
     assert_int_equal(reports->n_unsolved, 1);
     assert_true(((const double *)run_file_peek(file, R_USER_SINR, 41))[0] == 4);
+    assert_int_equal(user_report(0, 43, 4, ""), 0); /* its block may be under way */
+    assert_int_equal(reports->n_unsolved, 1);
+    assert_int_equal(user_report(0, 80, 4, ""), 0); /* an outage */
+    assert_int_equal(reports->n_unsolved, 2);
 }
 
 static int eve_report(int eve, int block, double sinr0, double sinr1)

@@ -30,9 +30,11 @@ static void test_add(void **state)
     for (int n = 0; n < N - MOST_SOURCES; n += n < 150 ? 1 : 97) {
         const int n_source = n % (MOST_SOURCES + 1);
         memcpy(y, before, sizeof y);
-        ops->add(n, n_source, source, y[0] + 1, y[1] + 1);
+        const bool fresh = n % 4 == 3; /* what was there does not count */
+        ops->add(n, n_source, source, fresh, y[0] + 1, y[1] + 1);
         for (int i = 0; i < N; i++) {
-            double complex sum = CMPLX((double)before[0][i], (double)before[1][i]);
+            const bool kept = !fresh || i < 1 || i >= n + 1;
+            double complex sum = kept ? CMPLX((double)before[0][i], (double)before[1][i]) : 0;
             for (int s = 0; s < n_source && i >= 1 && i < n + 1; s++) {
                 sum += (double complex)source[s].gain * CMPLX((double)x[s][0][i - 1 + s], (double)x[s][1][i - 1 + s]);
             }
@@ -54,8 +56,8 @@ static void test_add_bits(void **state)
     draw(1, x[0]), draw(2, x[1]), draw(3, y[0]), draw(4, y[1]);
     memcpy(z, y, sizeof z);
     const struct convolve_source source[2] = {{x[0], x[1], CMPLXF(0.7f, -1.3f)}, {x[1], x[0], CMPLXF(1e-3f, 3.1f)}};
-    ops->add(N, 2, source, y[0], y[1]);
-    portable->add(N, 2, source, z[0], z[1]);
+    ops->add(N, 2, source, false, y[0], y[1]);
+    portable->add(N, 2, source, false, z[0], z[1]);
     assert_memory_equal(y, z, sizeof y);
     ops->rotate(N, x[0], x[1], true, y[0], y[1]);
     portable->rotate(N, x[0], x[1], true, z[0], z[1]);

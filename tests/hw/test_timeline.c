@@ -51,6 +51,7 @@ static void expect_piece(timeline_t *t, int from, int to, float first)
     }
     assert_non_null(piece.samples);
     assert_true(piece.from == from && piece.to == to);
+    timeline_fill(t, &piece);
     for (int a = 0; a < N_ANT; a++) {
         for (int i = 0; i < CHUNK; i++) {
             const float expected = i >= from && i < to ? first + (float)(i - from + 1000 * a) : 0;
@@ -110,6 +111,7 @@ static void test_order(void **state)
     assert_good(burst(t, 2, 107, 70, 2));
     assert_good(burst(t, 3, 101, 10, 1));
     timeline_take(t, &piece);
+    timeline_fill(t, &piece);
     const float expected[CHUNK] = {0, 10, 11, 12, 0, 0, 0, 70, 71, 0};
     assert_true(piece.from == 1 && piece.to == 9);
     for (int i = 0; i < CHUNK; i++) {

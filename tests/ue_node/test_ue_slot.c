@@ -69,6 +69,13 @@ static void check_pilots(int nth, uint64_t block)
     assert_int_equal(b->at, frame_symbol_tick(f, 0, block, f->pilot_symbol[0]));
     assert_int_equal(b->n, 5 * f->n_symbol_samples); /* P2 G P2 */
     assert_true(b->energy[0] > 0);
+    for (int t = 0; t < 5; t++) { /* each P in its place, silence in the G between */
+        float energy = 0;
+        for (int i = t * f->n_symbol_samples; i < (t + 1) * f->n_symbol_samples; i++) {
+            energy += cabsf(place.ue.pilots[i]);
+        }
+        assert_true(t == 2 ? energy == 0 : energy > 0);
+    }
     for (int a = 1; a < place.ue.n_ant; a++) {
         assert_true(b->energy[a] == 0);
     }
