@@ -26,11 +26,12 @@
 bool mimo_holds_mean(enum mimo_scheme scheme, enum mimo_power power);
 
 /* Why a subband got the precoder it got. When several hold, the one reported is the first of: no user, no AP, what the
- * scheme fell back from (1, 5, 6, 8, 9, 10), users left out (4), the ladder (7). Over the subbands of a block
+ * scheme fell back from (5, 6, 8 to 11), users left out (4), the ladder (7). Over the subbands of a block
  * recordings keep the largest number. */
 #define MIMO_REASON_MAP(X)                                                                                             \
     X(MIMO_REASON_ASKED, 0, "as asked")                                                                                \
-    X(MIMO_REASON_SINGULAR, 1, "channel matrix singular, fell back to RZF")                                            \
+    X(MIMO_REASON_SINGULAR_CB, 1,                                                                                      \
+      "channel matrix singular, fell back to CB") /* in recordings of version 0.1.0 only */                            \
     X(MIMO_REASON_NO_USER, 2, "no active user")                                                                        \
     X(MIMO_REASON_NO_AP, 3, "no active AP")                                                                            \
     X(MIMO_REASON_ZERO_CHANNEL, 4, "a served user has no usable estimate, left out")                                   \
@@ -39,12 +40,14 @@ bool mimo_holds_mean(enum mimo_scheme scheme, enum mimo_power power);
     X(MIMO_REASON_LADDER, 7, "too little time left for the scheme asked for, stepped down")                            \
     X(MIMO_REASON_FEW_ANTENNAS, 8, "fewer active antennas than the scheme needs, fell back")                           \
     X(MIMO_REASON_NEAR_SINGULAR, 9, "users' channels nearly dependent, RZF serves the worst user better")              \
-    X(MIMO_REASON_AP_DEPENDENT, 10, "an AP's strong users have dependent estimates, conjugate beams there")
+    X(MIMO_REASON_AP_DEPENDENT, 10, "an AP's strong users have dependent estimates, conjugate beams there")            \
+    X(MIMO_REASON_SINGULAR, 11, "channel matrix singular, fell back to RZF")
 enum mimo_reason {
 #define MIMO_REASON_ENUM(name, value, text) name = (value),
     MIMO_REASON_MAP(MIMO_REASON_ENUM)
 #undef MIMO_REASON_ENUM
 };
+enum { MIMO_N_REASONS = MIMO_REASON_MAP(MIMO_COUNT) }; /* numbers 0 to MIMO_N_REASONS - 1, no gaps */
 const char *mimo_reason_text(int reason);
 
 struct mimo_shape {
