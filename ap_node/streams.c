@@ -35,7 +35,6 @@ int streams_create(struct streams *s, const struct streams_settings *settings)
     s->beta = room(n_ue, sizeof *s->beta, &ok);
     s->gamma = room(n_ue, sizeof *s->gamma, &ok);
     s->strong = room(n_ue, 1, &ok);
-    s->nobody = room(n_ue, 1, &ok);
     s->H = room(n_ant * n_ue, sizeof *s->H, &ok);
     s->W = room(n_ant * n_ue, sizeof *s->W, &ok);
     return ok ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the streams");
@@ -54,7 +53,6 @@ void streams_destroy(struct streams *s)
     free(s->beta);
     free(s->gamma);
     free(s->strong);
-    free(s->nobody);
     free(s->H);
     free(s->W);
     *s = (struct streams){0};
@@ -88,9 +86,7 @@ static void build_beams(struct streams *s, enum mimo_scheme scheme, int sb, cons
     for (int i = 0; i < n; i++) {
         s->H[i] = (double complex)H_hat[(size_t)sb * (size_t)n + (size_t)i];
     }
-    if (ppzf_beams(scheme, n_ant, n_ue, s->strong, s->gamma, s->H, s->W) < 0) {
-        ppzf_beams(MIMO_CB, n_ant, n_ue, s->nobody, s->gamma, s->H, s->W);
-    }
+    ppzf_beams(scheme, n_ant, n_ue, s->strong, s->gamma, s->H, s->W); /* MRT to all where it fails */
     for (int i = 0; i < s->n_stream; i++) {
         if (!is_local(&s->list[i], WIRE_STREAM_DATA)) {
             continue;
@@ -158,7 +154,7 @@ bool streams_prepare(struct streams *s, uint64_t block, const struct ap_rules *r
         s->fresh_every_symbol |= s->list[i].kind != WIRE_STREAM_DATA;
     }
     for (int k = 0; k < s->settings.n_ue; k++) {
-        s->beta[k] = (double)e->beta[k];
+        s->beta[k] = e->beta[k] > e->error_variance[k] ? (double)e->beta[k] : 0; /* 0 = no usable estimate */
     }
     memset(s->extra, 0, (size_t)s->settings.n_sb * sizeof *s->extra);
     if (any_local(s, WIRE_STREAM_DATA)) {

@@ -39,7 +39,7 @@ struct streams {
     int *rank;                /* [n_sb] */
     tutti_cf32 *draw;         /* [n_ant] */
     double *beta, *gamma;     /* [n_ue] */
-    uint8_t *strong, *nobody; /* [n_ue] */
+    uint8_t *strong;          /* [n_ue] */
     double complex *H, *W;    /* [n_ant][n_ue] */
 };
 

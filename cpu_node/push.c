@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "fronthaul/encoding.h"
+#include "mimo/precoder.h"
 
 #include <stdlib.h>
 
@@ -26,9 +27,14 @@ struct push {
 
 void push_power_limits(const struct config_precoding *p, float *mean, float *peak)
 {
-    const bool closed_form = p->local || mimo_scheme_is_local((int)p->scheme);
+    enum mimo_scheme rung = p->scheme; /* or any below it, when time is short */
+    bool on_average = p->local || mimo_holds_mean(rung, p->power);
+    while (mimo_scheme_below(rung) != rung) {
+        rung = mimo_scheme_below(rung);
+        on_average = on_average || mimo_holds_mean(rung, p->power);
+    }
     *mean = 1;
-    *peak = closed_form ? 2 : 1;
+    *peak = on_average ? (float)MIMO_PEAK_RATIO : 1;
 }
 
 int push_create(struct push **push, const struct push_settings *settings)

@@ -43,7 +43,7 @@ static int wait_for(pid_t child, const sigset_t *watched, int *status)
     int stop = 0;
     while (waitpid(child, status, WNOHANG) == 0) {
         const int number = sigwaitinfo(watched, NULL);
-        if (number == SIGINT || number == SIGTERM) {
+        if (number == SIGINT || number == SIGTERM || number == SIGHUP) {
             stop = number;
             kill(child, number);
         }
@@ -58,6 +58,7 @@ static pid_t start(const struct contained *c, sigset_t *watched, sigset_t *befor
     sigemptyset(watched);
     sigaddset(watched, SIGINT);
     sigaddset(watched, SIGTERM);
+    sigaddset(watched, SIGHUP); /* ignored (nohup), it never comes */
     sigaddset(watched, SIGCHLD);
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, watched, before);

@@ -15,9 +15,9 @@ struct contained {
     unsigned limit_s; /* of a call; 0 = CONTAINED_CALL_LIMIT_S */
 };
 
-/* Returns what body returned. If the child ended otherwise, one line on stderr and TOOL_FAILED. SIGINT and SIGTERM are
- * passed on to the child, which is waited for; if it died of them, so does this process. The child dies with this
- * process. To be called while there is one thread. */
+/* Returns what body returned. If the child ended otherwise, one line on stderr and TOOL_FAILED. SIGINT, SIGTERM and
+ * SIGHUP are passed on to the child, which is waited for; if it died of them, so does this process. The child dies with
+ * this process. To be called while there is one thread. */
 int contained_run(const struct contained *contained);
 
 #endif

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct mimo_scheme_row rows[MIMO_N_SCHEMES] = {
-#define MIMO_SCHEME_ROW(id, name, number, kind, antennas, powers, below, about)                                        \
-    [id] = {#name, about, kind, antennas, powers, below},
+#define MIMO_SCHEME_ROW(id, name, number, kind, antennas, powers, mean, below, about)                                  \
+    [id] = {#name, about, kind, antennas, powers, mean, below},
     MIMO_SCHEME_MAP(MIMO_SCHEME_ROW)
 #undef MIMO_SCHEME_ROW
 };

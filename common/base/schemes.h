@@ -27,23 +27,23 @@ enum mimo_antennas {
     X(MIMO_POWER_EQUAL, equal, 0, "the same for every user")                                                           \
     X(MIMO_POWER_MAXMIN, maxmin, 1, "the least SINR as large as the APs' budgets allow")
 
-/* X(enumerator, name, number in files, kind, antennas, allowed powers, rung below on the deadline ladder, about).
- * The last rung is its own rung below. */
+/* X(enumerator, name, number in files, kind, antennas, allowed powers, those whose AP budgets hold on average
+ * (mimo/precoder.h), rung below on the deadline ladder, about). The last rung is its own rung below. */
 #define MIMO_SCHEME_MAP(X)                                                                                             \
-    X(MIMO_CB, cb, 0, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_CB, "conjugate beams")                      \
-    X(MIMO_ZF, zf, 1, MIMO_CENTRAL, MIMO_ANTENNAS_ALL, MIMO_ANY_POWER, MIMO_PPZF,                                      \
+    X(MIMO_CB, cb, 0, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, 0, MIMO_CB, "conjugate beams")                   \
+    X(MIMO_ZF, zf, 1, MIMO_CENTRAL, MIMO_ANTENNAS_ALL, MIMO_ANY_POWER, 0, MIMO_PPZF,                                   \
       "zero-forcing over all APs, needs at least as many antennas in all as users")                                    \
-    X(MIMO_FZF, fzf, 2, MIMO_PER_AP, MIMO_ANTENNAS_AP, MIMO_ANY_POWER, MIMO_CB,                                        \
+    X(MIMO_FZF, fzf, 2, MIMO_PER_AP, MIMO_ANTENNAS_AP, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_EQUAL), MIMO_CB,           \
       "zero-forcing at each AP, needs more antennas per AP than users")                                                \
-    X(MIMO_PZF, pzf, 3, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_CB,                                       \
+    X(MIMO_PZF, pzf, 3, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_EQUAL), MIMO_CB,          \
       "zero-forcing of each AP's strong users only")                                                                   \
-    X(MIMO_PPZF, ppzf, 4, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_CB,                                     \
+    X(MIMO_PPZF, ppzf, 4, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_EQUAL), MIMO_CB,        \
       "the same, weak users' beams kept off the strong users")                                                         \
-    X(MIMO_RZF, rzf, 5, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_PPZF,                                    \
+    X(MIMO_RZF, rzf, 5, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, 0, MIMO_PPZF,                                 \
       "regularised zero-forcing (MMSE) over all APs")                                                                  \
-    X(MIMO_OB, ob, 6, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ONLY(MIMO_POWER_MAXMIN), MIMO_ZF,                          \
+    X(MIMO_OB, ob, 6, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ONLY(MIMO_POWER_MAXMIN), 0, MIMO_ZF,                       \
       "max-min optimum with a bound that no precoder exceeds")                                                         \
-    X(MIMO_ANALOG, analog, 7, MIMO_PHASE, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ANALOG,                              \
+    X(MIMO_ANALOG, analog, 7, MIMO_PHASE, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, 0, MIMO_ANALOG,                           \
       "phase shifters only: one RF chain, one user served per block in turn, with all power")
 
 enum mimo_power {
@@ -55,7 +55,7 @@ enum mimo_power {
 enum { MIMO_N_POWERS = MIMO_POWER_MAP(MIMO_COUNT) };
 
 enum mimo_scheme {
-#define MIMO_SCHEME_ENUM(id, name, number, kind, antennas, powers, below, about) id = (number),
+#define MIMO_SCHEME_ENUM(id, name, number, kind, antennas, powers, mean, below, about) id = (number),
     MIMO_SCHEME_MAP(MIMO_SCHEME_ENUM)
 #undef MIMO_SCHEME_ENUM
 };
@@ -70,6 +70,7 @@ struct mimo_scheme_row {
     enum mimo_kind kind;
     enum mimo_antennas antennas;
     unsigned powers;        /* bit `enum mimo_power` set = allowed */
+    unsigned mean;          /* bit set = AP budgets hold on average */
     enum mimo_scheme below; /* next rung of the deadline ladder */
 };
 

@@ -105,3 +105,19 @@ double stats_mean_stderr(const struct stats_mean *mean)
     const double n = (double)mean->count;
     return sqrt(mean->m2 / (n - 1.0) / n);
 }
+
+int stats_ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double stats_sorted_quantile(const double *sorted, size_t n, double q)
+{
+    if (n == 0) {
+        return NAN;
+    }
+    const double at = fmin(fmax(q, 0.0), 1.0) * (double)(n - 1);
+    const size_t i = (size_t)at, j = i + 1 < n ? i + 1 : i;
+    return sorted[i] + (at - (double)i) * (sorted[j] - sorted[i]);
+}

@@ -3,6 +3,7 @@
 #ifndef TUTTI_BASE_STATS_H
 #define TUTTI_BASE_STATS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Log-linear histogram of non-negative integers (nanoseconds): 32 linear steps per octave, so a quantile is within
@@ -30,5 +31,10 @@ struct stats_mean {
 };
 void stats_mean_add(struct stats_mean *mean, double value);
 double stats_mean_stderr(const struct stats_mean *mean); /* standard error of the mean; 0 below two values */
+
+/* Order of two doubles that are not NaN, for qsort. */
+int stats_ascending(const void *a, const void *b);
+/* Value at quantile q in 0..1 of n values in ascending order, between neighbours by proportion; NaN of none. */
+double stats_sorted_quantile(const double *sorted, size_t n, double q);
 
 #endif

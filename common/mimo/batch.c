@@ -4,14 +4,16 @@
 #include "base/error.h"
 #include "linalg/cmplx.h"
 #include "linalg/kernel.h"
+#include "mimo/scheme.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Least pivot (sine squared of a user's angle to the others) at which the nulls of a single-precision solution stay 60
- * dB below the signal: the error is about 2^-23 / pivot. */
-static const float PIVOT_MIN = 1e-3f;
+/* Least pivot (sine squared of a user's angle to the others): from there on zero-forcing is compared with RZF, one by
+ * one; and the nulls of a single-precision solution stay 60 dB below the signal (the error is about 2^-23 / pivot) down
+ * to a tenth of it. */
+static const float PIVOT_MIN = (float)MIMO_NEAR_SINGULAR;
 static const float MAXMIN_TOLERANCE = 1e-4f;
 enum { MAXMIN_ITERATIONS = 60 };
 

@@ -44,161 +44,158 @@ int ppzf_group(enum mimo_scheme scheme, int n_ant, int n_ue, const double *beta,
     return n;
 }
 
-/* Orthonormal basis of the strong users' estimates, G = Q R with R upper triangular. */
-struct basis {
-    int n_ant, n;
-    int user[TUTTI_MAX_ANT];
-    double complex Q[TUTTI_MAX_ANT][TUTTI_MAX_ANT]; /* [vector][antenna] */
-    double complex R[TUTTI_MAX_ANT][TUTTI_MAX_ANT];
-};
-
-static double complex inner(int n, const double complex *a, const double complex *b)
+/* Vectors of n_ant entries that lie `stride` apart: columns of row-major [n_ant][n_ue] matrices, or stride 1. */
+static double complex inner(int n_ant, const double complex *a, int a_stride, const double complex *b, int b_stride)
 {
     double complex s = 0;
-    for (int i = 0; i < n; i++) {
-        s += conj(a[i]) * b[i];
+    for (int i = 0; i < n_ant; i++) {
+        s += conj(a[i * a_stride]) * b[i * b_stride];
     }
     return s;
 }
 
-static double norm(int n, const double complex *a)
+static double norm(int n_ant, const double complex *a, int stride)
 {
-    return sqrt(creal(inner(n, a, a)));
+    return sqrt(creal(inner(n_ant, a, stride, a, stride)));
 }
 
-/* x minus its part in the span of the basis, twice, so that it is orthogonal to rounding; coefficients added to r. */
-static void project_out(const struct basis *basis, double complex *x, double complex *r)
+static void subtract(int n_ant, double complex c, const double complex *a, int a_stride, double complex *x,
+                     int x_stride)
+{
+    for (int i = 0; i < n_ant; i++) {
+        x[i * x_stride] -= c * a[i * a_stride];
+    }
+}
+
+static void scale(int n_ant, double complex factor, double complex *x, int stride)
+{
+    for (int i = 0; i < n_ant; i++) {
+        x[i * stride] *= factor;
+    }
+}
+
+static void copy_column(int n_ant, int n_ue, const double complex *from, double complex *to)
+{
+    for (int i = 0; i < n_ant; i++) {
+        to[i * n_ue] = from[i * n_ue];
+    }
+}
+
+/* x minus its part in the span of the orthonormal (or zero) columns of Q that `in` marks before column `end`; twice, so
+ * that it is orthogonal to rounding. */
+static void project_out(int n_ant, int n_ue, const double complex *Q, const uint8_t *in, int end, double complex *x,
+                        int stride)
 {
     for (int pass = 0; pass < 2; pass++) {
-        for (int j = 0; j < basis->n; j++) {
-            const double complex c = inner(basis->n_ant, basis->Q[j], x);
-            for (int a = 0; a < basis->n_ant; a++) {
-                x[a] -= c * basis->Q[j][a];
-            }
-            if (r) {
-                r[j] += c;
+        for (int j = 0; j < end; j++) {
+            if (in[j]) {
+                subtract(n_ant, inner(n_ant, Q + j, n_ue, x, stride), Q + j, n_ue, x, stride);
             }
         }
     }
 }
 
-static int basis_init(struct basis *basis, int n_ant, int n_ue, const uint8_t *strong, const double complex *H_hat)
+/* Orthonormal basis of the marked users' estimates in the same columns of Q; the column of one that depends on those
+ * before it is zero. Returns the basis' dimension. */
+static int orthonormal_basis(int n_ant, int n_ue, const uint8_t *in, const double complex *H_hat, double complex *Q)
 {
-    basis->n_ant = n_ant;
-    basis->n = 0;
-    memset(basis->R, 0, sizeof basis->R);
+    int rank = 0;
     for (int k = 0; k < n_ue; k++) {
-        if (!strong[k]) {
+        double complex *const x = Q + k;
+        if (!in[k]) {
             continue;
         }
-        if (basis->n == n_ant) {
-            return TUTTI_ENUMERIC;
+        copy_column(n_ant, n_ue, H_hat + k, x);
+        const double before = norm(n_ant, x, n_ue);
+        project_out(n_ant, n_ue, Q, in, k, x, n_ue);
+        const double after = norm(n_ant, x, n_ue);
+        const bool fresh = rank < n_ant && after > DEPENDENT * before;
+        scale(n_ant, fresh ? 1 / after : 0, x, n_ue);
+        rank += fresh;
+    }
+    return rank;
+}
+
+/* Columns of X = G (G^H G)^-1 over the orthonormal ones, in place: x_j is q_j made orthogonal to the later h_i with the
+ * x_i found already (h_i^H x_i = 1; q_j is orthogonal to the earlier ones), scaled to h_j^H x_j = 1. */
+static void dual_basis(int n_ant, int n_ue, const uint8_t *in, const double complex *H_hat, double complex *Q)
+{
+    for (int j = n_ue - 1; j >= 0; j--) {
+        if (!in[j]) {
+            continue;
         }
-        double complex *x = basis->Q[basis->n], r[TUTTI_MAX_ANT] = {0};
-        for (int a = 0; a < n_ant; a++) {
-            x[a] = H_hat[a * n_ue + k];
+        for (int i = n_ue - 1; i > j; i--) {
+            if (in[i]) {
+                subtract(n_ant, inner(n_ant, H_hat + i, n_ue, Q + j, n_ue), Q + i, n_ue, Q + j, n_ue);
+            }
         }
-        const double before = norm(n_ant, x);
-        project_out(basis, x, r);
-        const double after = norm(n_ant, x);
-        if (!(after > DEPENDENT * before)) {
-            return TUTTI_ENUMERIC;
+        scale(n_ant, 1 / inner(n_ant, H_hat + j, n_ue, Q + j, n_ue), Q + j, n_ue);
+    }
+}
+
+static void conjugate_beams(int n_ant, int n_ue, const double *gamma, const double complex *H_hat, double complex *W)
+{
+    memset(W, 0, (size_t)(n_ant * n_ue) * sizeof *W);
+    for (int k = 0; k < n_ue; k++) {
+        if (gamma[k] > 0) {
+            copy_column(n_ant, n_ue, H_hat + k, W + k);
+            scale(n_ant, 1 / sqrt(n_ant * gamma[k]), W + k, n_ue);
         }
-        for (int a = 0; a < n_ant; a++) {
-            x[a] /= after;
+    }
+}
+
+/* Beams of the users that are not strong, of mean power 1; W holds the strong users' orthonormal basis. */
+static void weak_beams(enum mimo_scheme scheme, int n_ant, int n_ue, int n_strong, const uint8_t *strong,
+                       const double *gamma, const double complex *H_hat, double complex *W)
+{
+    const bool project = scheme != MIMO_PZF;
+    for (int k = 0; k < n_ue; k++) {
+        if (strong[k] || !(gamma[k] > 0)) {
+            continue;
         }
-        for (int j = 0; j < basis->n; j++) {
-            basis->R[j][basis->n] = r[j];
+        copy_column(n_ant, n_ue, H_hat + k, W + k);
+        if (project) {
+            project_out(n_ant, n_ue, W, strong, n_ue, W + k, n_ue);
         }
-        basis->R[basis->n][basis->n] = after;
-        basis->user[basis->n++] = k;
+        scale(n_ant, 1 / sqrt((project ? n_ant - n_strong : n_ant) * gamma[k]), W + k, n_ue);
+    }
+}
+
+int ppzf_beams(enum mimo_scheme scheme, int n_ant, int n_ue, uint8_t *strong, const double *gamma,
+               const double complex *H_hat, double complex *W)
+{
+    int n_strong = 0;
+    for (int k = 0; k < n_ue; k++) {
+        strong[k] = strong[k] && gamma[k] > 0 && scheme != MIMO_CB;
+        n_strong += strong[k];
+    }
+    memset(W, 0, (size_t)(n_ant * n_ue) * sizeof *W);
+    /* with n_ant strong users L_m = 0: the long-term normalisation does not exist */
+    if (n_strong >= n_ant || orthonormal_basis(n_ant, n_ue, strong, H_hat, W) < n_strong) {
+        conjugate_beams(n_ant, n_ue, gamma, H_hat, W);
+        return TUTTI_ENUMERIC;
+    }
+    weak_beams(scheme, n_ant, n_ue, n_strong, strong, gamma, H_hat, W);
+    dual_basis(n_ant, n_ue, strong, H_hat, W);
+    for (int k = 0; k < n_ue; k++) {
+        if (strong[k]) {
+            scale(n_ant, sqrt((n_ant - n_strong) * gamma[k]), W + k, n_ue);
+        }
     }
     return 0;
 }
 
-/* Column j of G (G^H G)^-1 = Q R^-H. */
-static void zero_forcing(const struct basis *basis, int j, double complex *x)
-{
-    double complex y[TUTTI_MAX_ANT] = {0}; /* R^H y = e_j */
-    for (int i = j; i < basis->n; i++) {
-        double complex s = i == j ? 1 : 0;
-        for (int p = j; p < i; p++) {
-            s -= conj(basis->R[p][i]) * y[p];
-        }
-        y[i] = s / conj(basis->R[i][i]);
-    }
-    for (int a = 0; a < basis->n_ant; a++) {
-        x[a] = 0;
-        for (int i = j; i < basis->n; i++) {
-            x[a] += basis->Q[i][a] * y[i];
-        }
-    }
-}
-
-static void put_beam(int n_ant, int n_ue, int k, double scale, const double complex *x, double complex *W)
-{
-    for (int a = 0; a < n_ant; a++) {
-        W[a * n_ue + k] = scale * x[a];
-    }
-}
-
-static void weak_beam(enum mimo_scheme scheme, const struct basis *basis, int n_ue, int k, double gamma,
-                      const double complex *H_hat, double complex *W)
-{
-    double complex x[TUTTI_MAX_ANT];
-    const bool project = scheme != MIMO_PZF && scheme != MIMO_CB;
-    for (int a = 0; a < basis->n_ant; a++) {
-        x[a] = H_hat[a * n_ue + k];
-    }
-    if (project) {
-        project_out(basis, x, NULL);
-    }
-    put_beam(basis->n_ant, n_ue, k, 1 / sqrt((project ? basis->n_ant - basis->n : basis->n_ant) * gamma), x, W);
-}
-
-int ppzf_beams(enum mimo_scheme scheme, int n_ant, int n_ue, const uint8_t *strong, const double *gamma,
-               const double complex *H_hat, double complex *W)
-{
-    struct basis basis;
-    int rc = basis_init(&basis, n_ant, n_ue, strong, H_hat);
-    if (!rc && basis.n == n_ant) {
-        rc = TUTTI_ENUMERIC; /* L_m = 0: the long-term normalisation does not exist */
-    }
-    if (rc) {
-        basis.n = 0;
-        scheme = MIMO_CB;
-    }
-    memset(W, 0, (size_t)(n_ant * n_ue) * sizeof *W);
-    for (int j = 0; j < basis.n; j++) {
-        const int k = basis.user[j];
-        double complex x[TUTTI_MAX_ANT];
-        zero_forcing(&basis, j, x);
-        if (gamma[k] > 0) {
-            put_beam(n_ant, n_ue, k, sqrt((n_ant - basis.n) * gamma[k]), x, W);
-        }
-    }
-    for (int k = 0; k < n_ue; k++) {
-        if ((!strong[k] || rc) && gamma[k] > 0) {
-            weak_beam(scheme, &basis, n_ue, k, gamma[k], H_hat, W);
-        }
-    }
-    return rc;
-}
-
 int ppzf_noise(int n_ant, int n_ue, const uint8_t *strong, const double complex *H_hat, const double complex *z,
-               double complex *v)
+               double complex *work, double complex *v)
 {
-    struct basis basis;
     memcpy(v, z, (size_t)n_ant * sizeof *v);
-    const double before = norm(n_ant, v);
-    int rc = basis_init(&basis, n_ant, n_ue, strong, H_hat);
-    project_out(&basis, v, NULL); /* even when dependent: the basis found so far spans the strong users */
-    const double after = norm(n_ant, v);
-    rc = basis.n < n_ant && after > DEPENDENT * before ? 0 : TUTTI_ENUMERIC;
-    for (int a = 0; a < n_ant; a++) {
-        v[a] = rc ? 0 : v[a] / after;
-    }
-    return rc;
+    const double before = norm(n_ant, v, 1);
+    const int rank = orthonormal_basis(n_ant, n_ue, strong, H_hat, work);
+    project_out(n_ant, n_ue, work, strong, n_ue, v, 1);
+    const double after = norm(n_ant, v, 1);
+    const bool room = rank < n_ant && after > DEPENDENT * before;
+    scale(n_ant, room ? 1 / after : 0, v, 1);
+    return room ? 0 : TUTTI_ENUMERIC;
 }
 
 static int tables_allocate(struct ppzf_tables *t)

@@ -17,15 +17,15 @@
  * their number. */
 int ppzf_group(enum mimo_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong);
 
-/* Beams (section 4): H_hat, W [n_ant][n_ue], gamma [n_ue]; a user with gamma 0 gets none. Returns 0, or TUTTI_ENUMERIC
- * when the strong users' estimates are linearly dependent (pilot reuse): the AP then falls back to MRT. No allocation.
- */
-int ppzf_beams(enum mimo_scheme scheme, int n_ant, int n_ue, const uint8_t *strong, const double *gamma,
+/* Beams of mean power 1: H_hat, W [n_ant][n_ue], gamma [n_ue]. A user with gamma 0 gets none, nor is it one of the
+ * strong (its mark is cleared, all marks with MIMO_CB). Returns 0, or TUTTI_ENUMERIC when the strong users' estimates
+ * are linearly dependent (pilot reuse) or as many as antennas: W is then MRT to all. No allocation. */
+int ppzf_beams(enum mimo_scheme scheme, int n_ant, int n_ue, uint8_t *strong, const double *gamma,
                const double complex *H_hat, double complex *W);
-/* Artificial noise vector of unit norm in the null space of the strong users' estimates, from a Gaussian z [n_ant].
- * Returns 0, or TUTTI_ENUMERIC (v = 0) when the null space is empty or z lies outside it. */
+/* Artificial noise vector of unit norm in the null space of the strong users' estimates, from a Gaussian z [n_ant];
+ * work [n_ant][n_ue]. Returns 0, or TUTTI_ENUMERIC (v = 0) when the null space is empty or z lies outside it. */
 int ppzf_noise(int n_ant, int n_ue, const uint8_t *strong, const double complex *H_hat, const double complex *z,
-               double complex *v);
+               double complex *work, double complex *v);
 
 /* The network -------------------------------------------------------------------------------------------------------
  */

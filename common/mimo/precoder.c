@@ -8,6 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool mimo_holds_mean(enum mimo_scheme scheme, enum mimo_power power)
+{
+    const struct mimo_scheme_row *const row = mimo_scheme_row((int)scheme);
+    return row && row->mean & MIMO_ONLY(power);
+}
+
 const char *mimo_reason_text(int reason)
 {
     switch (reason) {
@@ -45,24 +51,43 @@ void precoder_configure(precoder_t *precoder, const struct precoder_settings *se
     precoder->settings = *settings;
 }
 
-static void place(struct precoder *p)
+/* Lays the arrays out from base; returns the number of doubles they take. base NULL: counts only. */
+static size_t place(struct precoder *p, double *base)
 {
-    const size_t m = (size_t)p->shape.n_ap, k = (size_t)p->shape.n_ue, rows = m * (size_t)p->shape.n_ant;
-    double *next = p->storage;
-    mimo_problem_place(&p->problem, &p->shape, next);
-    next += mimo_problem_size(&p->shape);
-    double **const matrices[] = {&p->Gr, &p->Gi, &p->Xr, &p->Xi, &p->Yr, &p->Yi, &p->F};
-    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++, next += k * k) {
-        *matrices[i] = next;
+    const size_t m = (size_t)p->shape.n_ap, n = (size_t)p->shape.n_ant, k = (size_t)p->shape.n_ue;
+    struct {
+        double **at;
+        size_t size;
+    } const arrays[] = {{&p->Gr, k * k},
+                        {&p->Gi, k * k},
+                        {&p->Xr, k * k},
+                        {&p->Xi, k * k},
+                        {&p->Yr, k * k},
+                        {&p->Yi, k * k},
+                        {&p->F, k * k},
+                        {&p->work, k * (k + 1)},
+                        {&p->noise, k},
+                        {&p->p, k},
+                        {&p->amplitude, k},
+                        {&p->B, m * k},
+                        {&p->beta, m * k},
+                        {&p->gamma, m * k},
+                        {&p->Ur, m * n * k},
+                        {&p->Ui, m * n * k},
+                        {(double **)&p->H_ap, 2 * n * k},
+                        {(double **)&p->W_ap, 2 * n * k},
+                        {(double **)&p->strong, (k + sizeof(double) - 1) / sizeof(double)}};
+    size_t used = mimo_problem_size(&p->shape);
+    if (base) {
+        mimo_problem_place(&p->problem, &p->shape, base);
     }
-    double **const vectors[] = {&p->noise, &p->p, &p->amplitude};
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++, next += k) {
-        *vectors[i] = next;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        if (base) {
+            *arrays[i].at = base + used;
+        }
+        used += arrays[i].size;
     }
-    p->Ur = next;
-    p->Ui = p->Ur + rows * k;
-    p->B = p->Ui + rows * k;
-    p->work = p->B + m * k;
+    return used;
 }
 
 /* The scheme itself, every rung below it and what those fall back to. */
@@ -103,16 +128,14 @@ int precoder_create_for(precoder_t **precoder, const struct mimo_shape *shape, u
     p->shape = *shape;
     p->schemes = schemes;
     precoder_settings_default(&p->settings);
-    const size_t m = (size_t)shape->n_ap, k = (size_t)shape->n_ue, rows = m * (size_t)shape->n_ant;
-    const size_t n = mimo_problem_size(shape) + 7 * k * k + 3 * k + 2 * rows * k + m * k + k * (k + 1);
-    p->storage = calloc(n, sizeof *p->storage);
+    p->storage = calloc(place(p, NULL), sizeof *p->storage);
     if (!p->storage || create_parts(p)) {
         precoder_destroy(p);
         *precoder = NULL;
         return error_set(TUTTI_ENOMEM, "precoder: out of memory for %d APs, %d antennas, %d users", shape->n_ap,
                          shape->n_ant, shape->n_ue);
     }
-    place(p);
+    place(p, p->storage);
     return 0;
 }
 
@@ -160,16 +183,53 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
     if (p->problem.n_ue == 0 || p->problem.n_ap == 0) {
         return stop_empty(p, solution, TUTTI_ENUMERIC);
     }
-    const int left_out = solution->reason, reason = solve[scheme](p, power, channel, solution);
-    solution->reason = reason == MIMO_REASON_ASKED ? left_out : reason;
+    const int reason = solve[scheme](p, power, channel, solution);
+    solution->reason = reason == MIMO_REASON_ASKED ? p->problem.reason : reason;
     mimo_sinr(&p->shape, channel, solution->W, solution->sinr);
     return solution->reason == MIMO_REASON_ASKED ? 0 : TUTTI_ENUMERIC;
+}
+
+/* Sum of n squares in eight independent sums: a check for every batch result must cost next to nothing. */
+static float energy(const float *x, size_t n)
+{
+    float sum[8] = {0}, total = 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        for (size_t lane = 0; lane < 8; lane++) {
+            sum[lane] += x[i + lane] * x[i + lane];
+        }
+    }
+    for (; i < n; i++) {
+        total += x[i] * x[i];
+    }
+    for (size_t lane = 0; lane < 8; lane++) {
+        total += sum[lane];
+    }
+    return total;
+}
+
+/* Whether a result of the batch holds: finite, and the worst AP at its budget, as zero-forcing leaves it. Single
+ * precision runs out of range before double does. */
+static bool is_sound(const struct mimo_shape *shape, const struct mimo_channel *channel,
+                     const struct mimo_solution *solution)
+{
+    const size_t per_ap = 2 * (size_t)shape->n_ant * (size_t)shape->n_ue;
+    float finite = 0, use = 0; /* finite: 0 times anything finite */
+    for (int k = 0; k < shape->n_ue; k++) {
+        finite += 0 * solution->sinr[k];
+    }
+    for (size_t m = 0; m < (size_t)shape->n_ap; m++) {
+        const float power = energy((const float *)solution->W + m * per_ap, per_ap);
+        finite += 0 * power;
+        use = channel->ap_power[m] > 0 ? fmaxf(use, power / channel->ap_power[m]) : use;
+    }
+    return finite == 0 && use > 0.99f && use < 1.01f;
 }
 
 int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
                            const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
-    const int step = batch_lanes(precoder->batch);
+    const int step = precoder->batch ? batch_lanes(precoder->batch) : 1;
     int rc = 0;
     for (int first = 0; first < n_sb; first += step) {
         const int n = n_sb - first < step ? n_sb - first : step;
@@ -178,8 +238,9 @@ int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum m
             left = batch_zf(precoder->batch, power, n, channels + first, solutions + first);
         }
         for (int s = 0; s < n; s++) {
-            if (left & (1u << s) &&
-                precoder_execute(precoder, scheme, power, &channels[first + s], &solutions[first + s])) {
+            const bool solved =
+                !(left & (1u << s)) && is_sound(&precoder->shape, &channels[first + s], &solutions[first + s]);
+            if (!solved && precoder_execute(precoder, scheme, power, &channels[first + s], &solutions[first + s])) {
                 rc = TUTTI_ENUMERIC;
             }
         }

@@ -1,34 +1,53 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Precoders of one coherence block, all subbands. Scaling (spec ob): receiver noise 1, AP power budget ap_power[m], the
- * signal at user k is h_k^H x. Every scheme keeps sum_k ||w_mk||^2 <= ap_power[m] on every subband. Create allocates,
- * execute does not allocate, lock or block. One handle per thread; different handles may work on different subbands at
- * once. */
+/* Precoders of one coherence block, all subbands. Scaling: receiver noise 1, AP power budget ap_power[m], the signal at
+ * user k is h_k^H x. Every AP keeps its budget in one of two ways (mimo_holds_mean says which): strictly, sum_k
+ * ||w_mk||^2
+ * <= ap_power[m] on every subband of every block; or, where beams are normalised over the fading (E||w||^2 = 1, what
+ * the closed forms of mimo/ppzf.h are about), on average, and never more than MIMO_PEAK_RATIO times the budget on any
+ * subband. Create allocates, execute does not allocate, lock or block. One handle per thread; different handles may
+ * work on different subbands at once. docs/precoders.md has the formulas. */
 #ifndef TUTTI_MIMO_PRECODER_H
 #define TUTTI_MIMO_PRECODER_H
 
 #include "base/schemes.h"
 
-/* Schemes and power rules: the table in base/schemes.h. MIMO_POWER_EQUAL: cb, every AP at its full budget; zf, the same
- * received power for all users, the worst AP at its budget; rzf, the same transmit power per user; fzf, pzf, ppzf,
- * every AP splits its budget equally over the users it has an estimate of. MIMO_POWER_MAXMIN: one power per user on top
- * of those beams, chosen so that the least SINR is as large as per-AP power allows. analog gives all power to one user.
- */
+/* Schemes and power rules are rows of the table in base/schemes.h.
+ * - MIMO_POWER_EQUAL. cb: every AP at its whole budget, one factor for all its estimates. fzf, pzf, ppzf: AP m gives
+ * each of the K served users ap_power[m] / K on average; the share of a user that it has no estimate of stays unused.
+ * zf: the same received power for all users, the worst AP at its budget. rzf: the same transmit power for all users,
+ * the worst AP at its budget. An AP that builds cb itself (precoding.local) splits its budget as with ppzf.
+ * - MIMO_POWER_MAXMIN: one power per user on top of those beams, chosen so that the least SINR is as large as per-AP
+ *   power allows.
+ * analog gives all power to one user. */
 
-/* Why a subband got the precoder it got. */
+/* A budget that holds on average is exceeded by at most this on one subband of one block: 3 dB. */
+#define MIMO_PEAK_RATIO 1.9952623149688795
+/* Whether AP budgets hold on average (and within MIMO_PEAK_RATIO) rather than strictly. */
+bool mimo_holds_mean(enum mimo_scheme scheme, enum mimo_power power);
+
+/* Why a subband got the precoder it got. When several hold, the one reported is the first of: no user, no AP, what the
+ * scheme fell back from (5, 6, 8 to 11), users left out (4), the ladder (7). Over the subbands of a block
+ * recordings keep the largest number. */
 #define MIMO_REASON_MAP(X)                                                                                             \
     X(MIMO_REASON_ASKED, 0, "as asked")                                                                                \
-    X(MIMO_REASON_SINGULAR, 1, "channel matrix singular, fell back to CB")                                             \
+    X(MIMO_REASON_SINGULAR_CB, 1,                                                                                      \
+      "channel matrix singular, fell back to CB") /* in recordings of version 0.1.0 only */                            \
     X(MIMO_REASON_NO_USER, 2, "no active user")                                                                        \
     X(MIMO_REASON_NO_AP, 3, "no active AP")                                                                            \
-    X(MIMO_REASON_ZERO_CHANNEL, 4, "a served user has a zero channel")                                                 \
+    X(MIMO_REASON_ZERO_CHANNEL, 4, "a served user has no usable estimate, left out")                                   \
     X(MIMO_REASON_DEADLINE, 5, "deadline reached, best precoder so far")                                               \
     X(MIMO_REASON_ITERATIONS, 6, "iteration limit reached, best precoder so far")                                      \
-    X(MIMO_REASON_LADDER, 7, "too little time left for the scheme asked for, stepped down")
+    X(MIMO_REASON_LADDER, 7, "too little time left for the scheme asked for, stepped down")                            \
+    X(MIMO_REASON_FEW_ANTENNAS, 8, "fewer active antennas than the scheme needs, fell back")                           \
+    X(MIMO_REASON_NEAR_SINGULAR, 9, "users' channels nearly dependent, RZF serves the worst user better")              \
+    X(MIMO_REASON_AP_DEPENDENT, 10, "an AP's strong users have dependent estimates, conjugate beams there")            \
+    X(MIMO_REASON_SINGULAR, 11, "channel matrix singular, fell back to RZF")
 enum mimo_reason {
 #define MIMO_REASON_ENUM(name, value, text) name = (value),
     MIMO_REASON_MAP(MIMO_REASON_ENUM)
 #undef MIMO_REASON_ENUM
 };
+enum { MIMO_N_REASONS = MIMO_REASON_MAP(MIMO_COUNT) }; /* numbers 0 to MIMO_N_REASONS - 1, no gaps */
 const char *mimo_reason_text(int reason);
 
 struct mimo_shape {

@@ -9,7 +9,7 @@
 size_t mimo_problem_size(const struct mimo_shape *shape)
 {
     const size_t m = (size_t)shape->n_ap, n = (size_t)shape->n_ant, k = (size_t)shape->n_ue;
-    return 2 * m * n * k + m * k + m + k;
+    return 2 * m * n * k + m * k + m + k + (m + k) * sizeof(int) / sizeof(double) + 1;
 }
 
 void mimo_problem_place(struct mimo_problem *problem, const struct mimo_shape *shape, double *storage)
@@ -20,6 +20,8 @@ void mimo_problem_place(struct mimo_problem *problem, const struct mimo_shape *s
     problem->E = problem->Hi + rows * k;
     problem->P = problem->E + m * k;
     problem->norm = problem->P + m;
+    problem->ap = (int *)(problem->norm + k);
+    problem->ue = problem->ap + m;
 }
 
 /* Energy of a user's estimates over the packed APs. */
@@ -91,6 +93,30 @@ void mimo_problem_load(struct mimo_problem *problem, const struct mimo_shape *sh
     }
 }
 
+void mimo_columns_drop(int rows, int n, int k, double *A)
+{
+    double *to = A;
+    for (int r = 0; r < rows; r++) {
+        for (int j = 0; j < n; j++) {
+            if (j != k) {
+                *to++ = A[r * n + j];
+            }
+        }
+    }
+}
+
+void mimo_problem_drop(struct mimo_problem *problem, int k)
+{
+    const int n = problem->n_ue;
+    mimo_columns_drop(problem->n_row, n, k, problem->Hr);
+    mimo_columns_drop(problem->n_row, n, k, problem->Hi);
+    mimo_columns_drop(problem->n_ap, n, k, problem->E);
+    mimo_columns_drop(1, n, k, problem->norm);
+    memmove(problem->ue + k, problem->ue + k + 1, (size_t)(n - 1 - k) * sizeof *problem->ue);
+    problem->n_ue--;
+    problem->reason = MIMO_REASON_ZERO_CHANNEL;
+}
+
 static void beam_powers(const struct mimo_problem *problem, const double *Ur, const double *Ui, double *B)
 {
     const int n = problem->n_ue;
@@ -103,33 +129,48 @@ static void beam_powers(const struct mimo_problem *problem, const double *Ur, co
     }
 }
 
-/* |h_k^H u_j|^2 for all j. */
-static void user_gains(const struct mimo_problem *problem, const double *Ur, const double *Ui, int k, double *gain)
+enum { TILE = 4 };
+
+/* |h_k^H u_j|^2 for the TILE users from k and the TILE beams from j; what lies beyond n_ue is not written. */
+static void tile_gains(const struct mimo_problem *problem, const double *Ur, const double *Ui, int k, int j, double *F)
 {
-    const int n = problem->n_ue;
-    double cr[TUTTI_MAX_UE] = {0}, ci[TUTTI_MAX_UE] = {0};
+    double cr[TILE][TILE] = {{0}}, ci[TILE][TILE] = {{0}};
+    const int n = problem->n_ue, n_k = n - k < TILE ? n - k : TILE, n_j = n - j < TILE ? n - j : TILE;
     for (int r = 0; r < problem->n_row; r++) {
-        const double hr = problem->Hr[r * n + k], hi = problem->Hi[r * n + k];
-        for (int j = 0; j < n; j++) {
-            cr[j] += hr * Ur[r * n + j] + hi * Ui[r * n + j];
-            ci[j] += hr * Ui[r * n + j] - hi * Ur[r * n + j];
+        const double *const hr = problem->Hr + r * n + k, *const hi = problem->Hi + r * n + k;
+        const double *const ur = Ur + r * n + j, *const ui = Ui + r * n + j;
+        for (int a = 0; a < n_k; a++) {
+            for (int b = 0; b < n_j; b++) {
+                cr[a][b] += hr[a] * ur[b] + hi[a] * ui[b];
+                ci[a][b] += hr[a] * ui[b] - hi[a] * ur[b];
+            }
         }
     }
-    for (int j = 0; j < n; j++) {
-        gain[j] = cr[j] * cr[j] + ci[j] * ci[j];
+    for (int a = 0; a < n_k; a++) {
+        for (int b = 0; b < n_j; b++) {
+            F[(k + a) * n + j + b] = cr[a][b] * cr[a][b] + ci[a][b] * ci[a][b];
+        }
     }
 }
 
 int mimo_problem_beams(const struct mimo_problem *problem, const double *Ur, const double *Ui, double *F, double *noise,
                        double *B)
 {
+    static const double MISSED = 1e-12;
     const int n = problem->n_ue;
     beam_powers(problem, Ur, Ui, B);
+    for (int k = 0; k < n; k += TILE) {
+        for (int j = 0; j < n; j += TILE) {
+            tile_gains(problem, Ur, Ui, k, j, F);
+        }
+    }
     for (int k = 0; k < n; k++) {
-        double *f = F + k * n;
-        user_gains(problem, Ur, Ui, k, f);
+        double *f = F + k * n, energy = 0;
         const double own = f[k];
-        if (!(own > 0) || !isfinite(own)) {
+        for (int m = 0; m < problem->n_ap; m++) {
+            energy += B[m * n + k];
+        }
+        if (!(own > MISSED * energy * problem->norm[k] * problem->norm[k]) || !isfinite(1 / own)) {
             return k + 1;
         }
         f[k] = 0;
@@ -150,9 +191,8 @@ int mimo_problem_beams(const struct mimo_problem *problem, const double *Ur, con
  * budget. */
 static const double ROUND_GUARD = 1 - 1.0 / (1 << 23);
 
-/* Per-AP factor that brings a beam set back under the budget; 1 when it already is. */
-static double ap_factor(const struct mimo_problem *problem, const double *Ur, const double *Ui, const double *amplitude,
-                        int m)
+static double ap_power(const struct mimo_problem *problem, const double *Ur, const double *Ui, const double *amplitude,
+                       int m)
 {
     const int n = problem->n_ue;
     double power = 0;
@@ -161,27 +201,55 @@ static double ap_factor(const struct mimo_problem *problem, const double *Ur, co
             power += (Ur[r * n + k] * Ur[r * n + k] + Ui[r * n + k] * Ui[r * n + k]) * amplitude[k] * amplitude[k];
         }
     }
-    return power > problem->P[m] ? sqrt(problem->P[m] / power) : 1;
+    return power;
+}
+
+/* Amplitude factor that brings an AP's beams down to ratio times its budget; at most ROUND_GUARD. */
+static double ap_factor(const struct mimo_problem *problem, const double *Ur, const double *Ui, const double *amplitude,
+                        int m, double ratio)
+{
+    const double limit = ratio * problem->P[m], power = ap_power(problem, Ur, Ui, amplitude, m);
+    return ROUND_GUARD * (power > limit ? sqrt(limit / power) : 1);
+}
+
+static void store_ap(const struct mimo_problem *problem, const struct mimo_shape *shape, const double *Ur,
+                     const double *Ui, const double *amplitude, int m, double factor, tutti_cf32 *W)
+{
+    const int n = problem->n_ue;
+    for (int a = 0; a < shape->n_ant; a++) {
+        const int r = m * shape->n_ant + a;
+        tutti_cf32 *row = W + ((size_t)problem->ap[m] * (size_t)shape->n_ant + (size_t)a) * (size_t)shape->n_ue;
+        for (int k = 0; k < n; k++) {
+            const double g = factor * amplitude[k];
+            row[problem->ue[k]] = CMPLXF((float)(g * Ur[r * n + k]), (float)(g * Ui[r * n + k]));
+        }
+    }
+}
+
+static void clear(const struct mimo_shape *shape, tutti_cf32 *W)
+{
+    memset(W, 0, (size_t)(shape->n_ap * shape->n_ant) * (size_t)shape->n_ue * sizeof *W);
 }
 
 void mimo_problem_store(const struct mimo_problem *problem, const struct mimo_shape *shape, const double *Ur,
                         const double *Ui, const double *amplitude, tutti_cf32 *W)
 {
-    const int n = problem->n_ue;
-    double common = 1; /* one factor for all APs keeps the beams' zeros where they are */
+    double common = 1;
     for (int m = 0; m < problem->n_ap; m++) {
-        common = fmin(common, ap_factor(problem, Ur, Ui, amplitude, m));
+        common = fmin(common, ap_factor(problem, Ur, Ui, amplitude, m, 1));
     }
-    common *= ROUND_GUARD;
-    memset(W, 0, (size_t)(shape->n_ap * shape->n_ant) * (size_t)shape->n_ue * sizeof *W);
+    clear(shape, W);
     for (int m = 0; m < problem->n_ap; m++) {
-        for (int a = 0; a < shape->n_ant; a++) {
-            const int r = m * shape->n_ant + a;
-            tutti_cf32 *row = W + ((size_t)problem->ap[m] * (size_t)shape->n_ant + (size_t)a) * (size_t)shape->n_ue;
-            for (int k = 0; k < n; k++) {
-                const double g = common * amplitude[k];
-                row[problem->ue[k]] = CMPLXF((float)(g * Ur[r * n + k]), (float)(g * Ui[r * n + k]));
-            }
-        }
+        store_ap(problem, shape, Ur, Ui, amplitude, m, common, W);
+    }
+}
+
+void mimo_problem_store_capped(const struct mimo_problem *problem, const struct mimo_shape *shape, const double *Ur,
+                               const double *Ui, const double *amplitude, tutti_cf32 *W)
+{
+    clear(shape, W);
+    for (int m = 0; m < problem->n_ap; m++) {
+        const double factor = ap_factor(problem, Ur, Ui, amplitude, m, MIMO_PEAK_RATIO);
+        store_ap(problem, shape, Ur, Ui, amplitude, m, factor, W);
     }
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mimo/scheme.h"
 
-#include "base/error.h"
 #include "mimo/maxmin.h"
 
 #include <math.h>
@@ -32,23 +31,41 @@ void scheme_amplitudes_common(struct precoder *p, const double *weight)
     }
 }
 
-int scheme_amplitudes_maxmin(struct precoder *p)
+static void drop(struct precoder *p, int k)
+{
+    const int rows = p->problem.n_row, n = p->problem.n_ue;
+    mimo_columns_drop(rows, n, k, p->Ur);
+    mimo_columns_drop(rows, n, k, p->Ui);
+    mimo_problem_drop(&p->problem, k);
+}
+
+void scheme_amplitudes_maxmin(struct precoder *p)
 {
     const struct mimo_problem *q = &p->problem;
-    if (mimo_problem_beams(q, p->Ur, p->Ui, p->F, p->noise, p->B)) {
-        return TUTTI_ENUMERIC;
+    int missed = 1;
+    while (q->n_ue > 0 && (missed = mimo_problem_beams(q, p->Ur, p->Ui, p->F, p->noise, p->B)) > 0) {
+        drop(p, missed - 1);
+    }
+    if (q->n_ue == 0) {
+        return;
     }
     maxmin_power(q->n_ue, q->n_ap, p->F, p->noise, p->B, q->n_ue, q->P, p->p, p->work);
     for (int k = 0; k < q->n_ue; k++) {
-        if (!(p->p[k] >= 0) || !isfinite(p->p[k])) {
-            return TUTTI_ENUMERIC;
-        }
-        p->amplitude[k] = sqrt(p->p[k]);
+        p->amplitude[k] = sqrt(fmax(p->p[k], 0));
     }
-    return 0;
 }
 
 void scheme_store(const struct precoder *p, struct mimo_solution *solution)
 {
     mimo_problem_store(&p->problem, &p->shape, p->Ur, p->Ui, p->amplitude, solution->W);
+}
+
+float scheme_least_sinr(const struct precoder *p, const struct mimo_channel *channel, struct mimo_solution *solution)
+{
+    float least = INFINITY;
+    mimo_sinr(&p->shape, channel, solution->W, solution->sinr);
+    for (int k = 0; k < p->problem.n_ue; k++) {
+        least = fminf(least, solution->sinr[p->problem.ue[k]]);
+    }
+    return least;
 }

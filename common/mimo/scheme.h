@@ -22,8 +22,14 @@ struct precoder {
     double *Gr, *Gi, *Xr, *Xi, *Yr, *Yi; /* [n_ue][n_ue] */
     double *F, *work;                    /* [n_ue][n_ue], [n_ue][n_ue + 1] at least */
     double *noise, *p, *amplitude;       /* [n_ue] */
-    double *B;                           /* [n_ap][n_ue] */
+    double *B, *beta, *gamma;            /* [n_ap][n_ue] */
+    double complex *H_ap, *W_ap;         /* [n_ant][n_ue], one AP */
+    uint8_t *strong;                     /* [n_ue] */
 };
+
+/* Smallest pivot (sine squared of a user's angle to the others) down to which zero-forcing is not compared with RZF.
+ * The batch leaves what is below to the one-by-one solver. */
+#define MIMO_NEAR_SINGULAR 1e-2
 
 /* Writes solution->W of a subband with at least one AP and one user; returns an enum mimo_reason, MIMO_REASON_ASKED
  * unless it fell back. Must not allocate. */
@@ -37,9 +43,12 @@ MIMO_SCHEME_MAP(SCHEME_DECLARE)
 void scheme_amplitudes_one(struct precoder *p);
 /* amplitude_k = c weight_k with c as large as the worst AP allows. */
 void scheme_amplitudes_common(struct precoder *p, const double *weight);
-/* Max-min over one power per user for the beams in U. Nonzero when a beam misses its user. */
-int scheme_amplitudes_maxmin(struct precoder *p);
-/* W from U and amplitude. */
+/* Max-min over one power per user for the beams in U, the budgets held strictly. Users whose beam misses them are left
+ * out of the problem (mimo_problem_drop) and of U. */
+void scheme_amplitudes_maxmin(struct precoder *p);
+/* W from U and amplitude, the budgets held strictly. */
 void scheme_store(const struct precoder *p, struct mimo_solution *solution);
+/* The least SINR that solution->W gives a user of the problem; overwrites solution->sinr. */
+float scheme_least_sinr(const struct precoder *p, const struct mimo_channel *channel, struct mimo_solution *solution);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Zero-forcing of each AP by itself: full, partial and protective partial (mimo/ppzf.h). */
-#include "linalg/cmplx.h"
+/* Precoders that each AP builds by itself: conjugate beams, full, partial and protective partial zero-forcing, with the
+ * beams of mimo/ppzf.h, so that the CPU node's and an AP's own are the same. */
 #include "mimo/ppzf.h"
 #include "mimo/scheme.h"
 
 #include <math.h>
 
-/* Large-scale gains and estimate variances of one AP, packed. Without beta the estimates' own power has to do. */
-static void local_statistics(const struct precoder *p, const struct mimo_channel *channel, int m, double *beta,
-                             double *gamma)
+/* Large-scale gain and variance of the estimates, packed; a user with gamma 0 has no usable estimate at that AP and
+ * does not count there. Without channel->beta the estimates' own power has to do. */
+static void statistics(struct precoder *p, const struct mimo_channel *channel, int m)
 {
     const struct mimo_problem *q = &p->problem;
     const int n = q->n_ue;
@@ -17,73 +17,124 @@ static void local_statistics(const struct precoder *p, const struct mimo_channel
         for (int r = m * q->n_ant; r < (m + 1) * q->n_ant; r++) {
             energy += q->Hr[r * n + k] * q->Hr[r * n + k] + q->Hi[r * n + k] * q->Hi[r * n + k];
         }
-        const double error = q->E[m * n + k];
+        const double error = q->E[m * n + k], own = energy / q->n_ant;
         const float *known = channel->beta;
-        beta[k] = known ? (double)known[(size_t)q->ap[m] * (size_t)p->shape.n_ue + (size_t)q->ue[k]]
-                        : energy / q->n_ant + error;
-        gamma[k] = energy > 0 ? fmax(beta[k] - error, 0) : 0;
+        const double beta =
+            known ? (double)known[(size_t)q->ap[m] * (size_t)p->shape.n_ue + (size_t)q->ue[k]] : own + error;
+        const double gamma = known ? fmax(beta - error, 0) : own;
+        const bool usable = gamma > 0 && energy > 0;
+        p->gamma[m * n + k] = usable ? gamma : 0;
+        p->beta[m * n + k] = usable ? beta : 0;
     }
 }
 
-/* One AP's beams into U, scaled to its budget. Returns nonzero when it had to fall back to MRT. */
-static int local_beams(struct precoder *p, enum mimo_scheme scheme, const struct mimo_channel *channel, int m)
+/* Users that no AP has a usable estimate of leave the problem. */
+static void drop_unheard(struct precoder *p)
+{
+    struct mimo_problem *q = &p->problem;
+    for (int k = q->n_ue - 1; k >= 0; k--) {
+        bool heard = false;
+        for (int m = 0; m < q->n_ap; m++) {
+            heard |= p->gamma[m * q->n_ue + k] > 0;
+        }
+        if (!heard) {
+            mimo_columns_drop(q->n_ap, q->n_ue, k, p->beta);
+            mimo_columns_drop(q->n_ap, q->n_ue, k, p->gamma);
+            mimo_problem_drop(q, k);
+        }
+    }
+}
+
+/* One AP's beams into U with E||u_mk||^2 = P_m / K. */
+static int beams(struct precoder *p, enum mimo_scheme scheme, int m)
 {
     const struct mimo_problem *q = &p->problem;
     const int n = q->n_ue, per_ap = q->n_ant * n;
-    double beta[TUTTI_MAX_UE] = {0}, gamma[TUTTI_MAX_UE] = {0};
-    double complex H[TUTTI_MAX_ANT * TUTTI_MAX_UE], W[TUTTI_MAX_ANT * TUTTI_MAX_UE];
-    uint8_t strong[TUTTI_MAX_UE];
-    local_statistics(p, channel, m, beta, gamma);
+    const double *const gamma = p->gamma + m * n;
     for (int i = 0; i < per_ap; i++) {
-        H[i] = CMPLX(q->Hr[m * per_ap + i], q->Hi[m * per_ap + i]);
+        p->H_ap[i] = CMPLX(q->Hr[m * per_ap + i], q->Hi[m * per_ap + i]);
     }
-    ppzf_group(scheme, q->n_ant, n, beta, p->settings.upsilon, strong);
-    for (int k = 0; k < n; k++) {
-        strong[k] = strong[k] && gamma[k] > 0; /* nothing to protect without an estimate */
-    }
-    const int rc = ppzf_beams(scheme, q->n_ant, n, strong, gamma, H, W);
-    double energy = 0;
+    ppzf_group(scheme, q->n_ant, n, p->beta + m * n, p->settings.upsilon, p->strong);
+    const int status = ppzf_beams(scheme, q->n_ant, n, p->strong, gamma, p->H_ap, p->W_ap);
+    const double amplitude = sqrt(q->P[m] / n);
     for (int i = 0; i < per_ap; i++) {
-        energy += creal(W[i]) * creal(W[i]) + cimag(W[i]) * cimag(W[i]);
+        p->Ur[m * per_ap + i] = amplitude * creal(p->W_ap[i]);
+        p->Ui[m * per_ap + i] = amplitude * cimag(p->W_ap[i]);
     }
-    const double scale = energy > 0 && isfinite(energy) ? sqrt(q->P[m] / energy) : 0;
-    for (int i = 0; i < per_ap; i++) {
-        p->Ur[m * per_ap + i] = scale > 0 ? scale * creal(W[i]) : 0;
-        p->Ui[m * per_ap + i] = scale > 0 ? scale * cimag(W[i]) : 0;
-    }
-    return rc;
+    return status;
 }
 
-static int solve_local(struct precoder *p, enum mimo_scheme scheme, enum mimo_power power,
-                       const struct mimo_channel *channel, struct mimo_solution *solution)
+static int solve(struct precoder *p, enum mimo_scheme scheme, enum mimo_power power, const struct mimo_channel *channel,
+                 struct mimo_solution *solution)
 {
     int reason = MIMO_REASON_ASKED;
     for (int m = 0; m < p->problem.n_ap; m++) {
-        if (local_beams(p, scheme, channel, m)) {
-            reason = MIMO_REASON_SINGULAR;
+        statistics(p, channel, m);
+    }
+    drop_unheard(p);
+    for (int m = 0; m < p->problem.n_ap && p->problem.n_ue > 0; m++) {
+        if (beams(p, scheme, m)) {
+            reason = scheme == MIMO_FZF && p->problem.n_ue >= p->problem.n_ant ? MIMO_REASON_FEW_ANTENNAS
+                                                                               : MIMO_REASON_AP_DEPENDENT;
         }
     }
-    if (power != MIMO_POWER_MAXMIN || scheme_amplitudes_maxmin(p)) {
+    if (mimo_holds_mean(scheme, power)) {
         scheme_amplitudes_one(p);
+        mimo_problem_store_capped(&p->problem, &p->shape, p->Ur, p->Ui, p->amplitude, solution->W);
+    } else {
+        scheme_amplitudes_maxmin(p);
+        scheme_store(p, solution);
     }
-    scheme_store(p, solution);
     return reason;
 }
 
 int scheme_fzf_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                      struct mimo_solution *solution)
 {
-    return solve_local(p, MIMO_FZF, power, channel, solution);
+    return solve(p, MIMO_FZF, power, channel, solution);
 }
 
 int scheme_pzf_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                      struct mimo_solution *solution)
 {
-    return solve_local(p, MIMO_PZF, power, channel, solution);
+    return solve(p, MIMO_PZF, power, channel, solution);
 }
 
 int scheme_ppzf_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                       struct mimo_solution *solution)
 {
-    return solve_local(p, MIMO_PPZF, power, channel, solution);
+    return solve(p, MIMO_PPZF, power, channel, solution);
+}
+
+/* Every AP scales its estimates by one factor to its whole budget. */
+static void conjugate(struct precoder *p)
+{
+    const struct mimo_problem *q = &p->problem;
+    const int per_ap = q->n_ant * q->n_ue;
+    for (int m = 0; m < q->n_ap; m++) {
+        const double *hr = q->Hr + m * per_ap, *hi = q->Hi + m * per_ap;
+        double energy = 0;
+        for (int i = 0; i < per_ap; i++) {
+            energy += hr[i] * hr[i] + hi[i] * hi[i];
+        }
+        const double scale = energy > 0 ? sqrt(q->P[m] / energy) : 0;
+        for (int i = 0; i < per_ap; i++) {
+            p->Ur[m * per_ap + i] = scale * hr[i];
+            p->Ui[m * per_ap + i] = scale * hi[i];
+        }
+    }
+}
+
+int scheme_cb_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
+                    struct mimo_solution *solution)
+{
+    (void)channel;
+    conjugate(p);
+    if (power == MIMO_POWER_EQUAL) {
+        scheme_amplitudes_one(p);
+    } else {
+        scheme_amplitudes_maxmin(p);
+    }
+    scheme_store(p, solution);
+    return MIMO_REASON_ASKED;
 }

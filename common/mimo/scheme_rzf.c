@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Regularised zero-forcing over all APs. */
-#include "base/error.h"
 #include "linalg/small.h"
 #include "mimo/scheme.h"
 
 #include <math.h>
+#include <string.h>
 
-/* Regularised zero-forcing: the MMSE receiver of the dual uplink in which the users share the sum power equally,
- * u_k = (I + sum_j lambda (h_j h_j^H + diag(E_j)))^-1 h_k, lambda = sum_m P_m / K, scaled to unit norm. */
-static int beams_rzf(struct precoder *p, enum mimo_power power)
+/* Far below what single precision resolves: keeps the factor positive where lambda G drowns the noise. */
+static const double RIDGE = 1e-13;
+
+/* u_k = (I + sum_j lambda (h_j h_j^H + diag(E_j)))^-1 h_k, lambda = sum_m P_m / K: the MMSE receiver of the dual uplink
+ * in which the users share the sum power equally. With D = I + lambda sum_j diag(E_j) it is D^-1 H (I + lambda H^H D^-1
+ * H)^-1. */
+static void beams(struct precoder *p)
 {
     const struct mimo_problem *q = &p->problem;
     const int n = q->n_ue;
@@ -26,39 +30,48 @@ static int beams_rzf(struct precoder *p, enum mimo_power power)
     }
     small_gram(q->n_row, n, q->Hr, q->Hi, inverse_D, q->n_ant, p->Gr, p->Gi);
     for (int i = 0; i < n * n; i++) {
-        p->Gr[i] = lambda * p->Gr[i] + (i % (n + 1) == 0);
+        const bool diagonal = i % (n + 1) == 0;
+        p->Gr[i] = diagonal ? 1 + lambda * p->Gr[i] * (1 + RIDGE) : lambda * p->Gr[i];
         p->Gi[i] *= lambda;
     }
-    if (small_cholesky(n, p->Gr, p->Gi, 0)) {
-        return TUTTI_ENUMERIC;
-    }
+    small_cholesky(n, p->Gr, p->Gi, 0); /* positive definite */
     small_lower_inverse(n, p->Gr, p->Gi, p->Yr, p->Yi);
     small_lower_square(n, p->Yr, p->Yi, p->Xr, p->Xi);
     small_multiply(q->n_row, n, q->Hr, q->Hi, p->Xr, p->Xi, p->Ur, p->Ui);
-    double energy[TUTTI_MAX_UE] = {0};
     for (int r = 0; r < q->n_row; r++) {
         for (int k = 0; k < n; k++) {
             p->Ur[r * n + k] *= inverse_D[r / q->n_ant];
             p->Ui[r * n + k] *= inverse_D[r / q->n_ant];
-            energy[k] += p->Ur[r * n + k] * p->Ur[r * n + k] + p->Ui[r * n + k] * p->Ui[r * n + k];
         }
     }
-    for (int k = 0; k < n; k++) {
-        p->noise[k] = 1 / sqrt(energy[k]);
+}
+
+/* weight_k = 1 / ||u_k||, so that every user has the same transmit power. */
+static void unit_weights(struct precoder *p)
+{
+    const struct mimo_problem *q = &p->problem;
+    memset(p->noise, 0, (size_t)q->n_ue * sizeof *p->noise);
+    for (int r = 0; r < q->n_row; r++) {
+        for (int k = 0; k < q->n_ue; k++) {
+            const double re = p->Ur[r * q->n_ue + k], im = p->Ui[r * q->n_ue + k];
+            p->noise[k] += re * re + im * im;
+        }
     }
-    if (power == MIMO_POWER_MAXMIN) {
-        return scheme_amplitudes_maxmin(p);
+    for (int k = 0; k < q->n_ue; k++) {
+        p->noise[k] = 1 / sqrt(p->noise[k]);
     }
-    scheme_amplitudes_common(p, p->noise);
-    return 0;
 }
 
 int scheme_rzf_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                      struct mimo_solution *solution)
 {
-    if (beams_rzf(p, power)) {
-        scheme_cb_solve(p, power, channel, solution);
-        return MIMO_REASON_SINGULAR;
+    (void)channel;
+    beams(p);
+    if (power != MIMO_POWER_EQUAL) {
+        scheme_amplitudes_maxmin(p);
+    } else {
+        unit_weights(p);
+        scheme_amplitudes_common(p, p->noise);
     }
     scheme_store(p, solution);
     return MIMO_REASON_ASKED;

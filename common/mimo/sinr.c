@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mimo/precoder.h"
 
+#include <float.h>
 #include <math.h>
 
 /* Sum over the AP's antennas of |w_mj|^2, over all active users j (want < 0) or user `want` only. */
@@ -19,55 +20,70 @@ static double ap_power_of(const struct mimo_shape *shape, const uint8_t *ue_acti
     return power;
 }
 
-/* h_k^H w_j for all j over active APs, accumulated in double: own power and the sum of the others'. */
-static void user_powers(const struct mimo_shape *shape, const struct mimo_channel *channel, const tutti_cf32 *W, int k,
-                        double *own, double *others)
+enum { TILE = 4 };
+
+/* Some neighbouring users of the sums that follow. */
+struct tile {
+    int first, n;
+    double own[TILE], others[TILE]; /* power of the user's stream, of everything else */
+};
+
+/* |h_k^H w_j|^2 of the tile's users and the streams j .. j + TILE - 1, over the active APs. */
+static void add_streams(const struct mimo_shape *shape, const struct mimo_channel *channel, const tutti_cf32 *W, int j,
+                        struct tile *tile)
 {
-    double cr[TUTTI_MAX_UE] = {0}, ci[TUTTI_MAX_UE] = {0};
-    const int n = shape->n_ue;
-    for (int m = 0; m < shape->n_ap; m++) {
-        if (!channel->ap_active[m]) {
+    double cr[TILE][TILE] = {{0}}, ci[TILE][TILE] = {{0}};
+    const int n = shape->n_ue, n_j = n - j < TILE ? n - j : TILE;
+    for (int r = 0; r < shape->n_ap * shape->n_ant; r++) {
+        if (!channel->ap_active[r / shape->n_ant]) {
             continue;
         }
-        for (int r = m * shape->n_ant; r < (m + 1) * shape->n_ant; r++) {
-            const tutti_cf32 h = channel->H_hat[(size_t)r * (size_t)n + (size_t)k];
-            const double hr = (double)crealf(h), hi = (double)cimagf(h);
-            const tutti_cf32 *w = W + (size_t)r * (size_t)n;
-            for (int j = 0; j < n; j++) {
-                cr[j] += hr * (double)crealf(w[j]) + hi * (double)cimagf(w[j]);
-                ci[j] += hr * (double)cimagf(w[j]) - hi * (double)crealf(w[j]);
+        const float *const h = (const float *)(channel->H_hat + (size_t)r * (size_t)n + tile->first);
+        const float *const w = (const float *)(W + (size_t)r * (size_t)n + j);
+        for (int a = 0; a < tile->n; a++) {
+            const double hr = (double)h[2 * a], hi = (double)h[2 * a + 1];
+            for (int b = 0; b < n_j; b++) {
+                cr[a][b] += hr * (double)w[2 * b] + hi * (double)w[2 * b + 1];
+                ci[a][b] += hr * (double)w[2 * b + 1] - hi * (double)w[2 * b];
             }
         }
     }
-    for (int j = 0; j < n; j++) {
-        const double gain = cr[j] * cr[j] + ci[j] * ci[j];
-        if (j == k) {
-            *own = gain;
-        } else if (channel->ue_active[j]) {
-            *others += gain;
+    for (int a = 0; a < tile->n; a++) {
+        for (int b = 0; b < n_j; b++) {
+            const double gain = cr[a][b] * cr[a][b] + ci[a][b] * ci[a][b];
+            if (j + b == tile->first + a) {
+                tile->own[a] = gain;
+            } else if (channel->ue_active[j + b]) {
+                tile->others[a] += gain;
+            }
+        }
+    }
+}
+
+static void add_errors(const struct mimo_shape *shape, const struct mimo_channel *channel, const tutti_cf32 *W,
+                       struct tile *tile)
+{
+    for (int m = 0; m < shape->n_ap; m++) {
+        const double power = channel->ap_active[m] ? ap_power_of(shape, channel->ue_active, W, m) : 0;
+        for (int a = 0; a < tile->n && power > 0; a++) {
+            tile->others[a] += (double)channel->error_variance[m * shape->n_ue + tile->first + a] * power;
         }
     }
 }
 
 void mimo_sinr(const struct mimo_shape *shape, const struct mimo_channel *channel, const tutti_cf32 *W, float *sinr)
 {
-    double power[TUTTI_MAX_AP];
-    for (int m = 0; m < shape->n_ap; m++) {
-        power[m] = channel->ap_active[m] ? ap_power_of(shape, channel->ue_active, W, m) : 0;
-    }
-    for (int k = 0; k < shape->n_ue; k++) {
-        sinr[k] = 0;
-        if (!channel->ue_active[k]) {
-            continue;
+    const int n = shape->n_ue;
+    for (int k = 0; k < n; k += TILE) {
+        struct tile tile = {.first = k, .n = n - k < TILE ? n - k : TILE};
+        for (int j = 0; j < n; j += TILE) {
+            add_streams(shape, channel, W, j, &tile);
         }
-        double own = 0, others = 0;
-        user_powers(shape, channel, W, k, &own, &others);
-        for (int m = 0; m < shape->n_ap; m++) {
-            if (channel->ap_active[m]) {
-                others += (double)channel->error_variance[(size_t)m * (size_t)shape->n_ue + (size_t)k] * power[m];
-            }
+        add_errors(shape, channel, W, &tile);
+        for (int a = 0; a < tile.n; a++) {
+            const double value = tile.own[a] / (tile.others[a] + 1);
+            sinr[k + a] = channel->ue_active[k + a] ? (float)fmin(value, (double)FLT_MAX) : 0;
         }
-        sinr[k] = (float)(own / (others + 1));
     }
 }
 
@@ -76,8 +92,8 @@ float mimo_power_use(const struct mimo_shape *shape, const float *ap_power, cons
     double use = 0;
     for (int m = 0; m < shape->n_ap; m++) {
         const double power = ap_power_of(shape, NULL, W, m);
-        if (power > 0) {
-            use = fmax(use, ap_power[m] > 0 ? power / (double)ap_power[m] : INFINITY);
+        if (!(power <= 0)) { /* NaN too */
+            use = fmax(use, isnan(power) ? INFINITY : ap_power[m] > 0 ? power / (double)ap_power[m] : INFINITY);
         }
     }
     return (float)use;

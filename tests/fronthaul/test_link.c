@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -731,6 +732,13 @@ static void test_stop_reaches_everybody_even_from_a_leaving_hub(void **state)
     fh_peer_destroy(ue);
 }
 
+static long n_sleeps(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_THREAD, &usage), 0);
+    return usage.ru_nvcsw;
+}
+
 static void test_full_queue_never_blocks(void **state)
 {
     (void)state;
@@ -741,20 +749,17 @@ static void test_full_queue_never_blocks(void **state)
     TURN_UNTIL(p.n[FH_EVENT_UP], hub, &h, peer, &p);
     const size_t n = numbered(message, sizeof message, 0, (1 << 20) - WIRE_HEADER_BYTES);
     for (int side = 0; side < 2; side++) {
-        double longest_ms = 0;
+        const long before = n_sleeps();
         int n_sent = 0, n_full = 0;
         while (n_full < 20 && n_sent < 1000) {
-            const uint64_t start_ns = clock_mono_ns();
             const int error = side ? fh_peer_send(peer, message, n) : fh_hub_send(hub, FH_ROLE_AP, 0, message, n);
-            const double took_ms = ms_since(start_ns);
-            longest_ms = took_ms > longest_ms ? took_ms : longest_ms;
             assert_true(error == TUTTI_OK || error == TUTTI_EAGAIN);
             n_sent += error == TUTTI_OK;
             n_full += error == TUTTI_EAGAIN;
         }
         assert_int_equal(n_full, 20);
-        assert_in_range(n_sent, 16, 200); /* bounded: two high-water marks and what the kernel holds */
-        assert_true(longest_ms < 200);
+        assert_in_range(n_sent, 16, 200);      /* bounded: two high-water marks and what the kernel holds */
+        assert_true(n_sleeps() - before < 20); /* who waited for room would give up the processor each time */
         struct fh_counters counters;
         side ? fh_peer_counters(peer, &counters) : fh_hub_counters(hub, &counters);
         assert_int_equal(counters.dropped_full, 20);

@@ -5,10 +5,10 @@
 #include "base/error.h"
 #include "base/h5file.h"
 #include "fuzz.h"
-#include "tools/channel_file.h"
 #include "tools/contained.h"
-#include "tools/dataset_stats.h"
-#include "tools/recording.h"
+#include "tools/inspect/dataset_stats.h"
+#include "tools/precode/channel_file.h"
+#include "tools/results/recording.h"
 
 #include <signal.h>
 #include <stdbool.h>

@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/h5file.h"
 #include "fuzz.h"
-#include "tools/channel_file.h"
-#include "tools/dataset_stats.h"
-#include "tools/report.h"
+#include "tools/inspect/dataset_stats.h"
+#include "tools/precode/channel_file.h"
+#include "tools/report/report.h"
 
 #include <hdf5.h>
 #include <stdbool.h>

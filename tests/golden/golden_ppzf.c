@@ -167,7 +167,7 @@ static void check_vectors(const json_t *input, const json_t *expected, struct go
 {
     for (int m = 0; m < in->m; m++) {
         double complex H[TUTTI_MAX_ANT * TUTTI_MAX_UE], W[TUTTI_MAX_ANT * TUTTI_MAX_UE], z[TUTTI_MAX_ANT],
-            v[TUTTI_MAX_ANT];
+            v[TUTTI_MAX_ANT], work[TUTTI_MAX_ANT * TUTTI_MAX_UE];
         const json_t *estimates = json_array_get(json_object_get(input, "H_hat"), (size_t)m);
         const json_t *noise = json_array_get(json_object_get(input, "z_an"), (size_t)m);
         for (int a = 0; a < in->n; a++) {
@@ -176,11 +176,11 @@ static void check_vectors(const json_t *input, const json_t *expected, struct go
                 H[a * in->k + k] = golden_complex(json_array_get(json_array_get(estimates, (size_t)k), (size_t)a));
             }
         }
-        const uint8_t *strong = in->tables->strong + m * in->k;
+        uint8_t *strong = in->tables->strong + m * in->k;
         const double *gamma = in->tables->gamma + m * in->k;
         golden_true(golden, ppzf_beams(in->tables->scheme, in->n, in->k, strong, gamma, H, W) == 0, "beams of AP %d",
                     m);
-        golden_true(golden, ppzf_noise(in->n, in->k, strong, H, z, v) == 0, "artificial noise of AP %d", m);
+        golden_true(golden, ppzf_noise(in->n, in->k, strong, H, z, work, v) == 0, "artificial noise of AP %d", m);
         for (int k = 0; k < in->k; k++) {
             check_vector(golden, json_array_get(json_array_get(json_object_get(expected, "W"), (size_t)m), (size_t)k),
                          in->n, W + k, in->k, "W", m, k);

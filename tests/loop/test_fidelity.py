@@ -10,6 +10,7 @@ from network import Network, blocks, fewer, check, check_long, db, finish, true_
 BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
 S, TAU_RHO_SCALE = 12, 4  # subcarriers averaged, pilot length
+NOISE_VALUES = (2 * 100 - 1) * 3 * 72 * 4  # behind an AP's noise: moving average of 100 blocks, guards, subcarriers, antennas
 GAP_DB = 0.1  # a block's SINR is of 2448 symbols, so known to 2 %; the mean of 20 blocks to 0.02 dB: five times that
 
 
@@ -55,14 +56,17 @@ def examine(net, scheme, snr_db, pilots):
           f"{np.round(db(sinr[SKIP:]).mean(axis=0), 2)} dB, gap {np.round(gap, 3)}")
     error = (np.abs(H_hat - Hu)[SKIP:] ** 2).mean(axis=(0, 1, 3))
     want = mmse(beta_u, pilots) * beta
-    ratio = error.mean() / want.mean()
-    check_long(abs(ratio - 1) <= 0.05, f"{scheme} {snr_db} dB: estimation error variance {error.mean():.4g}, MMSE formula {want.mean():.4g}, "
-          f"ratio {ratio:.4f}")
+    # Each AP scales by its measured noise: a relative error delta of that costs beta delta^2 / 4 more. One AP's delta is of NOISE_VALUES
+    # values and hardly changes in a run, so the mean over the APs scatters by sqrt(2 / n_ap) of itself.
+    scale = beta.mean() / (4 * NOISE_VALUES)
+    limit = 0.02 * want.mean() + 3 * np.sqrt(2 / len(beta)) * scale
+    check_long(abs(error.mean() - want.mean() - scale) <= limit, f"{scheme} {snr_db} dB: estimation error variance {error.mean():.4g}, MMSE formula "
+          f"{want.mean():.4g} and {scale:.2g} for the noise's own error, ratio {error.mean() / (want.mean() + scale):.4f}")
     check_long(abs(reported.mean() / want.mean() - 1) <= 0.01, f"{scheme} {snr_db} dB: error variance the APs report {reported.mean():.4g}")
     if len(set(pilots)) == len(pilots):  # the prediction counts a user's own beam through the estimation error as disturbance: a little low
         gap = db(measured[SKIP:]).mean(axis=0) - db(predicted.mean(axis=1)).mean(axis=0)
         check(np.abs(gap).max() <= 0.3, f"{scheme} {snr_db} dB: measured against predicted {np.round(gap, 3)} dB")
-    if scheme == "zf":
+    if scheme == "zf" and snr_db >= 10:  # below, the equaliser's gain is so uncertain that its inverse adds to the EVM
         # The equaliser's gain is of 48 pilots, so its error vector has 1/48 of the noise more than the SINR's.
         ratio = (evm ** 2 * measured[SKIP:]).mean(axis=0)
         check(np.abs(ratio - 1 - 1 / 48).max() <= 0.01, f"{scheme} {snr_db} dB: squared EVM times SINR {np.round(ratio, 4)}")

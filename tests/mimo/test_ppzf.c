@@ -92,9 +92,10 @@ static void draw(const struct setting *s, struct random *random, struct moments 
                 H[i * K + k] = s->tables->c[m * K + k] * y;
             }
         }
-        const uint8_t *strong = s->tables->strong + m * K;
+        uint8_t *strong = s->tables->strong + m * K;
+        double complex work[N * K];
         assert_int_equal(ppzf_beams(s->scheme, N, K, strong, s->tables->gamma + m * K, H, W), 0);
-        assert_int_equal(ppzf_noise(N, K, strong, H, z, v), 0);
+        assert_int_equal(ppzf_noise(N, K, strong, H, z, work, v), 0);
         for (int u = 0; u <= K; u++) {
             double complex leak = 0;
             for (int i = 0; i < N; i++) {
@@ -185,8 +186,8 @@ static void vectors_null_and_normalise(void **state)
     (void)state;
     struct random random = {35};
     const double gamma[K] = {1, 1, 1, 0};
-    const uint8_t strong[K] = {1, 0, 1, 0};
-    double complex H[N * K], W[N * K], z[N], v[N];
+    uint8_t strong[K] = {1, 0, 1, 0};
+    double complex H[N * K], W[N * K], work[N * K], z[N], v[N];
     for (int i = 0; i < N * K; i++) {
         H[i] = random_cn(&random);
     }
@@ -194,7 +195,7 @@ static void vectors_null_and_normalise(void **state)
         z[i] = random_cn(&random);
     }
     assert_int_equal(ppzf_beams(MIMO_PPZF, N, K, strong, gamma, H, W), 0);
-    assert_int_equal(ppzf_noise(N, K, strong, H, z, v), 0);
+    assert_int_equal(ppzf_noise(N, K, strong, H, z, work, v), 0);
     for (int k = 0; k < K; k++) {
         for (int t = 0; t < K; t++) {
             double complex response = 0;
@@ -222,7 +223,7 @@ static void vectors_null_and_normalise(void **state)
     assert_true(fabs(power - 1) < 1e-12);
     assert_true(cabs(leak[0]) < 1e-12 && cabs(leak[2]) < 1e-12 && cabs(leak[1]) > 1e-3);
     const uint8_t too_many[K] = {1, 1, 1, 1};
-    assert_int_equal(ppzf_noise(K, K, too_many, H, z, v), TUTTI_ENUMERIC); /* no null space left */
+    assert_int_equal(ppzf_noise(K, K, too_many, H, z, work, v), TUTTI_ENUMERIC); /* no null space left */
     for (int i = 0; i < K; i++) {
         assert_true(v[i] == 0);
     }

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -134,11 +135,35 @@ class Command(unittest.TestCase):
         self.assertIn("gnuplot", page)
         self.assertIn("<table>", page)
 
-    def test_report_of_a_hostile_name(self):
-        path = self.path("made.h5")
-        synthetic_run.write(path, 'network:\n  name: a<script>b\n', 20, True, n_ap=1, n_ue=1)
+    def test_report_of_hostile_texts(self):
+        """Every text of a recording, its path and its attributes among them, shows as text."""
+        evil = "x<script>alert('1')</script>\"'&"
+        path = self.path("a<script>b.h5")
+        synthetic_run.write(path, "network:\n  name: '" + evil.replace("'", "''") + "'\n", 20, True, n_ap=1, n_ue=1)
+        with h5py.File(path, "r+") as run:
+            del run["version"]
+            run["version"] = evil
+            texts = [name for name in run if isinstance(run[name], h5py.Dataset) and run[name].shape == () and run[name].dtype.kind == "O"]
+            self.assertEqual(sorted(texts), ["config", "version"])
+            for name in run:
+                run[name].attrs["note"] = evil
         self.assertEqual(self.tutti("report", path).returncode, 0)
-        self.assertNotIn("<script", self.read("report.html"))
+        page = self.read("report.html")
+        self.assertNotIn("<script", page)
+        self.assertEqual(page.count("tutti x&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&#39;&amp;"), 1)  # version
+        self.assertEqual(page.count("x&lt;script&gt;alert(&#39;&#39;1&#39;&#39;)"), 1)  # configuration
+        self.assertIn("a&lt;script&gt;b.h5", page)
+
+    def test_report_of_texts_that_are_no_text(self):
+        path = self.path("made.h5")
+        synthetic_run.write(path, self.read("net.yaml"), 20, True, n_ap=1, n_ue=1)
+        with h5py.File(path, "r+") as run:
+            del run["version"]
+            run["version"] = np.bytes_(b"1\xe9\x01\xc0\xbcb>")
+        self.assertEqual(self.tutti("report", path).returncode, 0)
+        with open(self.path("report.html"), "rb") as file:
+            page = file.read().decode("utf-8")  # must be valid
+        self.assertNotIn("\x01", page)
 
     def test_inspect(self):
         answer = self.tutti("inspect", self.recording())
@@ -276,6 +301,39 @@ class Command(unittest.TestCase):
         self.assertIn("--force", again.stderr)
         self.assertEqual(self.tutti("run", "--config", "net.yaml", "--out", "out", "--force", env=env).returncode, 0)
 
+    def test_any_name_of_a_directory_is_taken_literally(self):
+        """Two at once whose names YAML would cut at the same place: each has its own sockets and its own end."""
+        env = self.good_run()
+        names = [b"job #1", b"job #2", b"a: b", b"[x", b"'q' \"d\" \\", b"- *star & !bang", b"caf\xe9", "café €".encode()]
+        for name in names:
+            out = os.path.join(os.fsencode(self.folder), name)
+            answer = subprocess.run([TUTTI, "run", "net.yaml", "--out", name, "--no-report", "--quiet"], cwd=self.folder,
+                                    env={**ENVIRONMENT, **env}, capture_output=True, timeout=60)
+            self.assertEqual(answer.returncode, 0, (name, answer.stderr))
+            shown = subprocess.run([TUTTI, "config", "show", os.path.join(out, b"config.yaml")], capture_output=True, timeout=60)
+            self.assertEqual(shown.returncode, 0, shown.stderr)
+            place = re.search(rb"runtime_dir: (.*)", shown.stdout).group(1)
+            if name[:3] == b"job":
+                self.assertIn(b"/" + name + b"/sock", place)
+            self.assertFalse(os.path.exists(os.path.join(out, b"sock")))
+        self.assertEqual(sorted(os.listdir(os.fsencode(self.folder))), sorted(names + [b"bin", b"made.h5", b"net.yaml"]))
+
+    def test_what_is_not_a_dead_socket_of_ours_stays(self):
+        os.makedirs(self.path("out", "sock", "folder"))
+        with open(self.path("out", "sock", "thesis.tex"), "w") as file:
+            file.write("precious")
+        os.symlink(self.path("net.yaml"), self.path("out", "sock", "link"))
+        dead, living = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        dead.bind(self.path("out", "sock", "dead"))
+        dead.close()
+        living.bind(self.path("out", "sock", "living"))
+        living.listen()
+        answer = self.tutti("run", "--config", "net.yaml", "--out", "out", "--no-report", "--quiet", env=self.good_run())
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertEqual(sorted(os.listdir(self.path("out", "sock"))), ["folder", "link", "living", "thesis.tex"])
+        self.assertEqual(self.read("out", "sock", "thesis.tex"), "precious")
+        living.close()
+
     def test_long_directory_gets_short_sockets(self):
         env = self.good_run()
         out = self.path("long" * 25)
@@ -340,9 +398,10 @@ class Command(unittest.TestCase):
         self.assertIn("cannot start tutti-ue", answer.stderr)
         self.assertFalse([name for name, pid in self.pids().items() if alive(pid)])
 
-    def start(self, env, *arguments):
+    def start(self, env, *arguments, before=None):
         run = subprocess.Popen([TUTTI, "run", "--config", "net.yaml", "--out", "out", *arguments], cwd=self.folder,
-                               env={**ENVIRONMENT, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                               env={**ENVIRONMENT, **env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=before)
         self.assertTrue(wait_for(lambda: os.path.isdir(self.path("out")) and len(self.pids()) == 6))
         return run
 
@@ -358,6 +417,35 @@ class Command(unittest.TestCase):
         self.assertIn("Latency per hop", out)
         self.assertFalse([name for name in os.listdir(self.path("out", "logs")) if name.endswith(".pid")])
         self.assertFalse([name for name, pid in pids.items() if alive(pid)])
+
+    def test_a_lost_terminal_stops_all_and_collects(self):
+        record = self.recording()
+        finish = f"trap 'cp {record} run.h5; exit 0' TERM; while :; do sleep 0.05; done"
+        run = self.start(self.stand_ins(cpu=finish))
+        pids = self.pids()
+        run.send_signal(signal.SIGHUP)
+        out, err = run.communicate(timeout=20)
+        self.assertEqual(run.returncode, 0, err)
+        self.assertTrue(os.path.exists(self.path("out", "report.html")))
+        self.assertFalse(os.path.exists(self.path("out", "sock")))
+        self.assertFalse([name for name, pid in pids.items() if alive(pid)])
+
+    def test_nohup_is_respected(self):
+        run = self.start(self.stand_ins(), before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        run.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        self.assertIsNone(run.poll())
+        run.terminate()
+        run.communicate(timeout=20)
+
+    def test_a_pid_file_goes_with_its_process(self):
+        run = self.start(self.stand_ins(ap='[ "$id" = 1 ] && sleep 1 && exit 3; exec sleep 60'), "--keep-going")
+        self.assertTrue(wait_for(lambda: os.path.exists(self.path("out", "logs", "ap1.pid"))))
+        self.assertTrue(wait_for(lambda: not os.path.exists(self.path("out", "logs", "ap1.pid"))))
+        self.assertIsNone(run.poll())
+        self.assertTrue(os.path.exists(self.path("out", "logs", "ap0.pid")))
+        run.terminate()
+        run.communicate(timeout=20)
 
     def test_a_deaf_child_is_killed(self):
         run = self.start(self.stand_ins(ap="trap '' TERM INT; while :; do sleep 0.05; done"))

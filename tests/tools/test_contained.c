@@ -4,7 +4,7 @@
 #include "base/h5file.h"
 #include "base/rt.h"
 #include "tools/contained.h"
-#include "tools/dataset_stats.h"
+#include "tools/inspect/dataset_stats.h"
 #include "tools/tool.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The clock offset from exchanges whose truth is known. */
-#include "tools/latency_offset.h"
+#include "tools/latency/offset.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

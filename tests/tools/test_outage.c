@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tools/outage.h"
+#include "tools/results/outage.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
 /* The progress line, from text and over a real lab link. */
 #include "base/rt.h"
 #include "fronthaul/hub.h"
-#include "tools/progress.h"
+#include "tools/run/progress.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "base/h5file.h"
 #include "fronthaul/wire.h"
-#include "tools/dataset_stats.h"
-#include "tools/predicted.h"
-#include "tools/summary.h"
+#include "tools/inspect/dataset_stats.h"
+#include "tools/results/predicted.h"
+#include "tools/results/summary.h"
 
 #include <complex.h>
 #include <math.h>

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tutti inspect: what is in an HDF5 file. */
+#include "base/error.h"
+#include "base/h5file.h"
+#include "tools/contained.h"
+#include "tools/inspect/dataset_stats.h"
+#include "tools/results/summary.h"
+#include "tools/terminal/table.h"
+#include "tools/tool.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: tutti inspect FILE.h5\n"
+    "\n"
+    "Lists every dataset with its type, shape, smallest, median and largest value (complex: of the magnitude) or the\n"
+    "counts of its values, the share of NaN (never written), and every attribute. Of a recorded run: a summary, too.\n";
+
+static const char *type_text(enum h5_type type)
+{
+    static const char *const text[] = {"u8", "i32", "i64", "u64", "f32", "f64", "c64", "text"};
+    return text[type];
+}
+
+static const char *shape_text(const struct h5_info *info, char *text, size_t n)
+{
+    size_t used = (size_t)snprintf(text, n, "[");
+    for (int d = 0; d < info->rank && used < n; d++) {
+        used += (size_t)snprintf(text + used, n - used, "%s%zu", d ? " " : "", info->dims[d]);
+    }
+    if (used < n) {
+        snprintf(text + used, n - used, "]");
+    }
+    return text;
+}
+
+static const char *counts_text(const struct dataset_stats *s, char *text, size_t n)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < s->n_distinct && used < n; i++) {
+        used +=
+            (size_t)snprintf(text + used, n - used, "%s%" PRId64 ": %" PRIu64, i ? ", " : "", s->value[i], s->count[i]);
+    }
+    return text;
+}
+
+/* Names and texts are the file's: nothing of them may steer the terminal. */
+static const char *printable(const char *text, char *out, size_t n)
+{
+    size_t i = 0;
+    for (; text[i] && i + 1 < n; i++) {
+        out[i] = iscntrl((unsigned char)text[i]) ? '?' : text[i];
+    }
+    out[i] = '\0';
+    return out;
+}
+
+struct listing {
+    h5file_t *file;
+    table_t *table;
+    int status;
+};
+
+static void text_row(struct listing *listing, const char *path)
+{
+    char *text = h5file_read_text(listing->file, path);
+    const char *const line = text ? text : "";
+    char start[41];
+    if (!text) {
+        listing->status = tool_fault("inspect");
+    }
+    const int n = (int)strcspn(line, "\n");
+    table_cell(listing->table, "[%zu]", strlen(line));
+    for (int i = 0; i < 4; i++) {
+        table_cell(listing->table, "%s", "");
+    }
+    table_cell(listing->table, "%.*s%s", n < 40 ? n : 40, printable(line, start, sizeof start),
+               n < 40 && line[n] == '\0' ? "" : " ...");
+    free(text);
+}
+
+static void number_row(struct listing *listing, const char *path, const struct h5_info *info)
+{
+    struct dataset_stats s;
+    char shape[128], counts[400] = "";
+    if (dataset_stats(listing->file, path, info, &s) < 0) {
+        listing->status = tool_fault("inspect");
+        memset(&s, 0, sizeof s);
+    }
+    table_cell(listing->table, "%s", shape_text(info, shape, sizeof shape));
+    const bool has_values = s.n > s.n_nan;
+    const double shown[] = {s.min, s.median, s.max};
+    for (int i = 0; i < 3; i++) {
+        if (has_values) {
+            table_cell(listing->table, "%s%.6g", i == 1 && s.sampled ? "~" : "", shown[i]);
+        } else {
+            table_cell(listing->table, "-");
+        }
+    }
+    table_number(listing->table, 1, s.n ? 100.0 * (double)s.n_nan / (double)s.n : NAN);
+    table_cell(listing->table, "%s", counts_text(&s, counts, sizeof counts));
+}
+
+static void visit_dataset(void *context, const char *path, const struct h5_info *info)
+{
+    struct listing *listing = context;
+    char name[512];
+    table_cell(listing->table, "%s", printable(path, name, sizeof name));
+    table_cell(listing->table, "%s", type_text(info->type));
+    if (info->type == H5_STRING) {
+        text_row(listing, path);
+    } else {
+        number_row(listing, path, info);
+    }
+}
+
+static int list_datasets(h5file_t *file)
+{
+    static const char *const headers[] = {"dataset", "type", "shape", "min", "median", "max", "NaN %", "counts", NULL};
+    struct listing listing = {.file = file, .table = table_create(NULL, headers)};
+    table_align_left(listing.table, 3);
+    const int status = h5file_list(file, visit_dataset, &listing);
+    table_print(listing.table, stdout);
+    table_destroy(listing.table);
+    return status < 0 ? tool_fault("inspect") : listing.status;
+}
+
+static void visit_attribute(void *context, const char *object, const char *name, const char *value)
+{
+    int *n = context;
+    char text[3][512];
+    printf("%s%s  %s = %s\n", (*n)++ ? "" : "\nAttributes\n", printable(object, text[0], sizeof text[0]),
+           printable(name, text[1], sizeof text[1]), printable(value, text[2], sizeof text[2]));
+}
+
+/* Not every HDF5 file is a run: then there is no summary. */
+static int summarise(const char *path, h5file_t *file)
+{
+    struct h5_info info;
+    if (h5file_info(file, "/user/bits", &info) < 0 || h5file_info(file, "/hops/capture_end_ns", &info) < 0) {
+        return TOOL_OK;
+    }
+    struct recording *recording = NULL;
+    if (recording_load(&recording, path) < 0) {
+        return tool_fault("inspect");
+    }
+    struct summary *summary = summary_create(recording);
+    if (summary) {
+        char version[64];
+        printf("\nA run of %" PRIu64 " blocks, %d access points, %d users, written by tutti %s\n\n", recording->n_block,
+               recording->n_ap, recording->n_ue,
+               printable(recording->version ? recording->version : "(unknown version)", version, sizeof version));
+        summary_print(summary, stdout);
+    }
+    summary_free(summary);
+    recording_free(recording);
+    return summary ? TOOL_OK : TOOL_FAILED;
+}
+
+static int inspect(void *context)
+{
+    const char *const path = context;
+    h5file_t *file = NULL;
+    if (h5file_open(&file, path) < 0) {
+        return tool_fault("inspect");
+    }
+    int status = list_datasets(file);
+    int n_attribute = 0;
+    if (h5file_list_attributes(file, visit_attribute, &n_attribute) < 0) {
+        status = tool_fault("inspect");
+    }
+    const int summary = summarise(path, file);
+    h5file_close(file);
+    return status ? status : summary;
+}
+
+int tool_inspect(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(help, stdout);
+        return TOOL_OK;
+    }
+    if (argc != 2 || argv[1][0] == '-') {
+        return tool_usage_error("inspect", "one HDF5 file is needed");
+    }
+    return contained_run(
+        &(struct contained){.command = "inspect", .path = argv[1], .body = inspect, .context = argv[1]});
+}

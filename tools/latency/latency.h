@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tutti latency: what a block costs on a fronthaul. The probe stands for all APs of a network, one thread and one link
+ * each; the server stands for the CPU node without its solver. At block cadence every AP sends its estimates, the
+ * server gathers those of a block and answers each AP with its precoder: real messages through the real peer and hub.
+ */
+#ifndef TUTTI_TOOLS_LATENCY_LATENCY_H
+#define TUTTI_TOOLS_LATENCY_LATENCY_H
+
+#include "base/config.h"
+#include "base/stats.h"
+#include "fronthaul/peer.h"
+#include "fronthaul/wire.h"
+
+#include <sys/resource.h>
+
+/* Both ends compare it: a latency probe must never be taken for an AP of a network. */
+#define LATENCY_FINGERPRINT 0x4c4154454e435900u /* "LATENCY" */
+enum { LATENCY_WARM_UP_BLOCKS = 20, LATENCY_BOOT_ID_ROOM = 40 };
+
+struct latency_options {
+    struct config *config;
+    int aps, antennas, users, subbands;
+    struct config_fronthaul encoding; /* uplink, downlink, mantissa_bits, busy_poll_us */
+    bool probe_bytes;                 /* WIRE_PROBE with so many bytes instead of estimates and precoders */
+    size_t n_probe_bytes;
+    double interval_us, budget_us, on_time_us;
+    uint64_t n_blocks;
+    const char *endpoint; /* NULL: an own server */
+    bool tcp;             /* of the own server: tcp loopback instead of ipc */
+    const char *key_dir;  /* NULL: not encrypted */
+    const char *json, *csv, *plot;
+    bool quiet, help;
+};
+
+enum latency_series {
+    LATENCY_PACK,       /* block due to message packed */
+    LATENCY_UPLINK,     /* sent to received and unpacked by the server */
+    LATENCY_GATHER,     /* received to this AP's precoder sent: waiting for the other APs, packing */
+    LATENCY_DOWNLINK,   /* sent to received and unpacked by the AP */
+    LATENCY_ROUND_TRIP, /* estimates sent to precoder received */
+    LATENCY_BLOCK,      /* block due to precoder received: what the budget is for */
+    LATENCY_N_SERIES
+};
+const char *latency_series_name(enum latency_series series);
+
+struct latency_result {
+    struct stats_hist ns[LATENCY_N_SERIES];
+    uint64_t sent, early, on_time, late, lost; /* of blocks of single APs */
+    uint64_t skipped;                          /* an AP slept over a whole block */
+    uint64_t bytes_up, bytes_down;
+    size_t message_up_bytes, message_down_bytes;
+    double elapsed_s;
+    bool same_clock;
+    bool have_offset;
+    double offset_us, offset_least_us, offset_most_us, offset_uncertainty_us; /* server's clock minus ours */
+    double probe_cpu_s, server_cpu_s;                                         /* server: NaN if it is not our child */
+};
+
+/* Takes the arguments after `probe` or `serve`. 0, or a negative code with error_text: wrong usage. */
+int latency_options_parse(struct latency_options *options, int argc, char **argv);
+void latency_options_free(struct latency_options *options);
+
+/* Until a stop request. ready_fd >= 0: one byte is written there as soon as probes may come. */
+int latency_serve(const struct latency_options *options, const char *endpoint, int ready_fd);
+/* Runs the measurement against a server. */
+int latency_probe(const struct latency_options *options, const char *endpoint, struct latency_result *result);
+
+void latency_print(const struct latency_options *options, const struct latency_result *result);
+int latency_write_files(const struct latency_options *options, const struct latency_result *result);
+
+/* Processor time of a process, user and system. */
+double latency_cpu_s(const struct rusage *usage);
+/* The identity of this boot of this host: two programs with the same read the same clock. */
+void latency_boot_id(char id[LATENCY_BOOT_ID_ROOM]);
+
+/* tutti latency hosts */
+int latency_hosts(int argc, char **argv);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The numbers of a run, from its recording, and the check of a run that must be perfect. */
+#ifndef TUTTI_TOOLS_RESULTS_SUMMARY_H
+#define TUTTI_TOOLS_RESULTS_SUMMARY_H
+
+#include "base/stats.h"
+#include "fronthaul/wire.h"
+#include "mimo/precoder.h"
+#include "tools/results/recording.h"
+
+#include <stdio.h>
+
+/* Hops of a block through the system, as docs/files.md defines them. */
+#define SUMMARY_HOP_MAP(X)                                                                                             \
+    X(HOP_ESTIMATE, "estimate", "capture end to estimates sent")                                                       \
+    X(HOP_UPLINK, "uplink", "estimates sent to received")                                                              \
+    X(HOP_GATHER, "gather", "estimates received to solve start")                                                       \
+    X(HOP_SOLVE, "solve", "solve start to solve end")                                                                  \
+    X(HOP_PUSH, "push", "solve end to precoder sent")                                                                  \
+    X(HOP_DOWNLINK, "downlink", "precoder sent to received")                                                           \
+    X(HOP_WAIT, "wait", "precoder received to applied")                                                                \
+    X(HOP_TOTAL, "total", "capture end to precoder received")
+enum summary_hop {
+#define SUMMARY_HOP_ENUM(name, text, meaning) name,
+    SUMMARY_HOP_MAP(SUMMARY_HOP_ENUM)
+#undef SUMMARY_HOP_ENUM
+        SUMMARY_N_HOP
+};
+const char *summary_hop_text(int hop);
+const char *summary_hop_meaning(int hop);
+
+struct summary_user {
+    uint64_t n_served;       /* blocks solved with the user; the figures below leave out blocks solved without it */
+    uint64_t n_report;       /* blocks with a report, served or not */
+    uint64_t n_sinr;         /* blocks with both a measured and a predicted SINR: those the two means are over */
+    double sinr_measured_db; /* mean over those blocks of the SINR in dB; NaN without any */
+    double sinr_predicted_db;
+    double evm; /* root mean square over reports, fraction */
+    uint64_t bits, bit_errors, coded_bits, coded_bit_errors, code_blocks, code_block_errors;
+};
+
+enum {
+    SUMMARY_N_APPLIED = WIRE_N_SENT,
+    SUMMARY_N_ARRIVAL = 4,
+    SUMMARY_N_REASON = MIMO_N_REASONS + 1,
+    SUMMARY_N_SCHEME = MIMO_N_SCHEMES + 1,
+    SUMMARY_N_EVENT = 5
+};
+
+struct summary {
+    uint64_t n_block; /* rows of the recording */
+    int n_ap, n_ue;
+    struct summary_user user[TUTTI_MAX_UE];
+    struct stats_hist hop[SUMMARY_N_HOP]; /* ns */
+    uint64_t n_negative[SUMMARY_N_HOP];   /* stamps out of order (clocks of two hosts apart): not in the histogram */
+    uint64_t applied[SUMMARY_N_APPLIED];  /* per enum wire_sent, AP-blocks */
+    uint64_t arrival[SUMMARY_N_ARRIVAL];  /* per enum wire_arrival, AP-blocks */
+    uint64_t reason[SUMMARY_N_REASON];    /* per enum mimo_reason, solved blocks; the last counts all others */
+    uint64_t events[SUMMARY_N_EVENT];     /* U O D S L over all APs, restarts of an AP included */
+    uint64_t n_solved;
+    uint64_t scheme[SUMMARY_N_SCHEME][SUMMARY_N_REASON]; /* solved blocks; the last scheme is none this program knows */
+    uint64_t n_gap;                                      /* subbands of the optimum with a bound */
+    double gap_median;                                   /* over those; NaN without any */
+    double wall_s, realtime_factor;                      /* NaN with fewer than two solved blocks */
+};
+
+/* NULL when out of memory. */
+struct summary *summary_create(const struct recording *recording);
+void summary_free(struct summary *summary); /* NULL allowed */
+
+/* What a run that should be perfect must show in blocks 0..n_block-1: every block solved and its precoder sent to every
+ * AP in the solve, a report from every user, every user served at least once, every code block of a block it was served
+ * in right. 0, or TUTTI_EFORMAT with error_text saying what is
+ * amiss first and how often. */
+int summary_check(const struct recording *recording, uint64_t n_block);
+
+void summary_print(const struct summary *summary, FILE *out);
+void summary_html_users(const struct summary *summary, FILE *out);
+void summary_html_schemes(const struct summary *summary, FILE *out);
+void summary_html_hops(const struct summary *summary, FILE *out);
+void summary_html_counts(const struct summary *summary, FILE *out);
+
+/* The stamps of a hop in one block at one AP: 0 and *value_ns, or -1 (a stamp is missing) or -2 (out of order). */
+int summary_hop_value(const struct recording *recording, int hop, uint64_t block, int ap, uint64_t *value_ns);
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tutti run: a whole network on this machine from one configuration. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rt.h"
+#include "tools/contained.h"
+#include "tools/report/eve.h"
+#include "tools/report/report.h"
+#include "tools/run/children.h"
+#include "tools/run/progress.h"
+#include "tools/run/run_directory.h"
+#include "tools/tool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: tutti run [--config] FILE [options]\n"
+    "\n"
+    "Starts a whole network on this machine (emulated medium, CPU node, access points, users), shows its progress,\n"
+    "stops it and reports.\n"
+    "\n"
+    "  --config FILE      network file (YAML); see `tutti config show --defaults`\n"
+    "  --set KEY=VALUE    override one key, e.g. --set network.n_blocks=100 (repeatable)\n"
+    "  --out DIR          directory of the run (default: ./run-<name>-<UTC time>)\n"
+    "  --force            overwrite a recording that is already there\n"
+    "  --check            exit 1 unless every block has its precoder and every user's report without a wrong code "
+    "block\n"
+    "                     (of the blocks the user was served in)\n"
+    "  --keep-going       go on when a process dies (to restart nodes by hand)\n"
+    "  --no-report        do not write report.html\n"
+    "  --quiet            no progress, no tables\n"
+    "  --help             this text\n"
+    "\n"
+    "The programs are looked for in $TUTTI_BIN_DIR, beside this program and on PATH. Restart a node of a running "
+    "network\n"
+    "with e.g. `tutti-ap --config DIR/config.yaml --id 2`. Ctrl-C stops the network and reports what there is.\n";
+
+struct run_options {
+    struct config_options common;
+    const char *out;
+    bool force, check, keep_going, no_report, quiet;
+};
+
+struct run {
+    const struct run_options *options;
+    struct run_directory *directory;
+    children_t *children;
+    progress_t *progress;
+    bool failed;
+    uint64_t cpu_ended_ns; /* 0 while the CPU node has not ended the run */
+};
+
+/* A node may leave just before the CPU node is seen to have ended the run; after this it has left by itself. */
+static const uint64_t leave_grace_ns = 3000000000u;
+/* How long nodes may take to stop after the CPU node has ended the run. */
+static const uint64_t stop_grace_ns = 10000000000u;
+
+/* Command line --------------------------------------------------------------------------------------------------- */
+
+static bool take_flag(struct run_options *options, const char *argument)
+{
+    const struct {
+        const char *name;
+        bool *flag;
+    } flags[] = {{"--force", &options->force},
+                 {"--check", &options->check},
+                 {"--keep-going", &options->keep_going},
+                 {"--no-report", &options->no_report},
+                 {"--quiet", &options->quiet}};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (strcmp(argument, flags[i].name) == 0) {
+            return *flags[i].flag = true;
+        }
+    }
+    return false;
+}
+
+/* 0 go on, 1 help was asked for, TOOL_USAGE wrong. */
+static int parse(struct run_options *options, int argc, char **argv)
+{
+    for (int i = 1; i < argc;) {
+        const int taken = config_options_take(&options->common, argc, argv, &i);
+        if (taken < 0) {
+            return tool_usage_error("run", "%s", error_text());
+        }
+        if (taken) {
+            continue;
+        }
+        const char *const argument = argv[i++];
+        if (take_flag(options, argument)) {
+            continue;
+        }
+        if (strcmp(argument, "--help") == 0) {
+            return 1;
+        }
+        if (argument[0] != '-' && !options->common.path) {
+            options->common.path = argument;
+            continue;
+        }
+        if (strcmp(argument, "--out") != 0) {
+            return tool_usage_error("run", "unknown argument %s", argument);
+        }
+        if (i == argc) {
+            return tool_usage_error("run", "--out needs a directory");
+        }
+        options->out = argv[i++];
+    }
+    if (!options->common.path) {
+        return tool_usage_error("run", "--config FILE is missing");
+    }
+    return 0;
+}
+
+/* Starting ------------------------------------------------------------------------------------------------------- */
+
+static int start_node(struct run *run, enum child_kind kind, const char *program, int id)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", id);
+    const char *const argv[] = {program, "--config", "config.yaml", "--id", number, NULL};
+    return children_start(run->children, kind, id, argv);
+}
+
+static int start_eve(struct run *run, int id)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", id);
+    const char *const argv[] = {"tutti-ue", "--config", "config.yaml", "--role", "eve", "--id", number, NULL};
+    return children_start(run->children, CHILD_EVE, id, argv);
+}
+
+static int start_all(struct run *run)
+{
+    static const char *const air[] = {"tutti-air", "--config", "config.yaml", "--exit-when-empty", NULL};
+    static const char *const cpu[] = {"tutti-cpu", "--config", "config.yaml", NULL};
+    const struct config_network *network = &run->directory->config->network;
+    /* Every node is one thread of linear algebra; the solver's workers are its own. */
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    int status = children_start(run->children, CHILD_AIR, 0, air);
+    if (status == 0) {
+        status = children_start(run->children, CHILD_CPU, 0, cpu);
+    }
+    for (int m = 0; status == 0 && m < network->n_ap; m++) {
+        status = start_node(run, CHILD_AP, "tutti-ap", m);
+    }
+    for (int k = 0; status == 0 && k < network->n_ue; k++) {
+        status = start_node(run, CHILD_UE, "tutti-ue", k);
+    }
+    for (int e = 0; status == 0 && e < network->n_eve; e++) {
+        status = start_eve(run, e);
+    }
+    return status;
+}
+
+/* Watching ------------------------------------------------------------------------------------------------------- */
+
+static void report_death(struct run *run, struct child *child, const char *why)
+{
+    char status[128];
+    progress_clear(run->progress);
+    fprintf(stderr, "tutti run: %s %s: %s; its log ends (%s):\n", child->name, why,
+            child_status_text(child, status, sizeof status), child->log_path);
+    child_print_log_tail(child, 8);
+    run->failed = run->failed || !run->options->keep_going;
+    child->judged = true;
+}
+
+/* A child that has ended: as it should, or a fault of the run? */
+static void judge(struct run *run, struct child *child)
+{
+    const bool over = run->cpu_ended_ns != 0 || progress_stop_seen(run->progress);
+    if (!child_ended_well(child)) {
+        report_death(run, child, "died");
+    } else if (child->kind == CHILD_CPU) {
+        run->cpu_ended_ns = child->ended_ns;
+        child->judged = true;
+    } else if (over) {
+        child->judged = true;
+    } else if (clock_mono_ns() - child->ended_ns > leave_grace_ns) {
+        report_death(run, child, "left while the run goes on");
+    }
+}
+
+/* The CPU node first, because its end explains the others'. */
+static void judge_all(struct run *run)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < children_count(run->children); i++) {
+            struct child *child = children_get(run->children, i);
+            if (child->pid == 0 && !child->judged && (child->kind == CHILD_CPU) == (pass == 0)) {
+                judge(run, child);
+            }
+        }
+    }
+}
+
+static void report_stragglers(struct run *run)
+{
+    progress_clear(run->progress);
+    for (int i = 0; i < children_count(run->children); i++) {
+        const struct child *child = children_get(run->children, i);
+        if (child->pid > 0) {
+            fprintf(stderr, "tutti run: %s did not stop when the run ended\n", child->name);
+        }
+    }
+    run->failed = run->failed || !run->options->keep_going;
+}
+
+static void watch(struct run *run)
+{
+    while (children_running(run->children) > 0 && !run->failed && !rt_stop_requested()) {
+        progress_wait(run->progress, children_fd(run->children), 200000);
+        children_reap(run->children);
+        judge_all(run);
+        if (run->cpu_ended_ns && clock_mono_ns() - run->cpu_ended_ns > stop_grace_ns &&
+            children_running(run->children) > 0) {
+            report_stragglers(run);
+            break;
+        }
+    }
+    judge_all(run);
+    progress_clear(run->progress);
+    if (children_running(run->children) > 0) {
+        children_stop(run->children);
+    }
+}
+
+/* Afterwards ----------------------------------------------------------------------------------------------------- */
+
+static void print_places(const struct run *run, bool has_report, bool has_record)
+{
+    if (has_report) {
+        printf("report     %s\n", run->directory->report_path);
+    }
+    if (has_record) {
+        printf("recording  %s\n", run->directory->record_path);
+    }
+    printf("logs       %s/logs\n", run->directory->path);
+}
+
+static int write_report(const struct run *run, const struct recording *recording, const struct summary *summary)
+{
+    bool has_plots = false;
+    const int status =
+        report_write(run->directory->report_path, run->directory->record_path, recording, summary, &has_plots);
+    if (status == 0 && !has_plots) {
+        fprintf(stderr,
+                "tutti run: gnuplot not found or failed: the report has no plots (Debian: apt install gnuplot-nox)\n");
+    }
+    return status;
+}
+
+static int check(const struct run *run, const struct recording *recording)
+{
+    const uint64_t asked = run->directory->config->network.n_blocks;
+    if (summary_check(recording, asked ? asked : recording->n_block) < 0) {
+        fprintf(stderr, "tutti run: check failed: %s\n", error_text());
+        return TOOL_FAILED;
+    }
+    if (!run->options->quiet) {
+        printf("check      passed: every block has its precoder and every user's report, every code block is right\n");
+    }
+    return TOOL_OK;
+}
+
+/* In a child, as the recording may be damaged. */
+static int conclude_from_recording(void *context)
+{
+    const struct run *const run = context;
+    struct recording *recording = NULL;
+    if (recording_load(&recording, run->directory->record_path) < 0) {
+        fprintf(stderr, "tutti run: no results: %s\n", error_text());
+        print_places(run, false, false);
+        return TOOL_FAILED;
+    }
+    struct summary *summary = summary_create(recording);
+    int status = summary ? TOOL_OK : TOOL_FAILED;
+    if (summary && !run->options->quiet) {
+        summary_print(summary, stdout);
+        report_eve_print(recording, stdout);
+        putchar('\n');
+    }
+    const bool wants_report = summary && !run->options->no_report;
+    const int written = wants_report ? write_report(run, recording, summary) : 0;
+    if (written < 0) {
+        status = tool_fault("run");
+    }
+    print_places(run, wants_report && written == 0, true);
+    if (run->options->check && status == TOOL_OK) {
+        status = check(run, recording);
+    }
+    summary_free(summary);
+    recording_free(recording);
+    return run->failed ? TOOL_FAILED : status;
+}
+
+static void recording_crashed(void *context)
+{
+    print_places(context, false, false);
+}
+
+static int conclude(struct run *run)
+{
+    if (!run->directory->record_path) {
+        fputs("tutti run: no results: record.file is empty\n", stderr);
+        print_places(run, false, false);
+        return run->failed || run->options->check ? TOOL_FAILED : TOOL_OK;
+    }
+    return contained_run(&(struct contained){.command = "run",
+                                             .path = run->directory->record_path,
+                                             .body = conclude_from_recording,
+                                             .crashed = recording_crashed,
+                                             .context = run});
+}
+
+static int go(struct run *run)
+{
+    const struct run_options *options = run->options;
+    int status = run_directory_create(&run->directory, &options->common, options->out, options->force);
+    if (status == 0) {
+        status = rt_stop_install();
+    }
+    if (status == 0) {
+        const struct config_network *network = &run->directory->config->network;
+        status =
+            children_create(&run->children, run->directory->path, 2 + network->n_ap + network->n_ue + network->n_eve);
+    }
+    if (status == 0) {
+        status = start_all(run); /* before the link's threads exist */
+    }
+    if (status == 0) {
+        status = progress_create(&run->progress, run->directory->config, options->quiet);
+    }
+    if (status < 0) {
+        return tool_fault("run");
+    }
+    watch(run);
+    progress_destroy(run->progress); /* its threads must not be there when a child is made */
+    run->progress = NULL;
+    return conclude(run);
+}
+
+int tool_run(int argc, char **argv)
+{
+    struct run_options options = {0};
+    const int parsed = parse(&options, argc, argv);
+    if (parsed == 1) {
+        fputs(help, stdout);
+    }
+    if (parsed != 0) {
+        return parsed == 1 ? TOOL_OK : parsed;
+    }
+    struct run run = {.options = &options};
+    const int status = go(&run);
+    progress_destroy(run.progress);
+    if (run.children) {
+        children_stop(run.children);
+    }
+    children_destroy(run.children);
+    run_directory_destroy(run.directory);
+    return status;
+}
