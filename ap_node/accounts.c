@@ -17,7 +17,6 @@ struct accounts {
     uint64_t kept, end;                /* blocks kept..end-1 have entries */
     uint64_t first;                    /* those before are acknowledged */
     uint64_t open;                     /* those before are complete */
-    uint64_t unsent;                   /* those before have been sent at least once */
     bool begun;
     struct accounts_counters counters;
 };
@@ -89,7 +88,7 @@ static void leap(accounts_t *a, uint64_t block)
         a->counters.overwritten += to - a->first;
         a->counters.sent[WIRE_SENT_MISSED] += to - a->end;
         a->counters.arrival[WIRE_ARRIVAL_NONE] += to - a->end;
-        a->kept = a->first = a->open = a->unsent = a->end = to;
+        a->kept = a->first = a->open = a->end = to;
     }
 }
 
@@ -102,7 +101,7 @@ static struct entry *extend(accounts_t *a, uint64_t block)
     }
     if (!a->begun) {
         a->begun = true;
-        a->kept = a->first = a->open = a->unsent = a->end = block;
+        a->kept = a->first = a->open = a->end = block;
     }
     leap(a, block);
     while (a->end < block) {
@@ -191,7 +190,6 @@ void accounts_go_back(accounts_t *accounts, uint64_t n)
 {
     const uint64_t held = accounts->first - accounts->kept;
     accounts->first -= n < held ? n : held;
-    accounts->unsent = accounts->first;
 }
 
 /* Complete accounts in order, as far as they go. */
@@ -211,17 +209,10 @@ static void advance(accounts_t *a, uint64_t now_block)
 
 int accounts_collect(accounts_t *accounts, uint64_t now_block, struct wire_account *out, int room)
 {
-    accounts_t *a = accounts;
-    advance(a, now_block);
-    if (a->unsent < a->first) {
-        a->unsent = a->first;
+    advance(accounts, now_block);
+    int n = 0;
+    for (uint64_t b = accounts->first; b < accounts->open && n < room; b++) {
+        out[n++] = accounts->entry[b % ACCOUNTS_ROOM].account;
     }
-    const uint64_t n = (uint64_t)room, news = a->open - a->unsent < n ? a->open - a->unsent : n;
-    const uint64_t again = a->unsent - a->first < n - news ? a->unsent - a->first : n - news;
-    for (uint64_t i = 0; i < again + news; i++) {
-        const uint64_t block = i < again ? a->first + i : a->unsent + i - again;
-        out[i] = a->entry[block % ACCOUNTS_ROOM].account;
-    }
-    a->unsent += news;
-    return (int)(again + news);
+    return n;
 }

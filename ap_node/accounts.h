@@ -46,9 +46,9 @@ void accounts_acknowledge(accounts_t *accounts, uint64_t before_block);
 /* Another central node, or the same one again: what the last one had acknowledged lately may be lost with it. n: how
  * many of those are to be sent again, as far as they are still there. */
 void accounts_go_back(accounts_t *accounts, uint64_t n);
-/* Complete accounts to send, oldest first, at most room: those never sent, and with the room that is left the oldest
- * that have been sent but not acknowledged. None is left out on the way: an account that is not complete ends the list.
- * Returns their number. now_block: the block under way. */
+/* The oldest complete accounts that are not acknowledged, oldest first, at most room; none is left out on the way, for
+ * acknowledging one acknowledges all before it: an account that is not complete ends the list. Returns their number.
+ * now_block: the block under way. */
 int accounts_collect(accounts_t *accounts, uint64_t now_block, struct wire_account *out, int room);
 
 const struct accounts_counters *accounts_counters(const accounts_t *accounts);

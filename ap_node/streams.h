@@ -35,12 +35,12 @@ struct streams {
     bool fresh_every_symbol;  /* streams_renew has work */
     float *extra, *scale;     /* [n_sb]: power of null-space noise, and the limits' factor on its amplitude */
     /* work */
-    tutti_cf32 *basis;        /* [n_sb][n_ant][n_ant] */
-    int *rank;                /* [n_sb] */
-    tutti_cf32 *draw;         /* [n_ant] */
-    double *beta, *gamma;     /* [n_ue] */
-    uint8_t *strong;          /* [n_ue] */
-    double complex *H, *W;    /* [n_ant][n_ue] */
+    tutti_cf32 *basis;     /* [n_sb][n_ant][n_ant] */
+    int *rank;             /* [n_sb] */
+    tutti_cf32 *draw;      /* [n_ant] */
+    double *beta, *gamma;  /* [n_ue] */
+    uint8_t *strong;       /* [n_ue] */
+    double complex *H, *W; /* [n_ant][n_ue] */
 };
 
 int streams_create(struct streams *streams, const struct streams_settings *settings);
