@@ -9,6 +9,7 @@
 #include "hw/air/truth.h"
 #include "hw_test.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct rig {
@@ -525,6 +526,44 @@ static void test_truth(void **state)
     close_rig(&rig);
 }
 
+/* What is there already stays: a second truth gets a number; the recording's name is refused. */
+static void test_truth_spares_files(void **state)
+{
+    (void)state;
+    struct rig rig;
+    char path[64], second[72], set[80], record[80];
+    struct stat before, after;
+    snprintf(path, sizeof path, "/tmp/tutti-spare-%d.h5", (int)getpid());
+    snprintf(second, sizeof second, "/tmp/tutti-spare-%d.2.h5", (int)getpid());
+    snprintf(set, sizeof set, "air.truth=%s", path);
+    FILE *file = fopen(path, "w");
+    fputs("precious", file);
+    fclose(file);
+    assert_int_equal(stat(path, &before), 0);
+    OPEN(&rig, 1, QUIET, set);
+    run_rig(&rig, -1);
+    close_rig(&rig);
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(after.st_ino == before.st_ino && after.st_size == 8);
+    h5file_t *h5 = NULL;
+    assert_good(h5file_open(&h5, second));
+    h5file_close(h5);
+    unlink(path), unlink(second);
+    /* the same file under two spellings */
+    snprintf(record, sizeof record, "record.file=/tmp/../tmp/tutti-spare-%d.h5", (int)getpid());
+    struct config *config = NULL;
+    const int loaded = config_load(&config, NULL, (const char *const[]){set, record}, 2);
+    if (loaded == TUTTI_OK) { /* the configuration need not notice */
+        truth_t *truth = NULL;
+        assert_good(frame_init(&rig.frame, config));
+        assert_good(links_create(&rig.links, config, &rig.frame));
+        assert_int_equal(truth_create(&truth, config, &rig.frame, rig.links), TUTTI_ECONFIG);
+        links_destroy(rig.links);
+    }
+    assert_int_not_equal(stat(path, &after), 0);
+    config_free(config);
+}
+
 /* Equal bits again, and whether somebody else listens or not. */
 static void test_deterministic(void **state)
 {
@@ -690,8 +729,8 @@ int main(void)
                                        cmocka_unit_test(test_phase_noise),    cmocka_unit_test(test_timing_offset),
                                        cmocka_unit_test(test_clip),           cmocka_unit_test(test_single_radio),
                                        cmocka_unit_test(test_converter),      cmocka_unit_test(test_mismatch),
-                                       cmocka_unit_test(test_truth),          cmocka_unit_test(test_deterministic),
-                                       cmocka_unit_test(test_part),           cmocka_unit_test(test_eavesdroppers),
-                                       cmocka_unit_test(test_eve_truth)};
+                                       cmocka_unit_test(test_truth),          cmocka_unit_test(test_truth_spares_files),
+                                       cmocka_unit_test(test_deterministic),  cmocka_unit_test(test_part),
+                                       cmocka_unit_test(test_eavesdroppers),  cmocka_unit_test(test_eve_truth)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
