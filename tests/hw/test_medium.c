@@ -273,6 +273,54 @@ static void test_dies_between_words(void **state)
     close(ready[0]), close(ready[1]);
 }
 
+static bool comes_true(const _Atomic int32_t *word, int32_t value)
+{
+    for (int i = 0; i < 20000 && atomic_load(word) != value; i++) {
+        clock_sleep_until_ns(clock_mono_ns() + 1000000);
+    }
+    return atomic_load(word) == value;
+}
+
+/* Hands in up to `to` as a radio does that was asked for the chunk at `tick` when `left` were missing. */
+static void hand_in(struct raw *raw, tutti_tick tick, tutti_tick to, int32_t left)
+{
+    struct air_words *w = raw->share.words;
+    atomic_store(&w->handed, to);
+    assert_int_equal(atomic_exchange(&w->needed, AIR_NEVER), tick);
+    assert_int_equal(atomic_fetch_sub(&raw->board->missing, 1), left);
+    if (left == 1) {
+        say(raw->fd, (struct air_header){.type = AIR_BELL}, NULL);
+    }
+}
+
+/* The medium asks all who are missing and nobody else; the last of them finds the board at one, and only it. In every
+ * round but the first one radio is ahead. */
+static void test_board(void **state)
+{
+    (void)state;
+    struct run run;
+    struct raw raw[N_RADIO];
+    begin(&run, false, true, 1e6);
+    for (int r = 0; r < N_RADIO; r++) {
+        join(&raw[r], r < N_AP ? AIR_ROLE_AP : AIR_ROLE_UE, r < N_AP ? r : r - N_AP, r < N_AP ? 2 : 1);
+    }
+    for (int round = 0; round < 20; round++) {
+        const tutti_tick tick = (tutti_tick)round * CHUNK;
+        const int ahead = round % N_RADIO, next_ahead = (round + 1) % N_RADIO;
+        const int n_missing = round > 0 ? N_RADIO - 1 : N_RADIO;
+        assert_true(comes_true(&raw[0].board->missing, n_missing));
+        assert_true(round == 0 || atomic_load(&raw[ahead].share.words->needed) == AIR_NEVER);
+        for (int i = 1; i <= n_missing; i++) {
+            const int r = (ahead + i) % N_RADIO;
+            hand_in(&raw[r], tick, tick + (r == next_ahead ? 2 * CHUNK : CHUNK), n_missing - i + 1);
+        }
+    }
+    for (int r = 0; r < N_RADIO; r++) {
+        leave(&raw[r]);
+    }
+    assert_true(finish(&run).chunks >= 20);
+}
+
 /* Numbers that a hostile radio writes into the shared memory: it hurts itself at most. */
 static void scribble(const struct raw *raw, uint64_t turn)
 {
@@ -401,9 +449,12 @@ static void test_wakeups(void **state)
 int main(void)
 {
     snprintf(endpoint, sizeof endpoint, "unix:///tmp/tutti-medium-test-%d.sock", (int)getpid());
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_silent_connections), cmocka_unit_test(test_hello_without_start),
-        cmocka_unit_test(test_dies_between_words), cmocka_unit_test(test_hostile_memory),
-        cmocka_unit_test(test_unwanted),           cmocka_unit_test(test_wakeups)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_silent_connections),
+                                       cmocka_unit_test(test_hello_without_start),
+                                       cmocka_unit_test(test_dies_between_words),
+                                       cmocka_unit_test(test_hostile_memory),
+                                       cmocka_unit_test(test_board),
+                                       cmocka_unit_test(test_unwanted),
+                                       cmocka_unit_test(test_wakeups)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
