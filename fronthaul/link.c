@@ -276,6 +276,9 @@ int link_sleep(struct link *link, int extra_fd, uint64_t until_ns, uint64_t time
     if (fds[3].revents & POLLNVAL) {
         return error_set(TUTTI_EINVAL, "%s: descriptor %d is not open", link->endpoint, extra_fd);
     }
+    /* Only a descriptor that was looked at and is silent lets its socket be skipped. */
+    link->socket_quiet = link->socket_quiet && !fds[0].revents;
+    link->monitor_quiet = link->monitor_quiet && !fds[1].revents;
     if (fds[2].revents) {
         link->stop_told = true;
         event->kind = FH_EVENT_STOP;
@@ -289,8 +292,12 @@ int link_monitor_next(struct link *link, uint32_t *value)
 {
     uint8_t event[6]; /* u16 event, u32 value, in the machine's order; then a frame with the endpoint */
     uint16_t kind;
+    if (link->monitor_quiet) {
+        return 0;
+    }
     while (zmq_recv(link->monitor, event, sizeof event, ZMQ_DONTWAIT) != sizeof event) {
         if (errno != EINTR) {
+            link->monitor_quiet = errno == EAGAIN;
             return 0;
         }
     }
@@ -303,8 +310,12 @@ int link_monitor_next(struct link *link, uint32_t *value)
 
 int link_recv(struct link *link)
 {
+    if (link->socket_quiet) {
+        return 0;
+    }
     while (zmq_msg_recv(&link->frame, link->socket, ZMQ_DONTWAIT) < 0) {
         if (errno != EINTR) {
+            link->socket_quiet = errno == EAGAIN;
             return errno == EAGAIN ? 0 : link_error(link, "cannot receive");
         }
     }
@@ -345,6 +356,7 @@ int link_send_part(struct link *link, const void *data, size_t n_bytes, bool mor
 {
     const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
     bool looked = false;
+    link->socket_quiet = false; /* sending takes in what has come, and the descriptor does not tell of it again */
     while (zmq_send(link->socket, data, n_bytes, flags) < 0) {
         int events;
         size_t size = sizeof events;

@@ -13,8 +13,10 @@ struct link {
     void *context, *socket, *monitor;
     int socket_fd, monitor_fd;
     bool frame_open;
-    zmq_msg_t frame;       /* the last frame received; its bytes live until the next link_recv */
-    char *text;            /* [CONTROL_MAX_BYTES + 1] the last control text, NUL-terminated */
+    zmq_msg_t frame; /* the last frame received; its bytes live until the next link_recv */
+    char *text;      /* [CONTROL_MAX_BYTES + 1] the last control text, NUL-terminated */
+    bool socket_quiet,
+        monitor_quiet;     /* nothing was there at the last look, and no descriptor has said otherwise since */
     unsigned n_since_poll; /* events handed out since the descriptors were last looked at */
     bool stop_told;
     int n_connections;     /* before link_open: how many will be there at once, beyond the first */

@@ -172,6 +172,7 @@ static void on_handshake_failed(fh_peer_t *p, int kind, uint64_t now_ns)
 static void redial(fh_peer_t *p)
 {
     p->redial_ns = 0;
+    p->link.socket_quiet = false;               /* as with sending */
     zmq_disconnect(p->link.socket, p->address); /* may be gone already */
     zmq_connect(p->link.socket, p->address);    /* worked before: the same text */
 }
