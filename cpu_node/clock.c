@@ -53,20 +53,23 @@ static bool is_near(int64_t by)
 
 static bool has_vote(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
 {
-    return claim->live && (!c->paced || now_ns - claim->heard_ns <= CLOCK_FRESH_MS * UINT64_C(1000000));
+    return claim->live && (!c->paced || (double)(now_ns - claim->heard_ns) <= CLOCK_FRESH_BLOCKS * c->block_ns);
 }
 
-/* More than half of those with a vote are within the window around this block. */
-static bool majority_is_at(const struct block_clock *c, uint64_t block, uint64_t now_ns)
+/* More than half of those with a vote are within the window around the block that this AP reported. While others are
+ * there but have been silent (this node may have been stopped for a moment), one report is not enough. */
+static bool majority_is_with(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
 {
-    int votes = 0, here = 0;
+    int votes = 0, here = 0, silent = 0;
     for (int ap = 0; ap < c->n_ap; ap++) {
         if (has_vote(c, &c->claim[ap], now_ns)) {
             votes++;
-            here += is_near(distance(c->claim[ap].block, block));
+            here += is_near(distance(c->claim[ap].block, claim->block));
+        } else {
+            silent += c->claim[ap].live;
         }
     }
-    return 2 * here > votes;
+    return 2 * here > votes && (silent == 0 || claim->in_row >= CLOCK_CONFIRM_BLOCKS);
 }
 
 /* The clock moves on as far as more than half have reported. */
@@ -120,7 +123,9 @@ enum clock_verdict block_clock_hear(struct block_clock *c, int ap, uint64_t bloc
                                     uint64_t sent_ago_ns, int64_t *by_blocks)
 {
     struct clock_claim *claim = &c->claim[ap];
-    *claim = (struct clock_claim){.live = true, .block = block, .heard_ns = now_ns};
+    const bool goes_on = claim->live && is_near(distance(block, claim->block));
+    *claim = (struct clock_claim){
+        .live = true, .in_row = goes_on ? claim->in_row + 1 : 1, .block = block, .heard_ns = now_ns};
     *by_blocks = c->started ? distance(block, c->now) : 0;
     if (!c->started) {
         return follow(c, block, now_ns);
@@ -134,7 +139,7 @@ enum clock_verdict block_clock_hear(struct block_clock *c, int ap, uint64_t bloc
         claim->live = false; /* it says nothing about now */
         return CLOCK_ON;
     }
-    if (majority_is_at(c, block, now_ns)) {
+    if (majority_is_with(c, claim, now_ns)) {
         return follow(c, block, now_ns);
     }
     claim->off = true;

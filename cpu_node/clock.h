@@ -18,11 +18,13 @@ enum clock_verdict {
 enum {
     CLOCK_AHEAD_BLOCKS = 32,  /* reports may be this far before the majority ... */
     CLOCK_BEHIND_BLOCKS = 32, /* ... or after it (a slow link) */
-    CLOCK_FRESH_MS = 1000     /* paced: who has not reported for so long has no vote */
+    CLOCK_FRESH_BLOCKS = 24,  /* paced: who has not reported for so long has no vote ... */
+    CLOCK_CONFIRM_BLOCKS = 8  /* ... but then a new time must be told so often in a row before it is followed */
 };
 
 struct clock_claim {
     bool live, off;
+    int in_row; /* reports of one time line, one after the other */
     uint64_t block, heard_ns;
 };
 

@@ -44,6 +44,7 @@ struct cpu {
     float *beta, *error_variance; /* [n_ue] of it */
     uint64_t *account_ack;        /* [n_ap] accounts of blocks before this one have arrived */
     uint8_t *silent;              /* [n_ap] of the block that closed last */
+    uint64_t *silence_told;       /* [n_ap] block from which on it may be told again */
     struct schedule_user *user;   /* [n_ue] */
     struct cpu_counters counters;
 };

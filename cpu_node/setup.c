@@ -71,9 +71,10 @@ static int create_buffers(struct cpu *cpu)
     cpu->error_variance = calloc(n_ue, sizeof *cpu->error_variance);
     cpu->account_ack = calloc(n_ap, sizeof *cpu->account_ack);
     cpu->silent = calloc(n_ap, 1);
+    cpu->silence_told = calloc(n_ap, sizeof *cpu->silence_told);
     cpu->user = calloc(n_ue, sizeof *cpu->user);
-    const bool whole =
-        cpu->coefficients && cpu->beta && cpu->error_variance && cpu->account_ack && cpu->silent && cpu->user;
+    const bool whole = cpu->coefficients && cpu->beta && cpu->error_variance && cpu->account_ack && cpu->silent &&
+                       cpu->silence_told && cpu->user;
     return whole ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the fronthaul buffers");
 }
 
@@ -214,6 +215,7 @@ void cpu_destroy(struct cpu *cpu)
     free(cpu->error_variance);
     free(cpu->account_ack);
     free(cpu->silent);
+    free(cpu->silence_told);
     free(cpu->user);
     free(cpu->agreement);
 }

@@ -149,11 +149,52 @@ static void an_outage_is_a_jump_and_no_restart(void **state)
         struct block_clock *clock = make(N_AP, true);
         uint64_t now = 1;
         run(clock, 0, 100, &now);
+        for (int ap = 0; ap < N_AP; ap++) {
+            block_clock_gone(clock, ap);
+        }
         now += UINT64_C(2000000000);
         assert_int_equal(hear(clock, 1, far ? 2000 : 500, now), far ? CLOCK_RESTARTED : CLOCK_JUMPED);
         assert_int_equal(clock->now, far ? 2000 : 500);
         block_clock_destroy(clock);
     }
+}
+
+/* This node was stopped for a moment, and the first thing it hears is absurd: others are there, so it takes more than
+ * one report. If nobody else says anything, some are enough. */
+static void one_report_after_a_silence_is_not_enough(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(N_AP, true);
+    uint64_t now = 1;
+    run(clock, 0, 100, &now);
+    now += UINT64_C(2000000000);
+    assert_int_equal(hear(clock, 3, UINT64_C(1) << 40, now), CLOCK_OFF);
+    assert_int_equal(hear(clock, 3, UINT64_C(1) << 41, now), CLOCK_OFF);
+    for (uint64_t b = 1; b < CLOCK_CONFIRM_BLOCKS; b++) {
+        assert_int_equal(hear(clock, 0, 499 + b, now), CLOCK_OFF);
+    }
+    assert_int_equal(clock->now, 99);
+    assert_int_equal(hear(clock, 0, 499 + CLOCK_CONFIRM_BLOCKS, now), CLOCK_OFF); /* against AP 3: one of two */
+    assert_int_equal(hear(clock, 1, 500, now), CLOCK_OFF);
+    for (uint64_t b = 1; b < CLOCK_CONFIRM_BLOCKS - 1; b++) {
+        assert_int_equal(hear(clock, 1, 500 + b, now), CLOCK_OFF);
+    }
+    assert_int_equal(hear(clock, 1, 508, now), CLOCK_JUMPED);
+    block_clock_destroy(clock);
+}
+
+/* One of two stops without a word: the other one goes on. */
+static void half_of_the_network_can_fall_silent(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(2, true);
+    uint64_t now = 1;
+    run(clock, 0, 100, &now);
+    for (uint64_t b = 100; b < 400; b++, now += BLOCK_NS) {
+        assert_int_equal(hear(clock, 0, b, now), CLOCK_ON);
+    }
+    assert_int_equal(clock->now, 399);
+    block_clock_destroy(clock);
 }
 
 /* Estimates that were under way for half a second are late, not off; without the stamp they would be off. */
@@ -175,10 +216,16 @@ static void what_was_delayed_is_late_and_not_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_majority_moves_the_clock),        cmocka_unit_test(one_ap_cannot_move_the_network),
-        cmocka_unit_test(of_two_the_one_on_the_clock_goes_on), cmocka_unit_test(the_clock_follows_the_majority_back),
-        cmocka_unit_test(whoever_is_gone_has_no_vote),         cmocka_unit_test(old_votes_do_not_count),
-        cmocka_unit_test(an_outage_is_a_jump_and_no_restart),  cmocka_unit_test(what_was_delayed_is_late_and_not_off),
+        cmocka_unit_test(the_majority_moves_the_clock),
+        cmocka_unit_test(one_ap_cannot_move_the_network),
+        cmocka_unit_test(of_two_the_one_on_the_clock_goes_on),
+        cmocka_unit_test(the_clock_follows_the_majority_back),
+        cmocka_unit_test(whoever_is_gone_has_no_vote),
+        cmocka_unit_test(old_votes_do_not_count),
+        cmocka_unit_test(an_outage_is_a_jump_and_no_restart),
+        cmocka_unit_test(one_report_after_a_silence_is_not_enough),
+        cmocka_unit_test(half_of_the_network_can_fall_silent),
+        cmocka_unit_test(what_was_delayed_is_late_and_not_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -126,6 +126,7 @@ static int enter(void **state)
     cpu.error_variance = calloc(N_UE, sizeof *cpu.error_variance);
     cpu.account_ack = calloc(N_AP, sizeof *cpu.account_ack);
     cpu.silent = calloc(N_AP, 1);
+    cpu.silence_told = calloc(N_AP, sizeof *cpu.silence_told);
     return 0;
 }
 
@@ -141,6 +142,7 @@ static int leave(void **state)
     free(cpu.error_variance);
     free(cpu.account_ack);
     free(cpu.silent);
+    free(cpu.silence_told);
     config_free(config);
     return 0;
 }
