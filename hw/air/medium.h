@@ -26,7 +26,7 @@ struct medium_counters {
     uint64_t overflow; /* RX chunks a radio did not fetch */
     uint64_t behind;   /* paced: chunks computed later than one chunk after their time */
     uint64_t joins, leaves, refused, bad_peers, put_out;
-    uint64_t wakeups;           /* times the medium had to sleep */
+    uint64_t wakeups;           /* times something woke the medium */
     uint64_t bells;             /* times it woke a radio */
     uint64_t first_ns, last_ns; /* monotonic, of the first and the last chunk */
 };

@@ -468,8 +468,8 @@ static void attend(medium_t *m, struct peer *p, uint32_t seen)
 int peers_visit(medium_t *m, int wait_ms)
 {
     struct epoll_event event[EVENTS_PER_VISIT];
-    m->counters.wakeups += wait_ms > 0;
     const int n = epoll_wait(m->poll_fd, event, EVENTS_PER_VISIT, wait_ms);
+    m->counters.wakeups += wait_ms > 0 && n > 0;
     if (n < 0 && errno != EINTR) {
         return error_set(TUTTI_EIO, "poll failed: %s", strerror(errno));
     }

@@ -231,10 +231,12 @@ struct shared_play {
     bool pass;            /* the descriptors */
     tutti_tick jump;      /* added to the words that say what was received: nonsense */
     int n_chunk;          /* goes on by so many, then closes */
+    bool another;         /* is missing, too: this radio is not the last and must not ring */
     tutti_tick not_taken; /* of this chunk's samples the medium says nothing */
     /* seen */
-    float heard[8]; /* last antenna's first sample of each TX chunk, -1 = silent */
+    float heard[32]; /* last antenna's first sample of each TX chunk, -1 = silent */
     int n_bell;
+    int n_unread; /* bytes that lay in the socket at the end */
 };
 
 static void step(const struct air_share *share, tutti_tick tick, struct shared_play *play)
@@ -250,6 +252,12 @@ static void step(const struct air_share *share, tutti_tick tick, struct shared_p
     atomic_store(&cell->taken, tick == play->not_taken ? 0 : tick + 1);
     atomic_store(&cell->there, tick + 1);
     atomic_store(&share->words->received, tick + CHUNK + play->jump);
+}
+
+static void ask(const struct air_share *share, struct air_board *board, tutti_tick tick, const struct shared_play *play)
+{
+    atomic_store(&board->missing, play->another ? 2 : 1);
+    atomic_store(&share->words->needed, tick);
 }
 
 static void *shared_medium(void *argument)
@@ -275,20 +283,25 @@ static void *shared_medium(void *argument)
     if (get_bytes(fd, bytes, sizeof bytes)) {
         atomic_store(&share.words->handed, START);
         atomic_store(&share.words->received, START);
+        ask(&share, board, START, play);
         put_message(fd, (struct air_header){.type = AIR_STARTED, .tick = START}, NULL);
     }
     for (int i = 0; i < play->n_chunk; i++) {
         const tutti_tick tick = START + (tutti_tick)i * CHUNK;
-        atomic_store(&share.words->needed, tick);
-        atomic_store(&board->missing, 1);
+        while (play->another && atomic_load(&share.words->handed) <= tick) {
+            poll(NULL, 0, 1);
+        }
         if (atomic_load(&share.words->handed) <= tick && get_bytes(fd, bytes, sizeof bytes)) {
             play->n_bell += bytes[6] == AIR_BELL;
         }
+        ask(&share, board, tick + CHUNK, play); /* before the radio can hand in the next */
         step(&share, tick, play);
         if (atomic_load(&share.words->wake) <= tick + CHUNK) {
             put_message(fd, (struct air_header){.type = AIR_BELL}, NULL);
         }
     }
+    play->n_unread = (int)recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    play->n_unread = play->n_unread < 0 ? 0 : play->n_unread;
     close(fd), close(fds[0]), close(fds[1]);
     air_share_release(&share);
     air_board_release(board);
@@ -325,6 +338,23 @@ static void test_shared(void **state)
     const float heard[] = {-1, 5, -1, 7, -1};
     assert_memory_equal(play.heard, heard, sizeof heard);
     assert_true(play.n_bell <= 2);
+}
+
+/* While others are missing, too, handing in wakes nobody. */
+static void test_not_last(void **state)
+{
+    (void)state;
+    struct shared_play play = {.n_cell_mapped = N_CELL, .pass = true, .n_chunk = 20, .another = true};
+    pthread_t thread;
+    radio_t *radio = open_radio(shared_medium, &play, &thread);
+    tutti_cf32 samples[N_ANT][CHUNK], *const buffers[N_ANT] = {samples[0], samples[1]};
+    struct radio_got got;
+    for (int i = 0; i < 20; i++) {
+        assert_good(radio_recv(radio, buffers, CHUNK, &got));
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(play.n_unread, 0);
+    radio_close(radio);
 }
 
 /* A clock that is no multiple of the chunk, memory smaller than the welcome says, or none at all. */
@@ -373,9 +403,9 @@ int main(void)
 {
     snprintf(endpoint, sizeof endpoint, "unix:///tmp/tutti-radio-test-%d.sock", (int)getpid());
     listener = air_socket_listen(endpoint);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gap), cmocka_unit_test(test_faults),
-                                       cmocka_unit_test(test_shared), cmocka_unit_test(test_shared_faults),
-                                       cmocka_unit_test(test_stop)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gap),           cmocka_unit_test(test_faults),
+                                       cmocka_unit_test(test_shared),        cmocka_unit_test(test_not_last),
+                                       cmocka_unit_test(test_shared_faults), cmocka_unit_test(test_stop)};
     const int failed = listener < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
     close(listener);
     air_socket_remove(endpoint);
