@@ -273,6 +273,21 @@ static void test_dies_between_words(void **state)
     close(ready[0]), close(ready[1]);
 }
 
+/* Whatever the other end says, it is inside the chunk and the right way round. */
+static void test_extents(void **state)
+{
+    (void)state;
+    const uint64_t bounds[] = {0, 1, 99, 100, 101, 0x7fffffff, 0x80000000, 0xffffffff};
+    for (int i = 0; i < 64; i++) {
+        int from = -1, to = -1;
+        const uint64_t low = bounds[i % 8], high = bounds[i / 8];
+        air_share_read_extent(high << 32 | low, CHUNK, &from, &to);
+        assert_true(from >= 0 && from <= to && to <= CHUNK);
+        assert_true(low > high || high > CHUNK || (from == (int)low && to == (int)high));
+    }
+    assert_int_equal(air_share_extent(7, 90), (uint64_t)90 << 32 | 7);
+}
+
 static bool comes_true(const _Atomic int32_t *word, int32_t value)
 {
     for (int i = 0; i < 20000 && atomic_load(word) != value; i++) {
@@ -453,6 +468,7 @@ int main(void)
                                        cmocka_unit_test(test_hello_without_start),
                                        cmocka_unit_test(test_dies_between_words),
                                        cmocka_unit_test(test_hostile_memory),
+                                       cmocka_unit_test(test_extents),
                                        cmocka_unit_test(test_board),
                                        cmocka_unit_test(test_unwanted),
                                        cmocka_unit_test(test_wakeups)};
