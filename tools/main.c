@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti: the tool. One file per subcommand; this one only finds it. */
-#include "base/error.h"
 #include "tools/tool.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,23 +20,6 @@ static const struct command {
     {"precode", "compute the precoders of a channel file offline", tool_precode},
 };
 enum { N_COMMAND = sizeof commands / sizeof commands[0] };
-
-int tool_usage_error(const char *command, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fprintf(stderr, "tutti %s: ", command);
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, "; see `tutti %s --help`\n", command);
-    va_end(arguments);
-    return TOOL_USAGE;
-}
-
-int tool_fault(const char *command)
-{
-    fprintf(stderr, "tutti %s: %s\n", command, error_text());
-    return TOOL_FAILED;
-}
 
 static void print_help(FILE *out)
 {
