@@ -238,7 +238,7 @@ class Command(unittest.TestCase):
             measured = 10 * np.log10(run["user/sinr_measured"][:])
         for k, words in enumerate(self.user_rows(record)):
             self.assertAlmostEqual(float(words[1]), measured[used[:, k], k].mean(), delta=0.0051)
-            self.assertEqual(words[4:], ["0", "0", "0", "0/30", "15/30", "30/30"])
+            self.assertEqual(words[6:13], ["0", "0", "0", "0/30", "0", "15/30", "30/30"])
         arguments = ("run", "--config", "net.yaml", "--out", "out", "--force", "--no-report", "--check")
         env = self.stand_ins(cpu=f"cp {record} run.h5; touch over; exit 0", ap=self.LEAVE, ue=self.LEAVE, air=self.LEAVE)
         answer = self.tutti(*arguments, env=env)
@@ -249,7 +249,53 @@ class Command(unittest.TestCase):
         answer = self.tutti(*arguments, env=env)
         self.assertEqual(answer.returncode, 1)
         self.assertIn("user 1 decoded 1 code blocks wrong, the first in block 7", answer.stderr)
-        self.assertEqual(self.user_rows(record)[1][7], "1/30")
+        self.assertEqual(self.user_rows(record)[1][9], "1/30")
+
+    def test_missing_reports_are_wrong_blocks(self):
+        record = self.recording(n_block=100)
+        with h5py.File(record, "r+") as run:  # nobody solves 20 blocks, and one user reports nothing of them
+            for name in ("hops/solve_start_ns", "hops/solve_end_ns", "hops/precoder_sent_ns"):
+                run[name][40:60] = 0
+            for name in ("bits", "coded_bits", "code_blocks"):
+                run["user/" + name][40:60, 0] = 0
+            for name in ("sinr_measured", "evm"):
+                run["user/" + name][40:60, 0] = np.nan
+        text = self.tutti("inspect", record).stdout
+        rows = self.user_rows(record)
+        self.assertEqual((rows[0][8], rows[0][9], rows[0][10]), ("2.00e-01", "40/200", "20"))
+        self.assertEqual((rows[1][8], rows[1][9], rows[1][10]), ("0", "0/200", "0"))
+        self.assertAlmostEqual(float(rows[0][13]), 0.8 * float(rows[1][13]), delta=0.001)
+        self.assertIn("80 of 100 blocks solved", text)
+
+    def test_a_paced_run_that_does_not_keep_up(self):
+        with open(self.config, "a") as file:
+            file.write("air: {mode: paced}\n")
+        for slower, behind in ((1, False), (3, True)):
+            record = self.recording(n_block=60)
+            with h5py.File(record, "r+") as run:
+                first = run["hops/capture_end_ns"][0, 0]
+                for name in run["hops"]:
+                    run["hops"][name][...] = first + (run["hops"][name][...] - first) * np.uint64(slower)
+            text = self.tutti("inspect", record).stdout
+            self.assertEqual(text.count("DID NOT KEEP UP: paced, but only 0.3"), 2 * behind)
+            self.assertEqual("of a run that DID NOT KEEP UP" in text, behind)
+            self.assertEqual(self.tutti("report", record).returncode, 0)
+            page = self.read("report.html")
+            self.assertEqual("did not keep up" in page, behind)
+            self.assertEqual(bool(re.search(r'class="tile bad"><b>0\.3\d', page)), behind)
+
+    def test_time_line(self):
+        record = self.recording(n_block=60)
+        self.assertNotIn("Time line", self.tutti("report", record).stdout + self.read("report.html"))
+        with h5py.File(record, "r+") as run:
+            run["events/wall_ns"] = np.array([10**18, 10**18 + 2 * 10**9], np.uint64)
+            run["events/block"] = np.array([20, 30], np.uint64)
+            run["events/text"] = np.array([b"AP-DOWN ap=1", b"<b>AP-UP</b> ap=1"], "S160")
+        text = self.tutti("inspect", record).stdout
+        self.assertIn("Events:\n  block 20: AP-DOWN ap=1\n  block 30: <b>AP-UP</b> ap=1\n", text)
+        self.assertEqual(self.tutti("report", record).returncode, 0)
+        page = self.read("report.html").split("<h2>Time line</h2>")[1]
+        self.assertIn('<td class="l">30</td><td class="l">2.00</td><td class="l">&lt;b&gt;AP-UP&lt;/b&gt; ap=1</td>', page)
 
     # run
 

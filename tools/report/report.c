@@ -27,7 +27,7 @@ static const char style[] =
     ".tile{background:#fff;border:1px solid #dfe4e9;border-radius:10px;padding:10px 14px}\n"
     ".tile b{display:block;font-size:1.3rem;font-variant-numeric:tabular-nums}.tile "
     "span{color:#4a545e;font-size:.85rem}\n"
-    ".tile.bad b{color:#b02a2a}\n"
+    ".tile.bad b,p.bad{color:#b02a2a}p.bad{font-weight:600}\n"
     ".scroll{overflow-x:auto}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem;white-space:nowrap;width:100%}\n"
     "th,td{padding:5px 10px;text-align:right;border-bottom:1px solid #e9edf0}\n"
@@ -151,7 +151,8 @@ static void write_tiles(const struct page *page)
     snprintf(value, sizeof value, "%" PRIu64, late);
     tile(page->out, late > 0, value, "late precoders");
     snprintf(value, sizeof value, isnan(s->realtime_factor) ? "-" : "%.2f \xc3\x97", s->realtime_factor);
-    tile(page->out, false, value, "real time (above 1 is faster)");
+    tile(page->out, s->fell_behind, value,
+         s->fell_behind ? "real time: did not keep up" : "real time (above 1 is faster)");
     fputs("</div>\n", page->out);
 }
 
@@ -174,9 +175,13 @@ static void write_users(const struct page *page)
                 "mean of the subbands' predicted SINR.)",
                 s->n_block - page->recording->n_predicted_exact);
     }
-    fputs(" EVM: root mean square. Raw BER before, BER after decoding; BLER of code blocks. Blocks solved "
-          "without a user are left out of its figures; served: blocks solved with it.</p>\n<h3>SINR over blocks</h3>\n",
-          page->out);
+    fputs(
+        " Median and 5 % quantile: of all reports, those of SINR 0 among them. EVM: median. Raw BER before, BER after "
+        "decoding, of the blocks reported; BLER of code blocks: those of a missing report count as wrong. Blocks "
+        "solved "
+        "without a user are left out of its figures; served: blocks solved with it. Mbit/s: bits of right code blocks "
+        "over the whole run.</p>\n<h3>SINR over blocks</h3>\n",
+        page->out);
     html_key(page->out, 2, colour, text);
     fputs("<div class=\"grid\">\n", page->out);
     for (int k = 0; k < page->plots.n_user; k++) {
@@ -209,6 +214,11 @@ static void write_latency(const struct page *page)
     static const char *const colour[] = {REPORT_GREEN, REPORT_RED};
     static const char *const text[] = {"median", "99 %"};
     fputs("<section>\n<h2>Latency per hop, \xc2\xb5s</h2>\n", page->out);
+    if (page->summary->fell_behind) {
+        fputs("<p class=\"bad\">This paced run did not keep up with real time: these are the times of an overloaded "
+              "machine.</p>\n",
+              page->out);
+    }
     summary_html_hops(page->summary, page->out);
     fputs("<h3>Distributions</h3>\n", page->out);
     html_key(page->out, 2, colour, text);
@@ -261,6 +271,15 @@ static void write_precoders(const struct page *page)
     fputs("</div>\n</section>\n", page->out);
 }
 
+static void write_events(const struct page *page)
+{
+    if (page->summary->n_event) {
+        fputs("<section>\n<h2>Time line</h2>\n", page->out);
+        summary_html_events(page->summary, page->out);
+        fputs("</section>\n", page->out);
+    }
+}
+
 static void write_config(const struct page *page)
 {
     fputs("<section>\n<details><summary>Configuration</summary>\n<pre>", page->out);
@@ -282,6 +301,7 @@ static void write_page(const struct page *page)
     write_latency(page);
     write_schemes(page);
     write_precoders(page);
+    write_events(page);
     write_config(page);
 }
 
