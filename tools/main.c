@@ -39,15 +39,15 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("tutti %s\n", TUTTI_VERSION);
-        return TOOL_OK;
+        return tool_end("--version", TOOL_OK);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
-        return TOOL_OK;
+        return tool_end("--help", TOOL_OK);
     }
     for (int i = 0; i < N_COMMAND; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
+            return tool_end(commands[i].name, commands[i].run(argc - 1, argv + 1));
         }
     }
     fprintf(stderr, "tutti: unknown command %s; see `tutti --help`\n", argv[1]);

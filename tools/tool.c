@@ -3,8 +3,11 @@
 
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 int tool_usage_error(const char *command, const char *format, ...)
 {
@@ -21,4 +24,16 @@ int tool_fault(const char *command)
 {
     fprintf(stderr, "tutti %s: %s\n", command, error_text());
     return TOOL_FAILED;
+}
+
+int tool_end(const char *command, int status)
+{
+    const bool earlier = ferror(stdout) != 0;
+    if (fflush(stdout) == 0 && !earlier) {
+        return status;
+    }
+    if (errno != EPIPE) { /* who closed the pipe knows */
+        fprintf(stderr, "tutti %s: cannot write to standard output: %s\n", command, strerror(errno ? errno : EIO));
+    }
+    return status == TOOL_OK ? TOOL_FAILED : status;
 }

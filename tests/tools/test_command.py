@@ -7,6 +7,7 @@ usage: test_command.py PATH_OF_TUTTI
 """
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -427,6 +428,62 @@ class Command(unittest.TestCase):
         answer = self.tutti("run", "--config", "net.yaml", "--out", "out", env=self.stand_ins(ue="exit 0"))
         self.assertEqual(answer.returncode, 1)
         self.assertRegex(answer.stderr, r"ue[01] left while the run goes on: exit status 0")
+
+    def test_a_start_that_does_not_come_about(self):
+        for how in ((), ("--keep-going",)):
+            start = time.monotonic()
+            answer = self.tutti("run", "--config", "net.yaml", "--out", "out", "--start-limit", "1", *how, env=self.stand_ins())
+            self.assertEqual(answer.returncode, 1)
+            self.assertGreater(time.monotonic() - start, 1)
+            self.assertRegex(answer.stderr, r"no block was solved in 1 s, and the CPU node was not heard on ipc://.*/sock/lab")
+            self.assertFalse([name for name, pid in self.pids().items() if alive(pid)])
+        for wrong in ("soon", "-1"):
+            self.assertEqual(self.tutti("run", "net.yaml", "--start-limit", wrong).returncode, 2)
+
+    def test_runs_started_at_once_have_folders_of_their_own(self):
+        env = {**ENVIRONMENT, **self.good_run()}
+        runs = [subprocess.Popen([TUTTI, "run", "net.yaml", "--no-report", "--quiet"], cwd=self.folder, env=env,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
+        for run in runs:
+            self.assertEqual(run.communicate(timeout=60)[1], b"")
+            self.assertEqual(run.returncode, 0)
+        folders = [name for name in os.listdir(self.folder) if name.startswith("run-trial-")]
+        self.assertEqual(len(folders), 6)
+        self.assertTrue(all(os.path.exists(self.path(name, "run.h5")) for name in folders))
+
+    def test_output_that_cannot_be_written(self):
+        record = self.recording()
+        for words in (("--help",), ("--version",), ("config", "show", "net.yaml"), ("inspect", record), ("run", "--help"),
+                      ("report", record), ("latency", "hosts"), ("precode", "--help")):
+            with open("/dev/full", "w") as full:
+                answer = subprocess.run([TUTTI, *words], stdout=full, stderr=subprocess.PIPE, text=True, cwd=self.folder,
+                                        env=ENVIRONMENT, timeout=60)
+            self.assertEqual(answer.returncode, 1, words)
+            self.assertIn("cannot write to standard output: No space left", answer.stderr)
+            self.assertEqual(len(answer.stderr.strip().splitlines()), 1, answer.stderr)
+
+    def test_a_report_is_whole_or_not_there(self):
+        record = self.recording()
+        os.makedirs(self.path("there"))
+        with open(self.path("there", "report.html"), "w") as file:
+            file.write("the old one")
+        limit = lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048)))
+        answer = subprocess.run([TUTTI, "report", record, "--out", "there/report.html"], cwd=self.folder, preexec_fn=limit,
+                                env={**ENVIRONMENT, "PATH": self.folder}, capture_output=True, text=True, timeout=60)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("cannot write there/report.html", answer.stderr)
+        self.assertEqual(self.read("there", "report.html"), "the old one")
+        self.assertEqual(os.listdir(self.path("there")), ["report.html"])
+        self.assertEqual(self.tutti("report", record, "--out", "there/report.html").returncode, 0)
+        self.assertIn("</html>", self.read("there", "report.html"))
+        self.assertEqual(os.listdir(self.path("there")), ["report.html"])
+
+    def test_gnuplots_own_start_up_file_is_not_ours(self):
+        record = self.recording()
+        with open(self.path(".gnuplot"), "w") as file:
+            file.write("exit\n")
+        self.assertEqual(self.tutti("report", record, env={"HOME": self.folder}).returncode, 0)
+        self.assertEqual(self.read("report.html").count("<svg"), 2 + 2 + 8 + 1 + 2)
 
     def test_keep_going(self):
         record = self.recording()

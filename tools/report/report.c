@@ -10,8 +10,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char style[] =
     "<style>\n"
@@ -305,6 +308,50 @@ static void write_page(const struct page *page)
     write_config(page);
 }
 
+static int cannot_write(const char *path)
+{
+    return error_set(TUTTI_EIO, "cannot write %s: %s", path, strerror(errno));
+}
+
+static int write_to(struct page *page, FILE *out, const char *path)
+{
+    page->out = out;
+    write_page(page);
+    const bool bad = ferror(out) != 0;
+    return fclose(out) != 0 || bad ? cannot_write(path) : 0;
+}
+
+/* Beside its place, then into it, so that an old report stays until the new one is whole. A device or a pipe is written
+ * as it is. */
+static int write_file(struct page *page, const char *path)
+{
+    struct stat info;
+    char *part = NULL;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        FILE *out = fopen(path, "w");
+        return out ? write_to(page, out, path) : cannot_write(path);
+    }
+    if (asprintf(&part, "%s.XXXXXX", path) < 0) {
+        return error_set(TUTTI_ENOMEM, "out of memory");
+    }
+    const mode_t mask = umask(0);
+    umask(mask);
+    const int fd = mkstemp(part);
+    FILE *out = fd < 0 || fchmod(fd, 0666 & ~mask) ? NULL : fdopen(fd, "w");
+    int status = out ? write_to(page, out, path) : cannot_write(path);
+    if (status == 0 && rename(part, path) != 0) {
+        status = cannot_write(path);
+    }
+    if (!out && fd >= 0) {
+        close(fd);
+    }
+    if (status < 0 && fd >= 0) {
+        unlink(part);
+    }
+    free(part);
+    return status;
+}
+
 int report_write(const char *path, const char *source, const struct recording *recording, const struct summary *summary,
                  bool *has_plots)
 {
@@ -314,16 +361,7 @@ int report_write(const char *path, const char *source, const struct recording *r
         report_plots_collect(&page.plots, page.plot, recording, summary);
         report_eve_collect(&page.eve, page.plot, recording);
         page.has_plots = *has_plots = plot_draw(page.plot) == 0;
-        page.out = fopen(path, "w");
-        if (page.out) {
-            write_page(&page);
-            const bool bad = ferror(page.out) != 0;
-            if (fclose(page.out) != 0 || bad) {
-                status = error_set(TUTTI_EIO, "cannot write %s: %s", path, strerror(errno));
-            }
-        } else {
-            status = error_set(TUTTI_EIO, "cannot write %s: %s", path, strerror(errno));
-        }
+        status = write_file(&page, path);
     }
     plot_destroy(page.plot);
     return status;
