@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fronthaul/coefficients.h"
 
-#include "fronthaul/bytes.h"
+#include "fronthaul/coefficients_rows.h"
 
-#include <endian.h>
-#include <float.h>
 #include <math.h>
-#include <string.h>
-
-enum { BFP_MIN_BITS = 9, BFP_MAX_BITS = 14, BFP_NOT_FINITE = -128, BFP_MIN_EXPONENT = -127 };
-
-static size_t bfp_row_bytes(size_t n_values, unsigned bits)
-{
-    return 1 + (n_values * bits + 7) / 8;
-}
 
 size_t coefficients_bytes(const struct wire_header *header)
 {
@@ -31,67 +21,42 @@ size_t coefficients_bytes(const struct wire_header *header)
     }
 }
 
-/* Values are worked on four at a time, as vectors of the width every machine has; eight mantissas of m bits are m whole
- * bytes. */
-enum { QUAD = 4, GROUP = 8 };
-typedef float quad_f32 __attribute__((vector_size(4 * QUAD)));
-typedef int32_t quad_i32 __attribute__((vector_size(4 * QUAD)));
-typedef uint64_t quad_u64 __attribute__((vector_size(4 * QUAD))); /* two pairs of neighbours, the first one low */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "which of two neighbours is the low one");
+extern const struct coefficients_ops coefficients_ops_portable;
+#ifdef TUTTI_FRONTHAUL_X86
+extern const struct coefficients_ops coefficients_ops_avx2;
+#endif
 
-static uint32_t bits_of(float v)
+static const struct coefficients_ops *variant(int i)
 {
-    uint32_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    float v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-/* 2^k, k in -126..127. */
-static float power_of_two(int k)
-{
-    return float_of((uint32_t)(k + 127) << 23);
-}
-
-static inline quad_i32 quad_max(quad_i32 a, quad_i32 b)
-{
-    const quad_i32 more = a > b;
-    return (a & more) | (b & ~more);
-}
-
-/* Largest magnitude of n values; infinity or a NaN if one of them is not finite. Magnitudes order as their bits do. */
-static inline float row_peak(const float *in, size_t n)
-{
-    quad_i32 peak = {0}, v;
-    size_t at = 0;
-    for (; at + QUAD <= n; at += QUAD) {
-        memcpy(&v, in + at, sizeof v);
-        peak = quad_max(peak, v & 0x7fffffff);
+#ifdef TUTTI_FRONTHAUL_X86
+    if (__builtin_cpu_supports("avx2") && i-- == 0) {
+        return &coefficients_ops_avx2;
     }
-    for (; at < n; at++) {
-        v = (quad_i32){(int32_t)bits_of(in[at])};
-        peak = quad_max(peak, v & 0x7fffffff);
-    }
-    const int32_t even = peak[0] > peak[2] ? peak[0] : peak[2], odd = peak[1] > peak[3] ? peak[1] : peak[3];
-    return float_of((uint32_t)(even > odd ? even : odd));
+#endif
+    return i == 0 ? &coefficients_ops_portable : NULL;
 }
 
-/* Nearest integers (ties to even) of four in * a * b, clamped to +-limit. Products stay below 2^22, so that adding
- * 1.5 * 2^23 leaves the integer in the low bits of the sum. */
-static inline quad_i32 quantise(const float *in, float a, float b, int32_t limit)
+static const struct coefficients_ops *chosen; /* every thread would choose the same */
+
+static const struct coefficients_ops *rows(void)
 {
-    const float shifter = 12582912.0f;
-    quad_f32 x;
-    memcpy(&x, in, sizeof x);
-    x = x * a * b + shifter;
-    const quad_i32 v = (quad_i32)x - (int32_t)bits_of(shifter), most = (quad_i32){0} + limit;
-    return quad_max(-quad_max(-v, -most), -most);
+    const struct coefficients_ops *ops = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
+    if (!ops) {
+        ops = variant(0);
+        __atomic_store_n(&chosen, ops, __ATOMIC_RELAXED);
+    }
+    return ops;
+}
+
+const char *coefficients_variant(int i)
+{
+    const struct coefficients_ops *ops = variant(i);
+    return ops ? ops->name : NULL;
+}
+
+void coefficients_select(int i)
+{
+    __atomic_store_n(&chosen, variant(i), __ATOMIC_RELAXED);
 }
 
 /* cf32: the bits of the floats. */
@@ -107,319 +72,122 @@ static bool cf32_unpack(float *out, const uint8_t *in, size_t n)
 }
 
 /* sc16: one scale per subband, value = scale * integer. */
-static float sc16_scale(float peak)
+static float sc16_scale(uint32_t peak_bits)
 {
-    const float scale = peak / 32767.0f;
-    return !finite_f32(peak) ? NAN : scale < FLT_MIN ? 0 : scale; /* the inverse of less would overflow */
+    const float scale = float_of(peak_bits) / 32767.0f;
+    return peak_bits >= 0x7f800000u ? NAN : scale < FLT_MIN ? 0 : scale; /* the inverse of less would overflow */
 }
-
-static void sc16_put(uint8_t *out, const float *in, size_t n, float scale)
-{
-    if (!(scale > 0)) {
-        memset(out, 0, 2 * n);
-        return;
-    }
-    const float inverse = 1.0f / scale;
-    for (size_t at = 0; at < n; at += QUAD) {
-        const size_t rest = n - at < QUAD ? n - at : QUAD;
-        float last[QUAD] = {0};
-        const float *from = rest == QUAD ? in + at : memcpy(last, in + at, rest * sizeof *last);
-        const quad_i32 v = quantise(from, inverse, 1.0f, 32767);
-        for (size_t i = 0; i < rest; i++) {
-            put_u16(out + 2 * (at + i), (uint16_t)v[i]);
-        }
-    }
-}
-
-static void sc16_pack_row(uint8_t *out, const float *in, size_t n)
-{
-    const float scale = sc16_scale(row_peak(in, n));
-    put_f32(out, scale);
-    sc16_put(out + 4, in, n, scale);
-}
-
-static bool sc16_unpack_row(float *out, const uint8_t *in, size_t n)
-{
-    const float scale = get_f32(in);
-    if (!(scale >= 0 && scale <= FLT_MAX / 32768.0f)) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        out[i] = scale * (float)(int16_t)get_u16(in + 4 + 2 * i);
-    }
-    return true;
-}
-
-/* Block floating point: value = mantissa * 2^exponent, two's complement mantissas most significant bit first. */
-static int bfp_exponent(float peak, int bits)
-{
-    if (!(peak > 0)) {
-        return 0;
-    }
-    const int exponent = (int)(bits_of(peak) >> 23) - 126; /* peak = f * 2^exponent, f in [1/2, 1) (or subnormal) */
-    const int filling = exponent - (bits - 1);             /* so that f fills the mantissa */
-    return filling < BFP_MIN_EXPONENT ? BFP_MIN_EXPONENT : filling;
-}
-
-static inline void put_be64(uint8_t *out, uint64_t v)
-{
-    v = htobe64(v);
-    memcpy(out, &v, sizeof v);
-}
-
-static inline uint64_t get_be64(const uint8_t *in)
-{
-    uint64_t v;
-    memcpy(&v, in, sizeof v);
-    return be64toh(v);
-}
-
-/* Four lanes of 16 bits, the first value in the lowest. */
-static void put_lanes(int16_t *out, uint64_t v)
-{
-    for (int i = 0; i < 4; i++) {
-        out[i] = (int16_t)(uint16_t)(v >> 16 * i);
-    }
-}
-
-static inline uint64_t low_bits(int n)
-{
-    return ((uint64_t)1 << n) - 1;
-}
-
-/* From four mantissas side by side, the first on top. */
-static inline void split(int16_t *out, uint64_t joined, int bits)
-{
-    const uint64_t pairs = joined >> 2 * bits | (joined & low_bits(2 * bits)) << 32;
-    const uint64_t firsts = pairs >> bits & low_bits(bits) * 0x0000000100000001u;
-    put_lanes(out, firsts | (pairs & low_bits(bits) * 0x0000000100000001u) << 16);
-}
-
-/* Four mantissas side by side, the first on top. */
-static inline uint64_t join(quad_i32 mantissa, int bits)
-{
-    const quad_u64 v = (quad_u64)mantissa;
-    const quad_u64 pair = (v & low_bits(bits)) << bits | (v >> 32 & low_bits(bits));
-    return pair[0] << 2 * bits | pair[1];
-}
-
-/* Eight values into `bits` bytes, as two overlapping words of eight bytes. */
-static inline void group_pack(uint8_t *out, const float *in, int bits, float a, float b)
-{
-    const int32_t limit = (1 << (bits - 1)) - 1;
-    const uint64_t head = join(quantise(in, a, b, limit), bits), tail = join(quantise(in + QUAD, a, b, limit), bits);
-    put_be64(out, head << (64 - 4 * bits) | tail >> (8 * bits - 64));
-    put_be64(out + bits - 8, head << 4 * bits | tail);
-}
-
-static inline void group_unpack(float *restrict out, const uint8_t *in, int bits, float scale)
-{
-    const int16_t sign = (int16_t)(1 << (bits - 1));
-    int16_t v[GROUP];
-    split(v, get_be64(in) >> (64 - 4 * bits), bits);
-    split(v + 4, get_be64(in + bits - 8) & low_bits(4 * bits), bits);
-    for (int i = 0; i < GROUP; i++) {
-        out[i] = (float)(int16_t)((v[i] ^ sign) - sign) * scale;
-    }
-}
-
-static inline void bfp_pack_row(uint8_t *out, const float *in, size_t n, int bits)
-{
-    const float peak = row_peak(in, n);
-    const bool finite = finite_f32(peak);
-    const int exponent = finite ? bfp_exponent(peak, bits) : BFP_NOT_FINITE;
-    *out++ = (uint8_t)exponent;
-    if (!finite) {
-        memset(out, 0, bfp_row_bytes(n, (unsigned)bits) - 1);
-        return;
-    }
-    /* two factors: 2^-exponent alone may overflow a float */
-    const float a = power_of_two(-exponent / 2), b = power_of_two(-exponent - -exponent / 2);
-    size_t at = 0;
-    for (; at + GROUP <= n; at += GROUP, out += bits) {
-        group_pack(out, in + at, bits, a, b);
-    }
-    if (at < n) { /* the end of the row: zero bits up to the next byte */
-        float last[GROUP] = {0};
-        uint8_t bytes[16];
-        memcpy(last, in + at, (n - at) * sizeof *last);
-        group_pack(bytes, last, bits, a, b);
-        memcpy(out, bytes, ((n - at) * (size_t)bits + 7) / 8);
-    }
-}
-
-static inline bool bfp_unpack_row(float *out, const uint8_t *in, size_t n, int bits)
-{
-    const int exponent = (int8_t)*in++;
-    if (exponent == BFP_NOT_FINITE || exponent > 128 - bits) {
-        return false;
-    }
-    const float scale = exponent < -126 ? FLT_MIN / 2 : power_of_two(exponent);
-    size_t at = 0;
-    for (; at + GROUP <= n; at += GROUP, in += bits) {
-        group_unpack(out + at, in, bits, scale);
-    }
-    if (at == n) {
-        return true;
-    }
-    const size_t n_bits = (n - at) * (size_t)bits;
-    float last[GROUP];
-    uint8_t bytes[16] = {0};
-    memcpy(bytes, in, (n_bits + 7) / 8);
-    group_unpack(last, bytes, bits, scale);
-    memcpy(out + at, last, (n - at) * sizeof *last);
-    return n_bits % 8 == 0 || (bytes[n_bits / 8] & 0xff >> n_bits % 8) == 0;
-}
-
-/* Rows of one width each, so that the compiler knows every shift. */
-#define BFP_WIDTH(bits)                                                                                                \
-    static void bfp##bits##_pack(uint8_t *out, const float *in, size_t n_rows, size_t n)                               \
-    {                                                                                                                  \
-        for (size_t r = 0; r < n_rows; r++) {                                                                          \
-            bfp_pack_row(out + r * bfp_row_bytes(n, bits), in + r * n, n, bits);                                       \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static bool bfp##bits##_unpack(float *out, const uint8_t *in, size_t n_rows, size_t n)                             \
-    {                                                                                                                  \
-        bool good = true;                                                                                              \
-        for (size_t r = 0; r < n_rows && good; r++) {                                                                  \
-            good = bfp_unpack_row(out + r * n, in + r * bfp_row_bytes(n, bits), n, bits);                              \
-        }                                                                                                              \
-        return good;                                                                                                   \
-    }
-BFP_WIDTH(9)
-BFP_WIDTH(10)
-BFP_WIDTH(11)
-BFP_WIDTH(12)
-BFP_WIDTH(13)
-BFP_WIDTH(14)
-
-static void (*const bfp_pack[])(uint8_t *, const float *, size_t, size_t) = {bfp9_pack,  bfp10_pack, bfp11_pack,
-                                                                             bfp12_pack, bfp13_pack, bfp14_pack};
-static bool (*const bfp_unpack[])(float *, const uint8_t *, size_t, size_t) = {
-    bfp9_unpack, bfp10_unpack, bfp11_unpack, bfp12_unpack, bfp13_unpack, bfp14_unpack};
 
 void coefficients_pack(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in)
 {
+    const struct coefficients_ops *ops = rows();
     const size_t n_row = (size_t)2 * header->n_stream, n_rows = (size_t)header->n_sb * header->n_ant;
     const float *values = (const float *)in;
     if (header->encoding == WIRE_CF32) {
         memcpy(out, values, n_rows * n_row * sizeof *values);
     } else if (header->encoding == WIRE_SC16) {
         const size_t n = n_row * header->n_ant;
-        for (size_t sb = 0; sb < header->n_sb; sb++) {
-            sc16_pack_row(out + sb * (4 + 2 * n), values + sb * n, n);
+        for (size_t sb = 0; sb < header->n_sb; sb++, values += n, out += 4 + 2 * n) {
+            const float scale = sc16_scale(ops->peak(values, n));
+            put_f32(out, scale);
+            ops->sc16_put(out + 4, values, n, scale);
         }
     } else {
-        bfp_pack[header->mantissa_bits - BFP_MIN_BITS](out, values, n_rows, n_row);
+        ops->bfp_pack[header->mantissa_bits - BFP_MIN_BITS](out, values, n_rows, n_row);
     }
 }
 
-/* Columns of streams that have vectors, four at a time. */
+/* Columns of streams that have vectors, some whole groups at a time. */
 struct picker {
-    const tutti_cf32 *row;
+    const struct coefficients_ops *ops;
     const struct wire_stream *stream;
-    size_t n_column, at;
-    tutti_cf32 group[GROUP / 2];
+    size_t n_column, n; /* n: floats that are picked from a row */
+    const tutti_cf32 *row;
+    size_t column, at; /* of the next one */
+    float some[8 * GROUP];
 };
 
 static void pick_row(struct picker *p, const tutti_cf32 *row)
 {
     p->row = row;
-    p->at = 0;
+    p->column = p->at = 0;
 }
 
-/* The next four, zeros at the end of the row. */
-static const float *pick_group(struct picker *p)
+/* How many floats are in p->some now; 0 at the end of the row. */
+static size_t pick(struct picker *p)
 {
     size_t n = 0;
-    for (; n < GROUP / 2 && p->at < p->n_column; p->at++) {
-        if (p->stream[p->at].source == WIRE_SOURCE_VECTORS) {
-            p->group[n++] = p->row[p->at];
+    for (; n < sizeof p->some / sizeof *p->some && p->at < p->n; p->column++) {
+        if (p->stream[p->column].source == WIRE_SOURCE_VECTORS) {
+            p->some[n++] = crealf(p->row[p->column]);
+            p->some[n++] = cimagf(p->row[p->column]);
+            p->at += 2;
         }
     }
-    for (; n < GROUP / 2; n++) {
-        p->group[n] = 0;
-    }
-    return (const float *)p->group;
+    return n;
 }
 
-/* Of n_row rows of n_value floats; a value that is not finite has the largest bits. */
-static float picked_peak(struct picker *p, const tutti_cf32 *in, size_t n_row, size_t n_value)
+static uint32_t picked_peak(struct picker *p, const tutti_cf32 *in, size_t n_row)
 {
     uint32_t peak = 0;
     for (size_t r = 0; r < n_row; r++) {
         pick_row(p, in + r * p->n_column);
-        for (size_t at = 0; at < n_value; at += GROUP) {
-            const uint32_t bits = bits_of(row_peak(pick_group(p), GROUP));
-            peak = bits > peak ? bits : peak;
+        for (size_t n = pick(p); n > 0; n = pick(p)) {
+            const uint32_t more = p->ops->peak(p->some, n);
+            peak = more > peak ? more : peak;
         }
     }
-    return float_of(peak);
+    return peak;
 }
 
-static size_t rest_of(size_t n, size_t at)
+static void sc16_pack_picked(uint8_t *out, struct picker *p, const tutti_cf32 *in, size_t n_row)
 {
-    return n - at < GROUP ? n - at : GROUP;
-}
-
-static void cf32_pack_picked(uint8_t *out, struct picker *p, const tutti_cf32 *in, size_t n)
-{
-    pick_row(p, in);
-    for (size_t at = 0; at < n; at += GROUP) {
-        memcpy(out + 4 * at, pick_group(p), 4 * rest_of(n, at));
-    }
-}
-
-static void sc16_pack_picked(uint8_t *out, struct picker *p, const tutti_cf32 *in, size_t n_row, size_t n)
-{
-    const float scale = sc16_scale(picked_peak(p, in, n_row, n));
+    const float scale = sc16_scale(picked_peak(p, in, n_row));
     put_f32(out, scale);
     out += 4;
-    for (size_t r = 0; r < n_row; r++, out += 2 * n) {
+    for (size_t r = 0; r < n_row; r++) {
         pick_row(p, in + r * p->n_column);
-        for (size_t at = 0; at < n; at += GROUP) {
-            sc16_put(out + 2 * at, pick_group(p), rest_of(n, at), scale);
+        for (size_t n = pick(p); n > 0; n = pick(p)) {
+            p->ops->sc16_put(out, p->some, n, scale);
+            out += 2 * n;
         }
     }
 }
 
-static void bfp_pack_picked(uint8_t *out, struct picker *p, const tutti_cf32 *in, size_t n, int bits)
+static void row_pack_picked(uint8_t *out, struct picker *p, const tutti_cf32 *in, const struct wire_header *header)
 {
-    const float peak = picked_peak(p, in, 1, n);
-    const bool finite = finite_f32(peak);
-    const int exponent = finite ? bfp_exponent(peak, bits) : BFP_NOT_FINITE;
-    const float a = finite ? power_of_two(-exponent / 2) : 0, b = finite ? power_of_two(-exponent - -exponent / 2) : 0;
-    *out++ = (uint8_t)exponent;
+    const int bits = header->mantissa_bits;
+    const bool bfp = header->encoding == WIRE_BFP;
+    const int exponent = bfp ? bfp_exponent(picked_peak(p, in, 1), bits) : 0;
+    if (bfp) {
+        *out++ = (uint8_t)exponent;
+    }
     pick_row(p, in);
-    for (size_t at = 0; at < n; at += GROUP) {
-        uint8_t bytes[16] = {0};
-        const float *group = pick_group(p);
-        if (finite) {
-            group_pack(bytes, group, bits, a, b);
+    for (size_t n = pick(p); n > 0; n = pick(p)) {
+        if (bfp) {
+            p->ops->bfp_put[bits - BFP_MIN_BITS](out, p->some, n, exponent);
+            out += n * (size_t)bits / 8; /* whole, but at the end of the row */
+        } else {
+            memcpy(out, p->some, n * sizeof *p->some);
+            out += n * sizeof *p->some;
         }
-        const size_t n_bytes = (rest_of(n, at) * (size_t)bits + 7) / 8;
-        memcpy(out, bytes, n_bytes);
-        out += n_bytes;
     }
 }
 
 void coefficients_pack_vectors(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in,
                                const struct wire_stream *stream, size_t n_column)
 {
-    struct picker p = {.stream = stream, .n_column = n_column};
+    struct picker p = {.ops = rows(), .stream = stream, .n_column = n_column, .n = (size_t)2 * header->n_stream};
     struct wire_header one = *header;
     one.n_sb = 1;
     one.n_ant = header->encoding == WIRE_SC16 ? header->n_ant : 1;
-    const size_t step = coefficients_bytes(&one), rows = one.n_ant, n = (size_t)2 * header->n_stream;
-    for (size_t row = 0; row < (size_t)header->n_sb * header->n_ant; row += rows, out += step) {
+    const size_t step = coefficients_bytes(&one), n_rows = one.n_ant;
+    for (size_t row = 0; row < (size_t)header->n_sb * header->n_ant; row += n_rows, out += step) {
         const tutti_cf32 *from = in + row * n_column;
-        if (header->encoding == WIRE_CF32) {
-            cf32_pack_picked(out, &p, from, n);
-        } else if (header->encoding == WIRE_SC16) {
-            sc16_pack_picked(out, &p, from, rows, n);
+        if (header->encoding == WIRE_SC16) {
+            sc16_pack_picked(out, &p, from, n_rows);
         } else {
-            bfp_pack_picked(out, &p, from, n, header->mantissa_bits);
+            row_pack_picked(out, &p, from, header);
         }
     }
 }
@@ -434,10 +202,10 @@ bool coefficients_unpack(tutti_cf32 *out, const struct wire_header *header, cons
     } else if (header->encoding == WIRE_SC16) {
         const size_t n = n_row * header->n_ant;
         for (size_t sb = 0; sb < header->n_sb && good; sb++) {
-            good = sc16_unpack_row(values + sb * n, in + sb * (4 + 2 * n), n);
+            good = rows()->sc16_unpack(values + sb * n, in + sb * (4 + 2 * n), n);
         }
     } else {
-        good = bfp_unpack[header->mantissa_bits - BFP_MIN_BITS](values, in, n_rows, n_row);
+        good = rows()->bfp_unpack[header->mantissa_bits - BFP_MIN_BITS](values, in, n_rows, n_row);
     }
     return good;
 }

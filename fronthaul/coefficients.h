@@ -17,4 +17,9 @@ void coefficients_pack_vectors(uint8_t *out, const struct wire_header *header, c
 /* False if anything decodes to a value that is not finite, or padding is not zero. */
 bool coefficients_unpack(tutti_cf32 *out, const struct wire_header *header, const uint8_t *in);
 
+/* For tests and benches. The name of the i-th variant this processor can run, widest first; NULL past the last. */
+const char *coefficients_variant(int i);
+/* Rows are packed and unpacked with it from now on; 0 is what is chosen without. */
+void coefficients_select(int i);
+
 #endif

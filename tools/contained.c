@@ -34,7 +34,7 @@ static void be_the_child(const struct contained *c, pid_t parent, const sigset_t
     signal(SIGALRM, SIG_DFL);
     sigprocmask(SIG_SETMASK, &set, NULL);
     h5file_limit_calls(limit_of(c), mark);
-    exit(c->body(c->context));
+    exit(tool_end(c->command, c->body(c->context)));
 }
 
 /* Passes stop requests on until the child has ended. Returns the last one, or 0. */

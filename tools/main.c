@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti: the tool. One file per subcommand; this one only finds it. */
-#include "base/error.h"
 #include "tools/tool.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,23 +20,6 @@ static const struct command {
     {"precode", "compute the precoders of a channel file offline", tool_precode},
 };
 enum { N_COMMAND = sizeof commands / sizeof commands[0] };
-
-int tool_usage_error(const char *command, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fprintf(stderr, "tutti %s: ", command);
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, "; see `tutti %s --help`\n", command);
-    va_end(arguments);
-    return TOOL_USAGE;
-}
-
-int tool_fault(const char *command)
-{
-    fprintf(stderr, "tutti %s: %s\n", command, error_text());
-    return TOOL_FAILED;
-}
 
 static void print_help(FILE *out)
 {
@@ -58,15 +39,15 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("tutti %s\n", TUTTI_VERSION);
-        return TOOL_OK;
+        return tool_end("--version", TOOL_OK);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
-        return TOOL_OK;
+        return tool_end("--help", TOOL_OK);
     }
     for (int i = 0; i < N_COMMAND; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
+            return tool_end(commands[i].name, commands[i].run(argc - 1, argv + 1));
         }
     }
     fprintf(stderr, "tutti: unknown command %s; see `tutti --help`\n", argv[1]);

@@ -17,6 +17,8 @@ int tool_latency(int argc, char **argv);
 
 /* Says on stderr what is wrong with the command line and where help is. Returns TOOL_USAGE. */
 int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* For the end of a process: `status`, or TOOL_FAILED with a line on stderr if standard output could not be written. */
+int tool_end(const char *command, int status);
 /* Puts the last error_text on stderr, with the command's name before it. Returns TOOL_FAILED. */
 int tool_fault(const char *command);
 

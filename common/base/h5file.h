@@ -66,6 +66,8 @@ int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data,
 /* Read rows first..first+n-1 of the first dimension. */
 int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
 char *h5file_read_text(h5file_t *file, const char *path); /* caller frees; NULL on error */
+/* Rows first..first+n-1 of a dataset of rank 1 of texts of fixed length, each cut to room bytes with its NUL. */
+int h5file_read_texts(h5file_t *file, const char *path, uint64_t first, uint64_t n, size_t room, char *texts);
 /* An attribute of one or more numbers: *n is how many it has, 0 when there is none of that name; values get them if
  * that is at most room. TUTTI_EFORMAT when it is not of numbers. */
 int h5file_attribute_numbers(h5file_t *file, const char *path, const char *name, size_t room, double *values,

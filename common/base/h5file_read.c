@@ -189,6 +189,58 @@ int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64
     return h5file_leave(file, read_dataset(file, path, type, (struct wanted){.first = first, .n = n}, data));
 }
 
+/* The memory type of texts of room bytes, NUL included, if the dataset has a fixed length; else negative. */
+static hid_t text_type(hid_t dataset, size_t room)
+{
+    const hid_t disk = H5Dget_type(dataset);
+    const bool fixed = disk >= 0 && H5Tget_class(disk) == H5T_STRING && H5Tis_variable_str(disk) == 0;
+    const hid_t memory = fixed ? H5Tcopy(H5T_C_S1) : -1;
+    if (memory >= 0) {
+        H5Tset_size(memory, room);
+        H5Tset_cset(memory, H5Tget_cset(disk));
+        H5Tset_strpad(memory, H5T_STR_NULLTERM);
+    }
+    if (disk >= 0) {
+        H5Tclose(disk);
+    }
+    return memory;
+}
+
+static int read_texts(h5file_t *file, const char *path, uint64_t first, uint64_t n, size_t room, char *texts)
+{
+    hid_t dataset;
+    struct h5_info info;
+    int status = open_dataset(file, path, &dataset);
+    if (status) {
+        return status;
+    }
+    status = describe(file, path, dataset, &info);
+    const hid_t type = text_type(dataset, room), space = H5Dget_space(dataset);
+    const hsize_t start = first, count = n;
+    const hid_t memory = H5Screate_simple(1, &count, NULL);
+    if (!status && (type < 0 || info.rank != 1 || first > info.dims[0] || n > info.dims[0] - first)) {
+        status = h5file_error(TUTTI_EFORMAT, "%s: dataset %s: not so many texts of fixed length", file->path, path);
+    }
+    if (!status && n > 0 &&
+        (H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL) < 0 ||
+         H5Dread(dataset, type, memory, space, H5P_DEFAULT, texts) < 0)) {
+        status = h5file_error(TUTTI_EIO, "%s: dataset %s: cannot be read", file->path, path);
+    }
+    if (type >= 0) {
+        H5Tclose(type);
+    }
+    H5Sclose(memory);
+    H5Sclose(space);
+    H5Dclose(dataset);
+    return status;
+}
+
+int h5file_read_texts(h5file_t *file, const char *path, uint64_t first, uint64_t n, size_t room, char *texts)
+{
+    h5file_enter(file);
+    return h5file_leave(file, read_texts(file, path, first, n, room, texts));
+}
+
 /* A longer text is refused: the length may be a damaged one. */
 enum { MAX_TEXT_BYTES = 1 << 24 };
 

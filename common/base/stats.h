@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Log-linear histogram of non-negative integers (nanoseconds): 32 linear steps per octave, so a quantile is within
- * 1/32 = 3.1 % of the true value; exact minimum, maximum, mean. Plain data: copy it, zero it, merge it. */
-enum { STATS_HIST_SUB_BITS = 5, STATS_HIST_BINS = (64 - STATS_HIST_SUB_BITS + 1) << STATS_HIST_SUB_BITS };
+/* Log-linear histogram of non-negative integers (nanoseconds): 128 linear steps per octave, so a quantile is within
+ * 1/128 = 0.8 % of the true value; exact minimum, maximum, mean. Plain data of 59 kB: copy it, zero it, merge it. */
+enum { STATS_HIST_SUB_BITS = 7, STATS_HIST_BINS = (64 - STATS_HIST_SUB_BITS + 1) << STATS_HIST_SUB_BITS };
 
 struct stats_hist {
     uint64_t count, min, max, sum;

@@ -12,17 +12,20 @@
 typedef struct ob ob_t;
 
 struct ob_settings {
-    double tolerance;          /* stop when (bound - min_sinr) <= tolerance * bound; > 0 */
-    int max_iterations;        /* >= 1 */
-    uint64_t deadline_mono_ns; /* stop before this instant with the best precoder so far; 0 = none */
-    bool warm;                 /* start from the last solution if users and APs are the same */
+    double tolerance;   /* stop when (bound - min_sinr) <= tolerance * bound; > 0 */
+    int max_iterations; /* >= 1 */
+    /* Return before this instant (CLOCK_MONOTONIC) with the best precoder so far, as long as no iteration takes 1.5
+     * times as long as the one before it; 0 = none. */
+    uint64_t deadline_mono_ns;
+    bool warm; /* start from the last solution if users and APs are the same */
 };
 
-enum ob_stop { OB_CONVERGED, OB_DEADLINE, OB_ITERATIONS, OB_EMPTY };
+/* ROUNDED: the bounds met, but W in single precision keeps less (above about 130 dB of SNR). */
+enum ob_stop { OB_CONVERGED, OB_ROUNDED, OB_DEADLINE, OB_ITERATIONS, OB_EMPTY };
 
 struct ob_result {
     double min_sinr; /* least SINR of the served users, recomputed from the rounded W */
-    double bound;    /* no precoder can give all served users more */
+    double bound;    /* no precoder can give all served users more; holds with the rounding of its own computation */
     int iterations;  /* dual evaluations */
     enum ob_stop stop;
 };

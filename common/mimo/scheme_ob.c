@@ -14,7 +14,7 @@ int scheme_ob_solve(struct precoder *p, enum mimo_power power, const struct mimo
     ob_solve(p->ob, channel, &settings, solution, &result);
     solution->sinr_bound = result.bound;
     solution->iterations = result.iterations;
-    if (result.stop == OB_CONVERGED || result.stop == OB_EMPTY) {
+    if (result.stop == OB_CONVERGED || result.stop == OB_ROUNDED || result.stop == OB_EMPTY) {
         return MIMO_REASON_ASKED;
     }
     return result.stop == OB_DEADLINE ? MIMO_REASON_DEADLINE : MIMO_REASON_ITERATIONS;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What an encoding of the coefficients costs and keeps: error vector magnitude on Gaussian estimates, bytes per
- * coefficient, and speed of packing and unpacking against memcpy of the same cf32 array in the same run. Speeds are
- * GB/s of cf32, the median of repeated passes over one message on one core. */
-#include "base/clock.h"
+ * coefficient, and speed of packing and unpacking in every variant, and against memcpy of the same cf32 array in the
+ * same rounds. Speeds are GB/s of cf32 in processor time, the median of repeated passes over one message. */
 #include "fronthaul/coefficients.h"
+#include "measure.h"
 #include "row.h"
 
 #include <math.h>
@@ -60,25 +60,14 @@ static void do_copy(struct work *w)
     __asm__ volatile("" : : "r"(w->out) : "memory"); /* or the copy would be left out */
 }
 
-static int compare(const void *a, const void *b)
+/* GB/s of cf32 in one round of PASSES passes. */
+static double round_gb_s(struct work *w, void (*what)(struct work *))
 {
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double speed_gb_s(struct work *w, void (*what)(struct work *))
-{
-    static uint64_t ns[N_RUNS];
-    what(w);
-    for (int r = 0; r < N_RUNS; r++) {
-        const uint64_t start = clock_mono_ns();
-        for (int p = 0; p < PASSES; p++) {
-            what(w);
-        }
-        ns[r] = clock_mono_ns() - start;
+    const double start = measure_us();
+    for (int p = 0; p < PASSES; p++) {
+        what(w);
     }
-    qsort(ns, N_RUNS, sizeof *ns, compare);
-    return (double)(w->n * sizeof *w->in) * PASSES / (double)ns[N_RUNS / 2];
+    return 1e-3 * (double)(w->n * sizeof *w->in) * PASSES / (measure_us() - start);
 }
 
 static double evm_db(const struct work *w)
@@ -93,21 +82,47 @@ static double evm_db(const struct work *w)
     return 10.0 * log10(error / signal);
 }
 
+enum { N_ENCODING = sizeof encodings / sizeof encodings[0] };
+struct speed {
+    double pack[N_RUNS], unpack[N_RUNS], copy[N_RUNS];
+};
+
+/* One encoding in one variant, copies of the same array in between: the machine is equally busy for both. */
+static void bench_one(struct work *w, int variant, struct speed *s)
+{
+    coefficients_select(variant);
+    do_pack(w);
+    for (int r = 0; r < N_RUNS; r++) {
+        s->copy[r] = round_gb_s(w, do_copy);
+        s->pack[r] = round_gb_s(w, do_pack);
+        s->unpack[r] = round_gb_s(w, do_unpack);
+    }
+}
+
+static void show(const struct work *w, const char *name, struct speed *s)
+{
+    const double evm = evm_db(w), copy = measure_summary(s->copy, N_RUNS).median_us,
+                 pack = measure_summary(s->pack, N_RUNS).median_us,
+                 unpack = measure_summary(s->unpack, N_RUNS).median_us;
+    ROW(name, {"bytes_per_coefficient", (double)coefficients_bytes(&w->header) / (double)w->n}, {"evm_db", evm},
+        {"pack_gb_s", pack}, {"unpack_gb_s", unpack}, {"pack_of_copy", pack / copy}, {"unpack_of_copy", unpack / copy});
+}
+
 static void bench(struct work *w, int n_stream)
 {
+    static struct speed speed;
+    char name[64];
     w->header = (struct wire_header){.n_sb = N_SB, .n_ant = N_ANT, .n_stream = (uint16_t)n_stream};
     w->n = (size_t)N_SB * N_ANT * (size_t)n_stream;
-    const double copy = speed_gb_s(w, do_copy);
     row_section("%d users, %d antennas, %d subbands: %zu coefficients", n_stream, N_ANT, N_SB, w->n);
-    ROW("memcpy", {"bytes_per_coefficient", 8}, {"evm_db", NAN}, {"pack_gb_s", copy}, {"unpack_gb_s", copy},
-        {"pack_ratio", 1}, {"unpack_ratio", 1});
-    for (size_t e = 0; e < sizeof encodings / sizeof encodings[0]; e++) {
+    for (int e = 0; e < N_ENCODING; e++) {
         w->header.encoding = encodings[e].encoding;
         w->header.mantissa_bits = encodings[e].bits;
-        const double pack = speed_gb_s(w, do_pack), unpack = speed_gb_s(w, do_unpack);
-        ROW(encodings[e].name, {"bytes_per_coefficient", (double)coefficients_bytes(&w->header) / (double)w->n},
-            {"evm_db", evm_db(w)}, {"pack_gb_s", pack}, {"unpack_gb_s", unpack}, {"pack_ratio", pack / copy},
-            {"unpack_ratio", unpack / copy});
+        for (int v = 0; coefficients_variant(v); v++) {
+            bench_one(w, v, &speed);
+            snprintf(name, sizeof name, "%s, %s", encodings[e].name, coefficients_variant(v));
+            show(w, name, &speed);
+        }
     }
 }
 

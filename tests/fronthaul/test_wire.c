@@ -900,6 +900,72 @@ static void test_probes(void **state)
     assert_int_equal(wire_pack_probe(probe, SIZE_MAX, &h, payload), 0);
 }
 
+/* Columns picked on the way give the bytes of an array that holds only them. */
+static void test_picked_columns(void **state)
+{
+    (void)state;
+    enum { ROWS = 6, COLUMNS = 90 };
+    uint64_t seed = 13;
+    for (int trial = 0; trial < 600; trial++) {
+        static const uint8_t encodings[] = {WIRE_CF32, WIRE_SC16, WIRE_BFP};
+        struct wire_header h = {.n_sb = 2, .n_ant = 3, .encoding = encodings[trial % 3]};
+        h.mantissa_bits = (uint8_t)(h.encoding == WIRE_BFP ? 9 + random_u64(&seed) % 6 : 0);
+        const size_t n_column = 1 + random_u64(&seed) % COLUMNS;
+        struct wire_stream stream[COLUMNS] = {0};
+        tutti_cf32 in[ROWS * COLUMNS], picked[ROWS * COLUMNS];
+        uint8_t expected[ROWS * COLUMNS * 8 + 64], bytes[ROWS * COLUMNS * 8 + 64];
+        size_t n = 0;
+        for (size_t i = 0; i < n_column; i++) {
+            stream[i].source = random_u64(&seed) % 3 && n_column > 1 ? WIRE_SOURCE_VECTORS : WIRE_SOURCE_LOCAL;
+            h.n_stream = (uint16_t)(h.n_stream + (stream[i].source == WIRE_SOURCE_VECTORS));
+        }
+        for (size_t i = 0; i < ROWS * n_column; i++) {
+            in[i] = __builtin_complex((float)(random_u64(&seed) >> 40), -(float)(random_u64(&seed) >> 44));
+            in[i] = trial % 50 == 7 && i == 5 ? NAN : in[i];
+            if (stream[i % n_column].source == WIRE_SOURCE_VECTORS) {
+                picked[n++] = in[i];
+            }
+        }
+        memset(expected, 0xee, sizeof expected);
+        memset(bytes, 0xee, sizeof bytes);
+        coefficients_pack(expected, &h, picked);
+        coefficients_pack_vectors(bytes, &h, in, stream, n_column);
+        assert_memory_equal(bytes, expected, sizeof bytes);
+    }
+}
+
+/* Every variant writes and reads what the last one, the portable, does. */
+static void test_variants_agree(void **state)
+{
+    (void)state;
+    uint64_t seed = 12;
+    for (int trial = 0; trial < 2000; trial++) {
+        struct wire_header h = {.n_sb = 2, .n_ant = 2, .encoding = trial % 4 ? WIRE_BFP : WIRE_SC16};
+        h.n_stream = (uint16_t)(1 + random_u64(&seed) % 33);
+        h.mantissa_bits = (uint8_t)(h.encoding == WIRE_BFP ? 9 + random_u64(&seed) % 6 : 0);
+        const size_t n = 4 * (size_t)h.n_stream, n_bytes = coefficients_bytes(&h);
+        tutti_cf32 in[4 * 33], out[2][4 * 33];
+        uint8_t bytes[2][4 * 33 * 8];
+        const int scale = (int)(random_u64(&seed) % 270) - 145;
+        for (size_t i = 0; i < 2 * n; i++) {
+            ((float *)in)[i] = ldexpf((float)((double)(random_u64(&seed) >> 40) / 8388608.0 - 1.0), scale);
+        }
+        const bool wild = trial % 15 == 0; /* both encodings */
+        if (wild) {
+            ((float *)in)[random_u64(&seed) % (2 * n)] = trial % 7 < 4 ? NAN : -INFINITY;
+        }
+        for (int v = 0; coefficients_variant(v); v++) {
+            const int to = v > 0;
+            coefficients_select(v);
+            coefficients_pack(bytes[to], &h, in);
+            assert_true(coefficients_unpack(out[to], &h, bytes[to]) == !wild);
+            assert_true(!to || memcmp(bytes[0], bytes[1], n_bytes) == 0);
+            assert_true(!to || wild || memcmp(out[0], out[1], n * sizeof *in) == 0);
+        }
+        coefficients_select(0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -907,6 +973,7 @@ int main(void)
         cmocka_unit_test(test_crc_all_lengths_alignments_and_chains),
         cmocka_unit_test(test_crc_long),
         cmocka_unit_test(test_bfp_against_plain),
+        cmocka_unit_test(test_picked_columns),
         cmocka_unit_test(test_document_examples),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_sources),
@@ -923,5 +990,11 @@ int main(void)
         cmocka_unit_test(test_send_time_stamp),
         cmocka_unit_test(test_probes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest once[] = {cmocka_unit_test(test_variants_agree)};
+    int n_failed = cmocka_run_group_tests(once, NULL, NULL);
+    for (int v = 0; coefficients_variant(v); v++) {
+        coefficients_select(v);
+        n_failed += cmocka_run_group_tests_name(coefficients_variant(v), tests, NULL, NULL);
+    }
+    return n_failed;
 }

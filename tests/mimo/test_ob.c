@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "base/clock.h"
 #include "base/error.h"
 #include "mimo/ob.h"
 #include "reference.h"
@@ -239,6 +238,39 @@ static void no_other_precoder_beats_the_bound(void **state)
     }
 }
 
+/* Where double precision itself rounds: nothing beats the bound, it stays close where the users are independent, and
+ * a precoder that single precision keeps from it does not count as converged. */
+static void bound_holds_at_150_db(void **state)
+{
+    (void)state;
+    struct random random = {21};
+    int n_converged = 0, n_rounded = 0, n_below = 0;
+    for (int trial = 0; trial < 1500; trial++) {
+        const int n_ap = 1 + (int)(random_uniform(&random) * 6), n_ant = 1 + (int)(random_uniform(&random) * 4);
+        const int n_ue = 1 + (int)(random_uniform(&random) * 6);
+        struct channel_case c;
+        case_create(&c, &random, n_ap, n_ant, n_ue, trial % 2 ? 150 : 120,
+                    trial % 3 ? 120 * random_uniform(&random) : 0, trial % 5 ? 0 : 1e-6);
+        const struct ob_result result = solve(&c, 1e-3, 60);
+        double least = plain_min_sinr(&c, c.solution.W);
+        assert_true(isfinite(result.bound) && least <= result.bound * (1 + 1e-12));
+        n_converged += result.stop == OB_CONVERGED;
+        n_rounded += result.stop == OB_ROUNDED;
+        assert_true(result.stop != OB_CONVERGED || least >= result.bound * (1 - 1.1e-3));
+        precoder_t *precoder;
+        assert_int_equal(precoder_create(&precoder, &c.shape), 0);
+        for (int scheme = MIMO_CB; scheme <= MIMO_RZF; scheme++) {
+            precoder_execute(precoder, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN, &c.channel, &c.solution);
+            least = plain_min_sinr(&c, c.solution.W);
+            assert_true(least <= result.bound * (1 + 1e-12));
+            n_below += least < result.bound * 0.9;
+        }
+        precoder_destroy(precoder);
+        case_destroy(&c);
+    }
+    assert_true(n_converged > 300 && n_rounded > 0 && n_below > 0);
+}
+
 static void order_of_users_and_aps_and_units_do_not_matter(void **state)
 {
     (void)state;
@@ -262,7 +294,7 @@ static void order_of_users_and_aps_and_units_do_not_matter(void **state)
     case_destroy(&d);
 }
 
-static void deadline_and_iteration_limit_give_a_feasible_certified_answer(void **state)
+static void iteration_limit_gives_a_feasible_certified_answer(void **state)
 {
     (void)state;
     struct random random = {18};
@@ -276,19 +308,60 @@ static void deadline_and_iteration_limit_give_a_feasible_certified_answer(void *
         assert_true(result.min_sinr >= previous * (1 - 1e-5)); /* more time is never worse */
         previous = result.min_sinr;
     }
+    case_destroy(&c);
+}
+
+/* A clock of our own: each look at it finds it `step` further. */
+static uint64_t fake_ns, fake_step_ns;
+static bool fake_clock;
+uint64_t __real_clock_mono_ns(void);
+uint64_t __wrap_clock_mono_ns(void);
+uint64_t __wrap_clock_mono_ns(void)
+{
+    if (!fake_clock) {
+        return __real_clock_mono_ns();
+    }
+    fake_ns += fake_step_ns;
+    return fake_ns;
+}
+
+/* Iterations of 100 ns each until a deadline; what time is left when the solver stops. */
+static struct ob_result solve_until(struct channel_case *c, uint64_t after_ns, uint64_t *left_ns)
+{
     ob_t *ob;
-    assert_int_equal(ob_create(&ob, &c.shape), 0);
     struct ob_settings settings;
     struct ob_result result;
+    assert_int_equal(ob_create(&ob, &c->shape), 0);
     ob_settings_default(&settings);
-    settings.tolerance = 1e-12;
-    settings.deadline_mono_ns = clock_mono_ns(); /* already over: one evaluation, then stop */
-    ob_solve(ob, &c.channel, &settings, &c.solution, &result);
-    assert_int_equal(result.stop, OB_DEADLINE);
-    assert_int_equal(result.iterations, 1);
-    check_report(&c, &result);
-    assert_true(result.min_sinr > 0);
+    settings.tolerance = 1e-15;
+    fake_clock = true;
+    fake_ns = 1000000;
+    fake_step_ns = 100;
+    settings.deadline_mono_ns = fake_ns + fake_step_ns + after_ns; /* its first look starts the measurement */
+    ob_solve(ob, &c->channel, &settings, &c->solution, &result);
+    fake_clock = false;
     ob_destroy(ob);
+    *left_ns = settings.deadline_mono_ns > fake_ns ? settings.deadline_mono_ns - fake_ns : 0;
+    check_report(c, &result);
+    assert_true(result.min_sinr > 0);
+    return result;
+}
+
+/* Time enough for one more iteration and half of one to write the precoder, or stop. 40 ns more than whole iterations:
+ * after i - 1 of them 140 ns are left. */
+static void deadline_keeps_a_reserve(void **state)
+{
+    (void)state;
+    struct random random = {18};
+    struct channel_case c;
+    uint64_t left_ns;
+    case_create(&c, &random, 32, 1, 8, 30, 50, 0.05);
+    for (int i = 0; i <= 6; i++) {
+        const struct ob_result result = solve_until(&c, (uint64_t)i * 100 + 40, &left_ns);
+        assert_int_equal(result.stop, OB_DEADLINE);
+        assert_int_equal(result.iterations, i < 2 ? 1 : i - 1);
+        assert_true(i < 2 || left_ns == 140);
+    }
     case_destroy(&c);
 }
 
@@ -340,8 +413,10 @@ int main(void)
         cmocka_unit_test(lost_and_deaf_aps_do_not_matter),
         cmocka_unit_test(one_user_has_the_textbook_answer),
         cmocka_unit_test(no_other_precoder_beats_the_bound),
+        cmocka_unit_test(bound_holds_at_150_db),
         cmocka_unit_test(order_of_users_and_aps_and_units_do_not_matter),
-        cmocka_unit_test(deadline_and_iteration_limit_give_a_feasible_certified_answer),
+        cmocka_unit_test(iteration_limit_gives_a_feasible_certified_answer),
+        cmocka_unit_test(deadline_keeps_a_reserve),
         cmocka_unit_test(warm_start_is_right_and_not_slower),
     };
     int n_failed = 0;

@@ -7,6 +7,7 @@ usage: test_command.py PATH_OF_TUTTI
 """
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -238,7 +239,7 @@ class Command(unittest.TestCase):
             measured = 10 * np.log10(run["user/sinr_measured"][:])
         for k, words in enumerate(self.user_rows(record)):
             self.assertAlmostEqual(float(words[1]), measured[used[:, k], k].mean(), delta=0.0051)
-            self.assertEqual(words[4:], ["0", "0", "0", "0/30", "15/30", "30/30"])
+            self.assertEqual(words[6:13], ["0", "0", "0", "0/30", "0", "15/30", "30/30"])
         arguments = ("run", "--config", "net.yaml", "--out", "out", "--force", "--no-report", "--check")
         env = self.stand_ins(cpu=f"cp {record} run.h5; touch over; exit 0", ap=self.LEAVE, ue=self.LEAVE, air=self.LEAVE)
         answer = self.tutti(*arguments, env=env)
@@ -249,7 +250,53 @@ class Command(unittest.TestCase):
         answer = self.tutti(*arguments, env=env)
         self.assertEqual(answer.returncode, 1)
         self.assertIn("user 1 decoded 1 code blocks wrong, the first in block 7", answer.stderr)
-        self.assertEqual(self.user_rows(record)[1][7], "1/30")
+        self.assertEqual(self.user_rows(record)[1][9], "1/30")
+
+    def test_missing_reports_are_wrong_blocks(self):
+        record = self.recording(n_block=100)
+        with h5py.File(record, "r+") as run:  # nobody solves 20 blocks, and one user reports nothing of them
+            for name in ("hops/solve_start_ns", "hops/solve_end_ns", "hops/precoder_sent_ns"):
+                run[name][40:60] = 0
+            for name in ("bits", "coded_bits", "code_blocks"):
+                run["user/" + name][40:60, 0] = 0
+            for name in ("sinr_measured", "evm"):
+                run["user/" + name][40:60, 0] = np.nan
+        text = self.tutti("inspect", record).stdout
+        rows = self.user_rows(record)
+        self.assertEqual((rows[0][8], rows[0][9], rows[0][10]), ("2.00e-01", "40/200", "20"))
+        self.assertEqual((rows[1][8], rows[1][9], rows[1][10]), ("0", "0/200", "0"))
+        self.assertAlmostEqual(float(rows[0][13]), 0.8 * float(rows[1][13]), delta=0.001)
+        self.assertIn("80 of 100 blocks solved", text)
+
+    def test_a_paced_run_that_does_not_keep_up(self):
+        with open(self.config, "a") as file:
+            file.write("air: {mode: paced}\n")
+        for slower, behind in ((1, False), (3, True)):
+            record = self.recording(n_block=60)
+            with h5py.File(record, "r+") as run:
+                first = run["hops/capture_end_ns"][0, 0]
+                for name in run["hops"]:
+                    run["hops"][name][...] = first + (run["hops"][name][...] - first) * np.uint64(slower)
+            text = self.tutti("inspect", record).stdout
+            self.assertEqual(text.count("DID NOT KEEP UP: paced, but only 0.3"), 2 * behind)
+            self.assertEqual("of a run that DID NOT KEEP UP" in text, behind)
+            self.assertEqual(self.tutti("report", record).returncode, 0)
+            page = self.read("report.html")
+            self.assertEqual("did not keep up" in page, behind)
+            self.assertEqual(bool(re.search(r'class="tile bad"><b>0\.3\d', page)), behind)
+
+    def test_time_line(self):
+        record = self.recording(n_block=60)
+        self.assertNotIn("Time line", self.tutti("report", record).stdout + self.read("report.html"))
+        with h5py.File(record, "r+") as run:
+            run["events/wall_ns"] = np.array([10**18, 10**18 + 2 * 10**9], np.uint64)
+            run["events/block"] = np.array([20, 30], np.uint64)
+            run["events/text"] = np.array([b"AP-DOWN ap=1", b"<b>AP-UP</b> ap=1"], "S160")
+        text = self.tutti("inspect", record).stdout
+        self.assertIn("Events:\n  block 20: AP-DOWN ap=1\n  block 30: <b>AP-UP</b> ap=1\n", text)
+        self.assertEqual(self.tutti("report", record).returncode, 0)
+        page = self.read("report.html").split("<h2>Time line</h2>")[1]
+        self.assertIn('<td class="l">30</td><td class="l">2.00</td><td class="l">&lt;b&gt;AP-UP&lt;/b&gt; ap=1</td>', page)
 
     # run
 
@@ -381,6 +428,62 @@ class Command(unittest.TestCase):
         answer = self.tutti("run", "--config", "net.yaml", "--out", "out", env=self.stand_ins(ue="exit 0"))
         self.assertEqual(answer.returncode, 1)
         self.assertRegex(answer.stderr, r"ue[01] left while the run goes on: exit status 0")
+
+    def test_a_start_that_does_not_come_about(self):
+        for how in ((), ("--keep-going",)):
+            start = time.monotonic()
+            answer = self.tutti("run", "--config", "net.yaml", "--out", "out", "--start-limit", "1", *how, env=self.stand_ins())
+            self.assertEqual(answer.returncode, 1)
+            self.assertGreater(time.monotonic() - start, 1)
+            self.assertRegex(answer.stderr, r"no block was solved in 1 s, and the CPU node was not heard on ipc://.*/sock/lab")
+            self.assertFalse([name for name, pid in self.pids().items() if alive(pid)])
+        for wrong in ("soon", "-1"):
+            self.assertEqual(self.tutti("run", "net.yaml", "--start-limit", wrong).returncode, 2)
+
+    def test_runs_started_at_once_have_folders_of_their_own(self):
+        env = {**ENVIRONMENT, **self.good_run()}
+        runs = [subprocess.Popen([TUTTI, "run", "net.yaml", "--no-report", "--quiet"], cwd=self.folder, env=env,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(6)]
+        for run in runs:
+            self.assertEqual(run.communicate(timeout=60)[1], b"")
+            self.assertEqual(run.returncode, 0)
+        folders = [name for name in os.listdir(self.folder) if name.startswith("run-trial-")]
+        self.assertEqual(len(folders), 6)
+        self.assertTrue(all(os.path.exists(self.path(name, "run.h5")) for name in folders))
+
+    def test_output_that_cannot_be_written(self):
+        record = self.recording()
+        for words in (("--help",), ("--version",), ("config", "show", "net.yaml"), ("inspect", record), ("run", "--help"),
+                      ("report", record), ("latency", "hosts"), ("precode", "--help")):
+            with open("/dev/full", "w") as full:
+                answer = subprocess.run([TUTTI, *words], stdout=full, stderr=subprocess.PIPE, text=True, cwd=self.folder,
+                                        env=ENVIRONMENT, timeout=60)
+            self.assertEqual(answer.returncode, 1, words)
+            self.assertIn("cannot write to standard output: No space left", answer.stderr)
+            self.assertEqual(len(answer.stderr.strip().splitlines()), 1, answer.stderr)
+
+    def test_a_report_is_whole_or_not_there(self):
+        record = self.recording()
+        os.makedirs(self.path("there"))
+        with open(self.path("there", "report.html"), "w") as file:
+            file.write("the old one")
+        limit = lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048)))
+        answer = subprocess.run([TUTTI, "report", record, "--out", "there/report.html"], cwd=self.folder, preexec_fn=limit,
+                                env={**ENVIRONMENT, "PATH": self.folder}, capture_output=True, text=True, timeout=60)
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("cannot write there/report.html", answer.stderr)
+        self.assertEqual(self.read("there", "report.html"), "the old one")
+        self.assertEqual(os.listdir(self.path("there")), ["report.html"])
+        self.assertEqual(self.tutti("report", record, "--out", "there/report.html").returncode, 0)
+        self.assertIn("</html>", self.read("there", "report.html"))
+        self.assertEqual(os.listdir(self.path("there")), ["report.html"])
+
+    def test_gnuplots_own_start_up_file_is_not_ours(self):
+        record = self.recording()
+        with open(self.path(".gnuplot"), "w") as file:
+            file.write("exit\n")
+        self.assertEqual(self.tutti("report", record, env={"HOME": self.folder}).returncode, 0)
+        self.assertEqual(self.read("report.html").count("<svg"), 2 + 2 + 8 + 1 + 2)
 
     def test_keep_going(self):
         record = self.recording()

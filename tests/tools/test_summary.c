@@ -236,6 +236,42 @@ static void test_missing_and_backward_stamps(void **state)
     recording_free(r);
 }
 
+static void spoil_arrivals(struct row *row, uint64_t b)
+{
+    if (b % 4 == 0) { /* a quarter never arrives, as far as is known */
+        memset(row->precoder_received, 0, sizeof row->precoder_received);
+        memset(row->applied, 0, sizeof row->applied);
+    }
+}
+
+/* The hops of survivors must not pass for the hops of all. */
+static void test_quantiles_among_what_never_arrived(void **state)
+{
+    (void)state;
+    struct recording *r = record(spoil_arrivals);
+    struct summary *s = summary_create(r);
+    static const int open_ended[] = {HOP_DOWNLINK, HOP_WAIT, HOP_TOTAL};
+    bool censored;
+    for (int i = 0; i < 3; i++) {
+        const int hop = open_ended[i];
+        assert_int_equal(s->n_unknown[hop], N_BLOCK / 4 * N_AP);
+        assert_true(summary_hop_quantile_us(s, hop, 0.5, &censored) > 0 && !censored);
+        assert_near(summary_hop_quantile_us(s, hop, 0.99, &censored), 1e-3 * (double)s->hop[hop].max, 1e-9);
+        assert_true(censored);
+    }
+    assert_int_equal(s->n_unknown[HOP_UPLINK], 0);
+    assert_true(summary_hop_quantile_us(s, HOP_UPLINK, 1, &censored) > 0 && !censored);
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    summary_print(s, out);
+    fclose(out);
+    assert_non_null(strstr(text, ">30.0"));
+    free(text);
+    summary_free(s);
+    recording_free(r);
+}
+
 static void spoil_users(struct row *row, uint64_t b)
 {
     row->predicted[1][0] = 25;            /* 4 subbands 50 50 50 25, no channels recorded: mean 43.75 */
@@ -263,8 +299,15 @@ static void test_user_means(void **state)
     assert_int_equal(s->user[0].bit_errors, 20);
     assert_int_equal(s->user[0].code_block_errors, 1);
     assert_near(s->user[1].sinr_measured_db, 20.0, 1e-9);
-    assert_near(s->user[1].evm, sqrt((0.01 + 0.09) / 2), 1e-12);
+    assert_near(s->user[1].evm, 0.2, 1e-12); /* the median */
+    assert_near(s->user[1].sinr_median_db, 10 * log10(505), 1e-9);
+    assert_near(s->user[1].sinr_low_db, 10, 1e-9);
     assert_int_equal(s->user[1].n_report, 30);
+    assert_int_equal(s->user[1].n_missing, N_BLOCK - 30); /* their code blocks are wrong ones */
+    assert_int_equal(s->user[1].code_blocks, 4 * N_BLOCK);
+    assert_int_equal(s->user[1].code_block_errors, 4 * (N_BLOCK - 30));
+    assert_near(s->user[0].throughput_bps, (1000.0 * N_BLOCK - 250) / (N_BLOCK * r->block_s), 1e-6);
+    assert_near(s->user[1].throughput_bps, 30000 / (N_BLOCK * r->block_s), 1e-6);
     assert_int_equal(s->user[1].coded_bit_errors, 60);
     summary_free(s);
     recording_free(r);
@@ -551,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_hops_are_differences_of_their_stamps),
         cmocka_unit_test(test_missing_and_backward_stamps),
         cmocka_unit_test(test_user_means),
+        cmocka_unit_test(test_quantiles_among_what_never_arrived),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_users_not_served),
         cmocka_unit_test(test_check),

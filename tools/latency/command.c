@@ -20,6 +20,7 @@
 static const char help[] =
     "usage: tutti latency probe [ENDPOINT] [options]   measure what a block costs on a fronthaul\n"
     "       tutti latency serve ENDPOINT [options]     the other end, on the CPU node's host\n"
+    "       tutti latency compare --a OPTIONS --b OPTIONS [--repeats N] [options]   two ways in turn: do they differ?\n"
     "       tutti latency hosts [--tune]               what about this host costs latency; --tune prints the commands\n"
     "\n"
     "The probe stands for all APs of a network, each with a link of its own; at block cadence each sends its "
@@ -40,7 +41,14 @@ static const char help[] =
     "  --transport ipc|tcp of the own server (default ipc; tcp: loopback)\n"
     "  --keys DIR          encrypt with the keys of `tutti keygen`; the same at both ends\n"
     "  --json FILE --csv FILE --plot FILE.svg\n"
-    "  --quiet --help\n";
+    "  --quiet --help\n"
+    "\n"
+    "A block is early, on_time or late by its precoder's arrival, counted from when the block was due; one that an "
+    "AP's\n"
+    "thread slept over altogether is skipped and counts as late. `compare` runs the probe with the options of --a and "
+    "of\n"
+    "--b in turn, --repeats times each (default 6), every run a process of its own, and prints ratios with their 95 %\n"
+    "intervals: tutti latency compare --duration 5 --a '--busy-poll-us 0' --b '--busy-poll-us 300'\n";
 
 /* Serve ------------------------------------------------------------------------------------------------------------ */
 
@@ -208,11 +216,15 @@ int tool_latency(int argc, char **argv)
     if (strcmp(what, "hosts") == 0) {
         return latency_hosts(argc - 1, argv + 1);
     }
+    if (strcmp(what, "compare") == 0) {
+        return latency_compare(argc - 1, argv + 1);
+    }
     if (strcmp(what, "probe") == 0) {
         return probe(argc - 1, argv + 1);
     }
     if (strcmp(what, "serve") == 0) {
         return serve(argc - 1, argv + 1);
     }
-    return tool_usage_error("latency", *what ? "unknown command %s" : "probe, serve or hosts is missing", what);
+    return tool_usage_error("latency", *what ? "unknown command %s" : "probe, serve, compare or hosts is missing",
+                            what);
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 enum { TEXT_ROOM = 256 };
@@ -219,6 +220,25 @@ static bool read_steal(double *steal, double *all)
 }
 
 /* Over half a second, so that it is today's neighbour that counts. */
+void latency_processor(char *text, size_t room)
+{
+    struct utsname system = {0};
+    char line[1024];
+    FILE *info = fopen("/proc/cpuinfo", "r");
+    uname(&system);
+    snprintf(text, room, "%s", system.machine);
+    while (info && fgets(line, sizeof line, info)) {
+        const char *const colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) == 0 && colon) {
+            snprintf(text, room, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+            break;
+        }
+    }
+    if (info) {
+        fclose(info);
+    }
+}
+
 static void look_at_steal(struct finding *f)
 {
     double steal[2], all[2];

@@ -30,10 +30,13 @@ struct latency_options {
     const char *key_dir;  /* NULL: not encrypted */
     const char *json, *csv, *plot;
     bool quiet, help;
+    int argc; /* the command line, for the record */
+    char **argv;
 };
 
 enum latency_series {
-    LATENCY_PACK,       /* block due to message packed */
+    LATENCY_WAKE,       /* block due to the AP's thread awake: what the host adds before anything is done */
+    LATENCY_PACK,       /* awake to message packed */
     LATENCY_UPLINK,     /* sent to received and unpacked by the server */
     LATENCY_GATHER,     /* received to this AP's precoder sent: waiting for the other APs, packing */
     LATENCY_DOWNLINK,   /* sent to received and unpacked by the AP */
@@ -45,8 +48,9 @@ const char *latency_series_name(enum latency_series series);
 
 struct latency_result {
     struct stats_hist ns[LATENCY_N_SERIES];
-    uint64_t sent, early, on_time, late, lost; /* of blocks of single APs */
-    uint64_t skipped;                          /* an AP slept over a whole block */
+    /* Blocks of single APs. Each that was due is sent or skipped, and each is early, on time, late or lost: those
+     * skipped, because the AP's thread slept over a whole block, are late. The times above are of those answered. */
+    uint64_t sent, skipped, early, on_time, late, lost;
     uint64_t bytes_up, bytes_down;
     size_t message_up_bytes, message_down_bytes;
     double elapsed_s;
@@ -65,13 +69,27 @@ int latency_serve(const struct latency_options *options, const char *endpoint, i
 /* Runs the measurement against a server. */
 int latency_probe(const struct latency_options *options, const char *endpoint, struct latency_result *result);
 
+/* A quantile of LATENCY_BLOCK over all blocks that were due: infinite where it falls among those never answered. */
+double latency_block_quantile_us(const struct latency_result *result, double q);
+
 void latency_print(const struct latency_options *options, const struct latency_result *result);
 int latency_write_files(const struct latency_options *options, const struct latency_result *result);
 
 /* Processor time of a process, user and system. */
 double latency_cpu_s(const struct rusage *usage);
+/* The processor's name, or its architecture where the system does not tell. */
+void latency_processor(char *text, size_t room);
 /* The identity of this boot of this host: two programs with the same read the same clock. */
 void latency_boot_id(char id[LATENCY_BOOT_ID_ROOM]);
+
+/* tutti latency compare: two sets of options in turn, and whether they differ. */
+int latency_compare(int argc, char **argv);
+/* b over a from n pairs measured in turn: the ratio of the geometric means, and the ends of its 95 % interval (paired t
+ * of the logarithms); NaN with fewer than two pairs or a value that is not positive. */
+struct latency_interval {
+    double middle, low, high;
+};
+struct latency_interval latency_ratio(const double *a, const double *b, int n);
 
 /* tutti latency hosts */
 int latency_hosts(int argc, char **argv);

@@ -172,7 +172,7 @@ int latency_options_parse(struct latency_options *options, int argc, char **argv
                           .busy_poll_us = -1,
                           .duration_s = -1,
                           .blocks = -1};
-    *options = (struct latency_options){0};
+    *options = (struct latency_options){.argc = argc, .argv = argv};
     const int status = take_all(options, &given, argc, argv);
     if (status < 0 || options->help) {
         return status;

@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
 
 static const double quantiles[] = {0.5, 0.9, 0.99, 0.999};
 enum { N_QUANTILES = sizeof quantiles / sizeof quantiles[0], TEXT_ROOM = 256 };
@@ -47,7 +51,7 @@ static void describe_clock(const struct latency_result *r, char *text)
 
 static double share(uint64_t part, const struct latency_result *r)
 {
-    return r->sent ? 100.0 * (double)part / (double)r->sent : 0;
+    return r->sent + r->skipped ? 100.0 * (double)part / (double)(r->sent + r->skipped) : 0;
 }
 
 static double us(uint64_t ns)
@@ -55,7 +59,26 @@ static double us(uint64_t ns)
     return (double)ns / 1e3;
 }
 
-static table_t *make_table(const struct latency_result *r)
+double latency_block_quantile_us(const struct latency_result *r, double q)
+{
+    const struct stats_hist *h = &r->ns[LATENCY_BLOCK];
+    const double wanted = q * (double)(h->count + r->lost + r->skipped);
+    return h->count == 0 || wanted > (double)h->count ? INFINITY
+                                                      : us(stats_hist_quantile(h, wanted / (double)h->count));
+}
+
+/* What is known of a quantile among blocks never answered: it is beyond all that were, and beyond the budget. */
+static void block_cell(table_t *table, const struct latency_options *o, const struct latency_result *r, double q)
+{
+    const double value = latency_block_quantile_us(r, q);
+    if (isfinite(value)) {
+        table_number(table, 1, value);
+    } else {
+        table_cell(table, ">%.1f", fmax(us(r->ns[LATENCY_BLOCK].max), o->budget_us));
+    }
+}
+
+static table_t *make_table(const struct latency_options *o, const struct latency_result *r)
 {
     static const char *const headers[] = {"hop, us", "p50", "p90", "p99", "p99.9", "max", "min", "mean", "count", NULL};
     table_t *table = table_create(NULL, headers);
@@ -63,7 +86,11 @@ static table_t *make_table(const struct latency_result *r)
         const struct stats_hist *h = &r->ns[s];
         table_cell(table, "%s", latency_series_name((enum latency_series)s));
         for (int q = 0; q < N_QUANTILES; q++) {
-            table_number(table, 1, us(stats_hist_quantile(h, quantiles[q])));
+            if (s == LATENCY_BLOCK) {
+                block_cell(table, o, r, quantiles[q]);
+            } else {
+                table_number(table, 1, us(stats_hist_quantile(h, quantiles[q])));
+            }
         }
         table_number(table, 1, us(h->max));
         table_number(table, 1, us(h->min));
@@ -89,6 +116,9 @@ void latency_print(const struct latency_options *o, const struct latency_result 
            " (%.2f%%), lost %" PRIu64 ", skipped %" PRIu64 "\n",
            r->early, share(r->early, r), r->on_time, share(r->on_time, r), r->late, share(r->late, r), r->lost,
            r->skipped);
+    if (r->skipped) {
+        printf("           skipped: the AP's thread slept over a whole block; these count as late\n");
+    }
     if (r->elapsed_s > 0) {
         printf("cpu        probe %.1f%% of a core", 100 * r->probe_cpu_s / r->elapsed_s);
         if (isfinite(r->server_cpu_s)) {
@@ -96,7 +126,7 @@ void latency_print(const struct latency_options *o, const struct latency_result 
         }
         printf(" (start included)\n");
     }
-    table_t *table = make_table(r);
+    table_t *table = make_table(o, r);
     putchar('\n');
     table_print(table, stdout);
     table_destroy(table);
@@ -116,6 +146,48 @@ static json_t *series_json(const struct stats_hist *h)
                      us(h->min), "mean_us", stats_hist_mean(h) / 1e3, "p50_us", us(stats_hist_quantile(h, 0.5)),
                      "p90_us", us(stats_hist_quantile(h, 0.9)), "p99_us", us(stats_hist_quantile(h, 0.99)), "p999_us",
                      us(stats_hist_quantile(h, 0.999)), "max_us", us(h->max), "bins_from_us_count", bins);
+}
+
+/* Where, with what and in what company it was measured. */
+static json_t *context_json(const struct latency_options *o)
+{
+    struct utsname system = {0};
+    char processor[128] = "", date[32] = "";
+    int zmq[3] = {0};
+    double load[3] = {NAN, NAN, NAN};
+    const time_t now = time(NULL);
+    struct tm utc;
+    uname(&system);
+    zmq_version(&zmq[0], &zmq[1], &zmq[2]);
+    latency_processor(processor, sizeof processor);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    json_t *arguments = json_array();
+    for (int i = 0; i < o->argc; i++) {
+        json_array_append_new(arguments, json_string(o->argv[i]));
+    }
+    json_t *context =
+        json_pack("{s:s, s:s, s:i, s:s, s:s, s:o, s:o, s:s}", "host", system.nodename, "processor", processor,
+                  "processors", (int)sysconf(_SC_NPROCESSORS_ONLN), "kernel", system.release, "date", date, "libzmq",
+                  json_sprintf("%d.%d.%d", zmq[0], zmq[1], zmq[2]), "arguments", arguments, "tutti", TUTTI_VERSION);
+    if (context && getloadavg(load, 3) == 3) {
+        json_object_set_new(context, "load", json_pack("[f, f, f]", load[0], load[1], load[2]));
+    }
+    return context;
+}
+
+/* null where it falls among blocks never answered. */
+static json_t *finite_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static void correct_block_json(json_t *block, const struct latency_result *r)
+{
+    static const char *const names[] = {"p50_us", "p90_us", "p99_us", "p999_us"};
+    for (int q = 0; q < N_QUANTILES; q++) {
+        json_object_set_new(block, names[q], finite_json(latency_block_quantile_us(r, quantiles[q])));
+    }
+    json_object_set_new(block, "never_answered", json_integer((json_int_t)(r->lost + r->skipped)));
 }
 
 static json_t *result_json(const struct latency_options *o, const struct latency_result *r)
@@ -142,6 +214,8 @@ static json_t *result_json(const struct latency_options *o, const struct latency
                               "offset_uncertainty_us", r->offset_uncertainty_us);
     json_object_update(root, counts);
     json_decref(counts);
+    correct_block_json(json_object_get(series, latency_series_name(LATENCY_BLOCK)), r);
+    json_object_set_new(root, "context", context_json(o));
     json_object_set_new(root, "elapsed_s", json_real(r->elapsed_s));
     json_object_set_new(root, "average_latency_us", json_real(stats_hist_mean(&r->ns[LATENCY_BLOCK]) / 1e3));
     json_object_set_new(root, "max_latency_us", json_real(us(r->ns[LATENCY_BLOCK].max)));

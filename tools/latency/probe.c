@@ -22,7 +22,8 @@ static const uint64_t WINDOW_NS = 1000000000u, JOIN_NS = 8000000000u, LEAD_NS = 
 
 struct in_flight {
     bool open;
-    uint64_t block, due_ns, sent_ns; /* wall clock */
+    uint64_t block, due_ns, awake_ns, sent_ns; /* clock_mono_ns */
+    uint64_t sent_wall_ns;
 };
 
 struct probe;
@@ -61,7 +62,7 @@ struct probe {
 
 const char *latency_series_name(enum latency_series series)
 {
-    static const char *const name[] = {"pack", "uplink", "gather", "downlink", "round_trip", "block"};
+    static const char *const name[] = {"wake", "pack", "uplink", "gather", "downlink", "round_trip", "block"};
     return name[series];
 }
 
@@ -157,7 +158,9 @@ static struct wire_header header_of(const struct virtual_ap *ap, uint64_t block)
     return header;
 }
 
-static void send_block(struct virtual_ap *ap, uint64_t block)
+/* due_ns: when the block's pilots would have ended. What follows is measured from there and not from when this thread
+ * woke: else a host that wakes late would hide its own lateness (coordinated omission). */
+static void send_block(struct virtual_ap *ap, uint64_t block, uint64_t due_ns)
 {
     struct in_flight *slot = &ap->in_flight[block % IN_FLIGHT];
     const struct wire_header header = header_of(ap, block);
@@ -165,14 +168,15 @@ static void send_block(struct virtual_ap *ap, uint64_t block)
     if (slot->open) { /* never answered */
         ap->n_open--;
     }
-    *slot = (struct in_flight){.open = true, .block = block, .due_ns = clock_wall_ns()};
+    *slot = (struct in_flight){.open = true, .block = block, .due_ns = due_ns, .awake_ns = clock_mono_ns()};
     ap->n_open++;
-    meta.capture_end_ns = slot->due_ns;
+    meta.capture_end_ns = clock_wall_ns();
     const size_t n = ap->probe->options->probe_bytes
                          ? wire_pack_probe(ap->message, WIRE_MAX_BYTES, &header, ap->message + WIRE_HEADER_BYTES)
                          : wire_pack_csi(ap->message, WIRE_MAX_BYTES, &header, &meta, ap->coefficients);
-    slot->sent_ns = clock_wall_ns();
-    wire_stamp_send_time(ap->message, n, slot->sent_ns);
+    slot->sent_ns = clock_mono_ns();
+    slot->sent_wall_ns = clock_wall_ns();
+    wire_stamp_send_time(ap->message, n, slot->sent_wall_ns);
     const bool counted = block >= LATENCY_WARM_UP_BLOCKS;
     ap->result.sent += counted;
     ap->result.message_up_bytes = n;
@@ -180,7 +184,6 @@ static void send_block(struct virtual_ap *ap, uint64_t block)
         return;
     }
     ap->result.bytes_up += n;
-    stats_hist_add(&ap->result.ns[LATENCY_PACK], slot->sent_ns - slot->due_ns);
 }
 
 static void receive(struct virtual_ap *ap, const uint8_t *data, size_t n_bytes)
@@ -191,7 +194,7 @@ static void receive(struct virtual_ap *ap, const uint8_t *data, size_t n_bytes)
     const size_t room = (size_t)o->subbands * (size_t)o->antennas * (size_t)o->users;
     const int error = o->probe_bytes ? wire_unpack_header(data, n_bytes, &h)
                                      : wire_unpack_precoder(data, n_bytes, &h, &meta, o->users, ap->unpacked, room);
-    const uint64_t now_ns = clock_wall_ns();
+    const uint64_t now_wall_ns = clock_wall_ns(), now_ns = clock_mono_ns();
     struct in_flight *slot = &ap->in_flight[h.block % IN_FLIGHT];
     if (error != WIRE_OK || !slot->open || slot->block != h.block) {
         return;
@@ -204,7 +207,10 @@ static void receive(struct virtual_ap *ap, const uint8_t *data, size_t n_bytes)
     }
     ap->result.bytes_down += n_bytes;
     const uint64_t answered_ns = h.send_time_ns, received_ns = o->probe_bytes ? answered_ns : h.tick;
-    add_exchange(ap, &(struct exchange){.t1 = slot->sent_ns, .t2 = received_ns, .t3 = answered_ns, .t4 = now_ns});
+    add_exchange(ap,
+                 &(struct exchange){.t1 = slot->sent_wall_ns, .t2 = received_ns, .t3 = answered_ns, .t4 = now_wall_ns});
+    stats_hist_add(&ap->result.ns[LATENCY_WAKE], slot->awake_ns - slot->due_ns);
+    stats_hist_add(&ap->result.ns[LATENCY_PACK], slot->sent_ns - slot->awake_ns);
     stats_hist_add(&ap->result.ns[LATENCY_GATHER], answered_ns - received_ns);
     stats_hist_add(&ap->result.ns[LATENCY_ROUND_TRIP], now_ns - slot->sent_ns);
     stats_hist_add(&ap->result.ns[LATENCY_BLOCK], now_ns - slot->due_ns);
@@ -303,11 +309,12 @@ static int run_blocks(struct virtual_ap *ap)
         const uint64_t due_ns = start_ns + (uint64_t)((double)b * interval_ns), now_ns = clock_mono_ns();
         if (now_ns > due_ns + (uint64_t)interval_ns) { /* asleep for a whole block: a radio would have gone on */
             ap->result.skipped += b >= LATENCY_WARM_UP_BLOCKS;
+            ap->result.late += b >= LATENCY_WARM_UP_BLOCKS;
             continue;
         }
         status = listen_until(ap, due_ns);
         if (status == TUTTI_OK) {
-            send_block(ap, b);
+            send_block(ap, b, due_ns);
         }
         if (ap->id == 0) {
             atomic_store(&ap->probe->n_block, b);
@@ -319,7 +326,7 @@ static int run_blocks(struct virtual_ap *ap)
     }
     close_window(ap);
     const struct latency_result *r = &ap->result;
-    ap->result.lost = r->sent - r->early - r->on_time - r->late;
+    ap->result.lost = r->sent + r->skipped - r->early - r->on_time - r->late;
     return status;
 }
 

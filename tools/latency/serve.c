@@ -27,9 +27,9 @@ struct server {
     fh_hub_t *hub;
     uint64_t block;
     int n_alive, n_waiting;
-    bool *alive;             /* [TUTTI_MAX_AP], the hub's bound: the probe says how many there are */
-    struct waiting *waiting; /* the same */
-    tutti_cf32 *coefficients; /* the estimates received last are the precoders sent */
+    bool *alive;                  /* [TUTTI_MAX_AP], the hub's bound: the probe says how many there are */
+    struct waiting *waiting;      /* the same */
+    tutti_cf32 *coefficients;     /* the estimates received last are the precoders sent */
     struct wire_stream *stream;   /* [TUTTI_MAX_STREAM] */
     float *beta, *error_variance; /* the same */
     uint8_t *message;

@@ -10,8 +10,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char style[] =
     "<style>\n"
@@ -27,7 +30,7 @@ static const char style[] =
     ".tile{background:#fff;border:1px solid #dfe4e9;border-radius:10px;padding:10px 14px}\n"
     ".tile b{display:block;font-size:1.3rem;font-variant-numeric:tabular-nums}.tile "
     "span{color:#4a545e;font-size:.85rem}\n"
-    ".tile.bad b{color:#b02a2a}\n"
+    ".tile.bad b,p.bad{color:#b02a2a}p.bad{font-weight:600}\n"
     ".scroll{overflow-x:auto}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem;white-space:nowrap;width:100%}\n"
     "th,td{padding:5px 10px;text-align:right;border-bottom:1px solid #e9edf0}\n"
@@ -151,7 +154,8 @@ static void write_tiles(const struct page *page)
     snprintf(value, sizeof value, "%" PRIu64, late);
     tile(page->out, late > 0, value, "late precoders");
     snprintf(value, sizeof value, isnan(s->realtime_factor) ? "-" : "%.2f \xc3\x97", s->realtime_factor);
-    tile(page->out, false, value, "real time (above 1 is faster)");
+    tile(page->out, s->fell_behind, value,
+         s->fell_behind ? "real time: did not keep up" : "real time (above 1 is faster)");
     fputs("</div>\n", page->out);
 }
 
@@ -174,9 +178,13 @@ static void write_users(const struct page *page)
                 "mean of the subbands' predicted SINR.)",
                 s->n_block - page->recording->n_predicted_exact);
     }
-    fputs(" EVM: root mean square. Raw BER before, BER after decoding; BLER of code blocks. Blocks solved "
-          "without a user are left out of its figures; served: blocks solved with it.</p>\n<h3>SINR over blocks</h3>\n",
-          page->out);
+    fputs(
+        " Median and 5 % quantile: of all reports, those of SINR 0 among them. EVM: median. Raw BER before, BER after "
+        "decoding, of the blocks reported; BLER of code blocks: those of a missing report count as wrong. Blocks "
+        "solved "
+        "without a user are left out of its figures; served: blocks solved with it. Mbit/s: bits of right code blocks "
+        "over the whole run.</p>\n<h3>SINR over blocks</h3>\n",
+        page->out);
     html_key(page->out, 2, colour, text);
     fputs("<div class=\"grid\">\n", page->out);
     for (int k = 0; k < page->plots.n_user; k++) {
@@ -209,6 +217,11 @@ static void write_latency(const struct page *page)
     static const char *const colour[] = {REPORT_GREEN, REPORT_RED};
     static const char *const text[] = {"median", "99 %"};
     fputs("<section>\n<h2>Latency per hop, \xc2\xb5s</h2>\n", page->out);
+    if (page->summary->fell_behind) {
+        fputs("<p class=\"bad\">This paced run did not keep up with real time: these are the times of an overloaded "
+              "machine.</p>\n",
+              page->out);
+    }
     summary_html_hops(page->summary, page->out);
     fputs("<h3>Distributions</h3>\n", page->out);
     html_key(page->out, 2, colour, text);
@@ -261,6 +274,15 @@ static void write_precoders(const struct page *page)
     fputs("</div>\n</section>\n", page->out);
 }
 
+static void write_events(const struct page *page)
+{
+    if (page->summary->n_event) {
+        fputs("<section>\n<h2>Time line</h2>\n", page->out);
+        summary_html_events(page->summary, page->out);
+        fputs("</section>\n", page->out);
+    }
+}
+
 static void write_config(const struct page *page)
 {
     fputs("<section>\n<details><summary>Configuration</summary>\n<pre>", page->out);
@@ -282,7 +304,52 @@ static void write_page(const struct page *page)
     write_latency(page);
     write_schemes(page);
     write_precoders(page);
+    write_events(page);
     write_config(page);
+}
+
+static int cannot_write(const char *path)
+{
+    return error_set(TUTTI_EIO, "cannot write %s: %s", path, strerror(errno));
+}
+
+static int write_to(struct page *page, FILE *out, const char *path)
+{
+    page->out = out;
+    write_page(page);
+    const bool bad = ferror(out) != 0;
+    return fclose(out) != 0 || bad ? cannot_write(path) : 0;
+}
+
+/* Beside its place, then into it, so that an old report stays until the new one is whole. A device or a pipe is written
+ * as it is. */
+static int write_file(struct page *page, const char *path)
+{
+    struct stat info;
+    char *part = NULL;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        FILE *out = fopen(path, "w");
+        return out ? write_to(page, out, path) : cannot_write(path);
+    }
+    if (asprintf(&part, "%s.XXXXXX", path) < 0) {
+        return error_set(TUTTI_ENOMEM, "out of memory");
+    }
+    const mode_t mask = umask(0);
+    umask(mask);
+    const int fd = mkstemp(part);
+    FILE *out = fd < 0 || fchmod(fd, 0666 & ~mask) ? NULL : fdopen(fd, "w");
+    int status = out ? write_to(page, out, path) : cannot_write(path);
+    if (status == 0 && rename(part, path) != 0) {
+        status = cannot_write(path);
+    }
+    if (!out && fd >= 0) {
+        close(fd);
+    }
+    if (status < 0 && fd >= 0) {
+        unlink(part);
+    }
+    free(part);
+    return status;
 }
 
 int report_write(const char *path, const char *source, const struct recording *recording, const struct summary *summary,
@@ -294,16 +361,7 @@ int report_write(const char *path, const char *source, const struct recording *r
         report_plots_collect(&page.plots, page.plot, recording, summary);
         report_eve_collect(&page.eve, page.plot, recording);
         page.has_plots = *has_plots = plot_draw(page.plot) == 0;
-        page.out = fopen(path, "w");
-        if (page.out) {
-            write_page(&page);
-            const bool bad = ferror(page.out) != 0;
-            if (fclose(page.out) != 0 || bad) {
-                status = error_set(TUTTI_EIO, "cannot write %s: %s", path, strerror(errno));
-            }
-        } else {
-            status = error_set(TUTTI_EIO, "cannot write %s: %s", path, strerror(errno));
-        }
+        status = write_file(&page, path);
     }
     plot_destroy(page.plot);
     return status;

@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-/* Writes the page. Without gnuplot it has no plots, *has_plots is false and the page says so. Errors: TUTTI_EIO. */
+/* Writes the page, whole or not at all: an old one at path stays until then. Without gnuplot it has no plots,
+ * *has_plots is false and the page says so. Errors: TUTTI_EIO. */
 int report_write(const char *path, const char *source, const struct recording *recording, const struct summary *summary,
                  bool *has_plots);
 

@@ -428,6 +428,33 @@ static int load_eve_arrays(struct source *file, struct recording *r)
     return status;
 }
 
+/* Recordings of before they had events tell of none. */
+static int load_events(h5file_t *file, struct recording *r)
+{
+    struct h5_info info;
+    if (h5file_info(file, "/events/text", &info) < 0 || info.rank != 1) {
+        return 0;
+    }
+    uint64_t n = info.dims[0] < RECORDING_MAX_EVENTS ? info.dims[0] : RECORDING_MAX_EVENTS;
+    n = n_rows(file, "/events/wall_ns") < n ? n_rows(file, "/events/wall_ns") : n;
+    n = n_rows(file, "/events/block") < n ? n_rows(file, "/events/block") : n;
+    int status = h5file_check_claim(file, "/events", n * sizeof *r->event);
+    if (status < 0 || n == 0) {
+        return status;
+    }
+    r->event = calloc(n, sizeof *r->event);
+    if (!r->event) {
+        return error_set(TUTTI_ENOMEM, "/events: out of memory");
+    }
+    for (; status == 0 && r->n_event < n; r->n_event++) {
+        struct recording_event *e = &r->event[r->n_event];
+        status = h5file_read_rows(file, "/events/wall_ns", H5_U64, r->n_event, 1, &e->wall_ns);
+        status = status < 0 ? status : h5file_read_rows(file, "/events/block", H5_U64, r->n_event, 1, &e->block);
+        status = status < 0 ? status : h5file_read_texts(file, "/events/text", r->n_event, 1, sizeof e->text, e->text);
+    }
+    return status;
+}
+
 /* The configuration loader reads files, so the text goes through an anonymous one. */
 static struct config *parse_config(const char *yaml)
 {
@@ -483,6 +510,9 @@ int recording_load(struct recording **out, const char *path)
         status = load_predicted(&source, r);
     }
     if (status == 0) {
+        status = load_events(file, r);
+    }
+    if (status == 0) {
         load_texts(file, r);
     }
     h5file_close(file);
@@ -529,6 +559,7 @@ void recording_free(struct recording *r)
                             r->code_blocks,
                             r->code_block_errors,
                             r->events,
+                            r->event,
                             r->constellation,
                             r->eve_sinr,
                             r->eve_bits,

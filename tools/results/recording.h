@@ -6,6 +6,8 @@
 
 #include "base/config.h"
 
+enum { RECORDING_EVENT_ROOM = 160, RECORDING_MAX_EVENTS = 10000 };
+
 enum recording_stamp {
     STAMP_CAPTURE_END,
     STAMP_CSI_SENT,
@@ -14,6 +16,12 @@ enum recording_stamp {
     STAMP_PRECODER_RECEIVED,
     STAMP_APPLIED,
     RECORDING_N_STAMP
+};
+
+/* A line of the run's time line: AP-DOWN, UE-UP, OUTAGE, a restart, an alarm. */
+struct recording_event {
+    uint64_t wall_ns, block;
+    char text[RECORDING_EVENT_ROOM];
 };
 
 struct recording {
@@ -41,7 +49,9 @@ struct recording {
     double *secrecy_measured, *secrecy_predicted; /* [n_block][n_ue] bit/s/Hz; NaN = not known */
     double *attack_score;                         /* [n_block][n_ue]; NaN = not known */
     uint8_t *attack_suspected;                    /* [n_block][n_ue] */
-    uint64_t n_constellation;                     /* rows of the next */
+    uint64_t n_event;                             /* 0: nothing happened, or the file tells of nothing */
+    struct recording_event *event;
+    uint64_t n_constellation; /* rows of the next */
     int n_point;
     tutti_cf32 *constellation; /* [n_constellation][n_ue][n_point] NaN = never written */
 };

@@ -77,6 +77,25 @@ int summary_hop_value(const struct recording *r, int hop, uint64_t block, int ap
     return 0;
 }
 
+/* A precoder that was sent and never seen to arrive may have come late or not at all. */
+static bool began(const struct recording *r, int hop, uint64_t block, int ap)
+{
+    const size_t i = (size_t)block * (size_t)r->n_ap + (size_t)ap;
+    return (hop == HOP_DOWNLINK || hop == HOP_WAIT || hop == HOP_TOTAL) && r->stamp[STAMP_PRECODER_SENT][i] != 0 &&
+           r->stamp[STAMP_PRECODER_RECEIVED][i] == 0;
+}
+
+double summary_hop_quantile_us(const struct summary *s, int hop, double q, bool *censored)
+{
+    const struct stats_hist *hist = &s->hop[hop];
+    const double wanted = q * (double)(hist->count + s->n_unknown[hop]);
+    *censored = wanted > (double)hist->count;
+    if (hist->count == 0) {
+        return NAN;
+    }
+    return 1e-3 * (double)(*censored ? hist->max : stats_hist_quantile(hist, wanted / (double)hist->count));
+}
+
 static void count_hops(struct summary *s, const struct recording *r)
 {
     for (int hop = 0; hop < SUMMARY_N_HOP; hop++) {
@@ -90,31 +109,69 @@ static void count_hops(struct summary *s, const struct recording *r)
                     stats_hist_add(&s->hop[hop], value_ns);
                 }
                 s->n_negative[hop] += status == -2;
+                s->n_unknown[hop] += status == -1 && began(r, hop, b, m);
             }
         }
     }
 }
 
-static void count_user(struct summary_user *u, const struct recording *r, int k)
+/* Median and 5 % quantile of the SINRs, median EVM. The two arrays are put in order. */
+static void take_quantiles(struct summary_user *u, double *sinr, size_t n_sinr, double *evm, size_t n_evm)
 {
-    double measured = 0, predicted = 0, evm2 = 0;
-    uint64_t n_evm = 0;
+    qsort(sinr, n_sinr, sizeof *sinr, stats_ascending);
+    qsort(evm, n_evm, sizeof *evm, stats_ascending);
+    u->sinr_median_db = 10 * log10(stats_sorted_quantile(sinr, n_sinr, 0.5));
+    u->sinr_low_db = 10 * log10(stats_sorted_quantile(sinr, n_sinr, 0.05));
+    u->evm = stats_sorted_quantile(evm, n_evm, 0.5);
+}
+
+/* Code blocks of one block's report: all blocks have as many. */
+static int64_t blocks_per_report(const struct recording *r)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < r->n_block * (size_t)r->n_ue; i++) {
+        most = r->code_blocks[i] > most ? r->code_blocks[i] : most;
+    }
+    return most;
+}
+
+static double add_report(struct summary_user *u, const struct recording *r, size_t i)
+{
+    u->bits += (uint64_t)r->bits[i];
+    u->bit_errors += (uint64_t)r->bit_errors[i];
+    u->coded_bits += (uint64_t)r->coded_bits[i];
+    u->coded_bit_errors += (uint64_t)r->coded_bit_errors[i];
+    u->code_blocks += (uint64_t)r->code_blocks[i];
+    u->code_block_errors += (uint64_t)r->code_block_errors[i];
+    const double share = r->code_blocks[i] ? (double)r->code_block_errors[i] / (double)r->code_blocks[i] : 1;
+    return (double)r->bits[i] * (1 - share);
+}
+
+/* sinr, evm: room for n_block numbers. */
+static void count_user(struct summary_user *u, const struct recording *r, int k, int64_t n_code_block, double *sinr,
+                       double *evm)
+{
+    double measured = 0, predicted = 0, right_bits = 0;
+    size_t n_sinr = 0, n_evm = 0;
     for (size_t b = 0; b < r->n_block; b++) {
         const size_t i = b * (size_t)r->n_ue + (size_t)k;
         u->n_served += r->user_used[i] != 0;
         u->n_report += r->bits[i] > 0;
-        if (r->bits[i] <= 0 || !recording_user_counts(r, b, k)) {
+        if (!recording_user_counts(r, b, k)) {
             continue;
         }
-        u->bits += (uint64_t)r->bits[i];
-        u->bit_errors += (uint64_t)r->bit_errors[i];
-        u->coded_bits += (uint64_t)r->coded_bits[i];
-        u->coded_bit_errors += (uint64_t)r->coded_bit_errors[i];
-        u->code_blocks += (uint64_t)r->code_blocks[i];
-        u->code_block_errors += (uint64_t)r->code_block_errors[i];
+        if (r->bits[i] <= 0) {
+            u->n_missing++;
+            u->code_blocks += (uint64_t)n_code_block;
+            u->code_block_errors += (uint64_t)n_code_block;
+            continue;
+        }
+        right_bits += add_report(u, r, i);
         if (!isnan(r->evm[i])) {
-            evm2 += r->evm[i] * r->evm[i];
-            n_evm++;
+            evm[n_evm++] = r->evm[i];
+        }
+        if (!isnan(r->sinr_measured[i])) {
+            sinr[n_sinr++] = r->sinr_measured[i];
         }
         if (r->sinr_measured[i] > 0 && r->sinr_predicted[i] > 0) {
             measured += 10 * log10(r->sinr_measured[i]);
@@ -124,7 +181,21 @@ static void count_user(struct summary_user *u, const struct recording *r, int k)
     }
     u->sinr_measured_db = u->n_sinr ? measured / (double)u->n_sinr : NAN;
     u->sinr_predicted_db = u->n_sinr ? predicted / (double)u->n_sinr : NAN;
-    u->evm = n_evm ? sqrt(evm2 / (double)n_evm) : NAN;
+    u->throughput_bps = r->n_block ? right_bits / ((double)r->n_block * r->block_s) : NAN;
+    take_quantiles(u, sinr, n_sinr, evm, n_evm);
+}
+
+static int count_users(struct summary *s, const struct recording *r)
+{
+    const int64_t n_code_block = blocks_per_report(r);
+    double *numbers = malloc(2 * (size_t)r->n_block * sizeof *numbers + 1);
+    s->user = calloc((size_t)r->n_ue, sizeof *s->user);
+    for (int k = 0; numbers && s->user && k < r->n_ue; k++) {
+        count_user(&s->user[k], r, k, n_code_block, numbers, numbers + r->n_block);
+    }
+    const bool good = numbers && s->user;
+    free(numbers);
+    return good ? 0 : TUTTI_ENOMEM;
 }
 
 static void count_ap_blocks(struct summary *s, const struct recording *r)
@@ -181,8 +252,10 @@ static void count_solves(struct summary *s, const struct recording *r)
     }
     s->wall_s = ((double)r->solve_start_ns[last] - (double)r->solve_start_ns[first]) * 1e-9;
     if (s->wall_s > 0) {
-        s->realtime_factor = (double)(last - first) * r->block_s / s->wall_s;
+        s->realtime_factor = (double)(s->n_solved - 1) * r->block_s / s->wall_s;
     }
+    const bool paced = r->config && r->config->air.mode == CONFIG_AIR_PACED;
+    s->fell_behind = paced && s->realtime_factor < SUMMARY_KEPT_UP;
 }
 
 static int count_gap(struct summary *s, const struct recording *r)
@@ -214,15 +287,14 @@ struct summary *summary_create(const struct recording *r)
     s->n_block = r->n_block;
     s->n_ap = r->n_ap;
     s->n_ue = r->n_ue;
-    for (int k = 0; k < r->n_ue; k++) {
-        count_user(&s->user[k], r, k);
-    }
+    s->n_event = r->n_event;
+    s->event = r->event;
     count_hops(s, r);
     count_ap_blocks(s, r);
     count_events(s, r);
     count_solves(s, r);
-    if (count_gap(s, r) < 0) {
-        free(s);
+    if (count_users(s, r) < 0 || count_gap(s, r) < 0) {
+        summary_free(s);
         return NULL;
     }
     return s;
@@ -230,6 +302,9 @@ struct summary *summary_create(const struct recording *r)
 
 void summary_free(struct summary *s)
 {
+    if (s) {
+        free(s->user);
+    }
     free(s);
 }
 
@@ -333,21 +408,26 @@ static void count_cell(table_t *table, uint64_t errors, uint64_t total)
 
 static table_t *users_table(const struct summary *s, const char *title)
 {
-    static const char *const headers[] = {"user", "measured dB", "predicted dB", "EVM %",   "raw BER", "BER",
-                                          "BLER", "bad blocks",  "served",       "reports", NULL};
+    static const char *const headers[] = {"user",    "measured dB", "predicted dB", "median dB", "5 % dB",
+                                          "EVM %",   "raw BER",     "BER",          "BLER",      "wrong",
+                                          "missing", "served",      "reports",      "Mbit/s",    NULL};
     table_t *table = table_create(title, headers);
     for (int k = 0; k < s->n_ue; k++) {
         const struct summary_user *u = &s->user[k];
         table_cell(table, "%d", k);
         table_number(table, 2, u->sinr_measured_db);
         table_number(table, 2, u->sinr_predicted_db);
+        table_number(table, 2, u->sinr_median_db);
+        table_number(table, 2, u->sinr_low_db);
         table_number(table, 2, 100 * u->evm);
         rate_cell(table, u->coded_bit_errors, u->coded_bits);
         rate_cell(table, u->bit_errors, u->bits);
         rate_cell(table, u->code_block_errors, u->code_blocks);
         count_cell(table, u->code_block_errors, u->code_blocks);
+        table_cell(table, "%" PRIu64, u->n_missing);
         count_cell(table, u->n_served, s->n_block);
         count_cell(table, u->n_report, s->n_block);
+        table_number(table, 3, 1e-6 * u->throughput_bps);
     }
     return table;
 }
@@ -415,6 +495,17 @@ static void write_gap(const struct summary *s, FILE *out)
     }
 }
 
+static void quantile_cell(table_t *table, const struct summary *s, int hop, double q)
+{
+    bool censored;
+    const double us = summary_hop_quantile_us(s, hop, q, &censored);
+    if (censored && !isnan(us)) {
+        table_cell(table, ">%.1f", us);
+    } else {
+        table_number(table, 1, us);
+    }
+}
+
 static table_t *hops_table(const struct summary *s, const char *title)
 {
     static const char *const headers[] = {"hop", "what", "p50", "p99", "p99.9", "max", "mean", "samples", NULL};
@@ -426,9 +517,9 @@ static table_t *hops_table(const struct summary *s, const char *title)
         table_cell(table, "%s", summary_hop_text(hop));
         table_cell(table, "%s", summary_hop_meaning(hop));
         for (int q = 0; q < 3; q++) {
-            table_number(table, 1, hist->count ? 1e-3 * (double)stats_hist_quantile(hist, quantile[q]) : NAN);
+            quantile_cell(table, s, hop, quantile[q]);
         }
-        table_number(table, 1, hist->count ? 1e-3 * (double)hist->max : NAN);
+        quantile_cell(table, s, hop, 1);
         table_number(table, 1, hist->count ? 1e-3 * stats_hist_mean(hist) : NAN);
         table_cell(table, "%" PRIu64, hist->count);
     }
@@ -448,7 +539,11 @@ static table_t *counts_table(const struct summary *s, const char *title)
                 {"fresh", "AP sent with this block's precoder", false, WIRE_SENT_FRESH},
                 {"stale", "AP sent with an earlier precoder", false, WIRE_SENT_STALE},
                 {"local", "AP fell back to its own conjugate beamforming", false, WIRE_SENT_LOCAL_CB},
-                {"mute", "AP kept silent", false, WIRE_SENT_MUTE}};
+                {"mute", "AP kept silent", false, WIRE_SENT_MUTE},
+                {"tx late", "the radio got it too late: not, or not wholly, sent", false, WIRE_SENT_LATE},
+                {"cut", "an underrun cut it", false, WIRE_SENT_CUT},
+                {"missed", "the block passed the AP unseen", false, WIRE_SENT_MISSED},
+                {"unknown", "no account of this block and AP", false, WIRE_SENT_UNKNOWN}};
     const uint64_t total = s->n_block * (uint64_t)s->n_ap;
     table_t *table = table_create(title, headers);
     table_align_left(table, 2);
@@ -473,12 +568,12 @@ static void write_notes(const struct summary *s, FILE *out)
                     summary_hop_text(hop), s->n_negative[hop]);
         }
     }
-    /* Else the tail of these hops would look better than it was. */
-    if (s->hop[HOP_DOWNLINK].count < s->hop[HOP_PUSH].count) {
+    if (s->n_unknown[HOP_DOWNLINK]) {
         fprintf(out,
-                "%" PRIu64 " precoders that were sent have no arrival stamp (late or lost): downlink, wait and total "
-                "leave them out.\n",
-                s->hop[HOP_PUSH].count - s->hop[HOP_DOWNLINK].count);
+                "%" PRIu64
+                " precoders that were sent have no arrival stamp (late or lost): quantiles of downlink, wait "
+                "and total that fall among them read \">\" and the largest that is known; means leave them out.\n",
+                s->n_unknown[HOP_DOWNLINK]);
     }
     for (int i = 1; i < SUMMARY_N_REASON; i++) {
         if (s->reason[i] && i != MIMO_REASON_LADDER) { /* said with the schemes */
@@ -497,27 +592,56 @@ static void write_notes(const struct summary *s, FILE *out)
     }
 }
 
+/* A paced run that is slower than the air is no measurement of anything but that. */
+static void write_behind(const struct summary *s, FILE *out)
+{
+    if (s->fell_behind) {
+        fprintf(out,
+                "\nDID NOT KEEP UP: paced, but only %.2f times real time (%" PRIu64 " of %" PRIu64
+                " blocks solved). Times and error rates are those of an overloaded machine.\n\n",
+                s->realtime_factor, s->n_solved, s->n_block);
+    }
+}
+
+/* The first lines of the time line; the report has all. */
+static void write_events(const struct summary *s, FILE *out)
+{
+    enum { SHOWN = 20 };
+    for (uint64_t i = 0; i < s->n_event && i < SHOWN; i++) {
+        fprintf(out, "%sblock %" PRIu64 ": %s\n", i ? "  " : "Events:\n  ", s->event[i].block, s->event[i].text);
+    }
+    if (s->n_event > SHOWN) {
+        fprintf(out, "  and %" PRIu64 " more\n", s->n_event - SHOWN);
+    }
+}
+
 void summary_print(const struct summary *s, FILE *out)
 {
-    table_t *users = users_table(s, "Users (SINR: mean over blocks of the SINR in dB)");
+    write_behind(s, out);
+    table_t *users = users_table(s, "Users (SINR: mean, median and 5 % quantile over blocks; EVM: median)");
     table_print(users, out);
     table_destroy(users);
-    table_t *hops = hops_table(s, "\nLatency per hop, us");
+    table_t *hops = hops_table(s, s->fell_behind ? "\nLatency per hop, us (of a run that DID NOT KEEP UP)"
+                                                 : "\nLatency per hop, us");
     table_print(hops, out);
     table_destroy(hops);
     fprintf(out,
             "\nPrecoders at the APs: early %" PRIu64 ", on time %" PRIu64 ", late %" PRIu64 "; applied fresh %" PRIu64
-            ", stale %" PRIu64 ", local %" PRIu64 ", mute %" PRIu64 ".\n",
+            ", stale %" PRIu64 ", local %" PRIu64 ", mute %" PRIu64 ", too late for the radio %" PRIu64 ", cut %" PRIu64
+            ", missed %" PRIu64 ", unknown %" PRIu64 ".\n",
             s->arrival[WIRE_ARRIVAL_EARLY], s->arrival[WIRE_ARRIVAL_ON_TIME], s->arrival[WIRE_ARRIVAL_LATE],
             s->applied[WIRE_SENT_FRESH], s->applied[WIRE_SENT_STALE], s->applied[WIRE_SENT_LOCAL_CB],
-            s->applied[WIRE_SENT_MUTE]);
+            s->applied[WIRE_SENT_MUTE], s->applied[WIRE_SENT_LATE], s->applied[WIRE_SENT_CUT],
+            s->applied[WIRE_SENT_MISSED], s->applied[WIRE_SENT_UNKNOWN]);
     write_schemes(s, out);
     write_gap(s, out);
     write_notes(s, out);
     if (!isnan(s->realtime_factor)) {
-        fprintf(out, "%" PRIu64 " blocks in %.2f s: %.2f times real time.\n", s->n_solved, s->wall_s,
-                s->realtime_factor);
+        fprintf(out, "%" PRIu64 " of %" PRIu64 " blocks solved in %.2f s: %.2f times real time.\n", s->n_solved,
+                s->n_block, s->wall_s, s->realtime_factor);
     }
+    write_events(s, out);
+    write_behind(s, out);
 }
 
 void summary_html_users(const struct summary *s, FILE *out)
@@ -541,6 +665,20 @@ void summary_html_schemes(const struct summary *s, FILE *out)
 void summary_html_hops(const struct summary *s, FILE *out)
 {
     table_t *table = hops_table(s, NULL);
+    table_html(table, out);
+    table_destroy(table);
+}
+
+void summary_html_events(const struct summary *s, FILE *out)
+{
+    static const char *const headers[] = {"block", "after, s", "what", NULL};
+    table_t *table = table_create(NULL, headers);
+    table_align_left(table, 3);
+    for (uint64_t i = 0; i < s->n_event; i++) {
+        table_cell(table, "%" PRIu64, s->event[i].block);
+        table_number(table, 2, ((double)s->event[i].wall_ns - (double)s->event[0].wall_ns) * 1e-9);
+        table_cell(table, "%s", s->event[i].text);
+    }
     table_html(table, out);
     table_destroy(table);
 }

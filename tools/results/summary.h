@@ -30,13 +30,17 @@ const char *summary_hop_text(int hop);
 const char *summary_hop_meaning(int hop);
 
 struct summary_user {
-    uint64_t n_served;       /* blocks solved with the user; the figures below leave out blocks solved without it */
-    uint64_t n_report;       /* blocks with a report, served or not */
-    uint64_t n_sinr;         /* blocks with both a measured and a predicted SINR: those the two means are over */
+    uint64_t n_served;  /* blocks solved with the user; the figures below leave out blocks solved without it */
+    uint64_t n_report;  /* blocks with a report, served or not */
+    uint64_t n_missing; /* blocks that count for the user without a report: lost, or nobody solved and it heard none */
+    uint64_t n_sinr;    /* blocks with both a measured and a predicted SINR: those the two means are over */
     double sinr_measured_db; /* mean over those blocks of the SINR in dB; NaN without any */
     double sinr_predicted_db;
-    double evm; /* root mean square over reports, fraction */
-    uint64_t bits, bit_errors, coded_bits, coded_bit_errors, code_blocks, code_block_errors;
+    double sinr_median_db, sinr_low_db; /* median, 5 % quantile over all reports; -INFINITY where the report says 0 */
+    double evm;                         /* median over reports, fraction */
+    double throughput_bps;              /* bits of right code blocks over the whole run; NaN when unknown */
+    uint64_t bits, bit_errors, coded_bits, coded_bit_errors;
+    uint64_t code_blocks, code_block_errors; /* of all blocks that count: those of a missing report are wrong */
 };
 
 enum {
@@ -47,11 +51,15 @@ enum {
     SUMMARY_N_EVENT = 5
 };
 
+/* A paced run of which less was solved than this has not kept up with real time. */
+#define SUMMARY_KEPT_UP 0.98
+
 struct summary {
     uint64_t n_block; /* rows of the recording */
     int n_ap, n_ue;
-    struct summary_user user[TUTTI_MAX_UE];
+    struct summary_user *user;            /* [n_ue] */
     struct stats_hist hop[SUMMARY_N_HOP]; /* ns */
+    uint64_t n_unknown[SUMMARY_N_HOP];    /* begun and never seen to end: beyond every quantile that is known */
     uint64_t n_negative[SUMMARY_N_HOP];   /* stamps out of order (clocks of two hosts apart): not in the histogram */
     uint64_t applied[SUMMARY_N_APPLIED];  /* per enum wire_sent, AP-blocks */
     uint64_t arrival[SUMMARY_N_ARRIVAL];  /* per enum wire_arrival, AP-blocks */
@@ -61,10 +69,14 @@ struct summary {
     uint64_t scheme[SUMMARY_N_SCHEME][SUMMARY_N_REASON]; /* solved blocks; the last scheme is none this program knows */
     uint64_t n_gap;                                      /* subbands of the optimum with a bound */
     double gap_median;                                   /* over those; NaN without any */
-    double wall_s, realtime_factor;                      /* NaN with fewer than two solved blocks */
+    double wall_s;                                       /* first to last solve; NaN with fewer than two */
+    double realtime_factor;                              /* air time of the solved blocks over it */
+    bool fell_behind;                                    /* paced, and below SUMMARY_KEPT_UP */
+    uint64_t n_event;
+    const struct recording_event *event; /* the recording's */
 };
 
-/* NULL when out of memory. */
+/* NULL when out of memory. The recording must outlive it. */
 struct summary *summary_create(const struct recording *recording);
 void summary_free(struct summary *summary); /* NULL allowed */
 
@@ -74,10 +86,15 @@ void summary_free(struct summary *summary); /* NULL allowed */
  * amiss first and how often. */
 int summary_check(const struct recording *recording, uint64_t n_block);
 
+/* Of a hop, us: what is known of quantile q. *censored: it is beyond that. NaN without samples. */
+double summary_hop_quantile_us(const struct summary *summary, int hop, double q, bool *censored);
+
 void summary_print(const struct summary *summary, FILE *out);
 void summary_html_users(const struct summary *summary, FILE *out);
 void summary_html_schemes(const struct summary *summary, FILE *out);
 void summary_html_hops(const struct summary *summary, FILE *out);
+/* The time line: who came and went, restarts, outages, alarms. */
+void summary_html_events(const struct summary *summary, FILE *out);
 void summary_html_counts(const struct summary *summary, FILE *out);
 
 /* The stamps of a hop in one block at one AP: 0 and *value_ns, or -1 (a stamp is missing) or -2 (out of order). */

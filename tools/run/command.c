@@ -31,6 +31,8 @@ static const char help[] =
     "block\n"
     "                     (of the blocks the user was served in)\n"
     "  --keep-going       go on when a process dies (to restart nodes by hand)\n"
+    "  --start-limit S    end when no block was solved so many seconds after the start (default: 60 and half a second\n"
+    "                     per node; 0: wait for ever)\n"
     "  --no-report        do not write report.html\n"
     "  --quiet            no progress, no tables\n"
     "  --help             this text\n"
@@ -42,6 +44,7 @@ static const char help[] =
 struct run_options {
     struct config_options common;
     const char *out;
+    double start_limit_s; /* negative: the default */
     bool force, check, keep_going, no_report, quiet;
 };
 
@@ -51,6 +54,7 @@ struct run {
     children_t *children;
     progress_t *progress;
     bool failed;
+    uint64_t start_ns;
     uint64_t cpu_ended_ns; /* 0 while the CPU node has not ended the run */
 };
 
@@ -79,6 +83,22 @@ static bool take_flag(struct run_options *options, const char *argument)
     return false;
 }
 
+static int take_value(struct run_options *options, const char *name, const char *value)
+{
+    char *end = NULL;
+    if (strcmp(name, "--out") == 0) {
+        options->out = value;
+        return value ? 0 : tool_usage_error("run", "--out needs a directory");
+    }
+    if (strcmp(name, "--start-limit") != 0) {
+        return tool_usage_error("run", "unknown argument %s", name);
+    }
+    options->start_limit_s = value ? strtod(value, &end) : 0;
+    return value && end != value && !*end && options->start_limit_s >= 0
+               ? 0
+               : tool_usage_error("run", "--start-limit needs a number of seconds");
+}
+
 /* 0 go on, 1 help was asked for, TOOL_USAGE wrong. */
 static int parse(struct run_options *options, int argc, char **argv)
 {
@@ -101,13 +121,11 @@ static int parse(struct run_options *options, int argc, char **argv)
             options->common.path = argument;
             continue;
         }
-        if (strcmp(argument, "--out") != 0) {
-            return tool_usage_error("run", "unknown argument %s", argument);
+        const int status = take_value(options, argument, i < argc ? argv[i] : NULL);
+        if (status) {
+            return status;
         }
-        if (i == argc) {
-            return tool_usage_error("run", "--out needs a directory");
-        }
-        options->out = argv[i++];
+        i++;
     }
     if (!options->common.path) {
         return tool_usage_error("run", "--config FILE is missing");
@@ -210,12 +228,52 @@ static void report_stragglers(struct run *run)
     run->failed = run->failed || !run->options->keep_going;
 }
 
+static double start_limit_s(const struct run *run)
+{
+    const double given = run->options->start_limit_s;
+    return given >= 0 ? given : 60 + 0.5 * children_count(run->children);
+}
+
+/* Nodes that cannot meet would wait for each other for ever. */
+static bool has_not_started(const struct run *run)
+{
+    const double limit_s = start_limit_s(run);
+    return limit_s > 0 && progress_latest(run->progress)->block == 0 && !run->cpu_ended_ns &&
+           (double)(clock_mono_ns() - run->start_ns) * 1e-9 > limit_s;
+}
+
+static void report_no_start(struct run *run)
+{
+    const struct progress_status *s = progress_latest(run->progress);
+    const struct config *config = run->directory->config;
+    progress_clear(run->progress);
+    if (s->known) {
+        fprintf(
+            stderr,
+            "tutti run: no block was solved in %.0f s: %d of %d access points and %d of %d users have found the CPU "
+            "node (%s, %s); their logs in %s/logs say why\n",
+            start_limit_s(run), s->aps_alive, config->network.n_ap, s->users_alive, config->network.n_ue,
+            config->fronthaul.endpoint, config->fronthaul.lab_endpoint, run->directory->path);
+    } else {
+        fprintf(
+            stderr,
+            "tutti run: no block was solved in %.0f s, and the CPU node was not heard on %s; the logs in %s/logs say "
+            "why\n",
+            start_limit_s(run), config->fronthaul.lab_endpoint, run->directory->path);
+    }
+    run->failed = true;
+}
+
 static void watch(struct run *run)
 {
     while (children_running(run->children) > 0 && !run->failed && !rt_stop_requested()) {
         progress_wait(run->progress, children_fd(run->children), 200000);
         children_reap(run->children);
         judge_all(run);
+        if (!run->failed && has_not_started(run)) {
+            report_no_start(run);
+            break;
+        }
         if (run->cpu_ended_ns && clock_mono_ns() - run->cpu_ended_ns > stop_grace_ns &&
             children_running(run->children) > 0) {
             report_stragglers(run);
@@ -346,7 +404,7 @@ static int go(struct run *run)
 
 int tool_run(int argc, char **argv)
 {
-    struct run_options options = {0};
+    struct run_options options = {.start_limit_s = -1};
     const int parsed = parse(&options, argc, argv);
     if (parsed == 1) {
         fputs(help, stdout);
@@ -354,7 +412,7 @@ int tool_run(int argc, char **argv)
     if (parsed != 0) {
         return parsed == 1 ? TOOL_OK : parsed;
     }
-    struct run run = {.options = &options};
+    struct run run = {.options = &options, .start_ns = clock_mono_ns()};
     const int status = go(&run);
     progress_destroy(run.progress);
     if (run.children) {

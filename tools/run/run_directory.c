@@ -116,24 +116,32 @@ static int write_config(const struct run_directory *run)
     return good ? 0 : error_set(TUTTI_EIO, "cannot write %s: %s", run->config_path, strerror(errno));
 }
 
+/* A folder that was not there before, so that runs started in the same second have one each. */
+static int make_new_place(const struct run_directory *run, char name[PATH_MAX])
+{
+    const time_t now = time(NULL);
+    struct tm utc;
+    char stamp[32];
+    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
+    const int n = snprintf(name, PATH_MAX, "run-%s-%s", run->config->network.name, stamp);
+    for (int i = 2; mkdir(name, 0755) < 0; i++) {
+        if (errno != EEXIST || i > 9999) {
+            return error_set(TUTTI_EIO, "cannot make %s: %s", name, strerror(errno));
+        }
+        snprintf(name + n, PATH_MAX - (size_t)n, "-%d", i);
+    }
+    return 0;
+}
+
 static int make_place(struct run_directory *run, const char *wanted)
 {
     char name[PATH_MAX], absolute[PATH_MAX];
-    if (wanted) {
-        snprintf(name, sizeof name, "%s", wanted);
-    } else {
-        const time_t now = time(NULL);
-        struct tm utc;
-        char stamp[32];
-        strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
-        snprintf(name, sizeof name, "run-%s-%s", run->config->network.name, stamp);
-    }
-    const int status = make_directories(name);
+    const int status = wanted ? make_directories(wanted) : make_new_place(run, name);
     if (status < 0) {
         return status;
     }
-    if (!realpath(name, absolute)) {
-        return error_set(TUTTI_EIO, "%s: %s", name, strerror(errno));
+    if (!realpath(wanted ? wanted : name, absolute)) {
+        return error_set(TUTTI_EIO, "%s: %s", wanted ? wanted : name, strerror(errno));
     }
     run->path = strdup(absolute);
     return run->path ? 0 : error_set(TUTTI_ENOMEM, "out of memory");

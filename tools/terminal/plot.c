@@ -90,8 +90,8 @@ static int memory_file(const char *text, size_t n)
 /* Script and drawings pass through files in memory, so neither side can block the other. */
 static int run_gnuplot(int script_fd, int out_fd, int error_fd)
 {
-    static char name[] = "gnuplot";
-    char *const argv[] = {name, NULL};
+    static char name[] = "gnuplot", no_startup_file[] = "-d";
+    char *const argv[] = {name, no_startup_file, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, script_fd, STDIN_FILENO);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tools/tool.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+int tool_usage_error(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "tutti %s: ", command);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "; see `tutti %s --help`\n", command);
+    va_end(arguments);
+    return TOOL_USAGE;
+}
+
+int tool_fault(const char *command)
+{
+    fprintf(stderr, "tutti %s: %s\n", command, error_text());
+    return TOOL_FAILED;
+}
+
+int tool_end(const char *command, int status)
+{
+    const bool earlier = ferror(stdout) != 0;
+    if (fflush(stdout) == 0 && !earlier) {
+        return status;
+    }
+    if (errno != EPIPE) { /* who closed the pipe knows */
+        fprintf(stderr, "tutti %s: cannot write to standard output: %s\n", command, strerror(errno ? errno : EIO));
+    }
+    return status == TOOL_OK ? TOOL_FAILED : status;
+}
