@@ -10,6 +10,9 @@
 size_t coefficients_bytes(const struct wire_header *header);
 /* in [n_sb][n_ant][n_stream]. A row with a value that is not finite is marked so that the receiver refuses it. */
 void coefficients_pack(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in);
+/* For tests and benchmarks, before other threads pack: with the processor's 256-bit vectors (the default) or without.
+ * Whether they are in use from now on. Both give the same bytes. */
+bool coefficients_wide(bool wanted);
 /* The same of the columns whose stream has vectors: in [n_sb][n_ant][n_column], stream [n_column], as many with vectors
  * as header->n_stream says. */
 void coefficients_pack_vectors(uint8_t *out, const struct wire_header *header, const tutti_cf32 *in,

@@ -99,15 +99,18 @@ static void bench(struct work *w, int n_stream)
     w->n = (size_t)N_SB * N_ANT * (size_t)n_stream;
     const double copy = speed_gb_s(w, do_copy);
     row_section("%d users, %d antennas, %d subbands: %zu coefficients", n_stream, N_ANT, N_SB, w->n);
-    ROW("memcpy", {"bytes_per_coefficient", 8}, {"evm_db", NAN}, {"pack_gb_s", copy}, {"unpack_gb_s", copy},
-        {"pack_ratio", 1}, {"unpack_ratio", 1});
+    ROW("memcpy", {"bytes_per_coefficient", 8}, {"evm_db", NAN}, {"pack_gb_s", copy}, {"portable_pack_gb_s", copy},
+        {"unpack_gb_s", copy}, {"pack_ratio", 1}, {"unpack_ratio", 1});
     for (size_t e = 0; e < sizeof encodings / sizeof encodings[0]; e++) {
         w->header.encoding = encodings[e].encoding;
         w->header.mantissa_bits = encodings[e].bits;
+        coefficients_wide(false);
+        const double portable = speed_gb_s(w, do_pack);
+        coefficients_wide(true);
         const double pack = speed_gb_s(w, do_pack), unpack = speed_gb_s(w, do_unpack);
         ROW(encodings[e].name, {"bytes_per_coefficient", (double)coefficients_bytes(&w->header) / (double)w->n},
-            {"evm_db", evm_db(w)}, {"pack_gb_s", pack}, {"unpack_gb_s", unpack}, {"pack_ratio", pack / copy},
-            {"unpack_ratio", unpack / copy});
+            {"evm_db", evm_db(w)}, {"pack_gb_s", pack}, {"portable_pack_gb_s", portable}, {"unpack_gb_s", unpack},
+            {"pack_ratio", pack / copy}, {"unpack_ratio", unpack / copy});
     }
 }
 
