@@ -344,17 +344,16 @@ static int go(struct run *run)
     return conclude(run);
 }
 
-int tool_run(int argc, char **argv)
+static int run_as(struct run_options *options, int argc, char **argv)
 {
-    struct run_options options = {0};
-    const int parsed = parse(&options, argc, argv);
+    const int parsed = parse(options, argc, argv);
     if (parsed == 1) {
         fputs(help, stdout);
     }
     if (parsed != 0) {
         return parsed == 1 ? TOOL_OK : parsed;
     }
-    struct run run = {.options = &options};
+    struct run run = {.options = options};
     const int status = go(&run);
     progress_destroy(run.progress);
     if (run.children) {
@@ -362,5 +361,13 @@ int tool_run(int argc, char **argv)
     }
     children_destroy(run.children);
     run_directory_destroy(run.directory);
+    return status;
+}
+
+int tool_run(int argc, char **argv)
+{
+    struct run_options options = {0};
+    const int status = run_as(&options, argc, argv);
+    config_options_free(&options.common);
     return status;
 }
