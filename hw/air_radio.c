@@ -244,8 +244,7 @@ static int obtain(struct air_radio *r, tutti_tick end)
     const tutti_tick all = chunk_start(r, end + chunk - 1);
     int status = TUTTI_OK;
     while (!status && timeline_settled(r->timeline) <= r->next) {
-        const tutti_tick settled = timeline_settled(r->timeline), begin = chunk_start(r, r->next);
-        const tutti_tick fetched = settled < begin ? settled : begin;
+        const tutti_tick fetched = timeline_settled(r->timeline); /* all that is there was delivered */
         const tutti_tick to = all < fetched + room ? all : fetched + room;
         atomic_store(&r->share.words->fetched, fetched);
         status = hand_in(r, to);

@@ -37,9 +37,9 @@ static const struct config_range ranges[] = {
     {"network.n_eve", 0, 8, ""},
     {"network.n_blocks", 0, 1e12, "0 for until stopped"},
     {"frame.sample_rate_hz", 1e4, 250e6, ""},
-    {"frame.fft_size", 64, 4096, "a power of two"},
+    {"frame.fft_size", 64, 8192, "an even product of 2, 3 and 5"},
     {"frame.n_used_subcarriers", 2, TUTTI_MAX_SC, "even"},
-    {"frame.n_cp_samples", 1, 4095, ""},
+    {"frame.n_cp_samples", 1, 8191, ""},
     {"frame.block_us", 100, 1e6, ""},
     {"frame.n_dl_pilot_symbols", 1, TUTTI_MAX_SYMBOL, ""},
     {"frame.subcarriers_per_subband", 1, TUTTI_MAX_SC, ""},
@@ -149,12 +149,28 @@ struct check {
     int block_samples, gap_samples;
 };
 
+/* What transforms fast; 1536 is LTE's 15 MHz. */
+static bool is_fft_size(int n)
+{
+    bool even = n % 2 == 0;
+    while (n % 2 == 0) {
+        n /= 2;
+    }
+    while (n % 3 == 0) {
+        n /= 3;
+    }
+    while (n % 5 == 0) {
+        n /= 5;
+    }
+    return even && n == 1;
+}
+
 static int check_numerology(struct check *check)
 {
     const struct config_frame *const f = &check->config->frame;
     struct config_layers *const layers = check->layers;
-    if (f->fft_size & (f->fft_size - 1)) {
-        return config_fail(layers, "frame.fft_size", "%d is not a power of two", f->fft_size);
+    if (!is_fft_size(f->fft_size)) {
+        return config_fail(layers, "frame.fft_size", "%d is not an even product of 2, 3 and 5", f->fft_size);
     }
     if (f->n_used_subcarriers % 2) {
         return config_fail(layers, "frame.n_used_subcarriers",
@@ -219,10 +235,18 @@ static int check_schedule(struct check *check)
     return 0;
 }
 
+/* As phy/frame.c: sample counts of a block are ints, with room for products. */
+#define MAX_BLOCK_SAMPLES 1e8
+
 static int check_block(struct check *check)
 {
     const struct config_frame *const f = &check->config->frame;
     const double samples = f->block_us * f->sample_rate_hz * 1e-6;
+    if (samples > MAX_BLOCK_SAMPLES) {
+        return config_fail(check->layers, "frame.block_us frame.sample_rate_hz",
+                           "%.10g us at %.10g samples/s are %.10g samples, at most %.10g are allowed", f->block_us,
+                           f->sample_rate_hz, samples, MAX_BLOCK_SAMPLES);
+    }
     if (fabs(samples - round(samples)) > 1e-6) {
         return config_fail(check->layers, "frame.block_us frame.sample_rate_hz",
                            "%.10g us at %.10g samples/s are %.10g samples, not a whole number", f->block_us,

@@ -25,31 +25,60 @@ static bool take_name(const char **at, const char **name, size_t *length)
     return take(at, '"');
 }
 
+static size_t digits_at(const char *p)
+{
+    return strspn(p, "0123456789");
+}
+
+/* Characters of a JSON number, 0: it is none. *n_whole: of the part before dot and exponent. */
+static size_t number_length(const char *p, size_t *n_whole)
+{
+    size_t n = p[0] == '-';
+    const size_t digits = digits_at(p + n);
+    if (digits == 0 || (digits > 1 && p[n] == '0')) {
+        return 0;
+    }
+    n += digits;
+    *n_whole = n;
+    if (p[n] == '.') {
+        const size_t more = digits_at(p + n + 1);
+        if (more == 0) {
+            return 0;
+        }
+        n += 1 + more;
+    }
+    if (p[n] == 'e' || p[n] == 'E') {
+        const size_t sign = p[n + 1] == '+' || p[n + 1] == '-', more = digits_at(p + n + 1 + sign);
+        if (more == 0) {
+            return 0;
+        }
+        n += 1 + sign + more;
+    }
+    return n;
+}
+
 /* Up to 15 digits make exact integers; a dot, an exponent or more digits are strtod's. */
 static bool take_number(const char **at, double *value, bool *whole)
 {
+    enum { EXACT_DIGITS = 15 };
     const char *p = *at;
-    const bool minus = *p == '-';
-    p += minus;
-    const size_t digits = strspn(p, "0123456789"), all = strspn(p, "0123456789.eE+-");
-    if (digits == 0 || (digits > 1 && p[0] == '0')) {
+    size_t n_whole = 0;
+    const size_t n = number_length(p, &n_whole);
+    if (n == 0) {
         return false;
     }
-    *whole = digits == all && digits <= 15;
-    if (*whole) {
-        int64_t n = 0;
-        for (size_t i = 0; i < digits; i++) {
-            n = 10 * n + (p[i] - '0');
-        }
-        *value = (double)(minus ? -n : n);
-        *at = p + digits;
+    *at = p + n;
+    *whole = n == n_whole && n <= EXACT_DIGITS;
+    if (!*whole) {
+        *value = strtod(p, NULL);
         return true;
     }
-    char *end;
-    *value = strtod(*at, &end);
-    const bool good = end == p + all;
-    *at = end;
-    return good;
+    int64_t sum = 0;
+    for (size_t i = p[0] == '-'; i < n; i++) {
+        sum = 10 * sum + (p[i] - '0');
+    }
+    *value = p[0] == '-' ? -(double)sum : (double)sum; /* -0 stays -0 */
+    return true;
 }
 
 static bool take_points(const char **at, struct scanned_report *r)

@@ -73,6 +73,14 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     return status;
 }
 
+/* Paced, the medium is everybody's radio: as urgent as the threads that own one. */
+static void be_urgent(const struct config *config)
+{
+    if (config->air.mode == CONFIG_AIR_PACED && rt_priority(config->engine.realtime_priority) != TUTTI_OK) {
+        log_write(LOG_WARNING, "air", "NOT-REALTIME %s", error_text());
+    }
+}
+
 /* Writing the truth file is not part of the hot path. */
 static void on_change(void *truth)
 {
@@ -173,6 +181,7 @@ int main(int argc, char **argv)
     status = status < 0 ? status : setup(&air, &options, exit_when_empty);
     if (!status) {
         print_config(air.config);
+        be_urgent(air.config);
         status = run(&air);
         print_counters(&air);
     }

@@ -324,7 +324,7 @@ static bool read_some(medium_t *m, struct peer *p)
         return false;
     }
     if (got <= 0) {
-        leave(m, p, got == 0 ? "closed" : strerror(errno));
+        leave(m, p, got == 0 || errno == ECONNRESET ? "closed" : strerror(errno)); /* reset: a bell was unread */
         return false;
     }
     p->have += (size_t)got;

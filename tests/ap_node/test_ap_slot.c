@@ -4,13 +4,16 @@
 #include "ap_node/ap.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/rt.h"
 #include "tests/node/scripted_radio.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -99,6 +102,14 @@ static void push_precoder(struct place *p)
     q->received_ns = clock_wall_ns();
     q->received_mono_ns = clock_mono_ns();
     inbox_push(p->ap.link.inbox);
+}
+
+static void *push_soon(void *argument)
+{
+    usleep(20000);
+    push_precoder(argument);
+    rt_event_signal(((struct place *)argument)->ap.link.precoder_event);
+    return NULL;
 }
 
 /* The loop of main.c until n more blocks have been decided. */
@@ -229,6 +240,35 @@ static void test_precoders_and_their_stamps(void **state)
     }
 }
 
+/* A radio with real deadlines, 100 s between pilots and downlink. */
+static void open_paced(struct place *p)
+{
+    p->ap.radio.info = (struct radio_info){.rate_hz = 34.25, .paced = true, .turnaround_samples = 1};
+    p->script.real_host_time = true;
+    atomic_store(&p->ap.link.session, 1);
+    start(p, 0);
+}
+
+/* In time, it waits for the precoder; when it is late itself, it does not: else this test would not end in time. */
+static void test_the_deadline_is_absolute(void **state)
+{
+    struct place *p = *state;
+    pthread_t thread;
+    open_paced(p);
+    p->ap.block = 0;
+    assert_int_equal(pthread_create(&thread, NULL, push_soon, p), 0);
+    run_blocks(p, 1);
+    pthread_join(thread, NULL);
+    p->script.host_back_ns = 150ull * 1000000000u;
+    run_blocks(p, 3); /* stale, not waited for */
+    p->ap.link.session = 0;
+    run_blocks(p, 6);
+    static const uint8_t WANT[] = {WIRE_SENT_FRESH, WIRE_SENT_STALE, WIRE_SENT_STALE, WIRE_SENT_STALE};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(p->account[i].sent, WANT[i]);
+    }
+}
+
 /* Letters U O D S L as the radio tells them, noise as it is measured. */
 static void test_what_is_told_of_the_radio(void **state)
 {
@@ -305,14 +345,10 @@ static void test_another_epoch_is_followed(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
-    const struct CMUnitTest tests[] = {CASE(test_block_by_block),
-                                       CASE(test_samples_lost_over_blocks),
-                                       CASE(test_samples_lost_in_pilots),
-                                       CASE(test_precoders_and_their_stamps),
-                                       CASE(test_what_is_told_of_the_radio),
-                                       CASE(test_starting_inside_a_block),
-                                       CASE(test_what_the_radio_refuses),
-                                       CASE(test_time_goes_back),
-                                       CASE(test_another_epoch_is_followed)};
+    const struct CMUnitTest tests[] = {CASE(test_block_by_block),           CASE(test_samples_lost_over_blocks),
+                                       CASE(test_samples_lost_in_pilots),   CASE(test_precoders_and_their_stamps),
+                                       CASE(test_the_deadline_is_absolute), CASE(test_what_is_told_of_the_radio),
+                                       CASE(test_starting_inside_a_block),  CASE(test_what_the_radio_refuses),
+                                       CASE(test_time_goes_back),           CASE(test_another_epoch_is_followed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,7 +237,8 @@ static hid_t complex_of(hid_t part)
     return compound(2, (const char *const[]){"r", "i"}, (const hid_t[]){part, part});
 }
 
-static hid_t make_type(int type)
+/* Numbers as we write them and as others do; invalid: another kind. */
+static hid_t make_number(int type)
 {
     switch (type) {
     case T_U8:
@@ -250,10 +251,6 @@ static hid_t make_type(int type)
         return H5Tcopy(H5T_STD_U64LE);
     case T_F64:
         return H5Tcopy(H5T_IEEE_F64LE);
-    case T_C64:
-        return complex_of(H5T_IEEE_F32LE);
-    case T_TEXT:
-        return string(64);
     case 7:
         return H5Tcopy(H5T_STD_I8LE);
     case 8:
@@ -268,6 +265,24 @@ static hid_t make_type(int type)
         return H5Tcopy(H5T_IEEE_F32BE);
     case 13:
         return H5Tcopy(H5T_NATIVE_LDOUBLE);
+    case 29:
+        return H5Tcopy(H5T_STD_B16LE);
+    default:
+        return H5I_INVALID_HID;
+    }
+}
+
+static hid_t make_type(int type)
+{
+    const hid_t number = make_number(type);
+    if (number >= 0) {
+        return number;
+    }
+    switch (type) {
+    case T_C64:
+        return complex_of(H5T_IEEE_F32LE);
+    case T_TEXT:
+        return string(64);
     case 14:
         return complex_of(H5T_IEEE_F64BE);
     case 15:
@@ -298,8 +313,6 @@ static hid_t make_type(int type)
         return H5Tcreate(H5T_OPAQUE, 3);
     case 28:
         return array(H5T_IEEE_F64LE);
-    case 29:
-        return H5Tcopy(H5T_STD_B16LE);
     case 30:
         return H5Tcopy(H5T_STD_REF_OBJ);
     default:

@@ -98,11 +98,12 @@ struct script {
     int id, n_ant, n_chunk;
     int span; /* samples per radio_recv; 0 = PIECE */
     tutti_tick start_at;
-    uint64_t pause_ms, pause_once_ms; /* before opening; once in the middle */
-    struct script *other;             /* NULL, or: */
-    tutti_tick open_after;            /* open when the other has come to this tick */
-    bool pause_for_other;             /* in the middle, until the other has started */
-    tutti_tick pause_past;            /* in the middle, until the other has passed this tick */
+    uint64_t pause_ms;        /* before opening */
+    bool (*pause_over)(void); /* in the middle, until this comes true */
+    struct script *other;     /* NULL, or: */
+    tutti_tick open_after;    /* open when the other has come to this tick */
+    bool pause_for_other;     /* in the middle, until the other has started */
+    tutti_tick pause_past;    /* in the middle, until the other has passed this tick */
     struct burst burst[MAX_BURST];
     int n_burst;
     /* found out */
@@ -166,11 +167,8 @@ static void pause_as_told(struct script *s)
 {
     static struct script nobody;
     s->other = s->other ? s->other : &nobody;
-    if (s->pause_once_ms) {
-        clock_sleep_until_ns(clock_mono_ns() + s->pause_once_ms * 1000000u);
-        s->pause_once_ms = 0;
-    }
-    while ((s->pause_for_other && !__atomic_load_n(&s->other->started, __ATOMIC_ACQUIRE)) ||
+    while ((s->pause_over && !s->pause_over()) ||
+           (s->pause_for_other && !__atomic_load_n(&s->other->started, __ATOMIC_ACQUIRE)) ||
            __atomic_load_n(&s->other->next, __ATOMIC_ACQUIRE) < s->pause_past) {
         clock_sleep_until_ns(clock_mono_ns() + 1000000u);
     }
@@ -513,11 +511,19 @@ static void hostile(uint64_t k)
     close(fd);
 }
 
+static int n_attacks;
+
+static bool enough_attacks(void)
+{
+    return __atomic_load_n(&n_attacks, __ATOMIC_RELAXED) >= 200;
+}
+
 static void *attack(void *argument)
 {
     (void)argument;
     for (uint64_t k = 0; k < 400; k++) {
         hostile(k);
+        __atomic_fetch_add(&n_attacks, 1, __ATOMIC_RELAXED);
         clock_sleep_until_ns(clock_mono_ns() + 500000);
     }
     return NULL;
@@ -531,14 +537,15 @@ static void test_hostile_bytes(void **state)
     for (int k = 0; k < 2; k++) {
         const pid_t air = AIR("air.wait_for_all=true");
         pthread_t attacker;
-        const struct script fresh[3] = {{.role = "ap",
-                                         .id = 0,
-                                         .n_ant = 2,
-                                         .n_chunk = 300,
-                                         .n_burst = 1,
-                                         .burst = {{.when = 20000, .at = 25000, .value = {0.5f, 0.1f}, .n = 5000}}},
-                                        {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 300, .pause_ms = k ? 30 : 0},
-                                        {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 300}};
+        const struct script fresh[3] = {
+            {.role = "ap",
+             .id = 0,
+             .n_ant = 2,
+             .n_chunk = 300,
+             .n_burst = 1,
+             .burst = {{.when = 20000, .at = 25000, .value = {0.5f, 0.1f}, .n = 5000}}},
+            {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 300, .pause_over = k ? enough_attacks : NULL},
+            {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 300}};
         memcpy(s[k], fresh, sizeof fresh);
         if (k) {
             pthread_create(&attacker, NULL, attack, NULL);
@@ -756,13 +763,18 @@ static void test_bad_radio(void **state)
     free_all(s, 2);
 }
 
+static bool somebody_is_put_out(void)
+{
+    return strstr(read_log(), "PUT-OUT");
+}
+
 static void test_put_out(void **state)
 {
     (void)state;
-    const pid_t air = AIR(QUIET, "air.radio_timeout_ms=200");
+    const pid_t air = AIR(QUIET, "air.radio_timeout_ms=2000");
     struct script s[3] = {{.role = "ap", .id = 0, .n_ant = 2, .n_chunk = 50},
                           {.role = "ue", .id = 0, .n_ant = 1, .n_chunk = 50},
-                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 20, .pause_once_ms = 900}};
+                          {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 20, .pause_over = somebody_is_put_out}};
     run_all(s, 3);
     assert_int_equal(end_air(air, " put_out="), 1);
     assert_fine(&s[0]);

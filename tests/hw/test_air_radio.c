@@ -291,8 +291,8 @@ static void *shared_medium(void *argument)
         while (play->another && atomic_load(&share.words->handed) <= tick) {
             poll(NULL, 0, 1);
         }
-        if (atomic_load(&share.words->handed) <= tick && get_bytes(fd, bytes, sizeof bytes)) {
-            play->n_bell += bytes[6] == AIR_BELL;
+        while (atomic_load(&share.words->handed) <= tick && get_bytes(fd, bytes, sizeof bytes)) {
+            play->n_bell += bytes[6] == AIR_BELL; /* perhaps an old one */
         }
         ask(&share, board, tick + CHUNK, play); /* before the radio can hand in the next */
         step(&share, tick, play);

@@ -97,7 +97,14 @@ static void test_silence_fill(void **state)
     expect_note(t, RADIO_NOTE_SENT, 8, 22, 0);
     /* the same cells again: what was in them must not show */
     assert_good(burst(t, 1, 44, 11, 9));
-    expect_piece(t, 4, 5, 11);
+    assert_good(burst(t, 1, 47, 14, 10));
+    struct timeline_piece piece;
+    timeline_take(t, &piece);
+    assert_true(piece.from == 4 && piece.to == 8);
+    for (int a = 0; a < N_ANT; a++) {
+        const tutti_cf32 *at = piece.samples + a * CHUNK;
+        assert_true(crealf(at[4]) == 11 + 1000 * a && at[5] == 0 && at[6] == 0 && crealf(at[7]) == 14 + 1000 * a);
+    }
     expect_piece(t, 0, 0, 0);
     timeline_destroy(t);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "scripted_radio.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <math.h>
@@ -77,7 +78,11 @@ int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_g
             buffers[a][i] = is_unwanted(radio, tick) ? CMPLXF(NAN, NAN) : scripted_sample(a, tick);
         }
     }
+    const uint64_t now_ns = clock_mono_ns(), back_ns = radio->host_back_ns;
     *got = (struct radio_got){.tick = radio->now, .n = take, .host_ns = radio->now * 1000};
+    if (radio->real_host_time) {
+        got->host_ns = now_ns > back_ns ? now_ns - back_ns : 0;
+    }
     radio->now += (tutti_tick)take;
     return TUTTI_OK;
 }

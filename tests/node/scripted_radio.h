@@ -28,7 +28,9 @@ struct radio {
     } unwanted[SCRIPTED_UNWANTED]; /* the latest */
     uint64_t n_unwanted;
     uint64_t n_recv;
-    int fail; /* what radio_recv returns when now reaches fail_at */
+    bool real_host_time;   /* host_ns is the clock's, else a thousandth of the tick */
+    uint64_t host_back_ns; /* and so long ago: the caller is late */
+    int fail;              /* what radio_recv returns when now reaches fail_at */
     tutti_tick fail_at;
     struct scripted_burst burst[SCRIPTED_BURSTS];
     int n_burst, burst_status;

@@ -402,17 +402,16 @@ static int go(struct run *run)
     return conclude(run);
 }
 
-int tool_run(int argc, char **argv)
+static int run_as(struct run_options *options, int argc, char **argv)
 {
-    struct run_options options = {.start_limit_s = -1};
-    const int parsed = parse(&options, argc, argv);
+    const int parsed = parse(options, argc, argv);
     if (parsed == 1) {
         fputs(help, stdout);
     }
     if (parsed != 0) {
         return parsed == 1 ? TOOL_OK : parsed;
     }
-    struct run run = {.options = &options, .start_ns = clock_mono_ns()};
+    struct run run = {.options = options, .start_ns = clock_mono_ns()};
     const int status = go(&run);
     progress_destroy(run.progress);
     if (run.children) {
@@ -420,5 +419,13 @@ int tool_run(int argc, char **argv)
     }
     children_destroy(run.children);
     run_directory_destroy(run.directory);
+    return status;
+}
+
+int tool_run(int argc, char **argv)
+{
+    struct run_options options = {.start_limit_s = -1};
+    const int status = run_as(&options, argc, argv);
+    config_options_free(&options.common);
     return status;
 }
