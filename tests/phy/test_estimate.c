@@ -191,27 +191,36 @@ static void tracker_follows_a_change(void **state)
     }
     const double expected = 5.0 - 4.5 * exp(-1.0);
     assert_true(fabs(w.beta_hat[1] / expected - 1.0) < 0.1);
+    const double before = estimate_noise_power(e);
+    for (int r = 0; r < 300; r++) { /* the noise too: three symbols of each block are heard */
+        draw_silence(&w);
+        for (int i = 0; i < N_ANT * N_SC; i++) {
+            (&w.silent[0][0])[i] *= 2.0f;
+        }
+        estimate_noise(e, &w.silent[0][0]);
+    }
+    assert_true(fabs(estimate_noise_power(e) / (before * (4.0 - 3.0 * exp(-1.0))) - 1.0) < 0.02);
     estimate_destroy(e);
 }
 
 /* True and reported error of user 1, who has a pilot of its own, in the n-th block after the start: means over many
  * starts. A flat channel over the band, so that a block shows few independent fades. */
-enum { STARTS = 1500, FIRST_BLOCKS = 12 };
+enum { STARTS = 1500, FIRST_BLOCKS = 6 };
 
-static void errors_after_the_start(double beta, double *error, double *told)
+static void errors_after_the_start(double beta, int starts, double *error, double *told)
 {
     struct world w = make_world(0.5, beta, 0.5);
     memset(error, 0, FIRST_BLOCKS * sizeof *error);
     memset(told, 0, FIRST_BLOCKS * sizeof *told);
     w.flat = true;
-    for (int start = 0; start < STARTS; start++) {
+    for (int start = 0; start < starts; start++) {
         estimate_t *e = make(&w, false);
         for (int r = 0; r < FIRST_BLOCKS; r++) {
             run_block(&w, e);
-            told[r] += (double)w.error_variance[1] / STARTS;
+            told[r] += (double)w.error_variance[1] / starts;
             for (int b = 0; b < N_SB; b++) {
                 for (int m = 0; m < N_ANT; m++) {
-                    error[r] += square(w.g[b][m][1] - conj(w.H_hat[b][m][1])) / (STARTS * N_SB * N_ANT);
+                    error[r] += square(w.g[b][m][1] - conj(w.H_hat[b][m][1])) / (starts * N_SB * N_ANT);
                 }
             }
         }
@@ -220,21 +229,22 @@ static void errors_after_the_start(double beta, double *error, double *told)
 }
 
 /* At 50 dB nearly all of the error is the scale: the noise was measured in few samples; 1500 starts leave 3.7 % of
- * spread. Around 0 dB it is the coefficient, chosen by a gain known from few fades (24 times as many values, 1 %);
- * there the first blocks are beyond the small-error formula, which must then claim no less than the truth. */
+ * spread. Around 0 dB it is the coefficient, chosen by a gain known from few fades (4 independent antennas in 500
+ * starts, 2 %); there the first blocks are beyond the small-error formula, which must then claim no less than the
+ * truth. */
 static void error_variance_holds_from_the_first_block(void **state)
 {
     (void)state;
     double error[FIRST_BLOCKS], told[FIRST_BLOCKS];
     const double a = S * TAU / (to_downlink * to_downlink);
-    errors_after_the_start(pow(10, 5.0) / a, error, told);
+    errors_after_the_start(pow(10, 5.0) / a, STARTS, error, told);
     for (int r = 0; r < FIRST_BLOCKS; r++) {
         assert_true(fabs(told[r] / error[r] - 1) < 5 * 0.037);
     }
     for (int snr_db = -3; snr_db <= 9; snr_db += 6) {
-        errors_after_the_start(pow(10, snr_db / 10.0) / a, error, told);
+        errors_after_the_start(pow(10, snr_db / 10.0) / a, STARTS / 3, error, told);
         for (int r = 0; r < FIRST_BLOCKS; r++) {
-            assert_true(told[r] / error[r] > 0.96 && told[r] / error[r] < (r < 4 ? 1.12 : 1.05));
+            assert_true(told[r] / error[r] > 0.94 && told[r] / error[r] < (r < 3 ? 1.14 : 1.08));
         }
     }
 }
@@ -246,11 +256,14 @@ static void silent_user_is_floored(void **state)
     (void)state;
     struct world w = make_world(0.5, 0.0, 0.5);
     estimate_t *e = make(&w, false);
+    double least = 1.0;
     for (int r = 0; r < 50; r++) {
         run_block(&w, e);
+        least = fmin(least, (double)w.beta_hat[1] * S * TAU / (to_downlink * to_downlink));
         assert_true(w.beta_hat[1] > 0.0f && w.beta_hat[1] < 0.05f);
         assert_true(w.error_variance[1] >= 0.0f && w.error_variance[1] <= w.beta_hat[1]);
     }
+    assert_true(fabs(least / 1e-6 - 1.0) < 1e-3); /* -60 dB: half of the time the power is below the noise's mean */
     estimate_destroy(e);
 }
 
