@@ -13,7 +13,7 @@ static void send_report(struct ue *ue, uint64_t block)
 {
     const bool show = block % CONSTELLATION_EVERY == 0;
     const struct report_points points = {
-        .values = show ? ue->receiver.equalised : NULL,
+        .values = show ? receiver_equalised(ue->receiver) : NULL,
         .n_values = ue->frame.n_data_re,
         .n_points = ue->config->record.constellation_points,
     };
@@ -34,7 +34,7 @@ static void process_capture(struct ue *ue)
     if (!capture) {
         return;
     }
-    receiver_execute(&ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, ue->measurements);
+    receiver_execute(ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, ue->measurements);
     send_report(ue, capture->block);
     for (int i = 0; i < ue->n_wanted; i++) {
         ue->counters.code_blocks += (uint64_t)ue->measurements[i].payload.code_blocks;

@@ -23,7 +23,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *t, const char
     t->n += n > 0 ? (size_t)n : t->room;
 }
 
-static void add_figures(struct text *t, const struct ue_measurement *m)
+static void add_figures(struct text *t, const struct receiver_measurement *m)
 {
     add(t, "\"sinr\":%.9g,\"evm\":%.9g,\"bits\":%d,\"bit_errors\":%d,\"coded_bits\":%d,\"coded_bit_errors\":%d,",
         isfinite(m->sinr) ? m->sinr : 0.0, isfinite(m->evm) ? m->evm : 1e9, m->payload.bits, m->payload.bit_errors,
@@ -50,7 +50,7 @@ static int finish(const struct text *t)
     return t->n < t->room ? TUTTI_OK : error_set(TUTTI_EINVAL, "a report of %zu bytes, %zu fit", t->n, t->room);
 }
 
-int report_user(char *text, size_t room, uint64_t block, const struct ue_measurement *measurement,
+int report_user(char *text, size_t room, uint64_t block, const struct receiver_measurement *measurement,
                 const struct report_points *points)
 {
     struct text t = {text, room, 0};
@@ -67,14 +67,14 @@ int report_user(char *text, size_t room, uint64_t block, const struct ue_measure
     return status < 0 ? status : cut;
 }
 
-int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct ue_measurement *measurements)
+int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements)
 {
     struct text t = {text, room, 0};
     add(&t, "{\"type\":\"eve_report\",\"block\":%llu,\"users\":[", (unsigned long long)block);
     for (int k = 0; k < n_user; k++) {
         add(&t, "%s{", k ? "," : "");
         add_figures(&t, &measurements[k]);
-        add(&t, "}");
+        add(&t, ",\"sinr_genie\":%.9g}", isfinite(measurements[k].sinr_genie) ? measurements[k].sinr_genie : 0.0);
     }
     add(&t, "]}");
     return finish(&t);

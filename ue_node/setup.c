@@ -90,6 +90,17 @@ static int take_role(struct ue *ue, const struct config *config, enum ue_role ro
     return TUTTI_OK;
 }
 
+/* An eavesdropper's rate is judged by the best receiver it could have, too. */
+static int create_receiver(struct ue *ue)
+{
+    const struct receiver_settings settings = {.n_ant = ue->n_ant,
+                                               .n_stream = ue->n_ue,
+                                               .payload = &ue->config->payload,
+                                               .seed = ue->config->network.seed,
+                                               .genie = ue->role == UE_EVE};
+    return receiver_create(&ue->receiver, &ue->frame, &settings);
+}
+
 static int create_parts(struct ue *ue)
 {
     ue->capture_event = rt_event_create();
@@ -102,7 +113,7 @@ static int create_parts(struct ue *ue)
         status = ofdm_create(&ue->ofdm, &ue->frame);
     }
     if (status >= 0) {
-        status = receiver_create(&ue->receiver, &ue->frame, ue->config, ue->n_ant);
+        status = create_receiver(ue);
     }
     return status < 0 ? status : modulate_pilots(ue);
 }
@@ -153,7 +164,7 @@ void ue_destroy(struct ue *ue)
     node_radio_close(&ue->radio);
     fh_peer_destroy(ue->lab);
     node_span_destroy(&ue->span);
-    receiver_destroy(&ue->receiver);
+    receiver_destroy(ue->receiver);
     ofdm_destroy(ue->ofdm);
     ring_destroy(ue->captures);
     close_event(&ue->capture_event);

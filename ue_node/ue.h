@@ -13,7 +13,7 @@
 #include "node/thread.h"
 #include "phy/frame.h"
 #include "phy/ofdm.h"
-#include "phy/payload.h"
+#include "phy/receiver.h"
 
 #include <stdatomic.h>
 
@@ -21,34 +21,6 @@
 struct ue_capture {
     uint64_t block;
     tutti_cf32 Y[]; /* [n_ant][n_dl][n_sc] */
-};
-
-/* What one block's downlink tells of one stream. */
-struct ue_measurement {
-    double sinr; /* linear: summed signal power over summed error power of the data symbols, bias removed */
-    double evm;  /* of the equalised data symbols, fraction */
-    struct payload_result payload;
-};
-
-/* The receiver: from captured subcarriers to bits and figures of any stream. */
-struct ue_receiver {
-    const struct frame *frame;
-    int n_ant, n_ue;
-    payload_t *payload;
-    tutti_cf32 *dl_pilots; /* [n_ue][n_dl_pilot][n_sc] */
-    tutti_cf32 *gain;      /* [n_sb][n_ue][n_ant]: effective channel of every stream at these antennas */
-    tutti_cf32 *noise;     /* [n_sb][n_ant][n_ant]: covariance of what is no stream */
-    /* of the stream looked at last */
-    tutti_cf32 *combiner;    /* [n_sb][n_ant], unit norm: combined = combiner^H y */
-    tutti_cf32 *stream_gain; /* [n_sb] after combining */
-    float *disturbance;      /* [n_sb] interference plus noise power after combining */
-    tutti_cf32 *combined;    /* [n_data_symbols][n_sc] */
-    tutti_cf32 *equalised;   /* same shape */
-    float *noise_variance;   /* same shape */
-    tutti_cf32 *truth;       /* same shape */
-    /* work of the combiner */
-    double *matrix;         /* [6][n_ant][n_ant] */
-    double complex *vector; /* [2][n_ant] */
 };
 
 struct ue_counters {
@@ -71,8 +43,8 @@ struct ue {
     struct node_radio radio;
     struct node_span span;
     ofdm_t *ofdm;
-    struct ue_receiver receiver;
-    struct ue_measurement *measurements; /* [n_wanted] */
+    receiver_t *receiver;
+    struct receiver_measurement *measurements; /* [n_wanted] */
 
     uint64_t block;                   /* under way */
     uint64_t pilots_block;            /* the next whose pilots are to be queued */
@@ -104,22 +76,15 @@ int slot_receive(struct ue *ue);     /* all samples up to the end of the block's
 void slot_hear_notes(struct ue *ue); /* what became of earlier bursts */
 void slot_capture_downlink(struct ue *ue);
 
-/* receive.c; no allocation after create. */
-int receiver_create(struct ue_receiver *receiver, const struct frame *frame, const struct config *config, int n_ant);
-void receiver_destroy(struct ue_receiver *receiver);
-/* Y [n_ant][n_dl][n_sc]; measurements [n_wanted], one for the stream of each user in wanted. */
-void receiver_execute(struct ue_receiver *receiver, uint64_t block, const tutti_cf32 *Y, int n_wanted,
-                      const int *wanted, struct ue_measurement *measurements);
-
 /* report.c: one block's figures as a control message in `text` [room]; returns how many constellation points did not
  * fit, or TUTTI_EINVAL when nothing does. */
 struct report_points {
     const tutti_cf32 *values; /* NULL: none */
     int n_values, n_points;   /* wanted, evenly spread over the values */
 };
-int report_user(char *text, size_t room, uint64_t block, const struct ue_measurement *measurement,
+int report_user(char *text, size_t room, uint64_t block, const struct receiver_measurement *measurement,
                 const struct report_points *points);
-int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct ue_measurement *measurements);
+int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements);
 
 /* decode.c: the decode thread. */
 int decode_start(struct ue *ue);

@@ -2,6 +2,7 @@
 /* What a number may be, and which combinations cannot work. */
 #include "base/config_internal.h"
 #include "base/endpoint.h"
+#include "base/frame.h"
 #include "base/output.h"
 
 #include <inttypes.h>
@@ -37,7 +38,7 @@ static const struct config_range ranges[] = {
     {"network.n_eve", 0, 8, ""},
     {"network.n_blocks", 0, 1e12, "0 for until stopped"},
     {"frame.sample_rate_hz", 1e4, 250e6, ""},
-    {"frame.fft_size", 64, 8192, "an even product of 2, 3 and 5"},
+    {"frame.fft_size", 64, 8192, "a product of powers of 2, 3 and 5"},
     {"frame.n_used_subcarriers", 2, TUTTI_MAX_SC, "even"},
     {"frame.n_cp_samples", 1, 8191, ""},
     {"frame.block_us", 100, 1e6, ""},
@@ -143,161 +144,25 @@ const struct config_range *config_range_find(const char *path)
 struct check {
     struct config_layers *layers;
     const struct config *config;
-    /* from the frame section, as the checks find them out */
-    char letters[TUTTI_MAX_SYMBOL + 1];
-    int n_symbol, n_pilot, n_dl, last_pilot, first_dl;
-    int block_samples, gap_samples;
+    struct frame frame; /* as check_frame finds it */
 };
 
-/* What transforms fast; 1536 is LTE's 15 MHz. */
-static bool is_fft_size(int n)
+static int check_frame(struct check *check)
 {
-    bool even = n % 2 == 0;
-    while (n % 2 == 0) {
-        n /= 2;
-    }
-    while (n % 3 == 0) {
-        n /= 3;
-    }
-    while (n % 5 == 0) {
-        n /= 5;
-    }
-    return even && n == 1;
+    struct frame_fault fault;
+    const int status = frame_plan(&check->frame, check->config, &fault);
+    return status < 0 ? config_fail(check->layers, fault.keys, "%s", fault.text) : 0;
 }
 
-static int check_numerology(struct check *check)
-{
-    const struct config_frame *const f = &check->config->frame;
-    struct config_layers *const layers = check->layers;
-    if (!is_fft_size(f->fft_size)) {
-        return config_fail(layers, "frame.fft_size", "%d is not an even product of 2, 3 and 5", f->fft_size);
-    }
-    if (f->n_used_subcarriers % 2) {
-        return config_fail(layers, "frame.n_used_subcarriers",
-                           "%d is odd, half of them lie on either side of the carrier", f->n_used_subcarriers);
-    }
-    if (f->n_used_subcarriers >= f->fft_size) {
-        return config_fail(layers, "frame.n_used_subcarriers frame.fft_size",
-                           "n_used_subcarriers = %d must be less than fft_size = %d, the carrier stays empty",
-                           f->n_used_subcarriers, f->fft_size);
-    }
-    if (f->n_used_subcarriers % f->subcarriers_per_subband) {
-        return config_fail(layers, "frame.n_used_subcarriers frame.subcarriers_per_subband",
-                           "n_used_subcarriers = %d is not a multiple of subcarriers_per_subband = %d",
-                           f->n_used_subcarriers, f->subcarriers_per_subband);
-    }
-    if (f->n_used_subcarriers / f->subcarriers_per_subband > TUTTI_MAX_SB) {
-        return config_fail(layers, "frame.subcarriers_per_subband frame.n_used_subcarriers",
-                           "%d used subcarriers in subbands of %d give %d subbands, at most %d are allowed",
-                           f->n_used_subcarriers, f->subcarriers_per_subband,
-                           f->n_used_subcarriers / f->subcarriers_per_subband, TUTTI_MAX_SB);
-    }
-    if (f->n_cp_samples >= f->fft_size) {
-        return config_fail(layers, "frame.n_cp_samples frame.fft_size",
-                           "n_cp_samples = %d must be less than fft_size = %d", f->n_cp_samples, f->fft_size);
-    }
-    return 0;
-}
-
-static int check_schedule(struct check *check)
-{
-    static const char *const key = "frame.schedule";
-    struct config_layers *const layers = check->layers;
-    check->n_symbol = config_schedule_expand(check->config->frame.schedule, check->letters, sizeof(check->letters));
-    if (check->n_symbol < 0) {
-        char reason[256];
-        snprintf(reason, sizeof(reason), "%s", error_text() + strlen("frame.schedule: "));
-        return config_fail(layers, key, "%s", reason);
-    }
-    const char *const letters = check->letters, *const last_pilot = strrchr(letters, 'P');
-    const char *const first_dl = strchr(letters, 'D');
-    if (!last_pilot) {
-        return config_fail(layers, key, "there is no uplink pilot symbol (P)");
-    }
-    if (!first_dl) {
-        return config_fail(layers, key, "there is no downlink symbol (D)");
-    }
-    if (!strchr(letters, 'G')) {
-        return config_fail(layers, key, "there is no guard symbol (G), at least one is needed to measure noise");
-    }
-    if (last_pilot > first_dl) {
-        return config_fail(layers, key, "every uplink pilot (P) must come before the first downlink symbol (D)");
-    }
-    check->n_dl = (int)strspn(first_dl, "D");
-    if (strchr(first_dl + check->n_dl, 'D')) {
-        return config_fail(layers, key, "the downlink symbols (D) must be one contiguous run");
-    }
-    check->last_pilot = (int)(last_pilot - letters);
-    check->first_dl = (int)(first_dl - letters);
-    for (const char *p = letters; *p; p++) {
-        check->n_pilot += *p == 'P';
-    }
-    return 0;
-}
-
-/* As phy/frame.c: sample counts of a block are ints, with room for products. */
-#define MAX_BLOCK_SAMPLES 1e8
-
-static int check_block(struct check *check)
-{
-    const struct config_frame *const f = &check->config->frame;
-    const double samples = f->block_us * f->sample_rate_hz * 1e-6;
-    if (samples > MAX_BLOCK_SAMPLES) {
-        return config_fail(check->layers, "frame.block_us frame.sample_rate_hz",
-                           "%.10g us at %.10g samples/s are %.10g samples, at most %.10g are allowed", f->block_us,
-                           f->sample_rate_hz, samples, MAX_BLOCK_SAMPLES);
-    }
-    if (fabs(samples - round(samples)) > 1e-6) {
-        return config_fail(check->layers, "frame.block_us frame.sample_rate_hz",
-                           "%.10g us at %.10g samples/s are %.10g samples, not a whole number", f->block_us,
-                           f->sample_rate_hz, samples);
-    }
-    const int symbol_samples = f->fft_size + f->n_cp_samples;
-    check->block_samples = (int)round(samples);
-    check->gap_samples = (check->first_dl - check->last_pilot - 1) * symbol_samples;
-    if (check->n_symbol * symbol_samples > check->block_samples) {
-        return config_fail(
-            check->layers, "frame.schedule frame.block_us frame.fft_size frame.n_cp_samples frame.sample_rate_hz",
-            "%d symbols of %d samples (fft_size + n_cp_samples) do not fit a block of %d samples (block_us)",
-            check->n_symbol, symbol_samples, check->block_samples);
-    }
-    return 0;
-}
-
-static int check_downlink(struct check *check)
-{
-    const int n_pilot = check->config->frame.n_dl_pilot_symbols, n_ue = check->config->network.n_ue;
-    if (n_pilot < n_ue) {
-        return config_fail(check->layers, "frame.n_dl_pilot_symbols network.n_ue",
-                           "%d users need as many downlink pilot symbols, n_dl_pilot_symbols is %d", n_ue, n_pilot);
-    }
-    if (n_pilot >= check->n_dl) {
-        return config_fail(check->layers, "frame.n_dl_pilot_symbols frame.schedule",
-                           "n_dl_pilot_symbols = %d must be less than the %d downlink symbols (D) of the schedule",
-                           n_pilot, check->n_dl);
-    }
-    return 0;
-}
-
+/* Users on one pilot cannot be told apart by power. */
 static int check_pilots(struct check *check)
 {
     const struct config_pilots *const pilots = &check->config->pilots;
-    const int n_ue = check->config->network.n_ue, tau = check->n_pilot;
+    const int n_ue = check->config->network.n_ue, tau = check->frame.n_pilot;
     int user_of[TUTTI_MAX_SYMBOL];
-    if (pilots->assignment_count && pilots->assignment_count != (unsigned)n_ue) {
-        return config_fail(check->layers, "pilots.assignment network.n_ue",
-                           "pilots.assignment has %u entries for %d users", pilots->assignment_count, n_ue);
-    }
     memset(user_of, -1, sizeof(user_of));
     for (int k = 0; k < n_ue; k++) {
         const int pilot = pilots->assignment_count ? pilots->assignment[k] : k % tau;
-        char keys[128];
-        snprintf(keys, sizeof(keys), "pilots.assignment[%d] frame.schedule", k);
-        if (pilot >= tau) {
-            return config_fail(check->layers, keys,
-                               "pilot %d of user %d is outside 0..%d, the schedule has %d pilot symbols (P)", pilot, k,
-                               tau - 1, tau);
-        }
         if (user_of[pilot] >= 0 && pilots->large_scale != CONFIG_LS_KNOWN) {
             return config_fail(
                 check->layers, "pilots.assignment frame.schedule network.n_ue pilots.large_scale",
@@ -311,11 +176,10 @@ static int check_pilots(struct check *check)
 
 static int check_payload(struct check *check)
 {
-    /* information bit + CRC-32 + 6 tail bits at rate 1/2 */
-    const int least = 2 * (1 + 32 + 6);
-    const struct config_frame *const f = &check->config->frame;
+    /* a byte of information, CRC-32 and 6 tail bits at rate 1/2 */
+    const int least = 2 * (8 + 32 + 6);
     const int bits_per_symbol = 2 * ((int)check->config->payload.modulation + 1);
-    const int coded = (check->n_dl - f->n_dl_pilot_symbols) * f->n_used_subcarriers * bits_per_symbol;
+    const int coded = check->frame.n_data_re * bits_per_symbol;
     if (coded < least) {
         return config_fail(check->layers,
                            "frame.schedule frame.n_dl_pilot_symbols frame.n_used_subcarriers payload.modulation",
@@ -377,7 +241,7 @@ static int check_precoding(struct check *check)
 static int check_engine(struct check *check)
 {
     const struct config *const c = check->config;
-    const double gap_us = check->gap_samples / c->frame.sample_rate_hz * 1e6;
+    const double gap_us = check->frame.gap_samples / c->frame.sample_rate_hz * 1e6;
     if (c->engine.solve_cores_count && c->engine.solve_cores_count != (unsigned)c->engine.n_workers) {
         return config_fail(check->layers, "engine.solve_cores engine.n_workers",
                            "solve_cores has %u entries for n_workers = %d; one core per worker or []",
@@ -547,34 +411,6 @@ static int check_eve(struct check *check)
 
 /* The emulated air ------------------------------------------------------------------------------------------------ */
 
-static int check_chunk(struct check *check)
-{
-    enum { LEAST_CHUNK = 16 };
-    const int chunk = check->config->air.chunk_samples, gap = check->gap_samples, block = check->block_samples;
-    int largest = gap < block ? gap : block;
-    while (largest >= LEAST_CHUNK && block % largest) {
-        largest--;
-    }
-    if (largest < LEAST_CHUNK) {
-        return config_fail(
-            check->layers, "frame.schedule frame.block_us frame.sample_rate_hz frame.fft_size frame.n_cp_samples",
-            "the gap from the last P to the first D is %d samples, but samples travel in chunks of at least %d "
-            "that divide the block's %d and fit the gap",
-            gap, LEAST_CHUNK, block);
-    }
-    if (chunk && (chunk < LEAST_CHUNK || block % chunk)) {
-        return config_fail(check->layers, "air.chunk_samples frame.block_us frame.sample_rate_hz",
-                           "chunk_samples = %d must be 0 or divide the block's %d samples and be at least %d", chunk,
-                           block, LEAST_CHUNK);
-    }
-    if (chunk > gap) {
-        return config_fail(check->layers, "air.chunk_samples frame.schedule frame.fft_size frame.n_cp_samples",
-                           "chunk_samples = %d is longer than the gap of %d samples from the last P to the first D",
-                           chunk, gap);
-    }
-    return 0;
-}
-
 /* n rows of width numbers. */
 static int check_shape(struct check *check, const char *key, const struct config_row *rows, unsigned count, int n,
                        const char *n_key, int width, const char *width_key)
@@ -681,9 +517,9 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,    check_numerology, check_schedule, check_block,  check_downlink,  check_pilots,  check_payload,
-        check_scheme,   check_precoding,  check_eve,      check_engine, check_endpoints, check_outputs, check_faults,
-        check_backends, check_chunk,      check_gains,    check_taps,   check_delays,    check_adc,
+        check_names, check_frame,  check_pilots,    check_payload, check_scheme, check_precoding,
+        check_eve,   check_engine, check_endpoints, check_outputs, check_faults, check_backends,
+        check_gains, check_taps,   check_delays,    check_adc,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

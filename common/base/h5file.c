@@ -147,15 +147,31 @@ hid_t h5file_native_type(enum h5_type type)
     return native;
 }
 
-static bool is_complex(hid_t type)
+/* What the two parts of a complex number are called: h5py and Julia, MATLAB 7.3 and Octave. */
+static const char *const complex_names[][2] = {{"r", "i"}, {"real", "imag"}};
+
+/* Which of complex_names a type has, or -1. */
+static int complex_kind(hid_t type)
 {
-    if (H5Tget_nmembers(type) != 2) {
-        return false;
+    for (int kind = 0; kind < 2 && H5Tget_nmembers(type) == 2; kind++) {
+        const int r = H5Tget_member_index(type, complex_names[kind][0]);
+        const int i = H5Tget_member_index(type, complex_names[kind][1]);
+        if (r >= 0 && i >= 0 && H5Tget_member_class(type, (unsigned)r) == H5T_FLOAT &&
+            H5Tget_member_class(type, (unsigned)i) == H5T_FLOAT) {
+            return kind;
+        }
     }
-    const int r = H5Tget_member_index(type, "r");
-    const int i = H5Tget_member_index(type, "i");
-    return r >= 0 && i >= 0 && H5Tget_member_class(type, (unsigned)r) == H5T_FLOAT &&
-           H5Tget_member_class(type, (unsigned)i) == H5T_FLOAT;
+    return -1;
+}
+
+/* HDF5 converts compounds by the names of their members. */
+hid_t h5file_native_complex(hid_t disk)
+{
+    const int kind = complex_kind(disk);
+    const hid_t type = H5Tcreate(H5T_COMPOUND, 2 * sizeof(float));
+    H5Tinsert(type, complex_names[kind < 0 ? 0 : kind][0], 0, H5T_NATIVE_FLOAT);
+    H5Tinsert(type, complex_names[kind < 0 ? 0 : kind][1], sizeof(float), H5T_NATIVE_FLOAT);
+    return type;
 }
 
 static enum h5_type classify_integer(hid_t type)
@@ -185,7 +201,7 @@ bool h5file_classify(hid_t type, enum h5_type *kind)
         return true;
     case H5T_COMPOUND:
         *kind = H5_C64;
-        return is_complex(type);
+        return complex_kind(type) >= 0;
     case H5T_STRING:
         *kind = H5_STRING;
         return true;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* HDF5 as Tutti uses it: named arrays whose first dimension is the block and grows. Complex is the compound {r, i} of
- * h5py. A file opened with h5file_create is written in SWMR mode after h5file_seal: it can be read while it grows and
- * after kill -9 (Python: h5py.File(name, "r", swmr=True)). Object time stamps are off, so equal contents give equal
- * datasets. Blocks on disk; never on the block path; a file belongs to one thread, but several
- * threads may each have theirs. Errors: TUTTI_EIO with the file and dataset named in error_text. */
+ * h5py; that of MATLAB 7.3 and Octave, {real, imag}, is read, too. A file opened with h5file_create is written in SWMR
+ * mode after h5file_seal: it can be read while it grows and after kill -9 (Python: h5py.File(name, "r", swmr=True)).
+ * Object time stamps are off, so equal contents give equal datasets. Blocks on disk; never on the block path; a file
+ * belongs to one thread, but several threads may each have theirs. Errors: TUTTI_EIO with the file and dataset named in
+ * error_text. */
 #ifndef TUTTI_BASE_H5FILE_H
 #define TUTTI_BASE_H5FILE_H
 
@@ -84,6 +85,9 @@ uint64_t h5file_rows_bytes(const struct h5_info *info, uint64_t n, size_t value_
 /* Calls visit for every dataset h5file_info can describe, in name order; visit may read from the file. */
 int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, const struct h5_info *info),
                 void *context);
+/* The same for every dataset that it cannot describe, with the sentence that says why. */
+int h5file_list_unreadable(h5file_t *file, void (*visit)(void *context, const char *path, const char *why),
+                           void *context);
 /* Calls visit for every attribute with the path of its object and its value as text, in name order of the objects;
  * visit may read from the file. */
 int h5file_list_attributes(h5file_t *file,

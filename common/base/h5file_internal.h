@@ -47,6 +47,7 @@ hid_t h5file_access_list(void);
 const char *h5file_type_name(enum h5_type type);
 /* Fresh types the caller closes; negative for strings, which have their own functions. */
 hid_t h5file_disk_type(enum h5_type type);
+hid_t h5file_native_complex(hid_t disk); /* as the dataset names its parts */
 hid_t h5file_native_type(enum h5_type type);
 /* The smallest of our types that holds every value of the file's type. False if there is none. */
 bool h5file_classify(hid_t type, enum h5_type *kind);

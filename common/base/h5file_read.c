@@ -51,11 +51,11 @@ static int describe(h5file_t *file, const char *path, hid_t dataset, struct h5_i
     const bool empty = H5Sget_simple_extent_type(space) == H5S_NULL;
     H5Sclose(space);
     if (!known || empty || rank < 0 || rank > H5FILE_MAX_RANK) {
-        return h5file_error(
-            TUTTI_EFORMAT,
-            "%s: dataset %s has rank %d and %s type; readable are numbers, complex {r, i} and text of rank "
-            "0..%d",
-            file->path, path, rank, known ? "a known" : "an unknown", H5FILE_MAX_RANK);
+        return h5file_error(TUTTI_EFORMAT,
+                            "%s: dataset %s has rank %d and %s type; readable are numbers, complex {r, i} or {real, "
+                            "imag} and text of rank "
+                            "0..%d",
+                            file->path, path, rank, known ? "a known" : "an unknown", H5FILE_MAX_RANK);
     }
     info->rank = rank;
     for (int i = 0; i < rank; i++) {
@@ -109,7 +109,9 @@ static int read_selection(h5file_t *file, const char *path, hid_t dataset, enum 
         H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL);
         memory_space = H5Screate_simple(info->rank, count, NULL);
     }
-    const hid_t in_memory = h5file_native_type(type);
+    const hid_t disk = H5Dget_type(dataset);
+    const hid_t in_memory = type == H5_C64 ? h5file_native_complex(disk) : h5file_native_type(type);
+    H5Tclose(disk);
     const bool ok = H5Dread(dataset, in_memory, memory_space, file_space, H5P_DEFAULT, data) >= 0;
     const int status = ok ? TUTTI_OK : h5file_fail(file, path, "read it");
     H5Tclose(in_memory);
@@ -490,6 +492,29 @@ int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, c
         struct h5_info info;
         if (h5file_info(file, list.entries[i].object, &info) == TUTTI_OK) {
             visit(context, list.entries[i].object, &info);
+        }
+    }
+    free_entries(&list);
+    return status;
+}
+
+int h5file_list_unreadable(h5file_t *file, void (*visit)(void *context, const char *path, const char *why),
+                           void *context)
+{
+    struct entry_list list = {0};
+    h5file_enter(file);
+    int status = TUTTI_OK;
+    if (H5Ovisit2(file->id, H5_INDEX_NAME, H5_ITER_INC, collect_dataset, &list, H5O_INFO_BASIC) < 0) {
+        status = h5file_fail(file, NULL, "list its datasets");
+    }
+    h5file_leave(file, status);
+    if (list.n) {
+        qsort(list.entries, list.n, sizeof *list.entries, compare_objects);
+    }
+    for (size_t i = 0; i < list.n && !status; i++) {
+        struct h5_info info;
+        if (h5file_info(file, list.entries[i].object, &info) != TUTTI_OK) {
+            visit(context, list.entries[i].object, error_text());
         }
     }
     free_entries(&list);

@@ -16,6 +16,7 @@ static const double FLOOR_NOISE = 1e-20;
 /* Plain mean of the first `window` values, then exponential with 1 / window. */
 struct track {
     double mean;
+    double spread; /* variance of the mean over that of one value: sum of the squared weights */
     long count, window;
 };
 
@@ -43,7 +44,9 @@ static void track_add(struct track *track, double value)
     if (track->count < track->window) {
         track->count++;
     }
-    track->mean += (value - track->mean) / (double)track->count;
+    const double gain = 1.0 / (double)track->count;
+    track->mean += (value - track->mean) * gain;
+    track->spread = (1.0 - gain) * (1.0 - gain) * track->spread + gain * gain;
 }
 
 static int check_settings(const struct frame *frame, const struct estimate_settings *s)
@@ -256,6 +259,17 @@ static void track_large_scale(estimate_t *e)
     }
 }
 
+/* Variance of the error that the tracked quantities bring in, see estimate.h; `total` = a sum_j beta_j + 1. Fades of
+ * the antennas are taken as independent, those of the subbands as one; the noise is independent everywhere. */
+static double tracking_error(const estimate_t *e, int k, double total)
+{
+    const double noise = e->noise.spread / ((double)e->n_ant * e->n_sc), signal = total - 1.0;
+    const double gamma = e->a * e->beta[k] * e->beta[k] / total;
+    const double power = e->power[e->slot_of_user[k]].spread * (signal * signal + (2.0 * signal + 1.0) / e->n_sb) /
+                         e->n_ant; /* variance of mean |z|^2 */
+    return 0.25 * noise * gamma + (e->known ? 0.0 : 2.0 * power / (e->a * total * total * total));
+}
+
 /* c_k, and e_k = beta_k - gamma_k written so that nothing cancels: e_k = beta_k (a sum_{j != k} beta_j + 1) / (a sum_j
  * beta_j + 1). Different pilots are orthogonal, so phi_j^H phi_k is 1 on the same pilot and 0 otherwise. */
 static void mmse_coefficients(estimate_t *e, float *beta, float *error_variance)
@@ -268,9 +282,10 @@ static void mmse_coefficients(estimate_t *e, float *beta, float *error_variance)
             }
         }
         const double total = e->a * (others + e->beta[k]) + 1.0;
+        const double error = e->beta[k] * (e->a * others + 1.0) / total + tracking_error(e, k, total);
         e->coefficient[k] = (float)(sqrt(e->a) * e->beta[k] / total);
         beta[k] = (float)e->beta[k];
-        error_variance[k] = (float)(e->beta[k] * (e->a * others + 1.0) / total);
+        error_variance[k] = (float)fmin(error, e->beta[k]);
     }
 }
 

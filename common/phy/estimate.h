@@ -3,13 +3,19 @@
  * fading, scaled for the downlink. Model per subcarrier (papers 000, 004): Y = sqrt(tau rho) g phi^T + N. With S
  * subcarriers averaged, z = sqrt(tau rho) sum_j g_j (phi_j^H phi_k) + n / sqrt(S), so the effective pilot power is
  * a = S tau rho and, in units of the averaged noise, for users k and j on one pilot:
- *     c_k = sqrt(a) beta_k / (a sum_j beta_j |phi_j^H phi_k|^2 + 1),   gamma_k = sqrt(a) beta_k c_k,   e_k = beta_k -
- * gamma_k. Large-scale fading is the moving average of |z|^2 less the noise (users on one pilot cannot be told apart by
- * power and get equal shares); the noise is measured in guard symbols. Until the first estimate_noise, and for a block
- * with samples that are not finite, the estimate is zero with error variance beta, and nothing is tracked. Output
- * convention: H_hat is the conjugate of the physical downlink row, in units where the user's noise per subcarrier is 1
- * and the AP's power budget per subcarrier is 1. Execute: no allocation, no lock; cost O(n_ant n_sc tau + n_sb n_ant
- * n_ue tau). */
+ *     c_k = sqrt(a) beta_k / (a sum_j beta_j |phi_j^H phi_k|^2 + 1),   gamma_k = sqrt(a) beta_k c_k,
+ *     e_k = beta_k - gamma_k.
+ * Large-scale fading is the moving average of |z|^2 less the noise (users on one pilot cannot be told apart by power
+ * and get equal shares); the noise is measured in guard symbols. Until the first estimate_noise, and for a block with
+ * samples that are not finite, the estimate is zero with error variance beta, and nothing is tracked.
+ * The error variance is honest from the first block on; it counts, besides e_k, what the tracked quantities are off by:
+ * - the noise power, a mean with relative variance v, sets the scale of z: gamma_k v / 4 (large for strong users in the
+ *   first blocks, and what limits prediction beyond 40 dB later);
+ * - beta_k, where it is tracked and not known, with variance u sets c_k: 2 a u / (a sum_j beta_j + 1)^3, to second
+ * order and never above beta_k in all: in the first blocks of a weak user somewhat too much (under 10 %). Delay
+ * differences inside a subband are not part of it. Output convention: H_hat is the conjugate of the physical downlink
+ * row, in units where the user's noise per subcarrier is 1 and the AP's power budget per subcarrier is 1. Execute: no
+ * allocation, no lock; cost O(n_ant n_sc tau + n_sb n_ant n_ue tau). */
 #ifndef TUTTI_PHY_ESTIMATE_H
 #define TUTTI_PHY_ESTIMATE_H
 

@@ -1,44 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The TDD frame: what each OFDM symbol of a coherence block is for, and where it lies on the sample clock. Plain data,
- * computed once; see docs/frame.md. Block b starts at tick epoch + b * n_block_samples on every node; symbol s of a
- * block starts at s * n_symbol_samples, CP first. Samples after the last symbol are silent. */
+/* The frame is base's, since the configuration is checked against its rules; the physical layer knows it by this name. */
 #ifndef TUTTI_PHY_FRAME_H
 #define TUTTI_PHY_FRAME_H
 
-#include "base/config.h"
-#include "base/types.h"
-
-struct frame {
-    double sample_rate_hz;
-    int fft_size, n_cp, n_sc, n_sb, sc_per_sb; /* n_sc = used subcarriers = n_sb * sc_per_sb */
-    int n_symbol_samples, n_block_samples, n_symbol;
-    char letter[TUTTI_MAX_SYMBOL + 1];           /* [n_symbol], NUL-terminated, one of B P U G D C */
-    int n_pilot, pilot_symbol[TUTTI_MAX_SYMBOL]; /* symbol index of the t-th P; n_pilot = tau_p */
-    int n_dl, dl_symbol[TUTTI_MAX_SYMBOL];       /* symbol index of the t-th D; contiguous */
-    int n_dl_pilot;                              /* first of them that carry precoded pilots */
-    int n_guard, guard_symbol[TUTTI_MAX_SYMBOL]; /* G symbols: silent, used to measure noise */
-    int n_beacon, beacon_symbol[TUTTI_MAX_SYMBOL];
-    int gap_samples;   /* end of the last P to the start of the first D: the longest chunk that keeps causality */
-    int chunk_samples; /* of the emulated air; divides n_block_samples, <= gap_samples */
-    int n_data_re;     /* data resource elements of one user in one block: (n_dl - n_dl_pilot) * n_sc */
-};
-
-/* Errors: TUTTI_ECONFIG with the key named ("frame.schedule: ..."). */
-int frame_init(struct frame *frame, const struct config *config);
-
-/* Index into the FFT (0..fft_size-1) of used subcarrier i (0..n_sc-1): -n_sc/2..-1, +1..+n_sc/2 around DC, low to high.
- */
-int frame_fft_index(const struct frame *frame, int i);
-/* Frequency of used subcarrier i from the carrier. */
-double frame_sc_hz(const struct frame *frame, int i);
-
-static inline uint64_t frame_block_of(const struct frame *frame, tutti_tick epoch, tutti_tick tick)
-{
-    return (tick - epoch) / (uint64_t)frame->n_block_samples;
-}
-static inline tutti_tick frame_symbol_tick(const struct frame *frame, tutti_tick epoch, uint64_t block, int symbol)
-{
-    return epoch + block * (uint64_t)frame->n_block_samples + (uint64_t)symbol * (uint64_t)frame->n_symbol_samples;
-}
+#include "base/frame.h"
 
 #endif

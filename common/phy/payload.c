@@ -42,7 +42,8 @@ struct payload {
 
 /* Creation ----------------------------------------------------------------------------------------------------- */
 
-/* The fewest code blocks whose equal share fits the limit; whole bytes each. */
+/* The fewest code blocks whose equal share fits the limit; whole bytes each. Where so many would leave no room for
+ * data, one block less at the limit, and more padding. */
 static int set_code_blocks(payload_t *p, int max_code_block_bits)
 {
     const int max_bytes = max_code_block_bits / 8;
@@ -54,6 +55,10 @@ static int set_code_blocks(payload_t *p, int max_code_block_bits)
         p->n_cb++;
         p->cb_bytes = (p->n_coded / (2 * p->n_cb) - VITERBI_TAIL_BITS) / 8;
     } while (p->cb_bytes > max_bytes);
+    if (p->cb_bytes <= CRC_BYTES && p->n_cb > 1) {
+        p->n_cb--;
+        p->cb_bytes = max_bytes;
+    }
     if (p->cb_bytes <= CRC_BYTES) {
         return error_set(
             TUTTI_ECONFIG,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Inner loops of the physical layer with one source compiled for several instruction sets, each in its native vector
- * width; simd_get picks the widest this processor has. Integer results are equal in every variant; float results too,
- * as nothing here reorders or fuses. No allocation, no lock. */
+ * width; simd_get picks the widest this processor has. Results are equal in every variant, those in floating point too:
+ * nothing here reorders or fuses. No allocation, no lock. */
 #ifndef TUTTI_PHY_SIMD_H
 #define TUTTI_PHY_SIMD_H
 
@@ -31,6 +31,19 @@ struct simd_ops {
                       int8_t *soft);
     /* Bits whose sign tells otherwise than the label. */
     int (*qam_hard_errors)(int axis_bits, int n_axis, int stride, const int8_t *soft, const int8_t *label);
+
+    /* Rows of one OFDM symbol: n_sc complex numbers, interleaved. A product x conj(y) is kept in two halves, [2 n_sc]
+     * each: direct = x y part by part, crossed = the same with the parts of x exchanged; summed over a subband, all of
+     * direct is the real part, the even entries of crossed less the odd ones the imaginary part. A factor c per
+     * subcarrier is held as direct = (Re c, Re c), crossed = (-Im c, Im c). See phy/subband.h. */
+    /* Adds x conj(y) to the halves. */
+    void (*rows_dot)(int n_sc, const float *x, const float *y, float *direct, float *crossed);
+    /* out = base + c x; out may be base. */
+    void (*rows_scale_add)(int n_sc, const float *direct, const float *crossed, const float *x, const float *base,
+                           float *out);
+    /* energy [2 n_sc] += |y - c x|^2, part by part. */
+    void (*rows_residual)(int n_sc, const float *direct, const float *crossed, const float *x, const float *y,
+                          float *energy);
 };
 
 const struct simd_ops *simd_get(void);

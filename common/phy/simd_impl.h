@@ -19,6 +19,7 @@
 #endif
 
 #include "phy/simd_qam.h"
+#include "phy/simd_subcarriers.h"
 #include "phy/simd_viterbi.h"
 
 const struct simd_ops SIMD_OPS = {
@@ -27,4 +28,7 @@ const struct simd_ops SIMD_OPS = {
     .qam_map = qam_map,
     .qam_demap = qam_demap,
     .qam_hard_errors = qam_hard_errors,
+    .rows_dot = rows_dot,
+    .rows_scale_add = rows_scale_add,
+    .rows_residual = rows_residual,
 };

@@ -408,7 +408,7 @@ static void test_layers(void **state)
 static void test_wrong_overrides(void **state)
 {
     (void)state;
-    load_wrong_set("frame.fft_size=98", "--set frame.fft_size=98: 98 is not an even product of 2, 3 and 5");
+    load_wrong_set("frame.fft_size=98", "--set frame.fft_size=98: 98 is not a product of powers of 2, 3 and 5");
     load_wrong_set("frame.fft_size=fast", "--set frame.fft_size=fast: expected a whole number, found 'fast'");
     load_wrong_set("frame.fft_size=", "--set frame.fft_size=: expected a whole number, found nothing");
     load_wrong_set("frame.fft_size", "--set frame.fft_size: expected path.to.key=value");

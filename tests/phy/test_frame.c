@@ -182,7 +182,7 @@ static void refusals_name_the_key(void **state)
     (void)state;
     refuse(odd_subcarriers, "frame.n_used_subcarriers");
     refuse(too_many_subcarriers, "frame.n_used_subcarriers");
-    refuse(uneven_subbands, "frame.subcarriers_per_subband");
+    refuse(uneven_subbands, "frame.n_used_subcarriers");
     refuse(long_prefix, "frame.n_cp_samples");
     refuse(block_too_short, "frame.schedule");
     refuse(broken_samples, "frame.block_us");

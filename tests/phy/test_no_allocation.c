@@ -4,6 +4,7 @@
 #include "phy/ofdm.h"
 #include "phy/payload.h"
 #include "phy/pilot.h"
+#include "phy/receiver.h"
 #include "phy_test.h"
 
 #if defined(__has_feature)
@@ -85,11 +86,15 @@ static void count_start(void)
 
 enum { N_ANT = 4, N_UE = 4, N_SC = 72 };
 static tutti_cf32 symbols[34 * N_SC], samples[137], subcarriers[N_SC], Y[N_ANT * 4 * N_SC], H_hat[6 * N_ANT * N_UE];
+static tutti_cf32 downlink[2 * 38 * N_SC];
 static float variance[34 * N_SC], beta[N_UE], error_variance[N_UE];
 
-static void block_path(ofdm_t *ofdm, payload_t *payload, estimate_t *estimate, uint64_t block)
+static void block_path(ofdm_t *ofdm, payload_t *payload, estimate_t *estimate, receiver_t *receiver, uint64_t block)
 {
+    static const int wanted[2] = {0, 2};
     struct payload_result result;
+    struct receiver_measurement measured[2];
+    receiver_execute(receiver, block, downlink, 2, wanted, measured);
     payload_encode(payload, 1, block, symbols);
     payload_decode(payload, 1, block, symbols, variance, &result);
     ofdm_modulate(ofdm, symbols, 1.0f, samples);
@@ -109,28 +114,36 @@ static void block_path_does_not_allocate(void **state)
     ofdm_t *ofdm;
     payload_t *payload;
     estimate_t *estimate;
+    receiver_t *receiver;
+    const struct receiver_settings receiving = {
+        .n_ant = 2, .n_stream = N_UE, .payload = &config, .seed = 5, .genie = true};
     count_start();
     const long before_create = n_calls;
     assert_int_equal(ofdm_create(&ofdm, &frame), 0);
     const long after_ofdm = n_calls;
     assert_int_equal(payload_create(&payload, &frame, &config, 5), 0);
     assert_int_equal(estimate_create(&estimate, &frame, &settings), 0);
+    assert_int_equal(receiver_create(&receiver, &frame, &receiving), 0);
     assert_true(after_ofdm > before_create + 4); /* the counter counts, FFTW's own calls included */
     for (size_t i = 0; i < sizeof Y / sizeof *Y; i++) {
         Y[i] = (tutti_cf32)(1e-3 * cexp(I * (double)i));
+    }
+    for (size_t i = 0; i < sizeof downlink / sizeof *downlink; i++) {
+        downlink[i] = (tutti_cf32)cexp(I * (double)(i * i));
     }
     for (size_t i = 0; i < sizeof variance / sizeof *variance; i++) {
         variance[i] = 0.01f;
     }
     const long before = n_calls;
     for (uint64_t block = 0; block < 3; block++) { /* the first block too */
-        block_path(ofdm, payload, estimate, block);
+        block_path(ofdm, payload, estimate, receiver, block);
     }
     const long after = n_calls;
     assert_int_equal(after - before, 0);
     ofdm_destroy(ofdm);
     payload_destroy(payload);
     estimate_destroy(estimate);
+    receiver_destroy(receiver);
 }
 
 int main(void)

@@ -152,12 +152,49 @@ static void two_handles_agree_to_the_bit(void **state)
     ofdm_destroy(other);
 }
 
+/* Sizes that are no powers of two: the waveform by its definition, and back. */
+static void other_sizes_work(void **state)
+{
+    (void)state;
+    static const int sizes[] = {96, 100, 1536};
+    for (size_t r = 0; r < 3; r++) {
+        struct config c = phy_test_config();
+        struct frame f;
+        ofdm_t *o;
+        c.frame.fft_size = sizes[r];
+        c.frame.sample_rate_hz = sizes[r] * 15000.0;
+        c.frame.n_cp_samples = sizes[r] / 16;
+        assert_int_equal(frame_init(&f, &c), 0);
+        assert_int_equal(ofdm_create(&o, &f), 0);
+        const int n = f.n_symbol_samples;
+        uint64_t seed = 6;
+        tutti_cf32 x[N_SC], y[N_SC], *samples = calloc((size_t)n, sizeof *samples);
+        random_qpsk(&seed, x);
+        ofdm_modulate(o, x, 1.0f, samples);
+        ofdm_demodulate(o, samples, y);
+        assert_true(worst(y, x, N_SC) < 1e-5);
+        for (int t = 0; t < n; t += 7) {
+            double complex sum = 0;
+            for (int i = 0; i < N_SC; i++) {
+                sum += x[i] * cexp(2.0 * I * M_PI * frame_sc_hz(&f, i) * (t - f.n_cp) / f.sample_rate_hz);
+            }
+            assert_true(square((double complex)samples[t] - sum / sqrt(sizes[r])) < 1e-10);
+        }
+        free(samples);
+        ofdm_destroy(o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(modulate_matches_definition),       cmocka_unit_test(power_is_used_over_fft),
-        cmocka_unit_test(single_subcarriers_are_orthogonal), cmocka_unit_test(noise_keeps_its_power),
-        cmocka_unit_test(timing_errors_stay_in_the_prefix),  cmocka_unit_test(two_handles_agree_to_the_bit),
+        cmocka_unit_test(modulate_matches_definition),
+        cmocka_unit_test(power_is_used_over_fft),
+        cmocka_unit_test(single_subcarriers_are_orthogonal),
+        cmocka_unit_test(noise_keeps_its_power),
+        cmocka_unit_test(timing_errors_stay_in_the_prefix),
+        cmocka_unit_test(two_handles_agree_to_the_bit),
+        cmocka_unit_test(other_sizes_work),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -89,6 +89,12 @@ static void impossible_shapes_are_refused(void **state)
     assert_int_equal(payload_create(&p, &frame, &config, 1), 0);
     assert_int_equal(payload_info_bits(p), 8);
     payload_destroy(p);
+    config.max_code_block_bits = 40;
+    frame.n_data_re = 91; /* 182 coded bits: too long for one such block, too short for two */
+    assert_int_equal(payload_create(&p, &frame, &config, 1), 0);
+    assert_int_equal(payload_code_blocks(p), 1);
+    assert_int_equal(payload_info_bits(p), 8);
+    payload_destroy(p);
 }
 
 static void clean_round_trips(void **state)

@@ -457,7 +457,7 @@ class Precode(unittest.TestCase):
         bad(["/H has", "rank 7"], H=good["H"][None, None])
         bad(["/beta has shape [4 1]"], beta=good["beta"][:, :1])
         bad(["/block/ap_used has shape [3 2]", "[3 4]"], **{"block/ap_used": np.ones((3, 2), np.uint8)})
-        for axis, (name, most) in enumerate((("block", 0), ("subband", 256), ("ap", 128), ("antenna", 16), ("user", 64))):
+        for axis, (name, most) in enumerate((("block", 0), ("subband", 512), ("ap", 512), ("antenna", 64), ("user", 128))):
             for n, allowed in ((0, f"1 to {most}" if most else "at least 1"), (most + 1, f"1 to {most}")):
                 if n and not most:
                     continue
@@ -677,6 +677,89 @@ class Precode(unittest.TestCase):
             self.assertEqual(tool.returncode, 0)
             used.append(usage.ru_maxrss)
         self.assertLess(used[1] - used[0], 8 * 1024, used)  # KiB; the longer file is 13 MB per dataset
+
+
+class FromElsewhere(unittest.TestCase):
+    """Files as other programs write them: read, or a sentence that says what it is and what to do."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tutti-test-")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def tutti(self, *arguments):
+        return subprocess.run([TUTTI, *arguments], capture_output=True, text=True, cwd=self.folder, timeout=60)
+
+    def compound(self, values, names, real=np.float64):
+        out = np.empty(values.shape, [(names[0], real), (names[1], real)])
+        out[names[0]], out[names[1]] = values.real, values.imag
+        return out
+
+    def test_complex_as_others_name_it(self):
+        data = make()
+        write(self.path("ours.h5"), data)
+        self.assertEqual(self.tutti("precode", "--scheme", "zf", "--channel", "ours.h5", "--out", "ours.W.h5", "--quiet").returncode, 0)
+        with h5py.File(self.path("ours.W.h5"), "r") as file:
+            expected = file["W"][:]
+        for names in (("real", "imag"), ("r", "i")):
+            theirs = {**data, "H_hat": self.compound(data["H_hat"], names), "H": self.compound(data["H"], names)}
+            write(self.path("theirs.h5"), theirs)
+            answer = self.tutti("precode", "--scheme", "zf", "--channel", "theirs.h5", "--out", "theirs.W.h5", "--quiet", "--force")
+            self.assertEqual(answer.returncode, 0, answer.stderr)
+            with h5py.File(self.path("theirs.W.h5"), "r") as file:
+                self.assertTrue(np.array_equal(file["W"][:], expected))
+            self.assertRegex(self.tutti("inspect", "theirs.h5").stdout, r"(?m)^/H_hat +c64")
+
+    def test_dimensions_the_wrong_way_round(self):
+        for n_block in (3, 700):  # more blocks than there may be users, too
+            data = make(n_block=n_block)
+            data = {"H_hat": np.ascontiguousarray(data["H_hat"].T), "error_variance": np.ascontiguousarray(data["error_variance"].T)}
+            write(self.path("theirs.h5"), data)
+            answer = self.tutti("precode", "--scheme", "zf", "--channel", "theirs.h5", "--out", "W.h5")
+            self.assertEqual(answer.returncode, 1)
+            self.assertIn("permute(H, [5 4 3 2 1])", answer.stderr)
+
+    def test_what_is_no_hdf5(self):
+        cases = {"m.mat": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(200), "-v7.3"), "h.h5.gz": (b"\x1f\x8b\x08" + bytes(50), "gunzip"),
+                 "empty.h5": (b"", "is empty"), "a.npy": (b"\x93NUMPY\x01" + bytes(90), "h5py"), "s.sigmf-meta": (b'{"global": {}}', "SigMF"),
+                 "o.txt": (b"# Created by Octave 7.3.0, Mon\n", "save -hdf5"), "noise": (bytes(range(200)), "")}
+        for name, (content, words) in cases.items():
+            with open(self.path(name), "wb") as file:
+                file.write(content)
+            for command in (("precode", "--scheme", "zf", "--channel", name, "--out", "W.h5"), ("inspect", name), ("report", name)):
+                answer = self.tutti(*command)
+                self.assertEqual(answer.returncode, 1, command)
+                self.assertIn(words, answer.stderr)
+                self.assertEqual(len(answer.stderr.strip().splitlines()), 1)
+        os.mkfifo(self.path("pipe"))
+        for command in (("precode", "--scheme", "zf", "--channel", "pipe", "--out", "W.h5"), ("inspect", "pipe"), ("report", "pipe")):
+            self.assertIn("is a pipe", self.tutti(*command).stderr)  # and does not wait for a writer
+        self.assertIn("is a folder", self.tutti("inspect", ".").stderr)
+
+    def test_inspect_names_what_it_cannot_read(self):
+        with h5py.File(self.path("odd.h5"), "w") as file:
+            file["fine"] = np.arange(3.0)
+            file["group/pairs"] = np.zeros(2, [("x", np.float32), ("y", np.int32), ("z", np.int32)])
+            file["deep"] = np.zeros((1,) * 8)
+            file.create_dataset("nothing", data=h5py.Empty("f4"))
+        answer = self.tutti("inspect", "odd.h5")
+        listed, unreadable = answer.stdout.split("Not readable here\n")
+        self.assertIn("/fine", listed)
+        for name, why in (("/group/pairs", "unknown type"), ("/deep", "rank 8"), ("/nothing", "type")):
+            self.assertRegex(unreadable, rf"(?m)^{name}  \(.*{why}")
+
+    def test_raw_path_gains_get_a_hint(self):
+        data = make()
+        write(self.path("good.h5"), data)
+        write(self.path("raw.h5"), {"H_hat": data["H_hat"] * np.float32(1e-6), "error_variance": data["error_variance"] * 1e-12})
+        good, raw = (self.tutti("precode", "--scheme", "zf", "--channel", name + ".h5", "--out", name + ".W.h5") for name in ("good", "raw"))
+        self.assertEqual((good.returncode, raw.returncode), (0, 0))
+        self.assertNotIn("hint", good.stderr)
+        self.assertIn("sqrt(transmit power / noise power)", raw.stderr)
 
 
 if __name__ == "__main__":

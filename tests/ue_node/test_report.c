@@ -18,7 +18,7 @@ enum { N_VALUES = 100000 };
 static char text[CONTROL_MAX_BYTES + 1];
 static tutti_cf32 values[N_VALUES];
 
-static const struct ue_measurement MEASURED = {.sinr = 1234.5678, .evm = 0.0284, .payload = {100, 1, 200, 2, 10, 3, 0}};
+static const struct receiver_measurement MEASURED = {.sinr = 1234.5678, .evm = 0.0284, .payload = {100, 1, 200, 2, 10, 3, 0}};
 
 /* Parsed as the central node does. */
 static json_t *parsed(void)
@@ -62,7 +62,7 @@ static void test_user(void **state)
 static void test_values_that_json_does_not_know(void **state)
 {
     (void)state;
-    struct ue_measurement m = MEASURED;
+    struct receiver_measurement m = MEASURED;
     const tutti_cf32 bad[2] = {CMPLXF(NAN, INFINITY), CMPLXF(1, -2)};
     const struct report_points points = {bad, 2, 2};
     m.sinr = NAN;
@@ -104,7 +104,7 @@ static void test_constellations_of_any_length(void **state)
 static void test_eve(void **state)
 {
     (void)state;
-    static struct ue_measurement all[TUTTI_MAX_UE];
+    static struct receiver_measurement all[TUTTI_MAX_UE];
     for (int k = 0; k < TUTTI_MAX_UE; k++) {
         all[k] = MEASURED;
     }

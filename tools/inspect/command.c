@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/h5file.h"
 #include "tools/contained.h"
+#include "tools/file_kind.h"
 #include "tools/inspect/dataset_stats.h"
 #include "tools/results/summary.h"
 #include "tools/terminal/table.h"
@@ -120,6 +121,14 @@ static void visit_dataset(void *context, const char *path, const struct h5_info 
     }
 }
 
+static void visit_unreadable(void *context, const char *path, const char *why)
+{
+    int *n = context;
+    char text[2][512];
+    printf("%s%s  (%s)\n", (*n)++ ? "" : "\nNot readable here\n", printable(path, text[0], sizeof text[0]),
+           printable(why, text[1], sizeof text[1]));
+}
+
 static int list_datasets(h5file_t *file)
 {
     static const char *const headers[] = {"dataset", "type", "shape", "min", "median", "max", "NaN %", "counts", NULL};
@@ -128,7 +137,11 @@ static int list_datasets(h5file_t *file)
     const int status = h5file_list(file, visit_dataset, &listing);
     table_print(listing.table, stdout);
     table_destroy(listing.table);
-    return status < 0 ? tool_fault("inspect") : listing.status;
+    int n_unreadable = 0;
+    if (status < 0 || h5file_list_unreadable(file, visit_unreadable, &n_unreadable) < 0) {
+        return tool_fault("inspect");
+    }
+    return listing.status;
 }
 
 static void visit_attribute(void *context, const char *object, const char *name, const char *value)
@@ -188,6 +201,9 @@ int tool_inspect(int argc, char **argv)
     }
     if (argc != 2 || argv[1][0] == '-') {
         return tool_usage_error("inspect", "one HDF5 file is needed");
+    }
+    if (file_kind_check(argv[1]) < 0) {
+        return tool_fault("inspect");
     }
     return contained_run(
         &(struct contained){.command = "inspect", .path = argv[1], .body = inspect, .context = argv[1]});

@@ -120,6 +120,24 @@ static int check_kind(const channel_file_t *f, const char *name, bool complex_wa
                      complex_wanted ? "complex numbers (compound {r, i}, numpy complex64)" : "real numbers");
 }
 
+/* MATLAB, Octave and Julia keep the first index closest: what they call [block][subband][ap][antenna][user] is
+ * [user][antenna][ap][subband][block] in the file. */
+static const char reversed_hint[] = "; are its dimensions the wrong way round, as MATLAB, Octave and Julia write them? "
+                                    "Then write permute(H, [5 4 3 2 1]), "
+                                    "and /error_variance turned round like it";
+
+/* Whether the estimates would do the other way round. */
+static bool fits_reversed(const struct h5_info *info)
+{
+    for (int d = 0; d < 5; d++) {
+        const size_t n = info->dims[4 - d], most = dimensions[d].most;
+        if (n < 1 || (most && n > most)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int check_estimates(channel_file_t *f)
 {
     struct h5_info info;
@@ -144,8 +162,8 @@ static int check_estimates(channel_file_t *f)
             if (most) {
                 snprintf(limit, sizeof limit, "1 to %zu", most);
             }
-            return error_set(TUTTI_EFORMAT, "%s: dataset /H_hat, dimension %d (%s) is %zu; allowed is %s", f->path, d,
-                             dimensions[d].name, info.dims[d], limit);
+            return error_set(TUTTI_EFORMAT, "%s: dataset /H_hat, dimension %d (%s) is %zu; allowed is %s%s", f->path, d,
+                             dimensions[d].name, info.dims[d], limit, fits_reversed(&info) ? reversed_hint : "");
         }
     }
     status = h5file_check_claim(f->h5, "/H_hat", h5file_rows_bytes(&info, info.dims[0], sizeof(tutti_cf32)));
@@ -175,6 +193,16 @@ static bool has_shape(channel_file_t *f, const struct h5_info *info, int rank, c
     return f->recorded;
 }
 
+/* Whether gains [user][ap] or [user][ap][subband][block] go with estimates that are the wrong way round. */
+static bool is_reversed(const channel_file_t *f, const struct h5_info *info)
+{
+    const size_t dims[] = {f->info.n_block, (size_t)f->info.n_sb, (size_t)f->info.shape.n_ap,
+                           (size_t)f->info.shape.n_ant, (size_t)f->info.shape.n_ue};
+    const size_t fixed[] = {dims[0], dims[2]}, whole[] = {dims[0], dims[2], dims[3], dims[4]};
+    return (info->rank == 2 && memcmp(info->dims, fixed, sizeof fixed) == 0) ||
+           (info->rank == 4 && memcmp(info->dims, whole, sizeof whole) == 0);
+}
+
 /* `whole` and, when there is one, `part` are the shapes the dataset may have; *is_part tells which it has. */
 static int check_like(channel_file_t *f, const char *name, bool complex_wanted, int rank, const size_t *whole,
                       int part_rank, const size_t *part, bool *is_part)
@@ -195,9 +223,9 @@ static int check_like(channel_file_t *f, const char *name, bool complex_wanted, 
     if (fits_part || has_shape(f, &info, rank, whole, true)) {
         return 0;
     }
-    return error_set(TUTTI_EFORMAT, "%s: dataset %s has shape %s; to go with /H_hat it needs %s%s%s", f->path, name,
+    return error_set(TUTTI_EFORMAT, "%s: dataset %s has shape %s; to go with /H_hat it needs %s%s%s%s", f->path, name,
                      dims_text(info.rank, info.dims, found), dims_text(rank, whole, needed), part_rank ? " or " : "",
-                     part_rank ? dims_text(part_rank, part, other) : "");
+                     part_rank ? dims_text(part_rank, part, other) : "", is_reversed(f, &info) ? reversed_hint : "");
 }
 
 static int read_fixed(channel_file_t *f, const char *name, double **data)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/rt.h"
 #include "tools/contained.h"
+#include "tools/file_kind.h"
 #include "tools/precode/channel_file.h"
 #include "tools/precode/precoder_file.h"
 #include "tools/precode/summary.h"
@@ -413,11 +414,23 @@ static int interrupted(struct precode *p)
     return TOOL_FAILED;
 }
 
+/* Nobody computes precoders for this on purpose. */
+static const double HOPELESS_DB = -50;
+
 static int finish(struct precode *p)
 {
     char blocks[64];
     if (precoder_file_commit(p->output) < 0) {
         return tool_fault("precode");
+    }
+    const double mean_db = precode_summary_mean_db(p->summary);
+    if (mean_db < HOPELESS_DB) {
+        fprintf(
+            stderr,
+            "tutti precode: hint: the worst user's predicted SINR is %.0f dB in the mean. Is /H_hat in raw path gains? "
+            "It must be in units of the receiver's noise: noise of variance 1, and an AP's power ap_power (1). "
+            "Multiply it by sqrt(transmit power / noise power), and /error_variance by the square of that\n",
+            mean_db);
     }
     if (p->options->quiet) {
         return TOOL_OK;
@@ -472,6 +485,9 @@ int tool_precode(int argc, char **argv)
     }
     if (parsed) {
         return parsed;
+    }
+    if (file_kind_check(options.channel) < 0) {
+        return tool_fault("precode");
     }
     options.owns_part =
         mmap(NULL, sizeof *options.owns_part, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

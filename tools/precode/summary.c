@@ -39,6 +39,11 @@ void precode_summary_destroy(precode_summary_t *summary)
     free(summary);
 }
 
+double precode_summary_mean_db(const precode_summary_t *s)
+{
+    return s->predicted.mean.count ? s->predicted.mean.mean : NAN;
+}
+
 /* The least SINR of the users served (predicted > 0); NaN when there is none. */
 static double least(int n_ue, const float *served, const float *sinr)
 {

@@ -13,6 +13,8 @@ void precode_summary_destroy(precode_summary_t *summary);
 void precode_summary_add(precode_summary_t *summary, const struct channel_file_info *info,
                          const struct precode_result *result, int n);
 /* blocks: "0 to 99". */
+/* Mean predicted SINR of the worst user, dB; NaN when none was served. */
+double precode_summary_mean_db(const precode_summary_t *summary);
 void precode_summary_print(const precode_summary_t *summary, const struct channel_file_info *info,
                            const struct precode_job *job, uint64_t n_block, const char *blocks);
 

@@ -2,6 +2,7 @@
 /* tutti report: one HTML file about a recorded run. */
 #include "base/error.h"
 #include "tools/contained.h"
+#include "tools/file_kind.h"
 #include "tools/report/report.h"
 #include "tools/tool.h"
 
@@ -79,6 +80,9 @@ int tool_report(int argc, char **argv)
         return tool_usage_error("report", "a run directory or run.h5 is needed");
     }
     if (find_paths(where, wanted, paths.record, paths.out) < 0) {
+        return tool_fault("report");
+    }
+    if (file_kind_check(paths.record) < 0) {
         return tool_fault("report");
     }
     return contained_run(

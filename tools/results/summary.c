@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *summary_hop_text(int hop)
 {
@@ -607,11 +608,16 @@ static void write_behind(const struct summary *s, FILE *out)
 static void write_events(const struct summary *s, FILE *out)
 {
     enum { SHOWN = 20 };
-    for (uint64_t i = 0; i < s->n_event && i < SHOWN; i++) {
-        fprintf(out, "%sblock %" PRIu64 ": %s\n", i ? "  " : "Events:\n  ", s->event[i].block, s->event[i].text);
+    uint64_t first = 0;
+    while (first < s->n_event && strstr(s->event[first].text, "-UP ")) { /* everybody comes at the beginning */
+        first++;
     }
-    if (s->n_event > SHOWN) {
-        fprintf(out, "  and %" PRIu64 " more\n", s->n_event - SHOWN);
+    for (uint64_t i = first; i < s->n_event && i < first + SHOWN; i++) {
+        fprintf(out, "%sblock %" PRIu64 ": %s\n", i > first ? "  " : "Events:\n  ", s->event[i].block,
+                s->event[i].text);
+    }
+    if (s->n_event > first + SHOWN) {
+        fprintf(out, "  and %" PRIu64 " more\n", s->n_event - first - SHOWN);
     }
 }
 
