@@ -48,12 +48,11 @@ static int show_effective(const struct config_options *options)
     return yaml ? TOOL_OK : tool_fault("config");
 }
 
-static int show(int argc, char **argv)
+static int show_as_asked(struct config_options *options, int argc, char **argv)
 {
-    struct config_options options = {0};
     bool defaults = false;
     for (int i = 1; i < argc;) {
-        const int taken = config_options_take(&options, argc, argv, &i);
+        const int taken = config_options_take(options, argc, argv, &i);
         if (taken < 0) {
             return tool_usage_error("config", "%s", error_text());
         }
@@ -63,17 +62,25 @@ static int show(int argc, char **argv)
         const char *const argument = argv[i++];
         if (strcmp(argument, "--defaults") == 0) {
             defaults = true;
-        } else if (argument[0] == '-' || options.path) {
+        } else if (argument[0] == '-' || options->path) {
             return tool_usage_error("config", "unknown argument %s", argument);
         } else {
-            options.path = argument;
+            options->path = argument;
         }
     }
     if (!defaults) {
-        return show_effective(&options);
+        return show_effective(options);
     }
     fputs(config_defaults_yaml(), stdout);
     return TOOL_OK;
+}
+
+static int show(int argc, char **argv)
+{
+    struct config_options options = {0};
+    const int status = show_as_asked(&options, argc, argv);
+    config_options_free(&options);
+    return status;
 }
 
 int tool_config(int argc, char **argv)

@@ -154,6 +154,7 @@ int tool_fault_command(int argc, char **argv)
         status = tool_fault("fault");
     }
     config_free(config);
+    config_options_free(&options.common);
     json_decref(options.set);
     return status;
 }

@@ -99,10 +99,9 @@ static int read_network(struct keygen_options *options)
     return 0;
 }
 
-int tool_keygen(int argc, char **argv)
+static int make_keys(struct keygen_options *options, int argc, char **argv)
 {
-    struct keygen_options options = {0};
-    const int parsed = parse(&options, argc, argv);
+    const int parsed = parse(options, argc, argv);
     if (parsed == 1) {
         fputs(help, stdout);
         return TOOL_OK;
@@ -110,10 +109,18 @@ int tool_keygen(int argc, char **argv)
     if (parsed) {
         return parsed;
     }
-    if ((!options.counted && read_network(&options) < 0) || keys_generate(options.out, &options.network) < 0) {
+    if ((!options->counted && read_network(options) < 0) || keys_generate(options->out, &options->network) < 0) {
         return tool_fault("keygen");
     }
     printf("%s: keys of the CPU node, the observers, %d APs, %d users, %d eavesdroppers, and public.keys\n",
-           options.out, options.network.n_ap, options.network.n_ue, options.network.n_eve);
+           options->out, options->network.n_ap, options->network.n_ue, options->network.n_eve);
     return TOOL_OK;
+}
+
+int tool_keygen(int argc, char **argv)
+{
+    struct keygen_options options = {0};
+    const int status = make_keys(&options, argc, argv);
+    config_options_free(&options.common);
+    return status;
 }

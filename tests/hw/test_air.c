@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -513,11 +514,14 @@ static void hostile(uint64_t k)
     close(fd);
 }
 
+static atomic_int n_attacks;
+
 static void *attack(void *argument)
 {
     (void)argument;
     for (uint64_t k = 0; k < 400; k++) {
         hostile(k);
+        atomic_store(&n_attacks, (int)k);
         clock_sleep_until_ns(clock_mono_ns() + 500000);
     }
     return NULL;
@@ -541,7 +545,16 @@ static void test_hostile_bytes(void **state)
                                         {.role = "ue", .id = 1, .n_ant = 1, .n_chunk = 300}};
         memcpy(s[k], fresh, sizeof fresh);
         if (k) {
+            int first = -1;
+            while ((first = air_socket_connect(endpoint)) < 0) { /* until it listens */
+                clock_sleep_until_ns(clock_mono_ns() + 1000000);
+            }
+            close(first);
+            atomic_store(&n_attacks, 0);
             pthread_create(&attacker, NULL, attack, NULL);
+            while (atomic_load(&n_attacks) < 100) { /* and others while the radios are on */
+                clock_sleep_until_ns(clock_mono_ns() + 1000000);
+            }
         }
         run_all(s[k], 3);
         if (k) {

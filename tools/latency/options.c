@@ -173,13 +173,14 @@ int latency_options_parse(struct latency_options *options, int argc, char **argv
                           .duration_s = -1,
                           .blocks = -1};
     *options = (struct latency_options){.argc = argc, .argv = argv};
-    const int status = take_all(options, &given, argc, argv);
-    if (status < 0 || options->help) {
-        return status;
+    int status = take_all(options, &given, argc, argv);
+    if (status == 0 && !options->help) {
+        const struct config_options *const common = &given.common;
+        status = config_load(&options->config, common->path, common->overrides, common->n_overrides);
+        status = status < 0 ? status : resolve(options, &given);
     }
-    const struct config_options *const common = &given.common;
-    const int loaded = config_load(&options->config, common->path, common->overrides, common->n_overrides);
-    return loaded < 0 ? loaded : resolve(options, &given);
+    config_options_free(&given.common);
+    return status;
 }
 
 void latency_options_free(struct latency_options *options)
