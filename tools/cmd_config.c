@@ -48,7 +48,7 @@ static int show_effective(const struct config_options *options)
     return yaml ? TOOL_OK : tool_fault("config");
 }
 
-static int show_as(struct config_options *options, int argc, char **argv)
+static int show_as_asked(struct config_options *options, int argc, char **argv)
 {
     bool defaults = false;
     for (int i = 1; i < argc;) {
@@ -78,7 +78,7 @@ static int show_as(struct config_options *options, int argc, char **argv)
 static int show(int argc, char **argv)
 {
     struct config_options options = {0};
-    const int status = show_as(&options, argc, argv);
+    const int status = show_as_asked(&options, argc, argv);
     config_options_free(&options);
     return status;
 }
