@@ -409,7 +409,6 @@ static int run_as(struct run_options *options, int argc, char **argv)
         fputs(help, stdout);
     }
     if (parsed != 0) {
-        config_options_free(&options.common);
         return parsed == 1 ? TOOL_OK : parsed;
     }
     struct run run = {.options = options, .start_ns = clock_mono_ns()};
@@ -420,7 +419,6 @@ static int run_as(struct run_options *options, int argc, char **argv)
     }
     children_destroy(run.children);
     run_directory_destroy(run.directory);
-    config_options_free(&options.common);
     return status;
 }
 
