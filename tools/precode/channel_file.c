@@ -33,11 +33,10 @@ static const struct {
  */
 
 /* 0 no attribute, 1 read; one value is for all APs. */
-static int read_power(channel_file_t *f, const char *name, int n_ap, float *power)
+static int read_power(channel_file_t *f, const char *name, int n_ap, double *value, float *power)
 {
-    double value[TUTTI_MAX_AP] = {0};
     uint64_t n = 0;
-    const int status = h5file_attribute_numbers(f->h5, name, "ap_power", TUTTI_MAX_AP, value, &n);
+    const int status = h5file_attribute_numbers(f->h5, name, "ap_power", (uint64_t)n_ap, value, &n);
     if (status < 0 && status != TUTTI_EFORMAT) {
         return status;
     }
@@ -65,13 +64,20 @@ static int read_power(channel_file_t *f, const char *name, int n_ap, float *powe
 static int find_power(channel_file_t *f)
 {
     const int n_ap = f->info.shape.n_ap;
+    double *const value = calloc((size_t)n_ap, sizeof *value);
+    f->info.ap_power = calloc((size_t)n_ap, sizeof *f->info.ap_power);
+    if (!value || !f->info.ap_power) {
+        free(value);
+        return error_set(TUTTI_ENOMEM, "%s: no memory for the power budgets", f->path);
+    }
     for (int m = 0; m < n_ap; m++) {
         f->info.ap_power[m] = 1;
     }
-    int status = read_power(f, "/H_hat", n_ap, f->info.ap_power);
+    int status = read_power(f, "/H_hat", n_ap, value, f->info.ap_power);
     if (status == 0) {
-        status = read_power(f, "/", n_ap, f->info.ap_power);
+        status = read_power(f, "/", n_ap, value, f->info.ap_power);
     }
+    free(value);
     return status < 0 ? status : 0;
 }
 
@@ -336,6 +342,7 @@ void channel_file_close(channel_file_t *f)
     h5file_close(f->h5);
     free(f->variance);
     free(f->beta);
+    free(f->info.ap_power);
     free(f->path);
     free(f);
 }

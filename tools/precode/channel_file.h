@@ -20,7 +20,7 @@ struct channel_file_info {
     int n_sb;
     uint64_t n_block;
     bool has_truth, has_beta;
-    float ap_power[TUTTI_MAX_AP];
+    float *ap_power; /* [n_ap], until channel_file_close */
 };
 
 /* Opens it and checks names, types and shapes, no values yet. */

@@ -16,11 +16,13 @@ static const double RESIDUAL_LIMIT = 1e-6;
 struct precode_noise {
     struct precode_noise_settings settings;
     struct mimo_shape shape;
-    double amplitude[TUTTI_MAX_AP]; /* of the whole vector of an AP */
+    double *amplitude; /* [n_ap] of the whole vector of an AP */
     spzf_t *spzf;
     double complex *H;    /* [n_ue][n_ap * n_ant] */
     double complex *beam; /* [n_ap * n_ant] */
-    tutti_cf32 Q[TUTTI_MAX_ANT * TUTTI_MAX_ANT];
+    double *beta;         /* [n_ue] */
+    uint8_t *strong;      /* [n_ue] */
+    tutti_cf32 *Q;        /* [n_ant][n_ant] */
 };
 
 const char *precode_an_name(enum precode_an an)
@@ -55,6 +57,13 @@ int precode_noise_create(precode_noise_t **out, const struct precode_noise_setti
     }
     noise->settings = *settings;
     noise->shape = *shape;
+    noise->amplitude = calloc((size_t)shape->n_ap, sizeof *noise->amplitude);
+    noise->beta = calloc((size_t)shape->n_ue, sizeof *noise->beta);
+    noise->strong = calloc((size_t)shape->n_ue, sizeof *noise->strong);
+    noise->Q = calloc((size_t)shape->n_ant * (size_t)shape->n_ant, sizeof *noise->Q);
+    if (!noise->amplitude || !noise->beta || !noise->strong || !noise->Q) {
+        return error_set(TUTTI_ENOMEM, "no memory for the artificial noise");
+    }
     for (int m = 0; m < shape->n_ap; m++) { /* what is left, so that the budget is met to the last bit */
         noise->amplitude[m] = sqrt((double)ap_power[m] - (double)precode_noise_left(settings, ap_power[m]));
     }
@@ -69,6 +78,10 @@ void precode_noise_destroy(precode_noise_t *noise)
     spzf_destroy(noise->spzf);
     free(noise->H);
     free(noise->beam);
+    free(noise->amplitude);
+    free(noise->beta);
+    free(noise->strong);
+    free(noise->Q);
     free(noise);
 }
 
@@ -125,16 +138,14 @@ static void large_scale(const precode_noise_t *noise, const struct mimo_channel 
 static void nullspace(precode_noise_t *noise, uint64_t index, const struct mimo_channel *channel, tutti_cf32 *an)
 {
     const int n_ant = noise->shape.n_ant, n_ue = noise->shape.n_ue;
-    double beta[TUTTI_MAX_UE];
-    uint8_t strong[TUTTI_MAX_UE];
     for (int m = 0; m < noise->shape.n_ap; m++) {
         if (!channel->ap_active[m]) {
             continue;
         }
         struct splitmix random = splitmix_make(noise->settings.seed, index * (uint64_t)noise->shape.n_ap + (uint64_t)m);
-        large_scale(noise, channel, m, beta);
-        ppzf_group(MIMO_PPZF, n_ant, n_ue, beta, noise->settings.upsilon, strong);
-        const int rank = noise_basis(n_ant, n_ue, channel->H_hat + m * n_ant * n_ue, strong, noise->Q);
+        large_scale(noise, channel, m, noise->beta);
+        ppzf_group(MIMO_PPZF, n_ant, n_ue, noise->beta, noise->settings.upsilon, noise->strong);
+        const int rank = noise_basis(n_ant, n_ue, channel->H_hat + m * n_ant * n_ue, noise->strong, noise->Q);
         noise_draw(n_ant, rank, noise->Q, (float)noise->amplitude[m], &random, an + m * n_ant);
     }
 }

@@ -22,8 +22,8 @@ struct precode_workers {
     struct mimo_shape shape;
     int n_sb, n_threads;
     struct precode_job job;
-    float ap_power[TUTTI_MAX_AP], data_power[TUTTI_MAX_AP]; /* whole budgets; what the data gets of them */
-    float *no_error;                                        /* [n_ap][n_ue] zeros: the true channel is known exactly */
+    float *ap_power, *data_power; /* [n_ap] whole budgets; what the data gets of them */
+    float *no_error;              /* [n_ap][n_ue] zeros: the true channel is known exactly */
     struct worker *worker;
     const struct channel_batch *batch; /* this round */
     uint64_t first_block;
@@ -232,12 +232,14 @@ int precode_workers_create(precode_workers_t **workers, const struct channel_fil
     all->shape = info->shape;
     all->n_sb = info->n_sb;
     all->job = *job;
-    for (int m = 0; m < info->shape.n_ap; m++) {
+    all->ap_power = calloc((size_t)info->shape.n_ap, sizeof *all->ap_power);
+    all->data_power = calloc((size_t)info->shape.n_ap, sizeof *all->data_power);
+    for (int m = 0; all->ap_power && all->data_power && m < info->shape.n_ap; m++) {
         all->data_power[m] = precode_noise_left(&job->noise, all->ap_power[m] = info->ap_power[m]);
     }
     all->no_error = calloc((size_t)info->shape.n_ap * (size_t)info->shape.n_ue, sizeof *all->no_error);
     all->worker = calloc((size_t)n_threads, sizeof *all->worker);
-    if (!all->no_error || !all->worker) {
+    if (!all->no_error || !all->worker || !all->ap_power || !all->data_power) {
         return error_set(TUTTI_ENOMEM, "no memory for the solvers");
     }
     return start(all, n_threads);
@@ -262,6 +264,8 @@ void precode_workers_destroy(precode_workers_t *all)
     pthread_cond_destroy(&all->changed);
     pthread_mutex_destroy(&all->lock);
     free(all->worker);
+    free(all->ap_power);
+    free(all->data_power);
     free(all->no_error);
     free(all);
 }
