@@ -3,7 +3,10 @@
  * tap sum 1, as a function of (seed, link, block, symbol) alone. Models: none (a fixed random phase per antenna pair),
  * Rayleigh, Rician (line of sight between half-wavelength uniform linear arrays at a random angle, plus scattering),
  * tapped delay line (each tap Rayleigh). Variation: an independent draw in each block, or Jakes with autocorrelation
- * J0(2 pi f_d tau), constant within an OFDM symbol. No allocation after create. */
+ * J0(2 pi f_d tau), constant within an OFDM symbol. A Jakes coefficient is the sum of 64 plane waves of equal power:
+ * its envelope is Rayleigh but for the far tail (E|g|^4 = 1.984 for 2; |g|^2 > 5 comes 7 % less often than exp(-5),
+ * |g|^2 > 8 a sixth), its mean power over time exact. Angles of lines of sight are random, not those of a geometry. No
+ * allocation after create. */
 #ifndef TUTTI_CHANNEL_FADING_H
 #define TUTTI_CHANNEL_FADING_H
 

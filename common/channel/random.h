@@ -116,20 +116,11 @@ static inline void random_phasor(double turns, double *re, double *im)
               t2 * (1.0 / 24 +
                     t2 * (-1.0 / 720 + t2 * (1.0 / 40320 + t2 * (-1.0 / 3628800 +
                                                                  t2 * (1.0 / 479001600 - t2 * (1.0 / 87178291200)))))));
-    switch ((int)nearest & 3) {
-    case 0:
-        *re = c, *im = s;
-        break;
-    case 1:
-        *re = -s, *im = c;
-        break;
-    case 2:
-        *re = -c, *im = -s;
-        break;
-    default:
-        *re = s, *im = -c;
-        break;
-    }
+    /* times 1, j, -1, -j: no branches, the quarter is as random as the phase */
+    const int quarter = (int)nearest & 3;
+    const double first = quarter & 1 ? s : c, second = quarter & 1 ? c : s;
+    *re = first * (double)(1 - ((quarter + 1) & 2));
+    *im = second * (double)(1 - (quarter & 2));
 }
 
 #endif

@@ -6,9 +6,11 @@
 #include "../phy/fec_reference.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "channel/noise.h"
 #include "phy/estimate.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
+#include "phy/receiver.h"
 #include "phy/simd.h"
 #include "plain_phy.h"
 #include "row.h"
@@ -25,7 +27,9 @@ struct bench {
     ofdm_t *ofdm;
     payload_t *payload;
     estimate_t *estimate;
+    receiver_t *user, *eve, *genie; /* one antenna; N_ANT of them, without and with the genie */
     tutti_cf32 *symbols, *samples, *Y, *H_hat;
+    tutti_cf32 *downlink; /* [N_ANT][n_dl][n_sc] */
     float *variance;
     uint64_t block;
 };
@@ -62,6 +66,27 @@ static void run_estimate(struct bench *b)
     estimate_execute(b->estimate, b->Y, b->H_hat, beta, error_variance);
 }
 
+static void run_user(struct bench *b)
+{
+    static const int wanted[1] = {0};
+    struct receiver_measurement measured[1];
+    receiver_execute(b->user, b->block++, b->downlink, 1, wanted, measured);
+}
+
+static const int EVERYBODY[N_UE] = {0, 1, 2, 3};
+
+static void run_eve(struct bench *b)
+{
+    struct receiver_measurement measured[N_UE];
+    receiver_execute(b->eve, b->block++, b->downlink, N_UE, EVERYBODY, measured);
+}
+
+static void run_genie(struct bench *b)
+{
+    struct receiver_measurement measured[N_UE];
+    receiver_execute(b->genie, b->block++, b->downlink, N_UE, EVERYBODY, measured);
+}
+
 static int compare(const void *a, const void *b)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -79,6 +104,29 @@ static void measure(struct bench *b, const char *what, int runs, void (*run)(str
     }
     qsort(ns, (size_t)runs, sizeof *ns, compare);
     ROW(what, {"median_us", (double)ns[runs / 2] / 1e3}, {"max_us", (double)ns[runs - 1] / 1e3});
+}
+
+static int open_receivers(struct bench *b, const struct config_payload *payload)
+{
+    const size_t n = (size_t)N_ANT * (size_t)b->frame.n_dl * (size_t)b->frame.n_sc;
+    struct receiver_settings s = {.n_ant = 1, .n_stream = N_UE, .payload = payload, .seed = 1};
+    int status = receiver_create(&b->user, &b->frame, &s);
+    s.n_ant = N_ANT;
+    if (status == 0) {
+        status = receiver_create(&b->eve, &b->frame, &s);
+    }
+    s.genie = true;
+    if (status == 0) {
+        status = receiver_create(&b->genie, &b->frame, &s);
+    }
+    b->downlink = calloc(n, sizeof *b->downlink);
+    if (status < 0 || !b->downlink) {
+        return status < 0 ? status : error_set(TUTTI_ENOMEM, "bench_phy: out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        b->downlink[i] = (tutti_cf32)cexp(I * (double)(i * i % 100003));
+    }
+    return 0;
 }
 
 static int open_bench(struct bench *b, bool wide)
@@ -109,6 +157,9 @@ static int open_bench(struct bench *b, bool wide)
     if (rc == 0) {
         rc = estimate_create(&b->estimate, &b->frame, &settings);
     }
+    if (rc == 0) {
+        rc = open_receivers(b, &c.payload);
+    }
     if (rc != 0) {
         return rc;
     }
@@ -135,6 +186,10 @@ static void close_bench(struct bench *b)
     ofdm_destroy(b->ofdm);
     payload_destroy(b->payload);
     estimate_destroy(b->estimate);
+    receiver_destroy(b->user);
+    receiver_destroy(b->eve);
+    receiver_destroy(b->genie);
+    free(b->downlink);
     free(b->symbols);
     free(b->variance);
     free(b->samples);
@@ -176,6 +231,26 @@ static void contest_demap(struct contest *c)
         return;
     }
     c->ops->qam_demap(c->axis_bits, N_SYMBOL, 2 * N_SYMBOL, 0.3f, (const float *)c->y, c->variance, (int8_t *)c->soft);
+}
+
+/* The widest against the portable one, which is vector code as well. */
+static void hold_noise(void)
+{
+    static float re[2][N_SYMBOL], im[2][N_SYMBOL];
+    double least_us[2] = {0};
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (int i = 0; i < 2; i++) {
+            const uint64_t start = clock_mono_ns();
+            (i ? noise_add : noise_add_portable)((uint64_t)turn, 1.0f, N_SYMBOL, re[i], im[i]);
+            const double us = (double)(clock_mono_ns() - start) / 1e3;
+            least_us[i] = turn == 0 || us < least_us[i] ? us : least_us[i];
+        }
+    }
+    row_section("White noise, %d complex samples", N_SYMBOL);
+    for (int i = 0; i < 2; i++) {
+        ROW(i ? "this processor's" : "portable", {"least_us", least_us[i]},
+            {"ns_per_sample", 1e3 * least_us[i] / N_SYMBOL}, {"ratio", least_us[0] / least_us[i]});
+    }
 }
 
 /* Rows of the yardstick and of every variant; `work` in bits per run. */
@@ -221,6 +296,7 @@ static int hold_contests(void)
         row_section("Soft bits of %d-QAM, one core", 1 << (2 * c->axis_bits));
         hold(c, "plain loop", 2.0 * c->axis_bits * N_SYMBOL, contest_demap);
     }
+    hold_noise();
     delete_viterbi27(c->viterbi);
     free(c);
     return 0;
@@ -244,6 +320,9 @@ int main(int argc, char **argv)
     measure(&b, "ofdm_modulate, downlink of one antenna", runs, run_modulate);
     measure(&b, "ofdm_demodulate, downlink of one user", runs, run_demodulate);
     measure(&b, "estimate_noise + estimate_execute, one AP", runs, run_estimate);
+    measure(&b, "receiver_execute, one user", runs, run_user);
+    measure(&b, "the same, 4 antennas, 4 streams", runs, run_eve);
+    measure(&b, "the same with the genie beside it", runs, run_genie);
     close_bench(&b);
     if (hold_contests() != 0) {
         fprintf(stderr, "bench_phy: %s\n", error_text());

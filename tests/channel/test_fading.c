@@ -115,6 +115,36 @@ static void test_rician(void **state)
     fading_destroy(f);
 }
 
+/* Both arrays see a plane wave: constant phase steps along each, not the same ones, none of them zero. */
+static void test_rician_has_two_arrays(void **state)
+{
+    (void)state;
+    enum { FIRST = 3, SECOND = 4 };
+    struct config_fading_model model = model_of(CONFIG_FADING_RICIAN);
+    model.rician_k_db = 100; /* the line of sight alone */
+    const struct fading_settings settings = {.model = &model,
+                                             .seed = 11,
+                                             .link = 5,
+                                             .n_first = FIRST,
+                                             .n_second = SECOND,
+                                             .n_symbol_samples = SYMBOL,
+                                             .n_block_samples = BLOCK};
+    fading_t *f;
+    tutti_cf32 g[FIRST][SECOND];
+    assert_int_equal(fading_create(&f, &settings), 0);
+    fading_execute(f, 0, 0, &g[0][0]);
+    const float complex along_first = g[1][0] * conjf(g[0][0]), along_second = g[0][1] * conjf(g[0][0]);
+    for (int m = 0; m < FIRST; m++) {
+        for (int n = 0; n < SECOND; n++) {
+            assert_true(m == 0 || cabsf(g[m][n] * conjf(g[m - 1][n]) - along_first) < 1e-4f);
+            assert_true(n == 0 || cabsf(g[m][n] * conjf(g[m][n - 1]) - along_second) < 1e-4f);
+        }
+    }
+    assert_true(fabsf(cargf(along_first)) > 0.01f && fabsf(cargf(along_second)) > 0.01f);
+    assert_true(cabsf(along_first - along_second) > 0.01f);
+    fading_destroy(f);
+}
+
 static void test_tapped(void **state)
 {
     (void)state;
@@ -171,6 +201,65 @@ static void test_jakes(void **state)
     }
 }
 
+/* The envelope over links and distant blocks: fourth moment 2 - 1 / 64 (2 for Rayleigh, 1.9375 with 16 waves), the tail
+ * over 5 within a tenth of exp(-5). */
+static void test_jakes_envelope_is_nearly_rayleigh(void **state)
+{
+    (void)state;
+    enum { N_LINK = 100, N_TIME = 250 };
+    struct config_fading_model model = model_of(CONFIG_FADING_RAYLEIGH);
+    model.variation = CONFIG_VARIATION_JAKES;
+    const double n = (double)N_LINK * N_TIME * N_ANT;
+    double fourth = 0, tail = 0, power = 0;
+    for (uint64_t link = 0; link < N_LINK; link++) {
+        fading_t *f = create(&model, link, 50 / 1.92e6);
+        for (uint64_t t = 0; t < N_TIME; t++) {
+            tutti_cf32 g[N_ANT];
+            fading_execute(f, 1001 * t, 0, g);
+            for (int a = 0; a < N_ANT; a++) {
+                power += power_of(g[a]) / n;
+                fourth += power_of(g[a]) * power_of(g[a]) / n;
+                tail += (power_of(g[a]) > 5) / n;
+            }
+        }
+        fading_destroy(f);
+    }
+    assert_near(power, 1, 5 / sqrt(n));
+    assert_near(fourth, 2 - 1.0 / 64, 5 * sqrt(20 / n));
+    assert_near(tail / exp(-5), 0.93, 5 * sqrt(exp(5) / n));
+}
+
+/* Single-precision steps through a block against its exact phases at the start of a shifted one. */
+static void test_jakes_steps_stay_exact(void **state)
+{
+    (void)state;
+    struct config_fading_model model = model_of(CONFIG_FADING_RAYLEIGH);
+    model.variation = CONFIG_VARIATION_JAKES;
+    const struct fading_settings settings = {.model = &model,
+                                             .seed = 11,
+                                             .link = 3,
+                                             .n_first = N_ANT,
+                                             .n_second = 1,
+                                             .doppler_turns_per_sample = 200 / 1.92e6,
+                                             .n_symbol_samples = 100,
+                                             .n_block_samples = 10000};
+    struct fading_settings short_blocks = settings;
+    short_blocks.n_block_samples = 100; /* every symbol starts a block */
+    fading_t *f, *exact;
+    tutti_cf32 a[N_ANT], b[N_ANT];
+    assert_int_equal(fading_create(&f, &settings), 0);
+    assert_int_equal(fading_create(&exact, &short_blocks), 0);
+    for (int s = 0; s < 100; s++) {
+        fading_execute(f, 7, s, a);
+        fading_execute(exact, 700 + (uint64_t)s, 0, b);
+        for (int i = 0; i < N_ANT; i++) {
+            assert_true(cabsf(a[i] - b[i]) < 3e-5f);
+        }
+    }
+    fading_destroy(f);
+    fading_destroy(exact);
+}
+
 /* Reaching a symbol by steps, by a jump or after another block gives equal bits; time goes on smoothly into a block. */
 static void test_jakes_path_does_not_matter(void **state)
 {
@@ -201,9 +290,14 @@ static void test_jakes_path_does_not_matter(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_none),   cmocka_unit_test(test_rayleigh),
-        cmocka_unit_test(test_rician), cmocka_unit_test(test_tapped),
-        cmocka_unit_test(test_jakes),  cmocka_unit_test(test_jakes_path_does_not_matter)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_none),
+                                       cmocka_unit_test(test_rayleigh),
+                                       cmocka_unit_test(test_rician),
+                                       cmocka_unit_test(test_tapped),
+                                       cmocka_unit_test(test_rician_has_two_arrays),
+                                       cmocka_unit_test(test_jakes_envelope_is_nearly_rayleigh),
+                                       cmocka_unit_test(test_jakes_steps_stay_exact),
+                                       cmocka_unit_test(test_jakes),
+                                       cmocka_unit_test(test_jakes_path_does_not_matter)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
