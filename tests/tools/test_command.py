@@ -481,7 +481,7 @@ class Command(unittest.TestCase):
     def test_gnuplots_own_start_up_file_is_not_ours(self):
         record = self.recording()
         with open(self.path(".gnuplot"), "w") as file:
-            file.write("exit\n")
+            file.write("exit status 1\n")
         self.assertEqual(self.tutti("report", record, env={"HOME": self.folder}).returncode, 0)
         self.assertEqual(self.read("report.html").count("<svg"), 2 + 2 + 8 + 1 + 2)
 
