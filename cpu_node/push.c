@@ -31,7 +31,7 @@ void push_power_limits(const struct config_precoding *p, float *mean, float *pea
     bool on_average = p->local || mimo_holds_mean(rung, p->power);
     while (mimo_scheme_below(rung) != rung) {
         rung = mimo_scheme_below(rung);
-        on_average = on_average || mimo_holds_mean(rung, p->power);
+        on_average = on_average || mimo_holds_mean(rung, mimo_power_on_rung(p->scheme, rung, p->power));
     }
     *mean = 1;
     *peak = on_average ? (float)MIMO_PEAK_RATIO : 1;

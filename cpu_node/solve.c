@@ -117,8 +117,9 @@ static void predict_local(const solver_t *s, struct cpu_block *block, int sb)
 static void execute(struct worker *worker, const struct cpu_block *block, int first, int n)
 {
     const solver_t *s = worker->solver;
-    const enum mimo_power power = s->settings.precoding->power;
+    const struct config_precoding *const precoding = s->settings.precoding;
     const enum mimo_scheme scheme = (enum mimo_scheme)block->scheme;
+    const enum mimo_power power = mimo_power_on_rung(precoding->scheme, scheme, precoding->power);
     limit_optimum(worker, n);
     if (scheme != MIMO_OB || s->deadline_ns == 0) {
         precoder_execute_batch(worker->precoder, scheme, power, n, s->channel + first, s->solution + first);

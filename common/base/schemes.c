@@ -72,6 +72,13 @@ enum mimo_scheme mimo_scheme_below(enum mimo_scheme scheme)
     return rows[scheme].below;
 }
 
+enum mimo_power mimo_power_on_rung(enum mimo_scheme asked, enum mimo_scheme rung, enum mimo_power power)
+{
+    return rung != asked && power == MIMO_POWER_MAXMIN && mimo_scheme_allows((int)rung, MIMO_POWER_MAXMIN_USER)
+               ? MIMO_POWER_MAXMIN_USER
+               : power;
+}
+
 int mimo_scheme_check_antennas(int scheme, int n_ap, int n_ant, int n_ue)
 {
     const struct mimo_scheme_row *const row = mimo_scheme_row(scheme);

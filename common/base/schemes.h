@@ -25,12 +25,14 @@ enum mimo_antennas {
 /* How a scheme shares the power out: word, bit, meaning. A row of the schemes' table allows some of them. */
 #define MIMO_POWER_MAP(X)                                                                                              \
     X(MIMO_POWER_EQUAL, equal, 0, "the same for every user")                                                           \
-    X(MIMO_POWER_MAXMIN, maxmin, 1, "the least SINR as large as the APs' budgets allow")
+    X(MIMO_POWER_MAXMIN, maxmin, 1, "the least SINR as large as the APs' budgets allow")                               \
+    X(MIMO_POWER_MAXMIN_USER, maxmin_user, 2, "the same with one power per user; differs for cb only")
 
 /* X(enumerator, name, number in files, kind, antennas, allowed powers, those whose AP budgets hold on average
  * (mimo/precoder.h), rung below on the deadline ladder, about). The last rung is its own rung below. */
 #define MIMO_SCHEME_MAP(X)                                                                                             \
-    X(MIMO_CB, cb, 0, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, 0, MIMO_CB, "conjugate beams")                   \
+    X(MIMO_CB, cb, 0, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_MAXMIN), MIMO_CB,           \
+      "conjugate beams")                                                                                               \
     X(MIMO_ZF, zf, 1, MIMO_CENTRAL, MIMO_ANTENNAS_ALL, MIMO_ANY_POWER, 0, MIMO_PPZF,                                   \
       "zero-forcing over all APs, needs at least as many antennas in all as users")                                    \
     X(MIMO_FZF, fzf, 2, MIMO_PER_AP, MIMO_ANTENNAS_AP, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_EQUAL), MIMO_CB,           \
@@ -87,6 +89,9 @@ bool mimo_scheme_allows(int scheme, int power);
 bool mimo_scheme_is_local(int scheme);
 /* The rung below on the deadline ladder; the last one gives itself. */
 enum mimo_scheme mimo_scheme_below(enum mimo_scheme scheme);
+/* The power rule of a rung that the scheme asked for has stepped down to: never one that takes longer (maxmin of cb is
+ * solved over APs and users). */
+enum mimo_power mimo_power_on_rung(enum mimo_scheme asked, enum mimo_scheme rung, enum mimo_power power);
 /* 0, or TUTTI_EINVAL with a sentence when so few antennas cannot serve n_ue users with this scheme. */
 int mimo_scheme_check_antennas(int scheme, int n_ap, int n_ant, int n_ue);
 

@@ -2,9 +2,9 @@
 /* Life of the solver, the certificate and the iteration; notation in mimo/ob_core.h. */
 #include "base/clock.h"
 #include "base/error.h"
+#include "control/maxmin.h"
 #include "linalg/kernel.h"
 #include "linalg/small.h"
-#include "mimo/maxmin.h"
 #include "mimo/ob_core.h"
 #include "mimo/problem.h"
 

@@ -2,7 +2,7 @@
 #include "mimo/ppzf.h"
 
 #include "base/error.h"
-#include "mimo/maxmin.h"
+#include "control/maxmin.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -72,6 +72,10 @@ static size_t place(struct precoder *p, double *base)
                         {&p->B, m * k},
                         {&p->beta, m * k},
                         {&p->gamma, m * k},
+                        {&p->eta, m * k},
+                        {&p->eta_beta, m * k},
+                        {&p->eta_gamma, m * k},
+                        {&p->eta_P, m},
                         {&p->Ur, m * n * k},
                         {&p->Ui, m * n * k},
                         {(double **)&p->H_ap, 2 * n * k},
@@ -110,6 +114,9 @@ static int create_parts(struct precoder *p)
     }
     if (!status && p->schemes & MIMO_ONLY(MIMO_ZF)) {
         status = batch_create(&p->batch, &p->shape);
+    }
+    if (!status && p->schemes & MIMO_ONLY(MIMO_CB)) {
+        status = maxmin_cb_create(&p->maxmin_cb, p->shape.n_ap, p->shape.n_ant, p->shape.n_ue);
     }
     return status;
 }
@@ -151,6 +158,7 @@ void precoder_destroy(precoder_t *precoder)
     }
     ob_destroy(precoder->ob);
     batch_destroy(precoder->batch);
+    maxmin_cb_destroy(precoder->maxmin_cb);
     free(precoder->storage);
     free(precoder);
 }

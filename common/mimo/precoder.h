@@ -16,8 +16,12 @@
  * each of the K served users ap_power[m] / K on average; the share of a user that it has no estimate of stays unused.
  * zf: the same received power for all users, the worst AP at its budget. rzf: the same transmit power for all users,
  * the worst AP at its budget. An AP that builds cb itself (precoding.local) splits its budget as with ppzf.
- * - MIMO_POWER_MAXMIN: one power per user on top of those beams, chosen so that the least SINR is as large as per-AP
- *   power allows.
+ * - MIMO_POWER_MAXMIN. zf, rzf, fzf, pzf, ppzf: one power per user on top of the beams, chosen so that the least SINR
+ * is as large as per-AP power allows. cb: one coefficient per AP and user from large-scale fading alone
+ *   (control/maxmin_cb.h), W = sqrt(eta_mk) H_hat: handed in as channel->eta, or solved here from beta as if all pilots
+ *   were different, once for all subbands with the same figures.
+ * - MIMO_POWER_MAXMIN_USER. cb: every AP's estimates scaled to its budget, then one power per user; the others: as
+ *   MIMO_POWER_MAXMIN.
  * analog gives all power to one user. */
 
 /* A budget that holds on average is exceeded by at most this on one subband of one block: 3 dB. */
@@ -61,7 +65,8 @@ struct mimo_channel {
     const float *ap_power;       /* [n_ap], >= 0 */
     const uint8_t *ap_active;    /* [n_ap] */
     const uint8_t *ue_active;    /* [n_ue] */
-    const float *beta;           /* [n_ap][n_ue] large-scale gain for FZF, PZF, PPZF; NULL = taken from H_hat itself */
+    const float *beta; /* [n_ap][n_ue] large-scale gain for cb maxmin, FZF, PZF, PPZF; NULL = from H_hat itself */
+    const double *eta; /* [n_ap][n_ue] >= 0, powers for cb maxmin; NULL = solved here */
 };
 
 struct mimo_solution {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mimo/scheme.h"
 
-#include "mimo/maxmin.h"
+#include "control/maxmin.h"
 
 #include <math.h>
 

@@ -4,6 +4,7 @@
 #ifndef TUTTI_MIMO_SCHEME_H
 #define TUTTI_MIMO_SCHEME_H
 
+#include "control/maxmin_cb.h"
 #include "mimo/batch.h"
 #include "mimo/ob.h"
 #include "mimo/precoder.h"
@@ -15,14 +16,19 @@ struct precoder {
     struct precoder_settings settings;
     unsigned schemes; /* bit of each scheme it was created for */
     struct mimo_problem problem;
-    ob_t *ob;       /* NULL unless created for MIMO_OB */
-    batch_t *batch; /* NULL unless created for a scheme that it serves */
+    ob_t *ob;               /* NULL unless created for MIMO_OB */
+    batch_t *batch;         /* NULL unless created for a scheme that it serves */
+    maxmin_cb_t *maxmin_cb; /* NULL unless created for MIMO_CB */
     double *storage;
     double *Ur, *Ui;                     /* [n_row][n_ue] beams */
     double *Gr, *Gi, *Xr, *Xi, *Yr, *Yi; /* [n_ue][n_ue] */
     double *F, *work;                    /* [n_ue][n_ue], [n_ue][n_ue + 1] at least */
     double *noise, *p, *amplitude;       /* [n_ue] */
     double *B, *beta, *gamma;            /* [n_ap][n_ue] */
+    double *eta;                         /* [n_ap][n_ue] powers of cb maxmin, for the figures that follow */
+    double *eta_beta, *eta_gamma;        /* [n_ap][n_ue] */
+    double *eta_P;                       /* [n_ap] */
+    int eta_n_ap, eta_n_ue, eta_reason;  /* eta_n_ap 0: none yet */
     double complex *H_ap, *W_ap;         /* [n_ant][n_ue], one AP */
     uint8_t *strong;                     /* [n_ue] */
 };

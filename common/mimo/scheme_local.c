@@ -5,6 +5,7 @@
 #include "mimo/scheme.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Large-scale gain and variance of the estimates, packed; a user with gamma 0 has no usable estimate at that AP and
  * does not count there. Without channel->beta the estimates' own power has to do. */
@@ -125,10 +126,58 @@ static void conjugate(struct precoder *p)
     }
 }
 
+/* eta for the packed figures in beta, gamma and P; solved anew only when they change. Returns the reason. */
+static int solve_eta(struct precoder *p)
+{
+    static const double TOLERANCE = 1e-2;
+    static const int MAX_ITERATIONS = 60;
+    const struct mimo_problem *q = &p->problem;
+    const size_t one = (size_t)(q->n_ap * q->n_ue) * sizeof *p->eta, aps = (size_t)q->n_ap * sizeof *p->eta_P;
+    if (p->eta_n_ap == q->n_ap && p->eta_n_ue == q->n_ue && !memcmp(p->eta_beta, p->beta, one) &&
+        !memcmp(p->eta_gamma, p->gamma, one) && !memcmp(p->eta_P, q->P, aps)) {
+        return p->eta_reason;
+    }
+    const struct maxmin_cb_network network = {
+        .n_ap = q->n_ap, .n_ant = q->n_ant, .n_ue = q->n_ue, .beta = p->beta, .gamma = p->gamma, .P = q->P};
+    struct maxmin_cb_result result;
+    const int status = maxmin_cb_execute(p->maxmin_cb, &network, TOLERANCE, MAX_ITERATIONS, p->eta, &result);
+    p->eta_reason = status ? MIMO_REASON_ITERATIONS : MIMO_REASON_ASKED;
+    p->eta_n_ap = q->n_ap;
+    p->eta_n_ue = q->n_ue;
+    memcpy(p->eta_beta, p->beta, one);
+    memcpy(p->eta_gamma, p->gamma, one);
+    memcpy(p->eta_P, q->P, aps);
+    return p->eta_reason;
+}
+
+/* One coefficient per AP and user, from large-scale fading. */
+static int solve_cb_maxmin(struct precoder *p, const struct mimo_channel *channel, struct mimo_solution *solution)
+{
+    const struct mimo_problem *q = &p->problem;
+    for (int m = 0; m < q->n_ap; m++) {
+        statistics(p, channel, m);
+    }
+    drop_unheard(p);
+    const int reason = q->n_ue > 0 && !channel->eta ? solve_eta(p) : MIMO_REASON_ASKED;
+    const int n = q->n_ue;
+    for (int i = 0; i < q->n_row * n; i++) {
+        const int m = i / n / q->n_ant, k = i % n;
+        const double eta = channel->eta ? channel->eta[q->ap[m] * p->shape.n_ue + q->ue[k]] : p->eta[m * n + k];
+        const double amplitude = p->gamma[m * n + k] > 0 ? sqrt(eta) : 0;
+        p->Ur[i] = amplitude * q->Hr[i];
+        p->Ui[i] = amplitude * q->Hi[i];
+    }
+    scheme_amplitudes_one(p);
+    mimo_problem_store_capped(q, &p->shape, p->Ur, p->Ui, p->amplitude, solution->W);
+    return reason;
+}
+
 int scheme_cb_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                     struct mimo_solution *solution)
 {
-    (void)channel;
+    if (power == MIMO_POWER_MAXMIN) {
+        return solve_cb_maxmin(p, channel, solution);
+    }
     conjugate(p);
     if (power == MIMO_POWER_EQUAL) {
         scheme_amplitudes_one(p);

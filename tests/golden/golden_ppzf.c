@@ -103,13 +103,13 @@ static void check_tables(const json_t *expected, struct golden *golden, const st
             const int i = m * in->k + k;
             const bool want = listed < (int)json_array_size(set) && (int)golden_at(set, listed) == k;
             listed += want;
-            golden_true(golden, t->strong[i] == want, "strong set of AP %d, user %d", m, k);
+            golden_true(golden, !set || t->strong[i] == want, "strong set of AP %d, user %d", m, k);
             compare(golden, t->c[i], golden_at2(json_object_get(expected, "c"), m, k), "c", m, k);
             compare(golden, t->gamma[i], golden_at2(json_object_get(expected, "gamma"), m, k), "gamma", m, k);
             compare(golden, t->gain[i], golden_at2(json_object_get(expected, "A"), m, k), "A", m, k);
             compare(golden, t->leak[i], golden_at2(json_object_get(expected, "BA"), m, k), "BA", m, k);
         }
-        golden_true(golden, listed == (int)json_array_size(set), "size of the strong set of AP %d", m);
+        golden_true(golden, !set || listed == (int)json_array_size(set), "size of the strong set of AP %d", m);
         compare(golden, t->gamma_eve[m], golden_at(json_object_get(expected, "gamma_e"), m), "gamma_e", m, 0);
         compare(golden, t->gain_eve[m], golden_at(json_object_get(expected, "ae"), m), "ae", m, 0);
         compare(golden, t->leak_eve[m], golden_at(json_object_get(expected, "cs"), m), "cs", m, 0);
@@ -189,6 +189,26 @@ static void check_vectors(const json_t *input, const json_t *expected, struct go
     }
 }
 
+/* Targets, power optimisation and the resilience score. */
+static void skip_parts(const json_t *expected, struct golden *golden)
+{
+    static const char *const powers[] = {"given_power", "epa", "epa_an"};
+    static const char *const targets[] = {"psi_opt", "psi_metric", "psi_two_sided"};
+    bool psi = false;
+    for (int i = 0; i < 9; i++) {
+        psi |= golden_has(json_object_get(expected, powers[i / 3]), targets[i % 3]);
+    }
+    if (psi) {
+        golden_skip(golden, "psi");
+    }
+    if (golden_has(expected, "optimisation")) {
+        golden_skip(golden, "optimisation");
+    }
+    if (golden_has(expected, "resilience")) {
+        golden_skip(golden, "resilience");
+    }
+}
+
 void golden_ppzf_check(const json_t *root, struct golden *golden)
 {
     const json_t *input = json_object_get(root, "input"), *expected = json_object_get(root, "expected");
@@ -199,13 +219,13 @@ void golden_ppzf_check(const json_t *root, struct golden *golden)
         check_powers(expected, "given_power", golden, &in, in.eta, in.eta_an);
         check_equal_power(expected, "epa", false, golden, &in);
         check_equal_power(expected, "epa_an", true, golden, &in);
-        check_vectors(input, expected, golden, &in);
+        if (golden_has(input, "H_hat") && golden_has(input, "z_an")) {
+            check_vectors(input, expected, golden, &in);
+        }
     } else {
         golden_true(golden, false, "cannot use the input: %s", error_text());
     }
-    golden_skip(golden, "psi");
-    golden_skip(golden, "optimisation");
-    golden_skip(golden, "resilience");
+    skip_parts(expected, golden);
     release(&in);
     golden_end(golden);
 }

@@ -155,7 +155,8 @@ static void compare_polygon(const struct inputs *in, bool feasible, bool claimed
         golden_true(in->golden, residual <= number_or(in->expect, "residual_max", SPZF_RESIDUAL_LIMIT),
                     "%s: residual %.3g", form, residual);
     } else {
-        golden_close(in->golden, residual, least, number_or(in->expect, "residual_rel_tol", 1e-9), least,
+        const double relative = number_or(in->expect, "residual_rel_tol", 1e-9) * least;
+        golden_close(in->golden, residual, least, fmax(relative, number_or(in->expect, "residual_abs_tol", 1e-15)), 1,
                      "%s: residual", form);
     }
 }
@@ -164,6 +165,11 @@ static void check_polygon(const struct inputs *in)
 {
     const bool feasible = json_is_true(json_object_get(in->expect, "feasible"));
     golden_true(in->golden, in->rows == 1, "h has %d rows", in->rows);
+    if (!golden_has(in->expect, "feasible")) {
+        golden_close(in->golden, spzf_dist(in->cols, in->r), golden_number(in->expect, "dist"),
+                     number_or(in->expect, "dist_abs_tol", 1e-9 * in->sum), 1.0, "dist");
+        return;
+    }
     golden_close(in->golden, spzf_dist(in->cols, in->r), golden_number(in->expect, "dist"),
                  number_or(in->expect, "dist_abs_tol", 1e-9 * in->sum), 1.0, "dist");
     bool claimed = spzf_polygon(in->cols, in->H, in->beam);
@@ -212,8 +218,11 @@ static void check_partition(const struct inputs *in)
     }
     golden_close(in->golden, loss, golden_number(in->expect, "pseudo_loss"), tolerance, fmax(loss, 1e-3 * in->sum),
                  "pseudo-loss");
-    golden_true(in->golden, e1 == json_is_true(json_object_get(in->expect, "E1")), "E1 is %d", e1);
-    compare_with_optimum(in);
+    golden_true(in->golden, !golden_has(in->expect, "E1") || e1 == json_is_true(json_object_get(in->expect, "E1")),
+                "E1 is %d", e1);
+    if (golden_has(in->expect, "optimal_pseudo_loss")) {
+        compare_with_optimum(in);
+    }
 }
 
 /* |sum over set p of row 2| of the beam must be one of the two values its triangle allows. */
@@ -280,8 +289,8 @@ static void check_infeasible(const struct inputs *in)
         }
         const double residual = check_beam(in);
         golden_true(in->golden, result.outage != 0, "method %d flags no outage, residual %.3g", m, residual);
-        golden_true(in->golden, residual >= bound * (1.0 - 1e-9), "method %d: residual %.12g below the proved %.12g", m,
-                    residual, bound);
+        golden_true(in->golden, isnan(bound) || residual >= bound * (1.0 - 1e-9),
+                    "method %d: residual %.12g below the proved %.12g", m, residual, bound);
     }
 }
 

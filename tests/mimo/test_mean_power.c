@@ -2,6 +2,7 @@
 /* Beams whose budget holds on average: what an AP builds is what the CPU node builds, no AP is ever above its cap, its
  * mean is at the budget, and the users' SINRs are those of the closed forms in spite of the cap. */
 #include "base/error.h"
+#include "control/maxmin_cb.h"
 #include "mimo/ppzf.h"
 #include "mimo/stream_set.h"
 #include "reference.h"
@@ -178,6 +179,53 @@ static void ap_and_cpu_node_build_the_same_beams(void **state)
     }
 }
 
+/* Max-min of conjugate beams: what is handed in is what is sent; without it the powers are those of
+ * control/maxmin_cb.h, and the users' SINRs over the fading are near the certified max-min. */
+static void conjugate_beams_have_one_power_per_ap_and_user(void **state)
+{
+    (void)state;
+    struct random random = {9};
+    struct channel_case c;
+    create(&c, &random, 4);
+    double eta[M * K], beta[M * K], gamma[M * K], P[M];
+    for (int i = 0; i < M * K; i++) {
+        eta[i] = 0.01 * random_uniform(&random) / (double)c.beta[i];
+        beta[i] = (double)c.beta[i];
+        gamma[i] = beta[i] - (double)c.E[i];
+        P[i / K] = (double)c.P[i / K];
+    }
+    precoder_t *precoder;
+    assert_int_equal(precoder_create_for(&precoder, &c.shape, MIMO_ONLY(MIMO_CB)), 0);
+    c.channel.eta = eta;
+    draw(&c, &random);
+    assert_int_equal(precoder_execute(precoder, MIMO_CB, MIMO_POWER_MAXMIN, &c.channel, &c.solution), 0);
+    for (int i = 0; i < M * 4 * K; i++) {
+        const double complex want = sqrt(eta[i / (4 * K) * K + i % K]) * (double complex)c.H[i];
+        assert_true(cabs((double complex)c.solution.W[i] - want) < 1e-6 * cabs(want) + 1e-12);
+    }
+    c.channel.eta = NULL;
+    const struct maxmin_cb_network network = {.n_ap = M, .n_ant = 4, .n_ue = K, .beta = beta, .gamma = gamma, .P = P};
+    maxmin_cb_t *maxmin;
+    struct maxmin_cb_result result;
+    assert_int_equal(maxmin_cb_create(&maxmin, M, 4, K), 0);
+    assert_int_equal(maxmin_cb_execute(maxmin, &network, 1e-3, 500, eta, &result), 0);
+    maxmin_cb_destroy(maxmin);
+    struct moments s = {{0}, {0}, {0}, 0, 0};
+    for (int d = 0; d < DRAWS; d++) {
+        draw(&c, &random);
+        assert_int_equal(precoder_execute(precoder, MIMO_CB, MIMO_POWER_MAXMIN, &c.channel, &c.solution), 0);
+        add(&s, &c);
+    }
+    for (int k = 0; k < K; k++) {
+        const double own = pow(cabs(s.own[k] / DRAWS), 2), all = s.received[k] / DRAWS;
+        assert_true(fabs(10 * log10(own / (all - own + 1) / result.upper)) <
+                    0.25); /* 0.05 of the gap, 0.12 of the cap */
+    }
+    assert_true(s.peak <= MIMO_PEAK_RATIO);
+    precoder_destroy(precoder);
+    case_destroy(&c);
+}
+
 static void mean_power_is_for_equal_power_of_single_aps(void **state)
 {
     (void)state;
@@ -186,6 +234,7 @@ static void mean_power_is_for_equal_power_of_single_aps(void **state)
         assert_int_equal(mimo_holds_mean((enum mimo_scheme)scheme, MIMO_POWER_EQUAL), mean);
     }
     assert_false(mimo_holds_mean(MIMO_PPZF, MIMO_POWER_MAXMIN));
+    assert_true(mimo_holds_mean(MIMO_CB, MIMO_POWER_MAXMIN));
 }
 
 int main(void)
@@ -193,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closed_forms_hold_under_the_cap),
         cmocka_unit_test(ap_and_cpu_node_build_the_same_beams),
+        cmocka_unit_test(conjugate_beams_have_one_power_per_ap_and_user),
         cmocka_unit_test(mean_power_is_for_equal_power_of_single_aps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

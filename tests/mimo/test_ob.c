@@ -230,7 +230,7 @@ static void no_other_precoder_beats_the_bound(void **state)
         precoder_t *precoder;
         assert_int_equal(precoder_create(&precoder, &c.shape), 0);
         for (int scheme = MIMO_CB; scheme <= MIMO_ZF; scheme++) {
-            precoder_execute(precoder, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN, &c.channel, &c.solution);
+            precoder_execute(precoder, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN_USER, &c.channel, &c.solution);
             assert_true(plain_min_sinr(&c, c.solution.W) <= result.min_sinr * (1 + 2e-4));
         }
         precoder_destroy(precoder);

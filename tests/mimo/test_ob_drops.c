@@ -61,7 +61,10 @@ static void run(int tau, double (*sorted)[DROPS * K])
         }
         for (int s = 0; s < 3; s++) {
             /* with pilot reuse the estimates of two users are parallel at every AP, but not over all APs */
-            assert_int_equal(precoder_execute(precoder, schemes[s], MIMO_POWER_MAXMIN, &c.channel, &c.solution), 0);
+            assert_int_equal(precoder_execute(precoder, schemes[s],
+                                              schemes[s] == MIMO_CB ? MIMO_POWER_MAXMIN_USER : MIMO_POWER_MAXMIN,
+                                              &c.channel, &c.solution),
+                             0);
             rates(&c, tau, sorted[s] + drop * K);
         }
         case_destroy(&c);

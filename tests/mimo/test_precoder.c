@@ -76,7 +76,7 @@ static void maxmin_equalises_and_beats_equal_power(void **state)
             case_create(&c, &random, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], 10, 30, 0.1);
             run(&c, (enum mimo_scheme)scheme, MIMO_POWER_EQUAL);
             const double equal = plain_min_sinr(&c, c.solution.W);
-            run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN);
+            run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN_USER);
             const double least = plain_min_sinr(&c, c.solution.W);
             for (int k = 0; k < c.shape.n_ue; k++) {
                 assert_true(fabs(plain_sinr(&c, c.solution.W, k) / least - 1) < 1e-4);
@@ -97,7 +97,7 @@ static void maxmin_cannot_be_improved_by_other_powers(void **state)
     for (int scheme = MIMO_CB; scheme <= MIMO_ZF; scheme++) {
         struct channel_case c;
         case_create(&c, &random, 12, 2, 5, 15, 30, 0.1);
-        run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN);
+        run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN_USER);
         const double best = plain_min_sinr(&c, c.solution.W);
         for (int trial = 0; trial < 200; trial++) {
             tutti_cf32 W[12 * 2 * 5];
@@ -318,7 +318,7 @@ static void sixty_db_spread_stays_finite_and_fair(void **state)
         struct channel_case c;
         case_create(&c, &random, 16, 1, 8, 50, 60, trial % 2 ? 0.05 : 0);
         for (int scheme = MIMO_CB; scheme <= MIMO_ZF; scheme++) {
-            run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN);
+            run(&c, (enum mimo_scheme)scheme, MIMO_POWER_MAXMIN_USER);
             const double least = plain_min_sinr(&c, c.solution.W);
             assert_true(least > 0);
             for (int k = 0; k < 8; k++) {
@@ -575,7 +575,9 @@ static void schemes_ignore_units_and_order(void **state)
             }
             run(&c, (enum mimo_scheme)scheme, (enum mimo_power)power);
             run(&d, (enum mimo_scheme)scheme, (enum mimo_power)power);
-            const double tolerance = scheme == MIMO_OB ? 1e-2 : 1e-4;
+            /* those that stop short of the optimum */
+            const bool iterates = scheme == MIMO_OB || (scheme == MIMO_CB && power == MIMO_POWER_MAXMIN);
+            const double tolerance = scheme == MIMO_OB ? 1e-2 : iterates ? 0.1 : 1e-4;
             for (int k = 0; k < K; k++) {
                 const double one = plain_sinr(&c, c.solution.W, k), two = plain_sinr(&d, d.solution.W, K - 1 - k);
                 assert_true(fabs(one / two - 1) < tolerance);

@@ -137,11 +137,11 @@ class Precode(unittest.TestCase):
         data = make()
         write(self.input, data)
         for scheme in SCHEMES:
-            for power in ("equal", "maxmin"):
-                if (scheme, power) == ("ob", "equal"):
+            for power in ("equal", "maxmin", "maxmin_user"):
+                if scheme == "ob" and power != "maxmin":
                     continue
                 with self.subTest(scheme=scheme, power=power):
-                    mean_power = power == "equal" and scheme in ("fzf", "pzf", "ppzf")
+                    mean_power = (power, scheme) in (("equal", "fzf"), ("equal", "pzf"), ("equal", "ppzf"), ("maxmin", "cb"))
                     self.check_result(data, self.solve(scheme, "--power", power)[0], scheme, 1.0, mean_power)
 
     def test_zf_maxmin(self):

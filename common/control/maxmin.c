@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "mimo/maxmin.h"
+#include "control/maxmin.h"
 
 #include "linalg/small.h"
 
