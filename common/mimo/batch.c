@@ -16,7 +16,7 @@
  * to a tenth of it. */
 static const float PIVOT_MIN = (float)MIMO_NEAR_SINGULAR;
 static const float MAXMIN_TOLERANCE = 1e-4f;
-enum { MAXMIN_ITERATIONS = 60 };
+enum { MAXMIN_ITERATIONS = 240 }; /* users far apart balance slowly; the solver for one subband is slower still */
 
 struct batch {
     struct mimo_shape shape;
