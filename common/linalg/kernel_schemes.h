@@ -38,8 +38,9 @@ static void lane_cb(int n_ap, int n_ant, int n, const float *H, const float *P, 
     const int per_ap = n_ant * n;
     for (int m = 0; m < n_ap; m++) {
         const float *h = H + LANE_RE(m * per_ap);
-        const lane energy = lane_energy(per_ap, h), zero = {0};
-        const lane s = lane_choose(energy > 0, lane_root(lane_load(P + (ptrdiff_t)m * KERNEL_LANES) / energy), zero);
+        const lane energy = lane_energy(per_ap, h), zero = {0}; /* the quotient alone may be denormal */
+        const lane budget = lane_root(lane_load(P + (ptrdiff_t)m * KERNEL_LANES));
+        const lane s = lane_choose(energy > 0, budget / lane_root(energy), zero);
         const lane half = lane_root(s);
         lane_store(root + (ptrdiff_t)m * KERNEL_LANES, half);
         lane_scale_rows(per_ap, half, h, A + LANE_RE(m * per_ap));

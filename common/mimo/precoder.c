@@ -223,7 +223,9 @@ static bool is_sound(const struct mimo_shape *shape, bool mean, const struct mim
         finite += 0 * power;
         use = channel->ap_power[m] > 0 ? fmaxf(use, power / channel->ap_power[m]) : use;
     }
-    return finite == 0 && (mean ? use > 0 && use < (float)MIMO_PEAK_RATIO * 1.01f : use > 0.99f && use < 1.01f);
+    const float most =
+        (mean ? (float)MIMO_PEAK_RATIO : 1) * (1 + 1e-6f + (float)per_ap * 0x1p-27f); /* this sum rounds */
+    return finite == 0 && use > (mean ? 0 : 0.99f) && use < most;
 }
 
 int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
