@@ -15,6 +15,14 @@ struct kernel_links {
     const float *E, *b; /* [n_ap][n][lane] >= 0 */
 };
 
+/* One AP's own zero-forcing: the n_strong users that stand first in order [n]. */
+struct kernel_local {
+    int n_ant, n, n_strong; /* n_strong < n_ant */
+    const int *order;
+    bool project; /* weak users' beams kept off the strong users */
+    float cap;    /* > 0: the AP stays below this share of its budget */
+};
+
 struct kernel_ops {
     const char *name; /* "avx512" (16 lanes), "avx2" (8), "portable" (4: SSE2, NEON) */
     /* x [n] = sum_s v[s] * symbols[s][first .. first + n - 1]; n_stream terms. */
@@ -51,6 +59,20 @@ struct kernel_ops {
     /* A = H (H^H H)^-1, H and A [rows][n]; work of kernel_zf_work(n) lanes. pivot [lane]: smallest Cholesky pivot
      * relative to the diagonal; where it is small (or 0: singular, not finite) A is not to be used. */
     void (*zf)(int rows, int n, const float *H, float *work, float *A, float *pivot);
+    /* Conjugate beams A, each AP at its whole budget P [n_ap][lane], and C [n][n] = H^H A; root [n_ap][lane] is work.
+     */
+    void (*cb)(int n_ap, int n_ant, int n, const float *H, const float *P, float *root, float *A, float *C);
+    /* Regularised zero-forcing with error variances E [n_ap][n][lane]; R [rows][n] and work (n_ap lanes more than zf's)
+     * are work. pivot as in zf. */
+    void (*rzf)(int n_ap, int n_ant, int n, const float *H, const float *E, const float *P, float *work, float *R,
+                float *A, float *C, float *pivot);
+    /* gamma = max(beta - E, 0), n entries; false unless each is positive in all lanes or in none. */
+    bool (*gamma)(int n, const float *beta, const float *E, float *gamma);
+    /* One AP's beams: H, A [n_ant][n], gamma, b [n][lane], P [lane]; C += H^H A; pivot becomes the least so far. */
+    void (*local)(const struct kernel_local *local, const float *H, const float *gamma, const float *P, float *work,
+                  float *A, float *C, float *b, float *pivot);
+    /* The links of beams with C = H^H A: F and noise, and E divided by each user's own gain. */
+    void (*couple)(int n_ap, int n, const float *C, float *F, float *noise, float *E);
     /* b [n_ap][n][lane] = ||a_mk||^2 / P_m with P [n_ap][lane]. */
     void (*power)(int n_ap, int n_ant, int n, const float *A, const float *P, float *b);
     void (*weigh)(int n_ap, int n, const float *P, float *E); /* E_mk *= P_m, [n_ap][n][lane] and [n_ap][lane] */
@@ -58,6 +80,8 @@ struct kernel_ops {
      * [n][lane] is work; spread [lane] is the relative distance of the bounds on the optimum. maxmin returns the
      * iterations. */
     void (*equal)(const struct kernel_links *links, float *eta, float *share);
+    void (*one)(const struct kernel_links *links, float *eta, float *share);                  /* eta = 1 */
+    void (*unit)(const struct kernel_links *links, const float *P, float *eta, float *share); /* equal ||w_k||^2 */
     int (*maxmin)(const struct kernel_links *links, int max_iterations, float tolerance, float *eta, float *share,
                   float *interference, float *spread);
     /* After either: SINRs [n][lane] of the powers guard * eta; eta becomes the amplitudes sqrt(guard * eta). */
@@ -71,6 +95,13 @@ enum { KERNEL_PAD = 8, KERNEL_LANES_MAX = 16 };
 static inline size_t kernel_zf_work(int n)
 {
     return (size_t)n * (size_t)(7 * n + 2);
+}
+
+/* Lanes of work of local. */
+static inline size_t kernel_local_work(int n_ant, int n)
+{
+    const size_t a = (size_t)n_ant, k = (size_t)n;
+    return 8 * a * k + 7 * a * a + 2 * k * k + k;
 }
 
 const struct kernel_ops *kernel_get(void);

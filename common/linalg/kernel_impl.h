@@ -22,6 +22,8 @@ _Static_assert((int)KERNEL_LANES <= (int)KERNEL_LANES_MAX && KERNEL_PAD % KERNEL
 #include "linalg/kernel_batch.h"
 #include "linalg/kernel_combine.h"
 #include "linalg/kernel_dense.h"
+#include "linalg/kernel_local.h"
+#include "linalg/kernel_schemes.h"
 
 extern const struct kernel_ops KERNEL_OPS;
 const struct kernel_ops KERNEL_OPS = {
@@ -37,8 +39,15 @@ const struct kernel_ops KERNEL_OPS = {
     .pack = lane_pack,
     .unpack = lane_unpack,
     .zf = lane_zf,
+    .cb = lane_cb,
+    .rzf = lane_rzf,
+    .gamma = lane_gamma,
+    .local = lane_local,
+    .couple = lane_couple,
     .power = lane_power,
     .weigh = lane_weigh,
+    .one = lane_one,
+    .unit = lane_unit,
     .equal = lane_equal,
     .maxmin = lane_maxmin,
     .finish = lane_finish,

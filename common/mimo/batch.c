@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "linalg/cmplx.h"
 #include "linalg/kernel.h"
+#include "mimo/ppzf.h"
 #include "mimo/scheme.h"
 
 #include <math.h>
@@ -15,19 +16,25 @@
  * to a tenth of it. */
 static const float PIVOT_MIN = (float)MIMO_NEAR_SINGULAR;
 static const float MAXMIN_TOLERANCE = 1e-4f;
-enum { MAXMIN_ITERATIONS = 60 };
+enum { MAXMIN_ITERATIONS = 240 }; /* users far apart balance slowly; the solver for one subband is slower still */
 
 struct batch {
     struct mimo_shape shape;
     const struct kernel_ops *ops;
     float *storage;
-    float *H, *A, *work;                                            /* [rows][n_ue][2][lane], work of zf */
+    float *H, *A, *work, *local;                                    /* [rows][n_ue][2][lane], work of zf */
     float *E, *b;                                                   /* [n_ap][n_ue][lane]: times P, and shares of P */
     float *P, *share;                                               /* [n_ap][lane] */
     float *eta, *interference, *sinr;                               /* [n_ue][lane] */
     float *packed[KERNEL_LANES_MAX];                                /* [rows][n_ue][2], active entries of one subband */
     float *packed_E[KERNEL_LANES_MAX], *packed_P[KERNEL_LANES_MAX]; /* [n_ap][n_ue], [n_ap] */
-    int n_ap, n_ue, *ap, *ue;                                       /* packed -> original index, [n_ap] and [n_ue] */
+    float *R, *C, *F, *noise; /* [rows][n_ue][2], [n_ue][n_ue][2], [n_ue][n_ue], [n_ue] */
+    float *beta, *gamma;      /* [n_ap][n_ue] */
+    float *packed_beta[KERNEL_LANES_MAX];
+    double *group_beta;            /* [n_ue] */
+    uint8_t *strong;               /* [n_ue] */
+    int *order, *n_strong, *other; /* [n_ap][n_ue], [n_ap], [n_ue] */
+    int n_ap, n_ue, *ap, *ue;      /* packed -> original index, [n_ap] and [n_ue] */
 };
 
 int batch_lanes(const batch_t *batch)
@@ -49,7 +56,15 @@ static size_t place(struct batch *b, float *base)
     size_t used = 0;
     b->H = take(base, &used, 2 * l * k * lanes);
     b->A = take(base, &used, 2 * l * k * lanes);
-    b->work = take(base, &used, kernel_zf_work(b->shape.n_ue) * lanes);
+    b->work = take(base, &used, (kernel_zf_work(b->shape.n_ue) + m) * lanes);
+    const size_t local = kernel_local_work(b->shape.n_ant, b->shape.n_ue) * lanes;
+    b->local = take(base, &used, local);
+    b->R = take(base, &used, 2 * l * k * lanes);
+    b->C = take(base, &used, 2 * k * k * lanes);
+    b->F = take(base, &used, k * k * lanes);
+    b->noise = take(base, &used, k * lanes);
+    b->beta = take(base, &used, m * k * lanes);
+    b->gamma = take(base, &used, m * k * lanes);
     b->E = take(base, &used, m * k * lanes);
     b->b = take(base, &used, m * k * lanes);
     b->P = take(base, &used, m * lanes);
@@ -61,6 +76,7 @@ static size_t place(struct batch *b, float *base)
         b->packed[s] = take(base, &used, 2 * l * k);
         b->packed_E[s] = take(base, &used, m * k);
         b->packed_P[s] = take(base, &used, m);
+        b->packed_beta[s] = take(base, &used, m * k);
     }
     return used;
 }
@@ -78,7 +94,12 @@ int batch_create(batch_t **batch, const struct mimo_shape *shape)
     b->storage = aligned_alloc(64, bytes);
     b->ap = calloc((size_t)shape->n_ap, sizeof *b->ap);
     b->ue = calloc((size_t)shape->n_ue, sizeof *b->ue);
-    if (!b->storage || !b->ap || !b->ue) {
+    b->group_beta = calloc((size_t)shape->n_ue, sizeof *b->group_beta);
+    b->strong = calloc((size_t)shape->n_ue, sizeof *b->strong);
+    b->order = calloc((size_t)(shape->n_ap + 1) * (size_t)shape->n_ue, sizeof *b->order);
+    b->n_strong = calloc((size_t)shape->n_ap, sizeof *b->n_strong);
+    b->other = b->order ? b->order + (size_t)shape->n_ap * (size_t)shape->n_ue : NULL;
+    if (!b->storage || !b->ap || !b->ue || !b->group_beta || !b->strong || !b->order || !b->n_strong) {
         batch_destroy(b);
         return error_set(TUTTI_ENOMEM, "batch: out of memory for %zu bytes", bytes);
     }
@@ -96,6 +117,10 @@ void batch_destroy(batch_t *batch)
     free(batch->storage);
     free(batch->ap);
     free(batch->ue);
+    free(batch->group_beta);
+    free(batch->strong);
+    free(batch->order);
+    free(batch->n_strong);
     free(batch);
 }
 
@@ -140,11 +165,12 @@ static bool all_active(const struct batch *b)
 
 /* One subband's active entries, contiguous; without masks the caller's own arrays serve. */
 static void gather(struct batch *b, int s, const struct mimo_channel *channel, const float **H, const float **E,
-                   const float **P)
+                   const float **P, const float **beta)
 {
     *H = (const float *)channel->H_hat;
     *E = channel->error_variance;
     *P = channel->ap_power;
+    *beta = channel->beta;
     if (all_active(b)) {
         return;
     }
@@ -155,6 +181,7 @@ static void gather(struct batch *b, int s, const struct mimo_channel *channel, c
         b->packed_P[s][m] = channel->ap_power[ap];
         for (int k = 0; k < b->n_ue; k++) {
             *e++ = channel->error_variance[ap * n_ue + (size_t)b->ue[k]];
+            b->packed_beta[s][m * b->n_ue + k] = *beta ? (*beta)[ap * n_ue + (size_t)b->ue[k]] : 0;
         }
         for (size_t a = 0; a < n_ant; a++) {
             for (int k = 0; k < b->n_ue; k++) {
@@ -167,20 +194,24 @@ static void gather(struct batch *b, int s, const struct mimo_channel *channel, c
     *H = b->packed[s];
     *E = b->packed_E[s];
     *P = b->packed_P[s];
+    *beta = *beta ? b->packed_beta[s] : NULL;
 }
 
+/* Packed inputs of each lane; the last subband again where there are fewer than lanes. */
+struct inputs {
+    const float *H[KERNEL_LANES_MAX], *E[KERNEL_LANES_MAX], *P[KERNEL_LANES_MAX], *beta[KERNEL_LANES_MAX];
+};
+
 /* Complex numbers come interleaved, so entry 2 i and 2 i + 1 of the packed array are the two vectors of entry i. */
-static void load(struct batch *b, int n_sb, const struct mimo_channel *channels)
+static void load(struct batch *b, int n_sb, const struct mimo_channel *channels, struct inputs *in)
 {
     const struct kernel_ops *ops = b->ops;
-    const float *H[KERNEL_LANES_MAX], *E[KERNEL_LANES_MAX], *P[KERNEL_LANES_MAX];
     for (int s = 0; s < ops->n_lane; s++) {
-        gather(b, s, &channels[s < n_sb ? s : n_sb - 1], &H[s], &E[s], &P[s]);
+        gather(b, s, &channels[s < n_sb ? s : n_sb - 1], &in->H[s], &in->E[s], &in->P[s], &in->beta[s]);
     }
-    ops->pack(2 * b->n_ap * b->shape.n_ant * b->n_ue, H, b->H);
-    ops->pack(b->n_ap * b->n_ue, E, b->E);
-    ops->pack(b->n_ap, P, b->P);
-    ops->weigh(b->n_ap, b->n_ue, b->P, b->E);
+    ops->pack(2 * b->n_ap * b->shape.n_ant * b->n_ue, in->H, b->H);
+    ops->pack(b->n_ap * b->n_ue, in->E, b->E);
+    ops->pack(b->n_ap, in->P, b->P);
 }
 
 static void scatter(const struct batch *b, int s, struct mimo_solution *solution)
@@ -220,33 +251,174 @@ static void store(struct batch *b, int n_sb, struct mimo_solution *solutions)
     }
 }
 
-unsigned batch_zf(batch_t *batch, enum mimo_power power, int n_sb, const struct mimo_channel *channels,
-                  struct mimo_solution *solutions)
+/* Strong users of packed AP m by lane s's large-scale gains, strong users first; users without an estimate count
+ * nothing. Returns how many are strong. */
+static int find_order(struct batch *b, enum mimo_scheme scheme, double upsilon, const float *beta, int m, int *order)
+{
+    const int n = b->n_ue;
+    int n_order = 0, n_strong = 0;
+    for (int k = 0; k < n; k++) {
+        const bool usable = b->gamma[(m * n + k) * b->ops->n_lane] > 0; /* in all lanes or in none */
+        b->group_beta[k] = usable ? (double)beta[m * n + k] : 0;
+    }
+    ppzf_group(scheme, b->shape.n_ant, n, b->group_beta, upsilon, b->strong);
+    for (int k = 0; k < n; k++) {
+        b->strong[k] = b->strong[k] && b->group_beta[k] > 0;
+        n_strong += b->strong[k];
+    }
+    for (int strong = 1; strong >= 0; strong--) {
+        for (int k = 0; k < n; k++) {
+            if (b->strong[k] == strong) {
+                order[n_order++] = k;
+            }
+        }
+    }
+    return n_strong;
+}
+
+/* Strong users of every AP, for the lanes that agree with the first; a bit for each of the others. */
+static unsigned find_orders(struct batch *b, enum mimo_scheme scheme, double upsilon, int n_sb, const struct inputs *in)
+{
+    const int n = b->n_ue;
+    unsigned left = 0;
+    for (int m = 0; m < b->n_ap; m++) {
+        b->n_strong[m] = find_order(b, scheme, upsilon, in->beta[0], m, b->order + m * n);
+    }
+    for (int s = 1; s < n_sb; s++) {
+        const bool same = memcmp(in->beta[s], in->beta[0], (size_t)(b->n_ap * n) * sizeof *in->beta[s]) == 0;
+        for (int m = 0; m < b->n_ap && !same; m++) {
+            const int n_strong = find_order(b, scheme, upsilon, in->beta[s], m, b->other);
+            if (n_strong != b->n_strong[m] || memcmp(b->other, b->order + m * n, (size_t)n * sizeof *b->other)) {
+                left |= 1u << s;
+            }
+        }
+    }
+    return left;
+}
+
+/* Beams of the schemes that each AP solves alone. Returns the subbands that are left. */
+static unsigned local_beams(struct batch *b, enum mimo_scheme scheme, bool mean, double upsilon, int n_sb,
+                            const struct inputs *in, float *pivot)
+{
+    const struct kernel_ops *ops = b->ops;
+    const int n = b->n_ue, per_ap = b->shape.n_ant * n, lanes = ops->n_lane;
+    const unsigned all = (1u << n_sb) - 1;
+    if (!in->beta[0]) {
+        return all; /* strong users by the estimates themselves: others in every subband */
+    }
+    for (int s = 1; s < lanes; s++) {
+        if (!in->beta[s]) {
+            return all;
+        }
+    }
+    ops->pack(b->n_ap * n, in->beta, b->beta);
+    if (!ops->gamma(b->n_ap * n, b->beta, b->E, b->gamma)) {
+        return all;
+    }
+    const unsigned left = find_orders(b, scheme, upsilon, n_sb, in);
+    memset(b->C, 0, (size_t)(2 * n * n * lanes) * sizeof *b->C);
+    for (int s = 0; s < lanes; s++) {
+        pivot[s] = 1;
+    }
+    for (int m = 0; m < b->n_ap; m++) {
+        const struct kernel_local local = {.n_ant = b->shape.n_ant,
+                                           .n = n,
+                                           .n_strong = b->n_strong[m],
+                                           .order = b->order + m * n,
+                                           .project = scheme != MIMO_PZF,
+                                           .cap = mean ? (float)MIMO_PEAK_RATIO : 0};
+        if (local.n_strong >= local.n_ant) {
+            return all;
+        }
+        ops->local(&local, b->H + 2 * m * per_ap * lanes, b->gamma + m * n * lanes, b->P + m * lanes, b->local,
+                   b->A + 2 * m * per_ap * lanes, b->C, b->b + m * n * lanes, pivot);
+    }
+    return left;
+}
+
+/* Beams A, and C = H^H A unless it is the identity (zf). Returns the subbands that are left. */
+static unsigned beams(struct batch *b, enum mimo_scheme scheme, bool mean, double upsilon, int n_sb,
+                      const struct inputs *in, float *pivot)
+{
+    const struct kernel_ops *ops = b->ops;
+    const int n_ap = b->n_ap, n_ant = b->shape.n_ant, n = b->n_ue;
+    switch (scheme) {
+    case MIMO_ZF:
+        ops->zf(n_ap * n_ant, n, b->H, b->work, b->A, pivot);
+        return 0;
+    case MIMO_RZF:
+        ops->rzf(n_ap, n_ant, n, b->H, b->E, b->P, b->work, b->R, b->A, b->C, pivot);
+        return 0;
+    case MIMO_CB:
+        ops->cb(n_ap, n_ant, n, b->H, b->P, b->share, b->A, b->C);
+        for (int s = 0; s < ops->n_lane; s++) {
+            pivot[s] = 1;
+        }
+        return 0;
+    default:
+        return local_beams(b, scheme, mean, upsilon, n_sb, in, pivot);
+    }
+}
+
+/* eta and share. */
+static void powers(struct batch *b, enum mimo_scheme scheme, enum mimo_power power, const struct kernel_links *links,
+                   float *spread)
+{
+    const struct kernel_ops *ops = b->ops;
+    if (power != MIMO_POWER_EQUAL) {
+        ops->maxmin(links, MAXMIN_ITERATIONS, MAXMIN_TOLERANCE, b->eta, b->share, b->interference, spread);
+    } else if (scheme == MIMO_ZF) {
+        ops->equal(links, b->eta, b->share);
+    } else if (scheme == MIMO_RZF) {
+        ops->unit(links, b->P, b->eta, b->share);
+    } else {
+        ops->one(links, b->eta, b->share);
+    }
+}
+
+static bool serves(const struct batch *b, enum mimo_scheme scheme)
+{
+    const int n = b->n_ue, rows = b->n_ap * b->shape.n_ant;
+    if (n == 0 || b->n_ap == 0 || scheme == MIMO_OB || scheme == MIMO_ANALOG) {
+        return false;
+    }
+    return scheme == MIMO_ZF ? n <= rows : scheme != MIMO_FZF || n < b->shape.n_ant;
+}
+
+unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
+                       const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
     struct batch *b = batch;
     const struct kernel_ops *ops = b->ops;
     const unsigned all = (1u << n_sb) - 1;
-    unsigned left = 0;
+    const bool mean = mimo_holds_mean(scheme, power);
+    struct inputs in;
     select_active(b, channels);
-    const int rows = b->n_ap * b->shape.n_ant, n = b->n_ue;
-    if (n == 0 || n > rows) {
+    bool same = serves(b, scheme);
+    for (int s = 1; s < n_sb && same; s++) {
+        same = same_active(b, channels, &channels[s]);
+    }
+    if (!same) {
         return all;
     }
-    for (int s = 1; s < n_sb; s++) {
-        if (!same_active(b, channels, &channels[s])) {
-            return all;
-        }
-    }
-    load(b, n_sb, channels);
+    load(b, n_sb, channels, &in);
     float pivot[KERNEL_LANES_MAX], spread[KERNEL_LANES_MAX] = {0};
-    ops->zf(rows, n, b->H, b->work, b->A, pivot);
-    ops->power(b->n_ap, b->shape.n_ant, n, b->A, b->P, b->b);
-    const struct kernel_links links = {.n_ap = b->n_ap, .n = n, .E = b->E, .b = b->b};
-    if (power == MIMO_POWER_EQUAL) {
-        ops->equal(&links, b->eta, b->share);
-    } else {
-        ops->maxmin(&links, MAXMIN_ITERATIONS, MAXMIN_TOLERANCE, b->eta, b->share, b->interference, spread);
+    unsigned left = beams(b, scheme, mean, upsilon, n_sb, &in, pivot);
+    if (left == all) {
+        return all;
     }
+    const int n = b->n_ue;
+    struct kernel_links links = {.n_ap = b->n_ap, .n = n, .E = b->E, .b = b->b};
+    if (scheme == MIMO_ZF || scheme == MIMO_RZF || scheme == MIMO_CB) { /* the others have written it */
+        ops->power(b->n_ap, b->shape.n_ant, n, b->A, b->P, b->b);
+    }
+    ops->weigh(b->n_ap, n, b->P, b->E);
+    if (scheme != MIMO_ZF) {
+        ops->couple(b->n_ap, n, b->C, b->F, b->noise, b->E);
+        links.F = b->F;
+        links.noise = b->noise;
+    }
+    powers(b, scheme, power, &links, spread);
     /* the rounding of sums of n_ant and n_ue squares must not push an AP over its budget */
     const float guard = 1 - (float)(b->shape.n_ant + n + 8) * 0x1p-24f;
     ops->finish(&links, guard, b->share, b->eta, b->sinr);

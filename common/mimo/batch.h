@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Zero-forcing of many subbands at once in single precision, one vector lane per subband. Private to this folder: it
+/* Precoders of many subbands at once in single precision, one vector lane per subband. Private to this folder: it
  * does what is well conditioned and tells the caller which subbands are left to the double-precision solver. */
 #ifndef TUTTI_MIMO_BATCH_H
 #define TUTTI_MIMO_BATCH_H
@@ -10,10 +10,11 @@ typedef struct batch batch_t;
 
 int batch_create(batch_t **batch, const struct mimo_shape *shape);
 void batch_destroy(batch_t *batch);
-/* Up to batch_lanes() subbands. Bit s of the result is set when subband s is not done (other masks than its neighbours,
- * badly conditioned, max-min not converged). */
-unsigned batch_zf(batch_t *batch, enum mimo_power power, int n_sb, const struct mimo_channel *channels,
-                  struct mimo_solution *solutions);
+/* Up to batch_lanes() subbands of any scheme but ob and analog. Bit s of the result is set when subband s is not done
+ * (other masks or strong users than the first, badly conditioned, max-min not converged, a user below -20 dB with rzf,
+ * local schemes without channel->beta). */
+unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
+                       const struct mimo_channel *channels, struct mimo_solution *solutions);
 int batch_lanes(const batch_t *batch); /* 1 without a batch (NULL) */
 
 #endif

@@ -112,7 +112,7 @@ static int create_parts(struct precoder *p)
     if (p->schemes & MIMO_ONLY(MIMO_OB)) {
         status = ob_create(&p->ob, &p->shape);
     }
-    if (!status && p->schemes & MIMO_ONLY(MIMO_ZF)) {
+    if (!status && p->schemes & ~(MIMO_ONLY(MIMO_OB) | MIMO_ONLY(MIMO_ANALOG))) {
         status = batch_create(&p->batch, &p->shape);
     }
     if (!status && p->schemes & MIMO_ONLY(MIMO_CB)) {
@@ -216,9 +216,9 @@ static float energy(const float *x, size_t n)
     return total;
 }
 
-/* Whether a result of the batch holds: finite, and the worst AP at its budget, as zero-forcing leaves it. Single
- * precision runs out of range before double does. */
-static bool is_sound(const struct mimo_shape *shape, const struct mimo_channel *channel,
+/* Whether a result of the batch holds: finite, and the worst AP at its budget, or within its peak where budgets hold on
+ * average. Single precision runs out of range before double does. */
+static bool is_sound(const struct mimo_shape *shape, bool mean, const struct mimo_channel *channel,
                      const struct mimo_solution *solution)
 {
     const size_t per_ap = 2 * (size_t)shape->n_ant * (size_t)shape->n_ue;
@@ -231,23 +231,27 @@ static bool is_sound(const struct mimo_shape *shape, const struct mimo_channel *
         finite += 0 * power;
         use = channel->ap_power[m] > 0 ? fmaxf(use, power / channel->ap_power[m]) : use;
     }
-    return finite == 0 && use > 0.99f && use < 1.01f;
+    const float most =
+        (mean ? (float)MIMO_PEAK_RATIO : 1) * (1 + 1e-6f + (float)per_ap * 0x1p-27f); /* this sum rounds */
+    return finite == 0 && use > (mean ? 0 : 0.99f) && use < most;
 }
 
 int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
                            const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
     const int step = precoder->batch ? batch_lanes(precoder->batch) : 1;
+    const bool mean = mimo_holds_mean(scheme, power);
     int rc = 0;
     for (int first = 0; first < n_sb; first += step) {
         const int n = n_sb - first < step ? n_sb - first : step;
         unsigned left = (1u << n) - 1;
-        if (scheme == MIMO_ZF && precoder->batch) {
-            left = batch_zf(precoder->batch, power, n, channels + first, solutions + first);
+        if (precoder->batch && mimo_scheme_row((int)scheme) && precoder->schemes & MIMO_ONLY(scheme)) {
+            left = batch_execute(precoder->batch, scheme, power, precoder->settings.upsilon, n, channels + first,
+                                 solutions + first);
         }
         for (int s = 0; s < n; s++) {
             const bool solved =
-                !(left & (1u << s)) && is_sound(&precoder->shape, &channels[first + s], &solutions[first + s]);
+                !(left & (1u << s)) && is_sound(&precoder->shape, mean, &channels[first + s], &solutions[first + s]);
             if (!solved && precoder_execute(precoder, scheme, power, &channels[first + s], &solutions[first + s])) {
                 rc = TUTTI_ENUMERIC;
             }

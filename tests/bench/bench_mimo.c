@@ -27,6 +27,11 @@ int main(int argc, char **argv)
     bench_processor();
     bench_zf(32, 1, 8);
     bench_zf(16, 4, 16);
+    static const int ladders[][3] = {{4, 4, 4}, {16, 4, 8}, {64, 4, 8}, {64, 4, 32}};
+    for (size_t i = 0; i < sizeof ladders / sizeof *ladders; i++) {
+        bench_ladder(ladders[i][0], ladders[i][1], ladders[i][2], MIMO_POWER_MAXMIN);
+        bench_ladder(ladders[i][0], ladders[i][1], ladders[i][2], MIMO_POWER_EQUAL);
+    }
     bench_ob(64, 1, 8, 1e-2, true);
     bench_ob(64, 1, 8, 1e-3, true);
     bench_ob(8, 4, 8, 1e-2, false);

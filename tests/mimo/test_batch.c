@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/error.h"
+#include "mimo/batch.h"
 #include "reference.h"
 #include "variants.h"
 
@@ -153,6 +154,99 @@ static void bad_subbands_are_solved_apart(void **state)
     release(&set);
 }
 
+/* Largest relative difference in energy of W, and in a SINR, from the double-precision solver. */
+static void difference(struct channel_case *c, precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power,
+                       double *energy, double *sinr)
+{
+    tutti_cf32 W[64 * 16];
+    float lanes[16];
+    const int n_ue = c->shape.n_ue, n = c->shape.n_ap * c->shape.n_ant * n_ue;
+    double apart = 0, all = 0;
+    assert_true(n <= 64 * 16);
+    memcpy(W, c->solution.W, (size_t)n * sizeof *W);
+    memcpy(lanes, c->solution.sinr, (size_t)n_ue * sizeof *lanes);
+    precoder_execute(precoder, scheme, power, &c->channel, &c->solution);
+    for (int i = 0; i < n; i++) {
+        apart += pow(cabs((double complex)W[i] - (double complex)c->solution.W[i]), 2);
+        all += pow(cabs((double complex)c->solution.W[i]), 2);
+    }
+    *energy = apart / all;
+    *sinr = 0;
+    for (int k = 0; k < n_ue; k++) {
+        *sinr = fmax(*sinr, fabs((double)lanes[k] / (double)c->solution.sinr[k] - 1));
+    }
+}
+
+/* One large-scale situation for all subbands, as in a block; unheard: an AP without estimates of a user. */
+static void create_block(struct set *set, struct random *random, const int *shape, bool unheard)
+{
+    const int n_ap = shape[1], n_ant = shape[2], n_ue = shape[3];
+    create(set, random, shape[0], n_ap, n_ant, n_ue);
+    for (int b = 0; b < set->n_sb; b++) {
+        struct channel_case *c = &set->c[b];
+        memcpy(c->beta, set->c[0].beta, (size_t)(n_ap * n_ue) * sizeof *c->beta);
+        memcpy(c->E, set->c[0].E, (size_t)(n_ap * n_ue) * sizeof *c->E);
+        for (int a = 0; a < n_ant && unheard; a++) {
+            c->H[a * n_ue] = 0;
+            c->E[0] = c->beta[0];
+        }
+        c->channel.beta = c->beta;
+        set->channels[b] = c->channel;
+        set->solutions[b] = c->solution;
+    }
+}
+
+/* Every scheme in lanes against double precision. Errors of a factorisation with pivots of 1e-2 and more are some 100
+ * roundings of 2^-24, in power twice that; max-min stops within 1e-4. */
+static void every_scheme_equals_single(void **state)
+{
+    (void)state;
+    static const int shapes[][4] = {{16, 4, 4, 4}, {16, 16, 4, 8}, {5, 3, 4, 3},  {16, 6, 8, 7},
+                                    {9, 7, 1, 5},  {17, 4, 2, 3},  {16, 2, 12, 9}};
+    struct random random = {45};
+    static struct set set;
+    int n_done = 0, n_all = 0;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        for (int run = 0; run < 2 * MIMO_N_SCHEMES * MIMO_N_POWERS; run++) {
+            const enum mimo_scheme scheme = (enum mimo_scheme)(run % MIMO_N_SCHEMES);
+            const enum mimo_power power = (enum mimo_power)(run / MIMO_N_SCHEMES % MIMO_N_POWERS);
+            if (scheme == MIMO_OB || scheme == MIMO_ANALOG || (scheme == MIMO_FZF && shapes[s][2] <= shapes[s][3])) {
+                continue;
+            }
+            precoder_t *precoder;
+            batch_t *batch;
+            create_block(&set, &random, shapes[s], run >= MIMO_N_SCHEMES * MIMO_N_POWERS && shapes[s][1] > 2);
+            assert_int_equal(precoder_create(&precoder, &set.c[0].shape), 0);
+            assert_int_equal(batch_create(&batch, &set.c[0].shape), 0);
+            for (int first = 0; first < set.n_sb; first += batch_lanes(batch)) {
+                const int n = set.n_sb - first < batch_lanes(batch) ? set.n_sb - first : batch_lanes(batch);
+                const unsigned left =
+                    batch_execute(batch, scheme, power, 0.95, n, set.channels + first, set.solutions + first);
+                for (int b = first; b < first + n; b++) {
+                    double energy, sinr;
+                    n_all++;
+                    if (left >> (b - first) & 1) {
+                        continue;
+                    }
+                    n_done++;
+                    assert_true(plain_finite(&set.c[b], set.solutions[b].W));
+                    assert_true(plain_excess(&set.c[b], set.solutions[b].W) <=
+                                (mimo_holds_mean(scheme, power) ? MIMO_PEAK_RATIO - 1 : 0) + 1e-6);
+                    difference(&set.c[b], precoder, scheme, power, &energy, &sinr);
+                    if (!(energy <= 1e-7 && sinr <= 1e-3)) {
+                        fail_msg("%s, %s, shape %zu, subband %d: W %g, SINR %g", mimo_scheme_name(scheme),
+                                 mimo_power_name(power), s, b, energy, sinr);
+                    }
+                }
+            }
+            batch_destroy(batch);
+            precoder_destroy(precoder);
+            release(&set);
+        }
+    }
+    assert_true(n_done > 0.9 * n_all); /* few are left to the solver they are compared with */
+}
+
 /* A precoder created for schemes that the batch does not serve has none. */
 static void schemes_without_a_batch(void **state)
 {
@@ -171,7 +265,9 @@ static void schemes_without_a_batch(void **state)
                                set.solutions);
         precoder_destroy(precoder);
         for (int b = 0; b < set.n_sb; b++) {
-            assert_true(plain_excess(&set.c[b], set.solutions[b].W) <= 1e-6);
+            assert_true(plain_excess(&set.c[b], set.solutions[b].W) <=
+                        (mimo_holds_mean((enum mimo_scheme)scheme, MIMO_POWER_MAXMIN) ? MIMO_PEAK_RATIO - 1 : 0) +
+                            1e-6);
         }
     }
     release(&set);
@@ -180,9 +276,8 @@ static void schemes_without_a_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(batch_equals_single),
-        cmocka_unit_test(masks_common_and_mixed),
-        cmocka_unit_test(bad_subbands_are_solved_apart),
+        cmocka_unit_test(batch_equals_single),           cmocka_unit_test(masks_common_and_mixed),
+        cmocka_unit_test(bad_subbands_are_solved_apart), cmocka_unit_test(every_scheme_equals_single),
         cmocka_unit_test(schemes_without_a_batch),
     };
     int n_failed = 0;
