@@ -23,6 +23,8 @@ struct worker {
     spzf_t *spzf;             /* phase-only noise; NULL when not asked for */
     double complex *H, *beam; /* [n_ue][n_ap * n_ant], [n_ap * n_ant] */
     bool an_solved;           /* of this worker's subbands */
+    double *work;             /* [3][n_ue] of the closed form */
+    uint8_t *work_strong;     /* [n_ue] */
 };
 
 struct solver {
@@ -90,8 +92,9 @@ static bool solve_noise(struct worker *worker, struct cpu_block *block, int sb)
 }
 
 /* Local precoding: no estimates come up, so there is nothing to solve; the SINR follows from large-scale figures. */
-static void predict_local(const solver_t *s, struct cpu_block *block, int sb)
+static void predict_local(struct worker *worker, struct cpu_block *block, int sb)
 {
+    const solver_t *s = worker->solver;
     const struct config_precoding *p = s->settings.precoding;
     const struct ppzf_report report = {
         .n_ap = s->shape.n_ap,
@@ -105,6 +108,8 @@ static void predict_local(const solver_t *s, struct cpu_block *block, int sb)
         .ap_active = block->gathered,
         .ue_active = block->user_used,
         .noise_power = p->an == CONFIG_AN_NULLSPACE ? p->an_share : 0,
+        .work = worker->work,
+        .work_strong = worker->work_strong,
     };
     ppzf_predict(&report, block->sinr + (size_t)sb * (size_t)s->shape.n_ue);
     block->bound[sb] = NAN;
@@ -169,7 +174,7 @@ static void solve_share(struct worker *worker)
         return;
     }
     for (int sb = first; sb < last; sb++) {
-        predict_local(s, s->block, sb);
+        predict_local(worker, s->block, sb);
     }
 }
 
@@ -300,8 +305,10 @@ static int create_worker(solver_t *s, int w)
     worker->index = w;
     worker->wake = rt_event_create();
     s->n_workers = w + 1;
-    if (worker->wake < 0) {
-        return error_set(TUTTI_EIO, "cannot create a wake-up descriptor");
+    worker->work = calloc(3 * (size_t)s->shape.n_ue, sizeof *worker->work);
+    worker->work_strong = calloc((size_t)s->shape.n_ue, sizeof *worker->work_strong);
+    if (worker->wake < 0 || !worker->work || !worker->work_strong) {
+        return error_set(TUTTI_ENOMEM, "cannot create solver %d: no wake-up descriptor or no memory", w);
     }
     int status =
         precoder_create_for(&worker->precoder, &s->shape, precoder_schemes_below(s->settings.precoding->scheme));
@@ -376,6 +383,8 @@ void solver_destroy(solver_t *s)
         spzf_destroy(worker->spzf);
         free(worker->H);
         free(worker->beam);
+        free(worker->work);
+        free(worker->work_strong);
     }
     close_event(s->done);
     free(s->ap_power);

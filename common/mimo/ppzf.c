@@ -366,8 +366,8 @@ void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool wi
 /* One AP's part in every user's x_k and y_k (section 6). */
 static void add_ap(const struct ppzf_report *r, int m, int n_active, double *x, double *y)
 {
-    double beta[TUTTI_MAX_UE];
-    uint8_t strong[TUTTI_MAX_UE];
+    double *const beta = r->work + 2 * r->n_ue;
+    uint8_t *const strong = r->work_strong;
     for (int k = 0; k < r->n_ue; k++) {
         beta[k] = r->ue_active[k] ? (double)r->beta[m * r->n_ue + k] : 0;
     }
@@ -388,10 +388,11 @@ static void add_ap(const struct ppzf_report *r, int m, int n_active, double *x, 
 
 void ppzf_predict(const struct ppzf_report *r, float *sinr)
 {
-    double x[TUTTI_MAX_UE] = {0}, y[TUTTI_MAX_UE];
+    double *const x = r->work, *const y = r->work + r->n_ue;
     int n_active = 0;
     for (int k = 0; k < r->n_ue; k++) {
         n_active += r->ue_active[k] != 0;
+        x[k] = 0;
         y[k] = 1;
     }
     for (int m = 0; n_active && m < r->n_ap; m++) {

