@@ -179,5 +179,15 @@ def skip(what, why):
 skip.count = 0
 
 
+def examine_power(W, scheme, what):
+    """Powers from closed forms hold the budget in the mean, with a cap of 3 dB; all others in every block and subband."""
+    power = (np.abs(W) ** 2).sum(axis=(3, 4))
+    if scheme == "cb":
+        check(power.max() <= 2 * (1 + 1e-6) and power.mean(axis=(0, 1)).max() <= 1.02,
+              f"{what}: largest AP power {power.max():.4f}, in the mean {power.mean(axis=(0, 1)).max():.4f}")
+    else:
+        check(power.max() <= 1 + 1e-6, f"{what}: largest AP power {power.max():.7f}")
+
+
 def finish():
     sys.exit(1 if check.failed else 0)
