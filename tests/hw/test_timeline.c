@@ -103,7 +103,8 @@ static void test_silence_fill(void **state)
     assert_true(piece.from == 4 && piece.to == 8);
     for (int a = 0; a < N_ANT; a++) {
         const tutti_cf32 *at = piece.samples + a * CHUNK;
-        assert_true(crealf(at[4]) == 11 + 1000 * a && at[5] == 0 && at[6] == 0 && crealf(at[7]) == 14 + 1000 * a);
+        const float base = 1000.0f * (float)a;
+        assert_true(crealf(at[4]) == 11 + base && at[5] == 0 && at[6] == 0 && crealf(at[7]) == 14 + base);
     }
     expect_piece(t, 0, 0, 0);
     timeline_destroy(t);

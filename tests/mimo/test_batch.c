@@ -234,8 +234,8 @@ static void every_scheme_equals_single(void **state)
                                 (mimo_holds_mean(scheme, power) ? MIMO_PEAK_RATIO - 1 : 0) + 1e-6);
                     difference(&set.c[b], precoder, scheme, power, &energy, &sinr);
                     if (!(energy <= 1e-7 && sinr <= 1e-3)) {
-                        fail_msg("%s, %s, shape %zu, subband %d: W %g, SINR %g", mimo_scheme_name(scheme),
-                                 mimo_power_name(power), s, b, energy, sinr);
+                        fail_msg("%s, %s, shape %zu, subband %d: W %g, SINR %g", mimo_scheme_name((int)scheme),
+                                 mimo_power_name((int)power), s, b, energy, sinr);
                     }
                 }
             }
