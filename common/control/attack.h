@@ -11,12 +11,17 @@
  * that fade alike count less: with rho^2 the squared correlation of successive estimates, measured along the way, w
  * blocks are worth w (1 - rho^2) / (1 + rho^2), at least one (first-order model).
  *
+ * An estimate is looked at before it is added: a user's power at an AP that is not finite, or 60 dB above the median of
+ * the last five blocks, is passed over and counted, and none that stands out by 20 dB enters the reference. What lasts
+ * becomes the median, so an attack that begins 60 dB above the user is told three blocks later than others. Powers are
+ * of all subbands; the correlation in time, which is alike in all, is taken from eight of them at most.
+ *
  * A block in which the pilot is missing altogether is passed over (score NaN): it would make all others look strong.
  * A suspected block does not enter the reference, so a suspicion lasts as long as the attack. What cannot be told: an
  * attack that was there from the user's first blocks, or a power that rises with the user's own (a user that comes
  * closer within some blocks raises an alarm).
  *
- * Pure arithmetic; execute does not allocate. */
+ * Pure arithmetic; execute does not allocate and reads H_hat once, in order. */
 #ifndef TUTTI_CONTROL_ATTACK_H
 #define TUTTI_CONTROL_ATTACK_H
 
@@ -34,6 +39,10 @@ struct attack_settings {
     int least_blocks;         /* default 32: no statement before the reference has as many */
     double false_alarm;       /* default 1e-6, per user and block */
 };
+/* The false_alarm with which n_user users together raise at most per_hour false alarms in an hour of blocks this long.
+ * Windows overlap, so alarms come in runs and distinct ones are rarer. The default is 0.72 per user and hour at 5 ms.
+ */
+double attack_false_alarm(double per_hour, double block_us, int n_user);
 /* The four defaults; leaves the rest. */
 void attack_settings_default(struct attack_settings *settings);
 
@@ -51,6 +60,8 @@ int attack_create(attack_t **attack, const struct attack_settings *settings);
 void attack_destroy(attack_t *attack); /* NULL allowed */
 /* Forget this user's past: it has just joined, perhaps elsewhere. */
 void attack_reset(attack_t *attack, int user);
+/* How often a power of this user at an AP was passed over as wild since it joined. */
+uint64_t attack_passed_over(const attack_t *attack, int user);
 /* score [n_ue]: -log10 of the probability of so much power without an attack, NaN while nothing can be said.
  * suspected [n_ue]: 1 when that probability is below false_alarm. */
 void attack_execute(attack_t *attack, const struct attack_block *block, double *score, uint8_t *suspected);

@@ -27,6 +27,7 @@ struct rig {
     double score[N_UE];
     double energy[N_UE]; /* of the last block, in units of its mean without attack, all APs and antennas */
     uint64_t seed, draws;
+    const float *wild; /* instead of one estimate of every user at an AP; NULL: none */
 };
 
 static bool unknown(double score)
@@ -82,6 +83,9 @@ static void block(struct rig *r, const double *gain, double memory)
             r->energy[k] +=
                 scale * scale * (double)(crealf(r->g[at]) * crealf(r->g[at]) + cimagf(r->g[at]) * cimagf(r->g[at]));
         }
+    }
+    for (int k = 0; r->wild && k < N_UE; k++) {
+        r->H_hat[N_ANT * N_UE + k] = *r->wild;
     }
     const struct attack_block b = {
         .H_hat = r->H_hat, .beta = r->beta, .ap_present = r->ap_present, .user_present = r->user_present};
@@ -347,6 +351,154 @@ static void test_shared_pilot(void **state)
     teardown(&r);
 }
 
+/* Blocks from the start of an attack until every user has been under suspicion; alarms before it are counted. */
+struct course {
+    int alarms, user_blocks;
+    int delay[N_UE];
+};
+
+static struct course run_course(const float *wild, int wild_block)
+{
+    struct rig r;
+    struct course course = {0};
+    const double attacked[N_AP] = {3, 3, 3, 3};
+    setup(&r, N_AP, 1e-3, 11);
+    for (int b = 0; b < 400; b++) {
+        r.wild = b == wild_block ? wild : NULL;
+        block(&r, NULL, 0);
+        for (int k = 0; k < N_UE; k++, course.user_blocks++) {
+            course.alarms += r.suspected[k];
+        }
+    }
+    for (int b = 1; b <= WINDOW; b++) {
+        block(&r, attacked, 0);
+        for (int k = 0; k < N_UE; k++) {
+            course.delay[k] = course.delay[k] == 0 && r.suspected[k] ? b : course.delay[k];
+        }
+    }
+    for (int k = 0; k < N_UE; k++) {
+        assert_int_equal(attack_passed_over(r.attack, k), wild ? 1 : 0);
+    }
+    teardown(&r);
+    return course;
+}
+
+/* One wild estimate, in whichever block of the start, neither blinds nor alarms: all goes as in the run without it. */
+static void test_wild_estimate(void **state)
+{
+    (void)state;
+    static const float wild[] = {1e38f, 1e15f, 1e6f, NAN, INFINITY};
+    static const int when[] = {0, 1, 4, 5, 20, 47, 200};
+    const struct course clean = run_course(NULL, -1);
+    for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+        for (size_t j = 0; j < sizeof when / sizeof when[0]; j++) {
+            const struct course c = run_course(&wild[i], when[j]);
+            assert_true(c.alarms < 3e-3 * c.user_blocks && abs(c.alarms - clean.alarms) < 20);
+            for (int k = 0; k < N_UE; k++) {
+                assert_true(clean.delay[k] > 0 && c.delay[k] > 0 && abs(c.delay[k] - clean.delay[k]) <= 2);
+            }
+        }
+    }
+}
+
+/* However strong an attack is, when it lasts it is one. */
+static void test_very_strong_attack(void **state)
+{
+    (void)state;
+    struct rig r;
+    setup(&r, N_AP, 1e-6, 12);
+    const double gain[N_AP] = {1e9, 1, 1, 1};
+    blocks(&r, 100, NULL, 0);
+    blocks(&r, 4, gain, 0);
+    for (int b = 0; b < 300; b++) {
+        block(&r, gain, 0);
+        for (int k = 0; k < N_UE; k++) {
+            assert_true(r.suspected[k]);
+        }
+    }
+    blocks(&r, WINDOW, NULL, 0);
+    for (int k = 0; k < N_UE; k++) {
+        assert_false(r.suspected[k]);
+    }
+    teardown(&r);
+}
+
+/* A steady power, its successive blocks orthogonal. Each AP's F has the mean r / (r - 1), that of both together
+ * 2 r / (2 r - 1) with as many reference blocks at each: their mean is moved there before its tail is looked up. */
+static void test_means_agree(void **state)
+{
+    (void)state;
+    enum { LEAST = 4 };
+    struct rig r;
+    setup(&r, 2, 1e-6, 13);
+    attack_destroy(r.attack);
+    r.set.least_blocks = LEAST;
+    assert_int_equal(attack_create(&r.attack, &r.set), TUTTI_OK);
+    for (int b = 0; b < WINDOW + LEAST; b++) {
+        for (int i = 0; i < 2 * N_ANT * N_UE; i++) {
+            const int ant = i / N_UE % N_ANT;
+            const double beta = (double)r.beta[i / (N_ANT * N_UE) * N_UE + i % N_UE], a = r.set.pilot_power;
+            const double sign = ant < N_ANT / 2 && b % 2 ? -1 : 1;
+            r.H_hat[i] = (float)(sign * sqrt(a) * beta / sqrt(a * beta + 1));
+        }
+        const struct attack_block in = {
+            .H_hat = r.H_hat, .beta = r.beta, .ap_present = r.ap_present, .user_present = r.user_present};
+        attack_execute(r.attack, &in, r.score, r.suspected);
+    }
+    const double n = N_ANT * WINDOW, ref = N_ANT * LEAST;
+    const double x = (ref - 1) / ref * (2 * ref) / (2 * ref - 1), want = -attack_log_tail(x, 2 * n, 2 * ref) / log(10);
+    for (int k = 0; k < N_UE; k++) {
+        assert_true(fabs(r.score[k] - want) < 1e-5 * want);
+    }
+    teardown(&r);
+}
+
+/* Nine subbands in thirteen antennas' rows of five users: every estimate counts once, whatever divides by what. */
+static void test_odd_shape(void **state)
+{
+    (void)state;
+    enum { SB = 9, AP = 2, ANT = 13, UE = 5, ALL = SB * AP * ANT * UE };
+    static const int pilot[UE] = {0, 1, 2, 3, 4};
+    static tutti_cf32 H[ALL];
+    float beta[AP * UE];
+    const uint8_t here[UE] = {1, 1, 1, 1, 1};
+    uint8_t suspected[UE];
+    double score[UE];
+    for (int i = 0; i < AP * UE; i++) {
+        beta[i] = 1;
+    }
+    for (int lost = 0; lost < SB * ANT; lost += 29) { /* the whole attack comes through one estimate of each AP */
+        attack_t *attack;
+        struct attack_settings set = {
+            .n_sb = SB, .n_ap = AP, .n_ant = ANT, .n_ue = UE, .pilot_of_user = pilot, .pilot_power = 10};
+        attack_settings_default(&set);
+        assert_int_equal(attack_create(&attack, &set), TUTTI_OK);
+        for (int b = 0; b < 80 + WINDOW; b++) {
+            for (int i = 0; i < ALL; i++) {
+                const int sb = i / (AP * ANT * UE), ant = i / UE % ANT, k = i % UE;
+                float re, im;
+                random_normal(random_key(14, RANDOM_FADING, (uint64_t)b, 0, 0), (uint64_t)i, &re, &im);
+                const double gain = b >= 80 && k == 3 && sb * ANT + ant == lost ? 500 : 1;
+                H[i] = (float)sqrt(0.5 * gain * 10 / 11) * __builtin_complex(re, im);
+            }
+            const struct attack_block in = {.H_hat = H, .beta = beta, .ap_present = here, .user_present = here};
+            attack_execute(attack, &in, score, suspected);
+        }
+        for (int k = 0; k < UE; k++) {
+            assert_int_equal(suspected[k], k == 3);
+        }
+        attack_destroy(attack);
+    }
+}
+
+static void test_rate_per_hour(void **state)
+{
+    (void)state;
+    /* 720 000 blocks of 5 ms in an hour */
+    assert_true(fabs(attack_false_alarm(0.72, 5000, 1) - 1e-6) < 1e-15);
+    assert_true(fabs(attack_false_alarm(1, 5000, 8) * 720000 * 8 - 1) < 1e-9);
+}
+
 static void test_settings(void **state)
 {
     (void)state;
@@ -380,6 +532,11 @@ int main(void)
         cmocka_unit_test(test_absence),
         cmocka_unit_test(test_lost_pilots),
         cmocka_unit_test(test_shared_pilot),
+        cmocka_unit_test(test_wild_estimate),
+        cmocka_unit_test(test_very_strong_attack),
+        cmocka_unit_test(test_means_agree),
+        cmocka_unit_test(test_odd_shape),
+        cmocka_unit_test(test_rate_per_hour),
         cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Milliseconds per block of the pilot-attack detector, and what it costs against merely adding up all estimates:
+ * bench_attack [--json]. The two take turns, so that both see the same machine. */
+#include "base/clock.h"
+#include "control/attack.h"
+#include "row.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROUNDS = 60, MOST = 128 };
+
+struct bench {
+    struct attack_settings set;
+    int pilot[MOST];
+    uint8_t present[MOST], suspected[MOST];
+    double score[MOST];
+    tutti_cf32 *H_hat;
+    float *beta;
+};
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t fill(struct bench *b)
+{
+    const size_t n = (size_t)b->set.n_sb * (size_t)(b->set.n_ap * b->set.n_ant * b->set.n_ue);
+    const size_t pairs = (size_t)(b->set.n_ap * b->set.n_ue);
+    b->H_hat = calloc(n, sizeof *b->H_hat);
+    b->beta = calloc(pairs, sizeof *b->beta);
+    if (!b->H_hat || !b->beta) {
+        return 0;
+    }
+    for (int i = 0; i < MOST; i++) {
+        b->pilot[i] = i;
+        b->present[i] = 1;
+    }
+    for (size_t i = 0; i < pairs; i++) {
+        b->beta[i] = 1;
+    }
+    uint32_t state = 1;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        b->H_hat[i] = CMPLXF((float)(state >> 16) / 32768 - 1, (float)(state & 0xffff) / 32768 - 1);
+    }
+    return n;
+}
+
+static float add_up(const struct bench *b, size_t n)
+{
+    const float *x = (const float *)b->H_hat;
+    float sum[8] = {0};
+    for (size_t i = 0; i < 2 * n; i += 8) {
+        for (size_t l = 0; l < 8; l++) {
+            sum[l] += x[i + l];
+        }
+    }
+    return sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
+}
+
+static void measure(struct bench *b, attack_t *attack, size_t n)
+{
+    const struct attack_block in = {
+        .H_hat = b->H_hat, .beta = b->beta, .ap_present = b->present, .user_present = b->present};
+    double ms[ROUNDS], plain_ms[ROUNDS];
+    volatile float keep = 0;
+    for (int i = -60; i < ROUNDS; i++) { /* until there is a reference */
+        const uint64_t start = clock_mono_ns();
+        attack_execute(attack, &in, b->score, b->suspected);
+        const uint64_t middle = clock_mono_ns();
+        keep = keep + add_up(b, n);
+        if (i >= 0) {
+            ms[i] = 1e-6 * (double)(middle - start);
+            plain_ms[i] = 1e-6 * (double)(clock_mono_ns() - middle);
+        }
+    }
+    qsort(ms, ROUNDS, sizeof *ms, compare);
+    qsort(plain_ms, ROUNDS, sizeof *plain_ms, compare);
+    char name[64];
+    snprintf(name, sizeof name, "%d APs x %d x %d subbands x %d users", b->set.n_ap, b->set.n_ant, b->set.n_sb,
+             b->set.n_ue);
+    ROW(name, {"least_ms", ms[0]}, {"median_ms", ms[ROUNDS / 2]}, {"ratio_to_adding_up", ms[0] / plain_ms[0]});
+}
+
+int main(int argc, char **argv)
+{
+    static const int shape[][4] = {{4, 4, 100, 4}, {64, 4, 100, 16}, {128, 4, 100, 32}}; /* ap, ant, sb, ue */
+    row_open(&argc, argv);
+    row_section("pilot-attack detector, per block");
+    for (size_t i = 0; i < sizeof shape / sizeof shape[0]; i++) {
+        struct bench b = {.set = {.n_ap = shape[i][0],
+                                  .n_ant = shape[i][1],
+                                  .n_sb = shape[i][2],
+                                  .n_ue = shape[i][3],
+                                  .pilot_of_user = b.pilot,
+                                  .pilot_power = 48}};
+        attack_t *attack = NULL;
+        attack_settings_default(&b.set);
+        const size_t n = fill(&b);
+        if (n == 0 || attack_create(&attack, &b.set) < 0) {
+            fprintf(stderr, "bench_attack: out of memory\n");
+            return 1;
+        }
+        measure(&b, attack, n);
+        attack_destroy(attack);
+        free(b.H_hat);
+        free(b.beta);
+    }
+    return 0;
+}
