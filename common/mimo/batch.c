@@ -388,6 +388,10 @@ static bool serves(const struct batch *b, enum mimo_scheme scheme)
 unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
                        const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
+    if (scheme == MIMO_CB &&
+        power == MIMO_POWER_MAXMIN) { /* a power per AP and user, on large-scale fading: not here */
+        return (1u << n_sb) - 1;
+    }
     struct batch *b = batch;
     const struct kernel_ops *ops = b->ops;
     const unsigned all = (1u << n_sb) - 1;
