@@ -249,7 +249,7 @@ class Precode(unittest.TestCase):
         for power in (np.ones(8), np.tile([1.0, 2.0, 0.5, 3.0], 2)):
             write(self.input, data, [("ap_power", power)])
             for scheme, share in (("zf", 0.3), ("cb", 0.05)):
-                noise = ("--an", "phase-only", "--an-share", str(share))
+                noise = ("--an", "phase-only", "--an-share", str(share), "--power", "maxmin_user")
                 result, text = self.solve(scheme, *noise, "--threads", "1")
                 an = result["an"]
                 self.check_powers(result, text, share, power)
