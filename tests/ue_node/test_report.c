@@ -18,7 +18,8 @@ enum { N_VALUES = 100000 };
 static char text[CONTROL_MAX_BYTES + 1];
 static tutti_cf32 values[N_VALUES];
 
-static const struct receiver_measurement MEASURED = {.sinr = 1234.5678, .evm = 0.0284, .payload = {100, 1, 200, 2, 10, 3, 0}};
+static const struct receiver_measurement MEASURED = {
+    .sinr = 1234.5678, .evm = 0.0284, .payload = {100, 1, 200, 2, 10, 3, 0}};
 
 /* Parsed as the central node does. */
 static json_t *parsed(void)
