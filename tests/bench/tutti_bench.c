@@ -14,7 +14,7 @@
 static const char usage[] = "usage: tutti-bench [--only NAME] [--fronthaul] [--json FILE]\n";
 static const char help[] =
     "Times Tutti's kernels on this processor. Run it on an otherwise idle machine.\n"
-    "  --only NAME   one of mimo, phy, spzf, encoding, fronthaul; may be repeated\n"
+    "  --only NAME   one of mimo, phy, spzf, attack, encoding, fronthaul; may be repeated\n"
     "  --fronthaul   the fronthaul round trips too; they take minutes\n"
     "  --json FILE   also write {\"processor\": ..., \"programs\": [{\"program\": ..., \"complete\": true, \"rows\":\n"
     "                [{\"section\": ..., \"what\": ..., \"median_us\": ..., ...}]}]}; null: does not apply\n";
@@ -22,7 +22,8 @@ static const char help[] =
 static struct program {
     const char *name;
     bool chosen;
-} programs[] = {{"mimo", false}, {"phy", false}, {"spzf", false}, {"encoding", false}, {"fronthaul", false}};
+} programs[] = {{"mimo", false},   {"phy", false},      {"spzf", false},
+                {"attack", false}, {"encoding", false}, {"fronthaul", false}};
 enum { N_PROGRAM = sizeof programs / sizeof *programs, FRONTHAUL = N_PROGRAM - 1 };
 
 struct options {
@@ -40,7 +41,7 @@ static int choose(const char *name)
             return 0;
         }
     }
-    fprintf(stderr, "tutti-bench: --only %s: not one of mimo, phy, spzf, encoding, fronthaul\n", name);
+    fprintf(stderr, "tutti-bench: --only %s: not one of mimo, phy, spzf, attack, encoding, fronthaul\n", name);
     return 2;
 }
 

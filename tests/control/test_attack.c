@@ -27,6 +27,7 @@ struct rig {
     double score[N_UE];
     double energy[N_UE]; /* of the last block, in units of its mean without attack, all APs and antennas */
     uint64_t seed, draws;
+    double turn;       /* of all phases from block to block, in radians */
     const float *wild; /* instead of one estimate of every user at an AP; NULL: none */
 };
 
@@ -70,13 +71,14 @@ static void block(struct rig *r, const double *gain, double memory)
     memset(r->energy, 0, sizeof r->energy);
     const uint64_t key = random_key(r->seed, RANDOM_FADING, r->draws++, 0, 0);
     const double fresh = sqrt(0.5 * (1 - memory * memory)); /* random_normal is CN(0, 2) */
+    const tutti_cf32 kept = CMPLXF((float)(memory * cos(r->turn)), (float)(memory * sin(r->turn)));
     for (int m = 0; m < r->set.n_ap; m++) {
         for (int i = 0; i < N_ANT * N_UE; i++) {
             const int at = m * N_ANT * N_UE + i, k = i % N_UE;
             const double beta = (double)r->beta[m * N_UE + k], mean = r->set.pilot_power * beta + 1;
             float re, im;
             random_normal(key, (uint64_t)at, &re, &im);
-            r->g[at] = (float)(r->draws == 1 ? 0 : memory) * r->g[at] +
+            r->g[at] = (r->draws == 1 ? 0 : kept) * r->g[at] +
                        (float)(r->draws == 1 ? sqrt(0.5) : fresh) * __builtin_complex(re, im);
             const double scale = sqrt(gain ? gain[m] : 1), c = sqrt(r->set.pilot_power) * beta / mean;
             r->H_hat[at] = (float)(c * sqrt(mean) * scale) * r->g[at];
@@ -205,18 +207,18 @@ static void test_detection_rate(void **state)
     }
 }
 
-/* Correlated blocks must not raise more alarms than promised. */
-static void test_correlated_blocks(void **state)
+/* Correlated blocks must not raise more alarms than promised, though their phase turns, or one of the first is wild. */
+static void correlated_run(double turn, const float *wild, int wild_block)
 {
-    (void)state;
     int alarms = 0, n = 0;
     for (uint64_t trial = 0; trial < 6; trial++) {
         struct rig r;
         setup(&r, N_AP, 1e-3, 20000 + trial);
-        blocks(&r, 100, NULL, 0.95);
-        for (int b = 0; b < 300; b++) {
+        r.turn = turn;
+        for (int b = 0; b < 400; b++) {
+            r.wild = b == wild_block ? wild : NULL;
             block(&r, NULL, 0.95);
-            for (int k = 0; k < N_UE; k++, n++) {
+            for (int k = 0; b >= 100 && k < N_UE; k++, n++) {
                 alarms += r.suspected[k];
             }
         }
@@ -224,6 +226,18 @@ static void test_correlated_blocks(void **state)
     }
     print_message("correlation 0.95: %d alarms in %d user blocks at 1e-3\n", alarms, n);
     assert_true(alarms < 3e-3 * n);
+}
+
+static void test_correlated_blocks(void **state)
+{
+    (void)state;
+    static const float wild[] = {NAN, INFINITY, 1e38f};
+    correlated_run(0, NULL, 0);
+    correlated_run(1.5, NULL, 0);
+    for (size_t i = 0; i < sizeof wild / sizeof wild[0]; i++) {
+        correlated_run(0, &wild[i], 0);
+        correlated_run(0, &wild[i], 30);
+    }
 }
 
 /* An attack at some APs only is found and stays found; when it ends, so does the suspicion; the others stay clean. */
@@ -423,32 +437,63 @@ static void test_very_strong_attack(void **state)
     teardown(&r);
 }
 
-/* A steady power, its successive blocks orthogonal. Each AP's F has the mean r / (r - 1), that of both together
- * 2 r / (2 r - 1) with as many reference blocks at each: their mean is moved there before its tail is looked up. */
+/* Scores after the fewest blocks that allow one: no fading but half the antennas' signs and the amplitude alternate. */
+static void alternate(struct rig *r, int least, double sign, double amplitude)
+{
+    setup(r, 2, 1e-6, 13);
+    attack_destroy(r->attack);
+    r->set.least_blocks = least;
+    assert_int_equal(attack_create(&r->attack, &r->set), TUTTI_OK);
+    for (int b = 0; b < WINDOW + least; b++) {
+        for (int i = 0; i < 2 * N_ANT * N_UE; i++) {
+            const int ant = i / N_UE % N_ANT;
+            const double beta = (double)r->beta[i / (N_ANT * N_UE) * N_UE + i % N_UE], a = r->set.pilot_power;
+            const double factor = (ant < N_ANT / 2 && b % 2 ? sign : 1) * (b % 2 ? amplitude : 1);
+            r->H_hat[i] = (float)(factor * sqrt(a) * beta / sqrt(a * beta + 1));
+        }
+        const struct attack_block in = {
+            .H_hat = r->H_hat, .beta = r->beta, .ap_present = r->ap_present, .user_present = r->user_present};
+        attack_execute(r->attack, &in, r->score, r->suspected);
+    }
+    teardown(r);
+}
+
+/* As much power as before at both APs, each worth n blocks and antennas against r. Each AP's F has the mean r / (r -
+ * 1), that of both together 2 r / (2 r - 1): their mean is moved there before its tail is looked up. Orthogonal blocks
+ * are worth all their number, those that differ in amplitude alone are worth one. */
 static void test_means_agree(void **state)
 {
     (void)state;
     enum { LEAST = 4 };
-    struct rig r;
-    setup(&r, 2, 1e-6, 13);
-    attack_destroy(r.attack);
-    r.set.least_blocks = LEAST;
-    assert_int_equal(attack_create(&r.attack, &r.set), TUTTI_OK);
-    for (int b = 0; b < WINDOW + LEAST; b++) {
-        for (int i = 0; i < 2 * N_ANT * N_UE; i++) {
-            const int ant = i / N_UE % N_ANT;
-            const double beta = (double)r.beta[i / (N_ANT * N_UE) * N_UE + i % N_UE], a = r.set.pilot_power;
-            const double sign = ant < N_ANT / 2 && b % 2 ? -1 : 1;
-            r.H_hat[i] = (float)(sign * sqrt(a) * beta / sqrt(a * beta + 1));
+    for (int alike = 0; alike < 2; alike++) {
+        struct rig r;
+        alternate(&r, LEAST, alike ? 1 : -1, alike ? 2 : 1);
+        const double n = N_ANT * (alike ? 1 : WINDOW), ref = N_ANT * (alike ? 1 : LEAST);
+        const double x = (ref - 1) / ref * (2 * ref) / (2 * ref - 1);
+        const double want = -attack_log_tail(x, 2 * n, 2 * ref) / log(10);
+        for (int k = 0; k < N_UE; k++) {
+            assert_true(fabs(r.score[k] - want) < 1e-5 * want);
         }
-        const struct attack_block in = {
-            .H_hat = r.H_hat, .beta = r.beta, .ap_present = r.ap_present, .user_present = r.user_present};
-        attack_execute(r.attack, &in, r.score, r.suspected);
     }
-    const double n = N_ANT * WINDOW, ref = N_ANT * LEAST;
-    const double x = (ref - 1) / ref * (2 * ref) / (2 * ref - 1), want = -attack_log_tail(x, 2 * n, 2 * ref) / log(10);
-    for (int k = 0; k < N_UE; k++) {
-        assert_true(fabs(r.score[k] - want) < 1e-5 * want);
+}
+
+/* A wild estimate at one AP does not hide that the pilot is missing at the others. */
+static void test_wild_without_pilot(void **state)
+{
+    (void)state;
+    struct rig r;
+    setup(&r, N_AP, 1e-6, 15);
+    const double lost[N_AP] = {1e-4, 1e9, 1e-4, 1e-4};
+    blocks(&r, 100, NULL, 0);
+    for (int b = 0; b < 30; b++) {
+        block(&r, lost, 0);
+        for (int k = 0; k < N_UE; k++) {
+            assert_true(unknown(r.score[k]));
+        }
+        block(&r, NULL, 0);
+        for (int k = 0; k < N_UE; k++) {
+            assert_true(!unknown(r.score[k]) && !r.suspected[k]);
+        }
     }
     teardown(&r);
 }
@@ -535,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_wild_estimate),
         cmocka_unit_test(test_very_strong_attack),
         cmocka_unit_test(test_means_agree),
+        cmocka_unit_test(test_wild_without_pilot),
         cmocka_unit_test(test_odd_shape),
         cmocka_unit_test(test_rate_per_hour),
         cmocka_unit_test(test_settings),
