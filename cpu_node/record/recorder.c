@@ -264,11 +264,6 @@ uint64_t recorder_write_errors(const recorder_t *r)
     return r ? run_file_errors(r->file) : 0;
 }
 
-const char *recorder_path(const recorder_t *r)
-{
-    return run_file_path(r->file);
-}
-
 static void log_accounts(const recorder_t *r)
 {
     const struct record_rows *a = r->rows;

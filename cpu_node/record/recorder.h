@@ -49,7 +49,6 @@ void recorder_aps_alive(recorder_t *recorder, int n_alive, int ap, bool up);
 bool recorder_is_complete(const recorder_t *recorder);
 /* After recorder_stop: writes that failed; what else was lost. */
 uint64_t recorder_write_errors(const recorder_t *recorder);
-const char *recorder_path(const recorder_t *recorder);
 void recorder_log_counters(const recorder_t *recorder);
 
 #endif
