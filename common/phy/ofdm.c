@@ -19,8 +19,17 @@ struct ofdm {
     fftwf_plan forward, backward;
 };
 
-/* FFTW's planner is one global state. */
 static pthread_mutex_t planner = PTHREAD_MUTEX_INITIALIZER;
+
+void ofdm_planner_lock(void)
+{
+    pthread_mutex_lock(&planner);
+}
+
+void ofdm_planner_unlock(void)
+{
+    pthread_mutex_unlock(&planner);
+}
 
 static void make_plans(ofdm_t *o)
 {

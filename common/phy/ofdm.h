@@ -16,4 +16,8 @@ void ofdm_demodulate(ofdm_t *ofdm, const tutti_cf32 *samples, tutti_cf32 *subcar
 /* subcarriers [n_sc] -> samples [n_symbol_samples], multiplied by scale. */
 void ofdm_modulate(ofdm_t *ofdm, const tutti_cf32 *subcarriers, float scale, tutti_cf32 *samples);
 
+/* FFTW's planner is one global state: whoever makes or destroys plans holds it. */
+void ofdm_planner_lock(void);
+void ofdm_planner_unlock(void);
+
 #endif

@@ -8,9 +8,7 @@
 static const char *const RLSPA[] = {"pipeline", "solve",     "block",    "block_equal",
                                     "solve_zf", "waterfill", "schedule", NULL};
 static const char *const ISAC[] = {"evaluate", "feasibility", "fixed_modes", "optimise_cp", "optimise_sp", NULL};
-static const char *const BEYOND[] = {
-    "ageing",  "beacon",         "calibration",      "clusters", "joint_pilots_clusters",
-    "lsfd_mr", "phase_tracking", "uplink_combining", NULL};
+static const char *const BEYOND[] = {"clusters", "joint_pilots_clusters", "lsfd_mr", "uplink_combining", NULL};
 
 /* Which family, NULL if none: by schema, or by kind with inputs and expected (zeta tells sensing from power). */
 static const char *family_of(const json_t *root, const char *const **kinds)
