@@ -102,6 +102,9 @@ int ap_join(struct ap *ap)
     struct fh_welcome welcome = {0};
     int status = node_radio_open(&ap->radio, c, &ap->frame, CONFIG_ROLE_AP, ap->id, c->network.n_ant);
     if (status >= 0) {
+        status = node_radio_check_lead(&ap->radio, e->tx_lead_us);
+    }
+    if (status >= 0) {
         status = node_join(&ap->link.peer, c, FH_ROLE_AP, ap->id, &welcome);
     }
     if (status >= 0) {

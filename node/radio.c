@@ -68,6 +68,23 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
     return radio_open(&radio->radio, &settings, &radio->info);
 }
 
+int node_radio_check_lead(const struct node_radio *radio, double lead_us)
+{
+    const struct radio_info *i = &radio->info;
+    const double window_us = frame_lead_window_us(radio->frame, i->turnaround_samples);
+    const double least_us = lead_us > i->lead_us ? lead_us : i->lead_us;
+    if (i->paced && least_us >= window_us) {
+        return error_set(
+            TUTTI_ECONFIG,
+            "the frame leaves %.1f us from the last pilot (P) to handing over the first downlink symbol "
+            "(D), but this radio must have it %.1f us before it is due (%s), so no precoder could be waited "
+            "for: put more symbols between P and D in frame.schedule%s",
+            window_us, least_us, lead_us > i->lead_us ? "engine.tx_lead_us" : "it asks for that",
+            lead_us > i->lead_us ? ", or lower engine.tx_lead_us" : "");
+    }
+    return TUTTI_OK;
+}
+
 int node_radio_start(struct node_radio *radio, tutti_tick epoch)
 {
     radio->epoch = epoch;

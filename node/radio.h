@@ -27,6 +27,9 @@ struct node_radio {
 /* Opens the radio of node id of a role; blocks until the device is there. */
 int node_radio_open(struct node_radio *radio, const struct config *config, const struct frame *frame,
                     enum config_role role, int id, int n_ant);
+/* TUTTI_ECONFIG, with the sentence, if its bursts must be handed over, lead_us (engine.tx_lead_us) before they are due
+ * or as the radio asks, before the pilots of their block are there: such an AP would never wait for a precoder. */
+int node_radio_check_lead(const struct node_radio *radio, double lead_us);
 /* Starts streaming at the epoch or as soon after it as can be. */
 int node_radio_start(struct node_radio *radio, tutti_tick epoch);
 /* The central node has set another epoch: blocks are counted from there, as soon as it has passed. */

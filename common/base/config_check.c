@@ -241,7 +241,6 @@ static int check_precoding(struct check *check)
 static int check_engine(struct check *check)
 {
     const struct config *const c = check->config;
-    const double gap_us = check->frame.gap_samples / c->frame.sample_rate_hz * 1e6;
     if (c->engine.solve_cores_count && c->engine.solve_cores_count != (unsigned)c->engine.n_workers) {
         return config_fail(check->layers, "engine.solve_cores engine.n_workers",
                            "solve_cores has %u entries for n_workers = %d; one core per worker or []",
@@ -252,11 +251,23 @@ static int check_engine(struct check *check)
                            "ap_cores has %u entries for n_ap = %d; one core per AP or []", c->engine.ap_cores_count,
                            c->network.n_ap);
     }
-    if (c->air.mode == CONFIG_AIR_PACED && c->engine.tx_lead_us >= gap_us) {
-        return config_fail(check->layers,
-                           "engine.tx_lead_us frame.schedule air.mode frame.sample_rate_hz frame.fft_size",
-                           "tx_lead_us = %.10g must be less than the %.10g us between the last P and the first D",
-                           c->engine.tx_lead_us, gap_us);
+    return 0;
+}
+
+/* An AP that must hand over its downlink before its pilots are there would never wait for a precoder. */
+static int check_lead(struct check *check)
+{
+    const struct config *const c = check->config;
+    for (int ap = 0; ap < c->network.n_ap; ap++) {
+        const bool emulated = config_radio_is_emulated(config_radio_of(c, CONFIG_ROLE_AP, ap));
+        const double window_us = frame_lead_window_us(&check->frame, emulated ? check->frame.chunk_samples : 1);
+        if ((!emulated || c->air.mode == CONFIG_AIR_PACED) && c->engine.tx_lead_us >= window_us) {
+            return config_fail(
+                check->layers, "engine.tx_lead_us frame.schedule air.chunk_samples air.mode frame.sample_rate_hz",
+                "tx_lead_us = %.10g must be less than the %.10g us that AP %d has from its last P to handing over its "
+                "first D%s, else it would never wait for a precoder",
+                c->engine.tx_lead_us, window_us, ap, emulated ? " (the emulated air takes whole chunks)" : "");
+        }
     }
     return 0;
 }
@@ -517,9 +528,9 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names, check_frame,  check_pilots,    check_payload, check_scheme, check_precoding,
-        check_eve,   check_engine, check_endpoints, check_outputs, check_faults, check_backends,
-        check_gains, check_taps,   check_delays,    check_adc,
+        check_names,    check_frame,  check_pilots, check_payload,   check_scheme,  check_precoding,
+        check_eve,      check_engine, check_lead,   check_endpoints, check_outputs, check_faults,
+        check_backends, check_gains,  check_taps,   check_delays,    check_adc,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -29,7 +29,7 @@ int config_backend_check(const char *name, char *sentence, size_t room)
     return TUTTI_ECONFIG;
 }
 
-static bool is_emulated(const struct config_radio *radio)
+bool config_radio_is_emulated(const struct config_radio *radio)
 {
     for (size_t i = 0; i < CYAML_ARRAY_LEN(backends); i++) {
         if (strcmp(backends[i].name, radio->backend) == 0) {
@@ -41,7 +41,7 @@ static bool is_emulated(const struct config_radio *radio)
 
 const char *config_radio_args(const struct config *config, const struct config_radio *radio)
 {
-    return *radio->args || !is_emulated(radio) ? radio->args : config->air.endpoint;
+    return *radio->args || !config_radio_is_emulated(radio) ? radio->args : config->air.endpoint;
 }
 
 static int n_of(const struct config *config, enum config_role role)
@@ -54,7 +54,7 @@ bool config_is_repeatable(const struct config *config)
 {
     for (int role = 0; role < CONFIG_N_ROLES; role++) {
         for (int id = 0; id < n_of(config, (enum config_role)role); id++) {
-            if (!is_emulated(config_radio_of(config, (enum config_role)role, id))) {
+            if (!config_radio_is_emulated(config_radio_of(config, (enum config_role)role, id))) {
                 return false;
             }
         }

@@ -240,6 +240,15 @@ int frame_init(struct frame *frame, const struct config *config)
     return status < 0 ? error_set(status, "%.*s: %s", (int)strcspn(fault.keys, " "), fault.keys, fault.text) : 0;
 }
 
+double frame_lead_window_us(const struct frame *frame, int piece_samples)
+{
+    const int piece = piece_samples > 1 ? piece_samples : 1, first_dl = frame->dl_symbol[0] * frame->n_symbol_samples;
+    const int pilots_end = first_dl - frame->gap_samples;
+    const int there = (pilots_end + piece - 1) / piece * piece;
+    const int due = piece > 1 ? (first_dl / piece + 1) * piece : first_dl;
+    return (due - there) / frame->sample_rate_hz * 1e6;
+}
+
 /* Offset from DC in subcarriers; DC itself is never used. */
 static int sc_offset(const struct frame *frame, int i)
 {

@@ -41,6 +41,11 @@ int frame_fft_index(const struct frame *frame, int i);
 /* Frequency of used subcarrier i from the carrier. */
 double frame_sc_hz(const struct frame *frame, int i);
 
+/* From an AP's last pilot sample being there to the moment its downlink is due, in us of the sample clock, if its radio
+ * gives and takes pieces of so many samples, each beginning at a multiple of it (1 = any sample): what an AP has for
+ * estimating, waiting and precoding. A lead that is not below it leaves no wait at all. */
+double frame_lead_window_us(const struct frame *frame, int piece_samples);
+
 /* tick must not lie before the epoch. */
 static inline uint64_t frame_block_of(const struct frame *frame, tutti_tick epoch, tutti_tick tick)
 {

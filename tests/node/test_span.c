@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -219,6 +220,43 @@ static void test_deadline(void **state)
     node_span_destroy(&p.span);
 }
 
+static int check_lead(struct node_radio *radio, int piece, double radio_lead_us, double lead_us)
+{
+    radio->info = (struct radio_info){
+        .rate_hz = 1.92e6, .lead_us = radio_lead_us, .turnaround_samples = piece, .paced = radio->info.paced};
+    return node_radio_check_lead(radio, lead_us);
+}
+
+/* The default frame: pilots end at sample 822 and the downlink begins at 4247. A radio of any sample has the 3425
+ * between; one of pieces of 3200 has what came from 0 to 3199 at 3200 and must hand in what begins there by 6400;
+ * pieces of 800 come at 1600 and are due at 4800. */
+static void test_no_lead_leaves_no_wait(void **state)
+{
+    (void)state;
+    struct frame f;
+    struct config *config;
+    struct node_radio radio = {.frame = &f};
+    assert_int_equal(config_load(&config, NULL, NULL, 0), 0);
+    assert_int_equal(frame_init(&f, config), 0);
+    config_free(config);
+    static const struct {
+        int piece;
+        double window_us;
+    } cases[] = {{1, 3425 / 1.92}, {3200, 3200 / 1.92}, {800, 3200 / 1.92}, {400, 3200 / 1.92}, {960, 3840 / 1.92}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const double w = cases[i].window_us;
+        radio.info.paced = true;
+        assert_int_equal(check_lead(&radio, cases[i].piece, 100, w - 0.01), 0);
+        assert_int_equal(check_lead(&radio, cases[i].piece, 100, w + 0.01), TUTTI_ECONFIG);
+        assert_non_null(strstr(error_text(), "engine.tx_lead_us"));
+        assert_int_equal(check_lead(&radio, cases[i].piece, w - 0.01, 0), 0);
+        assert_int_equal(check_lead(&radio, cases[i].piece, w + 0.01, 0), TUTTI_ECONFIG);
+        assert_null(strstr(error_text(), "engine.tx_lead_us"));
+        radio.info.paced = false;
+        assert_int_equal(check_lead(&radio, cases[i].piece, 0, 1e6), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_notes_are_counted_by_letter),
         cmocka_unit_test(test_refused_bursts_are_counted),
         cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_no_lead_leaves_no_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
