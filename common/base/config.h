@@ -76,6 +76,7 @@ struct config_engine {
     int stale_blocks, mute_blocks;
     double tx_lead_us, on_time_us, lockstep_timeout_ms, peer_timeout_ms;
     int user_silent_blocks, realtime_priority;
+    double attack_alarms_per_hour;
     int *ap_cores;
     unsigned ap_cores_count;
 };

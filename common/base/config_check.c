@@ -66,6 +66,7 @@ static const struct config_range ranges[] = {
     {"engine.peer_timeout_ms", 10, 3.6e6, ""},
     {"engine.user_silent_blocks", 1, 1000000000, ""},
     {"engine.realtime_priority", 0, 99, ""},
+    {"engine.attack_alarms_per_hour", 1e-9, 1000, ""},
     {"engine.ap_cores", 0, 1023, ""},
     {"fronthaul.mantissa_bits", 9, 14, ""},
     {"fronthaul.busy_poll_us", 0, 1e6, "0 for none"},

@@ -118,6 +118,7 @@ static const cyaml_schema_field_t engine_fields[] = {
     REAL(struct config_engine, peer_timeout_ms),
     INT(struct config_engine, user_silent_blocks),
     INT(struct config_engine, realtime_priority),
+    REAL(struct config_engine, attack_alarms_per_hour),
     LIST(struct config_engine, ap_cores, int_entry, TUTTI_MAX_AP),
     CYAML_FIELD_END,
 };

@@ -37,7 +37,7 @@ struct attack_settings {
     int window_blocks;        /* default 16 */
     int reference_blocks;     /* default 256: length of the moving mean the window is compared with */
     int least_blocks;         /* default 32: no statement before the reference has as many */
-    double false_alarm;       /* default 1e-6, per user and block */
+    double false_alarm;       /* default 1e-6, per user and block; see attack_false_alarm */
 };
 /* The false_alarm with which n_user users together raise at most per_hour false alarms in an hour of blocks this long.
  * Windows overlap, so alarms come in runs and distinct ones are rarer. The default is 0.72 per user and hour at 5 ms.

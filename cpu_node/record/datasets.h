@@ -63,12 +63,14 @@ enum record_when { ALWAYS, WITH_CSI, WITH_PRECODERS, WITH_NOISE, WITH_NOISE_VECT
     X(R_USER_CODE_BLOCK_ERRORS, "/user/code_block_errors", H5_I64, "u", FROM_USER, ALWAYS)                             \
     X(R_CONSTELLATION, "/user/constellation", H5_C64, "up", FROM_USER, WITH_POINTS)                                    \
     X(R_EVE_SINR, "/eve/sinr_measured", H5_F64, "eu", FROM_EVE, WITH_EVE)                                              \
+    X(R_EVE_GENIE, "/eve/sinr_genie", H5_F64, "eu", FROM_EVE, WITH_EVE)                                                \
     X(R_EVE_BITS, "/eve/bits", H5_I64, "eu", FROM_EVE, WITH_EVE)                                                       \
     X(R_EVE_BIT_ERRORS, "/eve/bit_errors", H5_I64, "eu", FROM_EVE, WITH_EVE)                                           \
     X(R_EVE_CODE_BLOCKS, "/eve/code_blocks", H5_I64, "eu", FROM_EVE, WITH_EVE)                                         \
     X(R_EVE_CODE_BLOCK_ERRORS, "/eve/code_block_errors", H5_I64, "eu", FROM_EVE, WITH_EVE)                             \
     X(R_RATE_PREDICTED, "/secrecy/rate_predicted", H5_F64, "u", FROM_BLOCK, WITH_EVE)                                  \
-    X(R_RATE_MEASURED, "/secrecy/rate_measured", H5_F64, "u", FROM_REPORTS, WITH_EVE)
+    X(R_RATE_MEASURED, "/secrecy/rate_measured", H5_F64, "u", FROM_REPORTS, WITH_EVE)                                  \
+    X(R_RATE_GENIE, "/secrecy/rate_genie", H5_F64, "u", FROM_REPORTS, WITH_EVE)
 
 enum record_dataset {
 #define RECORD_ENUM(id, ...) id,

@@ -286,6 +286,7 @@ void recorder_log_counters(const recorder_t *r)
               r->n_blocks_seen, r->dropped, r->events_dropped, r->reports->n_bad, r->reports->n_outside,
               r->reports->n_unsolved, run_file_errors(r->file));
     log_accounts(r);
+    secrecy_log_counters(r->secrecy);
     fh_hub_counters(r->lab, &counters);
     fh_counters_log(&counters, r->settings.config->fronthaul.lab_endpoint);
 }

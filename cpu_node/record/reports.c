@@ -33,8 +33,9 @@ int record_reports_create(struct record_reports **reports, run_file_t *file, con
     r->points = calloc((size_t)shape->n_points + 1, sizeof *r->points);
     r->numbers = calloc(2 * (size_t)shape->n_points + 1, sizeof *r->numbers);
     r->rate = calloc(n_ue, sizeof *r->rate);
-    r->cells = calloc(n_ue, 8);
-    const bool whole = r->sinr_db && r->points && r->numbers && r->rate && r->cells;
+    r->heard = calloc(2 * n_ue, sizeof *r->heard);
+    r->counts = calloc(n_ue, sizeof *r->counts);
+    const bool whole = r->sinr_db && r->points && r->numbers && r->rate && r->heard && r->counts;
     return whole ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the recorder");
 }
 
@@ -47,14 +48,16 @@ void record_reports_destroy(struct record_reports *r)
     free(r->points);
     free(r->numbers);
     free(r->rate);
-    free(r->cells);
+    free(r->heard);
+    free(r->counts);
     free(r);
 }
 
-/* A user's rate over the best eavesdropper: both ends have reported, or NaN. Only while both rows are in memory. */
-static void update_rate(struct record_reports *r, uint64_t block)
+/* A user's rate over the eavesdropper with most of `heard`: both ends have reported, or NaN. Only while both rows are
+ * in memory. */
+static void update_rate(struct record_reports *r, uint64_t block, enum record_dataset heard, enum record_dataset rate)
 {
-    const double *user = run_file_peek(r->file, R_USER_SINR, block), *eve = run_file_peek(r->file, R_EVE_SINR, block);
+    const double *user = run_file_peek(r->file, R_USER_SINR, block), *eve = run_file_peek(r->file, heard, block);
     if (r->shape.n_eve == 0 || !user || !eve) {
         return;
     }
@@ -66,7 +69,13 @@ static void update_rate(struct record_reports *r, uint64_t block)
         const bool both = !isnan(worst) && !isnan(user[k]);
         r->rate[k] = both ? fmax(log2(1 + user[k]) - log2(1 + worst), 0) : NAN;
     }
-    run_file_put(r->file, R_RATE_MEASURED, block, r->rate);
+    run_file_put(r->file, rate, block, r->rate);
+}
+
+static void update_rates(struct record_reports *r, uint64_t block)
+{
+    update_rate(r, block, R_EVE_SINR, R_RATE_MEASURED);
+    update_rate(r, block, R_EVE_GENIE, R_RATE_GENIE);
 }
 
 /* numbers: re, im, re, im, ..; points that are missing are NaN. */
@@ -121,7 +130,7 @@ static int keep_values(struct record_reports *r, int user, const struct scanned_
         stats_mean_add(&r->sinr_db[user], 10.0 * log10(v->sinr));
     }
     keep_points(r, user, *block, v->point, v->n_point);
-    update_rate(r, *block);
+    update_rates(r, *block);
     return TUTTI_OK;
 }
 
@@ -163,21 +172,22 @@ static int keep_eve(struct record_reports *r, int eve, json_t *root, struct repo
     if (status != 0) {
         return status;
     }
-    double *sinr = r->cells;
     for (size_t k = 0; k < n_ue; k++) {
-        if (json_unpack(json_array_get(users, k), "{s:F}", "sinr", &sinr[k]) != 0) {
+        json_t *user = json_array_get(users, k);
+        if (json_unpack(user, "{s:F, s:F}", "sinr", &r->heard[k], "sinr_genie", &r->heard[n_ue + k]) != 0) {
             return TUTTI_EFORMAT;
         }
     }
-    run_file_put_cell(r->file, R_EVE_SINR, *block, (uint64_t)eve, sinr);
-    int64_t *value = r->cells;
+    run_file_put_cell(r->file, R_EVE_SINR, *block, (uint64_t)eve, r->heard);
+    run_file_put_cell(r->file, R_EVE_GENIE, *block, (uint64_t)eve, r->heard + n_ue);
+    int64_t *value = r->counts;
     for (int i = 0; i < N_EVE_COUNTS; i++) {
         for (size_t k = 0; k < n_ue; k++) {
             value[k] = json_integer_value(json_object_get(json_array_get(users, k), EVE_COUNT_NAME[i]));
         }
         run_file_put_cell(r->file, EVE_COUNT_DATASET[i], *block, (uint64_t)eve, value);
     }
-    update_rate(r, *block);
+    update_rates(r, *block);
     return TUTTI_OK;
 }
 

@@ -20,7 +20,8 @@ struct record_reports {
     tutti_cf32 *points;         /* [n_points] */
     double *numbers;            /* [2 n_points] */
     double *rate;               /* [n_ue] */
-    void *cells;                /* [n_ue] of 8 bytes */
+    double *heard;              /* [2][n_ue] an eavesdropper's SINRs, and a genie's at its place */
+    int64_t *counts;            /* [n_ue] */
     uint64_t n_bad;             /* not understood */
     uint64_t n_outside;         /* of a block that cannot be */
     uint64_t n_unsolved;        /* kept, of blocks that were not solved */

@@ -28,6 +28,7 @@ struct secrecy {
     double *predicted;         /* [N_PHASES][n_ue] */
     int *pilot_of_user;        /* [n_ue] */
     uint64_t attack_block;     /* first block of phase 1 */
+    uint64_t n_wild;           /* estimates passed over, of users that have joined again */
 };
 
 /* The attack detector --------------------------------------------------------------------------------------------- */
@@ -53,7 +54,11 @@ static int create_attack(struct secrecy *s)
         .pilot_of_user = s->pilot_of_user,
         .pilot_power = user_pilot_power(s),
     };
+    const struct config *c = s->config;
     attack_settings_default(&settings);
+    settings.false_alarm = attack_false_alarm(c->engine.attack_alarms_per_hour, c->frame.block_us, s->n_ue);
+    log_write(LOG_INFO, "secrecy", "ATTACK-DETECTOR false_alarms_per_hour=%g threshold=%.2f",
+              c->engine.attack_alarms_per_hour, -log10(settings.false_alarm));
     return attack_create(&s->attack, &settings);
 }
 
@@ -308,8 +313,18 @@ void secrecy_block(struct secrecy *s, const struct cpu_block *block)
     }
 }
 
+void secrecy_log_counters(const struct secrecy *s)
+{
+    uint64_t n_wild = s->n_wild;
+    for (int k = 0; k < s->n_ue; k++) {
+        n_wild += attack_passed_over(s->attack, k);
+    }
+    log_write(LOG_INFO, "secrecy", "COUNTERS wild_estimates=%llu", (unsigned long long)n_wild);
+}
+
 void secrecy_user_joined(struct secrecy *s, int user)
 {
+    s->n_wild += attack_passed_over(s->attack, user); /* the detector forgets them */
     attack_reset(s->attack, user);
     s->suspected_until[user] = 0;
 }

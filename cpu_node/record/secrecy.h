@@ -16,6 +16,8 @@ int secrecy_create(struct secrecy **secrecy, const struct config *config, const 
 void secrecy_destroy(struct secrecy *secrecy); /* NULL and half-built allowed */
 /* A block in turn: judges its estimates. */
 void secrecy_block(struct secrecy *secrecy, const struct cpu_block *block);
+/* Estimates of all users passed over as wild, in one line of the log. */
+void secrecy_log_counters(const struct secrecy *secrecy);
 /* A user has (re)joined: what was learnt of its pilot's power is forgotten. */
 void secrecy_user_joined(struct secrecy *secrecy, int user);
 

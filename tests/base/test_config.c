@@ -284,6 +284,7 @@ static const char *const keys[] = {
     "engine.peer_timeout_ms=44",
     "engine.user_silent_blocks=3",
     "engine.realtime_priority=50",
+    "engine.attack_alarms_per_hour=0.5",
     "engine.ap_cores=[0, 1, 0, 1]",
     "fronthaul.endpoint=tcp://127.0.0.1:1",
     "fronthaul.lab_endpoint=ipc:///run/lab",

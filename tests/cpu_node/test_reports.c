@@ -163,16 +163,16 @@ static void reports_of_unsolved_blocks_are_kept_and_counted(void **state)
     assert_int_equal(reports->n_unsolved, 2);
 }
 
+/* A genie in its place has three times the 1 + SINR of user 0, and what it has itself of user 1. */
 static int eve_report(int eve, int block, double sinr0, double sinr1)
 {
     char json[512];
     uint64_t told;
-    snprintf(
-        json, sizeof json,
-        "{\"type\":\"eve_report\",\"block\":%d,\"users\":[{\"sinr\":%g,\"bits\":1,\"bit_errors\":2,\"code_blocks\":3,"
-        "\"code_block_errors\":4},{\"sinr\":%g,\"bits\":5,\"bit_errors\":6,\"code_blocks\":7,"
-        "\"code_block_errors\":8}]}",
-        block, sinr0, sinr1);
+    snprintf(json, sizeof json,
+             "{\"type\":\"eve_report\",\"block\":%d,\"users\":[{\"sinr\":%g,\"bits\":1,\"bit_errors\":2,"
+             "\"code_blocks\":3,\"code_block_errors\":4,\"sinr_genie\":%g},{\"sinr\":%g,\"bits\":5,\"bit_errors\":6,"
+             "\"code_blocks\":7,\"code_block_errors\":8,\"sinr_genie\":%g}]}",
+             block, sinr0, 3 * sinr0 + 2, sinr1, sinr1);
     return record_reports_eve(reports, eve, json, SPAN, &told);
 }
 
@@ -188,12 +188,22 @@ static void rates_follow_from_both_ends(void **state)
     assert_true(((const double *)run_file_peek(file, R_RATE_MEASURED, 50))[1] == 0); /* never negative */
     assert_int_equal(eve_report(1, 50, 3, 0), 0);
     assert_true(fabs(((const double *)run_file_peek(file, R_RATE_MEASURED, 50))[0] - 1) < 1e-12);
+    const double *genie = run_file_peek(file, R_EVE_GENIE, 50), *rate = run_file_peek(file, R_RATE_GENIE, 50);
+    assert_true(genie[0] == 5 && genie[1] == 3 && genie[N_UE] == 11 && genie[N_UE + 1] == 0);
+    assert_true(rate[0] == 0 && rate[1] == 0); /* 3 - log2(12) is below 0 */
+    assert_int_equal(user_report(0, 50, 47, ""), 0);
+    rate = run_file_peek(file, R_RATE_GENIE, 50);
+    assert_true(fabs(rate[0] - 2) < 1e-12); /* log2(48 / 12) */
     const int64_t *errors = run_file_peek(file, R_EVE_CODE_BLOCK_ERRORS, 50);
     assert_true(errors[1 * N_UE + 1] == 8 && errors[0] == 4);
     uint64_t block;
     assert_int_equal(
         record_reports_eve(reports, 0, "{\"type\":\"eve_report\",\"block\":50,\"users\":[]}", SPAN, &block),
         TUTTI_EFORMAT);
+    assert_int_equal(record_reports_eve(reports, 0,
+                                        "{\"type\":\"eve_report\",\"block\":50,\"users\":[{\"sinr\":1},{\"sinr\":1}]}",
+                                        SPAN, &block),
+                     TUTTI_EFORMAT); /* without a genie's */
 }
 
 /* What was sent, once per block and AP, whatever else the same AP says later. */

@@ -108,12 +108,17 @@ static void test_eve(void **state)
     static struct receiver_measurement all[TUTTI_MAX_UE];
     for (int k = 0; k < TUTTI_MAX_UE; k++) {
         all[k] = MEASURED;
+        all[k].sinr_genie = k ? (float)k : NAN;
     }
     assert_int_equal(report_eve(text, sizeof text, 5, TUTTI_MAX_UE, all), 0);
     json_t *o = parsed();
     assert_string_equal(json_string_value(json_object_get(o, "type")), "eve_report");
     assert_int_equal(json_array_size(json_object_get(o, "users")), TUTTI_MAX_UE);
-    check_figures(json_array_get(json_object_get(o, "users"), TUTTI_MAX_UE - 1));
+    const json_t *users = json_object_get(o, "users");
+    check_figures(json_array_get(users, TUTTI_MAX_UE - 1));
+    for (int k = 0; k < TUTTI_MAX_UE; k++) {
+        assert_true(json_number_value(json_object_get(json_array_get(users, (size_t)k), "sinr_genie")) == k);
+    }
     json_decref(o);
     assert_int_equal(report_eve(text, 200, 5, TUTTI_MAX_UE, all), TUTTI_EINVAL);
 }

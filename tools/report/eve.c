@@ -28,7 +28,7 @@ static double in_db(double x)
     return x > 0 ? 10 * log10(x) : NAN;
 }
 
-enum figure { USER_DB, EVE_DB /* the strongest */, RATE, RATE_PREDICTED, SCORE };
+enum figure { USER_DB, EVE_DB /* the strongest */, RATE, RATE_GENIE, RATE_PREDICTED, SCORE };
 
 static double value_of(const struct recording *r, enum figure figure, uint64_t b, int k)
 {
@@ -46,6 +46,8 @@ static double value_of(const struct recording *r, enum figure figure, uint64_t b
         return in_db(strongest);
     case RATE:
         return r->secrecy_measured[user_at(r, b, k)];
+    case RATE_GENIE:
+        return r->secrecy_genie[user_at(r, b, k)];
     case RATE_PREDICTED:
         return r->secrecy_predicted[user_at(r, b, k)];
     default:
@@ -67,13 +69,15 @@ static double mean_of(const struct recording *r, enum figure figure, int k, uint
     return count ? sum / (double)count : NAN;
 }
 
-/* 10 log10 of the mean of the SINR one eavesdropper had; single blocks may read 0, which has no dB. */
-static double heard_db(const struct recording *r, int e, int k, uint64_t *n_report)
+/* 10 log10 of the mean of the SINR (eve_sinr, eve_genie) of one eavesdropper; single blocks may read 0, which has no
+ * dB.
+ */
+static double heard_db(const struct recording *r, const double *sinr, int e, int k, uint64_t *n_report)
 {
     double sum = 0;
     *n_report = 0;
     for (uint64_t b = 0; b < r->n_block; b++) {
-        const double value = r->eve_sinr[eve_at(r, b, e, k)];
+        const double value = sinr[eve_at(r, b, e, k)];
         if (isnan(value) || !recording_user_counts(r, b, k)) {
             continue;
         }
@@ -136,19 +140,22 @@ static void ratio_cell(table_t *table, uint64_t part, uint64_t whole)
 static table_t *heard_table(const struct recording *r, const char *title)
 {
     static const char *const headers[] = {
-        "eve",     "user", "heard dB", "BER", "BLER", "rate", "predicted rate", "outage %", "suspected blocks",
-        "reports", NULL};
+        "eve",        "user",      "heard dB", "genie dB",         "BER",     "BLER", "rate",
+        "genie rate", "predicted", "outage %", "suspected blocks", "reports", NULL};
     table_t *table = table_create(title, headers);
     for (int e = 0; e < r->n_eve; e++) {
         for (int k = 0; k < r->n_ue; k++) {
             uint64_t n_report, first;
-            const double heard = heard_db(r, e, k, &n_report);
+            const double genie = heard_db(r, r->eve_genie, e, k, &n_report);
+            const double heard = heard_db(r, r->eve_sinr, e, k, &n_report);
             table_cell(table, "%d", e);
             table_cell(table, "%d", k);
             table_number(table, 2, heard);
+            table_number(table, 2, genie);
             ratio_cell(table, total(r, r->eve_bit_errors, e, k), total(r, r->eve_bits, e, k));
             ratio_cell(table, total(r, r->eve_code_block_errors, e, k), total(r, r->eve_code_blocks, e, k));
             table_number(table, 2, mean_of(r, RATE, k, 0, r->n_block));
+            table_number(table, 2, mean_of(r, RATE_GENIE, k, 0, r->n_block));
             table_number(table, 2, mean_of(r, RATE_PREDICTED, k, 0, r->n_block));
             table_number(table, 1, outage_percent(r, k));
             table_cell(table, "%" PRIu64, suspicion(r, k, &first));
@@ -161,8 +168,9 @@ static table_t *heard_table(const struct recording *r, const char *title)
 void report_eve_print(const struct recording *r, FILE *out)
 {
     if (r->n_eve > 0) {
-        table_t *table =
-            heard_table(r, "\nEavesdroppers (heard: dB of the mean SINR; secrecy rate in bit/s/Hz, mean over blocks)");
+        table_t *table = heard_table(
+            r, "\nEavesdroppers (heard: dB of the mean SINR; genie: the same with channels and noise known, "
+               "no linear receiver has more; secrecy rates in bit/s/Hz, mean over blocks)");
         table_print(table, out);
         table_destroy(table);
     }
@@ -183,13 +191,23 @@ static uint64_t bin_blocks(const struct recording *r)
     return (r->n_block + LINE_POINTS - 1) / LINE_POINTS;
 }
 
+/* Of some blocks: an alarm of one block must be seen at its height. */
+static double highest_score(const struct recording *r, int k, uint64_t first, uint64_t n)
+{
+    double highest = NAN;
+    for (uint64_t b = first; b < first + n && b < r->n_block; b++) {
+        highest = fmax(highest, value_of(r, SCORE, b, k)); /* fmax passes over NaN */
+    }
+    return highest;
+}
+
 static int write_line(FILE *out, const char *name, const struct recording *r, enum figure figure, int k)
 {
     const uint64_t step = bin_blocks(r);
     int n = 0;
     fprintf(out, "$%s << EOD\n", name);
     for (uint64_t b = 0; b < r->n_block; b += step) {
-        const double value = mean_of(r, figure, k, b, step);
+        const double value = figure == SCORE ? highest_score(r, k, b, step) : mean_of(r, figure, k, b, step);
         if (isnan(value)) {
             fputs("\n", out); /* a gap in the line */
         } else {
@@ -280,11 +298,21 @@ static int draw_outage(plot_t *plot, const struct recording *r, int n_user)
     return n ? number : -1;
 }
 
-/* Everybody's score, those suspected in red, the threshold, and where a suspicion begins. */
-static int draw_score(plot_t *plot, const struct recording *r)
+/* Of the score, as the configuration has it. */
+static double threshold_of(const struct recording *r)
 {
     struct attack_settings settings;
     attack_settings_default(&settings);
+    if (r->config) {
+        settings.false_alarm =
+            attack_false_alarm(r->config->engine.attack_alarms_per_hour, r->config->frame.block_us, r->n_ue);
+    }
+    return -log10(settings.false_alarm);
+}
+
+/* Everybody's score, those suspected in red, the threshold, and where a suspicion begins. */
+static int draw_score(plot_t *plot, const struct recording *r)
+{
     FILE *out = plot_script(plot);
     const int number = plot_begin(plot, 1020, 240);
     int n = 0;
@@ -294,7 +322,7 @@ static int draw_score(plot_t *plot, const struct recording *r)
         n += write_line(out, name, r, SCORE, k);
     }
     write_frame(out, r, "score");
-    fputs("set yrange [0:*<40]\n", out);
+    fputs("set yrange [0:*]\n", out); /* alarms at full height */
     for (int k = 0; k < r->n_ue; k++) {
         uint64_t first;
         if (suspicion(r, k, &first)) {
@@ -304,7 +332,7 @@ static int draw_score(plot_t *plot, const struct recording *r)
                     first, first);
         }
     }
-    fprintf(out, "plot %.2f with lines dt 3 lw 1.2 lc rgb '" REPORT_ORANGE "'", -log10(settings.false_alarm));
+    fprintf(out, "plot %.2f with lines dt 3 lw 1.2 lc rgb '" REPORT_ORANGE "'", threshold_of(r));
     for (int k = 0; k < r->n_ue; k++) {
         uint64_t first;
         const bool suspected = suspicion(r, k, &first) > 0;
@@ -361,7 +389,9 @@ static void write_heard(const struct report_eve *eve, const plot_t *plot, const 
     table_destroy(table);
     fputs("<p class=\"note\">Heard: mean SINR of the user's stream at the eavesdropper, which knows all pilots and "
           "codes and combines "
-          "its antennas for the highest SINR. Secrecy rate: log2(1 + SINR of the user) less log2(1 + the highest of "
+          "its antennas for the highest SINR. Genie: what the same antennas would have had with all channels and the "
+          "noise's covariance known; no linear receiver has more, so the rate against it is the safe one. Secrecy "
+          "rate: log2(1 + SINR of the user) less log2(1 + the highest of "
           "the eavesdroppers), not below 0, bit/s/Hz, mean over blocks. Outage: blocks whose rate was below the "
           "predicted one.</p>\n<h3>SINR over blocks</h3>\n",
           out);
@@ -385,9 +415,11 @@ static void write_attack(const struct report_eve *eve, const plot_t *plot, const
     static const char *const text[] = {"a user under suspicion, from the dashed line on", "the other users",
                                        "threshold"};
     const char *svg = plot ? plot_svg(plot, eve->score) : NULL;
-    fputs("<h3>Pilot attack score</h3>\n<p class=\"note\">-log10 of the probability that the power on the user's pilot "
-          "is as high as it is without anybody else sending it.</p>\n",
-          out);
+    fprintf(
+        out,
+        "<h3>Pilot attack score</h3>\n<p class=\"note\">-log10 of the probability that the power on the user's pilot "
+        "is as high as it is without anybody else sending it. An alarm is a score above %.2f%s.</p>\n",
+        threshold_of(r), r->config ? " (engine.attack_alarms_per_hour)" : "");
     for (int k = 0; k < r->n_ue; k++) {
         uint64_t first;
         const uint64_t n = suspicion(r, k, &first);

@@ -405,6 +405,10 @@ static int load_eve_arrays(struct source *file, struct recording *r)
                       &r->secrecy_measured);
     }
     if (status == 0) {
+        status =
+            load(file, (struct want){"/secrecy/rate_genie", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &r->secrecy_genie);
+    }
+    if (status == 0) {
         status = load(file, (struct want){"/secrecy/rate_predicted", H5_F64, 8, 2, {0, n_ue}, r->n_block},
                       &r->secrecy_predicted);
     }
@@ -422,6 +426,10 @@ static int load_eve_arrays(struct source *file, struct recording *r)
     const size_t n_eve = info.dims[1];
     r->n_eve = (int)n_eve;
     status = load(file, (struct want){"/eve/sinr_measured", H5_F64, 8, 3, {0, n_eve, n_ue}, r->n_block}, &r->eve_sinr);
+    if (status == 0) {
+        status =
+            load(file, (struct want){"/eve/sinr_genie", H5_F64, 8, 3, {0, n_eve, n_ue}, r->n_block}, &r->eve_genie);
+    }
     for (size_t i = 0; status == 0 && i < sizeof counts / sizeof counts[0]; i++) {
         status = load(file, (struct want){counts[i].path, H5_I64, 8, 3, {0, n_eve, n_ue}, r->n_block}, counts[i].out);
     }
@@ -562,11 +570,13 @@ void recording_free(struct recording *r)
                             r->event,
                             r->constellation,
                             r->eve_sinr,
+                            r->eve_genie,
                             r->eve_bits,
                             r->eve_bit_errors,
                             r->eve_code_blocks,
                             r->eve_code_block_errors,
                             r->secrecy_measured,
+                            r->secrecy_genie,
                             r->secrecy_predicted,
                             r->attack_score,
                             r->attack_suspected};

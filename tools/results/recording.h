@@ -42,14 +42,14 @@ struct recording {
     uint64_t n_predicted_exact;  /* blocks whose prediction is from channels and precoders (predicted.h); the others
                                   * have the mean over subbands of /sinr_predicted */
     int64_t *bits, *bit_errors, *coded_bits, *coded_bit_errors, *code_blocks, *code_block_errors; /* [n_block][n_ue] */
-    int64_t *events;  /* [n_block][n_ap][5] U O D S L */
-    int n_eve;        /* 0: the next two lines are NULL */
-    double *eve_sinr; /* [n_block][n_eve][n_ue] linear; NaN = no report */
+    int64_t *events;              /* [n_block][n_ap][5] U O D S L */
+    int n_eve;                    /* 0: the next two lines are NULL */
+    double *eve_sinr, *eve_genie; /* [n_block][n_eve][n_ue] linear; NaN = no report */
     int64_t *eve_bits, *eve_bit_errors, *eve_code_blocks, *eve_code_block_errors; /* same shape */
-    double *secrecy_measured, *secrecy_predicted; /* [n_block][n_ue] bit/s/Hz; NaN = not known */
-    double *attack_score;                         /* [n_block][n_ue]; NaN = not known */
-    uint8_t *attack_suspected;                    /* [n_block][n_ue] */
-    uint64_t n_event;                             /* 0: nothing happened, or the file tells of nothing */
+    double *secrecy_measured, *secrecy_genie, *secrecy_predicted; /* [n_block][n_ue] bit/s/Hz; NaN = not known */
+    double *attack_score;                                         /* [n_block][n_ue]; NaN = not known */
+    uint8_t *attack_suspected;                                    /* [n_block][n_ue] */
+    uint64_t n_event; /* 0: nothing happened, or the file tells of nothing */
     struct recording_event *event;
     uint64_t n_constellation; /* rows of the next */
     int n_point;
