@@ -234,9 +234,10 @@ static void estimate_statistics(struct ppzf_tables *t, const struct ppzf_network
 static void fill_ap(struct ppzf_tables *t, const struct ppzf_network *net, int m)
 {
     const int n = t->n_ue;
+    const double *by = (net->beta_group ? net->beta_group : net->beta) + m * n;
     const uint8_t *strong = t->strong + m * n;
     estimate_statistics(t, net, m);
-    t->n_free[m] = t->n_ant - ppzf_group(t->scheme, t->n_ant, n, net->beta + m * n, net->upsilon, t->strong + m * n);
+    t->n_free[m] = t->n_ant - ppzf_group(t->scheme, t->n_ant, n, by, net->upsilon, t->strong + m * n);
     const int weak_rank = t->scheme == MIMO_PZF ? t->n_ant : t->n_free[m];
     for (int k = 0; k < n; k++) {
         const int i = m * n + k;

@@ -34,6 +34,7 @@ struct ppzf_network {
     int n_ap, n_ant, n_ue;
     int tau;                   /* pilot length, samples, >= n_ue */
     const double *beta;        /* [n_ap][n_ue] */
+    const double *beta_group;  /* [n_ap][n_ue] by which the APs chose their strong users; NULL = beta */
     const double *beta_eve;    /* [n_ap], or NULL without eavesdropper */
     const double *pilot_power; /* [n_ue] */
     double eve_pilot_power;    /* 0 = passive */

@@ -16,6 +16,13 @@
 
 enum { N_PHASES = 2 /* before and during the attack */, SAME_ONSET_BLOCKS = 16 };
 
+/* Of the closed forms, in their order of users. */
+struct terms {
+    double *beta, *beta_group, *eta; /* [n_ap][n_ue] */
+    double *beta_eve, *eta_an;       /* [n_ap] */
+    double *power, *rate;            /* [n_ue] */
+};
+
 struct secrecy {
     const struct config *config;
     const struct frame *frame;
@@ -25,10 +32,15 @@ struct secrecy {
     double *score, *rate;      /* [n_ue] */
     uint8_t *suspected;        /* [n_ue] */
     uint64_t *suspected_until; /* [n_ue] last suspected block + 1; 0 = never */
+    bool predictable, have_predicted;
     double *predicted;         /* [N_PHASES][n_ue] */
-    int *pilot_of_user;        /* [n_ue] */
-    uint64_t attack_block;     /* first block of phase 1 */
-    uint64_t n_wild;           /* estimates passed over, of users that have joined again */
+    double *beta, *beta_group; /* [n_ap][n_ue] as the configuration has them, as the APs track them */
+    double *beta_eve;          /* [n_ap][n_eve] */
+    uint8_t *strong, *group;   /* [n_ap][n_ue] of the prediction; [n_ue] */
+    struct terms terms;
+    int *pilot_of_user;    /* [n_ue] */
+    uint64_t attack_block; /* first block of phase 1 */
+    uint64_t n_wild;       /* estimates passed over, of users that have joined again */
 };
 
 /* The attack detector --------------------------------------------------------------------------------------------- */
@@ -104,55 +116,41 @@ static bool predictable(const struct secrecy *s)
     const enum mimo_scheme scheme = c->precoding.scheme;
     const enum config_fading fading = c->air.fading.model;
     return s->n_eve > 0 && c->eve.n_ant == 1 && is_emulated(c) && mimo_scheme_is_local((int)scheme) &&
-           scheme != MIMO_CB && c->precoding.power == MIMO_POWER_EQUAL && c->precoding.an != CONFIG_AN_PHASE_ONLY &&
+           scheme != MIMO_CB && (c->precoding.an == CONFIG_AN_NONE || c->precoding.an_policy == CONFIG_AN_FIXED) &&
+           c->precoding.power == MIMO_POWER_EQUAL && c->precoding.an != CONFIG_AN_PHASE_ONLY &&
            (fading == CONFIG_FADING_RAYLEIGH || fading == CONFIG_FADING_TDL) && own_pilots(s);
 }
 
-/* Large-scale gains in downlink units. */
-struct gains {
-    double *beta; /* [n_ap][n_ue] */
-    double *eve;  /* [n_ap][n_eve] */
-};
-
-static int load_gains(const struct secrecy *s, struct gains *g)
+/* Downlink units. */
+static int load_gains(struct secrecy *s)
 {
     const struct config *c = s->config;
     const int n_user = s->n_ap * s->n_ue, n_eve = s->n_ap * s->n_eve;
-    g->beta = calloc((size_t)n_user, sizeof *g->beta);
-    g->eve = calloc((size_t)n_eve, sizeof *g->eve);
-    if (!g->beta || !g->eve) {
-        return error_set(TUTTI_ENOMEM, "out of memory for the large-scale gains");
-    }
-    int status = channel_large_scale(c, g->beta);
-    status = status ? status : channel_eve_large_scale(c, g->eve);
+    int status = channel_large_scale(c, s->beta);
+    status = status ? status : channel_eve_large_scale(c, s->beta_eve);
     for (int i = 0; i < n_user; i++) {
-        g->beta[i] = channel_downlink_snr_scale(c) * pow(10, g->beta[i] / 10);
+        s->beta[i] = channel_downlink_snr_scale(c) * pow(10, s->beta[i] / 10);
     }
     for (int i = 0; i < n_eve; i++) {
-        g->eve[i] = channel_eve_downlink_snr_scale(c) * pow(10, g->eve[i] / 10);
+        s->beta_eve[i] = channel_eve_downlink_snr_scale(c) * pow(10, s->beta_eve[i] / 10);
     }
     return status;
 }
 
-/* Inputs of the closed forms for one user and one eavesdropper; their user 0 is the one listened to, so `user` goes
- * first. */
-struct terms {
-    double *beta, *eta;        /* [n_ap][n_ue] */
-    double *beta_eve, *eta_an; /* [n_ap] */
-    double *power, *sinr;      /* [n_ue] */
-};
-
-static void fill_terms(const struct secrecy *s, const struct gains *g, int user, int eve, struct terms *t)
+/* Inputs of the closed forms, whose user 0 is the one listened to: `first` goes there, the others keep their order. */
+static void fill_terms(const struct secrecy *s, int first, int eve)
 {
     const struct config_precoding *p = &s->config->precoding;
     const double noise_share = p->an == CONFIG_AN_NULLSPACE ? p->an_share : 0;
+    const struct terms *t = &s->terms;
     for (int m = 0; m < s->n_ap; m++) {
-        t->beta_eve[m] = g->eve[m * s->n_eve + eve];
+        t->beta_eve[m] = s->beta_eve[m * s->n_eve + eve];
         t->eta_an[m] = noise_share;
         for (int k = 0; k < s->n_ue; k++) {
-            const int from = k == 0 ? user : k <= user ? k - 1 : k;
-            t->beta[m * s->n_ue + k] = g->beta[m * s->n_ue + from];
-            t->eta[m * s->n_ue + k] = (1 - noise_share) / s->n_ue;
+            const int from = m * s->n_ue + (k == 0 ? first : k <= first ? k - 1 : k), to = m * s->n_ue + k;
+            t->beta[to] = s->beta[from];
+            t->beta_group[to] = s->beta_group[from];
+            t->eta[to] = (1 - noise_share) / s->n_ue;
         }
     }
     for (int k = 0; k < s->n_ue; k++) {
@@ -160,14 +158,12 @@ static void fill_terms(const struct secrecy *s, const struct gains *g, int user,
     }
 }
 
-/* [log2(1 + SINR_k) - log2(1 + SINR_E)]^+; NaN where the closed forms do not apply. */
-static double predict(const struct secrecy *s, const struct gains *g, int user, int eve, bool attacked, struct terms *t)
+/* Rates log2(1 + SINR) of the users into terms.rate, and of the eavesdropper listening to the first. */
+static int closed_forms(struct secrecy *s, int first, int eve, bool attacked, double *rate_eve)
 {
     const struct config *c = s->config;
-    if (c->precoding.an != CONFIG_AN_NONE && c->precoding.an_policy == CONFIG_AN_ADAPTIVE) {
-        return NAN; /* the share follows the estimates */
-    }
-    fill_terms(s, g, user, eve, t);
+    const struct terms *t = &s->terms;
+    fill_terms(s, first, eve);
     const double eve_power =
         pilot_power(s, channel_eve_uplink_snr_scale(c), channel_eve_downlink_snr_scale(c)) / s->frame->n_pilot;
     const struct ppzf_network network = {
@@ -176,6 +172,7 @@ static double predict(const struct secrecy *s, const struct gains *g, int user, 
         .n_ue = s->n_ue,
         .tau = s->frame->n_pilot,
         .beta = t->beta,
+        .beta_group = t->beta_group,
         .beta_eve = t->beta_eve,
         .pilot_power = t->power,
         .eve_pilot_power = attacked ? eve_power : 0,
@@ -183,57 +180,75 @@ static double predict(const struct secrecy *s, const struct gains *g, int user, 
         .scheme = c->precoding.scheme,
     };
     struct ppzf_tables *tables = NULL;
-    if (ppzf_tables_create(&tables, &network) < 0) {
-        return NAN;
+    const int status = ppzf_tables_create(&tables, &network);
+    if (status < 0) {
+        return status;
     }
-    ppzf_sinr(tables, t->eta, t->eta_an, t->sinr);
-    const double rate = log2(1 + t->sinr[0]) - log2(1 + ppzf_sinr_eve(tables, t->eta, t->eta_an));
-    ppzf_tables_destroy(tables);
-    return fmax(rate, 0);
-}
-
-/* During an attack the closed forms know one eavesdropper, and its rate of the attacked user only. */
-static void predict_with(struct secrecy *s, const struct gains *g, double *work)
-{
-    const size_t n_ap = (size_t)s->n_ap, n_ue = (size_t)s->n_ue;
-    struct terms t = {.beta = work, .eta = work + n_ap * n_ue, .beta_eve = work + 2 * n_ap * n_ue};
-    t.eta_an = t.beta_eve + n_ap;
-    t.power = t.eta_an + n_ap;
-    t.sinr = t.power + n_ue;
+    ppzf_sinr(tables, t->eta, t->eta_an, t->rate);
     for (int k = 0; k < s->n_ue; k++) {
-        double least = INFINITY;
-        for (int e = 0; e < s->n_eve; e++) {
-            least = fmin(least, predict(s, g, k, e, false, &t));
+        t->rate[k] = log2(1 + t->rate[k]);
+    }
+    *rate_eve = log2(1 + ppzf_sinr_eve(tables, t->eta, t->eta_an));
+    ppzf_tables_destroy(tables);
+    return TUTTI_OK;
+}
+
+/* [R_k - R_E]^+ with the strong users that beta_group gives. A passive eavesdropper hears all users alike: every AP
+ * splits its power equally. During an attack the closed forms know one eavesdropper, and its rate of the attacked user
+ * only. */
+static void predict(struct secrecy *s)
+{
+    const int target = s->config->eve.target_user;
+    double rate_eve, most = 0;
+    for (int i = 0; i < N_PHASES * s->n_ue; i++) {
+        s->predicted[i] = NAN;
+    }
+    for (int e = 0; e < s->n_eve; e++) {
+        if (closed_forms(s, 0, e, false, &rate_eve) < 0) {
+            return;
         }
-        s->predicted[k] = least;
-        if (k == s->config->eve.target_user && s->n_eve == 1) {
-            s->predicted[s->n_ue + k] = predict(s, g, k, 0, true, &t);
-        }
+        most = fmax(most, rate_eve);
+    }
+    for (int k = 0; k < s->n_ue; k++) {
+        s->predicted[k] = fmax(s->terms.rate[k] - most, 0);
+    }
+    if (s->attack_block != UINT64_MAX && s->n_eve == 1 && closed_forms(s, target, 0, true, &rate_eve) == 0) {
+        s->predicted[s->n_ue + target] = fmax(s->terms.rate[0] - rate_eve, 0);
     }
 }
 
-static int predict_all(struct secrecy *s)
+/* The APs choose their strong users by what they have tracked, and near ties another block has others: the prediction
+ * is of those of this block. */
+static void follow_groups(struct secrecy *s, const float *beta)
 {
-    struct gains g = {0};
-    double *work = calloc((size_t)(2 * (s->n_ap + 1) * (s->n_ue + 1)), sizeof *work);
-    const int status = work ? load_gains(s, &g) : error_set(TUTTI_ENOMEM, "out of memory for the large-scale gains");
-    if (status == 0) {
-        predict_with(s, &g, work);
+    const struct config_precoding *p = &s->config->precoding;
+    bool changed = false;
+    for (int m = 0; m < s->n_ap; m++) {
+        const size_t at = (size_t)m * (size_t)s->n_ue, n = (size_t)s->n_ue;
+        for (size_t k = 0; k < n; k++) {
+            s->beta_group[at + k] = (double)beta[at + k];
+        }
+        ppzf_group((enum mimo_scheme)p->scheme, s->n_ant, s->n_ue, s->beta_group + at, p->upsilon, s->group);
+        changed = changed || memcmp(s->group, s->strong + at, n) != 0;
+        memcpy(s->strong + at, s->group, n);
     }
-    free(g.beta);
-    free(g.eve);
-    free(work);
-    return status;
+    if (changed || !s->have_predicted) {
+        predict(s);
+        s->have_predicted = true;
+    }
 }
 
 static void write_predicted(struct secrecy *s, const struct cpu_block *block)
 {
-    bool whole = !block->stepped_down;
+    bool whole = s->predictable && !block->stepped_down;
     for (int m = 0; m < s->n_ap; m++) {
         whole = whole && block->gathered[m];
     }
     for (int k = 0; k < s->n_ue; k++) {
         whole = whole && block->user_used[k];
+    }
+    if (whole) {
+        follow_groups(s, block->beta);
     }
     const double *rate = s->predicted + (block->number >= s->attack_block ? s->n_ue : 0);
     for (int k = 0; k < s->n_ue; k++) {
@@ -244,6 +259,25 @@ static void write_predicted(struct secrecy *s, const struct cpu_block *block)
 
 /* Life ------------------------------------------------------------------------------------------------------------ */
 
+static bool allocate_terms(struct secrecy *s)
+{
+    const size_t n_ue = (size_t)s->n_ue, n_ap = (size_t)s->n_ap;
+    struct terms *t = &s->terms;
+    double **const mk[] = {&s->beta, &s->beta_group, &t->beta, &t->beta_group, &t->eta};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof mk / sizeof *mk; i++) {
+        ok = (*mk[i] = calloc(n_ap * n_ue, sizeof **mk)) && ok;
+    }
+    s->beta_eve = calloc(n_ap * (size_t)s->n_eve + 1, sizeof *s->beta_eve);
+    s->strong = calloc(n_ap * n_ue, 1);
+    s->group = calloc(n_ue, 1);
+    t->beta_eve = calloc(n_ap, sizeof *t->beta_eve);
+    t->eta_an = calloc(n_ap, sizeof *t->eta_an);
+    t->power = calloc(n_ue, sizeof *t->power);
+    t->rate = calloc(n_ue, sizeof *t->rate);
+    return ok && s->beta_eve && s->strong && s->group && t->beta_eve && t->eta_an && t->power && t->rate;
+}
+
 static bool allocate(struct secrecy *s)
 {
     const size_t n_ue = (size_t)s->n_ue;
@@ -253,7 +287,8 @@ static bool allocate(struct secrecy *s)
     s->suspected_until = calloc(n_ue, sizeof *s->suspected_until);
     s->predicted = calloc(N_PHASES * n_ue, sizeof *s->predicted);
     s->pilot_of_user = calloc(n_ue, sizeof *s->pilot_of_user);
-    return s->score && s->rate && s->suspected && s->suspected_until && s->predicted && s->pilot_of_user;
+    return allocate_terms(s) && s->score && s->rate && s->suspected && s->suspected_until && s->predicted &&
+           s->pilot_of_user;
 }
 
 int secrecy_create(struct secrecy **secrecy, const struct config *config, const struct frame *frame, run_file_t *file)
@@ -273,11 +308,9 @@ int secrecy_create(struct secrecy **secrecy, const struct config *config, const 
     if (!allocate(s)) {
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
     }
-    for (int i = 0; i < N_PHASES * s->n_ue; i++) {
-        s->predicted[i] = NAN;
-    }
     pilot_assignment(config, frame, s->pilot_of_user);
-    const int status = predictable(s) ? predict_all(s) : TUTTI_OK;
+    s->predictable = predictable(s);
+    const int status = s->predictable ? load_gains(s) : TUTTI_OK;
     return status < 0 ? status : create_attack(s);
 }
 
@@ -286,12 +319,14 @@ void secrecy_destroy(struct secrecy *s)
     if (!s) {
         return;
     }
-    free(s->score);
-    free(s->rate);
-    free(s->suspected);
-    free(s->suspected_until);
-    free(s->predicted);
-    free(s->pilot_of_user);
+    void *const memory[] = {
+        s->score,         s->rate,        s->suspected,        s->suspected_until, s->predicted,
+        s->pilot_of_user, s->beta,        s->beta_group,       s->beta_eve,        s->strong,
+        s->group,         s->terms.beta,  s->terms.beta_group, s->terms.eta,       s->terms.beta_eve,
+        s->terms.eta_an,  s->terms.power, s->terms.rate};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+        free(memory[i]);
+    }
     attack_destroy(s->attack);
     free(s);
 }

@@ -267,6 +267,40 @@ static void maxmin_power_equalises_the_closed_forms(void **state)
     }
 }
 
+/* What an AP has tracked decides who is strong, what is there decides how it sounds. */
+static void strong_users_may_be_chosen_by_other_gains(void **state)
+{
+    (void)state;
+    struct random random = {37};
+    struct setting s;
+    make_setting(&s, MIMO_PPZF, &random);
+    ppzf_tables_destroy(s.tables);
+    double other[M * K];
+    for (int i = 0; i < M * K; i++) {
+        other[i] = pow(10, random_uniform(&random) * 2 - 1.5);
+    }
+    struct ppzf_network plain = s.network;
+    plain.beta = other;
+    struct ppzf_tables *by_other;
+    s.network.beta_group = other;
+    assert_int_equal(ppzf_tables_create(&by_other, &plain), 0);
+    assert_int_equal(ppzf_tables_create(&s.tables, &s.network), 0);
+    assert_memory_equal(s.tables->strong, by_other->strong, M * K);
+    for (int m = 0; m < M; m++) {
+        int n_strong = 0;
+        for (int k = 0; k < K; k++) {
+            const int i = m * K + k;
+            const double power = K * s.pilot_power[k] * s.beta[i];
+            const double gamma = power * s.beta[i] / (power + (k ? 0 : K * 1.5 * s.beta_eve[m]) + 1);
+            n_strong += s.tables->strong[i];
+            assert_true(fabs(s.tables->leak[i] - s.beta[i] + (s.tables->strong[i] ? gamma : 0)) < 1e-12);
+        }
+        assert_int_equal(s.tables->n_free[m], N - n_strong);
+    }
+    ppzf_tables_destroy(by_other);
+    ppzf_tables_destroy(s.tables);
+}
+
 static void bad_networks_are_refused(void **state)
 {
     (void)state;
@@ -284,8 +318,11 @@ static void bad_networks_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grouping_follows_the_rule),  cmocka_unit_test(closed_forms_match_the_signal_chain),
-        cmocka_unit_test(vectors_null_and_normalise), cmocka_unit_test(maxmin_power_equalises_the_closed_forms),
+        cmocka_unit_test(grouping_follows_the_rule),
+        cmocka_unit_test(closed_forms_match_the_signal_chain),
+        cmocka_unit_test(vectors_null_and_normalise),
+        cmocka_unit_test(maxmin_power_equalises_the_closed_forms),
+        cmocka_unit_test(strong_users_may_be_chosen_by_other_gains),
         cmocka_unit_test(bad_networks_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
