@@ -111,6 +111,9 @@ int ap_join(struct ap *ap)
         status = ap_link_start(&ap->link, &welcome);
     }
     if (status >= 0) {
+        status = node_radio_record(&ap->radio, c, CONFIG_ROLE_AP, ap->id, welcome.session, welcome.epoch);
+    }
+    if (status >= 0) {
         status = node_radio_start(&ap->radio, welcome.epoch);
     }
     if (status >= 0) {

@@ -33,8 +33,9 @@ struct radio_info {
     int turnaround_samples; /* the radio takes samples to send in pieces of this length, each of which begins at a
                              * multiple of it: once radio_recv has returned, the earliest tick a burst may start at is
                              * the next multiple after the newest sample; 1 = any sample (a free-running clock) */
-    double lead_us;         /* paced: how long before its piece arrives a burst should be handed over, see
-                             * radio_deadline_ns */
+    float sample_step; /* > 0: samples are whole numbers times this, as they came off the wire (sc16); 0 = floats */
+    double lead_us;    /* paced: how long before its piece arrives a burst should be handed over, see
+                        * radio_deadline_ns */
 };
 
 /* One contiguous run of received samples. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a backend must provide. Each member keeps the promise written at the function of the same name in radio.h. To
- * add a radio: write NAME_radio.c with one of these tables and list it in radio.c. A recorder is such a table around
- * another one. */
+ * add a radio: write NAME_radio.c with one of these tables and list it in radio.c. */
 #ifndef TUTTI_HW_RADIO_OPS_H
 #define TUTTI_HW_RADIO_OPS_H
 

@@ -25,11 +25,6 @@ static int letter_of(enum radio_note_kind kind)
     }
 }
 
-static const char *role_name(enum config_role role)
-{
-    return role == CONFIG_ROLE_AP ? "ap" : role == CONFIG_ROLE_UE ? "ue" : "eve";
-}
-
 /* What lies furthest ahead when it is queued: after the downlink of one block the pilots of the block after next. No
  * more than needed: what is used in turn stays in the cache. */
 static int samples_ahead(const struct frame *f)
@@ -46,7 +41,7 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
     const struct radio_settings settings = {
         .backend = c->backend,
         .args = config_radio_args(config, c),
-        .role = role_name(role),
+        .role = config_role_name(role),
         .id = id,
         .n_ant = n_ant,
         .rate_hz = config->frame.sample_rate_hz,
@@ -85,6 +80,19 @@ int node_radio_check_lead(const struct node_radio *radio, double lead_us)
     return TUTTI_OK;
 }
 
+int node_radio_record(struct node_radio *radio, const struct config *config, enum config_role role, int id,
+                      uint64_t session, tutti_tick epoch)
+{
+    const struct node_iq_settings settings = {.config = config,
+                                              .frame = radio->frame,
+                                              .role = role,
+                                              .id = id,
+                                              .info = radio->info,
+                                              .session = session,
+                                              .epoch = epoch};
+    return node_iq_create(&radio->iq, &settings);
+}
+
 int node_radio_start(struct node_radio *radio, tutti_tick epoch)
 {
     radio->epoch = epoch;
@@ -106,6 +114,8 @@ void node_radio_close(struct node_radio *radio)
 {
     radio_close(radio->radio);
     radio->radio = NULL;
+    node_iq_destroy(radio->iq);
+    radio->iq = NULL;
 }
 
 int node_radio_note(struct node_radio *radio, struct radio_note *note)

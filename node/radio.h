@@ -4,6 +4,7 @@
 #define TUTTI_NODE_RADIO_H
 
 #include "hw/radio.h"
+#include "node/iq.h"
 #include "phy/frame.h"
 
 /* Tags of bursts that are nobody's downlink. */
@@ -18,6 +19,7 @@ struct node_radio_counters {
 
 struct node_radio {
     radio_t *radio;
+    node_iq_t *iq; /* writes what is received; NULL: nobody does */
     struct radio_info info;
     const struct frame *frame;
     tutti_tick epoch, first; /* first: of the first sample */
@@ -30,6 +32,9 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
 /* TUTTI_ECONFIG, with the sentence, if its bursts must be handed over, lead_us (engine.tx_lead_us) before they are due
  * or as the radio asks, before the pilots of their block are there: such an AP would never wait for a precoder. */
 int node_radio_check_lead(const struct node_radio *radio, double lead_us);
+/* Before the start: the recording of what is received, if the configuration asks for it. */
+int node_radio_record(struct node_radio *radio, const struct config *config, enum config_role role, int id,
+                      uint64_t session, tutti_tick epoch);
 /* Starts streaming at the epoch or as soon after it as can be. */
 int node_radio_start(struct node_radio *radio, tutti_tick epoch);
 /* The central node has set another epoch: blocks are counted from there, as soon as it has passed. */

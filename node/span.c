@@ -79,6 +79,9 @@ int node_span_receive(struct node_span *span, struct node_radio *radio, tutti_ti
             return status;
         }
         span->got = got;
+        if (radio->iq) {
+            node_iq_take(radio->iq, span->into, &got, radio->epoch);
+        }
         if (got.tick == span->next) {
             span->next += (tutti_tick)got.n;
             span->whole_to = span->next;
@@ -99,6 +102,9 @@ void node_span_want(const struct node_span *span, struct node_radio *radio, tutt
 {
     const struct frame *f = radio->frame;
     tutti_tick cursor = span->next;
+    if (radio->iq && node_iq_wants(radio->iq)) {
+        return;
+    }
     uint64_t block = cursor < radio->epoch ? 0 : frame_block_of(f, radio->epoch, cursor);
     for (; frame_symbol_tick(f, radio->epoch, block, 0) < to; block++) {
         for (int s = 0; s < f->n_symbol; s++) {

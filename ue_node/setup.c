@@ -141,6 +141,9 @@ int ue_join(struct ue *ue)
         status = decode_start(ue);
     }
     if (status >= 0) {
+        status = node_radio_record(&ue->radio, ue->config, config_role_of(ue), ue->id, welcome.session, welcome.epoch);
+    }
+    if (status >= 0) {
         status = node_radio_start(&ue->radio, welcome.epoch);
     }
     if (status >= 0) {

@@ -21,6 +21,7 @@ enum config_gain_model { CONFIG_GAIN_UNIFORM, CONFIG_GAIN_EXPLICIT, CONFIG_GAIN_
 enum config_path_loss { CONFIG_PL_UMI, CONFIG_PL_THREE_SLOPE, CONFIG_PL_LOG_DISTANCE };
 enum config_fading { CONFIG_FADING_NONE, CONFIG_FADING_RAYLEIGH, CONFIG_FADING_RICIAN, CONFIG_FADING_TDL };
 enum config_security { CONFIG_SECURITY_AUTO, CONFIG_SECURITY_CURVE, CONFIG_SECURITY_NONE };
+enum config_iq_symbols { CONFIG_IQ_ALL, CONFIG_IQ_PG };
 enum config_variation { CONFIG_VARIATION_BLOCK, CONFIG_VARIATION_JAKES };
 
 struct config_network {
@@ -98,10 +99,20 @@ struct config_fronthaul {
     double busy_poll_us;
 };
 
+/* dir "" = no recording of samples; no nodes = all of them. */
+struct config_iq {
+    char *dir;
+    char **nodes;
+    unsigned nodes_count;
+    uint64_t from_block, n_blocks;
+    enum config_iq_symbols symbols;
+};
+
 struct config_record {
     char *file;
     bool csi, precoders;
     int constellation_points;
+    struct config_iq iq;
 };
 
 /* One radio, UHD's words. In the file: radio.ap (the common default of all APs) and radio.ap_list, a list of `{id: 2,
@@ -206,6 +217,11 @@ const char *config_defaults_yaml(void);
  * program was started. The key keeps what was written, so that a folder with its network file can be moved. Caller
  * frees; NULL without memory. */
 char *config_file_path(const struct config *config, const char *name);
+
+/* Whether a node writes what its antennas receive (record.iq). */
+bool config_records_iq(const struct config *config, enum config_role role, int id);
+/* "ap", "ue" or "eve". */
+const char *config_role_name(enum config_role role);
 
 /* The radio of one node: the common default with the node's own list entry over it. Never NULL for an id in range. */
 const struct config_radio *config_radio_of(const struct config *config, enum config_role role, int id);

@@ -79,6 +79,8 @@ static const struct config_range ranges[] = {
     {"fronthaul.faults.from_block", 0, 1e12, ""},
     {"fronthaul.faults.to_block", 0, 1e12, "0 for the end"},
     {"record.constellation_points", 0, 65536, ""},
+    {"record.iq.from_block", 0, 1e12, ""},
+    {"record.iq.n_blocks", 0, 1e12, "0 for all"},
     RADIO_RANGES("ap"),
     RADIO_RANGES("ue"),
     RADIO_RANGES("eve"),
@@ -525,13 +527,18 @@ static int check_adc(struct check *check)
     return 0;
 }
 
+static int check_iq(struct check *check)
+{
+    return config_iq_check(check->layers, check->config);
+}
+
 int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
         check_names,    check_frame,  check_pilots, check_payload,   check_scheme,  check_precoding,
         check_eve,      check_engine, check_lead,   check_endpoints, check_outputs, check_faults,
-        check_backends, check_gains,  check_taps,   check_delays,    check_adc,
+        check_backends, check_gains,  check_taps,   check_delays,    check_adc,     check_iq,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

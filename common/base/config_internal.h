@@ -87,6 +87,9 @@ long config_radios_n(struct config_layers *layers, const char *role);
 yaml_node_t *config_radios_find(struct config_layers *layers, const char *role, long id, const char *key,
                                 struct config_layer **layer);
 
+/* config_iq.c: the nodes that are to record are there */
+int config_iq_check(struct config_layers *layers, const struct config *config);
+
 /* config_emit.c: allocated text, NULL when out of memory */
 char *config_layers_text(struct config_layers *layers); /* the merged layers, for libcyaml */
 char *config_struct_text(const struct config *config);  /* for people */

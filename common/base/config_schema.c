@@ -17,7 +17,7 @@
     CYAML_FIELD_ENUM(#member, CYAML_FLAG_STRICT, type, member, names, CYAML_ARRAY_LEN(names))
 #define LIST(type, member, entry, max) CYAML_FIELD_SEQUENCE(#member, CYAML_FLAG_POINTER, type, member, &(entry), 0, max)
 
-enum { MAX_CORES = 128, MAX_TAPS = 64 };
+enum { MAX_CORES = 128, MAX_TAPS = 64, MAX_NODES = TUTTI_MAX_AP + 2 * TUTTI_MAX_UE };
 
 static const cyaml_strval_t modulations[] = {
     {"qam4", CONFIG_QAM4}, {"qam16", CONFIG_QAM16}, {"qam64", CONFIG_QAM64}, {"qam256", CONFIG_QAM256}};
@@ -41,9 +41,11 @@ static const cyaml_strval_t fadings[] = {{"none", CONFIG_FADING_NONE},
                                          {"tdl", CONFIG_FADING_TDL}};
 static const cyaml_strval_t securities[] = {
     {"auto", CONFIG_SECURITY_AUTO}, {"curve", CONFIG_SECURITY_CURVE}, {"none", CONFIG_SECURITY_NONE}};
+static const cyaml_strval_t iq_symbols[] = {{"all", CONFIG_IQ_ALL}, {"PG", CONFIG_IQ_PG}};
 static const cyaml_strval_t variations[] = {{"block", CONFIG_VARIATION_BLOCK}, {"jakes", CONFIG_VARIATION_JAKES}};
 
 static const cyaml_schema_value_t int_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
+static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
 static const cyaml_schema_value_t real_entry = {CYAML_VALUE_FLOAT(CYAML_FLAG_STRICT, double)};
 /* libcyaml has no list of lists, so a row is a mapping of one list for it (config_emit.c wraps it). */
 const cyaml_schema_field_t config_row_fields[] = {
@@ -144,11 +146,21 @@ static const cyaml_schema_field_t fronthaul_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t iq_fields[] = {
+    TEXT(struct config_iq, dir),
+    LIST(struct config_iq, nodes, text_entry, MAX_NODES),
+    UINT(struct config_iq, from_block),
+    UINT(struct config_iq, n_blocks),
+    ENUM(struct config_iq, symbols, iq_symbols),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t record_fields[] = {
     TEXT(struct config_record, file),
     BOOL(struct config_record, csi),
     BOOL(struct config_record, precoders),
     INT(struct config_record, constellation_points),
+    SECTION(struct config_record, iq, iq_fields),
     CYAML_FIELD_END,
 };
 

@@ -92,6 +92,10 @@ static void unescape_value(const cyaml_schema_field_t *field, char *base)
         for (unsigned i = 0; i < n; i++) {
             unescape_mapping(entry, *(char **)data + (size_t)i * entry->data_size);
         }
+    } else if (field->value.type == CYAML_SEQUENCE && field->value.sequence.entry->type == CYAML_STRING) {
+        for (unsigned i = 0; i < *(const unsigned *)(base + field->count_offset); i++) {
+            unescape((*(char ***)data)[i]);
+        }
     }
 }
 

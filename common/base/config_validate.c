@@ -75,12 +75,14 @@ static const char *last_key(const char *path)
     return dot ? dot + 1 : path;
 }
 
-/* The right key in the wrong section counts as nearer than a wrong key in the right one. */
+/* The right key in the wrong section counts as nearer than a wrong key in the right one, a wrong key in the wrong
+ * section as further. */
 static void consider(void *context, const char *path)
 {
     struct nearest *nearest = context;
     const size_t whole = 2 * edit_distance(path, nearest->wanted);
-    const size_t key = 2 * edit_distance(last_key(path), last_key(nearest->wanted)) + 1;
+    const size_t mistyped = edit_distance(last_key(path), last_key(nearest->wanted));
+    const size_t key = 2 * mistyped + (mistyped ? 2 : 1);
     const size_t distance = whole < key ? whole : key;
     if (distance >= nearest->distance) {
         return;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """No malloc-family call and no lock wait on the slot paths of access points and users and on the CPU node's solve path, in the real
 daemons: with every kind of stream, and in every case that is not the normal one: lost messages, old precoders, own beams, silence,
-lost samples, a central node that comes back, late bursts."""
+lost samples, a central node that comes back, late bursts; with and without a recording of what the antennas receive."""
 import os
 import re
 import signal
@@ -54,7 +54,7 @@ def test_faults():
 def test_gaps():
     """Paced: access points and a user stand still for a while, so that samples are lost and bursts come too late; the central node is
     killed and comes back."""
-    with Network(n_blocks=500, args=["--keep-going"], sets=["payload.modulation=qam4", "air.mode=paced"]) as net:
+    with Network(n_blocks=500, args=["--keep-going"], sets=["payload.modulation=qam4", "air.mode=paced", "record.iq={dir: iq, nodes: [ap0, ue1], symbols: PG}"]) as net:
         log = watched(net)
         net.start()
         net.wait_for_block(40)
@@ -75,7 +75,7 @@ def test_gaps():
         judge(log, "gaps")
 
 
-for case in (["precoding.scheme=zf", "engine.n_workers=2"], ["precoding.scheme=ob", "precoding.an=phase_only"],
+for case in (["precoding.scheme=zf", "engine.n_workers=2", "record.iq={dir: iq, nodes: [ap0, ue0]}"], ["precoding.scheme=ob", "precoding.an=phase_only"],
              ["precoding.scheme=ppzf", "precoding.an=nullspace"],
              ["precoding.scheme=ppzf", "precoding.local=true", "precoding.power=equal"]):
     test_streams(case)

@@ -147,6 +147,36 @@ static int make_place(struct run_directory *run, const char *wanted)
     return run->path ? 0 : error_set(TUTTI_ENOMEM, "out of memory");
 }
 
+static int is_sigmf(const struct dirent *entry)
+{
+    return strstr(entry->d_name, ".sigmf-") != NULL;
+}
+
+/* The nodes would go on with a recording of samples that lies there. */
+static int clear_iq(const struct run_directory *run, bool force)
+{
+    const char *name = run->config->record.iq.dir;
+    char *dir = *name ? join(run->path, name) : NULL;
+    struct dirent **entries = NULL;
+    const int n = dir ? scandir(dir, &entries, is_sigmf, alphasort) : 0;
+    int status = n > 0 && !force ? error_set(TUTTI_EIO,
+                                             "%s holds a recording of samples: choose another --out, or --force to "
+                                             "overwrite it",
+                                             dir)
+                                 : 0;
+    for (int i = 0; i < n; i++) {
+        char *path = status == 0 ? join(dir, entries[i]->d_name) : NULL;
+        if (path) {
+            unlink(path);
+        }
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    free(dir);
+    return status;
+}
+
 static int make_paths(struct run_directory *run, bool force)
 {
     const char *record = run->config->record.file;
@@ -169,7 +199,7 @@ static int make_paths(struct run_directory *run, bool force)
         }
         unlink(run->record_path);
     }
-    return 0;
+    return clear_iq(run, force);
 }
 
 int run_directory_create(struct run_directory **out, const struct config_options *options, const char *wanted,
