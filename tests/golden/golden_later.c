@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const RLSPA[] = {"pipeline", "solve",     "block",    "block_equal",
-                                    "solve_zf", "waterfill", "schedule", NULL};
 static const char *const ISAC[] = {"evaluate", "feasibility", "fixed_modes", "optimise_cp", "optimise_sp", NULL};
 static const char *const BEYOND[] = {"clusters", "joint_pilots_clusters", "lsfd_mr", "uplink_combining", NULL};
 
-/* Which family, NULL if none: by schema, or by kind with inputs and expected (zeta tells sensing from power). */
+/* Which family, NULL if none: by schema, or by inputs (zeta: sensing) and expected. */
 static const char *family_of(const json_t *root, const char *const **kinds)
 {
     const char *const schema = json_string_value(json_object_get(root, "schema"));
@@ -19,12 +17,8 @@ static const char *family_of(const json_t *root, const char *const **kinds)
         *kinds = BEYOND;
         return strcmp(schema, "beyond-1") == 0 ? "beyond" : NULL;
     }
-    if (!json_is_object(inputs) || !json_is_object(json_object_get(root, "expected"))) {
-        return NULL;
-    }
-    const bool sensing = golden_has(inputs, "zeta");
-    *kinds = sensing ? ISAC : RLSPA;
-    return sensing ? "isac" : "rlspa";
+    *kinds = ISAC;
+    return json_is_object(json_object_get(root, "expected")) && golden_has(inputs, "zeta") ? "isac" : NULL;
 }
 
 bool golden_later_recognises(const json_t *root)

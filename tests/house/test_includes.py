@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 LEAVES = {"base", "linalg", "hw", "fronthaul"}
-MIDDLE = LEAVES | {"phy", "mimo", "control", "channel"}
+MIDDLE = LEAVES | {"phy", "mimo", "control", "channel", "rlspa"}
 # Room: the rooms it may include, besides itself.
 ALLOWED = {
     "base": set(),
@@ -22,6 +22,7 @@ ALLOWED = {
     "mimo": MIDDLE,
     "control": MIDDLE,
     "channel": MIDDLE,
+    "rlspa": MIDDLE,
     "calib": MIDDLE,
     "hw/air": MIDDLE | {"calib"},
     "node": MIDDLE,
