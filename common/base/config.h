@@ -167,6 +167,16 @@ struct config_impairments {
     int adc_bits;
 };
 
+/* Something scripted. Lists name nodes; those that a kind does not use are empty. */
+enum config_event_kind { CONFIG_EVENT_NONE, CONFIG_EVENT_BLOCKAGE };
+struct config_event {
+    enum config_event_kind kind;
+    uint64_t block, to_block; /* from the start of block on, up to the start of to_block; 0: to the end */
+    int *ap, *ue, *eve;
+    unsigned ap_count, ue_count, eve_count;
+    double loss_db; /* blockage: what the links of these APs with these users or eavesdroppers lose, both ways */
+};
+
 struct config_air {
     char *endpoint;
     enum config_air_mode mode;
@@ -180,6 +190,8 @@ struct config_air {
     struct {
         struct config_impairments ap, ue;
     } impairments;
+    struct config_event *events;
+    unsigned events_count;
 };
 
 /* Lists: empty, or one entry per node of the role, merged over the common default when the file is loaded. */

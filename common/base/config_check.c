@@ -108,6 +108,12 @@ static const struct config_range ranges[] = {
     {"air.fading.tap_powers_db", -200, 100, ""},
     {"air.fading.doppler_hz", 0, 1e5, ""},
     {"air.delay_samples", 0, 4095, ""},
+    {"air.events.block", 0, 1e12, ""},
+    {"air.events.to_block", 0, 1e12, "0 for the end"},
+    {"air.events.ap", 0, TUTTI_MAX_AP - 1, ""},
+    {"air.events.ue", 0, TUTTI_MAX_UE - 1, ""},
+    {"air.events.eve", 0, TUTTI_MAX_UE - 1, ""},
+    {"air.events.loss_db", -100, 300, ""},
     IMPAIRMENT_RANGES("ap"),
     IMPAIRMENT_RANGES("ue"),
 };
@@ -517,6 +523,50 @@ static int check_delays(struct check *check)
     return 0;
 }
 
+/* Nodes that an event names must be there. */
+static int check_nodes(struct check *check, unsigned event, const char *role, const int *list, unsigned n, int n_role)
+{
+    for (unsigned i = 0; i < n; i++) {
+        char key[64];
+        snprintf(key, sizeof(key), "air.events[%u].%s[%u]", event, role, i);
+        if (list[i] >= n_role) {
+            return config_fail(check->layers, key, "there is no %s %d: network.n_%s = %d", role, list[i], role, n_role);
+        }
+    }
+    return 0;
+}
+
+static int check_event(struct check *check, unsigned i, const struct config_event *event)
+{
+    const struct config_network *const net = &check->config->network;
+    char key[64];
+    snprintf(key, sizeof(key), "air.events[%u]", i);
+    if (event->kind == CONFIG_EVENT_NONE) {
+        return config_fail(check->layers, key, "an event needs its kind, such as kind: blockage");
+    }
+    if (event->to_block > 0 && event->to_block <= event->block) {
+        return config_fail(check->layers, key, "to_block = %" PRIu64 " does not come after block = %" PRIu64,
+                           event->to_block, event->block);
+    }
+    if (event->ap_count == 0 || event->ue_count + event->eve_count == 0) {
+        return config_fail(check->layers, key,
+                           "a blockage needs ap: [...] and ue: [...] or eve: [...], the two ends of "
+                           "the links that it weakens");
+    }
+    int rc = check_nodes(check, i, "ap", event->ap, event->ap_count, net->n_ap);
+    rc = rc ? rc : check_nodes(check, i, "ue", event->ue, event->ue_count, net->n_ue);
+    return rc ? rc : check_nodes(check, i, "eve", event->eve, event->eve_count, net->n_eve);
+}
+
+static int check_events(struct check *check)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < check->config->air.events_count; i++) {
+        rc = check_event(check, i, &check->config->air.events[i]);
+    }
+    return rc;
+}
+
 static int check_adc(struct check *check)
 {
     const int ap = check->config->air.impairments.ap.adc_bits, ue = check->config->air.impairments.ue.adc_bits;
@@ -536,9 +586,9 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,    check_frame,  check_pilots, check_payload,   check_scheme,  check_precoding,
-        check_eve,      check_engine, check_lead,   check_endpoints, check_outputs, check_faults,
-        check_backends, check_gains,  check_taps,   check_delays,    check_adc,     check_iq,
+        check_names,  check_frame,  check_pilots,    check_payload, check_scheme, check_precoding, check_eve,
+        check_engine, check_lead,   check_endpoints, check_outputs, check_faults, check_backends,  check_gains,
+        check_taps,   check_delays, check_adc,       check_iq,      check_events,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

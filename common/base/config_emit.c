@@ -16,10 +16,34 @@ static void emit_scalar(FILE *out, const yaml_node_t *node)
     fputc('"', out);
 }
 
+static void emit_node(FILE *out, yaml_document_t *document, const yaml_node_t *node,
+                      const cyaml_schema_value_t *schema);
+
+/* An entry of a list of mappings: the keys it has. */
+static void emit_entry(FILE *out, yaml_document_t *document, const yaml_node_t *node,
+                       const cyaml_schema_value_t *schema)
+{
+    fputc('{', out);
+    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    for (; pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *const key = yaml_document_get_node(document, pair->key);
+        const char *const name = (const char *)key->data.scalar.value;
+        fprintf(out, "\"%s\": ", name);
+        emit_node(out, document, yaml_document_get_node(document, pair->value),
+                  &config_schema_field(schema, name)->value);
+        fputs(",\n", out);
+    }
+    fputc('}', out);
+}
+
 static void emit_node(FILE *out, yaml_document_t *document, const yaml_node_t *node, const cyaml_schema_value_t *schema)
 {
     if (node->type == YAML_SCALAR_NODE) {
         emit_scalar(out, node);
+        return;
+    }
+    if (node->type == YAML_MAPPING_NODE) {
+        emit_entry(out, document, node, schema);
         return;
     }
     const bool row = config_schema_is_row(schema);
@@ -214,6 +238,29 @@ static void write_radios(FILE *out, const cyaml_schema_value_t *section, const c
     fputc(']', out);
 }
 
+static void write_list(FILE *out, const cyaml_schema_field_t *field, const char *base, int depth);
+
+/* An entry of a list of mappings; lists that are empty are left out. */
+static void write_entry(FILE *out, const cyaml_schema_value_t *entry, const char *base, int depth)
+{
+    const char *separator = "";
+    fprintf(out, "\n%*s{", 2 * depth + 2, "");
+    for (const cyaml_schema_field_t *field = entry->mapping.fields; field->key; field++) {
+        const bool list = field->value.type == CYAML_SEQUENCE;
+        if (list && *(const unsigned *)(base + field->count_offset) == 0) {
+            continue;
+        }
+        fprintf(out, "%s%s: ", separator, field->key);
+        separator = ", ";
+        if (list) {
+            write_list(out, field, base, depth);
+        } else {
+            write_value(out, &field->value, base + field->data_offset);
+        }
+    }
+    fputc('}', out);
+}
+
 static void write_list(FILE *out, const cyaml_schema_field_t *field, const char *base, int depth)
 {
     const cyaml_schema_value_t *const entry = field->value.sequence.entry;
@@ -222,10 +269,13 @@ static void write_list(FILE *out, const cyaml_schema_field_t *field, const char 
     fputc('[', out);
     for (unsigned i = 0; i < n; i++, data += entry->data_size) {
         const bool row = config_schema_is_row(entry);
+        const bool mapping = !row && entry->type == CYAML_MAPPING;
         if (i > 0) {
-            fputs(row ? "," : ", ", out);
+            fputs(row || mapping ? "," : ", ", out);
         }
-        if (row) {
+        if (mapping) {
+            write_entry(out, entry, data, depth);
+        } else if (row) {
             fprintf(out, "\n%*s", 2 * depth + 2, "");
             write_list(out, entry->mapping.fields, data, depth);
         } else {

@@ -17,7 +17,7 @@
     CYAML_FIELD_ENUM(#member, CYAML_FLAG_STRICT, type, member, names, CYAML_ARRAY_LEN(names))
 #define LIST(type, member, entry, max) CYAML_FIELD_SEQUENCE(#member, CYAML_FLAG_POINTER, type, member, &(entry), 0, max)
 
-enum { MAX_CORES = 128, MAX_TAPS = 64, MAX_NODES = TUTTI_MAX_AP + 2 * TUTTI_MAX_UE };
+enum { MAX_CORES = 128, MAX_TAPS = 64, MAX_EVENTS = 1024, MAX_NODES = TUTTI_MAX_AP + 2 * TUTTI_MAX_UE };
 
 static const cyaml_strval_t modulations[] = {
     {"qam4", CONFIG_QAM4}, {"qam16", CONFIG_QAM16}, {"qam64", CONFIG_QAM64}, {"qam256", CONFIG_QAM256}};
@@ -43,6 +43,8 @@ static const cyaml_strval_t securities[] = {
     {"auto", CONFIG_SECURITY_AUTO}, {"curve", CONFIG_SECURITY_CURVE}, {"none", CONFIG_SECURITY_NONE}};
 static const cyaml_strval_t iq_symbols[] = {{"all", CONFIG_IQ_ALL}, {"PG", CONFIG_IQ_PG}};
 static const cyaml_strval_t variations[] = {{"block", CONFIG_VARIATION_BLOCK}, {"jakes", CONFIG_VARIATION_JAKES}};
+
+static const cyaml_strval_t event_kinds[] = {{"blockage", CONFIG_EVENT_BLOCKAGE}};
 
 static const cyaml_schema_value_t int_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
@@ -247,6 +249,23 @@ static const cyaml_schema_field_t impairments_fields[] = {
     CYAML_FIELD_END,
 };
 
+/* Every kind has some of the keys; config_check.c knows which. */
+#define OPTIONAL_LIST(type, member, entry, max)                                                                        \
+    CYAML_FIELD_SEQUENCE(#member, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, &(entry), 0, max)
+static const cyaml_schema_field_t event_fields[] = {
+    CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct config_event, kind, event_kinds,
+                     CYAML_ARRAY_LEN(event_kinds)),
+    CYAML_FIELD_UINT("block", CYAML_FLAG_OPTIONAL, struct config_event, block),
+    CYAML_FIELD_UINT("to_block", CYAML_FLAG_OPTIONAL, struct config_event, to_block),
+    OPTIONAL_LIST(struct config_event, ap, int_entry, TUTTI_MAX_AP),
+    OPTIONAL_LIST(struct config_event, ue, int_entry, TUTTI_MAX_UE),
+    OPTIONAL_LIST(struct config_event, eve, int_entry, TUTTI_MAX_UE),
+    CYAML_FIELD_FLOAT("loss_db", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct config_event, loss_db),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t event_entry = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_event, event_fields)};
+
 static const cyaml_schema_field_t air_fields[] = {
     TEXT(struct config_air, endpoint),
     ENUM(struct config_air, mode, air_modes),
@@ -258,6 +277,7 @@ static const cyaml_schema_field_t air_fields[] = {
     SECTION(struct config_air, fading, fading_fields),
     INT(struct config_air, delay_samples),
     SECTION(struct config_air, impairments, impairments_fields),
+    LIST(struct config_air, events, event_entry, MAX_EVENTS),
     CYAML_FIELD_END,
 };
 

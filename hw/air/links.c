@@ -123,6 +123,54 @@ static int connect_pair(struct links *l, const struct config *config, int first,
     return status ? status : connect_direction(l, config, second, first, l->n_pair - 1, beta_db, common);
 }
 
+/* Blockages ------------------------------------------------------------------------------------------------------- */
+
+/* Pairs are in order: APs with users, then APs with eavesdroppers. */
+static void block_pairs(const struct links *l, const struct config_event *event, uint8_t *pair)
+{
+    for (unsigned a = 0; a < event->ap_count; a++) {
+        for (unsigned k = 0; k < event->ue_count; k++) {
+            pair[event->ap[a] * l->n_ue + event->ue[k]] = 1;
+        }
+        for (unsigned e = 0; e < event->eve_count; e++) {
+            pair[l->n_ap * l->n_ue + event->ap[a] * l->n_eve + event->eve[e]] = 1;
+        }
+    }
+}
+
+static int set_blockages(struct links *l, const struct config *config)
+{
+    const unsigned n = config->air.events_count;
+    l->blockage = calloc(n + 1, sizeof *l->blockage);
+    for (unsigned i = 0; l->blockage && i < n; i++) {
+        const struct config_event *event = &config->air.events[i];
+        struct links_blockage *b = &l->blockage[l->n_blockage];
+        if (event->kind != CONFIG_EVENT_BLOCKAGE) {
+            continue;
+        }
+        b->pair = calloc((size_t)l->n_pair, 1);
+        if (!b->pair) {
+            return error_set(TUTTI_ENOMEM, "no memory for the events of the air");
+        }
+        l->n_blockage++;
+        b->from_block = event->block;
+        b->to_block = event->to_block ? event->to_block : UINT64_MAX;
+        b->factor = (float)pow(10, -event->loss_db / 20);
+        block_pairs(l, event, b->pair);
+    }
+    return l->blockage ? TUTTI_OK : error_set(TUTTI_ENOMEM, "no memory for the events of the air");
+}
+
+static float blocked_now(const struct links *l, int pair)
+{
+    float factor = 1;
+    for (int i = 0; i < l->n_blockage; i++) {
+        const struct links_blockage *b = &l->blockage[i];
+        factor *= b->pair[pair] && l->block >= b->from_block && l->block < b->to_block ? b->factor : 1;
+    }
+    return factor;
+}
+
 static int allocate(struct links *l)
 {
     l->radio = calloc((size_t)l->n_radio, sizeof *l->radio);
@@ -156,7 +204,7 @@ static int fill(struct links *l, const struct config *config)
     for (int i = 0; !status && i < l->n_ap * l->n_eve; i++) {
         status = connect_pair(l, config, i / l->n_eve, l->n_ap + l->n_ue + i % l->n_eve, l->eve_beta_db[i]);
     }
-    return status;
+    return status ? status : set_blockages(l, config);
 }
 
 int links_create(struct links **links, const struct config *config, const struct frame *frame)
@@ -197,6 +245,10 @@ void links_destroy(struct links *l)
         free(l->radio[r].tx_gain);
         free(l->radio[r].rx_gain);
     }
+    for (int i = 0; i < l->n_blockage; i++) {
+        free(l->blockage[i].pair);
+    }
+    free(l->blockage);
     free(l->tap_delay);
     free(l->beta_db);
     free(l->eve_beta_db);
@@ -219,7 +271,7 @@ static void combine(const struct links *l, int tx, int rx)
             for (int p = 0; p < t->n_ant; p++) {
                 const int at = link->forward ? p * n_second + q : q * n_second + p;
                 link->gain[(tap * r->n_ant + q) * t->n_ant + p] =
-                    link->amplitude * pair->g[tap * n_pair_ant + at] * t->tx_gain[p] * r->rx_gain[q];
+                    link->amplitude * pair->blocked * pair->g[tap * n_pair_ant + at] * t->tx_gain[p] * r->rx_gain[q];
             }
         }
     }
@@ -235,6 +287,7 @@ tutti_tick links_update(struct links *l, tutti_tick tick)
         l->symbol = symbol;
         for (int p = 0; p < l->n_pair; p++) {
             fading_execute(l->pair[p].fading, block, symbol, l->pair[p].g);
+            l->pair[p].blocked = blocked_now(l, p);
             combine(l, l->pair[p].first, l->pair[p].second);
             combine(l, l->pair[p].second, l->pair[p].first);
         }

@@ -31,6 +31,7 @@ struct links_pair {
     int first, second; /* radios */
     fading_t *fading;
     tutti_cf32 *g; /* [n_tap][n_first][n_second] of now */
+    float blocked; /* amplitude factor of what stands in the way now, 1 = nothing */
 };
 
 struct link {
@@ -42,12 +43,21 @@ struct link {
     tutti_cf32 *gain; /* [n_tap][n_rx][n_tx] of now: everything between a TX sample and an RX sample */
 };
 
+/* A scripted blockage. */
+struct links_blockage {
+    uint64_t from_block, to_block; /* to_block: the first without it */
+    float factor;                  /* of the amplitude */
+    uint8_t *pair;                 /* [n_pair] 1 = weakened */
+};
+
 struct links {
     int n_ap, n_ue, n_eve, n_radio, n_tap, *tap_delay;
     int max_delay; /* longest link and tap */
     struct links_radio *radio;
     struct links_pair *pair;
     int n_pair;
+    struct links_blockage *blockage; /* [n_blockage] */
+    int n_blockage;
     struct link *link;   /* [n_radio tx][n_radio rx] */
     double *beta_db;     /* [n_ap][n_ue] */
     double *eve_beta_db; /* [n_ap][n_eve] */

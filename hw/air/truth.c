@@ -105,12 +105,35 @@ static int begin_file(truth_t *t, const struct config *config)
     return status;
 }
 
+/* What is scripted to happen: [event] kind, [event][2] first block and first block after (UINT64_MAX: none). */
+static int put_events(const truth_t *t, const struct config *config)
+{
+    const size_t n = config->air.events_count, dims[2] = {n, 2};
+    int32_t *kind = calloc(n + 1, sizeof *kind);
+    uint64_t *block = calloc(2 * n + 1, sizeof *block);
+    for (size_t i = 0; kind && block && i < n; i++) {
+        const struct config_event *event = &config->air.events[i];
+        kind[i] = (int32_t)event->kind;
+        block[2 * i] = event->block;
+        block[2 * i + 1] = event->to_block ? event->to_block : UINT64_MAX;
+    }
+    int status = kind && block ? TUTTI_OK : error_set(TUTTI_ENOMEM, "no memory for %zu events", n);
+    if (!status && n > 0) {
+        status = h5file_put(t->file, "/events/kind", H5_I32, 1, dims, kind);
+        status = status ? status : h5file_put(t->file, "/events/blocks", H5_U64, 2, dims, block);
+    }
+    free(kind);
+    free(block);
+    return status;
+}
+
 static int declare(truth_t *t, const struct config *config)
 {
     const struct links *l = t->links;
     const size_t dims[4] = {(size_t)t->n_sb, (size_t)l->n_ap, (size_t)t->n_ant, (size_t)l->n_ue};
     int status = begin_file(t, config);
     status = status ? status : put_gains(t, config);
+    status = status ? status : put_events(t, config);
     if (status) {
         return status;
     }

@@ -590,6 +590,47 @@ static void test_radios(void **state)
     config_free(config);
 }
 
+/* Scripted events keep their lists, also through YAML and back; wrong ones are refused with the entry's name. */
+static void test_events(void **state)
+{
+    (void)state;
+    struct config *config =
+        load_set("air.events=[{kind: blockage, block: 20, ap: [0, 1], ue: [2], loss_db: 20}, {kind: blockage, block: "
+                 "2, to_block: 40, ap: [3], ue: [0, 1], loss_db: 6.5}]");
+    char *text = config_to_yaml(config);
+    assert_true(strstr(text, "{kind: blockage, block: 20, to_block: 0, ap: [0, 1], ue: [2], loss_db: 20}") != NULL);
+    char path[] = "/tmp/tutti-events-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    config_free(config);
+    assert_int_equal(config_load(&config, path, NULL, 0), 0);
+    unlink(path);
+    free(text);
+    assert_int_equal(config->air.events_count, 2);
+    const struct config_event *event = &config->air.events[1];
+    assert_true(event->kind == CONFIG_EVENT_BLOCKAGE && event->block == 2 && event->to_block == 40);
+    assert_true(event->ap_count == 1 && event->ap[0] == 3 && event->ue_count == 2 && event->ue[1] == 1);
+    assert_true(event->eve_count == 0 && event->loss_db == 6.5);
+    config_free(config);
+    load_wrong_set("air.events=[{block: 3}]",
+                   "--set air.events=[{block: 3}]: air.events[0]: an event needs its kind, such as kind: blockage");
+    load_wrong_set("air.events=[{kind: blockage, ap: [0], ue: [7]}]",
+                   "--set air.events=[{kind: blockage, ap: [0], ue: [7]}]: air.events[0].ue[0]: there is no ue 7: "
+                   "network.n_ue = 4");
+    load_wrong_set("air.events=[{kind: blockage, ap: [0]}]",
+                   "--set air.events=[{kind: blockage, ap: [0]}]: air.events[0]: a blockage needs ap: [...] and ue: "
+                   "[...] or eve: [...], the two ends of the links that it weakens");
+    load_wrong_set("air.events=[{kind: blockage, block: 4, to_block: 3, ap: [1], ue: [0]}]",
+                   "--set air.events=[{kind: blockage, block: 4, to_block: 3, ap: [1], ue: [0]}]: air.events[0]: "
+                   "to_block = 3 does not come after block = 4");
+    load_wrong_set("air.events=[{kind: eclipse}]",
+                   "--set air.events=[{kind: eclipse}]: air.events[0].kind: 'eclipse' is not one of blockage");
+    load_wrong_set(
+        "air.events=[{kinds: blockage}]",
+        "--set air.events=[{kinds: blockage}]: air.events[0].kinds: unknown key, did you mean air.events[0].kind?");
+}
+
 /* Taken as they are, whatever YAML would make of them; and they survive being written to a file and read again. */
 static void test_literal_texts(void **state)
 {
@@ -841,6 +882,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wrong_bytes),
         cmocka_unit_test(test_agreement_is_about_meanings),
         cmocka_unit_test(test_agreement_names_the_key),
+        cmocka_unit_test(test_events),
         cmocka_unit_test(test_radios),
         cmocka_unit_test(test_literal_texts),
         cmocka_unit_test(test_paths),

@@ -527,6 +527,32 @@ static void test_truth(void **state)
 }
 
 /* What is there already stays: a second truth gets a number; the recording's name is refused. */
+/* A constant from AP 0 and from user 1: only the links named, only in their blocks, both ways. */
+static void test_blockage(void **state)
+{
+    (void)state;
+    struct rig rig;
+    OPEN(&rig, 12, QUIET,
+         "air.events=[{kind: blockage, block: 1, to_block: 3, ap: [0], ue: [1], loss_db: 20}, {kind: blockage, block: "
+         "2, ap: [0], ue: [1], loss_db: 6}]");
+    const int block = rig.frame.n_block_samples;
+    for (size_t i = 0; i < length(&rig); i++) {
+        tx(&rig, 0, 0)[i] = 0.5f;
+        tx(&rig, 3, 0)[i] = 0.25f;
+    }
+    run_rig(&rig, -1);
+    static const double expected_db[] = {0, -20, -26, -6};
+    for (int b = 0; b < 4; b++) {
+        const int at = b * block + block / 2;
+        const double down = cabs((double complex)rx(&rig, 3, 0)[at]) / 0.5;
+        const double up = cabs((double complex)rx(&rig, 0, 0)[at]) / 0.25;
+        assert_true(fabs(20 * log10(down) - expected_db[b]) < 0.01 && fabs(20 * log10(up) - expected_db[b]) < 0.01);
+        assert_true(fabs(cabs((double complex)rx(&rig, 2, 0)[at]) / 0.5 - 1) < 1e-3);
+        assert_true(fabs(cabs((double complex)rx(&rig, 1, 0)[at]) / 0.25 - 1) < 1e-3);
+    }
+    close_rig(&rig);
+}
+
 static void test_truth_spares_files(void **state)
 {
     (void)state;
@@ -731,6 +757,7 @@ int main(void)
                                        cmocka_unit_test(test_converter),      cmocka_unit_test(test_mismatch),
                                        cmocka_unit_test(test_truth),          cmocka_unit_test(test_truth_spares_files),
                                        cmocka_unit_test(test_deterministic),  cmocka_unit_test(test_part),
-                                       cmocka_unit_test(test_eavesdroppers),  cmocka_unit_test(test_eve_truth)};
+                                       cmocka_unit_test(test_blockage),       cmocka_unit_test(test_eavesdroppers),
+                                       cmocka_unit_test(test_eve_truth)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
