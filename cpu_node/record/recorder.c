@@ -103,7 +103,9 @@ int recorder_create(recorder_t **recorder, const struct recorder_settings *setti
     r->last_eve_report = calloc((size_t)settings->config->network.n_eve + 1, sizeof *r->last_eve_report);
     r->heard = calloc((size_t)settings->shape.n_ue, sizeof *r->heard);
     r->ap_alive = calloc((size_t)settings->shape.n_ap, sizeof *r->ap_alive);
-    if (!r->last_account || !r->last_eve_report || !r->heard || !r->ap_alive) {
+    r->ap_joins = calloc((size_t)settings->shape.n_ap, sizeof *r->ap_joins);
+    r->joins_seen = calloc((size_t)settings->shape.n_ap, sizeof *r->joins_seen);
+    if (!r->last_account || !r->last_eve_report || !r->heard || !r->ap_alive || !r->ap_joins || !r->joins_seen) {
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
     }
     int status = create_files(r); /* own first, then everything else */
@@ -174,6 +176,8 @@ void recorder_destroy(recorder_t *r)
     free(r->last_eve_report);
     free(r->heard);
     free(r->ap_alive);
+    free(r->ap_joins);
+    free(r->joins_seen);
     free(r);
 }
 
@@ -250,6 +254,7 @@ void recorder_aps_alive(recorder_t *r, int n_alive, int ap, bool up)
 {
     atomic_store(&r->aps_alive, n_alive);
     atomic_store(&r->ap_alive[ap], up);
+    atomic_fetch_add(&r->ap_joins[ap], up);
 }
 
 /* Any thread ------------------------------------------------------------------------------------------------------- */

@@ -48,10 +48,12 @@ struct recorder {
     uint64_t *last_account;    /* [n_ap] newest block + 1 with an account */
     uint64_t *last_eve_report; /* [n_eve] */
     uint64_t blocks_twice;
+    uint32_t *joins_seen; /* [n_ap] */
     /* shared */
     _Atomic bool complete;
-    _Atomic uint64_t *heard;   /* [n_ue] newest block + 1 each user reported, or at which it was welcomed */
-    _Atomic uint8_t *ap_alive; /* [n_ap] */
+    _Atomic uint64_t *heard;    /* [n_ue] newest block + 1 each user reported, or at which it was welcomed */
+    _Atomic uint8_t *ap_alive;  /* [n_ap] */
+    _Atomic uint32_t *ap_joins; /* [n_ap] how often it has said hello */
     _Atomic int aps_alive;
     _Atomic uint64_t last_block; /* newest block handed over */
     /* block thread */

@@ -47,6 +47,17 @@ static void begin_time(recorder_t *r, const struct cpu_block *block)
     }
 }
 
+static void see_joins(recorder_t *r)
+{
+    for (int ap = 0; ap < r->settings.shape.n_ap; ap++) {
+        const uint32_t joins = atomic_load(&r->ap_joins[ap]);
+        if (joins != r->joins_seen[ap]) {
+            r->joins_seen[ap] = joins;
+            record_rows_joined(r->rows, ap);
+        }
+    }
+}
+
 /* One block at a time: the lab link must be served even when writing is the bottleneck. */
 static bool write_block(recorder_t *r)
 {
@@ -61,6 +72,7 @@ static bool write_block(recorder_t *r)
     r->newest = block->number + 1;
     r->newest_ns = clock_mono_ns();
     if (block->number < end_of_run(r)) {
+        see_joins(r);
         record_rows_block(r->rows, block);
         secrecy_block(r->secrecy, block);
         r->n_blocks_seen++;

@@ -15,7 +15,8 @@ int record_rows_create(struct record_rows **rows, run_file_t *file, const struct
     r->shape = *s;
     r->wide = malloc((size_t)s->n_sb * (size_t)(s->n_ap + 1) * (size_t)s->n_ue * sizeof *r->wide);
     r->counts = calloc((size_t)s->n_ap * 5, sizeof *r->counts);
-    return r->wide && r->counts ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+    r->learnt = calloc((size_t)s->n_ap, sizeof *r->learnt);
+    return r->wide && r->counts && r->learnt ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the recorder");
 }
 
 void record_rows_destroy(struct record_rows *r)
@@ -25,6 +26,7 @@ void record_rows_destroy(struct record_rows *r)
     }
     free(r->wide);
     free(r->counts);
+    free(r->learnt);
     free(r);
 }
 
@@ -64,10 +66,29 @@ static void write_solution(struct record_rows *r, const struct cpu_block *block)
     run_file_put(f, R_SOLVED, b, &solved);
 }
 
+void record_rows_joined(struct record_rows *r, int ap)
+{
+    r->learnt[ap] = 0;
+}
+
+/* 1 if an AP of the solve has not tracked for long. */
+static uint8_t count_learning(struct record_rows *r, const struct cpu_block *block)
+{
+    uint8_t learning = 0;
+    for (int ap = 0; ap < r->shape.n_ap; ap++) {
+        if (block->gathered[ap] && r->learnt[ap] < RECORD_LEARN_BLOCKS) {
+            r->learnt[ap]++;
+            learning = 1;
+        }
+    }
+    return learning;
+}
+
 static void write_inputs(struct record_rows *r, const struct cpu_block *block)
 {
     const size_t n_sb = (size_t)r->shape.n_sb, n_ue = (size_t)r->shape.n_ue, n_ap = (size_t)r->shape.n_ap;
     const uint64_t b = block->number, tick = block->tick, session = block->session;
+    const uint8_t learning = count_learning(r, block);
     for (size_t i = 0; i < n_ap * 5; i++) {
         r->counts[i] = block->radio_events[i / 5][i % 5];
     }
@@ -76,6 +97,7 @@ static void write_inputs(struct record_rows *r, const struct cpu_block *block)
     run_file_put(f, R_ERROR_VARIANCE, b, widen(r, block->error_variance, n_ap * n_ue, n_sb));
     run_file_put(f, R_TICK, b, &tick);
     run_file_put(f, R_SESSION, b, &session);
+    run_file_put(f, R_LEARNING, b, &learning);
     run_file_put(f, R_AP_USED, b, block->gathered);
     run_file_put(f, R_USER_USED, b, block->user_used);
     run_file_put(f, R_BETA, b, widen(r, block->beta, n_ap * n_ue, 1));

@@ -7,11 +7,14 @@
 #include "cpu_node/record/run_file.h"
 #include "fronthaul/wire.h"
 
+enum { RECORD_LEARN_BLOCKS = 16 };
+
 struct record_rows {
     run_file_t *file;
     struct record_shape shape;
     double *wide;         /* work area for one row of doubles */
     int64_t *counts;      /* [n_ap][5] */
+    int *learnt;          /* [n_ap] blocks of estimates since the AP joined, up to RECORD_LEARN_BLOCKS */
     uint64_t arrivals[4]; /* enum wire_arrival, all AP-blocks with an account */
     uint64_t sent[WIRE_N_SENT], scaled;
     uint64_t n_accounts, n_accounts_twice; /* the second of a block and AP that says the same is not counted */
@@ -19,6 +22,8 @@ struct record_rows {
 
 int record_rows_create(struct record_rows **rows, run_file_t *file, const struct record_shape *shape);
 void record_rows_destroy(struct record_rows *rows); /* NULL and half-built allowed */
+/* An AP has (re)joined: what it tracks, gains and noise, begins anew. */
+void record_rows_joined(struct record_rows *rows, int ap);
 void record_rows_block(struct record_rows *rows, const struct cpu_block *block);
 void record_rows_account(struct record_rows *rows, int ap, const struct wire_account *account);
 

@@ -231,6 +231,27 @@ static void every_ap_block_has_one_account(void **state)
                 rows->sent[WIRE_SENT_FRESH] == 0 && rows->arrivals[WIRE_ARRIVAL_ON_TIME] == 1 && rows->scaled == 1);
 }
 
+/* A block in which an AP gave one of its first 16 estimates, since the start and since every hello. */
+static void early_blocks_are_marked(void **state)
+{
+    (void)state;
+    struct cpu_block *block;
+    const struct block_shape shape = {.n_sb = 1, .n_ap = N_AP, .n_ant = 1, .n_ue = N_UE};
+    assert_int_equal(block_create(&block, &shape), 0);
+    for (uint64_t b = 10; b < 90; b++) {
+        if (b == 50) {
+            record_rows_joined(rows, 1);
+        }
+        block_open(block, 100 + b, 0, 1, 0);
+        block->gathered[0] = 1;
+        block->gathered[1] = b < 40 || b >= 60; /* what an AP did not hear it did not learn from */
+        record_rows_block(rows, block);
+        const uint8_t *learning = run_file_peek(file, R_LEARNING, 100 + b);
+        assert_true(learning && *learning == (b < 26 || (b >= 60 && b < 76)));
+    }
+    block_destroy(block);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, enter, leave)
@@ -241,6 +262,7 @@ int main(void)
         CASE(reports_of_unsolved_blocks_are_kept_and_counted),
         CASE(rates_follow_from_both_ends),
         CASE(every_ap_block_has_one_account),
+        CASE(early_blocks_are_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

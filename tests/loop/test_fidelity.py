@@ -5,7 +5,7 @@ the predicted SINR computed again; pilot contamination with a shared pilot."""
 import sys
 
 import numpy as np
-from network import examine_power, Network, blocks, fewer, check, check_long, db, finish, true_sinr
+from network import SHORT, examine_power, Network, blocks, fewer, check, check_long, db, finish, true_sinr
 
 BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
@@ -39,10 +39,23 @@ def predicted_again(H_hat, W, e):
     return own / (g.sum(-1) - own + leak + 1)
 
 
-def examine_prediction(run, scheme, snr_db, n):
+def seen_by_users(H_hat, W, e):
+    """[block][user], what a user that learns its gain should measure: its own stream's part of the estimation error is signal."""
+    b, sb, ap, ant, ue = H_hat.shape
+    g = np.abs(np.einsum("bslk,bslj->bskj", H_hat.reshape(b, sb, -1, ue).conj(), W.reshape(b, sb, -1, ue))) ** 2
+    g += np.einsum("bsmk,bsmj->bskj", e, (np.abs(W) ** 2).sum(axis=3))
+    own = np.einsum("bskk->bsk", g)
+    return own.sum(axis=1) / (g.sum(-1) - own + 1).sum(axis=1)
+
+
+def examine_prediction(run, scheme, snr_db, n, flat=True):
     H_hat, W, e, predicted = (run[name][:n][SKIP:] for name in ("H_hat", "W", "error_variance", "sinr_predicted"))
     off = db(predicted) - db(predicted_again(H_hat, W, e))
     check(np.abs(off).max() <= 0.05, f"{scheme} {snr_db} dB: predicted SINR as of its own estimates and precoder, to {np.abs(off).max():.4f} dB")
+    seen = (db(run["user/sinr_measured"][:n][SKIP:]) - db(seen_by_users(H_hat, W, e))).mean(axis=0)
+    if flat:
+        check(np.abs(seen).max() <= (0.3 if SHORT else GAP_DB),
+              f"{scheme} {snr_db} dB: measured less what a user should see {np.round(seen, 3)} dB")
     examine_power(run["W"][:n], scheme, f"{scheme} {snr_db} dB")
     return predicted
 
@@ -93,7 +106,7 @@ def selective():
         H = truth["H"][:BLOCKS][SKIP:]
         W, H_hat, measured = (run[name][:BLOCKS][SKIP:] for name in ("W", "H_hat", "user/sinr_measured"))
         beta, beta_u = truth["beta"][()], truth["beta_uplink_snr"][()]
-        examine_prediction(run, "zf, two taps,", snr_db, BLOCKS)
+        examine_prediction(run, "zf, two taps,", snr_db, BLOCKS, flat=False)  # what changes inside a subband is not predicted
     f = np.r_[-36:0, 1:37]  # used subcarriers around an empty one; 128 samples of 15 kHz
     turns = lambda f: np.exp(2j * np.pi * np.outer(f, [0, 1]) / 128)  # H is the conjugate of the response
     taps = np.einsum("ts,bsmak->btmak", np.linalg.pinv(turns(f.reshape(6, 12).mean(axis=1))), H)

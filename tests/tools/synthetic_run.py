@@ -18,6 +18,13 @@ def powers(H, W, variance):
     return signal, gains.sum(axis=3) - signal + 1 + unknown
 
 
+def powers_seen(H, W, variance):
+    """The same at a user that learns its own gain: what the estimation error adds to its stream is signal."""
+    signal, error = powers(H, W, variance)
+    own = np.einsum("bsmk,bsmnk->bsk", variance, np.abs(W) ** 2)
+    return signal + own, error - own
+
+
 def write(path, config, n_block=200, perfect=True, n_ap=4, n_ue=4, n_sb=6, n_ant=2, seed=1):
     rng = np.random.default_rng(seed)
     t0 = 1_773_595_765 * 10**9

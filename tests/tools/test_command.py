@@ -181,10 +181,11 @@ class Command(unittest.TestCase):
     def test_predicted_sinr_is_comparable_with_the_measured(self):
         record = self.recording(n_block=40)
         with h5py.File(record, "r") as run:
-            signal, error = synthetic_run.powers(run["H_hat"][:], run["W"][:], run["error_variance"][:])
+            signal, error = synthetic_run.powers_seen(run["H_hat"][:], run["W"][:], run["error_variance"][:])
+            recorded = run["sinr_predicted"][:]
             measured = 10 * np.log10(run["user/sinr_measured"][:]).mean(axis=0)
         predicted = 10 * np.log10(signal.sum(axis=1) / error.sum(axis=1)).mean(axis=0)
-        mean_of_ratios = 10 * np.log10((signal / error).mean(axis=1)).mean(axis=0)
+        mean_of_ratios = 10 * np.log10(recorded.mean(axis=1)).mean(axis=0)
         self.assertTrue((np.abs(predicted - mean_of_ratios) > 0.02).all(), "the test would not see the difference")
         words = self.user_rows(record)
         for k in range(2):

@@ -41,6 +41,7 @@ struct row {
         code_block_errors[N_UE];
     int64_t events[N_AP][5];
     int32_t reason;
+    uint8_t learning;
     bool skip;
 };
 
@@ -102,7 +103,8 @@ static void write_row(h5file_t *f, const int *h, uint64_t b, const struct row *r
                                 r->code_blocks,
                                 r->code_block_errors,
                                 r->events,
-                                &r->reason};
+                                &r->reason,
+                                &r->learning};
     for (size_t i = 0; i < sizeof data / sizeof data[0]; i++) {
         assert_int_equal(h5file_write_row(f, h[i], b, data[i]), 0);
     }
@@ -138,7 +140,8 @@ static struct recording *record(void (*change)(struct row *row, uint64_t b))
                    {"/user/code_blocks", H5_I64, 2, {N_UE}},
                    {"/user/code_block_errors", H5_I64, 2, {N_UE}},
                    {"/radio/events", H5_I64, 3, {N_AP, 5}},
-                   {"/reason", H5_I32, 1, {0}}};
+                   {"/reason", H5_I32, 1, {0}},
+                   {"/block/learning", H5_U8, 1, {0}}};
     enum { N_COLUMN = sizeof columns / sizeof columns[0] };
     int handle[N_COLUMN];
     h5file_t *file = NULL;
@@ -287,6 +290,39 @@ static void spoil_users(struct row *row, uint64_t b)
     if (b == 0) {
         row->predicted[2][0] = 0; /* not served: no prediction to compare with */
     }
+}
+
+/* Blocks of learning are served, decoded and counted like others; only the two means that are compared pass over them.
+ */
+static void spoil_learning(struct row *row, uint64_t b)
+{
+    row->learning = b < 10;
+    if (row->learning) {
+        row->measured[0] = 1000;
+        row->predicted[0][0] = 1;
+    }
+}
+
+static void test_learning_blocks(void **state)
+{
+    (void)state;
+    struct recording *r = record(spoil_learning);
+    struct summary *s = summary_create(r);
+    assert_int_equal(s->n_learning, 10);
+    assert_int_equal(s->user[0].n_sinr, N_BLOCK - 10);
+    assert_near(s->user[0].sinr_measured_db, 20, 1e-9);
+    assert_near(s->user[0].sinr_predicted_db, 10 * log10(50), 1e-9);
+    assert_int_equal(s->user[0].n_report, N_BLOCK);
+    assert_int_equal(s->user[0].n_missing, 0);
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    summary_print(s, out);
+    fclose(out);
+    assert_non_null(strstr(text, "leave out 10 blocks"));
+    free(text);
+    summary_free(s);
+    recording_free(r);
 }
 
 static void test_user_means(void **state)
@@ -479,11 +515,11 @@ static void test_prediction_from_channels(void **state)
     const tutti_cf32 H[2][2][2] = {{{2 * I, 1}, {1, 3}}, {{1, 1}, {I, -1}}};
     const tutti_cf32 W[2][2][2] = {{{I, 0}, {0, 1}}, {{0.5f, 2}, {0.5f * I, 0}}};
     const double variance[2][2][2] = {{{0.1, 0}, {0.2, 0}}, {{0, 0}, {0.25, 0}}};
-    /* User 0, subband 0: h^H w_0 = conj(2i) i = 2, h^H w_1 = 1; error 1 + 1 + 0.1 * 1 + 0.2 * 1.
-     * Subband 1: h^H w_0 = 0.5 + conj(i) 0.5i = 1, h^H w_1 = 2; error 4 + 1 + 0.25 * 0.25. */
+    /* User 0, subband 0: h^H w_0 = conj(2i) i = 2, h^H w_1 = 1; noise 1, unknown of w_0 0.1 * 1, of w_1 0.2 * 1.
+     * Subband 1: h^H w_0 = 0.5 + conj(i) 0.5i = 1, h^H w_1 = 2; noise 1, unknown of w_0 0.25 * 0.25, of w_1 0. */
     double recorded[2][2] = {{4.0 / 2.3, 9.0 / 2.0}, {1.0 / 5.0625, 4.0 / 1.5}};
     assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 0),
-                (4.0 + 1.0) / (2.3 + 5.0625), 1e-6);
+                (4.1 + 1.0625) / (2.2 + 5.0), 1e-6);
     /* User 1: subband 0: own 3, other i; subband 1: own 2, other 0.5 - 0.5i. */
     assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 1),
                 (9.0 + 4.0) / (2.0 + 1.5), 1e-6);
@@ -594,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_hops_are_differences_of_their_stamps),
         cmocka_unit_test(test_missing_and_backward_stamps),
         cmocka_unit_test(test_user_means),
+        cmocka_unit_test(test_learning_blocks),
         cmocka_unit_test(test_quantiles_among_what_never_arrived),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_users_not_served),

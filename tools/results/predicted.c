@@ -11,15 +11,20 @@ static double squared(double complex z)
 /* How far the recorded prediction may be from the one made here from recorded values, which are single precision. */
 static const double agreement = 0.02;
 
-/* One subband of one AP has [n_ant][n_ue] coefficients. Signal |h_k^H w_k|^2; error: the other users' |h_k^H w_j|^2,
- * noise 1, and the estimation error, of which every stream of AP m brings error_variance[m][k] ||w_mj||^2. */
-static void add_subband(const struct predicted_shape *shape, const tutti_cf32 *H_hat, const tutti_cf32 *W,
-                        const double *error_variance, int user, double *signal, double *error)
+/* Of one subband, at one user: known = |h_k^H w_k|^2, others = the sum of the other users' |h_k^H w_j|^2, and what the
+ * estimation error brings of its own stream and of the others: error_variance[m][k] ||w_mj||^2 of stream j at AP m. */
+struct powers {
+    double known, others, own_unknown, others_unknown;
+};
+
+static struct powers powers_of(const struct predicted_shape *shape, const tutti_cf32 *H_hat, const tutti_cf32 *W,
+                               const double *error_variance, int user)
 {
     const int n_ue = shape->n_ue;
-    double unknown = 0;
+    struct powers p = {0};
     for (int j = 0; j < n_ue; j++) {
         double complex gain = 0;
+        double unknown = 0;
         for (int m = 0; m < shape->n_ap; m++) {
             double stream_power = 0;
             for (int n = m * shape->n_ant; n < (m + 1) * shape->n_ant; n++) {
@@ -29,27 +34,29 @@ static void add_subband(const struct predicted_shape *shape, const tutti_cf32 *H
             }
             unknown += error_variance[m * n_ue + user] * stream_power;
         }
-        *(j == user ? signal : error) += squared(gain);
+        *(j == user ? &p.known : &p.others) += squared(gain);
+        *(j == user ? &p.own_unknown : &p.others_unknown) += unknown;
     }
-    *error += 1.0 + unknown;
+    return p;
 }
 
 double predicted_sinr(const struct predicted_shape *shape, const tutti_cf32 *H_hat, const tutti_cf32 *W,
                       const double *error_variance, const double *recorded, int user)
 {
-    double signal = 0, error = 0;
+    double known = 0, signal = 0, error = 0;
     const size_t n_coefficient = (size_t)shape->n_ap * (size_t)shape->n_ant * (size_t)shape->n_ue;
     const size_t n_variance = (size_t)shape->n_ap * (size_t)shape->n_ue;
     for (int s = 0; s < shape->n_sb; s++) {
-        double subband_signal = 0, subband_error = 0;
-        add_subband(shape, H_hat + (size_t)s * n_coefficient, W + (size_t)s * n_coefficient,
-                    error_variance + (size_t)s * n_variance, user, &subband_signal, &subband_error);
+        const struct powers p = powers_of(shape, H_hat + (size_t)s * n_coefficient, W + (size_t)s * n_coefficient,
+                                          error_variance + (size_t)s * n_variance, user);
         const double expected = recorded[s * shape->n_ue + user];
-        if (!(fabs(subband_signal / subband_error - expected) <= agreement * expected)) {
+        const double solver = p.known / (p.others + p.own_unknown + p.others_unknown + 1);
+        if (!(fabs(solver - expected) <= agreement * expected)) {
             return NAN;
         }
-        signal += subband_signal;
-        error += subband_error;
+        known += p.known;
+        signal += p.known + p.own_unknown;
+        error += p.others + p.others_unknown + 1;
     }
-    return signal > 0 && isfinite(error) ? signal / error : NAN;
+    return known > 0 && isfinite(error) ? signal / error : NAN;
 }

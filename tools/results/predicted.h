@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The SINR the CPU node's channel estimates and precoders promise a user over a whole block, in the sense in which the
- * user measures it: signal power summed over subbands, over error power summed over subbands. */
+ * user measures it: signal power summed over subbands, over error power summed over subbands. The user learns the gain
+ * of its own stream from the block's pilots, so what the estimation error adds to that is signal to it; the solvers,
+ * which cannot use it, count it as noise (/sinr_predicted). */
 #ifndef TUTTI_TOOLS_RESULTS_PREDICTED_H
 #define TUTTI_TOOLS_RESULTS_PREDICTED_H
 

@@ -380,6 +380,9 @@ static int load_user_arrays(struct source *file, struct recording *r)
     if (status == 0) {
         status = load(file, (struct want){"/block/user_used", H5_U8, 1, 2, {0, n_ue}, r->n_block}, &r->user_used);
     }
+    if (status == 0) {
+        status = load(file, (struct want){"/block/learning", H5_U8, 1, 1, {0}, r->n_block}, &r->learning);
+    }
     struct h5_info info;
     if (status < 0 || h5file_info(file->h5, "/user/constellation", &info) < 0 || info.rank != 3 || info.dims[2] < 1 ||
         info.dims[2] > 65536) {
@@ -554,6 +557,7 @@ void recording_free(struct recording *r)
                             r->solve_time_s,
                             r->ap_used,
                             r->user_used,
+                            r->learning,
                             r->gap,
                             r->applied,
                             r->arrival,

@@ -35,6 +35,7 @@ struct recording {
     int32_t *scheme, *reason;     /* [n_block] */
     double *solve_time_s;         /* [n_block] NaN = no solve */
     uint8_t *ap_used, *user_used; /* [n_block][n_ap], [n_block][n_ue] */
+    uint8_t *learning;            /* [n_block] 1 = an AP of the solve had just begun to track gains and noise */
     double *gap; /* [n_block][n_sb] 1 - least predicted SINR of those served over /sinr_bound, >= 0; NaN = no bound */
     uint8_t *applied, *arrival;  /* [n_block][n_ap] enum wire_sent, wire_arrival */
     double *sinr_measured, *evm; /* [n_block][n_ue] linear; NaN = no report */

@@ -174,7 +174,7 @@ static void count_user(struct summary_user *u, const struct recording *r, int k,
         if (!isnan(r->sinr_measured[i])) {
             sinr[n_sinr++] = r->sinr_measured[i];
         }
-        if (r->sinr_measured[i] > 0 && r->sinr_predicted[i] > 0) {
+        if (r->sinr_measured[i] > 0 && r->sinr_predicted[i] > 0 && !r->learning[b]) {
             measured += 10 * log10(r->sinr_measured[i]);
             predicted += 10 * log10(r->sinr_predicted[i]);
             u->n_sinr++;
@@ -201,6 +201,9 @@ static int count_users(struct summary *s, const struct recording *r)
 
 static void count_ap_blocks(struct summary *s, const struct recording *r)
 {
+    for (size_t b = 0; b < r->n_block; b++) {
+        s->n_learning += r->learning[b] != 0;
+    }
     for (size_t i = 0; i < r->n_block * (size_t)r->n_ap; i++) {
         if (r->applied[i] < SUMMARY_N_APPLIED) {
             s->applied[r->applied[i]]++;
@@ -575,6 +578,12 @@ static void write_notes(const struct summary *s, FILE *out)
                 " precoders that were sent have no arrival stamp (late or lost): quantiles of downlink, wait "
                 "and total that fall among them read \">\" and the largest that is known; means leave them out.\n",
                 s->n_unknown[HOP_DOWNLINK]);
+    }
+    if (s->n_learning) {
+        fprintf(out,
+                "Mean measured and predicted SINR leave out %" PRIu64
+                " blocks in which access points had just begun to learn gains and noise.\n",
+                s->n_learning);
     }
     for (int i = 1; i < SUMMARY_N_REASON; i++) {
         if (s->reason[i] && i != MIMO_REASON_LADDER) { /* said with the schemes */

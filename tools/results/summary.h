@@ -33,7 +33,8 @@ struct summary_user {
     uint64_t n_served;  /* blocks solved with the user; the figures below leave out blocks solved without it */
     uint64_t n_report;  /* blocks with a report, served or not */
     uint64_t n_missing; /* blocks that count for the user without a report: lost, or nobody solved and it heard none */
-    uint64_t n_sinr;    /* blocks with both a measured and a predicted SINR: those the two means are over */
+    uint64_t n_sinr;    /* blocks with both a measured and a predicted SINR: those the two means are over, without
+                         * blocks of learning */
     double sinr_measured_db; /* mean over those blocks of the SINR in dB; NaN without any */
     double sinr_predicted_db;
     double sinr_median_db, sinr_low_db; /* median, 5 % quantile over all reports; -INFINITY where the report says 0 */
@@ -55,7 +56,8 @@ enum {
 #define SUMMARY_KEPT_UP 0.98
 
 struct summary {
-    uint64_t n_block; /* rows of the recording */
+    uint64_t n_block;    /* rows of the recording */
+    uint64_t n_learning; /* of them with an AP that had just begun to learn gains and noise */
     int n_ap, n_ue;
     struct summary_user *user;            /* [n_ue] */
     struct stats_hist hop[SUMMARY_N_HOP]; /* ns */
