@@ -54,12 +54,15 @@ def test_ap():
         n = kill_and_return(net, "tutti-ap", 2, 30)
         with net.file("run.h5") as f:
             used, sinr = f["block/ap_used"][:n], f["user/sinr_measured"][:n]
-            bits = f["user/bits"][:n]
+            bits, learning = f["user/bits"][:n], np.flatnonzero(f["block/learning"][:n])
         gone = np.flatnonzero(used[:, 2] == 0)
         check(gone.size > 0, f"AP 2 was out of the solve for {gone.size} blocks")
         back = first_block_after("cpu.log", net, "AP-UP ap=2")
         again = np.flatnonzero(used[back:, 2])
         check(again.size > 0 and again[0] <= 10, f"AP 2 said hello at block {back}, used again {again[0] if again.size else 'never'} blocks later")
+        check(np.array_equal(learning[:16], np.arange(16)) and learning.size == 32 and used[learning[16:], 2].all() and
+              learning[16] == np.flatnonzero(used[:, 2] & (np.arange(n) > gone[0]))[0],
+              f"blocks of learning: the first 16, and 16 of AP 2 from block {learning[16] if learning.size > 16 else 'never'}")
         check(used[:, [0, 1, 3]].all(), "the other APs were used in every block")
         check((bits > 0).all(), "every user reported every block")
         with_gap, whole = db(sinr[gone[2:]]).mean(), db(sinr[back + 20:]).mean()
