@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct radio_ops *const backends[] = {&air_radio_ops};
+static const struct radio_ops *const backends[] = {
+    &air_radio_ops,
+#ifdef TUTTI_UHD_LIBRARY
+    &uhd_radio_ops,
+#endif
+};
 
 struct radio {
     const struct radio_ops *ops;
@@ -22,7 +27,7 @@ static int find_backend(const char *name, const struct radio_ops **ops)
             return TUTTI_OK;
         }
     }
-    return error_set(TUTTI_ECONFIG, "radio backend '%s' is not known; allowed: air", name ? name : "");
+    return error_set(TUTTI_ECONFIG, "radio backend '%s' is not built in", name ? name : "");
 }
 
 static int check_settings(const struct radio_settings *s)

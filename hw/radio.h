@@ -20,6 +20,7 @@ struct radio_settings {
     const char *tx_antenna, *rx_antenna, *subdev, *channels, *clock_source, *time_source;
     int chunk_samples;       /* air: exchange size; others: receive packet size wished */
     int n_tx_buffer_samples; /* how far ahead of the newest received sample a burst may lie */
+    int priority;            /* SCHED_FIFO priority of threads the backend has of its own, 0 = ordinary */
     double stop_poll_ms;     /* how often a blocked call looks at the stop flag; 0 = 100 */
 };
 

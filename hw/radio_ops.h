@@ -23,5 +23,8 @@ struct radio_ops {
 };
 
 extern const struct radio_ops air_radio_ops;
+#ifdef TUTTI_UHD_LIBRARY
+extern const struct radio_ops uhd_radio_ops;
+#endif
 
 #endif

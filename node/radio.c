@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "node/realtime.h"
 
 #include <stdio.h>
 
@@ -34,6 +35,18 @@ static int samples_ahead(const struct frame *f)
     return 2 * f->n_block_samples - dl_end + pilots_end;
 }
 
+/* Bursts begin at symbols, so these must fall on the grid of the radio's timed operations. */
+static int check_grid(const struct radio_info *info, const struct frame *f)
+{
+    if (f->n_symbol_samples % info->tick_multiple == 0 && f->n_block_samples % info->tick_multiple == 0) {
+        return TUTTI_OK;
+    }
+    return error_set(TUTTI_ECONFIG,
+                     "this radio's bursts must begin at multiples of %d samples; a symbol has %d, a block %d: choose "
+                     "fft_size + n_cp_samples and block_us accordingly",
+                     info->tick_multiple, f->n_symbol_samples, f->n_block_samples);
+}
+
 int node_radio_open(struct node_radio *radio, const struct config *config, const struct frame *frame,
                     enum config_role role, int id, int n_ant)
 {
@@ -58,9 +71,11 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
         .time_source = c->time_source,
         .chunk_samples = frame->chunk_samples,
         .n_tx_buffer_samples = samples_ahead(frame),
+        .priority = node_priority(&config->engine, NODE_DUTY_SLOT),
     };
     *radio = (struct node_radio){.frame = frame};
-    return radio_open(&radio->radio, &settings, &radio->info);
+    const int status = radio_open(&radio->radio, &settings, &radio->info);
+    return status ? status : check_grid(&radio->info, frame);
 }
 
 int node_radio_check_lead(const struct node_radio *radio, double lead_us)

@@ -5,27 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef TUTTI_UHD_LIBRARY
+#define UHD_MISSING NULL
+#else
+#define UHD_MISSING "this build has no libuhd: apt-get install libuhd-dev, then configure and build again"
+#endif
+
 /* The one list of backends' names. The samples of a repeatable one are the same in every run. */
 static const struct {
     const char *name;
-    bool built, emulated; /* emulated: repeatable if the air is in lock-step */
-} backends[] = {{"air", true, true}, {"uhd", false, false}, {"file", false, false}};
+    bool emulated;       /* repeatable if the air is in lock-step */
+    const char *missing; /* NULL: built in; else why it is not and what to do */
+} backends[] = {{"air", true, NULL}, {"uhd", false, UHD_MISSING}, {"file", false, "recordings are not replayed yet"}};
 
 static const char *const roles[CONFIG_N_ROLES] = {"ap", "ue", "eve"};
 
 int config_backend_check(const char *name, char *sentence, size_t room)
 {
-    char built[64] = "";
+    char known[64] = "";
     for (size_t i = 0; i < CYAML_ARRAY_LEN(backends); i++) {
-        if (backends[i].built && strcmp(backends[i].name, name) == 0) {
-            return TUTTI_OK;
+        const size_t n = strlen(known);
+        if (strcmp(backends[i].name, name) == 0) {
+            snprintf(sentence, room, "'%s' is not built in: %s", name, backends[i].missing ? backends[i].missing : "");
+            return backends[i].missing ? TUTTI_ECONFIG : TUTTI_OK;
         }
-        if (backends[i].built) {
-            const size_t n = strlen(built);
-            snprintf(built + n, sizeof(built) - n, "%s%s", n ? ", " : "", backends[i].name);
-        }
+        snprintf(known + n, sizeof(known) - n, "%s%s", n ? ", " : "", backends[i].name);
     }
-    snprintf(sentence, room, "'%.40s' is not built in, this build has: %s", name, built);
+    snprintf(sentence, room, "'%.40s' is not known, allowed: %s", name, known);
     return TUTTI_ECONFIG;
 }
 

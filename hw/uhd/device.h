@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A USRP, or several that work as one: opened and set up in the order that matters. Sources, reference lock, rates,
+ * front ends, time, tuning, and only then streamers (streams.h). Start-up only: everything here may block for
+ * seconds. */
+#ifndef TUTTI_HW_UHD_DEVICE_H
+#define TUTTI_HW_UHD_DEVICE_H
+
+#include "hw/radio.h"
+#include "hw/uhd/api.h"
+#include "hw/uhd/ticks.h"
+#include "hw/uhd/words.h"
+
+enum { UHD_MAX_BOARDS = 32, UHD_SOURCE_ROOM = 32 };
+
+struct uhd_device {
+    const struct uhd_api *api;
+    uhd_usrp_handle usrp;
+    char args[UHD_ARGS_ROOM];
+    int n_board, n_ant;
+    size_t channel[TUTTI_MAX_ANT];
+    uint64_t rate_hz;
+    int tick_multiple;
+    bool elastic; /* its time is not the wall clock's: it waits for whoever takes its samples (emulated devices) */
+    char clock_source[UHD_SOURCE_ROOM], time_source[UHD_SOURCE_ROOM]; /* as in use */
+    bool has_lock, locked, has_pps;
+    tutti_tick last_pps[UHD_MAX_BOARDS];
+};
+
+/* All of it. Errors: one sentence each for no device, one in use, no lock, a rate that cannot be, no pulse, boards that
+ * do not agree, a carrier that is another one. The device is to be closed even then. */
+int uhd_device_open(struct uhd_device *device, const struct radio_settings *settings);
+void uhd_device_close(struct uhd_device *device); /* streamers first */
+
+/* Steps of it, for tools that want to tell about each. */
+int uhd_device_make(struct uhd_device *device, const struct radio_settings *settings);     /* find and take it */
+int uhd_device_sources(struct uhd_device *device, const struct radio_settings *settings);  /* and wait for the lock */
+int uhd_device_rates(struct uhd_device *device, const struct radio_settings *settings);    /* also subdevices */
+int uhd_device_frontend(struct uhd_device *device, const struct radio_settings *settings); /* gain, antenna, filter */
+int uhd_device_clock(struct uhd_device *device); /* clock.c: time at a pulse all boards share, else from 0 */
+int uhd_device_tune(struct uhd_device *device, const struct radio_settings *settings); /* tune.c */
+
+/* Round trips. */
+int uhd_device_now(struct uhd_device *device, tutti_tick *tick);
+int uhd_device_read_pps(struct uhd_device *device); /* fills last_pps of every board */
+/* Waits until a sensor says yes. 1 yes, 0 no, -1 there is none; board or channel, whatever `kind` ("m", "r", "t")
+ * has. */
+int uhd_device_sensor(struct uhd_device *device, char kind, const char *name, size_t which, double wait_s);
+/* error_set(TUTTI_EDEVICE) with libuhd's last complaint: "radio 'args': what: complaint". */
+int uhd_device_failed(const struct uhd_device *device, const char *what);
+
+#endif

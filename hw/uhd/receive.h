@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a USRP receives: one continuous stream from a tick on, fetched packet by packet by a thread of its own into a
+ * ring, from which the slot thread takes samples by tick. Where samples are lost the stream goes on at the tick of the
+ * next packet; where it stops it is started again; a device that no longer answers is the end. */
+#ifndef TUTTI_HW_UHD_RECEIVE_H
+#define TUTTI_HW_UHD_RECEIVE_H
+
+#include "base/ring.h"
+#include "hw/uhd/device.h"
+#include "hw/uhd/ledger.h"
+#include "hw/uhd/thread.h"
+
+/* One packet in the ring. */
+struct uhd_packet {
+    tutti_tick tick;
+    uint64_t host_ns;           /* clock_mono_ns when it was there */
+    enum radio_note_kind cause; /* of the samples missing before it; RADIO_NOTE_SENT: nothing was told */
+    int n;
+    tutti_cf32 samples[]; /* [n_ant][packet_samples] */
+};
+
+struct uhd_receive {
+    struct uhd_device *device;
+    uhd_rx_streamer_handle streamer;
+    int packet_samples; /* most in one packet */
+    struct uhd_thread thread;
+
+    /* the receive thread's */
+    uhd_rx_metadata_handle metadata;
+    ring_t *ring;               /* of uhd_packet, to the slot thread */
+    struct uhd_packet *dropped; /* where packets go when the ring is full */
+    enum radio_note_kind cause; /* told since the last packet */
+    int n_silent;               /* timeouts in a row */
+
+    /* shared */
+    _Atomic tutti_tick newest; /* all before it was received */
+    _Atomic tutti_tick wanted; /* the slot thread sleeps until newest reaches it; an elastic device's samples beyond it
+                                * are not fetched */
+    atomic_bool failed;        /* after that: sentence; no more packets */
+    char sentence[512];
+    int there;               /* event to the slot thread: wanted is reached, or failed */
+    int asked;               /* event to the receive thread: wanted was raised */
+    _Atomic tutti_tick due;  /* the transmit thread sleeps until newest reaches it ... */
+    int progress;            /* ... on this event of its own; -1: there is none */
+    atomic_uint n_restarted; /* the stream was started again */
+
+    /* the slot thread's */
+    tutti_tick next; /* to be delivered */
+    int offset;      /* of it in the ring's oldest packet */
+    uint64_t n_wakeups;
+};
+
+/* spp: samples per packet wished, 0 = the device's. Makes the streamer. */
+int uhd_receive_create(struct uhd_receive *receive, struct uhd_device *device, int spp, int priority);
+void uhd_receive_destroy(struct uhd_receive *receive); /* half-built allowed; stops */
+/* From the first tick at or after `at` that is still possible; waits for the first packet. */
+int uhd_receive_start(struct uhd_receive *receive, tutti_tick at, tutti_tick *first);
+void uhd_receive_stop(struct uhd_receive *receive);
+/* As radio_recv; notes of losses go to the ledger. */
+int uhd_receive_get(struct uhd_receive *receive, tutti_cf32 *const *buffers, int n, struct radio_got *got,
+                    ledger_t *ledger);
+
+#endif

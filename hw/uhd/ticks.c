@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "hw/uhd/ticks.h"
+
+#include <math.h>
+
+struct uhd_time uhd_time_of(tutti_tick tick, uint64_t rate_hz)
+{
+    return (struct uhd_time){(int64_t)(tick / rate_hz), (double)(tick % rate_hz) / (double)rate_hz};
+}
+
+tutti_tick uhd_tick_of(struct uhd_time time, uint64_t rate_hz)
+{
+    const int64_t rest = llround(time.frac_s * (double)rate_hz);
+    const int64_t tick = time.full_s * (int64_t)rate_hz + rest;
+    return tick > 0 ? (tutti_tick)tick : 0;
+}
+
+tutti_tick uhd_tick_align(tutti_tick tick, int multiple)
+{
+    const tutti_tick step = multiple > 1 ? (tutti_tick)multiple : 1;
+    return (tick + step - 1) / step * step;
+}
+
+bool uhd_whole_rate(double rate_hz, uint64_t *whole_hz)
+{
+    if (!(rate_hz >= 1 && rate_hz < 1e12)) {
+        return false;
+    }
+    *whole_hz = (uint64_t)llround(rate_hz);
+    return fabs(rate_hz - (double)*whole_hz) < 1e-6;
+}
+
+bool uhd_same_rate(double asked_hz, double got_hz)
+{
+    return fabs(got_hz - asked_hz) < 1e-9 * asked_hz;
+}

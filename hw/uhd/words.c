@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "hw/uhd/words.h"
+
+#include "base/error.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int uhd_words_channels(const char *text, int n_ant, size_t channel[TUTTI_MAX_ANT])
+{
+    int n = 0;
+    for (const char *at = text ? text : ""; *at;) {
+        char *end = NULL;
+        const long number = isdigit((unsigned char)*at) ? strtol(at, &end, 10) : -1;
+        const bool more = end && *end == ',';
+        if (number < 0 || number >= TUTTI_MAX_ANT || n == n_ant || (*end && !more) || (more && !end[1])) {
+            return error_set(TUTTI_ECONFIG, "channels: '%s' found, %d channel numbers with commas expected (\"0,1\")",
+                             text, n_ant);
+        }
+        for (int i = 0; i < n; i++) {
+            if (channel[i] == (size_t)number) {
+                return error_set(TUTTI_ECONFIG, "channels: '%s' has channel %ld twice", text, number);
+            }
+        }
+        channel[n++] = (size_t)number;
+        at = end + more;
+    }
+    for (int i = 0; n == 0 && i < n_ant; i++) {
+        channel[i] = (size_t)i;
+    }
+    return n == 0 || n == n_ant
+               ? TUTTI_OK
+               : error_set(TUTTI_ECONFIG, "channels: '%s' are %d, the node has %d antennas", text, n, n_ant);
+}
+
+/* The value of a key, or NULL; keys of single boards (addr0) have other names. */
+static const char *find_key(const char *args, const char *key)
+{
+    const size_t length = strlen(key);
+    for (const char *at = args; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        at += strspn(at, " ");
+        if (strncmp(at, key, length) == 0 && at[length] == '=') {
+            return at + length + 1;
+        }
+    }
+    return NULL;
+}
+
+static int append(char *args, const char *key, const char *value)
+{
+    const size_t used = strlen(args);
+    if (!value || !*value || find_key(args, key)) {
+        return TUTTI_OK;
+    }
+    const int n = snprintf(args + used, UHD_ARGS_ROOM - used, "%s%s=%s", used ? "," : "", key, value);
+    return n > 0 && (size_t)n < UHD_ARGS_ROOM - used
+               ? TUTTI_OK
+               : error_set(TUTTI_ECONFIG, "args: longer than %d characters", UHD_ARGS_ROOM - 1);
+}
+
+int uhd_words_args(const struct radio_settings *s, char args[UHD_ARGS_ROOM])
+{
+    char clock_rate[32] = "";
+    const int n = snprintf(args, UHD_ARGS_ROOM, "%s", s->args ? s->args : "");
+    if (n < 0 || n >= UHD_ARGS_ROOM) {
+        return error_set(TUTTI_ECONFIG, "args: longer than %d characters", UHD_ARGS_ROOM - 1);
+    }
+    if (s->master_clock_rate_hz > 0) {
+        snprintf(clock_rate, sizeof clock_rate, "%.0f", s->master_clock_rate_hz);
+    }
+    int status = append(args, "clock_source", s->clock_source);
+    status = status ? status : append(args, "time_source", s->time_source);
+    return status ? status : append(args, "master_clock_rate", clock_rate);
+}
+
+int uhd_words_number(const char *args, const char *key, int otherwise)
+{
+    const char *value = find_key(args, key);
+    return value && isdigit((unsigned char)*value) ? atoi(value) : otherwise;
+}
+
+bool uhd_words_is_shared(const char *source)
+{
+    return source && *source && strcmp(source, "internal") != 0 && strcmp(source, "none") != 0;
+}
+
+void uhd_words_first_line(const char *complaint, char *line, size_t room)
+{
+    const char *at = complaint;
+    for (const char *colon = strstr(at, "Error: "); colon && colon < at + strcspn(at, " \n");
+         colon = strstr(at, "Error: ")) {
+        at = colon + strlen("Error: ");
+    }
+    snprintf(line, room, "%.*s", (int)strcspn(at, "\n"), at);
+}
+
+/* What to do about a word in libuhd's complaint. */
+static const struct {
+    const char *word, *sentence;
+} ADVICE[] = {
+    {"claim", "another program is using it: end that program, or wait a few seconds if it was killed"},
+    {"compat",
+     "its FPGA image or file system is not of this UHD version: uhd_images_downloader, then uhd_image_loader"},
+    {"Permission", "no permission: for USB radios install UHD's udev rules, for the network check the firewall"},
+    {"master_clock_rate", "the radio cannot have this master clock rate: see master_clock_rate_hz"},
+    {"master clock rate", "the radio cannot have this master clock rate: see master_clock_rate_hz"},
+    {"clock_source", "the radio has no such clock source: see clock_source"},
+    {"time_source", "the radio has no such time source: see time_source"},
+};
+
+int uhd_words_open_failed(const char *args, int code, const char *complaint)
+{
+    enum { KEY = 11, VALUE = 43 }; /* UHD_ERROR_KEY, UHD_ERROR_VALUE */
+    char line[200];
+    uhd_words_first_line(complaint, line, sizeof line);
+    if (code == KEY && strstr(complaint, "No devices found")) {
+        return error_set(TUTTI_EDEVICE,
+                         "no radio answers at '%s': is it switched on, and its address on this network? "
+                         "(uhd_find_devices --args '%s')",
+                         args, args);
+    }
+    if (code == VALUE && strstr(complaint, "invalid args string")) {
+        return error_set(TUTTI_ECONFIG, "args: '%s' found, UHD's device arguments expected (\"addr=192.168.10.2\")",
+                         args);
+    }
+    for (size_t i = 0; i < sizeof ADVICE / sizeof ADVICE[0]; i++) {
+        if (strstr(complaint, ADVICE[i].word)) {
+            return error_set(TUTTI_EDEVICE, "radio '%s': %s (UHD: %s)", args, ADVICE[i].sentence, line);
+        }
+    }
+    return error_set(TUTTI_EDEVICE, "radio '%s' cannot be opened: %s", args, line);
+}
