@@ -14,14 +14,17 @@ static int create_buffers(struct downlink *d, int room)
     const size_t n_ant = (size_t)d->n_ant, n_ue = (size_t)d->n_ue, n_sc = (size_t)f->n_sc;
     const size_t symbol = (size_t)f->n_symbol_samples;
     d->pilots = calloc(n_ue * (size_t)f->n_dl_pilot * n_sc, sizeof *d->pilots);
-    d->data = calloc(n_ue * (size_t)f->n_data_re, sizeof *d->data);
+    d->labels = calloc(n_ue, (size_t)payload_label_stride(d->payload));
+    d->data = calloc(n_ue * n_sc, sizeof *d->data);
     d->x = calloc(n_ant * n_sc, sizeof *d->x);
     d->burst = calloc(n_ant * (size_t)f->n_dl * symbol, sizeof *d->burst);
+    d->symbol = calloc(n_ant * symbol, sizeof *d->symbol);
     d->beacon = calloc(symbol, sizeof *d->beacon);
     d->silence = calloc(symbol, sizeof *d->silence);
     d->symbols = calloc((size_t)room, sizeof *d->symbols);
     d->buffers = calloc(n_ant, sizeof *d->buffers);
-    const bool ok = d->pilots && d->data && d->x && d->burst && d->beacon && d->silence && d->symbols && d->buffers;
+    const bool ok = d->pilots && d->labels && d->data && d->x && d->burst && d->symbol && d->beacon && d->silence &&
+                    d->symbols && d->buffers;
     return ok ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the downlink");
 }
 
@@ -30,12 +33,12 @@ int downlink_create(struct downlink *d, const struct config *config, const struc
 {
     *d = (struct downlink){.frame = frame, .n_ant = config->network.n_ant, .n_ue = config->network.n_ue};
     d->tx_scale = node_tx_scale(frame, radio->tx_power_dbm, radio->tx_full_scale_dbm);
-    int status = create_buffers(d, room);
+    int status = payload_create(&d->payload, frame, &config->payload, config->network.seed);
     if (status >= 0) {
-        status = ofdm_create(&d->ofdm, frame);
+        status = create_buffers(d, room);
     }
     if (status >= 0) {
-        status = payload_create(&d->payload, frame, &config->payload, config->network.seed);
+        status = ofdm_create(&d->ofdm, frame);
     }
     if (status >= 0) {
         status = node_pilots_downlink(frame, d->n_ue, d->pilots);
@@ -52,9 +55,11 @@ void downlink_destroy(struct downlink *d)
     payload_destroy(d->payload);
     ofdm_destroy(d->ofdm);
     free(d->pilots);
+    free(d->labels);
     free(d->data);
     free(d->x);
     free(d->burst);
+    free(d->symbol);
     free(d->beacon);
     free(d->silence);
     free(d->symbols);
@@ -67,14 +72,13 @@ void downlink_encode(struct downlink *d, uint64_t block)
     if (d->have_data && d->data_block == block) {
         return;
     }
-    for (int k = 0; k < d->n_ue; k++) {
-        payload_encode(d->payload, k, block, d->data + (size_t)k * (size_t)d->frame->n_data_re);
-    }
+    payload_labels(d->payload, d->n_ue, block, d->labels);
     d->data_block = block;
     d->have_data = true;
 }
 
-/* Symbol sources of one downlink symbol: a user's precoded pilots first, then its data; other streams' own. */
+/* Symbol sources of one downlink symbol: a user's precoded pilots first, then its data, made here; other streams'
+ * own. */
 static void find_symbols(struct downlink *d, const struct streams *s, int symbol)
 {
     const struct frame *f = d->frame;
@@ -86,29 +90,56 @@ static void find_symbols(struct downlink *d, const struct streams *s, int symbol
         } else if (symbol < f->n_dl_pilot) {
             d->symbols[i] = d->pilots + (user * (size_t)f->n_dl_pilot + (size_t)symbol) * n_sc;
         } else {
-            d->symbols[i] = d->data + user * (size_t)f->n_data_re + (size_t)(symbol - f->n_dl_pilot) * n_sc;
+            d->symbols[i] = d->data + user * n_sc;
+            payload_symbols(d->payload, d->labels + user * (size_t)payload_label_stride(d->payload),
+                            (symbol - f->n_dl_pilot) * f->n_sc, f->n_sc, d->data + user * n_sc);
         }
     }
 }
 
-int downlink_send(struct downlink *d, struct streams *s, struct node_radio *radio, uint64_t block)
+/* Downlink symbol i of all antennas, to out [n_ant][stride]. */
+static void make_symbol(struct downlink *d, struct streams *s, int i, tutti_cf32 *out, size_t stride)
+{
+    const struct frame *f = d->frame;
+    streams_renew(s, i);
+    find_symbols(d, s, i);
+    apply_streams(f->n_sb, f->sc_per_sb, d->n_ant, s->n_stream, s->V, d->symbols, d->x);
+    for (int a = 0; a < d->n_ant; a++) {
+        d->buffers[a] = out + (size_t)a * stride;
+        ofdm_modulate(d->ofdm, d->x + (size_t)a * (size_t)f->n_sc, d->tx_scale, out + (size_t)a * stride);
+    }
+}
+
+/* From the transform straight to the radio: no symbol leaves the cache in between. */
+static int send_in_parts(struct downlink *d, struct streams *s, struct node_radio *radio, uint64_t block)
+{
+    const struct frame *f = d->frame;
+    const int length = f->n_dl * f->n_symbol_samples;
+    const int status = node_radio_burst_open(radio, length, node_radio_tick(radio, block, f->dl_symbol[0]), block);
+    for (int i = 0; status >= 0 && i < f->n_dl; i++) {
+        make_symbol(d, s, i, d->symbol, (size_t)f->n_symbol_samples);
+        radio_burst_part(radio->radio, d->buffers, f->n_symbol_samples);
+    }
+    return status;
+}
+
+static int send_whole(struct downlink *d, struct streams *s, struct node_radio *radio, uint64_t block)
 {
     const struct frame *f = d->frame;
     const size_t symbol = (size_t)f->n_symbol_samples, length = (size_t)f->n_dl * symbol;
-    downlink_encode(d, block);
     for (int i = 0; i < f->n_dl; i++) {
-        streams_renew(s, i);
-        find_symbols(d, s, i);
-        apply_streams(f->n_sb, f->sc_per_sb, d->n_ant, s->n_stream, s->V, d->symbols, d->x);
-        for (int a = 0; a < d->n_ant; a++) {
-            ofdm_modulate(d->ofdm, d->x + (size_t)a * (size_t)f->n_sc, d->tx_scale,
-                          d->burst + (size_t)a * length + (size_t)i * symbol);
-        }
+        make_symbol(d, s, i, d->burst + (size_t)i * symbol, length);
     }
     for (int a = 0; a < d->n_ant; a++) {
         d->buffers[a] = d->burst + (size_t)a * length;
     }
     return node_radio_burst(radio, d->buffers, (int)length, node_radio_tick(radio, block, f->dl_symbol[0]), block);
+}
+
+int downlink_send(struct downlink *d, struct streams *s, struct node_radio *radio, uint64_t block)
+{
+    downlink_encode(d, block);
+    return radio->info.in_parts ? send_in_parts(d, s, radio, block) : send_whole(d, s, radio, block);
 }
 
 void downlink_beacon(struct downlink *d, struct node_radio *radio, uint64_t block)

@@ -16,11 +16,13 @@ struct downlink {
     ofdm_t *ofdm;
     payload_t *payload;
     tutti_cf32 *pilots; /* [n_ue][n_dl_pilot][n_sc] */
-    tutti_cf32 *data;   /* [n_ue][n_dl - n_dl_pilot][n_sc] of data_block */
+    int8_t *labels;     /* [n_ue][payload_label_stride] of data_block */
+    tutti_cf32 *data;   /* [n_ue][n_sc] of one symbol */
     uint64_t data_block;
     bool have_data;
     tutti_cf32 *x;              /* [n_ant][n_sc] */
-    tutti_cf32 *burst;          /* [n_ant][n_dl * n_symbol_samples] */
+    tutti_cf32 *burst;          /* [n_ant][n_dl * n_symbol_samples], only used where the radio takes bursts whole */
+    tutti_cf32 *symbol;         /* [n_ant][n_symbol_samples] elsewhere */
     tutti_cf32 *beacon;         /* [n_symbol_samples] from the first antenna */
     tutti_cf32 *silence;        /* the same from the others */
     const tutti_cf32 **symbols; /* [room] */
@@ -31,7 +33,7 @@ struct downlink {
 int downlink_create(struct downlink *downlink, const struct config *config, const struct config_radio *radio,
                     const struct frame *frame, int room);
 void downlink_destroy(struct downlink *downlink); /* half-built allowed */
-/* The data symbols of a block, ahead of time: while nothing else is to be done. */
+/* The data of a block, ahead of time: while nothing else is to be done. */
 void downlink_encode(struct downlink *downlink, uint64_t block);
 /* Precodes, modulates and hands over the whole downlink of a block; the radio's answer (TUTTI_OK: a note will follow).
  */

@@ -212,6 +212,20 @@ static int air_burst(void *state, const tutti_cf32 *const *buffers, int n, tutti
                    : error_set(TUTTI_EDEVICE, "the radio was stopped");
 }
 
+static int air_burst_open(void *state, int n, tutti_tick at, uint64_t tag)
+{
+    struct air_radio *r = state;
+    return r->port ? timeline_burst_open(r->timeline, n, at, tag) : error_set(TUTTI_EDEVICE, "the radio was stopped");
+}
+
+static void air_burst_part(void *state, const tutti_cf32 *const *buffers, int n)
+{
+    struct air_radio *r = state;
+    if (r->port) {
+        timeline_burst_part(r->timeline, buffers, n);
+    }
+}
+
 static int air_note(void *state, struct radio_note *note)
 {
     struct air_radio *r = state;
@@ -331,6 +345,8 @@ const struct radio_ops air_radio_ops = {.name = "air",
                                         .recv = air_recv,
                                         .unwanted = air_unwanted,
                                         .burst = air_burst,
+                                        .burst_open = air_burst_open,
+                                        .burst_part = air_burst_part,
                                         .note = air_note,
                                         .notes_lost = air_notes_lost,
                                         .wakeups = air_wakeups,

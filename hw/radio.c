@@ -60,6 +60,7 @@ int radio_open(radio_t **radio, const struct radio_settings *settings, struct ra
     }
     r->ops = ops;
     status = ops->open(&r->state, settings, info);
+    info->in_parts = ops->burst_open && ops->burst_part;
     if (status) {
         radio_close(r);
         return status;
@@ -108,6 +109,17 @@ int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_t
 {
     return n > 0 ? radio->ops->burst(radio->state, buffers, n, at, tag)
                  : error_set(TUTTI_EINVAL, "radio_burst: %d samples given", n);
+}
+
+int radio_burst_open(radio_t *radio, int n, tutti_tick at, uint64_t tag)
+{
+    return n > 0 && radio->ops->burst_open ? radio->ops->burst_open(radio->state, n, at, tag)
+                                           : error_set(TUTTI_EINVAL, "radio_burst_open: %d samples promised", n);
+}
+
+void radio_burst_part(radio_t *radio, const tutti_cf32 *const *buffers, int n)
+{
+    radio->ops->burst_part(radio->state, buffers, n);
 }
 
 int radio_note(radio_t *radio, struct radio_note *note)

@@ -37,6 +37,7 @@ struct radio_info {
     float sample_step; /* > 0: samples are whole numbers times this, as they came off the wire (sc16); 0 = floats */
     double lead_us;    /* paced: how long before its piece arrives a burst should be handed over, see
                         * radio_deadline_ns */
+    bool in_parts;     /* radio_burst_open and radio_burst_part may be used */
 };
 
 /* One contiguous run of received samples. */
@@ -108,6 +109,12 @@ void radio_unwanted(radio_t *radio, tutti_tick from, tutti_tick to);
  * is queued and no note follows: TUTTI_EAGAIN when it ends beyond n_tx_buffer_samples or too many bursts are queued,
  * TUTTI_EINVAL when it overlaps a queued burst. */
 int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
+
+/* The same in parts, for a caller who makes a burst piece by piece and need not keep it; where radio_info says so.
+ * radio_burst_open promises n samples and answers as radio_burst does; if it took the burst they follow in order with
+ * radio_burst_part, before anything else is asked of the radio. */
+int radio_burst_open(radio_t *radio, int n, tutti_tick at, uint64_t tag);
+void radio_burst_part(radio_t *radio, const tutti_cf32 *const *buffers, int n);
 
 /* Paced: the latest clock_mono_ns at which a burst from tick `at` should be handed over, by the clock of the samples
  * got last. A few ns. */

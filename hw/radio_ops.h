@@ -15,6 +15,9 @@ struct radio_ops {
     int (*recv)(void *state, tutti_cf32 *const *buffers, int n, struct radio_got *got);
     void (*unwanted)(void *state, tutti_tick from, tutti_tick to); /* NULL = not interested */
     int (*burst)(void *state, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
+    /* Both or neither: NULL = bursts are taken whole only. radio_info.in_parts follows from that. */
+    int (*burst_open)(void *state, int n, tutti_tick at, uint64_t tag);
+    void (*burst_part)(void *state, const tutti_cf32 *const *buffers, int n);
     int (*note)(void *state, struct radio_note *note);
     uint64_t (*notes_lost)(const void *state);
     uint64_t (*wakeups)(const void *state);

@@ -19,7 +19,8 @@ struct timeline {
     tutti_cf32 *own;
     struct burst *burst; /* [set.n_burst], in order of time */
     int n_burst;
-    struct radio_note *note; /* [set.n_note], note i in place i mod n_note */
+    tutti_tick part, part_from, part_end; /* of the burst opened last: the next sample; what of it is kept */
+    struct radio_note *note;              /* [set.n_note], note i in place i mod n_note */
     uint64_t n_noted, n_fetched, n_notes_lost;
 };
 
@@ -59,6 +60,7 @@ void timeline_destroy(timeline_t *t)
 void timeline_reset(timeline_t *t, tutti_tick now)
 {
     t->n_burst = 0;
+    t->part = t->part_from = t->part_end = now;
     t->taken = now;
     t->settled = now;
 }
@@ -155,7 +157,7 @@ static void insert(timeline_t *t, int place, struct burst burst)
     t->n_burst++;
 }
 
-int timeline_burst(timeline_t *t, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
+int timeline_burst_open(timeline_t *t, int n, tutti_tick at, uint64_t tag)
 {
     const tutti_tick end = at + (tutti_tick)n;
     const tutti_tick room_end = t->settled + (tutti_tick)t->set.n_cell * (tutti_tick)t->set.chunk_samples;
@@ -171,14 +173,32 @@ int timeline_burst(timeline_t *t, const tutti_cf32 *const *buffers, int n, tutti
                          (unsigned long long)t->burst[place - 1].at);
     }
     const tutti_tick from = earlier(later(at, t->taken), end);
+    t->part = at;
+    t->part_from = from;
+    t->part_end = end;
     if (from == end) {
         timeline_note_add(t, &(struct radio_note){RADIO_NOTE_LATE, tag, at, -1, (uint64_t)n});
         return TUTTI_OK;
     }
-    copy_in(t, buffers, at, from, end);
     insert(t, place,
            (struct burst){.at = at, .end = end, .from = from, .first_lost = at, .tag = tag, .n_lost = from - at});
     return TUTTI_OK;
+}
+
+void timeline_burst_part(timeline_t *t, const tutti_cf32 *const *buffers, int n)
+{
+    const tutti_tick end = earlier(t->part + (tutti_tick)n, t->part_end);
+    copy_in(t, buffers, t->part, later(t->part, t->part_from), end);
+    t->part = end;
+}
+
+int timeline_burst(timeline_t *t, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
+{
+    const int status = timeline_burst_open(t, n, at, tag);
+    if (status >= 0) {
+        timeline_burst_part(t, buffers, n);
+    }
+    return status;
 }
 
 static void lose(struct burst *b, tutti_tick from, tutti_tick to)

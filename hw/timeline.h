@@ -35,6 +35,9 @@ void timeline_reset(timeline_t *timeline, tutti_tick now);
 
 /* As radio_burst. Copies; the part before `taken` is cut off and later noted. */
 int timeline_burst(timeline_t *timeline, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
+/* As radio_burst_open and radio_burst_part; nothing may be taken before all parts are there. */
+int timeline_burst_open(timeline_t *timeline, int n, tutti_tick at, uint64_t tag);
+void timeline_burst_part(timeline_t *timeline, const tutti_cf32 *const *buffers, int n);
 /* The chunk at `taken`, which moves on by one. Not to be called when taken = settled + n_cell * chunk. */
 void timeline_take(timeline_t *timeline, struct timeline_piece *piece);
 /* For devices that want whole chunks: makes zeros of what is outside [from, to) of the piece taken last. */

@@ -155,6 +155,13 @@ int node_radio_burst(struct node_radio *radio, const tutti_cf32 *const *buffers,
     return status;
 }
 
+int node_radio_burst_open(struct node_radio *radio, int n, tutti_tick at, uint64_t tag)
+{
+    const int status = radio_burst_open(radio->radio, n, at, tag);
+    radio->counters.refused += status < 0;
+    return status;
+}
+
 uint64_t node_radio_deadline_ns(const struct node_radio *radio, const struct radio_got *got, tutti_tick at,
                                 double lead_us)
 {

@@ -48,6 +48,7 @@ void node_radio_close(struct node_radio *radio); /* half-open allowed */
 int node_radio_note(struct node_radio *radio, struct radio_note *note);
 /* Sends a burst; what the radio does not take is counted. */
 int node_radio_burst(struct node_radio *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
+int node_radio_burst_open(struct node_radio *radio, int n, tutti_tick at, uint64_t tag); /* in parts, likewise */
 /* Sample of this block's symbol. */
 static inline tutti_tick node_radio_tick(const struct node_radio *radio, uint64_t block, int symbol)
 {

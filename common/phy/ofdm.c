@@ -11,11 +11,12 @@
 
 struct ofdm {
     int fft_size, n_cp, n_sc;
-    int window;                 /* first sample of the FFT window inside the symbol */
-    float unitary;              /* 1 / sqrt(fft_size) */
-    int *fft_index;             /* [n_sc] */
-    tutti_cf32 *unslope;        /* [n_sc]: unitary factor and the phase slope of the early window, undone */
-    fftwf_complex *time, *freq; /* [fft_size] */
+    int window;          /* first sample of the FFT window inside the symbol */
+    float unitary;       /* 1 / sqrt(fft_size) */
+    tutti_cf32 *unslope; /* [n_sc]: unitary factor and the phase slope of the early window, undone */
+    fftwf_complex *time; /* [fft_size] */
+    fftwf_complex *freq; /* [fft_size] what was received */
+    fftwf_complex *sent; /* [fft_size], zero outside the used subcarriers */
     fftwf_plan forward, backward;
 };
 
@@ -36,7 +37,7 @@ static void make_plans(ofdm_t *o)
     /* FFTW_ESTIMATE, not MEASURE: timing must not choose the algorithm, or two runs would differ in the last bit. */
     pthread_mutex_lock(&planner);
     o->forward = fftwf_plan_dft_1d(o->fft_size, o->time, o->freq, FFTW_FORWARD, FFTW_ESTIMATE);
-    o->backward = fftwf_plan_dft_1d(o->fft_size, o->freq, o->time, FFTW_BACKWARD, FFTW_ESTIMATE);
+    o->backward = fftwf_plan_dft_1d(o->fft_size, o->sent, o->time, FFTW_BACKWARD, FFTW_ESTIMATE);
     pthread_mutex_unlock(&planner);
 }
 
@@ -47,7 +48,6 @@ static void make_tables(ofdm_t *o, const struct frame *frame)
     o->unitary = (float)scale;
     for (int i = 0; i < o->n_sc; i++) {
         const int k = frame_fft_index(frame, i);
-        o->fft_index[i] = k;
         o->unslope[i] = (tutti_cf32)(scale * cexp(2.0 * I * M_PI * ((double)k * early) / o->fft_size));
     }
 }
@@ -63,14 +63,15 @@ int ofdm_create(ofdm_t **ofdm, const struct frame *frame)
     o->n_cp = frame->n_cp;
     o->n_sc = frame->n_sc;
     o->window = o->n_cp - o->n_cp / 2;
-    o->fft_index = calloc((size_t)o->n_sc, sizeof *o->fft_index);
     o->unslope = calloc((size_t)o->n_sc, sizeof *o->unslope);
     o->time = fftwf_alloc_complex((size_t)o->fft_size);
     o->freq = fftwf_alloc_complex((size_t)o->fft_size);
-    if (o->time && o->freq) {
+    o->sent = fftwf_alloc_complex((size_t)o->fft_size);
+    if (o->time && o->freq && o->sent) {
         make_plans(o);
+        memset(o->sent, 0, sizeof(tutti_cf32) * (size_t)o->fft_size);
     }
-    if (!o->fft_index || !o->unslope || !o->forward || !o->backward) {
+    if (!o->unslope || !o->forward || !o->backward) {
         ofdm_destroy(o);
         *ofdm = NULL;
         return error_set(TUTTI_ENOMEM, "ofdm: no memory for an FFT of size %d", frame->fft_size);
@@ -94,28 +95,65 @@ void ofdm_destroy(ofdm_t *ofdm)
     pthread_mutex_unlock(&planner);
     fftwf_free(ofdm->time);
     fftwf_free(ofdm->freq);
-    free(ofdm->fft_index);
+    fftwf_free(ofdm->sent);
     free(ofdm->unslope);
     free(ofdm);
 }
 
-void ofdm_demodulate(ofdm_t *ofdm, const tutti_cf32 *samples, tutti_cf32 *subcarriers)
+/* Used subcarriers lie below and above the carrier, half of them each: the last places of the FFT, then places 1.. */
+static int n_half(const ofdm_t *o)
 {
-    memcpy(ofdm->time, samples + ofdm->window, sizeof(tutti_cf32) * (size_t)ofdm->fft_size);
-    fftwf_execute(ofdm->forward);
-    for (int i = 0; i < ofdm->n_sc; i++) {
-        subcarriers[i] = ofdm->unslope[i] * ofdm->freq[ofdm->fft_index[i]];
+    return o->n_sc / 2;
+}
+
+static void multiply(int n, const tutti_cf32 *restrict a, const tutti_cf32 *restrict b, tutti_cf32 *restrict out)
+{
+    for (int i = 0; i < n; i++) {
+        out[i] = a[i] * b[i];
     }
 }
 
-void ofdm_modulate(ofdm_t *ofdm, const tutti_cf32 *subcarriers, float scale, tutti_cf32 *samples)
+static void scale_all(int n, float gain, const tutti_cf32 *restrict in, tutti_cf32 *restrict out)
 {
-    const float gain = scale * ofdm->unitary;
-    memset(ofdm->freq, 0, sizeof(tutti_cf32) * (size_t)ofdm->fft_size);
-    for (int i = 0; i < ofdm->n_sc; i++) {
-        ofdm->freq[ofdm->fft_index[i]] = gain * subcarriers[i];
+    const float *x = (const float *)in;
+    float *y = (float *)out;
+    for (int i = 0; i < 2 * n; i++) {
+        y[i] = gain * x[i];
     }
-    fftwf_execute(ofdm->backward);
-    memcpy(samples, ofdm->time + ofdm->fft_size - ofdm->n_cp, sizeof(tutti_cf32) * (size_t)ofdm->n_cp);
-    memcpy(samples + ofdm->n_cp, ofdm->time, sizeof(tutti_cf32) * (size_t)ofdm->fft_size);
+}
+
+/* A plan may be executed on any samples that lie as its own do; the same plan on the same samples gives the same bits
+ * wherever they are. The transform leaves its input alone. */
+static fftwf_complex *window_of(ofdm_t *o, const tutti_cf32 *samples)
+{
+    fftwf_complex *in_place = (fftwf_complex *)(uintptr_t)(samples + o->window);
+    if (fftwf_alignment_of((float *)in_place) == fftwf_alignment_of((float *)o->time)) {
+        return in_place;
+    }
+    memcpy(o->time, in_place, sizeof(tutti_cf32) * (size_t)o->fft_size);
+    return o->time;
+}
+
+void ofdm_demodulate(ofdm_t *o, const tutti_cf32 *samples, tutti_cf32 *subcarriers)
+{
+    const int half = n_half(o);
+    fftwf_execute_dft(o->forward, window_of(o, samples), o->freq);
+    multiply(half, o->unslope, o->freq + o->fft_size - half, subcarriers);
+    multiply(half, o->unslope + half, o->freq + 1, subcarriers + half);
+}
+
+void ofdm_modulate(ofdm_t *o, const tutti_cf32 *subcarriers, float scale, tutti_cf32 *samples)
+{
+    const float gain = scale * o->unitary;
+    const int half = n_half(o);
+    tutti_cf32 *body = samples + o->n_cp;
+    scale_all(half, gain, subcarriers, o->sent + o->fft_size - half);
+    scale_all(half, gain, subcarriers + half, o->sent + 1);
+    if (fftwf_alignment_of((float *)body) == fftwf_alignment_of((float *)o->time)) {
+        fftwf_execute_dft(o->backward, o->sent, body);
+    } else {
+        fftwf_execute(o->backward);
+        memcpy(body, o->time, sizeof *body * (size_t)o->fft_size);
+    }
+    memcpy(samples, body + o->fft_size - o->n_cp, sizeof *samples * (size_t)o->n_cp);
 }

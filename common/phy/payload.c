@@ -26,13 +26,12 @@ struct payload {
     uint32_t *place; /* [n_coded] plane entry of coded bit j, padding last: the interleaver */
     uint32_t *from;  /* [axis_bits][stride] bit of `coded` at each plane entry */
     /* of the user and block made last */
-    bool made;
-    int user;
-    uint64_t block;
-    uint8_t *info;       /* [n_cb][cb_bytes] */
-    uint64_t *coded;     /* [n_cb][2][code_words], then the padding */
-    int8_t *label;       /* [stride] of axis values */
-    tutti_cf32 *symbols; /* [n_re] */
+    uint8_t *info;   /* [n_cb][cb_bytes] */
+    uint64_t *coded; /* [n_words]: [n_cb][2][code_words], then the padding */
+    int n_words;
+    /* work of the encoder */
+    uint8_t *spread; /* [64 n_words] the bits of `coded` of up to SIMD_USERS users */
+    int8_t *label;   /* [stride] of payload_encode */
     /* work of the decoder */
     int8_t *soft;        /* [axis_bits][stride] */
     int16_t *soft_of_cb; /* [cb_coded] in code order */
@@ -102,14 +101,15 @@ static int allocate(payload_t *p)
     p->place = calloc(n, sizeof *p->place);
     p->from = calloc(planes, sizeof *p->from);
     p->info = calloc((size_t)p->n_cb, (size_t)p->cb_bytes);
-    p->coded = calloc(padding_at(p) + (size_t)n_padding(p) / 64 + 1, sizeof *p->coded);
+    p->n_words = (int)padding_at(p) + n_padding(p) / 64 + 1;
+    p->coded = calloc((size_t)p->n_words, sizeof *p->coded);
+    p->spread = calloc((size_t)p->n_words, 64);
     p->label = calloc((size_t)p->stride, sizeof *p->label);
-    p->symbols = calloc((size_t)p->n_re, sizeof *p->symbols);
     p->soft = calloc(planes, sizeof *p->soft);
     p->soft_of_cb = calloc((size_t)p->cb_coded, sizeof *p->soft_of_cb);
     p->decisions = calloc((size_t)p->cb_coded / 2, sizeof *p->decisions);
     p->decoded = calloc((size_t)p->cb_bytes, 1);
-    if (!p->place || !p->from || !p->info || !p->coded || !p->label || !p->symbols || !p->soft || !p->soft_of_cb ||
+    if (!p->place || !p->from || !p->info || !p->coded || !p->spread || !p->label || !p->soft || !p->soft_of_cb ||
         !p->decisions || !p->decoded) {
         return error_set(TUTTI_ENOMEM, "payload: no memory for %d coded bits", p->n_coded);
     }
@@ -185,8 +185,8 @@ void payload_destroy(payload_t *payload)
     free(payload->from);
     free(payload->info);
     free(payload->coded);
+    free(payload->spread);
     free(payload->label);
-    free(payload->symbols);
     free(payload->soft);
     free(payload->soft_of_cb);
     free(payload->decisions);
@@ -237,12 +237,9 @@ static void put_padding(payload_t *p, uint64_t *state)
     }
 }
 
-/* Fills info, coded, label and symbols with the truth of one user and block. */
+/* Fills info and coded with the truth of one user and block. */
 static void make(payload_t *p, int user, uint64_t block)
 {
-    if (p->made && p->user == user && p->block == block) {
-        return;
-    }
     const int words = code_words(p->cb_bytes);
     uint64_t state = start_state(p->seed, user, block);
     for (int c = 0; c < p->n_cb; c++) {
@@ -253,16 +250,40 @@ static void make(payload_t *p, int user, uint64_t block)
         code_convolve(cb, p->cb_bytes, first, first + words);
     }
     put_padding(p, &state);
-    p->simd->qam_map(p->axis_bits, 2 * p->n_re, p->stride, p->unit, p->from, p->coded, p->label, (float *)p->symbols);
-    p->made = true;
-    p->user = user;
-    p->block = block;
+}
+
+/* At most SIMD_USERS users. */
+static void make_labels(payload_t *p, int first, int n_user, uint64_t block, int8_t *labels)
+{
+    for (int u = 0; u < n_user; u++) {
+        make(p, first + u, block);
+        p->simd->bits_spread(p->n_words, p->coded, u, p->spread);
+    }
+    p->simd->qam_labels(p->axis_bits, p->stride, p->from, p->spread, n_user, labels);
+}
+
+void payload_labels(payload_t *payload, int n_user, uint64_t block, int8_t *labels)
+{
+    for (int u = 0; u < n_user; u += SIMD_USERS) {
+        const int n = n_user - u < SIMD_USERS ? n_user - u : SIMD_USERS;
+        make_labels(payload, u, n, block, labels + (size_t)u * (size_t)payload->stride);
+    }
+}
+
+int payload_label_stride(const payload_t *payload)
+{
+    return payload->stride;
+}
+
+void payload_symbols(const payload_t *payload, const int8_t *labels, int first, int n, tutti_cf32 *symbols)
+{
+    payload->simd->qam_levels(payload->axis_bits, 2 * n, payload->unit, labels + 2 * first, (float *)symbols);
 }
 
 void payload_encode(payload_t *payload, int user, uint64_t block, tutti_cf32 *symbols)
 {
-    make(payload, user, block);
-    memcpy(symbols, payload->symbols, sizeof *symbols * (size_t)payload->n_re);
+    make_labels(payload, user, 1, block, payload->label);
+    payload_symbols(payload, payload->label, 0, payload->n_re, symbols);
 }
 
 /* Receiving ---------------------------------------------------------------------------------------------------- */
@@ -280,10 +301,13 @@ static void decode_block(payload_t *p, int c, struct payload_result *result)
 {
     const int n_data = p->cb_bytes - CRC_BYTES;
     const uint8_t *truth = p->info + (size_t)c * (size_t)p->cb_bytes;
+    const int words = code_words(p->cb_bytes);
+    const uint64_t *first = p->coded + (size_t)(2 * c) * (size_t)words;
     const uint32_t *place = p->place + (size_t)c * (size_t)p->cb_coded;
     for (int j = 0; j < p->cb_coded; j++) {
         p->soft_of_cb[j] = p->soft[place[j]];
     }
+    result->coded_bit_errors += p->simd->soft_errors(p->cb_coded / 2, p->soft_of_cb, first, first + words);
     viterbi_decode(8 * p->cb_bytes, p->soft_of_cb, p->decisions, p->decoded);
     uint32_t received = 0;
     for (int i = 0; i < CRC_BYTES; i++) {
@@ -296,15 +320,32 @@ static void decode_block(payload_t *p, int c, struct payload_result *result)
     result->undetected_errors += crc_ok && errors > 0;
 }
 
+static int padding_errors(const payload_t *p)
+{
+    const uint64_t *words = p->coded + padding_at(p);
+    const uint32_t *place = p->place + (size_t)p->n_cb * (size_t)p->cb_coded;
+    int errors = 0;
+    for (int i = 0; i < n_padding(p); i++) {
+        errors += (p->soft[place[i]] >= 0) != (words[i / 64] >> (63 - i % 64) & 1);
+    }
+    return errors;
+}
+
+/* From soft bits to counts. */
+static void decode_soft(payload_t *p, struct payload_result *result)
+{
+    *result = (struct payload_result){.bits = payload_info_bits(p), .coded_bits = p->n_coded, .code_blocks = p->n_cb};
+    result->coded_bit_errors = padding_errors(p);
+    for (int c = 0; c < p->n_cb; c++) {
+        decode_block(p, c, result);
+    }
+}
+
 void payload_decode(payload_t *payload, int user, uint64_t block, const tutti_cf32 *symbols,
                     const float *noise_variance, struct payload_result *result)
 {
     payload_t *p = payload;
     make(p, user, block);
     p->simd->qam_demap(p->axis_bits, p->n_re, p->stride, p->unit, (const float *)symbols, noise_variance, p->soft);
-    *result = (struct payload_result){.bits = payload_info_bits(p), .coded_bits = p->n_coded, .code_blocks = p->n_cb};
-    result->coded_bit_errors = p->simd->qam_hard_errors(p->axis_bits, 2 * p->n_re, p->stride, p->soft, p->label);
-    for (int c = 0; c < p->n_cb; c++) {
-        decode_block(p, c, result);
-    }
+    decode_soft(p, result);
 }

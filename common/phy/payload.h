@@ -4,8 +4,7 @@
  * block; QAM with Gray labels and unit mean power (I in the upper half of a label, Q in the lower, as liquid-dsp has
  * it). The block's n_data_re * bits_per_symbol coded bits are filled by equal code blocks of at most
  * max_code_block_bits; the remainder is pseudo-random padding. Bits are sent first bit first = most significant bit of
- * each byte; the CRC follows its data, top byte first. Create allocates; the rest does not. One handle per thread. The
- * bits of the last (user, block) are kept, so that encoding and decoding the same one makes them once. */
+ * each byte; the CRC follows its data, top byte first. Create allocates; the rest does not. One handle per thread. */
 #ifndef TUTTI_PHY_PAYLOAD_H
 #define TUTTI_PHY_PAYLOAD_H
 
@@ -20,7 +19,13 @@ int payload_bits_per_symbol(const payload_t *payload);
 int payload_code_blocks(const payload_t *payload); /* per user and block */
 int payload_info_bits(const payload_t *payload);   /* per user and block, CRC excluded */
 
-/* The symbols user `user` is sent in block `block`: [n_dl - n_dl_pilot][n_sc], unit mean power. */
+/* What users 0..n_user-1 are sent in a block, as labels [n_user][payload_label_stride], a byte per axis value: a
+ * quarter of the memory of symbols, and made for eight users at the price of little more than one. */
+void payload_labels(payload_t *payload, int n_user, uint64_t block, int8_t *labels);
+int payload_label_stride(const payload_t *payload);
+/* Data symbols first..first+n-1 of a user's labels, of [n_dl - n_dl_pilot][n_sc] in a row, unit mean power. */
+void payload_symbols(const payload_t *payload, const int8_t *labels, int first, int n, tutti_cf32 *symbols);
+/* Both: the symbols user `user` is sent in block `block`: [n_dl - n_dl_pilot][n_sc]. */
 void payload_encode(payload_t *payload, int user, uint64_t block, tutti_cf32 *symbols);
 
 struct payload_result {

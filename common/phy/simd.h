@@ -14,23 +14,32 @@
 #define SIMD_SOFT_PER_LLR 8.0f
 /* Widest vector in bytes: planes are padded to a multiple of it. */
 #define SIMD_BYTES_MAX 64
+/* Users whose bits share a byte. */
+#define SIMD_USERS 8
 
 struct simd_ops {
     const char *name; /* "avx512", "avx2", "portable" */
     /* soft [n_step][2], decisions [n_step]; see phy/viterbi.h. */
     void (*viterbi_forward)(int n_step, const int16_t *soft, uint64_t *decisions);
 
+    /* Soft bits [n_step][2] whose sign tells otherwise than the coded bits: two streams as code_convolve writes them.
+     */
+    int (*soft_errors)(int n_step, const int16_t *soft, const uint64_t *first, const uint64_t *second);
+
     /* Gray-labelled square QAM with levels -(M-1) unit, .., (M-1) unit on each axis, M = 2^axis_bits; n_axis = 2
      * n_symbol axis values I, Q, I, Q ..; planes [axis_bits][stride], first bit of an axis label first, stride a
      * multiple of SIMD_BYTES_MAX and not below n_axis. */
-    /* Bit `from[plane entry]` of bits (word n / 64, bit n % 64) to labels [stride] and symbols y [n_axis]. */
-    void (*qam_map)(int axis_bits, int n_axis, int stride, float unit, const uint32_t *from, const uint64_t *bits,
-                    int8_t *label, float *y);
+    /* Bit n of words (word n / 64, bit n % 64) to bit `user` of bits[n], [64 n_word]; that of later users comes to what
+     * is there, user 0 makes it anew. */
+    void (*bits_spread)(int n_word, const uint64_t *words, int user, uint8_t *bits);
+    /* Bit u of bits[from[plane entry]] to labels [n_user][stride] of user u, at most SIMD_USERS; every entry of `from`
+     * is read, [axis_bits][stride]. */
+    void (*qam_labels)(int axis_bits, int stride, const uint32_t *from, const uint8_t *bits, int n_user, int8_t *label);
+    /* Labels to axis values y, [n_axis]. */
+    void (*qam_levels)(int axis_bits, int n_axis, float unit, const int8_t *label, float *y);
     /* Soft bits of y [2 n_symbol] in noise of the given variance per symbol [n_symbol] to planes. */
     void (*qam_demap)(int axis_bits, int n_symbol, int stride, float unit, const float *y, const float *noise_variance,
                       int8_t *soft);
-    /* Bits whose sign tells otherwise than the label. */
-    int (*qam_hard_errors)(int axis_bits, int n_axis, int stride, const int8_t *soft, const int8_t *label);
 
     /* Rows of one OFDM symbol: n_sc complex numbers, interleaved. A product x conj(y) is kept in two halves, [2 n_sc]
      * each: direct = x y part by part, crossed = the same with the parts of x exchanged; summed over a subband, all of

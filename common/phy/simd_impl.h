@@ -25,9 +25,11 @@
 const struct simd_ops SIMD_OPS = {
     .name = SIMD_NAME,
     .viterbi_forward = viterbi_forward,
-    .qam_map = qam_map,
+    .soft_errors = soft_errors,
+    .bits_spread = bits_spread,
+    .qam_labels = qam_labels,
+    .qam_levels = qam_levels,
     .qam_demap = qam_demap,
-    .qam_hard_errors = qam_hard_errors,
     .rows_dot = rows_dot,
     .rows_scale_add = rows_scale_add,
     .rows_residual = rows_residual,

@@ -7,8 +7,22 @@
 typedef float floats __attribute__((vector_size(SIMD_BYTES)));
 typedef int32_t ints __attribute__((vector_size(SIMD_BYTES)));
 typedef int8_t bytes __attribute__((vector_size(SIMD_BYTES)));
+typedef uint64_t words __attribute__((vector_size(SIMD_BYTES)));
 
 enum { FLOATS = SIMD_BYTES / 4, BYTES = SIMD_BYTES };
+
+/* In a vector of equal words: the byte that holds bit i, in the same half of 16 bytes. */
+#if SIMD_BYTES == 64
+#define BYTE_OF_BIT                                                                                                    \
+    0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 18, 19, 19, 19, 19, 19, 19, 19, 19,    \
+        36, 36, 36, 36, 36, 36, 36, 36, 37, 37, 37, 37, 37, 37, 37, 37, 54, 54, 54, 54, 54, 54, 54, 54, 55, 55, 55,    \
+        55, 55, 55, 55, 55
+#elif SIMD_BYTES == 32
+#define BYTE_OF_BIT                                                                                                    \
+    0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 18, 19, 19, 19, 19, 19, 19, 19, 19
+#else
+#define BYTE_OF_BIT 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1
+#endif
 
 #if SIMD_BYTES == 64
 #define LOW_FLOATS 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
@@ -150,77 +164,84 @@ static void qam_demap(int axis_bits, int n_symbol, int stride, float unit, const
     }
 }
 
-/* The label of one axis value from bits scattered over `bits`. */
-static inline unsigned gather_label(int axis_bits, int stride, const uint32_t *from, const uint64_t *bits)
+/* The first SIMD_BYTES bits of a word, the lowest first, to 0 or the mask each. */
+static inline bytes bytes_of_bits(uint64_t word, int8_t mask)
 {
-    unsigned label = 0;
-    for (int b = 0; b < axis_bits; b++) {
-        const uint32_t at = from[b * stride];
-        label = 2 * label + (unsigned)(bits[at >> 6] >> (at & 63) & 1);
-    }
-    return label;
+    const bytes all = (bytes)((words){0} + word), eight = __builtin_shufflevector(all, all, BYTE_OF_BIT);
+    const bytes one = (bytes)((words){0} + 0x8040201008040201u);
+    return ((eight & one) != 0) & mask;
 }
 
-static inline __attribute__((always_inline)) void
-gather_labels(int axis_bits, int n_axis, int stride, const uint32_t *from, const uint64_t *bits, int8_t *label)
+static void bits_spread(int n_word, const uint64_t *word, int user, uint8_t *bits)
 {
-    for (int i = 0; i < n_axis; i++) {
-        label[i] = (int8_t)gather_label(axis_bits, stride, from + i, bits);
+    const int8_t mask = (int8_t)(1u << user);
+    for (int i = 0; i < 64 * n_word; i += BYTES) {
+        bytes v = bytes_of_bits(word[i / 64] >> i % 64, mask), before;
+        if (user > 0) {
+            memcpy(&before, bits + i, sizeof before);
+            v |= before;
+        }
+        memcpy(bits + i, &v, sizeof v);
+    }
+}
+
+/* The labels of LABEL_RUN axis values of every user. The bits of a plane are fetched first, those of all users in one
+ * byte, and sorted by user afterwards: the table and the scattered reads, which cost most, are shared. */
+enum { LABEL_RUN = SIMD_BYTES_MAX };
+
+static inline __attribute__((always_inline)) void labels_run(int axis_bits, int stride, const uint32_t *from,
+                                                             const uint8_t *bits, int n_user, int8_t *label)
+{
+    uint8_t fetched[4][LABEL_RUN];
+    for (int b = 0; b < axis_bits; b++) {
+        for (int i = 0; i < LABEL_RUN; i += 4) { /* by four: nothing but loads and stores bounds it */
+            const uint32_t *at = from + b * stride + i;
+            fetched[b][i] = bits[at[0]];
+            fetched[b][i + 1] = bits[at[1]];
+            fetched[b][i + 2] = bits[at[2]];
+            fetched[b][i + 3] = bits[at[3]];
+        }
+    }
+    for (int u = 0; u < n_user; u++) {
+        const int8_t user = (int8_t)(1u << u);
+        for (int i = 0; i < LABEL_RUN; i += BYTES) {
+            bytes sum = {0}, v;
+            for (int b = 0; b < axis_bits; b++) {
+                memcpy(&v, fetched[b] + i, sizeof v);
+                sum |= ((v & user) != 0) & (int8_t)(1 << (axis_bits - 1 - b));
+            }
+            memcpy(label + (size_t)u * (size_t)stride + i, &sum, sizeof sum);
+        }
+    }
+}
+
+/* One loop per order here, too. */
+static void qam_labels(int axis_bits, int stride, const uint32_t *from, const uint8_t *bits, int n_user, int8_t *label)
+{
+    for (int i = 0; i < stride; i += LABEL_RUN) {
+        switch (axis_bits) {
+        case 1:
+            labels_run(1, stride, from + i, bits, n_user, label + i);
+            break;
+        case 2:
+            labels_run(2, stride, from + i, bits, n_user, label + i);
+            break;
+        case 3:
+            labels_run(3, stride, from + i, bits, n_user, label + i);
+            break;
+        default:
+            labels_run(4, stride, from + i, bits, n_user, label + i);
+            break;
+        }
     }
 }
 
 /* A Gray label to the number of its level, lowest first, and to its amplitude. */
-static inline float level_of(int axis_bits, float unit, int gray)
+static void qam_levels(int axis_bits, int n_axis, float unit, const int8_t *restrict label, float *restrict y)
 {
-    const int pairs = gray ^ (gray >> 1), number = pairs ^ (pairs >> 2);
-    return unit * (float)(2 * number - (1 << axis_bits) + 1);
-}
-
-static void qam_map(int axis_bits, int n_axis, int stride, float unit, const uint32_t *from, const uint64_t *bits,
-                    int8_t *restrict label, float *restrict y)
-{
-    switch (axis_bits) {
-    case 1:
-        gather_labels(1, n_axis, stride, from, bits, label);
-        break;
-    case 2:
-        gather_labels(2, n_axis, stride, from, bits, label);
-        break;
-    case 3:
-        gather_labels(3, n_axis, stride, from, bits, label);
-        break;
-    default:
-        gather_labels(4, n_axis, stride, from, bits, label);
-        break;
-    }
+    const int lowest = 1 - (1 << axis_bits);
     for (int i = 0; i < n_axis; i++) {
-        y[i] = level_of(axis_bits, unit, label[i]);
+        const int gray = label[i], pairs = gray ^ (gray >> 1), number = pairs ^ (pairs >> 2);
+        y[i] = unit * (float)(2 * number + lowest);
     }
-}
-
-/* Bits whose sign tells otherwise than the label. */
-static int qam_hard_errors(int axis_bits, int n_axis, int stride, const int8_t *soft, const int8_t *label)
-{
-    enum { RUN = 64 }; /* vectors that a byte can count */
-    int errors = 0;
-    for (int b = 0; b < axis_bits; b++) {
-        const int8_t bit = (int8_t)(1 << (axis_bits - 1 - b)), *plane = soft + b * stride;
-        int i = 0;
-        while (i + BYTES <= n_axis) {
-            bytes count = {0};
-            for (int run = 0; run < RUN && i + BYTES <= n_axis; run++, i += BYTES) {
-                bytes s, l;
-                memcpy(&s, plane + i, sizeof s);
-                memcpy(&l, label + i, sizeof l);
-                count -= (s >= 0) ^ ((l & bit) != 0);
-            }
-            for (int c = 0; c < BYTES; c++) {
-                errors += count[c];
-            }
-        }
-        for (; i < n_axis; i++) {
-            errors += (plane[i] >= 0) != ((label[i] & bit) != 0);
-        }
-    }
-    return errors;
 }

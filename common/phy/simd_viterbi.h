@@ -114,3 +114,41 @@ static void viterbi_forward(int n_step, const int16_t *soft, uint64_t *decisions
         }
     }
 }
+
+/* Lane i belongs to bit i % 2 of step i / 2: the weight of that step in 16 bits, the first step on top. */
+static inline void step_weights(shorts *weight, shorts *is_second)
+{
+    int16_t w[SHORTS], second[SHORTS];
+    for (int i = 0; i < SHORTS; i++) {
+        w[i] = (int16_t)(0x8000u >> (i / 2));
+        second[i] = (int16_t) - (i % 2);
+    }
+    memcpy(weight, w, sizeof w);
+    memcpy(is_second, second, sizeof second);
+}
+
+/* Soft bits whose sign tells otherwise than the coded bit. */
+static int soft_errors(int n_step, const int16_t *soft, const uint64_t *first, const uint64_t *second)
+{
+    enum { STEPS = SHORTS / 2, RUN = 4096 }; /* fewer than a lane of 16 bits can count */
+    shorts weight, is_second;
+    int errors = 0, t = 0;
+    step_weights(&weight, &is_second);
+    while (t + STEPS <= n_step) {
+        shorts count = {0};
+        for (const int end = t + RUN; t < end && t + STEPS <= n_step; t += STEPS) {
+            const int16_t f = (int16_t)(first[t / 64] << t % 64 >> 48), s = (int16_t)(second[t / 64] << t % 64 >> 48);
+            shorts v;
+            memcpy(&v, soft + 2 * t, sizeof v);
+            count -= (v >= 0) ^ ((((f & ~is_second) | (s & is_second)) & weight) != 0);
+        }
+        for (int i = 0; i < SHORTS; i++) {
+            errors += count[i];
+        }
+    }
+    for (; t < n_step; t++) {
+        errors += (soft[2 * t] >= 0) != (first[t / 64] >> (63 - t % 64) & 1);
+        errors += (soft[2 * t + 1] >= 0) != (second[t / 64] >> (63 - t % 64) & 1);
+    }
+    return errors;
+}

@@ -11,24 +11,24 @@
 #include <string.h>
 
 enum {
-    TILE = 1024, /* samples mixed at a time: what all antennas send in a tile stays in the cache */
-    PIECE = 256  /* samples of noise that can be made alone */
+    TILE = 1024, /* samples at a time, from what is sent to what is received: all of them stay in the cache */
+    PIECE = 256  /* samples of noise that can be made alone; divides TILE */
 };
 
-/* A radio's samples, split: the last n_history transmitted ones before this chunk, then this chunk. Those outside
+/* A radio's samples, split: the last n_history transmitted ones before this tile, then this tile. Those outside
  * [lo, hi) count as zero, whatever is there. */
 struct line {
-    float *re, *im;             /* [n_ant][n_history + chunk] */
+    float *re, *im;             /* [n_ant][n_history + tile] */
     int lo, hi;                 /* lo = hi: all quiet */
-    float *sum_re, *sum_im;     /* [n_ant][chunk] received */
+    float *sum_re, *sum_im;     /* [n_ant][tile] received */
     int from, to;               /* what is wanted of them, whole pieces; from = to: nothing */
-    float *rotor_re, *rotor_im; /* [chunk] exp(j phase) of the oscillator, NULL = ideal */
-    double phase_noise_turns;   /* at the start of the chunk */
+    float *rotor_re, *rotor_im; /* [tile] exp(j phase) of the oscillator, NULL = ideal */
+    double phase_noise_turns;   /* at the start of the tile */
 };
 
 /* A run of samples of a receive antenna, and all that arrives there. */
 struct batch {
-    int from, to; /* in the chunk */
+    int from, to; /* in the tile */
     int n_source;
     bool fresh; /* nothing was added to its tile before */
 };
@@ -37,9 +37,12 @@ struct mixer {
     struct links *links;
     const struct convolve_ops *ops;
     uint64_t seed;
-    int chunk, n_history, stride;   /* stride = n_history + chunk */
+    int chunk, tile;                /* tile: at most; the last of a chunk may be shorter */
+    int n_history, stride;          /* stride = n_history + tile */
+    int n_before;                   /* samples of the tile before */
+    tutti_tick links_until;         /* the coefficients hold before that */
     struct line *line;              /* [n_radio] */
-    float *step_re, *step_im;       /* [chunk] phase noise increments */
+    float *step_re, *step_im;       /* [tile] phase noise increments */
     struct convolve_source *source; /* [transmit antennas of all radios] of one tap */
 };
 
@@ -51,15 +54,15 @@ static float *new_floats(size_t n)
 
 static bool fill_line(const mixer_t *m, struct line *line, const struct links_radio *radio)
 {
-    const size_t n_ant = (size_t)radio->n_ant, n_tx = n_ant * (size_t)m->stride, n_rx = n_ant * (size_t)m->chunk;
+    const size_t n_ant = (size_t)radio->n_ant, n_tx = n_ant * (size_t)m->stride, n_rx = n_ant * (size_t)m->tile;
     line->re = new_floats(n_tx);
     line->im = new_floats(n_tx);
     line->sum_re = new_floats(n_rx);
     line->sum_im = new_floats(n_rx);
     bool good = line->re && line->im && line->sum_re && line->sum_im;
     if (radio->cfo_turns != 0 || radio->phase_step_rad > 0) {
-        line->rotor_re = new_floats((size_t)m->chunk);
-        line->rotor_im = new_floats((size_t)m->chunk);
+        line->rotor_re = new_floats((size_t)m->tile);
+        line->rotor_im = new_floats((size_t)m->tile);
         good = good && line->rotor_re && line->rotor_im;
     }
     return good;
@@ -83,10 +86,11 @@ int mixer_create(mixer_t **mixer, struct links *links, uint64_t seed, int chunk)
         m->links = links;
         m->seed = seed;
         m->chunk = chunk;
+        m->tile = chunk < TILE ? chunk : TILE;
         m->n_history = links->max_delay;
-        m->stride = m->n_history + chunk;
-        m->step_re = new_floats((size_t)chunk);
-        m->step_im = new_floats((size_t)chunk);
+        m->stride = m->n_history + m->tile;
+        m->step_re = new_floats((size_t)m->tile);
+        m->step_im = new_floats((size_t)m->tile);
         m->ops = convolve_get();
         m->line = calloc((size_t)links->n_radio, sizeof *m->line);
         m->source = calloc((size_t)n_source_max(links), sizeof *m->source);
@@ -124,17 +128,23 @@ void mixer_destroy(mixer_t *m)
     free(m);
 }
 
+/* n samples from `tick`, a whole tile or what is left of a chunk. */
+struct tile {
+    tutti_tick tick;
+    int at, n; /* at: in the chunk */
+};
+
 /* Phase noise goes on whether or not the radio is there, so that nothing depends on who joined when. */
-static void turn_oscillator(mixer_t *m, struct line *line, const struct links_radio *radio, tutti_tick tick)
+static void turn_oscillator(mixer_t *m, struct line *line, const struct links_radio *radio, const struct tile *tile)
 {
     const double noise_scale = radio->phase_step_rad / 6.28318530717958647692;
-    double phase = fmod(radio->cfo_turns * (double)tick, 1.0), re, im;
+    double phase = fmod(radio->cfo_turns * (double)tile->tick, 1.0), re, im;
     if (noise_scale > 0) {
-        memset(m->step_re, 0, (size_t)m->chunk * sizeof(float));
-        memset(m->step_im, 0, (size_t)m->chunk * sizeof(float));
-        noise_add(random_key(m->seed, RANDOM_PHASE_NOISE, radio->code, tick / (tutti_tick)m->chunk, 0), 1.0f, m->chunk,
-                  m->step_re, m->step_im);
-        for (int i = 0; i < m->chunk; i++) {
+        memset(m->step_re, 0, (size_t)tile->n * sizeof(float));
+        memset(m->step_im, 0, (size_t)tile->n * sizeof(float));
+        noise_add(random_key(m->seed, RANDOM_PHASE_NOISE, radio->code, tile->tick, 0), 1.0f, tile->n, m->step_re,
+                  m->step_im);
+        for (int i = 0; i < tile->n; i++) {
             random_phasor(phase + radio->cfo_turns * i + line->phase_noise_turns, &re, &im);
             line->rotor_re[i] = (float)re;
             line->rotor_im[i] = (float)im;
@@ -146,7 +156,7 @@ static void turn_oscillator(mixer_t *m, struct line *line, const struct links_ra
     double step_re, step_im;
     random_phasor(phase, &re, &im);
     random_phasor(radio->cfo_turns, &step_re, &step_im);
-    for (int i = 0; i < m->chunk; i++) {
+    for (int i = 0; i < tile->n; i++) {
         line->rotor_re[i] = (float)re;
         line->rotor_im[i] = (float)im;
         const double next = re * step_re - im * step_im;
@@ -155,15 +165,27 @@ static void turn_oscillator(mixer_t *m, struct line *line, const struct links_ra
     }
 }
 
-/* Signal in [lo, hi) of an antenna's line moves back by a chunk; what is new comes behind it. */
-static void move_line(const mixer_t *m, struct line *line, int n_ant, int from, int to)
+/* The part of [from, to) of a chunk that lies in the tile; nothing without samples. */
+static void cut(const void *samples, int from, int to, const struct tile *tile, int *tile_from, int *tile_to)
 {
-    const int lo = line->lo > m->chunk ? line->lo - m->chunk : 0, hi = line->hi > m->chunk ? line->hi - m->chunk : 0;
+    const int end = to - tile->at < tile->n ? to - tile->at : tile->n;
+    *tile_from = from > tile->at ? from - tile->at : 0;
+    *tile_to = end;
+    if (!samples || *tile_from >= end) {
+        *tile_from = *tile_to = 0;
+    }
+}
+
+/* Signal in [lo, hi) of an antenna's line moves back by n samples, those of the tile before; what is new comes behind
+ * it. */
+static void move_line(const mixer_t *m, struct line *line, int n_ant, int n, int from, int to)
+{
+    const int lo = line->lo > n ? line->lo - n : 0, hi = line->hi > n ? line->hi - n : 0;
     for (int a = 0; a < n_ant; a++) {
         float *re = line->re + (size_t)a * (size_t)m->stride, *im = line->im + (size_t)a * (size_t)m->stride;
         if (lo < hi) {
-            memmove(re + lo, re + lo + m->chunk, (size_t)(hi - lo) * sizeof *re);
-            memmove(im + lo, im + lo + m->chunk, (size_t)(hi - lo) * sizeof *im);
+            memmove(re + lo, re + lo + n, (size_t)(hi - lo) * sizeof *re);
+            memmove(im + lo, im + lo + n, (size_t)(hi - lo) * sizeof *im);
         }
         if (lo < hi && from < to) { /* both in one run: what is between them becomes zero */
             memset(re + hi, 0, (size_t)(m->n_history + from - hi) * sizeof *re);
@@ -174,15 +196,18 @@ static void move_line(const mixer_t *m, struct line *line, int n_ant, int from, 
     line->hi = from < to ? m->n_history + to : lo < hi ? hi : 0;
 }
 
-/* Move the line on by a chunk and put in what the radio transmits. */
-static void take(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct mixer_input *in)
+/* Move the line on and put in what the radio transmits in the tile. */
+static void take(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct mixer_input *in,
+                 const struct tile *tile)
 {
-    const int from = in->samples ? in->from : 0, n = in->samples ? in->to - in->from : 0;
-    move_line(m, line, radio->n_ant, from, from + n);
+    int from, to;
+    cut(in->samples, in->from, in->to, tile, &from, &to);
+    const int n = to - from;
+    move_line(m, line, radio->n_ant, m->n_before, from, to);
     for (int a = 0; n > 0 && a < radio->n_ant; a++) {
         const size_t at = (size_t)a * (size_t)m->stride + (size_t)(m->n_history + from);
         float *re = line->re + at, *im = line->im + at;
-        m->ops->split(n, in->samples + (size_t)a * (size_t)m->chunk + from, re, im);
+        m->ops->split(n, in->samples + (size_t)a * (size_t)m->chunk + tile->at + from, re, im);
         if (radio->clip) {
             m->ops->clip(n, re);
             m->ops->clip(n, im);
@@ -211,7 +236,7 @@ static void flush(const mixer_t *m, struct batch tile, struct batch *batch, floa
     batch->n_source = 0;
 }
 
-/* Adds what transmit antennas of radio tx send over one tap to antenna q of rx, in [from, to) of the chunk. Signals
+/* Adds what transmit antennas of radio tx send over one tap to antenna q of rx, in [from, to) of the tile. Signals
  * over the same run are gathered and added together. */
 static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct batch tile, struct batch *batch)
 {
@@ -219,9 +244,9 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
     const struct link *link = links_between(l, tx, rx);
     const struct line *source = &m->line[tx];
     struct line *sink = &m->line[rx];
-    float *sum_re = sink->sum_re + (size_t)q * (size_t)m->chunk, *sum_im = sink->sum_im + (size_t)q * (size_t)m->chunk;
+    float *sum_re = sink->sum_re + (size_t)q * (size_t)m->tile, *sum_im = sink->sum_im + (size_t)q * (size_t)m->tile;
     const int n_tx = l->radio[tx].n_ant, n_rx = l->radio[rx].n_ant;
-    const int back = m->n_history - link->delay - l->tap_delay[tap]; /* line index of sample 0 of the chunk */
+    const int back = m->n_history - link->delay - l->tap_delay[tap]; /* line index of sample 0 of the tile */
     const int from = source->lo - back > tile.from ? source->lo - back : tile.from;
     const int to = source->hi - back < tile.to ? source->hi - back : tile.to;
     if (from >= to) {
@@ -241,7 +266,7 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
 static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
 {
     struct line *sink = &m->line[rx];
-    float *sum_re = sink->sum_re + (size_t)q * (size_t)m->chunk, *sum_im = sink->sum_im + (size_t)q * (size_t)m->chunk;
+    float *sum_re = sink->sum_re + (size_t)q * (size_t)m->tile, *sum_im = sink->sum_im + (size_t)q * (size_t)m->tile;
     struct batch batch = {.fresh = true};
     for (int tx = 0; tx < m->links->n_radio; tx++) {
         const bool heard = m->line[tx].lo < m->line[tx].hi && links_between(m->links, tx, rx)->active;
@@ -256,28 +281,26 @@ static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
     }
 }
 
-static void mix(mixer_t *m, int from, int to)
+/* [from, to) of the tile, over which the coefficients do not change. */
+static void mix(const mixer_t *m, int from, int to)
 {
-    for (int begin = from; begin < to; begin += TILE) {
-        const int end = begin + TILE < to ? begin + TILE : to;
-        for (int rx = 0; rx < m->links->n_radio; rx++) {
-            const struct line *sink = &m->line[rx];
-            const struct batch tile = {sink->from > begin ? sink->from : begin, sink->to < end ? sink->to : end, 0,
-                                       true};
-            for (int q = 0; tile.from < tile.to && q < m->links->radio[rx].n_ant; q++) {
-                mix_antenna(m, rx, q, tile);
-            }
+    for (int rx = 0; rx < m->links->n_radio; rx++) {
+        const struct line *sink = &m->line[rx];
+        const struct batch part = {sink->from > from ? sink->from : from, sink->to < to ? sink->to : to, 0, true};
+        for (int q = 0; part.from < part.to && q < m->links->radio[rx].n_ant; q++) {
+            mix_antenna(m, rx, q, part);
         }
     }
 }
 
 /* Whole pieces of noise that hold what is wanted. */
-static void expect(const mixer_t *m, struct line *line, const struct mixer_output *out)
+static void expect(struct line *line, const struct mixer_output *out, const struct tile *tile)
 {
-    const bool any = out->samples && out->from < out->to;
-    const int end = any ? (out->to + PIECE - 1) / PIECE * PIECE : 0;
-    line->from = any ? out->from / PIECE * PIECE : 0;
-    line->to = end < m->chunk ? end : m->chunk;
+    int from, to;
+    cut(out->samples, out->from, out->to, tile, &from, &to);
+    const int end = (to + PIECE - 1) / PIECE * PIECE;
+    line->from = from / PIECE * PIECE;
+    line->to = end < tile->n ? end : tile->n;
 }
 
 /* A function of the seed, the antenna and the tick alone, whatever else was made. */
@@ -291,46 +314,59 @@ static void add_noise(const mixer_t *m, const struct links_radio *radio, int ant
 }
 
 /* Receiver: oscillator, noise, converter. */
-static void give(const mixer_t *m, struct line *line, const struct links_radio *radio, tutti_tick tick, tutti_cf32 *out)
+static void give(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct tile *tile,
+                 tutti_cf32 *out)
 {
     const int from = line->from, n = line->to - line->from;
     for (int a = 0; n > 0 && a < radio->n_ant; a++) {
-        float *re = line->sum_re + (size_t)a * (size_t)m->chunk, *im = line->sum_im + (size_t)a * (size_t)m->chunk;
+        float *re = line->sum_re + (size_t)a * (size_t)m->tile, *im = line->sum_im + (size_t)a * (size_t)m->tile;
         if (line->rotor_re) {
             m->ops->rotate(n, line->rotor_re + from, line->rotor_im + from, true, re + from, im + from);
         }
-        add_noise(m, radio, a, tick, from, line->to, re, im);
+        add_noise(m, radio, a, tile->tick, from, line->to, re, im);
         if (radio->adc_bits > 0) {
             m->ops->quantise(n, radio->adc_bits, re + from);
             m->ops->quantise(n, radio->adc_bits, im + from);
         }
-        m->ops->join(n, re + from, im + from, out + (size_t)a * (size_t)m->chunk + from);
+        m->ops->join(n, re + from, im + from, out + (size_t)a * (size_t)m->chunk + tile->at + from);
     }
+}
+
+static void execute_tile(mixer_t *m, const struct tile *tile, const struct mixer_input *in,
+                         const struct mixer_output *out, void (*on_change)(void *context), void *context)
+{
+    const int n_radio = m->links->n_radio;
+    const tutti_tick end = tile->tick + (tutti_tick)tile->n;
+    for (int r = 0; r < n_radio; r++) {
+        struct line *line = &m->line[r];
+        const struct links_radio *radio = &m->links->radio[r];
+        if (line->rotor_re) {
+            turn_oscillator(m, line, radio, tile);
+        }
+        take(m, line, radio, &in[r], tile);
+        expect(line, &out[r], tile);
+    }
+    for (tutti_tick from = tile->tick, to; from < end; from = to) {
+        if (from >= m->links_until) {
+            m->links_until = links_update(m->links, from);
+            if (on_change) {
+                on_change(context);
+            }
+        }
+        to = m->links_until < end ? m->links_until : end;
+        mix(m, (int)(from - tile->tick), (int)(to - tile->tick));
+    }
+    for (int r = 0; r < n_radio; r++) {
+        give(m, &m->line[r], &m->links->radio[r], tile, out[r].samples);
+    }
+    m->n_before = tile->n;
 }
 
 void mixer_execute(mixer_t *m, tutti_tick tick, const struct mixer_input *in, const struct mixer_output *out,
                    void (*on_change)(void *context), void *context)
 {
-    const int n_radio = m->links->n_radio;
-    for (int r = 0; r < n_radio; r++) {
-        struct line *line = &m->line[r];
-        const struct links_radio *radio = &m->links->radio[r];
-        if (line->rotor_re) {
-            turn_oscillator(m, line, radio, tick);
-        }
-        take(m, line, radio, &in[r]);
-        expect(m, line, &out[r]);
-    }
-    const tutti_tick end = tick + (tutti_tick)m->chunk;
-    for (tutti_tick from = tick, to; from < end; from = to) {
-        to = links_update(m->links, from);
-        to = to < end ? to : end;
-        if (on_change) {
-            on_change(context);
-        }
-        mix(m, (int)(from - tick), (int)(to - tick));
-    }
-    for (int r = 0; r < n_radio; r++) {
-        give(m, &m->line[r], &m->links->radio[r], tick, out[r].samples);
+    for (int at = 0; at < m->chunk; at += m->tile) {
+        const struct tile tile = {tick + (tutti_tick)at, at, m->chunk - at < m->tile ? m->chunk - at : m->tile};
+        execute_tile(m, &tile, in, out, on_change, context);
     }
 }

@@ -342,6 +342,31 @@ static void test_another_epoch_is_followed(void **state)
     assert_int_equal(p->ap.block, 4);
 }
 
+/* A radio that takes parts gets the same samples in the same order; what it refuses is not made. */
+static void test_a_burst_in_parts(void **state)
+{
+    struct place *p = *state;
+    struct ap *ap = &p->ap;
+    start(p, 0);
+    run_blocks(p, 2);
+    const struct scripted_burst *whole = &p->script.burst[p->script.n_burst], *parts = whole + 1;
+    assert_int_equal(downlink_send(&ap->downlink, &ap->streams, &ap->radio, 7), TUTTI_OK);
+    ap->radio.info.in_parts = true;
+    assert_int_equal(downlink_send(&ap->downlink, &ap->streams, &ap->radio, 7), TUTTI_OK);
+    assert_int_equal(whole->n_part, 1);
+    assert_int_equal(parts->n_part, ap->frame.n_dl);
+    assert_int_equal(parts->n_given, whole->n);
+    assert_true(parts->at == whole->at && parts->n == whole->n && parts->tag == whole->tag);
+    for (int a = 0; a < N_ANT; a++) {
+        assert_true(whole->energy[a] > 0 && parts->energy[a] == whole->energy[a]); /* summed in order: bit by bit */
+    }
+    p->script.burst_status = TUTTI_EAGAIN;
+    const uint64_t refused = ap->radio.counters.refused;
+    assert_int_equal(downlink_send(&ap->downlink, &ap->streams, &ap->radio, 8), TUTTI_EAGAIN);
+    assert_int_equal(ap->radio.counters.refused, refused + 1);
+    assert_int_equal(parts->n_part, ap->frame.n_dl);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
@@ -349,6 +374,7 @@ int main(void)
                                        CASE(test_samples_lost_in_pilots),   CASE(test_precoders_and_their_stamps),
                                        CASE(test_the_deadline_is_absolute), CASE(test_what_is_told_of_the_radio),
                                        CASE(test_starting_inside_a_block),  CASE(test_what_the_radio_refuses),
-                                       CASE(test_time_goes_back),           CASE(test_another_epoch_is_followed)};
+                                       CASE(test_time_goes_back),           CASE(test_another_epoch_is_followed),
+                                       CASE(test_a_burst_in_parts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

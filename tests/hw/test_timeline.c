@@ -191,6 +191,47 @@ static void test_late_cut(void **state)
     timeline_destroy(t);
 }
 
+/* The same burst in parts of every length: the same chunks, the same cut, the same note. */
+static void test_parts(void **state)
+{
+    (void)state;
+    enum { LENGTH = 23 };
+    tutti_cf32 samples[N_ANT][LENGTH];
+    for (int k = 0; k < LENGTH; k++) {
+        samples[0][k] = (float)(50 + k);
+        samples[1][k] = (float)(1050 + k);
+    }
+    for (int step = 1; step <= LENGTH; step++) {
+        for (int late = 0; late < 2; late++) {
+            timeline_t *t = make(0);
+            const tutti_tick at = late ? 6 : 12; /* 4 samples of it are too late, or none */
+            struct timeline_piece taken;
+            assert_good(burst(t, 5, 0, 20, 4));
+            timeline_take(t, &taken);
+            timeline_fill(t, &taken);
+            assert_good(timeline_burst_open(t, LENGTH, at, 5));
+            for (int k = 0; k < LENGTH; k += step) {
+                const int n = LENGTH - k < step ? LENGTH - k : step;
+                timeline_burst_part(t, (const tutti_cf32 *const[]){samples[0] + k, samples[1] + k}, n);
+            }
+            assert_true(crealf(taken.samples[4]) == 24 && taken.samples[6] == 0); /* it may be read by now */
+            expect_piece(t, late ? 0 : 2, 10, late ? 54 : 50);
+            expect_piece(t, 0, late ? 9 : 10, late ? 64 : 58);
+            timeline_settle(t, 40, true);
+            expect_note(t, RADIO_NOTE_SENT, 4, 0, 0);
+            expect_note(t, late ? RADIO_NOTE_LATE : RADIO_NOTE_SENT, 5, at, late ? 4 : 0);
+            timeline_destroy(t);
+        }
+    }
+    timeline_t *t = make(20);
+    assert_good(timeline_burst_open(t, 4, 15, 6)); /* wholly too late: its parts go nowhere */
+    timeline_burst_part(t, (const tutti_cf32 *const[]){samples[0], samples[1]}, 4);
+    expect_note(t, RADIO_NOTE_LATE, 6, 15, 4);
+    expect_piece(t, 0, 0, 0);
+    assert_int_equal(timeline_burst_open(t, 30, 40, 7), TUTTI_EAGAIN);
+    timeline_destroy(t);
+}
+
 /* Handed over in time here, but the device went on without it: from the beginning (late), in the middle or at the end
  * (cut), by a jump over many chunks. */
 static void test_not_sent(void **state)
@@ -289,10 +330,10 @@ static void test_create(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_silence_fill), cmocka_unit_test(test_order),
-                                       cmocka_unit_test(test_overlap),      cmocka_unit_test(test_too_far),
-                                       cmocka_unit_test(test_late_cut),     cmocka_unit_test(test_not_sent),
-                                       cmocka_unit_test(test_wrap),         cmocka_unit_test(test_notes_overflow),
-                                       cmocka_unit_test(test_reset),        cmocka_unit_test(test_create)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_silence_fill), cmocka_unit_test(test_order),    cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_too_far),      cmocka_unit_test(test_late_cut), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_not_sent),     cmocka_unit_test(test_wrap),     cmocka_unit_test(test_notes_overflow),
+        cmocka_unit_test(test_reset),        cmocka_unit_test(test_create)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,24 +87,39 @@ int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_g
     return TUTTI_OK;
 }
 
-int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
+int radio_burst_open(radio_t *radio, int n, tutti_tick at, uint64_t tag)
 {
     if (radio->burst_status < 0 || radio->n_burst == SCRIPTED_BURSTS) {
         return radio->burst_status < 0 ? radio->burst_status : TUTTI_EAGAIN;
     }
-    struct scripted_burst *b = &radio->burst[radio->n_burst++];
-    *b = (struct scripted_burst){.at = at, .n = n, .tag = tag};
+    radio->burst[radio->n_burst++] = (struct scripted_burst){.at = at, .n = n, .tag = tag};
+    if (radio->tells && radio->n_note < SCRIPTED_NOTES) {
+        radio->note[radio->n_note++] =
+            (struct radio_note){.kind = at < radio->now ? RADIO_NOTE_LATE : RADIO_NOTE_SENT, .tag = tag, .tick = at};
+    }
+    return TUTTI_OK;
+}
+
+void radio_burst_part(radio_t *radio, const tutti_cf32 *const *buffers, int n)
+{
+    struct scripted_burst *b = &radio->burst[radio->n_burst - 1];
     for (int a = 0; a < radio->n_ant; a++) {
         for (int i = 0; i < n; i++) {
             const tutti_cf32 v = buffers[a][i];
             b->energy[a] += crealf(v) * crealf(v) + cimagf(v) * cimagf(v);
         }
     }
-    if (radio->tells && radio->n_note < SCRIPTED_NOTES) {
-        radio->note[radio->n_note++] =
-            (struct radio_note){.kind = at < radio->now ? RADIO_NOTE_LATE : RADIO_NOTE_SENT, .tag = tag, .tick = at};
+    b->n_given += n;
+    b->n_part++;
+}
+
+int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
+{
+    const int status = radio_burst_open(radio, n, at, tag);
+    if (status >= 0) {
+        radio_burst_part(radio, buffers, n);
     }
-    return TUTTI_OK;
+    return status;
 }
 
 uint64_t radio_deadline_ns(const struct radio_info *info, const struct radio_got *got, tutti_tick at)

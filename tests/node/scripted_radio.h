@@ -11,7 +11,7 @@ enum { SCRIPTED_UNWANTED = 64, SCRIPTED_LOSSES = 8, SCRIPTED_BURSTS = 256, SCRIP
 
 struct scripted_burst {
     tutti_tick at;
-    int n;
+    int n, n_given, n_part; /* promised; given in so many parts */
     uint64_t tag;
     float energy[TUTTI_MAX_ANT];
 };

@@ -3,6 +3,11 @@
 #include "phy/payload.c" /* NOLINT: on purpose */
 #include "phy_test.h"
 
+static void make_all(payload_t *p, int user, uint64_t block)
+{
+    make_labels(p, user, 1, block, p->label);
+}
+
 static payload_t *make_payload(enum config_modulation modulation, int max_bits)
 {
     const struct frame frame = phy_test_frame();
@@ -54,7 +59,7 @@ static void every_coded_bit_is_sent_where_it_is_looked_for(void **state)
     for (int m = CONFIG_QAM4; m <= CONFIG_QAM256; m++) {
         payload_t *p = make_payload((enum config_modulation)m, 1000);
         const int words = code_words(p->cb_bytes);
-        make(p, 1, 5);
+        make_all(p, 1, 5);
         for (int c = 0; c < p->n_cb; c++) {
             uint64_t stream[2][32];
             code_convolve(p->info + c * p->cb_bytes, p->cb_bytes, stream[0], stream[1]);
@@ -82,7 +87,7 @@ static void padding_is_random(void **state)
     assert_int_equal(n, 8);
     int ones[8] = {0}, changes = 0, before[8] = {0};
     for (uint64_t block = 0; block < BLOCKS; block++) {
-        make(p, 0, block);
+        make_all(p, 0, block);
         for (int i = 0; i < n; i++) {
             const int bit = bit_of_label(p, start + i);
             ones[i] += bit;
@@ -102,7 +107,7 @@ static void one_block_is_decoded_and_checked(void **state)
 {
     (void)state;
     payload_t *p = make_payload(CONFIG_QAM16, 2000);
-    make(p, 0, 3);
+    make_all(p, 0, 3);
     assert_true(p->n_cb > 2);
     for (int wrong = -1; wrong < p->n_cb; wrong++) {
         for (int j = 0; j < p->n_coded; j++) {
@@ -115,9 +120,67 @@ static void one_block_is_decoded_and_checked(void **state)
             assert_int_equal(result.code_block_errors, c == wrong);
             assert_int_equal(result.bit_errors > 0, c == wrong);
             assert_int_equal(result.undetected_errors, 0);
+            assert_int_equal(result.coded_bit_errors, c == wrong ? p->cb_coded : 0);
         }
     }
     payload_destroy(p);
+}
+
+static int bits_flipped(payload_t *p, int from, int to, int every)
+{
+    int flipped = 0;
+    for (int j = 0; j < p->n_coded; j++) {
+        const int flip = j >= from && j < to && j % every == 0;
+        p->soft[p->place[j]] = (int8_t)((bit_of_label(p, j) ^ flip) ? 0 : -1);
+        flipped += flip;
+    }
+    return flipped;
+}
+
+/* Wrong hard decisions of code blocks and padding together. */
+static void wrong_bits_are_counted_once(void **state)
+{
+    (void)state;
+    for (int m = CONFIG_QAM4; m <= CONFIG_QAM256; m++) {
+        payload_t *p = make_payload((enum config_modulation)m, 900);
+        const int range[][3] = {{0, p->n_coded, 1},
+                                {0, p->n_coded, 7},
+                                {p->n_cb * p->cb_coded, p->n_coded, 1},
+                                {p->cb_coded - 1, p->cb_coded + 1, 1},
+                                {0, 0, 1}};
+        assert_true(n_padding(p) > 0);
+        for (size_t i = 0; i < sizeof range / sizeof *range; i++) {
+            make_all(p, 2, 9);
+            const int flipped = bits_flipped(p, range[i][0], range[i][1], range[i][2]);
+            struct payload_result result;
+            decode_soft(p, &result);
+            assert_int_equal(result.coded_bit_errors, flipped);
+        }
+        payload_destroy(p);
+    }
+}
+
+/* Users beyond a byte's worth, each as if it were alone. */
+static void labels_of_many_are_those_of_each(void **state)
+{
+    (void)state;
+    enum { USERS = 2 * SIMD_USERS + 3 };
+    for (int m = CONFIG_QAM4; m <= CONFIG_QAM256; m++) {
+        payload_t *p = make_payload((enum config_modulation)m, 6144);
+        int8_t *labels = calloc(USERS, (size_t)p->stride);
+        tutti_cf32 *symbols = calloc(2 * (size_t)p->n_re, sizeof *symbols);
+        payload_labels(p, USERS, 77, labels);
+        for (int u = 0; u < USERS; u++) {
+            make_all(p, u, 77);
+            assert_memory_equal(labels + u * p->stride, p->label, (size_t)(2 * p->n_re));
+            payload_encode(p, u, 77, symbols);
+            payload_symbols(p, labels + u * p->stride, 5, p->n_re - 5, symbols + p->n_re);
+            assert_memory_equal(symbols + 5, symbols + p->n_re, (size_t)(p->n_re - 5) * sizeof *symbols);
+        }
+        free(symbols);
+        free(labels);
+        payload_destroy(p);
+    }
 }
 
 int main(void)
@@ -127,6 +190,8 @@ int main(void)
         cmocka_unit_test(every_coded_bit_is_sent_where_it_is_looked_for),
         cmocka_unit_test(padding_is_random),
         cmocka_unit_test(one_block_is_decoded_and_checked),
+        cmocka_unit_test(wrong_bits_are_counted_once),
+        cmocka_unit_test(labels_of_many_are_those_of_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

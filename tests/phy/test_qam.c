@@ -29,35 +29,65 @@ static float unit_of(int axis_bits)
     return (float)sqrt(1.5 / (n * n - 1));
 }
 
-/* Bits in a known order, each plane entry fed from a place of its own. */
+/* Each bit to its byte, users beside each other; what was there before the first is forgotten. */
+static void bits_are_spread_to_bytes(void **state)
+{
+    (void)state;
+    enum { WORDS = 5 };
+    uint64_t words[SIMD_USERS][WORDS];
+    uint8_t bytes[64 * WORDS + 1];
+    const struct simd_ops *ops;
+    for (int i = 0; i < SIMD_USERS * WORDS; i++) {
+        words[i / WORDS][i % WORDS] =
+            (uint64_t)(test_uniform(&seed) * 0x1p32) << 32 | (uint64_t)(test_uniform(&seed) * 0x1p32);
+    }
+    for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+        memset(bytes, 0xa5, sizeof bytes);
+        for (int u = 0; u < SIMD_USERS; u++) {
+            ops->bits_spread(WORDS, words[u], u, bytes);
+            for (int i = 0; i < 64 * WORDS; i++) {
+                unsigned want = 0;
+                for (int w = 0; w <= u; w++) {
+                    want |= (unsigned)(words[w][i / 64] >> (i % 64) & 1) << w;
+                }
+                assert_int_equal(bytes[i], want);
+            }
+            assert_int_equal(bytes[64 * WORDS], 0xa5);
+        }
+    }
+}
+
+/* Bits in a known order, each plane entry fed from a place of its own; bit u of a byte is user u's. */
 static void mapper_sends_liquid_points(void **state)
 {
     (void)state;
     static uint32_t from[MAX_AXIS_BITS * STRIDE];
-    static uint64_t bits[MAX_AXIS_BITS * STRIDE / 64];
-    static int8_t label[STRIDE];
+    static uint8_t bits[MAX_AXIS_BITS * STRIDE];
+    static int8_t label[SIMD_USERS * STRIDE + 1];
     tutti_cf32 point[256], y[MAX_SYMBOLS + 1];
     const struct simd_ops *ops;
     for (int n = 1; n <= MAX_AXIS_BITS; n++) {
         points_of(n, point);
         for (int i = 0; i < n * STRIDE; i++) {
             from[i] = (uint32_t)(i * 37 % (n * STRIDE)); /* 37 has no factor in common with the size */
-            bits[i / 64] ^= (uint64_t)(test_uniform(&seed) < 0.5) << (i % 64);
+            bits[i] = (uint8_t)(256 * test_uniform(&seed));
         }
         for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
-            for (int size = 0; size < N_SIZES; size++) {
-                const int n_symbol = SIZES[size];
+            const int n_user = 1 + v % SIMD_USERS, n_symbol = SIZES[(v + n) % N_SIZES];
+            label[n_user * STRIDE] = 77;
+            ops->qam_labels(n, STRIDE, from, bits, n_user, label);
+            assert_int_equal(label[n_user * STRIDE], 77);
+            for (int u = 0; u < n_user; u++) {
                 y[n_symbol] = 77;
-                ops->qam_map(n, 2 * n_symbol, STRIDE, unit_of(n), from, bits, label, (float *)y);
-                for (int i = 0; i < n_symbol; i++) {
+                ops->qam_levels(n, 2 * n_symbol, unit_of(n), label + u * STRIDE, (float *)y);
+                for (int i = 0; i < STRIDE / 2; i++) {
                     unsigned sent = 0;
                     for (int b = 0; b < 2 * n; b++) {
-                        const uint32_t at = from[b % n * STRIDE + 2 * i + b / n];
-                        sent = 2 * sent + (unsigned)(bits[at / 64] >> (at % 64) & 1);
+                        sent = 2 * sent + (unsigned)(bits[from[b % n * STRIDE + 2 * i + b / n]] >> u & 1);
                     }
-                    assert_true(square(y[i] - point[sent]) < 1e-12);
-                    assert_int_equal(label[2 * i], sent >> n);
-                    assert_int_equal(label[2 * i + 1], sent & ((1u << n) - 1));
+                    assert_true(i >= n_symbol || square(y[i] - point[sent]) < 1e-12);
+                    assert_int_equal(label[u * STRIDE + 2 * i], sent >> n);
+                    assert_int_equal(label[u * STRIDE + 2 * i + 1], sent & ((1u << n) - 1));
                 }
                 assert_true(y[n_symbol] == 77);
             }
@@ -158,31 +188,28 @@ static void what_is_no_number_is_a_defined_soft_bit(void **state)
     }
 }
 
-/* Up to more vectors than a byte counts. */
+/* Up to more steps than are counted at once, and lengths that fill no vector. */
 static void hard_errors_are_counted(void **state)
 {
     (void)state;
-    enum { LONG = 64 * 300 };
-    static const int n_axis[] = {2, 14, 62, 64, 66, 1000, LONG - 2, LONG};
-    static int8_t soft[MAX_AXIS_BITS * LONG], label[LONG];
+    enum { LONG = 64 * 150 };
+    static const int n_step[] = {0, 1, 7, 14, 62, 64, 66, 1000, LONG - 2, LONG};
+    static int16_t soft[2 * LONG];
+    uint64_t coded[2][LONG / 64] = {{0}};
     const struct simd_ops *ops;
-    for (int n = 1; n <= MAX_AXIS_BITS; n++) {
-        for (int i = 0; i < LONG; i++) {
-            label[i] = (int8_t)(test_uniform(&seed) * (1 << n));
+    for (int i = 0; i < 2 * LONG; i++) {
+        const unsigned bit = test_uniform(&seed) < 0.5;
+        coded[i % 2][i / 128] |= (uint64_t)bit << (63 - i / 2 % 64);
+        /* mostly wrong, so that counts grow large */
+        soft[i] = (int16_t)(test_uniform(&seed) < 0.2 ? 256 * test_uniform(&seed) - 128 : bit ? -1 : 0);
+    }
+    for (size_t size = 0; size < sizeof n_step / sizeof *n_step; size++) {
+        int expected = 0;
+        for (int i = 0; i < 2 * n_step[size]; i++) {
+            expected += (soft[i] >= 0) != (int)(coded[i % 2][i / 128] >> (63 - i / 2 % 64) & 1);
         }
-        for (int i = 0; i < n * LONG; i++) {
-            const int bit = label[i % LONG] >> (n - 1 - i / LONG) & 1; /* mostly wrong, so that counts grow large */
-            soft[i] = (int8_t)(test_uniform(&seed) < 0.5 ? 256 * test_uniform(&seed) - 128 : -bit);
-        }
-        for (size_t size = 0; size < sizeof n_axis / sizeof *n_axis; size++) {
-            int expected = 0;
-            for (int i = 0; i < n * n_axis[size]; i++) {
-                const int b = i % n, at = i / n;
-                expected += (soft[b * LONG + at] >= 0) != (label[at] >> (n - 1 - b) & 1);
-            }
-            for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
-                assert_int_equal(ops->qam_hard_errors(n, n_axis[size], LONG, soft, label), expected);
-            }
+        for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+            assert_int_equal(ops->soft_errors(n_step[size], soft, coded[0], coded[1]), expected);
         }
     }
 }
@@ -190,8 +217,11 @@ static void hard_errors_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mapper_sends_liquid_points), cmocka_unit_test(demapper_matches_full_search),
-        cmocka_unit_test(variants_agree_bit_for_bit), cmocka_unit_test(what_is_no_number_is_a_defined_soft_bit),
+        cmocka_unit_test(bits_are_spread_to_bytes),
+        cmocka_unit_test(mapper_sends_liquid_points),
+        cmocka_unit_test(demapper_matches_full_search),
+        cmocka_unit_test(variants_agree_bit_for_bit),
+        cmocka_unit_test(what_is_no_number_is_a_defined_soft_bit),
         cmocka_unit_test(hard_errors_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
