@@ -23,7 +23,7 @@ double channel_eve_downlink_snr_scale(const struct config *config);
 double channel_eve_uplink_snr_scale(const struct config *config);
 
 /* Path-loss formulas, gain in dB at a distance in metres (3-D, not below 1 m), shadowing left out.
- * UMi: -30.5 - 36.7 log10 d. Three-slope: Ngo et al., "Cell-free massive MIMO versus small cells" (2017), eq. (52). */
+ * UMi: -30.5 - 36.7 log10 d. Three-slope: [Ngo 2017], eq. (52). */
 double channel_umi_db(double distance_m);
 double channel_three_slope_db(double distance_m);
 double channel_log_distance_db(double distance_m, double reference_db, double exponent);

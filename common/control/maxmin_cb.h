@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Max-min power control of conjugate beamforming on large-scale fading (Ngo et al. 2017): AP m sends
+/* Max-min power control of conjugate beamforming on large-scale fading ([Ngo 2017], Algorithm 2): AP m sends
  * sum_k sqrt(eta_mk) ghat_mk s_k with one coefficient per AP and user, so it is solved once per large-scale update and
  * not per block. The closed-form SINRs (hardening bound) are those of any pilots and pilot powers, receiver noise 1:
  *     SINR_k = (N sum_m sqrt(eta_mk) gamma_mk)^2 / (sum_{j != k, same pilot} (N sum_m sqrt(eta_mj) gamma_mj r_mjk)^2

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The transmitter of the phase-only paper (003): one RF chain for the message behind phase shifters, f1 = exp(j arg
- * h_u) (spec spzf section 9 with y = h^H x), a second for the noise. One user is served at a time. */
+/* The transmitter of [Hong 2025]: one RF chain for the message behind phase shifters, f1 = exp(j arg
+ * h_u) (there with a plain transpose, here with y = h^H x), a second for the noise. One user is served at a time. */
 #ifndef TUTTI_MIMO_ANALOG_H
 #define TUTTI_MIMO_ANALOG_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Artificial noise at one AP in the null space of its strong users (spec ppzf section 4): v = B z / ||B z|| with z
+/* Artificial noise at one AP in the null space of its strong users ([Yu 2026], section II): v = B z / ||B z|| with z
  * isotropic and fresh, h_k^H v = 0 for every strong user k. The basis of the strong users' span is computed once per
  * block and subband, a draw is then a projection. No allocation, no lock. */
 #ifndef TUTTI_MIMO_NOISE_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Max-min optimum beamforming with per-AP power (spec ob). Uplink-downlink duality gives for any virtual uplink powers
- * and AP prices an upper bound that no precoder exceeds, and beams whose max-min powers are a feasible precoder: the
- * two certify each other. The prices are found by a primal-dual interior-point method on the dual; a step costs about 5
- * M^2 K + M^3/6 multiply-adds (K users, M APs; never an L x L matrix) and 5 to 8 steps reach 1e-3. Every iterate is
- * feasible, so the solver can stop at a deadline. Create allocates, solve does not allocate, lock or block. */
+/* Max-min optimum beamforming with per-AP power, the problem of [Zhou 2020], by another way. Uplink-downlink duality
+ * gives for any virtual uplink powers and AP prices an upper bound that no precoder exceeds, and beams whose max-min
+ * powers are a feasible precoder: the two certify each other. The prices are found by a primal-dual interior-point
+ * method on the dual; a step costs about 5 M^2 K + M^3/6 multiply-adds (K users, M APs; never an L x L matrix) and 5 to
+ * 8 steps reach 1e-3. Every iterate is feasible, so the solver can stop at a deadline. Create allocates, solve does not
+ * allocate, lock or block. */
 #ifndef TUTTI_MIMO_OB_H
 #define TUTTI_MIMO_OB_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Notation (spec ob): q_m AP prices, lambda_k virtual uplink powers, S = diag(D) + sum_k lambda_k h_k h_k^H with
+/* Notation: q_m AP prices, lambda_k virtual uplink powers, S = diag(D) + sum_k lambda_k h_k h_k^H with
  * D_m = q_m + sum_k lambda_k e_mk, v_k = S^-1 h_k, g_k = h_k^H v_k, C = H^H S^-1 H. Rows are scaled by sqrt(P_m), so
  * every budget is 1.
  *

@@ -215,7 +215,7 @@ static int tables_allocate(struct ppzf_tables *t)
     return ok ? 0 : error_set(TUTTI_ENOMEM, "ppzf: out of memory for %d APs and %d users", t->n_ap, t->n_ue);
 }
 
-/* Section 2, one AP: MMSE coefficients under contamination of user 0's pilot. */
+/* One AP: MMSE coefficients under contamination of user 0's pilot. */
 static void estimate_statistics(struct ppzf_tables *t, const struct ppzf_network *net, int m)
 {
     const double eve = net->beta_eve ? net->tau * net->eve_pilot_power * net->beta_eve[m] : 0;
@@ -364,7 +364,7 @@ void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool wi
     }
 }
 
-/* One AP's part in every user's x_k and y_k (section 6). */
+/* One AP's part in every user's x_k and y_k. */
 static void add_ap(const struct ppzf_report *r, int m, int n_active, double *x, double *y)
 {
     double *const beta = r->work + 2 * r->n_ue;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The family of precoders that each AP builds alone: maximum ratio (MRT, MIMO_CB), full (FZF), partial (PZF) and
- * protective partial zero-forcing (PPZF). Each AP alone builds its beams and its artificial noise from its own
- * estimates; the powers come from closed-form SINRs of large-scale quantities only. Long-term normalisation:
- * E||w_mk||^2 = 1. Users are k = 0..; user 0 is the one an active eavesdropper contaminates. Units: noise variance 1.
+ * protective partial zero-forcing (PPZF) of [Interdonato 2020], with the pilot attack and the noise of [Yu 2026]. Each
+ * AP alone builds its beams and its artificial noise from its own estimates; the powers come from closed-form SINRs of
+ * large-scale quantities only. Long-term normalisation: E||w_mk||^2 = 1. Users are k = 0..; user 0 is the one an active
+ * eavesdropper contaminates. Units: noise variance 1.
  */
 #ifndef TUTTI_MIMO_PPZF_H
 #define TUTTI_MIMO_PPZF_H
@@ -12,9 +13,9 @@
 /* One AP ------------------------------------------------------------------------------------------------------------
  */
 
-/* Strong users of an AP (section 3): the smallest set of largest beta that holds the share upsilon of the sum, at most
- * n_ant - 1, never a user with beta 0; MRT none; FZF all (the caller checks n_ue < n_ant). beta, strong [n_ue]. Returns
- * their number. */
+/* Strong users of an AP ([Interdonato 2020]): the smallest set of largest beta that holds the share upsilon of the sum,
+ * at most n_ant - 1, never a user with beta 0; MRT none; FZF all (the caller checks n_ue < n_ant). beta, strong [n_ue].
+ * Returns their number. */
 int ppzf_group(enum mimo_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong);
 
 /* Beams of mean power 1: H_hat, W [n_ant][n_ue], gamma [n_ue]. A user with gamma 0 gets none, nor is it one of the
@@ -60,10 +61,10 @@ struct ppzf_tables {
 int ppzf_tables_create(struct ppzf_tables **tables, const struct ppzf_network *network);
 void ppzf_tables_destroy(struct ppzf_tables *tables); /* NULL allowed */
 
-/* Closed-form SINRs for data powers eta [n_ap][n_ue] and noise powers eta_an [n_ap] (sections 6, 7). sinr [n_ue]. */
+/* Closed-form SINRs for data powers eta [n_ap][n_ue] and noise powers eta_an [n_ap] ([Yu 2026]). sinr [n_ue]. */
 void ppzf_sinr(const struct ppzf_tables *tables, const double *eta, const double *eta_an, double *sinr);
 double ppzf_sinr_eve(const struct ppzf_tables *tables, const double *eta, const double *eta_an);
-/* Equal power (section 8): P_m split over the users, or over the users and the artificial noise. */
+/* Equal power: P_m split over the users, or over the users and the artificial noise. */
 void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool with_noise, double *eta, double *eta_an);
 
 /* The closed form straight from what the APs report (no tables, no allocation): beta, error_variance [n_ap][n_ue] in

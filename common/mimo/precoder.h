@@ -110,7 +110,8 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
 int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
                            const struct mimo_channel *channels, struct mimo_solution *solutions);
 
-/* Instantaneous SINR of any W (spec ob): sinr [n_ue], linear. Reads only active entries. No allocation. */
+/* Instantaneous SINR of any W with the errors of [Zhou 2020]: sinr [n_ue], linear. Reads only active entries. No
+ * allocation. */
 void mimo_sinr(const struct mimo_shape *shape, const struct mimo_channel *channel, const tutti_cf32 *W, float *sinr);
 /* Largest of sum_k ||w_mk||^2 / ap_power[m] over the APs; an AP with power budget 0 and a nonzero vector gives
  * infinity. */

@@ -47,7 +47,7 @@ struct secrecy_rate secrecy_single_chain(int n_ant, int n_eve, const double comp
     }
     struct secrecy_rate rate;
     rate.legit_bits = log2(1.0 + power * abs2(signal) / (1.0 + power * abs2(leak)));
-    /* Both of Eve's covariances have rank one, so the determinant is a number (spec 9). */
+    /* Both of Eve's covariances have rank one, so the determinant is a number. */
     rate.eve_bits = log2(1.0 + uu - abs2(vu) / (1.0 + vv));
     rate.rate_bits = fmax(0.0, rate.legit_bits - rate.eve_bits);
     return rate;

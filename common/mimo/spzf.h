@@ -6,7 +6,7 @@
  * so that one RF chain behind a bank of phase shifters sends noise that no legitimate user hears. Solved by successive
  * partition (SPZF: closed form, microseconds) with a numerical fallback (Levenberg-Marquardt).
  *
- * Convention: rows h_k multiply with a PLAIN TRANSPOSE, y_k = sum_n h_kn x_n, as in the paper. Whoever works with
+ * Convention: rows h_k multiply with a PLAIN TRANSPOSE, y_k = sum_n h_kn x_n, as in [Hong 2025]. Whoever works with
  * y_k = h_k^H x passes the same h_k and conjugates the beam: sum h b = 0 is the same as sum conj(h) conj(b) = 0.
  *
  * Quality of an answer (dimensionless, scale invariant), acceptance limit SPZF_RESIDUAL_LIMIT:
@@ -32,27 +32,26 @@ enum {
 
 #define SPZF_RESIDUAL_LIMIT 1e-12
 
-/* How antennas are put into sets, or LM. The first four are the paper's (spec 5); the others are better and cheaper (6,
- * 7). */
+/* How antennas are put into sets, or LM. The first four are those of [Hong 2025]; the others are better and cheaper. */
 enum spzf_method {
-    SPZF_RANDOM,       /* 5.1 balanced random sets                     O(K N) */
-    SPZF_ITERATIVE,    /* 5.2 moves antennas until the sets close      O(I (N log N + P N)), I <= 50 */
-    SPZF_ITERATIVE_FC, /* 5.3 swaps antennas, sizes stay               O(I N^2) */
-    SPZF_GENETIC,      /* 5.4                                          O(10 N^2) per generation, 20 N^2 words */
-    SPZF_PAIR_FILL,    /* 6.1 neighbours in length, then fill the gaps O(N log N + N P) */
-    SPZF_BEST_FIT,     /* 6.2 depth-first search of tight triples; for N near 3 P */
-    SPZF_PLUS,         /* 6.4 best of 6.1 and 6.2 with mirrors, several plans and bases */
-    SPZF_LM            /* 7   damped Gauss-Newton from random starts   O(K^2 N) per iteration, needs N >= 2K + 1 */
+    SPZF_RANDOM,       /* balanced random sets                     O(K N) */
+    SPZF_ITERATIVE,    /* moves antennas until the sets close      O(I (N log N + P N)), I <= 50 */
+    SPZF_ITERATIVE_FC, /* swaps antennas, sizes stay               O(I N^2) */
+    SPZF_GENETIC,      /* a genetic search                         O(10 N^2) per generation, 20 N^2 words */
+    SPZF_PAIR_FILL,    /* neighbours in length, then fill the gaps O(N log N + N P) */
+    SPZF_BEST_FIT,     /* depth-first search of tight triples; for N near 3 P */
+    SPZF_PLUS,         /* best of PAIR_FILL and BEST_FIT with mirrors, several plans and bases */
+    SPZF_LM            /* damped Gauss-Newton from random starts   O(K^2 N) per iteration, needs N >= 2K + 1 */
 };
 
 struct spzf_settings {
     enum spzf_method method;
     int n_ant,
         n_user;   /* N in 2..SPZF_MAX_ANT; K in 1..SPZF_MAX_USER, partition methods other than PLUS 1..SPZF_MAX_STEPS */
-    int n_sets;   /* sets of the first step (P_1); 0 = default plan of spec 3.3. PLUS tries this one first */
-    bool mirrors; /* choose between the two forms of each polygon (6.3) */
+    int n_sets;   /* sets of the first step (P_1); 0 = default plan of spzf_plan. PLUS tries this one first */
+    bool mirrors; /* choose between the two forms of each polygon */
     bool uniform_start; /* ITERATIVE only: uniform instead of balanced start */
-    bool fallback;      /* after an outage: LM from the partition's phases, then random starts (7) */
+    bool fallback;      /* after an outage: LM from the partition's phases, then random starts */
     int n_plans;        /* PLUS: plans tried per basis, 1..4 */
     int n_bases;        /* PLUS: bases tried, 1..64 */
     int n_starts;       /* LM and fallback: random starts, 0..1000 (LM at least 1) */
@@ -83,7 +82,7 @@ struct spzf_result {
 
 typedef struct spzf spzf_t;
 
-/* The method's usual settings: the paper's methods plain (no mirrors, no fallback), PLUS with everything. */
+/* The method's usual settings: those of [Hong 2025] plain (no mirrors, no fallback), PLUS with everything. */
 struct spzf_settings spzf_settings_default(enum spzf_method method, int n_ant, int n_user);
 /* 0, or TUTTI_EINVAL with the sentence naming the field. */
 int spzf_settings_check(const struct spzf_settings *settings);
@@ -103,28 +102,28 @@ int spzf_execute_labels(spzf_t *spzf, const double complex *H, int n_sets, const
 /* One partition alone: magnitude [n], n <= n_ant, labels [n] out. Methods that need more workspace than the handle has
  * (GENETIC in a handle made for something else), PLUS and LM give TUTTI_EINVAL. */
 int spzf_partition(spzf_t *spzf, enum spzf_method method, int n, const double *magnitude, int n_sets, int *labels);
-/* Sets of step k = 0 .. K-2 of the default plan (spec 3.3), n_sets [n_user - 1]; first = 0 lets it choose P_1 too. */
+/* Sets of step k = 0 .. K-2 of the default plan, n_sets [n_user - 1]; first = 0 lets it choose P_1 too. */
 void spzf_plan(int n_ant, int n_user, int first, int *n_sets);
 
 /* Stateless parts -------------------------------------------------------------------------------------------------- */
 
-/* dist (30): sum - 2 max; the polygon closes if it is >= 0. 0 for n = 0. O(n). */
+/* dist, [Hong 2025] (30): sum - 2 max; the polygon closes if it is >= 0. 0 for n = 0. O(n). */
 double spzf_dist(int n, const double *magnitude);
-/* Feasible by the numerical convention of spec 2.2: n > 0 and dist >= -1e-12 sum. */
+/* Feasible by the numerical convention n > 0 and dist >= -1e-12 sum. */
 bool spzf_feasible(int n, const double *magnitude);
-/* Polygon for one user (spec 2.3), phasor form: beam [n]; the least residual max(0, -dist) when infeasible. Returns
+/* Polygon for one user, phasor form: beam [n]; the least residual max(0, -dist) when infeasible. Returns
  * feasibility. O(n), no trigonometry. */
 bool spzf_polygon(int n, const double complex *h, double complex *beam);
 /* The same as angles by Kahan's formula: theta [n] in radians. */
 bool spzf_polygon_angles(int n, const double complex *h, double *theta);
 /* Angle opposite c of a triangle with sides a, b, c (Kahan; needle triangles keep full accuracy). */
 double spzf_triangle_angle(double a, double b, double c);
-/* Pseudo-loss (41): sum of deficits, an empty set costing max magnitude. dists [n_sets] may be NULL. O(n P) without
- * memory; *e1 (may be NULL) tells whether any set is infeasible or empty. */
+/* Pseudo-loss, [Hong 2025] (41): sum of deficits, an empty set costing max magnitude. dists [n_sets] may be NULL. O(n
+ * P) without memory; *e1 (may be NULL) tells whether any set is infeasible or empty. */
 double spzf_pseudo_loss(int n, const double *magnitude, int n_sets, const int *labels, double *dists, bool *e1);
 /* check(H, beam); infinity if anything is not finite. */
 double spzf_check(int n_user, int n_ant, const double complex *H, const double complex *beam);
-/* A proved lower bound of check over ALL phases (spec 6.5), 0 when nothing is proved. O((K + N + 300) K N); allocates a
+/* A proved lower bound of check over ALL phases, 0 when nothing is proved. O((K + N + 300) K N); allocates a
  * copy of H (0 if it cannot). */
 double spzf_residual_bound(int n_user, int n_ant, const double complex *H);
 /* theta [n_ant] = arg(beam), radians in (-pi, pi]. */

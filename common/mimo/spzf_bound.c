@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Judging answers: the residual measure, and the proof that no phases can do better (spec 6.5). */
+/* Judging answers: the residual measure, and the proof that no phases can do better. */
 #include "mimo/spzf_core.h"
 
 #include <math.h>

@@ -7,7 +7,7 @@
 #include "mimo/splitmix.h"
 #include "mimo/spzf.h"
 
-/* Spec 2.2. The absolute part covers reduced channels that are zero but for rounding (rows have L1 norm 1). */
+/* The absolute part covers reduced channels that are zero but for rounding (rows have L1 norm 1). */
 #define SPZF_DIST_TOLERANCE 1e-12
 #define SPZF_DIST_FLOOR 1e-14
 
@@ -100,7 +100,7 @@ void spzf_lm_polish(struct spzf_lm *lm, const struct spzf_rows *g, double *b_re,
 /* H [n_user][n_ant] to rows of L1 norm 1, zero rows left out; returns how many are kept, or -1 if an entry is not
  * finite. Safe at both ends of the number range. */
 int spzf_scale_rows(int n_user, int n_ant, const double complex *H, double *re, double *im);
-/* The proved lower bound of spec 6.5 over a fixed list of combinations and a short refinement. */
+/* A proved lower bound over a fixed list of combinations and a short refinement. */
 double spzf_rows_bound(const struct spzf_rows *g);
 /* max_k |sum_n g_kn b_n|. */
 double spzf_rows_check(const struct spzf_rows *g, const double *b_re, const double *b_im);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Numerical phase-only zero-forcing (spec 7): damped Gauss-Newton on the phases. */
+/* Numerical phase-only zero-forcing, which [Hong 2025] has not: damped Gauss-Newton on the phases. */
 #include "base/error.h"
 #include "mimo/spzf_core.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The paper's partition searches (spec 5.2 to 5.4). */
+/* The partition searches of [Hong 2025]: random, iterative, genetic. */
 #include "mimo/spzf_core.h"
 
 #include <string.h>

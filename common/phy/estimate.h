@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Uplink channel estimation at one AP: despread, average inside a subband, MMSE coefficient with tracked large-scale
- * fading, scaled for the downlink. Model per subcarrier (papers 000, 004): Y = sqrt(tau rho) g phi^T + N. With S
+ * fading, scaled for the downlink. Model per subcarrier ([Yu 2026], [Zhou 2020]): Y = sqrt(tau rho) g phi^T + N. With S
  * subcarriers averaged, z = sqrt(tau rho) sum_j g_j (phi_j^H phi_k) + n / sqrt(S), so the effective pilot power is
  * a = S tau rho and, in units of the averaged noise, for users k and j on one pilot:
  *     c_k = sqrt(a) beta_k / (a sum_j beta_j |phi_j^H phi_k|^2 + 1),   gamma_k = sqrt(a) beta_k c_k,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Zero-forcing on the sparse estimate, and what power allocation needs to know of it. The received signal is
- * y = sqrt(rho) G^T W diag(p) x + noise (plain transpose; arXiv 2601.17632, eqs. (2), (5)). M antennas, n users;
+ * y = sqrt(rho) G^T W diag(p) x + noise (plain transpose; [Mashdour 2026], eqs. (2), (5)). M antennas, n users;
  * matrices row-major. No allocation, no lock. */
 #ifndef TUTTI_RLSPA_BEAMS_H
 #define TUTTI_RLSPA_BEAMS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Robust least-squares power allocation at block level: the cost of arXiv 2601.17632, eqs. (15), (16), in its mean over
+/* Robust least-squares power allocation at block level: the cost of [Mashdour 2026], eqs. (15), (16), in its mean over
  * the symbols, one vector p per block. With E x x^H = Cx and Q = B^H B the normal matrix is rho Re(Q o Cx^*) + Lambda,
  * the right-hand side sqrt(rho) Re diag(B^H Cx); for Cx = I all is diagonal. No allocation, no lock. */
 #ifndef TUTTI_RLSPA_BLOCK_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Gradient descent on the mean squared error (GDPA, RGDPA of arXiv 2601.17632; their step sizes are not known to us):
+/* Gradient descent on the mean squared error (GDPA, RGDPA of [Mashdour 2026]; their step sizes are not known to us):
  * J(p) = n - 2 sqrt(rho) sum_k Re(B_kk) p_k + sum_k h_k p_k^2 + n sigma2 with h_k = rho sum_j |B_jk|^2 + Lambda_k, from
  * equal powers, with the step 1 / (2 max h) and a projection after every step. J is separable: without the budget the
  * fixed point is block_solve, so nothing is gained by it; it is here because the paper compares with it. 4 n^2 flops,

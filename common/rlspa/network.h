@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The network in which robust power allocation is studied (Mashdour et al., arXiv 2601.17632, eq. (1)): three-slope
- * Hata-COST231 gains (Ngo et al. 2017), clusters by mean gain, the sparse estimate. Antenna m = AP * n_ant + a. Pure
+/* The network in which robust power allocation is studied ([Mashdour 2026], eq. (1)): three-slope
+ * Hata-COST231 gains ([Ngo 2017]), clusters by mean gain, the sparse estimate. Antenna m = AP * n_ant + a. Pure
  * functions; cost in the sizes of their arrays. */
 #ifndef TUTTI_RLSPA_NETWORK_H
 #define TUTTI_RLSPA_NETWORK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sum rates in bit/s/Hz of powers p [n] on links; F [n][n] of beams_error_gain, NULL = perfect estimates. Joint
- * decoding is eq. (3) of arXiv 2601.17632 with (4); evaluated at powers that follow the symbols and averaged it is the
+ * decoding is eq. (3) of [Mashdour 2026] with (4); evaluated at powers that follow the symbols and averaged it is the
  * paper's figure and no information rate: the receivers do not know p(x). gmi_rate is achievable. No lock; only
  * gmi_create allocates. */
 #ifndef TUTTI_RLSPA_RATE_H

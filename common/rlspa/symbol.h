@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Robust least-squares power allocation per symbol, exactly as Algorithm 1 of arXiv 2601.17632: for every vector of
+/* Robust least-squares power allocation per symbol, exactly as Algorithm 1 of [Mashdour 2026]: for every vector of
  * symbols x the factors p that minimise ||x - A p||^2 + lambda ||p||^2 with A = sqrt(rho) B diag(x) (eqs. (12), (16),
  * (26)). It is for studies: p depends on the data, so no receiver knows it and no access point could form it alone. A
  * is never formed: with Q = B^H B the normal matrix is rho Re(conj(x_i) x_j Q_ij). Symbols are solved side by side, one

@@ -13,7 +13,7 @@ void yardstick_gain(const struct links *links, double *gain);
 
 size_t yardstick_wmmse_work(int n); /* doubles */
 /* A local maximum over p of the sum rate with separate decoding (rate_sinr), by the scalar WMMSE iteration from equal
- * powers (Shi et al. 2011); F [n][n] of beams_error_gain, NULL = 0. Not a bound on other rates. */
+ * powers ([Shi 2011]); F [n][n] of beams_error_gain, NULL = 0. Not a bound on other rates. */
 void yardstick_wmmse(const struct links *links, const double *F, int iterations, double *work, double *p);
 
 #endif

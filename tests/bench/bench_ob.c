@@ -103,7 +103,7 @@ static void tracks_create(struct track *tracks, const struct mimo_shape *shape)
             tracks[w].us[i] = NAN;
         }
     }
-    snprintf(tracks[PLAIN].name, sizeof tracks->name, "plain, spec fixed point");
+    snprintf(tracks[PLAIN].name, sizeof tracks->name, "plain, fixed point");
     snprintf(tracks[PLAIN_LEAVE_OUT].name, sizeof tracks->name, "plain, own signal left out");
     for (int v = 0; v < MAX_VARIANT && kernel_variant(v); v++) {
         kernel_select(kernel_variant(v));

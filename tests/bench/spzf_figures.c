@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Acceptance figures of phase-only zero-forcing: runs the Monte-Carlo of spec spzf ("What the oracle reproduces") and
- * prints every figure with its uncertainty, the specification's value and the deviation in combined standard errors.
- * spzf_figures [--scale X] [--seed S]; scale multiplies all trial counts. Exit status 1 if any figure is off by more
- * than four standard errors (a specified zero of T trials: by more than 5/T). */
+/* Acceptance figures of phase-only zero-forcing: runs the Monte-Carlo of an independent implementation of [Hong 2025]
+ * again and prints every figure with its uncertainty, the specification's value and the deviation in combined standard
+ * errors. spzf_figures [--scale X] [--seed S]; scale multiplies all trial counts. Exit status 1 if any figure is off by
+ * more than four standard errors (a specified zero of T trials: by more than 5/T). */
 #include "base/stats.h"
 #include "mimo/secrecy.h"
 #include "mimo/spzf.h"

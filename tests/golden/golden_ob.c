@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bounds of the max-min optimum and the exact max-min zero-forcing SINR (spec ob, "What to show"). SINRs and powers are
+/* Bounds of the max-min optimum and the exact max-min zero-forcing SINR ([Zhou 2020]). SINRs and powers are
  * recomputed here from the returned W, from the formula, not taken from the solver. */
 #include "golden.h"
 #include "mimo/ob.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Closed forms and vectors of spec ppzf (section 13). */
+/* Closed forms and vectors of protective partial zero-forcing ([Yu 2026], [Interdonato 2020]). */
 #include "base/error.h"
 #include "golden.h"
 #include "mimo/ppzf.h"

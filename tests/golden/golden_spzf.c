@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Phase-only zero-forcing and its secrecy (spec spzf 10): kinds polygon, partition, solve, infeasible, secrecy. Phases
+/* Phase-only zero-forcing and its secrecy ([Hong 2025]): kinds polygon, partition, solve, infeasible, secrecy. Phases
  * are not unique, so residuals are compared, never phases. */
 #include "golden.h"
 #include "mimo/secrecy.h"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """House rules that a reader can check line by line: no function over 60 lines, no table sized by a validation bound, no question after a
-radio backend's name outside hw/radio.c and the configuration, every source with its licence line. Prints lines per room."""
+radio backend's name outside hw/radio.c and the configuration, every source with its licence line, every paper cited by a name that
+docs/references.md has. Prints lines per room."""
 import pathlib
 import re
 import sys
@@ -9,6 +10,19 @@ ROOMS = ("ap_node", "calib", "common", "cpu_node", "fronthaul", "hw", "node", "t
 LONGEST = 60
 BOUND_ARRAY = re.compile(r"\[[^\]]*\bTUTTI_MAX_(AP|UE|STREAM)\b[^\]]*\]")
 BACKEND = re.compile(r'strcmp\([^)]*(backend|"air"|"uhd"|"file")')
+
+
+CITED = re.compile(r"\[([A-Z][a-z]+ (?:19|20)\d\d)\]")
+NOWHERE = re.compile(r"\b(spec (ob|ppzf|spzf|rlspa|isac|\d)|papers? 00\d)", re.I)
+
+
+def examine_citations(name, text, known):
+    for number, line in enumerate(text.splitlines(), 1):
+        for cited in CITED.findall(line):
+            if cited not in known:
+                yield f"{name}:{number}: cites [{cited}], which docs/references.md has not"
+        if NOWHERE.search(line):
+            yield f"{name}:{number}: cites what is not in this repository: {line.strip()}"
 
 
 def functions(lines):
@@ -57,6 +71,9 @@ def main():
             files[room_of(name)] = files.get(room_of(name), 0) + 1
             for first, last in functions(text.splitlines()):
                 longest = max(longest, (last - first - 1, f"{name}:{first}"))
+    known = set(CITED.findall((root / "docs/references.md").read_text()))
+    for path in sorted(p for top in ROOMS + ("tests", "docs") for p in (root / top).rglob("*") if p.suffix in (".c", ".h", ".py", ".md")):
+        wrong += examine_citations(str(path.relative_to(root)), path.read_text(), known) if path.name != "test_rules.py" else []
     for room in sorted(count):
         print(f"{room:24} {files[room]:4} files {count[room]:6} lines")
     print(f"longest function: {longest[0]} lines, {longest[1]}")

@@ -144,7 +144,7 @@ class Network:
 
 def true_sinr(H, W):
     """Per block and user from the true channel [b][sb][ap][ant][ue] and the precoder actually applied; the signal and disturbance
-    powers are summed over subbands, receiver noise is 1 (spec ob, with perfect knowledge)."""
+    powers are summed over subbands, receiver noise is 1 ([Zhou 2020], with perfect knowledge)."""
     b, sb = H.shape[:2]
     h = H.reshape(b, sb, -1, H.shape[-1])
     w = W.reshape(b, sb, -1, W.shape[-1])

@@ -35,7 +35,7 @@ def eve_sinr(He, W, n_each):
 
 
 def compare(what, measured, theory, n_ant):
-    """Means within 0.3 dB; besides, a combiner from a covariance of 44 samples loses up to (46 - n) / 45 (Reed, Mallett, Brennan)."""
+    """Means within 0.3 dB; besides, a combiner from a covariance of 44 samples loses up to (46 - n) / 45 [Reed 1974]."""
     loss = -db((46 - n_ant) / 45)
     gap = db(measured.mean(axis=0)) - db(theory.mean(axis=0))
     check(gap.max() <= 0.3 and gap.min() >= -0.3 - loss,
@@ -96,7 +96,7 @@ def test_two_eves():
 
 
 def test_predicted():
-    """Closed forms of spec ppzf against what was measured: they are an ergodic bound for the users."""
+    """Closed forms of [Yu 2026] against what was measured: they are an ergodic bound for the users."""
     _, _, rate, predicted, _, _ = passive(1, sets=["precoding.scheme=ppzf", "precoding.power=equal", "network.n_ant=8"])
     check(np.isfinite(predicted).all() and np.abs(rate.mean(axis=0) - predicted.mean(axis=0)).max() < 1.0,
           f"secrecy rate measured {rate.mean(axis=0).round(2)}, predicted {predicted.mean(axis=0).round(2)} bit/s/Hz")

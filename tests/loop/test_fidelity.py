@@ -15,7 +15,7 @@ GAP_DB = 0.1  # a block's SINR is of 2448 symbols, so known to 2 %; the mean of 
 
 
 def mmse(beta_u, pilots):
-    """Error variance relative to beta of each (ap, user), formula of spec ob with effective pilot power S tau rho beta."""
+    """Error variance relative to beta of each (ap, user), formula of [Zhou 2020] with effective pilot power S tau rho beta."""
     a = S * TAU_RHO_SCALE * beta_u
     shared = np.array([[pilots[j] == pilots[k] for j in range(len(pilots))] for k in range(len(pilots))])
     return 1 - a / (a @ shared.T.astype(float) + 1)
@@ -32,7 +32,7 @@ def noise_variance(n):
 
 
 def predicted_again(H_hat, W, e):
-    """[block][subband][user], the formula of spec ob: whatever an AP sends meets a user's estimation error."""
+    """[block][subband][user], the formula of [Zhou 2020]: whatever an AP sends meets a user's estimation error."""
     b, sb, ap, ant, ue = H_hat.shape
     g = np.abs(np.einsum("bslk,bslj->bskj", H_hat.reshape(b, sb, -1, ue).conj(), W.reshape(b, sb, -1, ue))) ** 2
     own, leak = np.einsum("bskk->bsk", g), np.einsum("bsmk,bsm->bsk", e, (np.abs(W) ** 2).sum(axis=(3, 4)))

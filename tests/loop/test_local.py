@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Local precoding: the APs build their beams, the fronthaul carries large-scale figures and powers only. The users' mean SINR against
-the closed form (spec ppzf section 6) that the CPU node predicts from those figures, and the bytes saved."""
+the closed form [Interdonato 2020] that the CPU node predicts from those figures, and the bytes saved."""
 import os
 import re
 

@@ -65,7 +65,7 @@ def examine(what, d, kind):
 
 
 def examine_prediction():
-    """The closed form (spec ppzf) bounds the users' rate from below and what a weak Eve hears from above, so the rate is not below it;
+    """The closed form [Yu 2026] bounds the users' rate from below and what a weak Eve hears from above, so the rate is not below it;
     with the gain of eight antennas hardened it is not far above it either."""
     sets = ["precoding.scheme=ppzf", "precoding.power=equal", "network.n_ant=8", "precoding.upsilon=1", "air.large_scale.eve_snr_db=40",
             "precoding.an=nullspace", f"precoding.an_share={SHARE}"]
@@ -93,7 +93,7 @@ def main():
                       f"{name}, {attack}, noise {kind}: Eve hears {np.round(db(heard), 2)} dB, theory {np.round(db(want), 2)} dB")
                 two = run([*sets, *extra, "eve.n_ant=2"]) if attack == "passive" and not SHORT else None
                 if two:
-                    # A combiner from n samples of the disturbance loses up to (n + 2 - 2) / (n + 1) (Reed, Mallett, Brennan): 44 of them,
+                    # A combiner from n samples of the disturbance loses up to (n + 2 - 2) / (n + 1) [Reed 1974]: 44 of them,
                     # but the noise of four APs has only four directions each in the pilots.
                     n = 16 if kind == "nullspace" else 44
                     gap = db(two["eve"][:, 0].mean(axis=0)) - db(theory(two, kind, SHARE).mean(axis=0))

@@ -26,14 +26,14 @@ struct channel_case {
 };
 void case_create(struct channel_case *c, struct random *random, int n_ap, int n_ant, int n_ue, double snr_db,
                  double spread_db, double error_share);
-/* A cell-free drop (spec ob, "What to show"): APs and users uniform in a wrapped 1 km square, 140.7 + 35 log10(d / km)
+/* A cell-free drop as in [Zhou 2020]: APs and users uniform in a wrapped 1 km square, 140.7 + 35 log10(d / km)
  * dB path loss, 8 dB shadowing, 20 MHz, noise figure 9 dB, 23 dBm for pilots and data; MMSE estimates from tau pilots,
  * user k with pilot k mod tau. truth [n_ap][n_ant][n_ue]: the channels themselves. */
 void case_create_cell_free(struct channel_case *c, struct random *random, int n_ap, int n_ant, int n_ue, int tau,
                            tutti_cf32 *truth);
 void case_destroy(struct channel_case *c);
 
-/* Spec ob, SINR of user k for any W (float or not), straight from the formula. */
+/* SINR of user k for any W (float or not), straight from the formula. */
 double plain_sinr(const struct channel_case *c, const tutti_cf32 *W, int k);
 double plain_min_sinr(const struct channel_case *c, const tutti_cf32 *W); /* over active users */
 double plain_power(const struct channel_case *c, const tutti_cf32 *W, int ap);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The ordering of the paper (spec ob, "What to show") over random drops: net throughput on the true channel, precoders
+/* The ordering of [Zhou 2020] over random drops: net throughput on the true channel, precoders
  * from estimates. */
 #include "base/error.h"
 #include "reference.h"

@@ -73,7 +73,7 @@ struct moments {
     double eve_own, eve_others;
 };
 
-/* One draw of the whole signal chain: channels, contaminated pilots, MMSE, beams, noise vectors (sections 1 to 5). */
+/* One draw of the whole signal chain: channels, contaminated pilots, MMSE, beams, noise vectors. */
 static void draw(const struct setting *s, struct random *random, struct moments *sum)
 {
     double complex a[K + 1][K] = {{0}}; /* amplitude of stream t at user k; row K is Eve */

@@ -349,7 +349,7 @@ static void test_random_outage_formula(void **state)
     spzf_destroy(spzf);
 }
 
-/* The paper's searches do as well as specified, to four standard errors (spec figures A). */
+/* The searches of [Hong 2025] do as well as an independent implementation, to four standard errors. */
 static void test_search_quality(void **state)
 {
     (void)state;
@@ -639,7 +639,7 @@ static void test_polish(void **state)
     spzf_destroy(spzf);
 }
 
-/* LM below 3^K, where no partition can work (spec figures F). */
+/* LM below 3^K, where no partition can work. */
 static void test_plus_below_partition_limit(void **state)
 {
     (void)state;

@@ -86,7 +86,7 @@ static struct world make_world(double beta0, double beta1, double beta2)
     return w;
 }
 
-/* Papers 000 and 004, written from the formula in estimate.h. */
+/* [Yu 2026] and [Zhou 2020], written from the formula in estimate.h. */
 static double formula_error(const struct world *w, int k)
 {
     const double a = S * TAU / (to_downlink * to_downlink);
