@@ -453,6 +453,22 @@ int ppzf_maxmin_power(const struct ppzf_tables *tables, const double *P, double 
     return rc;
 }
 
+struct gap_model ppzf_gap_model(const struct ppzf_tables *tables, const double *P, double omega)
+{
+    const bool plain = tables->scheme == MIMO_PZF;
+    return (struct gap_model){.n_ap = tables->n_ap,
+                              .n_ue = tables->n_ue,
+                              .omega = omega,
+                              .P = P,
+                              .gain = tables->gain,
+                              .leak = tables->leak,
+                              .gain_eve = tables->gain_eve,
+                              .leak_eve = tables->leak_eve,
+                              .strong = plain ? tables->strong : NULL,
+                              .leak_plain = tables->leak_plain,
+                              .leak_plain_eve = tables->leak_plain_eve};
+}
+
 double ppzf_rate(int tau, int tau_c, double sinr)
 {
     return (1 - (double)tau / tau_c) * log2(1 + sinr);

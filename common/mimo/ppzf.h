@@ -9,6 +9,7 @@
 #define TUTTI_MIMO_PPZF_H
 
 #include "base/schemes.h"
+#include "control/gap.h"
 
 /* One AP ------------------------------------------------------------------------------------------------------------
  */
@@ -86,6 +87,10 @@ void ppzf_predict(const struct ppzf_report *report, float *sinr);
  * *sinr, no AP above its budget P [n_ap] > 0. Allocates: once per large-scale update, not per block. TUTTI_ENUMERIC
  * when a user has no beam anywhere. */
 int ppzf_maxmin_power(const struct ppzf_tables *tables, const double *P, double *eta, double *sinr);
+
+/* The tables as coefficients of the weighted-gap problem (control/gap.h), with budgets P [n_ap] and data's share of a
+ * block omega. Borrows the tables and P. */
+struct gap_model ppzf_gap_model(const struct ppzf_tables *tables, const double *P, double omega);
 
 /* Rate in bit/s/Hz with the share of the block left after pilots, 1 - tau / tau_c. */
 double ppzf_rate(int tau, int tau_c, double sinr);

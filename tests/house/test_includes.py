@@ -38,6 +38,7 @@ ALLOWED = {
     "tools/inspect": MIDDLE | {"tools", "tools/terminal", "tools/results"},
     "tools/precode": MIDDLE | {"tools", "tools/terminal"},
     "tools/latency": MIDDLE | {"tools", "tools/terminal"},
+    "tools/study": MIDDLE | {"tools", "tools/terminal"},
     "tools/run": MIDDLE | {"tools", "tools/terminal", "tools/results", "tools/report"},
 }
 # Tests stand above everything.
