@@ -18,6 +18,7 @@ static const struct command {
     {"latency", "measure what a block costs on a fronthaul; check a host", tool_latency},
     {"inspect", "list what is in an HDF5 file", tool_inspect},
     {"precode", "compute the precoders of a channel file offline", tool_precode},
+    {"isac", "plan which access points serve users and which illuminate zones", tool_isac},
 };
 enum { N_COMMAND = sizeof commands / sizeof commands[0] };
 

@@ -14,6 +14,7 @@ int tool_keygen(int argc, char **argv);
 int tool_fault_command(int argc, char **argv); /* tutti fault */
 int tool_precode(int argc, char **argv);
 int tool_latency(int argc, char **argv);
+int tool_isac(int argc, char **argv);
 
 /* Says on stderr what is wrong with the command line and where help is. Returns TOOL_USAGE. */
 int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -13,6 +13,7 @@ enum config_modulation { CONFIG_QAM4, CONFIG_QAM16, CONFIG_QAM64, CONFIG_QAM256 
 enum config_an { CONFIG_AN_NONE, CONFIG_AN_NULLSPACE, CONFIG_AN_PHASE_ONLY };
 enum config_an_policy { CONFIG_AN_FIXED, CONFIG_AN_ADAPTIVE };
 enum config_attack { CONFIG_ATTACK_PASSIVE, CONFIG_ATTACK_PILOT };
+enum config_sensing_objective { CONFIG_SENSING_CP, CONFIG_SENSING_SP };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
 /* Same numbers as enum wire_encoding. */
@@ -67,6 +68,18 @@ struct config_eve {
     enum config_attack attack;
     int target_user;
     uint64_t from_block;
+};
+
+struct config_row {
+    double *value;
+    unsigned value_count;
+};
+
+struct config_sensing {
+    struct config_row *zones_m; /* rows of 3 */
+    unsigned zones_m_count;
+    enum config_sensing_objective objective;
+    double nu, kappa_db, qos_db, d_over_lambda;
 };
 
 struct config_engine {
@@ -125,11 +138,6 @@ struct config_radio {
     char *tx_antenna, *rx_antenna, *subdev, *channels, *clock_source, *time_source;
 };
 enum config_role { CONFIG_ROLE_AP, CONFIG_ROLE_UE, CONFIG_ROLE_EVE, CONFIG_N_ROLES };
-
-struct config_row {
-    double *value;
-    unsigned value_count;
-};
 
 struct config_gains {
     enum config_gain_model model;
@@ -208,6 +216,7 @@ struct config {
     struct config_payload payload;
     struct config_precoding precoding;
     struct config_eve eve;
+    struct config_sensing sensing;
     struct config_engine engine;
     struct config_fronthaul fronthaul;
     struct config_record record;

@@ -68,6 +68,11 @@ static const struct config_range ranges[] = {
     {"engine.realtime_priority", 0, 99, ""},
     {"engine.attack_alarms_per_hour", 1e-9, 1000, ""},
     {"engine.ap_cores", 0, 1023, ""},
+    {"sensing.zones_m", -1e6, 1e6, ""},
+    {"sensing.nu", 1e-9, 1e9, ""},
+    {"sensing.kappa_db", -100, 100, ""},
+    {"sensing.qos_db", -100, 100, ""},
+    {"sensing.d_over_lambda", 1e-3, 100, ""},
     {"fronthaul.mantissa_bits", 9, 14, ""},
     {"fronthaul.busy_poll_us", 0, 1e6, "0 for none"},
     {"fronthaul.faults.loss", 0, 1, ""},
@@ -485,6 +490,20 @@ static int check_gains(struct check *check)
     return rc;
 }
 
+/* Lines of sight need a geometry; zones are points in it. */
+static int check_sensing(struct check *check)
+{
+    const struct config_sensing *const s = &check->config->sensing;
+    if (s->zones_m_count == 0) {
+        return 0;
+    }
+    if (check->config->air.large_scale.model != CONFIG_GAIN_GEOMETRY) {
+        return config_fail(check->layers, "sensing.zones_m air.large_scale.model",
+                           "zones are illuminated along lines of sight: air.large_scale.model must be geometry");
+    }
+    return check_shape(check, "sensing.zones_m", s->zones_m, s->zones_m_count, (int)s->zones_m_count, "", 3, "");
+}
+
 static int check_taps(struct check *check)
 {
     const struct config_fading_model *const f = &check->config->air.fading;
@@ -586,9 +605,9 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,  check_frame,  check_pilots,    check_payload, check_scheme, check_precoding, check_eve,
-        check_engine, check_lead,   check_endpoints, check_outputs, check_faults, check_backends,  check_gains,
-        check_taps,   check_delays, check_adc,       check_iq,      check_events,
+        check_names,   check_frame, check_pilots,    check_payload, check_scheme, check_precoding, check_eve,
+        check_engine,  check_lead,  check_endpoints, check_outputs, check_faults, check_backends,  check_gains,
+        check_sensing, check_taps,  check_delays,    check_adc,     check_iq,     check_events,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -28,6 +28,7 @@ static const cyaml_strval_t an_kinds[] = {
     {"none", CONFIG_AN_NONE}, {"nullspace", CONFIG_AN_NULLSPACE}, {"phase_only", CONFIG_AN_PHASE_ONLY}};
 static const cyaml_strval_t an_policies[] = {{"fixed", CONFIG_AN_FIXED}, {"adaptive", CONFIG_AN_ADAPTIVE}};
 static const cyaml_strval_t attacks[] = {{"passive", CONFIG_ATTACK_PASSIVE}, {"pilot", CONFIG_ATTACK_PILOT}};
+static const cyaml_strval_t sensing_objectives[] = {{"cp", CONFIG_SENSING_CP}, {"sp", CONFIG_SENSING_SP}};
 static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
 static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
 static const cyaml_strval_t encodings[] = {{"cf32", CONFIG_CF32}, {"sc16", CONFIG_SC16}, {"bfp", CONFIG_BFP}};
@@ -106,6 +107,16 @@ static const cyaml_schema_field_t eve_fields[] = {
     ENUM(struct config_eve, attack, attacks),
     INT(struct config_eve, target_user),
     UINT(struct config_eve, from_block),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t sensing_fields[] = {
+    LIST(struct config_sensing, zones_m, row_entry, TUTTI_MAX_UE),
+    ENUM(struct config_sensing, objective, sensing_objectives),
+    REAL(struct config_sensing, nu),
+    REAL(struct config_sensing, kappa_db),
+    REAL(struct config_sensing, qos_db),
+    REAL(struct config_sensing, d_over_lambda),
     CYAML_FIELD_END,
 };
 
@@ -288,6 +299,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, payload, payload_fields),
     SECTION(struct config, precoding, precoding_fields),
     SECTION(struct config, eve, eve_fields),
+    SECTION(struct config, sensing, sensing_fields),
     SECTION(struct config, engine, engine_fields),
     SECTION(struct config, fronthaul, fronthaul_fields),
     SECTION(struct config, record, record_fields),

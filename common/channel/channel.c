@@ -236,3 +236,25 @@ int channel_eve_large_scale(const struct config *config, double *beta_db)
         return uniform(gains->eve_snr_db - 10 * log10(channel_eve_downlink_snr_scale(config)), n_ap * n_eve, beta_db);
     }
 }
+
+int channel_zones(const struct config *config, double *zeta, double *theta_rad)
+{
+    const int n_ap = config->network.n_ap, n_zone = (int)config->sensing.zones_m_count;
+    double *const ap_m = calloc((size_t)(n_ap + config->network.n_ue) * 3, sizeof *ap_m);
+    if (!ap_m) {
+        return error_set(TUTTI_ENOMEM, "no memory for %d positions", n_ap);
+    }
+    channel_positions(config, ap_m, ap_m + 3 * n_ap);
+    for (int m = 0; m < n_ap; m++) {
+        for (int l = 0; l < n_zone; l++) {
+            const double *const zone_m = config->sensing.zones_m[l].value;
+            const double dx = zone_m[0] - ap_m[3 * m], dy = zone_m[1] - ap_m[3 * m + 1],
+                         dz = zone_m[2] - ap_m[3 * m + 2];
+            const double distance_m = fmax(hypot(hypot(dx, dy), dz), 1);
+            zeta[m * n_zone + l] = pow(10, (-34 - 22 * log10(distance_m)) / 10);
+            theta_rad[m * n_zone + l] = atan2(dy, dx);
+        }
+    }
+    free(ap_m);
+    return TUTTI_OK;
+}

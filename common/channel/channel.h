@@ -39,4 +39,8 @@ int channel_large_scale(const struct config *config, double *beta_db);
 /* The same for the eavesdroppers, [n_ap][n_eve], eve fastest. What users' gains are does not depend on them. */
 int channel_eve_large_scale(const struct config *config, double *beta_db);
 
+/* The zones of sensing.zones_m: power gain of the unscattered line of sight, -34 - 22 log10 d of the distance in space,
+ * not below 1 m, and the angle from the broadside of an array along y. Both [n_ap][n_zone]. TUTTI_ENOMEM. */
+int channel_zones(const struct config *config, double *zeta, double *theta_rad);
+
 #endif

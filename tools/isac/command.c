@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tutti isac: modes and powers for the geometry of a network file, offline. */
+#include "base/error.h"
+#include "tools/isac/plan.h"
+#include "tools/tool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: tutti isac --config FILE [options]\n\n"
+    "Plans which access points serve users and which illuminate the sensing zones of a network file, and with what "
+    "powers:\n"
+    "section `sensing` says what is wanted, `air.large_scale` (a geometry) where everybody is. Powers are optimal for\n"
+    "every choice of modes that is looked at; the bound printed holds for all choices.\n\n"
+    "  --set KEY=VALUE    another value for a key of the file, such as sensing.kappa_db=6\n"
+    "  --modes 0110...    these modes instead of a search: 0 senses, 1 communicates, AP 0 first\n"
+    "  --effort WORD      prefixes (quick) | flips | swaps (default): how far the search goes\n"
+    "  --json FILE        everything as JSON; a file that is there stays, the new one is called FILE.2...\n"
+    "  --map FILE         map of access points by mode, users and zones as SVG (needs gnuplot)\n";
+
+struct isac_options {
+    struct config_options common;
+    const char *modes, *json, *map;
+    enum isac_effort effort;
+};
+
+static int take_effort(struct isac_options *options, const char *word)
+{
+    static const char *const WORDS[] = {"prefixes", "flips", "swaps"};
+    for (int i = 0; word && i < 3; i++) {
+        if (strcmp(word, WORDS[i]) == 0) {
+            options->effort = (enum isac_effort)i;
+            return 0;
+        }
+    }
+    return tool_usage_error("isac", "--effort is prefixes, flips or swaps, not %s", word ? word : "missing");
+}
+
+/* 0, 1 after --help, or TOOL_USAGE. */
+static int parse(struct isac_options *options, int argc, char **argv)
+{
+    for (int i = 1; i < argc;) {
+        const int taken = config_options_take(&options->common, argc, argv, &i);
+        if (taken < 0) {
+            return tool_usage_error("isac", "%s", error_text());
+        }
+        if (taken) {
+            continue;
+        }
+        const char *const word = argv[i++], *const value = i < argc ? argv[i] : NULL;
+        const char **const text = strcmp(word, "--modes") == 0  ? &options->modes
+                                  : strcmp(word, "--json") == 0 ? &options->json
+                                  : strcmp(word, "--map") == 0  ? &options->map
+                                                                : NULL;
+        if (strcmp(word, "--help") == 0) {
+            return 1;
+        }
+        if (strcmp(word, "--effort") == 0) {
+            if (take_effort(options, value)) {
+                return TOOL_USAGE;
+            }
+        } else if (!text) {
+            return tool_usage_error("isac", "unknown argument %s", word);
+        } else if (!(*text = value)) {
+            return tool_usage_error("isac", "%s needs a value", word);
+        }
+        i++;
+    }
+    return options->common.path ? 0 : tool_usage_error("isac", "--config FILE is missing");
+}
+
+static int plan_for(const struct config *config, const struct isac_options *options)
+{
+    struct isac_plan plan;
+    int status = isac_plan_create(&plan, config);
+    status = status ? status : isac_plan_solve(&plan, options->effort, options->modes);
+    if (!status) {
+        isac_plan_print(&plan);
+    }
+    if (!status && options->json) {
+        status = isac_plan_json(&plan, options->json);
+    }
+    if (!status && options->map) {
+        status = isac_plan_map(&plan, options->map);
+    }
+    const bool feasible = !status && plan.decision.solution.verdict == ISAC_FEASIBLE;
+    isac_plan_destroy(&plan);
+    return status ? tool_fault("isac") : feasible ? TOOL_OK : TOOL_FAILED;
+}
+
+int tool_isac(int argc, char **argv)
+{
+    struct isac_options options = {.effort = ISAC_SWAPS};
+    struct config *config = NULL;
+    int status = parse(&options, argc, argv);
+    if (status == 1) {
+        fputs(help, stdout);
+        status = TOOL_OK;
+    } else if (status == 0) {
+        status = config_load(&config, options.common.path, options.common.overrides, options.common.n_overrides)
+                     ? tool_fault("isac")
+                     : plan_for(config, &options);
+    }
+    config_free(config);
+    config_options_free(&options.common);
+    return status;
+}
