@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Secure cell-free ISAC (Elfiatoure et al.): access points that either serve users by conjugate beams or illuminate
+/* Secure cell-free ISAC [Wang 2026]: access points that either serve users by conjugate beams or illuminate
  * sensing zones by steering vectors, an eavesdropper in every zone. Closed forms on large-scale fading:
  *     SINR_k = rho (N sum_m sqrt(a_m eta_c[m,k]) gamma_mk)^2
  *              / (rho N sum_m beta_mk (a_m sum_k' eta_c[m,k'] gamma_mk' + (1 - a_m) sum_l eta_s[m,l]) + 1)
