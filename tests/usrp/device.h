@@ -65,6 +65,9 @@ struct transmitter {
     uint16_t host;                            /* endpoint that wants reports, 0 = nobody */
     uint64_t starved_ns;                      /* elastic: since when a burst lacks samples; 0 = it does not */
     int n_to_be_late, n_to_starve, n_to_lose; /* faults */
+    bool cutting;                             /* the rest of a burst is thrown away */
+    uint16_t sequence;                        /* expected next */
+    bool broken;                              /* a packet was missing: to be reported */
 };
 
 /* A stream endpoint and the channel of the radio behind it. */
@@ -77,6 +80,11 @@ struct channel {
     struct receiver receive;
     struct transmitter transmit;
     double rx_gain_db, tx_gain_db;
+};
+
+/* What happened at a device so far. */
+struct device_counts {
+    uint64_t bursts, late, underruns, overruns, late_commands, lost, sessions;
 };
 
 struct peer {
@@ -107,10 +115,20 @@ struct device {
     struct channel channel[DEVICE_N_CHANNEL];
     /* Faults that last. */
     bool unlocked, gone, mismatch;
+    bool has_streamed;
+    uint64_t first_stream; /* world sample */
+    struct device_counts counts;
     uint64_t deaf_until_ns; /* RPC */
 };
 
 enum world_clock { WORLD_ELASTIC, WORLD_REAL };
+enum { WORLD_N_PLANNED = 16 };
+struct planned_fault {
+    int device;
+    char text[64];
+    double at_s;
+    bool done;
+};
 struct ether;
 struct world {
     enum world_clock clock;
@@ -127,6 +145,8 @@ struct world {
     int verbose;
     int n_device;
     struct device *device;
+    int n_planned;
+    struct planned_fault planned[WORLD_N_PLANNED];
     struct ether *ether;
     tutti_cf32 *tx, *rx; /* [n_device][DEVICE_N_CHANNEL][chunk] */
     bool *loud;          /* [n_device][DEVICE_N_CHANNEL] something was transmitted in the chunk */

@@ -87,7 +87,7 @@ void link_serve(struct device *d)
         if (n < 0 && errno != EINTR) {
             return;
         }
-        if (n > 0) {
+        if (n > 0 && !d->gone) {
             serve_packet(d, bytes, (size_t)n, &from);
         }
     }

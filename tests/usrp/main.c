@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/rt.h"
 #include "ether.h"
+#include "faults.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -24,7 +25,9 @@ static const char usage[] =
     "  --ahead-us US     elastic: how far time may be ahead of the samples a host has taken, beyond a packet (500)\n"
     "  --patience-ms MS  elastic: how long time waits for the rest of a burst before that is an underrun (20)\n"
     "  --address A       of the first device, 127.x.y.z (127.0.0.1)\n"
-    "  --verbose         tell on standard error what hosts ask for; twice: every register\n"
+    "  --fault F         DEVICE:KIND[=NUMBER][@SECONDS], any number of times: what tests/usrp/faults.h lists, so many\n"
+    "                    seconds after the device's first stream began\n"
+    "  --verbose          tell on standard error what hosts ask for; twice: every register\n"
     "Prints READY and the devices' addresses when they can be found.\n";
 
 enum { MAX_DEVICES = 64, POLLS_PER_DEVICE = 3 + DEVICE_N_CONNECTION };
@@ -157,6 +160,11 @@ static int take_option(struct world *w, double *rate_hz, int argc, char **argv, 
             return error_set(TUTTI_EINVAL, "--address %s: an address of this host, 127.x.y.z, expected", value);
         }
         w->first_address = ntohl(at.s_addr);
+    } else if (strcmp(name, "--fault") == 0) {
+        const int status = fault_plan(w, value);
+        if (status) {
+            return status;
+        }
     } else if (strcmp(name, "--clock") == 0 && (strcmp(value, "real") == 0 || strcmp(value, "elastic") == 0)) {
         w->clock = strcmp(value, "real") == 0 ? WORLD_REAL : WORLD_ELASTIC;
     } else {

@@ -61,6 +61,7 @@ static void claim(struct call *call)
         return;
     }
     device_end_session(d);
+    d->counts.sessions++;
     snprintf(d->token, sizeof d->token, "session%08u-%s", ++n, d->serial);
     call->connection->owner = true;
     put_text(call, d->token);

@@ -4,6 +4,8 @@
 #include <endian.h>
 #include <string.h>
 
+enum { SEQUENCE_ERROR = 2 };
+
 /* A field of `width` bits at bit `at`. */
 static uint64_t get(uint64_t word, int at, int width)
 {
@@ -124,6 +126,7 @@ bool packet_status_read(struct packet_status *s, const uint8_t *bytes, size_t n)
     const uint64_t first = packet_word(bytes + 8), second = packet_word(bytes + 16);
     *s = (struct packet_status){.destination = h.destination,
                                 .source = (uint16_t)get(first, 0, 16),
+                                .broken = get(first, 16, 4) == SEQUENCE_ERROR,
                                 .capacity_bytes = get(first, 24, 40),
                                 .capacity_packets = (uint32_t)get(second, 0, 24),
                                 .packets = get(second, 24, 40),
@@ -135,7 +138,7 @@ size_t packet_status_write(uint8_t *bytes, const struct packet_status *s)
 {
     const struct packet_header h = {.type = PACKET_STREAM_STATUS, .length = 40, .destination = s->destination};
     packet_put_word(bytes, packet_header_word(&h));
-    packet_put_word(bytes + 8, s->capacity_bytes << 24 | s->source);
+    packet_put_word(bytes + 8, s->capacity_bytes << 24 | (uint64_t)(s->broken ? SEQUENCE_ERROR : 0) << 16 | s->source);
     packet_put_word(bytes + 16, s->packets << 24 | s->capacity_packets);
     packet_put_word(bytes + 24, s->bytes);
     packet_put_word(bytes + 32, 0);

@@ -52,6 +52,7 @@ size_t packet_control_write(uint8_t *bytes, uint16_t packet_sequence, const stru
 /* Flow control: what a receiver of data has room for and has consumed so far. */
 struct packet_status {
     uint16_t destination, source;
+    bool broken; /* a packet was missing in the sequence */
     uint64_t capacity_bytes, bytes, packets;
     uint32_t capacity_packets;
 };

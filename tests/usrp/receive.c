@@ -18,6 +18,8 @@ void receive_command(struct channel *c, uint32_t word)
 {
     struct receiver *r = &c->receive;
     const uint32_t what = word & ~COMMAND_TIMED;
+    device_say(c->device, "receive channel %d command %08x at tick %llu", c->index, word,
+               (unsigned long long)device_now(c->device));
     if (what == COMMAND_STOP) {
         r->state = r->state == RECEIVE_RUNNING ? RECEIVE_STOPPING : r->state == RECEIVE_ARMED ? RECEIVE_IDLE : r->state;
         return;
@@ -33,6 +35,10 @@ void receive_command(struct channel *c, uint32_t word)
         return;
     }
     r->state = r->continuous || r->left > 0 ? RECEIVE_ARMED : RECEIVE_IDLE;
+    if (!c->device->has_streamed) {
+        c->device->has_streamed = true;
+        c->device->first_stream = c->device->world->now;
+    }
 }
 
 void receive_connect(struct channel *c)
@@ -109,6 +115,7 @@ static void send_packet(struct channel *c, bool end)
     r->n_samples = 0;
     if (r->n_to_lose > 0) {
         r->n_to_lose--;
+        c->device->counts.lost++;
         return;
     }
     link_send(c->device, c->destination, out, n);

@@ -188,6 +188,9 @@ void registers_tell(struct channel *channel, bool receive, uint32_t code, uint64
 {
     struct device *d = channel->device;
     const struct channel_registers *r = &channel->registers;
+    uint64_t *const counts[2][4] = {{NULL, &d->counts.underruns, &d->counts.late, &d->counts.bursts},
+                                    {NULL, &d->counts.late_commands, &d->counts.overruns, NULL}};
+    *counts[receive][code] += 1;
     const struct packet_control c = {.destination = (uint16_t)r->error_remote_endpoint[receive],
                                      .source = d->channel[0].endpoint, /* the one with control */
                                      .destination_port = (uint16_t)(r->error_remote_port[receive] & 0x3ff),

@@ -51,15 +51,15 @@ static void test_flow(void **state)
 {
     (void)state;
     uint8_t bytes[64];
-    struct packet_status s = {9, 5, 0x12345678ab, 0x8765432100, 0x1122334455, 0xabcdef}, s2;
+    struct packet_status s = {9, 5, true, 0x12345678ab, 0x8765432100, 0x1122334455, 0xabcdef}, s2;
     assert_int_equal(packet_status_write(bytes, &s), 40);
     assert_true(packet_word(bytes) == (UINT64_C(1) << 53 | 40 << 16 | 9));
-    assert_true(packet_word(bytes + 8) == (UINT64_C(0x12345678ab) << 24 | 5));
+    assert_true(packet_word(bytes + 8) == (UINT64_C(0x12345678ab) << 24 | 2 << 16 | 5));
     assert_true(packet_word(bytes + 16) == (UINT64_C(0x1122334455) << 24 | 0xabcdef));
     assert_true(packet_word(bytes + 24) == UINT64_C(0x8765432100));
     assert_true(packet_status_read(&s2, bytes, 40));
     assert_true(s2.capacity_bytes == s.capacity_bytes && s2.capacity_packets == s.capacity_packets);
-    assert_true(s2.bytes == s.bytes && s2.packets == s.packets && s2.source == 5 && s2.destination == 9);
+    assert_true(s2.bytes == s.bytes && s2.packets == s.packets && s2.source == 5 && s2.destination == 9 && s2.broken);
     struct packet_command c = {9, 5, PACKET_RESYNC, 77, 0x1122334455}, c2;
     assert_int_equal(packet_command_write(bytes, &c), 24);
     assert_true(packet_word(bytes + 8) == (UINT64_C(0x1122334455) << 24 | 2 << 16 | 5));

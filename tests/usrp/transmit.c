@@ -18,11 +18,13 @@ static void report(struct channel *c)
     uint8_t out[64];
     const struct packet_status s = {.destination = t->host,
                                     .source = c->endpoint,
+                                    .broken = t->broken,
                                     .capacity_bytes = (uint64_t)DEVICE_TX_PACKETS * PACKET_ROOM,
                                     .capacity_packets = DEVICE_TX_PACKETS,
                                     .bytes = t->consumed.bytes,
                                     .packets = t->consumed.packets};
     t->reported = t->consumed;
+    t->broken = false;
     link_send(c->device, t->host, out, packet_status_write(out, &s));
 }
 
@@ -61,6 +63,7 @@ void transmit_command(struct channel *c, const struct packet_command *command)
     const struct flow waiting = queued(t);
     t->host = command->source;
     if (command->kind == PACKET_INIT) {
+        t->sequence = 0;
         t->consumed = (struct flow){0, 0};
         t->frequency = (struct flow){command->bytes, command->packets};
     } else if (command->kind == PACKET_RESYNC) {
@@ -74,8 +77,15 @@ void transmit_take(struct channel *c, const struct packet_header *h, const uint8
 {
     struct transmitter *t = &c->transmit;
     const size_t offset = packet_data_offset(h), n = (h->length - offset) / 4;
-    if (t->n_to_lose > 0 || !world_agree(c->device->world, c->device)) {
-        t->n_to_lose -= t->n_to_lose > 0;
+    if (t->n_to_lose > 0) {
+        t->n_to_lose--;
+        c->device->counts.lost++;
+        return;
+    }
+    t->broken = t->broken || h->sequence != t->sequence;
+    t->sequence = (uint16_t)(h->sequence + 1);
+    if (t->cutting || !world_agree(c->device->world, c->device)) {
+        t->cutting = t->cutting && !h->end_of_burst;
         consumed(c, h->length);
         return;
     }
@@ -125,33 +135,40 @@ static void underrun(struct channel *c, uint64_t tick)
     registers_tell(c, false, EVENT_UNDERRUN, tick);
 }
 
+/* Fault: as if the rest of the burst had not come. */
+static void cut(struct channel *c, uint64_t tick)
+{
+    struct transmitter *t = &c->transmit;
+    t->n_to_starve--;
+    t->cutting = true;
+    while (front(t) && t->cutting) {
+        t->cutting = !front(t)->end_of_burst;
+        pop(c);
+    }
+    underrun(c, tick);
+}
+
 /* Plays from the packet in front up to `room` samples; returns how many. */
 static int play(struct channel *c, uint64_t tick, tutti_cf32 *out, int room)
 {
     struct transmitter *t = &c->transmit;
     struct transmit_packet *p = front(t);
-    const int n = p->n - p->at < room ? p->n - p->at : room;
+    const bool starving = !t->in_burst && t->n_to_starve > 0;
+    const int all = starving ? (p->n + 1) / 2 : p->n - p->at, n = all < room ? all : room;
     for (int i = 0; i < n; i++) {
         const int16_t *s = p->samples + 2 * (p->at + i);
         out[i] = __builtin_complex((float)s[0] * PER_FULL_SCALE, (float)s[1] * PER_FULL_SCALE);
     }
     p->at += n;
     t->in_burst = true;
-    if (p->at == p->n) {
+    if (starving) {
+        cut(c, tick + (uint64_t)n);
+    } else if (p->at == p->n) {
         const bool end = p->end_of_burst;
         pop(c);
         if (end) {
             t->in_burst = false;
             registers_tell(c, false, EVENT_BURST_DONE, tick + (uint64_t)n);
-        } else if (t->n_to_starve > 0) {
-            t->n_to_starve--;
-            while (front(t) && !front(t)->end_of_burst) {
-                pop(c);
-            }
-            if (front(t)) {
-                pop(c);
-            }
-            underrun(c, tick + (uint64_t)n);
         }
     }
     return n;

@@ -5,6 +5,7 @@
  * ends it jumps back to the wall clock. */
 #include "base/clock.h"
 #include "ether.h"
+#include "faults.h"
 
 #include <stdlib.h>
 
@@ -80,6 +81,7 @@ bool world_agree(struct world *w, const struct device *device)
 static void compute_chunk(struct world *w)
 {
     const int n = w->chunk;
+    fault_advance(w);
     for (int i = 0; i < w->n_device * DEVICE_N_CHANNEL; i++) {
         struct device *d = &w->device[i / DEVICE_N_CHANNEL];
         w->loud[i] =
@@ -146,6 +148,7 @@ uint64_t world_advance(struct world *w)
     if (any) {
         return w->clock == WORLD_ELASTIC ? advance_elastic(w, now_ns) : advance_real(w, now_ns);
     }
+    fault_advance(w);
     const uint64_t now = count_at(now_ns - w->start_ns, w->rate) / (uint64_t)w->chunk * (uint64_t)w->chunk;
     w->now = now > w->now ? now : w->now;
     w->lost_ns = 0;
