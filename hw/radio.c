@@ -9,6 +9,7 @@
 
 static const struct radio_ops *const backends[] = {
     &air_radio_ops,
+    &file_radio_ops,
 #ifdef TUTTI_UHD_LIBRARY
     &uhd_radio_ops,
 #endif

@@ -12,7 +12,9 @@
  * same. */
 struct radio_settings {
     const char *backend; /* "air", "uhd", "file" */
-    const char *args;    /* the backend's words: air: endpoint, "unix:///path" or "tcp://host:port"; uhd: device args */
+    const char *args;    /* the backend's words: air: endpoint, "unix:///path" or "tcp://host:port"; uhd: device args;
+                          * file: a collection of recordings */
+    const char *folder;  /* where relative paths in args begin; NULL: the working directory */
     const char *role;    /* "ap", "ue" or "eve" */
     int id;              /* 0.. within the role */
     int n_ant;

@@ -25,7 +25,7 @@ struct radio_ops {
     void (*close)(void *state); /* never fails; NULL allowed */
 };
 
-extern const struct radio_ops air_radio_ops;
+extern const struct radio_ops air_radio_ops, file_radio_ops;
 #ifdef TUTTI_UHD_LIBRARY
 extern const struct radio_ops uhd_radio_ops;
 #endif

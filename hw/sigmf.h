@@ -24,7 +24,7 @@ struct sigmf_segment {
 enum sigmf_fault {
     SIGMF_NO_FAULT, /* an annotated symbol */
     SIGMF_LOST,     /* label O: n samples from `tick` on never came from the radio */
-    SIGMF_DROPPED,  /* label iq_dropped: the node had them, the recording has not */
+    SIGMF_DROPPED,  /* label iq_dropped: n samples from `tick` on, which the node had, are missing here */
     SIGMF_RESTART,  /* label restart: the node began again; n: its session */
     SIGMF_N_FAULTS
 };
@@ -36,7 +36,8 @@ struct sigmf_annotation {
     uint64_t block; /* it belongs to */
     tutti_tick tick;
     uint64_t n;
-    uint64_t n_after; /* SIGMF_LOST: samples that the radio gave with the news of it */
+    uint64_t n_after; /* SIGMF_LOST: samples that the radio gave with the news of it; SIGMF_DROPPED: ticks from the
+                       * first to behind the last of them, which need not lie side by side */
 };
 
 /* What all antennas of a node have in common. */

@@ -165,22 +165,25 @@ static void push(struct node_iq *iq)
 static struct iq_piece *claim(struct node_iq *iq)
 {
     struct iq_piece *piece = claim_slot(iq);
-    if (piece && iq->n_dropped) {
+    if (piece && iq->dropped_from < iq->dropped_to) {
         piece->kind = IQ_DROPPED;
         piece->n = 0;
         piece->tick = iq->dropped_from;
         piece->n_gone = iq->n_dropped;
+        piece->n_after = iq->dropped_to - iq->dropped_from;
         iq->n_dropped = 0;
+        iq->dropped_from = iq->dropped_to;
         push(iq);
         piece = claim_slot(iq);
     }
     return piece;
 }
 
-static void drop(struct node_iq *iq, tutti_tick tick, int n)
+static void drop(struct node_iq *iq, tutti_tick from, tutti_tick to, int n_kept)
 {
-    iq->dropped_from = iq->n_dropped ? iq->dropped_from : tick;
-    iq->n_dropped += (uint64_t)n;
+    iq->dropped_from = iq->dropped_from < iq->dropped_to ? iq->dropped_from : from;
+    iq->dropped_to = to;
+    iq->n_dropped += (uint64_t)n_kept;
 }
 
 static void take_piece(struct node_iq *iq, tutti_cf32 *const *samples, size_t offset, tutti_tick tick, int n,
@@ -188,7 +191,7 @@ static void take_piece(struct node_iq *iq, tutti_cf32 *const *samples, size_t of
 {
     struct iq_piece *piece = claim(iq);
     if (!piece) {
-        drop(iq, tick, n);
+        drop(iq, tick, tick + (tutti_tick)n, n);
         return;
     }
     piece->kind = IQ_SAMPLES;
@@ -262,7 +265,7 @@ static void take_loss(struct node_iq *iq, const struct radio_got *got)
     }
     struct iq_piece *piece = claim(iq);
     if (!piece) {
-        drop(iq, iq->next, 0);
+        drop(iq, iq->next, got->tick, 0);
         return;
     }
     piece->kind = IQ_LOST;

@@ -19,7 +19,7 @@ struct iq_piece {
     int n;            /* samples of every antenna */
     tutti_tick tick;  /* of the first */
     uint64_t n_gone;  /* IQ_LOST, IQ_DROPPED: samples missing from tick on */
-    uint64_t n_after; /* IQ_LOST */
+    uint64_t n_after; /* IQ_LOST, IQ_DROPPED: as in struct sigmf_annotation */
     uint64_t wall_ns; /* of the first sample */
     uint64_t unused[2];
     tutti_cf32 samples[]; /* [n_ant][piece_samples] */
@@ -41,8 +41,8 @@ struct node_iq {
     /* the slot thread's */
     tutti_tick from, to, next; /* recorded range, to 0 = no end; next sample expected */
     bool begun;
-    tutti_tick dropped_from;
-    uint64_t n_dropped; /* since dropped_from, not yet told */
+    tutti_tick dropped_from, dropped_to; /* no room for what lies between, not yet told; equal: nothing */
+    uint64_t n_dropped;                  /* samples to keep among it */
 
     /* the writer's */
     struct sigmf_meta *meta; /* [n_ant] */

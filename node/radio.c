@@ -54,6 +54,7 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
     const struct radio_settings settings = {
         .backend = c->backend,
         .args = config_radio_args(config, c),
+        .folder = config->folder,
         .role = config_role_name(role),
         .id = id,
         .n_ant = n_ant,

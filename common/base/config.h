@@ -244,6 +244,11 @@ bool config_records_iq(const struct config *config, enum config_role role, int i
 /* "ap", "ue" or "eve". */
 const char *config_role_name(enum config_role role);
 
+/* Makes of a network its replay: every radio plays `collection` (an absolute path), nothing waits for a clock, no
+ * faults, nothing else is recorded than the recording itself. Keys that name places are "auto" again: write it and load
+ * that. TUTTI_ENOMEM. */
+int config_make_replay(struct config *config, const char *collection);
+
 /* The radio of one node: the common default with the node's own list entry over it. Never NULL for an id in range. */
 const struct config_radio *config_radio_of(const struct config *config, enum config_role role, int id);
 

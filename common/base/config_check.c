@@ -273,9 +273,11 @@ static int check_lead(struct check *check)
 {
     const struct config *const c = check->config;
     for (int ap = 0; ap < c->network.n_ap; ap++) {
-        const bool emulated = config_radio_is_emulated(config_radio_of(c, CONFIG_ROLE_AP, ap));
+        const struct config_radio *const radio = config_radio_of(c, CONFIG_ROLE_AP, ap);
+        const bool emulated = config_radio_is_emulated(radio);
         const double window_us = frame_lead_window_us(&check->frame, emulated ? check->frame.chunk_samples : 1);
-        if ((!emulated || c->air.mode == CONFIG_AIR_PACED) && c->engine.tx_lead_us >= window_us) {
+        const bool paced = emulated ? c->air.mode == CONFIG_AIR_PACED : !config_radio_is_replay(radio);
+        if (paced && c->engine.tx_lead_us >= window_us) {
             return config_fail(
                 check->layers, "engine.tx_lead_us frame.schedule air.chunk_samples air.mode frame.sample_rate_hz",
                 "tx_lead_us = %.10g must be less than the %.10g us that AP %d has from its last P to handing over its "

@@ -15,8 +15,9 @@
 static const struct {
     const char *name;
     bool emulated;       /* repeatable if the air is in lock-step */
+    bool replay;         /* repeatable */
     const char *missing; /* NULL: built in; else why it is not and what to do */
-} backends[] = {{"air", true, NULL}, {"uhd", false, UHD_MISSING}, {"file", false, "recordings are not replayed yet"}};
+} backends[] = {{"air", true, false, NULL}, {"uhd", false, false, UHD_MISSING}, {"file", false, true, NULL}};
 
 static const char *const roles[CONFIG_N_ROLES] = {"ap", "ue", "eve"};
 
@@ -45,6 +46,16 @@ bool config_radio_is_emulated(const struct config_radio *radio)
     return false;
 }
 
+bool config_radio_is_replay(const struct config_radio *radio)
+{
+    for (size_t i = 0; i < CYAML_ARRAY_LEN(backends); i++) {
+        if (strcmp(backends[i].name, radio->backend) == 0) {
+            return backends[i].replay;
+        }
+    }
+    return false;
+}
+
 const char *config_radio_args(const struct config *config, const struct config_radio *radio)
 {
     return *radio->args || !config_radio_is_emulated(radio) ? radio->args : config->air.endpoint;
@@ -60,12 +71,14 @@ bool config_is_repeatable(const struct config *config)
 {
     for (int role = 0; role < CONFIG_N_ROLES; role++) {
         for (int id = 0; id < n_of(config, (enum config_role)role); id++) {
-            if (!config_radio_is_emulated(config_radio_of(config, (enum config_role)role, id))) {
+            const struct config_radio *const radio = config_radio_of(config, (enum config_role)role, id);
+            const bool lockstep = config_radio_is_emulated(radio) && config->air.mode == CONFIG_AIR_LOCKSTEP;
+            if (!lockstep && !config_radio_is_replay(radio)) {
                 return false;
             }
         }
     }
-    return config->air.mode == CONFIG_AIR_LOCKSTEP;
+    return true;
 }
 
 const struct config_radio *config_radio_of(const struct config *config, enum config_role role, int id)

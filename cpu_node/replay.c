@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cpu_node/replay.h"
+
+#include "base/error.h"
+#include "base/h5file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ap_state {
+    bool expected, came, alive, holds;
+    uint64_t block;
+    uint8_t *data;
+    size_t n_bytes, room;
+};
+
+struct replay {
+    struct replay_settings settings;
+    uint64_t first_block, n_row;
+    tutti_tick epoch;
+    uint8_t *solved;             /* [n_row] */
+    uint8_t *ap_used, *user_used; /* [n_row][n_ap], [n_row][n_ue] */
+    int32_t *scheme;             /* [n_row] */
+    struct ap_state *ap;         /* [n_ap] */
+};
+
+/* The run's recording ---------------------------------------------------------------------------------------------- */
+
+static int check_shape(h5file_t *file, const char *path, int n, uint64_t *n_row)
+{
+    struct h5_info info;
+    const int status = h5file_info(file, path, &info);
+    if (status >= 0 && (info.rank != (n ? 2 : 1) || (n && info.dims[1] != (size_t)n))) {
+        return error_set(TUTTI_EFORMAT, "%s of the run is not of this network", path);
+    }
+    *n_row = status < 0 || info.dims[0] > *n_row ? *n_row : info.dims[0];
+    return status;
+}
+
+static int read_masks(struct replay *r, h5file_t *file)
+{
+    const struct replay_settings *s = &r->settings;
+    r->n_row = UINT64_MAX;
+    int status = check_shape(file, "/block/solved", 0, &r->n_row);
+    status = status < 0 ? status : check_shape(file, "/block/ap_used", s->n_ap, &r->n_row);
+    status = status < 0 ? status : check_shape(file, "/block/user_used", s->n_ue, &r->n_row);
+    status = status < 0 ? status : check_shape(file, "/scheme", 0, &r->n_row);
+    const uint64_t each = (uint64_t)s->n_ap + (uint64_t)s->n_ue + 1 + sizeof *r->scheme;
+    status = status < 0 ? status : h5file_check_claim(file, "/block", r->n_row > UINT32_MAX ? UINT64_MAX : r->n_row * each);
+    if (status < 0) {
+        return status;
+    }
+    const size_t n = (size_t)r->n_row, n_ap = n * (size_t)s->n_ap, n_ue = n * (size_t)s->n_ue;
+    r->solved = calloc(n + 1, 1);
+    r->ap_used = calloc(n_ap + 1, 1);
+    r->user_used = calloc(n_ue + 1, 1);
+    r->scheme = calloc(n + 1, sizeof *r->scheme);
+    if (!r->solved || !r->ap_used || !r->user_used || !r->scheme) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the decisions of the run");
+    }
+    status = h5file_read_rows(file, "/block/solved", H5_U8, 0, n, r->solved);
+    status = status < 0 ? status : h5file_read_rows(file, "/block/ap_used", H5_U8, 0, n, r->ap_used);
+    status = status < 0 ? status : h5file_read_rows(file, "/block/user_used", H5_U8, 0, n, r->user_used);
+    return status < 0 ? status : h5file_read_rows(file, "/scheme", H5_I32, 0, n, r->scheme);
+}
+
+/* The epoch follows from the tick of any solved block. */
+static int read_epoch(struct replay *r, h5file_t *file)
+{
+    double first = 0;
+    uint64_t n = 0, row = 0;
+    tutti_tick tick = 0;
+    int status = h5file_attribute_numbers(file, "/", "first_block", 1, &first, &n);
+    r->first_block = n && first >= 0 && first < 9e15 ? (uint64_t)first : 0;
+    while (row < r->n_row && !r->solved[row]) {
+        row++;
+    }
+    if (status >= 0 && row == r->n_row) {
+        return error_set(TUTTI_EFORMAT, "%s: no block of it was solved", r->settings.path);
+    }
+    status = status < 0 ? status : h5file_read_rows(file, "/block/tick", H5_U64, row, 1, &tick);
+    r->epoch = tick - (r->first_block + row) * (uint64_t)r->settings.n_block_samples;
+    return status;
+}
+
+static void expect_aps(struct replay *r)
+{
+    for (uint64_t row = 0; row < r->n_row; row++) {
+        for (int ap = 0; ap < r->settings.n_ap; ap++) {
+            r->ap[ap].expected |= r->solved[row] && r->ap_used[row * (uint64_t)r->settings.n_ap + (uint64_t)ap];
+        }
+    }
+}
+
+int replay_create(replay_t **replay, const struct replay_settings *settings)
+{
+    struct replay *r = *replay = calloc(1, sizeof *r);
+    if (!r) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the replay");
+    }
+    r->settings = *settings;
+    r->ap = calloc((size_t)settings->n_ap, sizeof *r->ap);
+    h5file_t *file = NULL;
+    int status = r->ap ? h5file_open(&file, settings->path) : error_set(TUTTI_ENOMEM, "out of memory for the replay");
+    status = status < 0 ? status : read_masks(r, file);
+    status = status < 0 ? status : read_epoch(r, file);
+    h5file_close(file);
+    if (status >= 0) {
+        expect_aps(r);
+    }
+    return status;
+}
+
+void replay_destroy(replay_t *r)
+{
+    if (!r) {
+        return;
+    }
+    for (int ap = 0; r->ap && ap < r->settings.n_ap; ap++) {
+        free(r->ap[ap].data);
+    }
+    free(r->ap);
+    free(r->solved);
+    free(r->ap_used);
+    free(r->user_used);
+    free(r->scheme);
+    free(r);
+}
+
+tutti_tick replay_epoch(const replay_t *r)
+{
+    return r->epoch;
+}
+
+/* Decisions -------------------------------------------------------------------------------------------------------- */
+
+bool replay_was_solved(const replay_t *r, uint64_t block)
+{
+    return block >= r->first_block && block - r->first_block < r->n_row && r->solved[block - r->first_block];
+}
+
+bool replay_used(const replay_t *r, uint64_t block, int ap)
+{
+    return replay_was_solved(r, block) &&
+           r->ap_used[(block - r->first_block) * (uint64_t)r->settings.n_ap + (uint64_t)ap];
+}
+
+void replay_decide(const replay_t *r, struct cpu_block *block, int asked)
+{
+    const uint64_t row = block->number - r->first_block;
+    const size_t n_ue = (size_t)r->settings.n_ue;
+    memcpy(block->user_used, r->user_used + row * n_ue, n_ue);
+    memcpy(block->user_alive, block->user_used, n_ue);
+    block->scheme = r->settings.own_scheme ? asked : r->scheme[row];
+}
+
+/* Reports ---------------------------------------------------------------------------------------------------------- */
+
+void replay_set_alive(replay_t *r, int ap, bool alive)
+{
+    r->ap[ap].came |= alive;
+    r->ap[ap].alive = alive;
+    r->ap[ap].holds = alive && r->ap[ap].holds;
+}
+
+int replay_hold(replay_t *r, int ap, uint64_t block, const uint8_t *data, size_t n_bytes)
+{
+    struct ap_state *a = &r->ap[ap];
+    if (n_bytes > a->room) {
+        uint8_t *grown = realloc(a->data, n_bytes);
+        if (!grown) {
+            return error_set(TUTTI_ENOMEM, "out of memory for a report");
+        }
+        a->data = grown;
+        a->room = n_bytes;
+    }
+    memcpy(a->data, data, n_bytes);
+    a->n_bytes = n_bytes;
+    a->block = block;
+    a->holds = true;
+    return TUTTI_OK;
+}
+
+bool replay_is_ready(const replay_t *r, uint64_t *block)
+{
+    bool any = false;
+    for (int ap = 0; ap < r->settings.n_ap; ap++) {
+        const struct ap_state *a = &r->ap[ap];
+        if ((a->expected && !a->came) || (a->alive && !a->holds)) {
+            return false;
+        }
+        if (a->holds && (!any || a->block < *block)) {
+            *block = a->block;
+            any = true;
+        }
+    }
+    return any;
+}
+
+const uint8_t *replay_take(replay_t *r, int ap, uint64_t block, size_t *n_bytes)
+{
+    struct ap_state *a = &r->ap[ap];
+    if (!a->holds || a->block != block) {
+        return NULL;
+    }
+    a->holds = false;
+    *n_bytes = a->n_bytes;
+    return a->data;
+}
+
+bool replay_is_over(const replay_t *r)
+{
+    bool any = false;
+    for (int ap = 0; ap < r->settings.n_ap; ap++) {
+        const struct ap_state *a = &r->ap[ap];
+        if (a->alive || (a->expected && !a->came)) {
+            return false;
+        }
+        any |= a->came;
+    }
+    return any;
+}
