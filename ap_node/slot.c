@@ -115,8 +115,10 @@ static void set_deadline(const struct ap *ap, struct choice_deadline *deadline)
     const tutti_tick first_dl = node_radio_tick(&ap->radio, ap->block, ap->frame.dl_symbol[0]);
     deadline->repeatable = !ap->radio.info.paced;
     deadline->early_ns = (uint64_t)(e->on_time_us * 1e3);
+    const bool asked =
+        ap->reported_in && ap->reported_in == atomic_load_explicit(&ap->link.session, memory_order_relaxed);
     deadline->until_ns = deadline->repeatable
-                             ? clock_mono_ns() + (uint64_t)(e->lockstep_timeout_ms * 1e6)
+                             ? clock_mono_ns() + (asked ? (uint64_t)(e->lockstep_timeout_ms * 1e6) : 0)
                              : node_radio_deadline_ns(&ap->radio, &ap->span.got, first_dl, e->tx_lead_us) - ap->send_ns;
 }
 

@@ -13,6 +13,7 @@
 #include "cpu_node/plausible.h"
 #include "cpu_node/push.h"
 #include "cpu_node/record/recorder.h"
+#include "cpu_node/replay.h"
 #include "cpu_node/solve.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
@@ -27,6 +28,9 @@ struct cpu {
     const struct config *config;
     struct frame frame;
     struct block_shape shape;
+    const char *replay_path; /* before cpu_create: the run to take decisions from; NULL: no replay */
+    bool own_scheme;         /* of a replay: the configuration's scheme */
+    replay_t *replay;
     bool lockstep;
     char *agreement;
     struct fh_welcome welcome;

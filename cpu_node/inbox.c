@@ -119,7 +119,9 @@ static bool place(struct cpu *cpu, int ap, const struct wire_header *header, con
                   bool lost, uint64_t now_ns)
 {
     struct cpu_block *block;
-    if (!is_of_this_time(cpu, ap, header, now_ns)) {
+    if (cpu->replay) {
+        cpu->clock->now = header->block; /* reports come in order: release_reports */
+    } else if (!is_of_this_time(cpu, ap, header, now_ns)) {
         return false;
     }
     cpu->session_used = true;
@@ -130,7 +132,7 @@ static bool place(struct cpu *cpu, int ap, const struct wire_header *header, con
                     &block) != GATHER_PLACED) {
         return false;
     }
-    if (lost || !is_plausible(cpu, ap, header, meta)) {
+    if (lost || (!cpu->replay && !is_plausible(cpu, ap, header, meta))) {
         block->excused[ap] = 1;
     } else {
         store(cpu, block, ap, header, meta);
@@ -163,7 +165,9 @@ static void hear_estimates(struct cpu *cpu, int ap, const uint8_t *data, size_t 
     }
     const uint64_t now_ns = clock_mono_ns();
     const enum fault_verdict verdict =
-        judged ? FAULT_PASS : faults_judge(cpu->faults, ap, header.block, FAULT_UP, now_ns, data, n_bytes);
+        cpu->replay && !replay_used(cpu->replay, header.block, ap) ? FAULT_LOST
+        : judged                                                   ? FAULT_PASS
+                 : faults_judge(cpu->faults, ap, header.block, FAULT_UP, now_ns, data, n_bytes);
     if (verdict != FAULT_PASS && !cpu->lockstep) {
         return;
     }
@@ -183,7 +187,11 @@ static void hear_data(struct cpu *cpu, int ap, const uint8_t *data, size_t n_byt
     }
     switch (header.type) {
     case WIRE_CSI:
-        hear_estimates(cpu, ap, data, n_bytes, false);
+        if (!cpu->replay) {
+            hear_estimates(cpu, ap, data, n_bytes, false);
+        } else if (replay_hold(cpu->replay, ap, header.block, data, n_bytes) < 0) {
+            outbox_tell_none(cpu, ap, header.block);
+        }
         break;
     default: /* nobody here takes uplink symbols, calibration or sensing yet */
         cpu->counters.other_data++;
@@ -207,6 +215,9 @@ static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
 {
     int n_alive = 0;
     gather_set_alive(cpu->gather, id, up);
+    if (cpu->replay) {
+        replay_set_alive(cpu->replay, id, up);
+    }
     block_clock_gone(cpu->clock, id);
     for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
         n_alive += cpu->gather->alive[ap];
@@ -252,10 +263,39 @@ static void note_silent(struct cpu *cpu, const struct cpu_block *block)
     }
 }
 
+/* Of a replay: the reports of the oldest block go on, once every AP has one. Who has none of that block is not waited
+ * for; what the run did not solve gets no answer but that. */
+static void release_reports(struct cpu *cpu)
+{
+    uint64_t block;
+    if (!replay_is_ready(cpu->replay, &block)) {
+        return;
+    }
+    const bool solved = replay_was_solved(cpu->replay, block);
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
+        size_t n_bytes;
+        const uint8_t *data = replay_take(cpu->replay, ap, block, &n_bytes);
+        if (data && solved) {
+            hear_estimates(cpu, ap, data, n_bytes, true);
+        } else if (data) {
+            outbox_tell_none(cpu, ap, block);
+        } else {
+            cpu->gather->reporting[ap] = 0;
+        }
+    }
+}
+
 int inbox_turn(struct cpu *cpu, struct cpu_block **block)
 {
     const uint64_t now_ns = clock_mono_ns();
     int64_t wait_us;
+    *block = NULL;
+    if (cpu->replay && replay_is_over(cpu->replay)) {
+        return TUTTI_ESTOPPED;
+    }
+    if (cpu->replay) {
+        release_reports(cpu);
+    }
     faults_turn(cpu->faults, now_ns, deliver, cpu);
     *block = gather_close(cpu->gather, now_ns, &wait_us, cpu->silent);
     if (*block) {

@@ -9,6 +9,14 @@
 
 #include <inttypes.h>
 
+/* As the run did. */
+static void solve_again(struct cpu *cpu, struct cpu_block *block)
+{
+    replay_decide(cpu->replay, block, (int)cpu->config->precoding.scheme);
+    block->stepped_down = block->scheme != (int)cpu->config->precoding.scheme;
+    solver_execute(cpu->solver, block, 0);
+}
+
 /* Who is served, with which scheme; then the solve. */
 void cpu_solve(struct cpu *cpu, struct cpu_block *block)
 {
@@ -42,7 +50,11 @@ static int loop(struct cpu *cpu)
             continue;
         }
         rt_hot_enter();
-        cpu_solve(cpu, block);
+        if (cpu->replay) {
+            solve_again(cpu, block);
+        } else {
+            cpu_solve(cpu, block);
+        }
         rt_hot_leave();
         outbox_push(cpu, block);
         gather_replace(cpu->gather, block, recorder_exchange(cpu->recorder, block));
@@ -53,7 +65,8 @@ static int loop(struct cpu *cpu)
 static int run(const struct config *config, const struct node_options *options)
 {
     static struct cpu cpu; /* zeroed: cpu_destroy handles any stage */
-    (void)options;
+    cpu.replay_path = options->replay;
+    cpu.own_scheme = options->own_scheme;
     int status = cpu_create(&cpu, config);
     if (status >= 0) {
         status = loop(&cpu);
@@ -80,10 +93,12 @@ int main(int argc, char **argv)
             "Started again, it goes on in the same recording when the configuration is the same, else in a new\n"
             "numbered one.\n"
             "  --config FILE     network file (see `tutti config show --defaults`)\n"
+            "  --replay RUN.h5   the APs play recordings of samples: take what else a solve depends on from this run\n"
+            "  --own-scheme      but the scheme from the network file\n"
             "  --set KEY=VALUE   override a key of the file\n"
             "  --log LEVEL       error, warning, info or debug\n"
             "  --version         print the version",
-        .takes = 0,
+        .takes = NODE_TAKES_REPLAY,
         .run = run,
     };
     return node_main(&program, argc, argv);

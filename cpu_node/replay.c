@@ -18,10 +18,10 @@ struct replay {
     struct replay_settings settings;
     uint64_t first_block, n_row;
     tutti_tick epoch;
-    uint8_t *solved;             /* [n_row] */
+    uint8_t *solved;              /* [n_row] */
     uint8_t *ap_used, *user_used; /* [n_row][n_ap], [n_row][n_ue] */
-    int32_t *scheme;             /* [n_row] */
-    struct ap_state *ap;         /* [n_ap] */
+    int32_t *scheme;              /* [n_row] */
+    struct ap_state *ap;          /* [n_ap] */
 };
 
 /* The run's recording ---------------------------------------------------------------------------------------------- */
@@ -46,7 +46,8 @@ static int read_masks(struct replay *r, h5file_t *file)
     status = status < 0 ? status : check_shape(file, "/block/user_used", s->n_ue, &r->n_row);
     status = status < 0 ? status : check_shape(file, "/scheme", 0, &r->n_row);
     const uint64_t each = (uint64_t)s->n_ap + (uint64_t)s->n_ue + 1 + sizeof *r->scheme;
-    status = status < 0 ? status : h5file_check_claim(file, "/block", r->n_row > UINT32_MAX ? UINT64_MAX : r->n_row * each);
+    status =
+        status < 0 ? status : h5file_check_claim(file, "/block", r->n_row > UINT32_MAX ? UINT64_MAX : r->n_row * each);
     if (status < 0) {
         return status;
     }

@@ -129,6 +129,26 @@ static int create_engine(struct cpu *cpu)
     return status < 0 ? status : push_create(&cpu->push, &push);
 }
 
+/* A replay has its epoch, and its APs do not wait for each other. */
+static int create_replay(struct cpu *cpu)
+{
+    const struct replay_settings settings = {.path = cpu->replay_path,
+                                             .n_ap = cpu->shape.n_ap,
+                                             .n_ue = cpu->shape.n_ue,
+                                             .n_block_samples = cpu->frame.n_block_samples,
+                                             .own_scheme = cpu->own_scheme};
+    if (!cpu->replay_path) {
+        return TUTTI_OK;
+    }
+    if (!cpu->lockstep) {
+        return error_set(TUTTI_ECONFIG, "--replay: the radios of this network file do not play recordings "
+                                        "(radio.ap.backend: file); `tutti replay` makes one");
+    }
+    const int status = replay_create(&cpu->replay, &settings);
+    cpu->welcome.epoch = status < 0 ? 0 : replay_epoch(cpu->replay);
+    return status;
+}
+
 static int create_hub(struct cpu *cpu)
 {
     const struct config *c = cpu->config;
@@ -152,6 +172,7 @@ static int create_hub(struct cpu *cpu)
 static int create_parts(struct cpu *cpu)
 {
     int status = create_buffers(cpu);
+    status = status < 0 ? status : create_replay(cpu);
     status = status < 0 ? status : create_faults(cpu);
     status = status < 0 ? status : create_recorder(cpu); /* owns the output before anybody is let in */
     status = status < 0 ? status : create_engine(cpu);
@@ -210,6 +231,7 @@ void cpu_destroy(struct cpu *cpu)
     plausible_destroy(cpu->plausible);
     block_clock_destroy(cpu->clock);
     faults_destroy(cpu->faults);
+    replay_destroy(cpu->replay);
     free(cpu->coefficients);
     free(cpu->beta);
     free(cpu->error_variance);

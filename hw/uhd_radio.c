@@ -58,6 +58,7 @@ static int usrp_open(void **state, const struct radio_settings *s, struct radio_
                                 .paced = !r->device.elastic,
                                 .repeatable = false,
                                 .turnaround_samples = 1,
+                                .sample_step = 1.0f / 32767, /* libuhd's, from sc16 to fc32 */
                                 .lead_us = r->device.elastic ? 0 : LEAD_US};
     return TUTTI_OK;
 }

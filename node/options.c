@@ -36,9 +36,15 @@ static int parse_role(const char *text, bool *eve)
 static int take_own(struct node_options *options, unsigned takes, int argc, char **argv, int *i)
 {
     const char *name = argv[*i];
+    if ((takes & NODE_TAKES_REPLAY) && strcmp(name, "--own-scheme") == 0) {
+        options->own_scheme = true;
+        ++*i;
+        return TUTTI_OK;
+    }
+    const bool replay = (takes & NODE_TAKES_REPLAY) && strcmp(name, "--replay") == 0;
     const bool id = (takes & NODE_TAKES_ID) && strcmp(name, "--id") == 0;
     const bool role = (takes & NODE_TAKES_ROLE) && strcmp(name, "--role") == 0;
-    if (!id && !role) {
+    if (!id && !role && !replay) {
         return error_set(TUTTI_EINVAL, "unknown argument '%s' (see --help)", name);
     }
     if (*i + 1 >= argc) {
@@ -46,6 +52,10 @@ static int take_own(struct node_options *options, unsigned takes, int argc, char
     }
     const char *value = argv[*i + 1];
     *i += 2;
+    if (replay) {
+        options->replay = value;
+        return TUTTI_OK;
+    }
     return id ? node_parse_number(name, value, INT_MAX, &options->id) : parse_role(value, &options->eve);
 }
 

@@ -12,6 +12,7 @@ static const struct command {
 } commands[] = {
     {"run", "start a whole network from one configuration, watch it, report", tool_run},
     {"config", "check a configuration, show the effective one or the defaults", tool_config},
+    {"replay", "play recorded samples to the access points, solve again, compare", tool_replay},
     {"report", "write the report of a recorded run as one HTML file", tool_report},
     {"keygen", "make the key pairs of a network's nodes", tool_keygen},
     {"fault", "inject faults into the fronthaul of a running network", tool_fault_command},

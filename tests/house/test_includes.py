@@ -40,6 +40,7 @@ ALLOWED = {
     "tools/latency": MIDDLE | {"tools", "tools/terminal"},
     "tools/isac": MIDDLE | {"tools", "tools/terminal"},
     "tools/study": MIDDLE | {"tools", "tools/terminal"},
+    "tools/replay": MIDDLE | {"tools", "tools/terminal", "tools/run"},
     "tools/run": MIDDLE | {"tools", "tools/terminal", "tools/results", "tools/report"},
 }
 # Tests stand above everything.

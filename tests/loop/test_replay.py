@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A recorded network replayed by other processes gives the run's estimates and precoders bit by bit: from all samples, from pilots and
+guards alone, with messages lost, access points silent and schemes stepped down by the clock, through killed and lost samples. A sample
+that is changed is found."""
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+from network import BIN, Network, blocks, check, finish
+
+SYMBOL, BLOCK = 137, 9600
+INPUTS = ["H_hat", "error_variance", "block/ap_used", "block/user_used", "block/beta", "block/tick"]
+SAME = [*INPUTS, "W", "sinr_predicted", "reason", "scheme"]
+
+
+def network(iq, sets=(), n=60, **more):
+    return Network(sets=["air.fading.model=rician", f"record.iq={{dir: iq, {iq}}}", *sets], **{**dict(n_ap=2, n_ant=2, n_ue=2, n_blocks=n, snr_db=12), **more})
+
+
+def replay(net, *args, name="again"):
+    command = [os.path.join(BIN, "tutti"), "replay", net.out, "--iq", os.path.join(net.out, "iq"), "--out", os.path.join(net.dir, name), *args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    return done.returncode, done.stdout + done.stderr
+
+
+def check_identical(net, what, least, name="again", clock=False):
+    """The tool's word, and the files compared here by themselves."""
+    status, text = replay(net, name=name)
+    found = re.search(r"replay: (\d+) of (\d+) blocks identical", text)
+    check(status == 0 and found and found[1] == found[2] and int(found[1]) >= least, f"{what}: {text.strip()}")
+    with net.file("run.h5") as a, net.file(os.path.join(net.dir, name, "run.h5")) as b:
+        solved = np.flatnonzero(a["block/solved"][:])
+        first = [int(f.attrs["first_block"]) if "first_block" in f.attrs else 0 for f in (a, b)]
+        rows = [r for r in solved if 0 <= r + first[0] - first[1] < b["block/solved"].shape[0] and b["block/solved"][r + first[0] - first[1]]]
+        cut = [r for r in rows if a["reason"][r] in (5, 6) and clock]  # the clock had a part in what came out
+        bad = [d for d in SAME if d in a and any(a[d][r].tobytes() != b[d][r + first[0] - first[1]].tobytes() for r in rows
+                                                 if r not in cut or d in INPUTS)]
+        check(len(rows) >= least and not bad, f"{what}: {len(rows)} blocks, the same here, too {bad}")
+        return a["scheme"][:][solved], a["block/ap_used"][:][solved]
+
+
+def test_all_samples():
+    n = blocks(120)
+    with network("nodes: [ap0, ap1]", ["precoding.scheme=ob"], n) as net:
+        net.run()
+        check_identical(net, "all samples", n)
+        examine_change(net, n // 2)
+        status, text = replay(net, "--scheme", "rzf", name="rzf")
+        check(status == 0 and "estimates of" in text, f"another scheme: {text.strip().splitlines()[0]}")
+        with net.file(os.path.join(net.dir, "rzf", "run.h5")) as f, net.file("run.h5") as g:
+            check((f["scheme"][:n] != g["scheme"][:n]).all() and not np.array_equal(f["W"][:n], g["W"][:n]), "and its precoders are others")
+        examine_refusals(net)
+
+
+def examine_change(net, block):
+    """One sample of one pilot symbol, a hundredth larger."""
+    path = os.path.join(net.out, "iq", "ap1_ant0.sigmf-data")
+    x = np.memmap(path, "<c8", "r+")
+    at = block * BLOCK + 3 * SYMBOL + 40
+    before = x[at]
+    x[at] = before * 1.01
+    x.flush()
+    status, text = replay(net, name="changed")
+    check(status == 1 and f"first difference: block {block}, /" in text and f"{block} of " in text, f"a changed sample: {' '.join(text.split())}")
+    x[at] = before
+    x.flush()
+
+
+def examine_refusals(net):
+    def refused(what, words, change):
+        keep = os.path.join(net.dir, "keep")
+        shutil.copytree(os.path.join(net.out, "iq"), keep)
+        change(os.path.join(net.out, "iq"))
+        status, text = replay(net, "--force", name="refused")
+        check(status == 1 and words in text, f"{what}: {text.strip().splitlines()[-1] if text.strip() else ''}")
+        shutil.rmtree(os.path.join(net.out, "iq"))
+        os.rename(keep, os.path.join(net.out, "iq"))
+
+    def edit(pattern, by):
+        def change(folder):
+            path = os.path.join(folder, "ap1_ant1.sigmf-meta")
+            text = open(path).read()
+            open(path, "w").write(re.sub(pattern, by, text, count=1))
+        return change
+
+    def drop_stream(folder):
+        path = glob.glob(os.path.join(folder, "*.sigmf-collection"))[0]
+        c = json.load(open(path))
+        c["collection"]["core:streams"] = [s for s in c["collection"]["core:streams"] if s["name"] != "ap1_ant1"]
+        json.dump(c, open(path, "w"))
+
+    refused("a missing antenna", "no recording of antenna 1 of ap1", drop_stream)
+    refused("another rate", "was recorded at 2000000 Hz", edit(r'"core:sample_rate": [\d.]+', '"core:sample_rate": 2000000.0'))
+    refused("another type", "core:datatype: cf32_le or ci16_le expected", edit("cf32_le", "cf32le"))
+    refused("an unknown field of the core", "core:samplerate", edit('"core:hw"', '"core:samplerate": 1, "core:hw"'))
+    refused("no collection", "0 collections", lambda folder: [os.remove(p) for p in glob.glob(os.path.join(folder, "*.sigmf-collection"))])
+
+
+def test_pilots_and_guards():
+    n = blocks(60)
+    with network("nodes: [ap0, ap1], symbols: PG", n=n) as net:
+        net.run()
+        check_identical(net, "pilots and guards", n)
+
+
+def test_what_the_clock_did():
+    """Paced: messages lost and late, an access point that stands still and loses samples, a scheme that the budget steps down."""
+    sets = ["air.mode=paced", "precoding.scheme=ob", "precoding.ob_gap=1e-6", "engine.block_budget_us=300", "fronthaul.faults.loss=0.1",
+            "precoding.an=nullspace", "payload.modulation=qam4"]
+    with network("symbols: PG, nodes: [ap0, ap1, ap2]", sets, 300, n_ap=3, args=["--keep-going"]) as net:
+        net.start()
+        net.wait_for_block(60)
+        pid = net.pid_of("tutti-ap", 1)
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.25)
+        os.kill(pid, signal.SIGCONT)
+        net.wait()
+        scheme, used = check_identical(net, "paced", 20, clock=True)
+        check((~used.astype(bool)).any(), f"{(~used.astype(bool)).sum()} of {used.size} reports were not in a solve")
+        print(f"schemes of the run: {dict(zip(*np.unique(scheme, return_counts=True)))}")
+
+
+test_all_samples()
+test_pilots_and_guards()
+test_what_the_clock_did()
+finish()
