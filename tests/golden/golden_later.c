@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const BEYOND[] = {"clusters", "joint_pilots_clusters", "lsfd_mr", "uplink_combining", NULL};
+static const char *const BEYOND[] = {"clusters", "joint_pilots_clusters", NULL};
 
 bool golden_later_recognises(const json_t *root)
 {
