@@ -74,6 +74,9 @@ enum mimo_scheme mimo_scheme_below(enum mimo_scheme scheme)
 
 enum mimo_power mimo_power_on_rung(enum mimo_scheme asked, enum mimo_scheme rung, enum mimo_power power)
 {
+    if (!mimo_scheme_allows((int)rung, (int)power) && mimo_scheme_allows((int)rung, MIMO_POWER_EQUAL)) {
+        return MIMO_POWER_EQUAL;
+    }
     return rung != asked && power == MIMO_POWER_MAXMIN && mimo_scheme_allows((int)rung, MIMO_POWER_MAXMIN_USER)
                ? MIMO_POWER_MAXMIN_USER
                : power;

@@ -26,14 +26,17 @@ enum mimo_antennas {
 #define MIMO_POWER_MAP(X)                                                                                              \
     X(MIMO_POWER_EQUAL, equal, 0, "the same for every user")                                                           \
     X(MIMO_POWER_MAXMIN, maxmin, 1, "the least SINR as large as the APs' budgets allow")                               \
-    X(MIMO_POWER_MAXMIN_USER, maxmin_user, 2, "the same with one power per user; differs for cb only")
+    X(MIMO_POWER_MAXMIN_USER, maxmin_user, 2, "the same with one power per user; differs for cb only")                 \
+    X(MIMO_POWER_RLSPA_WC, rlspa_wc, 3,                                                                                \
+      "robust least squares (worst error), about the sum rate of equal transmit powers")                               \
+    X(MIMO_POWER_RLSPA_WIENER, rlspa_wiener, 4, "the same in the mean over errors and noise")
 
 /* X(enumerator, name, number in files, kind, antennas, allowed powers, those whose AP budgets hold on average
  * (mimo/precoder.h), rung below on the deadline ladder, about). The last rung is its own rung below. */
 #define MIMO_SCHEME_MAP(X)                                                                                             \
     X(MIMO_CB, cb, 0, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_MAXMIN), MIMO_CB,           \
       "conjugate beams")                                                                                               \
-    X(MIMO_ZF, zf, 1, MIMO_CENTRAL, MIMO_ANTENNAS_ALL, MIMO_ANY_POWER, 0, MIMO_PPZF,                                   \
+    X(MIMO_ZF, zf, 1, MIMO_CENTRAL, MIMO_ANTENNAS_ALL, MIMO_ALL_POWER, 0, MIMO_PPZF,                                   \
       "zero-forcing over all APs, needs at least as many antennas in all as users")                                    \
     X(MIMO_FZF, fzf, 2, MIMO_PER_AP, MIMO_ANTENNAS_AP, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_EQUAL), MIMO_CB,           \
       "zero-forcing at each AP, needs more antennas per AP than users")                                                \
@@ -41,7 +44,7 @@ enum mimo_antennas {
       "zero-forcing of each AP's strong users only")                                                                   \
     X(MIMO_PPZF, ppzf, 4, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_EQUAL), MIMO_CB,        \
       "the same, weak users' beams kept off the strong users")                                                         \
-    X(MIMO_RZF, rzf, 5, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, 0, MIMO_PPZF,                                 \
+    X(MIMO_RZF, rzf, 5, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ALL_POWER, 0, MIMO_PPZF,                                 \
       "regularised zero-forcing (MMSE) over all APs")                                                                  \
     X(MIMO_OB, ob, 6, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ONLY(MIMO_POWER_MAXMIN), 0, MIMO_ZF,                       \
       "max-min optimum with a bound that no precoder exceeds")                                                         \
@@ -65,7 +68,9 @@ enum { MIMO_N_SCHEMES = MIMO_SCHEME_MAP(MIMO_COUNT) }; /* numbers 0 to MIMO_N_SC
 
 #define MIMO_ONLY(power) (1u << (power))
 #define MIMO_ANY_SCHEME ((1u << MIMO_N_SCHEMES) - 1)
-#define MIMO_ANY_POWER ((1u << MIMO_N_POWERS) - 1)
+#define MIMO_RLSPA_POWER (MIMO_ONLY(MIMO_POWER_RLSPA_WC) | MIMO_ONLY(MIMO_POWER_RLSPA_WIENER))
+#define MIMO_ALL_POWER ((1u << MIMO_N_POWERS) - 1)
+#define MIMO_ANY_POWER (MIMO_ALL_POWER & ~MIMO_RLSPA_POWER) /* those that any beams can have */
 
 struct mimo_scheme_row {
     const char *name, *about;

@@ -388,8 +388,8 @@ static bool serves(const struct batch *b, enum mimo_scheme scheme)
 unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
                        const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
-    if (scheme == MIMO_CB &&
-        power == MIMO_POWER_MAXMIN) { /* a power per AP and user, on large-scale fading: not here */
+    /* a power per AP and user, on large-scale fading; least squares: not here */
+    if ((scheme == MIMO_CB && power == MIMO_POWER_MAXMIN) || MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
         return (1u << n_sb) - 1;
     }
     struct batch *b = batch;

@@ -22,6 +22,8 @@
  *   were different, once for all subbands with the same figures.
  * - MIMO_POWER_MAXMIN_USER. cb: every AP's estimates scaled to its budget, then one power per user; the others: as
  *   MIMO_POWER_MAXMIN.
+ * - MIMO_POWER_RLSPA_WC, _WIENER. zf, rzf: robust least squares at block level (rlspa/block.h, docs/power.md) on the
+ *   beams at unit norm, this subband alone; then one factor so that the worst AP is at its budget.
  * analog gives all power to one user. */
 
 /* A budget that holds on average is exceeded by at most this on one subband of one block: 3 dB. */

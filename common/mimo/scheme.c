@@ -2,6 +2,8 @@
 #include "mimo/scheme.h"
 
 #include "control/maxmin.h"
+#include "rlspa/beams.h"
+#include "rlspa/block.h"
 
 #include <math.h>
 
@@ -53,6 +55,53 @@ void scheme_amplitudes_maxmin(struct precoder *p)
     for (int k = 0; k < q->n_ue; k++) {
         p->amplitude[k] = sqrt(fmax(p->p[k], 0));
     }
+}
+
+/* U at unit norm, so that only the shape of the powers is left to choose. norm2 [n_ue] is work. */
+static void normalise(struct precoder *p, double *norm2)
+{
+    const struct mimo_problem *q = &p->problem;
+    const struct split U = {p->Ur, p->Ui};
+    beams_norms(q->n_row, q->n_ue, &U, norm2);
+    for (int i = 0; i < q->n_row * q->n_ue; i++) {
+        const double c = norm2[i % q->n_ue] > 0 ? 1 / sqrt(norm2[i % q->n_ue]) : 0;
+        p->Ur[i] *= c;
+        p->Ui[i] *= c;
+    }
+}
+
+/* gamma [n_ap] = sum_k E_mk, the errors of all users together; returns the budgets of all APs together. */
+static double add_up(const struct mimo_problem *q, double *gamma)
+{
+    double total = 0;
+    for (int m = 0; m < q->n_ap; m++) {
+        gamma[m] = 0;
+        for (int k = 0; k < q->n_ue; k++) {
+            gamma[m] += q->E[m * q->n_ue + k];
+        }
+        total += q->P[m];
+    }
+    return total;
+}
+
+void scheme_amplitudes_rlspa(struct precoder *p, enum mimo_power power)
+{
+    const struct mimo_problem *q = &p->problem;
+    const struct split H = {q->Hr, q->Hi}, U = {p->Ur, p->Ui};
+    double *const shape = p->amplitude, *const gamma = p->B; /* B, G, F: free until powers are stored */
+    struct links links = {.n = q->n_ue, .rho = 1, .sigma2 = 1, .B = {p->Gr, p->Gi}, .w2 = p->p};
+    struct block_error error = {.power = p->F};
+    normalise(p, p->p);
+    links.Pt = add_up(q, gamma);
+    beams_norms(q->n_row, q->n_ue, &U, p->p);
+    beams_received(q->n_row, q->n_ue, &H, &U, &links.B);
+    beams_error_power(q->n_ap, q->n_ant, q->n_ue, gamma, &U, p->F);
+    for (int m = 0; m < q->n_ap; m++) {
+        error.eps2 += q->n_ant * gamma[m];
+    }
+    block_ridge(power == MIMO_POWER_RLSPA_WC ? BLOCK_WC : BLOCK_WIENER, &links, &error, NULL, p->noise);
+    block_solve(&links, p->noise, LINKS_FULL, shape);
+    scheme_amplitudes_common(p, shape);
 }
 
 void scheme_store(const struct precoder *p, struct mimo_solution *solution)

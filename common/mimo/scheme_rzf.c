@@ -67,7 +67,9 @@ int scheme_rzf_solve(struct precoder *p, enum mimo_power power, const struct mim
 {
     (void)channel;
     beams(p);
-    if (power != MIMO_POWER_EQUAL) {
+    if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
+        scheme_amplitudes_rlspa(p, power);
+    } else if (power != MIMO_POWER_EQUAL) {
         scheme_amplitudes_maxmin(p);
     } else {
         unit_weights(p);

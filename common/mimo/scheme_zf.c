@@ -58,7 +58,9 @@ static double zero_force(struct precoder *p, enum mimo_power power, struct mimo_
         return 0;
     }
     beams(p);
-    if (power != MIMO_POWER_EQUAL) {
+    if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
+        scheme_amplitudes_rlspa(p, power);
+    } else if (power != MIMO_POWER_EQUAL) {
         scheme_amplitudes_maxmin(p);
     } else {
         for (int k = 0; k < p->problem.n_ue; k++) {

@@ -107,14 +107,15 @@ int beams_zf(int n_antennas, int n, const struct split *Ga, double *work, struct
     return rank;
 }
 
-void beams_effective(int n_antennas, int n, const struct split *G, const struct split *W, struct split *B)
+/* sign -1: the conjugate of G. */
+static void multiply(int n_antennas, int n, const struct split *G, double sign, const struct split *W, struct split *B)
 {
     memset(B->re, 0, (size_t)n * (size_t)n * sizeof *B->re);
     memset(B->im, 0, (size_t)n * (size_t)n * sizeof *B->im);
     for (int m = 0; m < n_antennas; m++) {
         const double *const wr = W->re + m * n, *const wi = W->im + m * n;
         for (int k = 0; k < n; k++) {
-            const double gr = G->re[m * n + k], gi = G->im[m * n + k];
+            const double gr = G->re[m * n + k], gi = sign * G->im[m * n + k];
             double *restrict br = B->re + k * n, *restrict bi = B->im + k * n;
             for (int j = 0; j < n; j++) {
                 br[j] += gr * wr[j] - gi * wi[j];
@@ -122,6 +123,16 @@ void beams_effective(int n_antennas, int n, const struct split *G, const struct 
             }
         }
     }
+}
+
+void beams_effective(int n_antennas, int n, const struct split *G, const struct split *W, struct split *B)
+{
+    multiply(n_antennas, n, G, 1, W, B);
+}
+
+void beams_received(int n_antennas, int n, const struct split *H, const struct split *W, struct split *B)
+{
+    multiply(n_antennas, n, H, -1, W, B);
 }
 
 void beams_norms(int n_antennas, int n, const struct split *W, double *w2)

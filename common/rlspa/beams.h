@@ -15,6 +15,8 @@ size_t beams_work(int n_antennas, int n);
 int beams_zf(int n_antennas, int n, const struct split *Ga, double *work, struct split *W);
 /* B [n][n] = G^T W: what users receive of each other's streams. 8 M n^2 flops. */
 void beams_effective(int n_antennas, int n, const struct split *G, const struct split *W, struct split *B);
+/* B = H^H W, for channels whose signal is h^H x: H = conj(G). */
+void beams_received(int n_antennas, int n, const struct split *H, const struct split *W, struct split *B);
 /* w2 [n] = ||w_k||^2. */
 void beams_norms(int n_antennas, int n, const struct split *W, double *w2);
 /* F [n][n]: F_ki = sum_l error_lk ||w_li||^2, stream i as user k receives it through the errors of the estimates,

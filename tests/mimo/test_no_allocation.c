@@ -68,7 +68,7 @@ static void execute_does_not_allocate(void **state)
     assert_true(allocations > 0); /* the counters work */
     allocations = 0;
     for (int scheme = 0; scheme < MIMO_N_SCHEMES; scheme++) {
-        for (int power = 0; power < 2; power++) {
+        for (int power = 0; power < MIMO_N_POWERS; power++) {
             precoder_execute_batch(precoder, (enum mimo_scheme)scheme, (enum mimo_power)power, N_SB, channels,
                                    solutions);
         }
