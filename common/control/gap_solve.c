@@ -184,6 +184,7 @@ static void descend_in_stages(struct gap *gap, const struct gap_options *options
         result->iterations += gap_newton_descend(gap, options);
         return;
     }
+    sow_noise(gap);
     const size_t n = gap->targets.r_min > 0 ? sizeof widths / sizeof *widths : 1;
     for (size_t i = 0; i < n; i++) {
         gap->smooth = widths[i];
@@ -208,7 +209,6 @@ void gap_solve(struct gap *gap, const struct gap_options *options, double *eta, 
 {
     *result = (struct gap_result){0};
     gap_enter(gap, options->noise, eta, eta_an, &result->start);
-    sow_noise(gap);
     descend_in_stages(gap, options, result);
     gap_leave(gap, eta, eta_an, result);
 }
@@ -228,7 +228,6 @@ void gap_sca_step(struct gap *gap, const struct gap_options *options, double *et
     *result = (struct gap_result){0};
     gap_enter(gap, options->noise, eta, eta_an, &result->start);
     gap_linearise(gap);
-    sow_noise(gap);
     gap->convex = true;
     descend_in_stages(gap, options, result);
     if (subproblem) {

@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`tutti study`: whoever computes a drop, the result is the same; checks fail when they should; every assumed parameter is told.
+
+usage: test_study.py BIN_DIR
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BIN = ""
+
+
+def study(*arguments):
+    return subprocess.run([os.path.join(BIN, "tutti"), "study", *arguments], capture_output=True, text=True, check=False)
+
+
+def read(*path):
+    with open(os.path.join(*path), encoding="utf-8") as file:
+        return file.read()
+
+
+class Study(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def compute(self, name, *more):
+        answer = study("ppzf-precoders", "--drops", "13", "--quick", "--out", self.path(name), *more)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        return read(self.path(name), "ppzf-precoders.csv")
+
+    def test_result_does_not_depend_on_who_computes(self):
+        one = self.compute("one", "--jobs", "1")
+        self.assertGreater(len(one.splitlines()), 100)
+        self.assertEqual(one, self.compute("two", "--jobs", "2"))
+        for shard in range(3):
+            self.compute(f"shard{shard}", "--shard", f"{shard}/3")
+        answer = study("merge", "ppzf-precoders", *[self.path(f"shard{i}") for i in range(3)], "--drops", "13", "--quick", "--out",
+                       self.path("merged"))
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertEqual(one, read(self.path("merged"), "ppzf-precoders.csv"))
+        self.assertNotEqual(one, self.compute("other", "--seed", "2"))
+
+    def test_an_interrupted_study_goes_on(self):
+        one = self.compute("one")
+        rows = read(self.path("one"), "ppzf-precoders.rows")
+        with open(os.path.join(self.path("one"), "ppzf-precoders.rows"), "w", encoding="utf-8") as file:
+            file.write(rows[:len(rows) // 2])  # in the middle of a line, as after kill -9
+        self.assertEqual(one, self.compute("one"))
+        again = [line for line in read(self.path("one"), "ppzf-precoders.rows").splitlines() if re.match(r"\d+ ", line)]
+        self.assertLess(len(again), 13 + 3)  # the rows that were there were not computed again
+
+    def test_rows_of_another_seed_are_refused(self):
+        self.compute("one")
+        answer = study("ppzf-precoders", "--drops", "13", "--quick", "--seed", "5", "--out", self.path("one"))
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("ppzf-precoders.rows", answer.stderr)
+        self.assertEqual(len(answer.stderr.strip().splitlines()), 1)
+
+    def test_every_study_holds_its_checks_in_quick_mode(self):
+        answer = study("all", "--quick", "--check", "--out", self.path("all"))
+        self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
+        names = [line.split()[0] for line in study("list").stdout.splitlines()]
+        self.assertGreaterEqual(len(names), 5)
+        for name in names:
+            result = json.loads(read(self.path("all"), name + ".json"))
+            drawing = read(self.path("all"), name + ".svg")
+            self.assertGreater(len(result["checks"]), 0)
+            shown = study("show", name).stdout
+            for parameter in result["scenario"]:
+                self.assertIn(parameter["provenance"], "TIA")
+                self.assertIn(parameter["key"] + ":", shown)
+                if parameter["provenance"] != "T":
+                    self.assertIn(parameter["key"] + "=", drawing)
+            for caveat in result["caveats"]:
+                self.assertIn(caveat, answer.stdout)
+            self.assertIn(name, read(self.path("all"), "index.html"))
+
+    def test_a_failed_check_fails(self):
+        """A pilot power of nothing leaves no secrecy to gain: the order of the precoders falls."""
+        arguments = ["ppzf-precoders", "--quick", "--drops", "6", "--set", "pilot_dbm=-200", "--out", self.path("weak")]
+        self.assertEqual(study(*arguments).returncode, 0)
+        self.assertEqual(study(*arguments, "--check").returncode, 1)
+
+    def test_wrong_usage(self):
+        for arguments in (["nonesuch"], ["ppzf-an", "--drops", "0"], ["ppzf-an", "--shard", "3/3"], [], ["show", "nonesuch"]):
+            answer = study(*arguments)
+            self.assertEqual(answer.returncode, 2, arguments)
+            self.assertEqual(len(answer.stderr.strip().splitlines()), 1, answer.stderr)
+        answer = study("ppzf-an", "--set", "area=3", "--out", self.path("set"))
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("area_m", answer.stderr)
+
+
+if __name__ == "__main__":
+    BIN = sys.argv.pop(1)
+    unittest.main()
