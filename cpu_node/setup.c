@@ -32,8 +32,12 @@ void cpu_renew_session(struct cpu *cpu)
     fh_hub_rewelcome(cpu->hub, &cpu->welcome);
 }
 
+/* The emulated air's time begins at 0 whatever its radios' words say. */
 static bool has_pps(const struct config *config)
 {
+    if (config_has_emulated(config)) {
+        return false;
+    }
     for (int ap = 0; ap < config->network.n_ap; ap++) {
         const char *source = config_radio_of(config, CONFIG_ROLE_AP, ap)->time_source;
         if (!source || source[0] == '\0' || strcmp(source, "none") == 0 || strcmp(source, "internal") == 0) {

@@ -2,15 +2,17 @@
 /* USRPs through libuhd. The slot thread sees rings only (uhd/receive.h, uhd/transmit.h): the calls of the library,
  * which lock and allocate, are made by threads of the backend's own. */
 #include "base/error.h"
+#include "base/log.h"
 #include "hw/radio_ops.h"
 #include "hw/uhd/transmit.h"
 
+#include <math.h>
 #include <stdlib.h>
 
-enum { MAX_NOTES = 256, ELASTIC_SPP = 500 };
-/* A packet lasts no longer than this, for it is not seen before it is whole; from handing a burst over to the device
- * having its first packet: copies, two wake-ups, the network. `tutti radio lead` measures what is really needed. */
-static const double PACKET_S = 200e-6, LEAD_US = 300, GRACE_S = 0.02, HORIZON_S = 0.01, AHEAD_S = 0.1;
+enum { MAX_NOTES = 256, GRACE_AHEADS = 8 };
+/* From handing a burst over to the device having its first packet: copies, two wake-ups, the network. `tutti radio
+ * lead` measures what is really needed. */
+static const double LEAD_US = 300, GRACE_S = 0.05, HORIZON_S = 0.01, AHEAD_S = 0.1;
 
 struct uhd_radio {
     struct uhd_device device;
@@ -21,12 +23,6 @@ struct uhd_radio {
     bool stopped;
 };
 
-static int default_spp(const struct uhd_device *d)
-{
-    const int spp = (int)(PACKET_S * (double)d->rate_hz);
-    return d->elastic ? ELASTIC_SPP : spp < 64 ? 64 : spp;
-}
-
 static int make_parts(struct uhd_radio *r, const struct radio_settings *s)
 {
     struct uhd_device *d = &r->device;
@@ -34,9 +30,9 @@ static int make_parts(struct uhd_radio *r, const struct radio_settings *s)
     const int n_ahead = s->n_tx_buffer_samples > 0 ? s->n_tx_buffer_samples : (int)(AHEAD_S * rate);
     const tutti_tick horizon = d->elastic ? (tutti_tick)n_ahead : (tutti_tick)(HORIZON_S * rate);
     r->n_ahead = (tutti_tick)n_ahead;
-    int status = ledger_create(&r->ledger, d->n_ant, UHD_MAX_BURSTS, MAX_NOTES, (tutti_tick)(GRACE_S * rate));
-    status = status ? status
-                    : uhd_receive_create(&r->receive, d, uhd_words_number(d->args, "spp", default_spp(d)), s->priority);
+    const double grace = fmin(GRACE_S * rate, (double)GRACE_AHEADS * n_ahead); /* some blocks, if these are short */
+    int status = ledger_create(&r->ledger, d->n_ant, UHD_MAX_BURSTS, MAX_NOTES, (tutti_tick)grace);
+    status = status ? status : uhd_receive_create(&r->receive, d, s->priority);
     return status ? status : uhd_transmit_create(&r->transmit, d, &r->receive, 2 * n_ahead, horizon, s->priority);
 }
 
@@ -92,6 +88,7 @@ static int usrp_recv(void *state, tutti_cf32 *const *buffers, int n, struct radi
     }
     if (r->device.elastic) {
         uhd_transmit_flush(&r->transmit);
+        uhd_transmit_settle(&r->transmit, r->ledger);
     }
     return uhd_receive_get(&r->receive, buffers, n, got, r->ledger);
 }
@@ -139,9 +136,26 @@ static uint64_t usrp_wakeups(const void *state)
     return r->receive.n_wakeups;
 }
 
+/* What the five letters do not say. */
+static void tell_counters(const struct uhd_radio *r)
+{
+    const struct ledger_counters *c = ledger_counters(r->ledger);
+    log_write(LOG_INFO, "radio",
+              "USRP restarts=%u acks=%llu device_late=%llu device_underruns=%llu sequence_errors=%llu handed_late=%llu "
+              "handed_cut=%llu untold=%llu messages_lost=%u",
+              atomic_load(&r->receive.n_restarted), (unsigned long long)c->heard[LEDGER_ACK],
+              (unsigned long long)c->heard[LEDGER_LATE], (unsigned long long)c->heard[LEDGER_UNDERRUN],
+              (unsigned long long)c->heard[LEDGER_SEQUENCE], (unsigned long long)c->heard[LEDGER_TOO_LATE],
+              (unsigned long long)c->heard[LEDGER_INCOMPLETE], (unsigned long long)c->untold,
+              atomic_load(&r->transmit.n_heard_dropped));
+}
+
 static void usrp_stop(void *state)
 {
     struct uhd_radio *r = state;
+    if (!r->stopped && r->transmit.thread.running) {
+        tell_counters(r);
+    }
     r->stopped = true;
     if (r->transmit.device) {
         uhd_transmit_stop(&r->transmit);
@@ -155,6 +169,7 @@ static void usrp_close(void *state)
 {
     struct uhd_radio *r = state;
     if (r) {
+        usrp_stop(r);
         uhd_transmit_destroy(&r->transmit);
         uhd_receive_destroy(&r->receive);
         uhd_device_close(&r->device);

@@ -266,6 +266,8 @@ bool config_agreement_differs(const char *ours, const char *theirs, char *senten
 /* A 64-bit hash of it. */
 uint64_t config_fingerprint(const struct config *config);
 
+/* Some node's radio is on the emulated air. */
+bool config_has_emulated(const struct config *config);
 /* Two runs see the same samples and nothing may depend on entropy or speed: every radio is on the emulated air in
  * lock-step, or a replay. What one radio's own node knows is radio_info.repeatable. */
 bool config_is_repeatable(const struct config *config);

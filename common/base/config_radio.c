@@ -67,6 +67,18 @@ static int n_of(const struct config *config, enum config_role role)
     return role == CONFIG_ROLE_AP ? n->n_ap : role == CONFIG_ROLE_UE ? n->n_ue : n->n_eve;
 }
 
+bool config_has_emulated(const struct config *config)
+{
+    for (int role = 0; role < CONFIG_N_ROLES; role++) {
+        for (int id = 0; id < n_of(config, (enum config_role)role); id++) {
+            if (config_radio_is_emulated(config_radio_of(config, (enum config_role)role, id))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool config_is_repeatable(const struct config *config)
 {
     for (int role = 0; role < CONFIG_N_ROLES; role++) {

@@ -81,6 +81,7 @@
     X(async_metadata_event_code)                                                                                       \
     X(sensor_value_make_from_bool)                                                                                     \
     X(sensor_value_free)                                                                                               \
+    X(sensor_value_to_int)                                                                                             \
     X(sensor_value_to_bool)                                                                                            \
     X(string_vector_make)                                                                                              \
     X(string_vector_free)                                                                                              \

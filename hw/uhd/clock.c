@@ -53,7 +53,7 @@ static int wait_for_pulse(struct uhd_device *d)
         if (clock_mono_ns() > until_ns) {
             return error_set(
                 TUTTI_EDEVICE,
-                "radio '%s': no PPS within %.1f s (time_source %s): is the pulse connected to every board?", d->args,
+                "radio '%s': no PPS within %.1f s (time_source %s): is the pulse connected to every board?", d->name,
                 wait_s, d->time_source);
         }
         if (rt_stop_requested()) {
@@ -65,48 +65,68 @@ static int wait_for_pulse(struct uhd_device *d)
     return status;
 }
 
-static int check_boards(struct uhd_device *d, tutti_tick expected)
+/* The UTC second of the newest pulse: as the device's GPS says, else by this host's clock, which must be right to less
+ * than half a second. An elastic device's seconds are not the host's: it always says. */
+static int64_t second_of_pulse(struct uhd_device *d)
 {
-    const int status = uhd_device_read_pps(d);
-    for (int b = 0; !status && b < d->n_board; b++) {
-        if (d->last_pps[b] != expected) {
-            return error_set(TUTTI_EDEVICE,
-                             "radio '%s': board %d has time %.9f s at the last PPS, %.9f s expected: does every board "
-                             "get the same pulse?",
-                             d->args, b, (double)d->last_pps[b] / (double)d->rate_hz,
-                             (double)expected / (double)d->rate_hz);
+    int64_t second = 0;
+    const bool gps = d->elastic || strcmp(d->time_source, "gpsdo") == 0;
+    return gps && uhd_device_gps_second(d, &second) ? second : llround((double)clock_wall_ns() * 1e-9);
+}
+
+/* Every board had this time at its newest pulse. */
+static bool boards_agree(struct uhd_device *d, int64_t second)
+{
+    bool agree = uhd_device_read_pps(d) == TUTTI_OK;
+    for (int b = 0; agree && b < d->n_board; b++) {
+        agree = d->last_pps[b] == (tutti_tick)second * d->rate_hz;
+    }
+    return agree;
+}
+
+static int set_next(struct uhd_device *d, int64_t second)
+{
+    for (size_t b = 0; b < (size_t)d->n_board; b++) {
+        if (d->api->usrp_set_time_next_pps(d->usrp, second, 0.0, b)) {
+            return uhd_device_failed(d, "cannot set its time at the next PPS");
         }
     }
-    return status;
+    return TUTTI_OK;
 }
 
-/* An elastic device's time has gone behind the wall clock's, and others live by it: a time that was set once stays. */
-static bool has_time(struct uhd_device *d, int64_t utc_s)
+static int disagree(struct uhd_device *d, int64_t second)
 {
-    const int64_t second = (int64_t)(d->last_pps[0] / d->rate_hz);
-    bool same = d->elastic && d->last_pps[0] % d->rate_hz == 0 && second <= utc_s && second > utc_s - 86400;
     for (int b = 1; b < d->n_board; b++) {
-        same = same && d->last_pps[b] == d->last_pps[0];
+        if (d->last_pps[b] != d->last_pps[0]) {
+            return error_set(TUTTI_EDEVICE,
+                             "radio '%s': boards 0 and %d had the times %.9f and %.9f s at the last PPS: does every "
+                             "board get the same pulse?",
+                             d->name, b, (double)d->last_pps[0] / (double)d->rate_hz,
+                             (double)d->last_pps[b] / (double)d->rate_hz);
+        }
     }
-    return same;
+    return error_set(TUTTI_EDEVICE,
+                     "radio '%s': its time was %.9f s at the last PPS, %lld was set: is there one pulse per second?",
+                     d->name, (double)d->last_pps[0] / (double)d->rate_hz, (long long)second);
 }
 
+/* A pulse may pass between looking and setting on a busy host: what counts is what is there afterwards. */
 static int set_at_pulse(struct uhd_device *d)
 {
-    int status = wait_for_pulse(d);
-    const int64_t utc_s = llround((double)clock_wall_ns() * 1e-9);
-    status = status ? status : uhd_device_read_pps(d);
-    if (status || has_time(d, utc_s)) {
-        return status;
-    }
-    for (size_t b = 0; !status && b < (size_t)d->n_board; b++) {
-        if (d->api->usrp_set_time_next_pps(d->usrp, utc_s + 1, 0.0, b)) {
-            status = uhd_device_failed(d, "cannot set its time at the next PPS");
+    enum { TRIES = 4 };
+    int64_t second = 0;
+    for (int try = 0; try < TRIES; try++) {
+        int status = wait_for_pulse(d);
+        second = second_of_pulse(d);
+        if (status || boards_agree(d, second)) {
+            return status;
+        }
+        status = set_next(d, second + 1);
+        if (status) {
+            return status;
         }
     }
-    status = status ? status : read_pps(d, 0);
-    status = status ? status : wait_for_pulse(d);
-    return status ? status : check_boards(d, (tutti_tick)(utc_s + 1) * d->rate_hz);
+    return disagree(d, second);
 }
 
 int uhd_device_clock(struct uhd_device *d)
@@ -119,7 +139,7 @@ int uhd_device_clock(struct uhd_device *d)
         return error_set(TUTTI_ECONFIG,
                          "radio '%s': %d boards need a common pulse: time_source external or gpsdo (and the same "
                          "clock_source)",
-                         d->args, d->n_board);
+                         d->name, d->n_board);
     }
     log_write(LOG_WARNING, "radio", "NO-COMMON-TIME time_source=%s: this radio's time agrees with no other radio's",
               *d->time_source ? d->time_source : "none");

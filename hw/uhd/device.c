@@ -17,11 +17,12 @@ int uhd_device_failed(const struct uhd_device *d, const char *what)
     char complaint[512] = "", line[200];
     d->api->get_last_error(complaint, sizeof complaint - 1);
     uhd_words_first_line(complaint, line, sizeof line);
-    return error_set(TUTTI_EDEVICE, "radio '%s': %s: %s", d->args, what, line);
+    return error_set(TUTTI_EDEVICE, "radio '%s': %s: %s", d->name, what, line);
 }
 
 int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
 {
+    snprintf(d->name, sizeof d->name, "%s", s->args ? s->args : "");
     int status = uhd_words_args(s, d->args);
     status = status ? status : uhd_words_channels(s->channels, s->n_ant, d->channel);
     status = status ? status : uhd_api_get(&d->api);
@@ -36,7 +37,7 @@ int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
         char complaint[512] = "";
         d->api->get_last_error(complaint, sizeof complaint - 1);
         d->usrp = NULL;
-        return uhd_words_open_failed(d->args, (int)code, complaint);
+        return uhd_words_open_failed(d->name, (int)code, complaint);
     }
     size_t n_board = 0;
     if (d->api->usrp_get_num_mboards(d->usrp, &n_board) || n_board < 1 || n_board > UHD_MAX_BOARDS) {
@@ -83,22 +84,37 @@ static bool has_sensor(struct uhd_device *d, char kind, const char *name, size_t
     return found;
 }
 
-static int read_sensor(struct uhd_device *d, char kind, const char *name, size_t which)
+/* One reading: as yes or no, or as a whole number if number is given. */
+static bool read_sensor(struct uhd_device *d, char kind, const char *name, size_t which, int *number)
 {
     uhd_sensor_value_handle value = NULL;
     bool yes = false;
     if (d->api->sensor_value_make_from_bool(&value, name, false, "yes", "no")) {
-        return 0;
+        return false;
     }
     const uhd_error code = kind == 'm'   ? d->api->usrp_get_mboard_sensor(d->usrp, name, which, &value)
                            : kind == 'r' ? d->api->usrp_get_rx_sensor(d->usrp, name, which, &value)
                                          : d->api->usrp_get_tx_sensor(d->usrp, name, which, &value);
     if (code) {
-        return 0; /* the handle dangles now (libuhd 4.3): it must not be freed */
+        return false; /* the handle dangles now (libuhd 4.3): it must not be freed */
     }
-    d->api->sensor_value_to_bool(value, &yes);
+    if (number) {
+        yes = !d->api->sensor_value_to_int(value, number);
+    } else {
+        d->api->sensor_value_to_bool(value, &yes);
+    }
     d->api->sensor_value_free(&value);
     return yes;
+}
+
+bool uhd_device_gps_second(struct uhd_device *d, int64_t *second)
+{
+    int seconds = 0;
+    if (!has_sensor(d, 'm', "gps_time", 0) || !read_sensor(d, 'm', "gps_time", 0, &seconds)) {
+        return false;
+    }
+    *second = seconds;
+    return seconds > 0;
 }
 
 int uhd_device_sensor(struct uhd_device *d, char kind, const char *name, size_t which, double wait_s)
@@ -107,7 +123,7 @@ int uhd_device_sensor(struct uhd_device *d, char kind, const char *name, size_t 
         return -1;
     }
     const uint64_t until_ns = clock_mono_ns() + (uint64_t)(wait_s * 1e9);
-    while (!read_sensor(d, kind, name, which)) {
+    while (!read_sensor(d, kind, name, which, NULL)) {
         if (clock_mono_ns() >= until_ns || rt_stop_requested()) {
             return 0;
         }
@@ -151,7 +167,7 @@ static int check_lock(struct uhd_device *d, size_t board)
                   : error_set(TUTTI_EDEVICE,
                               "radio '%s': board %zu is not locked to its reference (clock_source %s): is 10 MHz "
                               "connected and strong enough?",
-                              d->args, board, d->clock_source);
+                              d->name, board, d->clock_source);
 }
 
 int uhd_device_sources(struct uhd_device *d, const struct radio_settings *s)
@@ -202,7 +218,7 @@ static int check_channels(struct uhd_device *d)
             return error_set(TUTTI_ECONFIG,
                              "radio '%s' has %zu receive and %zu transmit channels, channel %zu is asked for: fewer "
                              "antennas, more boards in args, or another subdev",
-                             d->args, n_rx, n_tx, d->channel[a]);
+                             d->name, n_rx, n_tx, d->channel[a]);
         }
     }
     return TUTTI_OK;
@@ -215,7 +231,7 @@ static int rate_impossible(struct uhd_device *d, double asked_hz, double got_hz)
     return error_set(TUTTI_ECONFIG,
                      "radio '%s' cannot do sample_rate_hz %.0f with its master clock of %.0f Hz, nearest is %.6f: set "
                      "master_clock_rate_hz to a multiple of the rate that the radio can have",
-                     d->args, asked_hz, clock_hz, got_hz);
+                     d->name, asked_hz, clock_hz, got_hz);
 }
 
 int uhd_device_rates(struct uhd_device *d, const struct radio_settings *s)

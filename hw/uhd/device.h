@@ -15,7 +15,8 @@ enum { UHD_MAX_BOARDS = 32, UHD_SOURCE_ROOM = 32 };
 struct uhd_device {
     const struct uhd_api *api;
     uhd_usrp_handle usrp;
-    char args[UHD_ARGS_ROOM];
+    char name[UHD_ARGS_ROOM]; /* the configuration's args, for sentences */
+    char args[UHD_ARGS_ROOM]; /* what libuhd was given */
     int n_board, n_ant;
     size_t channel[TUTTI_MAX_ANT];
     uint64_t rate_hz;
@@ -45,7 +46,9 @@ int uhd_device_read_pps(struct uhd_device *device); /* fills last_pps of every b
 /* Waits until a sensor says yes. 1 yes, 0 no, -1 there is none; board or channel, whatever `kind` ("m", "r", "t")
  * has. */
 int uhd_device_sensor(struct uhd_device *device, char kind, const char *name, size_t which, double wait_s);
-/* error_set(TUTTI_EDEVICE) with libuhd's last complaint: "radio 'args': what: complaint". */
+/* The UTC second of the newest pulse by a board's own receiver, if it has one. */
+bool uhd_device_gps_second(struct uhd_device *device, int64_t *second);
+/* error_set(TUTTI_EDEVICE) with libuhd's last complaint: "radio 'name': what: complaint". */
 int uhd_device_failed(const struct uhd_device *device, const char *what);
 
 #endif

@@ -24,6 +24,7 @@ struct ledger {
     int n_entry;
     struct radio_note *note; /* [n_note], note i in place i mod n_note */
     uint64_t n_noted, n_fetched, n_lost;
+    struct ledger_counters counters;
 };
 
 bool ledger_kind_of(unsigned uhd_event_code, enum ledger_event_kind *kind)
@@ -169,6 +170,7 @@ static void hear_trouble(ledger_t *l, const struct ledger_event *e, uint64_t ant
 void ledger_hear(ledger_t *l, const struct ledger_event *e)
 {
     const uint64_t antennas = e->antenna < 0 ? l->all : (UINT64_C(1) << e->antenna) & l->all;
+    l->counters.heard[e->kind]++;
     if (e->kind != LEDGER_ACK) {
         hear_trouble(l, e, antennas);
         return;
@@ -191,6 +193,7 @@ static void note_burst(ledger_t *l, const struct entry *b)
 {
     const uint64_t untold = l->all & ~(b->acked | b->cut); /* never acknowledged: nobody can say that it went out */
     const uint64_t late = b->late | untold;
+    l->counters.untold += untold != 0 && !b->late;
     struct radio_note note = {RADIO_NOTE_SENT, b->tag, b->at, -1, 0};
     if (late) {
         note = (struct radio_note){RADIO_NOTE_LATE, b->tag, b->at, antenna_of(late), b->end - b->at};
@@ -201,13 +204,28 @@ static void note_burst(ledger_t *l, const struct entry *b)
     ledger_note_add(l, &note);
 }
 
+/* Every antenna has said how it ended. */
+static bool is_told(const ledger_t *l, const struct entry *b)
+{
+    return (b->acked | b->late | b->cut) == l->all;
+}
+
+bool ledger_waits(const ledger_t *l, tutti_tick tick)
+{
+    for (int i = 0; i < l->n_entry; i++) {
+        if (l->entry[i].end < tick && !is_told(l, &l->entry[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void ledger_settle(ledger_t *l, tutti_tick now)
 {
     int n_left = 0;
     for (int i = 0; i < l->n_entry; i++) {
         const struct entry *b = &l->entry[i];
-        const bool told = (b->acked | b->late | b->cut) == l->all;
-        if ((told && now >= b->end) || now >= b->end + l->grace) {
+        if ((is_told(l, b) && now >= b->end) || now >= b->end + l->grace) {
             note_burst(l, b);
         } else {
             l->entry[n_left++] = *b;
@@ -238,4 +256,9 @@ int ledger_note(ledger_t *l, struct radio_note *note)
 uint64_t ledger_notes_lost(const ledger_t *l)
 {
     return l->n_lost;
+}
+
+const struct ledger_counters *ledger_counters(const ledger_t *l)
+{
+    return &l->counters;
 }

@@ -10,12 +10,13 @@
 
 /* What a device tells about an antenna, or a transmit thread about a burst. */
 enum ledger_event_kind {
-    LEDGER_ACK,       /* burst acknowledgement: the tick is that of its end */
-    LEDGER_UNDERRUN,  /* U: the tick is about that of the first sample missing */
-    LEDGER_LATE,      /* L: the tick is the device's time when it noticed */
-    LEDGER_SEQUENCE,  /* S: packets were lost on the way to the device */
-    LEDGER_TOO_LATE,  /* not handed over at all, the device's time had passed; the tick is the burst's first */
-    LEDGER_INCOMPLETE /* the device did not take all of it; the tick is that of the first sample it did not */
+    LEDGER_ACK,        /* burst acknowledgement: the tick is that of its end */
+    LEDGER_UNDERRUN,   /* U: the tick is about that of the first sample missing */
+    LEDGER_LATE,       /* L: the tick is the device's time when it noticed */
+    LEDGER_SEQUENCE,   /* S: packets were lost on the way to the device */
+    LEDGER_TOO_LATE,   /* not handed over at all, the device's time had passed; the tick is the burst's first */
+    LEDGER_INCOMPLETE, /* the device did not take all of it; the tick is that of the first sample it did not */
+    LEDGER_N_KINDS
 };
 struct ledger_event {
     enum ledger_event_kind kind;
@@ -42,8 +43,17 @@ void ledger_hear(ledger_t *ledger, const struct ledger_event *event);
 /* Makes the notes of bursts that all antennas have told of, or whose grace is over. now: the newest tick received. */
 void ledger_settle(ledger_t *ledger, tutti_tick now);
 
+/* A burst that ended before `tick` has no note yet. */
+bool ledger_waits(const ledger_t *ledger, tutti_tick tick);
+
 void ledger_note_add(ledger_t *ledger, const struct radio_note *note);
 int ledger_note(ledger_t *ledger, struct radio_note *note); /* as radio_note */
 uint64_t ledger_notes_lost(const ledger_t *ledger);
+
+struct ledger_counters {
+    uint64_t heard[LEDGER_N_KINDS]; /* events */
+    uint64_t untold;                /* bursts noted late because an antenna never told of them */
+};
+const struct ledger_counters *ledger_counters(const ledger_t *ledger);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RING_MS = 50, RING_MIN_PACKETS = 64, POLL_US = 100000, SILENT_POLLS = 5, SILENT_POLLS_ELASTIC = 50 };
+enum { RING_MS = 50, RING_MIN_PACKETS = 64, POLL_US = 100000, SILENT_POLLS = 5 };
 static const double POLL_S = 0.1, START_AHEAD_S = 0.1;
 
 /* Receive thread: commands --------------------------------------------------------------------------------------- */
@@ -59,11 +59,12 @@ static void restart(struct uhd_receive *r)
     }
 }
 
-/* Nothing has come for a while: is the device still there? */
+/* Nothing has come for a while: is the device still there? If its time goes on, its stream has ended: libuhd does not
+ * start it again after an overrun of two boards at once. An elastic device's time may stand still. */
 static void on_silence(struct uhd_receive *r)
 {
     tutti_tick now = 0;
-    if (++r->n_silent < (r->device->elastic ? SILENT_POLLS_ELASTIC : SILENT_POLLS)) {
+    if (++r->n_silent < SILENT_POLLS) {
         return;
     }
     r->n_silent = 0;
@@ -72,7 +73,8 @@ static void on_silence(struct uhd_receive *r)
         snprintf(why, sizeof why, "%s", error_text());
         error_set(TUTTI_EDEVICE, "the radio does not answer any more: power, cable, network? (%s)", why);
         fail(r);
-    } else if (!r->device->elastic) {
+    } else if (!r->device->elastic || now > atomic_load(&r->newest) + r->device->rate_hz / 2) {
+        r->cause = RADIO_NOTE_OVERFLOW;
         restart(r);
     }
 }
@@ -86,7 +88,7 @@ static void publish(struct uhd_receive *r, struct uhd_packet *packet, size_t n)
     r->device->api->rx_metadata_has_time_spec(r->metadata, &timed);
     r->device->api->rx_metadata_time_spec(r->metadata, &time.full_s, &time.frac_s);
     if (!timed) {
-        error_set(TUTTI_EDEVICE, "radio '%s' sends samples without time stamps: it cannot be used", r->device->args);
+        error_set(TUTTI_EDEVICE, "radio '%s' sends samples without time stamps: it cannot be used", r->device->name);
         fail(r);
         return;
     }
@@ -243,17 +245,13 @@ int uhd_receive_get(struct uhd_receive *r, tutti_cf32 *const *buffers, int n, st
 
 /* Life ----------------------------------------------------------------------------------------------------------- */
 
-static int make_streamer(struct uhd_receive *r, int spp)
+static int make_streamer(struct uhd_receive *r)
 {
     const struct uhd_api *api = r->device->api;
-    char args[32] = "";
     size_t most = 0;
-    if (spp > 0) {
-        snprintf(args, sizeof args, "spp=%d", spp);
-    }
     uhd_stream_args_t stream = {.cpu_format = (char[]){"fc32"},
                                 .otw_format = (char[]){"sc16"},
-                                .args = args,
+                                .args = (char[]){""},
                                 .channel_list = r->device->channel,
                                 .n_channels = r->device->n_ant};
     if (api->rx_streamer_make(&r->streamer) || api->usrp_get_rx_stream(r->device->usrp, &stream, r->streamer) ||
@@ -264,18 +262,17 @@ static int make_streamer(struct uhd_receive *r, int spp)
     return api->rx_metadata_make(&r->metadata) ? uhd_device_failed(r->device, "no receive stream") : TUTTI_OK;
 }
 
-int uhd_receive_create(struct uhd_receive *r, struct uhd_device *device, int spp, int priority)
+int uhd_receive_create(struct uhd_receive *r, struct uhd_device *device, int priority)
 {
     *r = (struct uhd_receive){.device = device, .there = -1, .asked = -1, .progress = -1};
     r->thread = (struct uhd_thread){.name = "usrp-receive", .priority = priority, .body = receive_main, .argument = r};
-    int status = make_streamer(r, spp);
+    int status = make_streamer(r);
     if (status) {
         return status;
     }
     const size_t packet_bytes =
         sizeof(struct uhd_packet) + (size_t)device->n_ant * (size_t)r->packet_samples * sizeof(tutti_cf32);
-    const size_t expected = (size_t)(spp > 0 && spp < r->packet_samples ? spp : r->packet_samples);
-    const size_t n_packet = (size_t)(device->rate_hz * RING_MS / 1000) / expected + RING_MIN_PACKETS;
+    const size_t n_packet = (size_t)(device->rate_hz * RING_MS / 1000) / (size_t)r->packet_samples + RING_MIN_PACKETS;
     r->there = rt_event_create();
     r->asked = rt_event_create();
     r->dropped = calloc(1, packet_bytes);
@@ -288,11 +285,13 @@ int uhd_receive_create(struct uhd_receive *r, struct uhd_device *device, int spp
 int uhd_receive_start(struct uhd_receive *r, tutti_tick at, tutti_tick *first)
 {
     const double WAIT_S = r->device->elastic ? 30 : 3;
-    atomic_store(&r->newest, 0);
-    atomic_store(&r->wanted, 1);
+    tutti_tick now = 0;
+    int status = uhd_device_now(r->device, &now);
+    atomic_store(&r->newest, now);
+    atomic_store(&r->wanted, UINT64_MAX); /* until the first packet is there */
     atomic_store(&r->due, UINT64_MAX);
     r->offset = 0;
-    int status = start_stream(r, at);
+    status = status ? status : start_stream(r, at);
     status = status ? status : uhd_thread_start(&r->thread);
     const uint64_t until_ns = clock_mono_ns() + (uint64_t)(WAIT_S * 1e9);
     const struct uhd_packet *packet = NULL;
@@ -305,9 +304,10 @@ int uhd_receive_start(struct uhd_receive *r, tutti_tick at, tutti_tick *first)
         } else if (rt_stop_requested()) {
             status = error_set(TUTTI_ESTOPPED, "stopped");
         } else {
-            rt_event_wait(r->there, POLL_US);
+            clock_sleep_until_ns(clock_mono_ns() + 1000000u);
         }
     }
+    atomic_store(&r->wanted, 0);
     r->next = packet ? packet->tick : 0;
     *first = r->next;
     return status;

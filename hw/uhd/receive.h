@@ -50,8 +50,8 @@ struct uhd_receive {
     uint64_t n_wakeups;
 };
 
-/* spp: samples per packet wished, 0 = the device's. Makes the streamer. */
-int uhd_receive_create(struct uhd_receive *receive, struct uhd_device *device, int spp, int priority);
+/* Makes the streamer. */
+int uhd_receive_create(struct uhd_receive *receive, struct uhd_device *device, int priority);
 void uhd_receive_destroy(struct uhd_receive *receive); /* half-built allowed; stops */
 /* From the first tick at or after `at` that is still possible; waits for the first packet. */
 int uhd_receive_start(struct uhd_receive *receive, tutti_tick at, tutti_tick *first);

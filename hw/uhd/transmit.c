@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "hw/uhd/transmit.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
 
@@ -8,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POLL_US = 100000, MESSAGES = 1024 };
-static const double SEND_TIMEOUT_S = 1, MESSAGE_POLL_S = 0.1;
+enum { POLL_US = 100000, MESSAGES = 1024, SETTLE_SAMPLES = 4096 };
+static const double SEND_TIMEOUT_S = 1, MESSAGE_POLL_S = 0.1, SETTLE_S = 2;
 
 static void tell(ring_t *ring, const struct ledger_event *event, atomic_uint *n_dropped)
 {
@@ -142,6 +143,9 @@ static void on_message(struct uhd_transmit *t)
     event.tick = uhd_tick_of(time, t->device->rate_hz);
     if (channel < (size_t)t->device->n_ant && ledger_kind_of((unsigned)code, &event.kind)) {
         tell(t->heard, &event, &t->n_heard_dropped);
+        if (t->device->elastic) {
+            rt_event_signal(t->message);
+        }
     }
 }
 
@@ -223,6 +227,18 @@ void uhd_transmit_hear(struct uhd_transmit *t, ledger_t *ledger)
     hear_ring(t->heard, ledger);
 }
 
+void uhd_transmit_settle(struct uhd_transmit *t, ledger_t *ledger)
+{
+    const tutti_tick newest = atomic_load(&t->receive->newest);
+    const uint64_t until_ns = clock_mono_ns() + (uint64_t)(SETTLE_S * 1e9);
+    uhd_transmit_hear(t, ledger);
+    while (newest > SETTLE_SAMPLES && ledger_waits(ledger, newest - SETTLE_SAMPLES) && !rt_stop_requested() &&
+           !atomic_load(&t->receive->failed) && clock_mono_ns() < until_ns) {
+        rt_event_wait(t->message, POLL_US);
+        uhd_transmit_hear(t, ledger);
+    }
+}
+
 /* Life ----------------------------------------------------------------------------------------------------------- */
 
 static int make_streamer(struct uhd_transmit *t)
@@ -243,14 +259,15 @@ int uhd_transmit_create(struct uhd_transmit *t, struct uhd_device *device, struc
                         tutti_tick horizon, int priority)
 {
     *t = (struct uhd_transmit){
-        .device = device, .receive = receive, .room = room, .horizon = horizon, .there = -1, .idle = -1};
+        .device = device, .receive = receive, .room = room, .horizon = horizon, .there = -1, .idle = -1, .message = -1};
     t->thread =
         (struct uhd_thread){.name = "usrp-transmit", .priority = priority, .body = transmit_main, .argument = t};
     t->messages = (struct uhd_thread){.name = "usrp-messages", .body = messages_main, .argument = t};
     t->there = rt_event_create();
     t->idle = rt_event_create();
+    t->message = rt_event_create();
     t->buffer = calloc((size_t)device->n_ant * (size_t)room, sizeof *t->buffer);
-    if (t->there < 0 || t->idle < 0 || !t->buffer) {
+    if (t->there < 0 || t->idle < 0 || t->message < 0 || !t->buffer) {
         return error_set(TUTTI_ENOMEM, "no memory for samples to send");
     }
     int status = ring_create(&t->told, UHD_MAX_BURSTS, sizeof(struct ledger_event));
@@ -297,5 +314,6 @@ void uhd_transmit_destroy(struct uhd_transmit *t)
     free(t->buffer);
     close_event(&t->there);
     close_event(&t->idle);
+    close_event(&t->message);
     *t = (struct uhd_transmit){0};
 }

@@ -42,6 +42,7 @@ struct uhd_transmit {
     uhd_async_metadata_handle metadata;
     ring_t *heard;               /* of ledger_event, to the slot thread */
     atomic_uint n_heard_dropped; /* the ring was full */
+    int message;                 /* event to the slot thread, which waits for one with elastic devices only */
 };
 
 /* room: samples held at once; horizon: samples. Makes the streamer. */
@@ -52,8 +53,10 @@ int uhd_transmit_start(struct uhd_transmit *transmit);
 void uhd_transmit_stop(struct uhd_transmit *transmit);
 /* Copies and queues; no allocation, no lock. TUTTI_EAGAIN: no room. */
 int uhd_transmit_burst(struct uhd_transmit *transmit, const tutti_cf32 *const *buffers, int n, tutti_tick at);
-/* Waits until all bursts are with libuhd; for elastic devices, whose time waits as well. */
+/* For elastic devices, whose time waits as well. Flush: until all bursts are with libuhd. Settle: until the device has
+ * told of every burst that ended long before the newest sample, at most two seconds; with uhd_transmit_hear. */
 void uhd_transmit_flush(struct uhd_transmit *transmit);
+void uhd_transmit_settle(struct uhd_transmit *transmit, ledger_t *ledger);
 /* All that was told and heard since, into the ledger. */
 void uhd_transmit_hear(struct uhd_transmit *transmit, ledger_t *ledger);
 

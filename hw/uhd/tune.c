@@ -53,11 +53,11 @@ static int check_channel(struct uhd_device *d, double freq_hz, size_t c)
         return error_set(TUTTI_ECONFIG,
                          "radio '%s': freq_hz %.0f asked for, channel %zu is at %.0f receiving and %.0f transmitting: "
                          "outside its range?",
-                         d->args, freq_hz, c, rx_hz, tx_hz);
+                         d->name, freq_hz, c, rx_hz, tx_hz);
     }
     if (uhd_device_sensor(d, 'r', "lo_locked", c, LOCK_S) == 0 ||
         uhd_device_sensor(d, 't', "lo_locked", c, LOCK_S) == 0) {
-        return error_set(TUTTI_EDEVICE, "radio '%s': the oscillator of channel %zu does not lock at %.0f Hz", d->args,
+        return error_set(TUTTI_EDEVICE, "radio '%s': the oscillator of channel %zu does not lock at %.0f Hz", d->name,
                          c, freq_hz);
     }
     return TUTTI_OK;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,9 +61,22 @@ static int append(char *args, const char *key, const char *value)
                : error_set(TUTTI_ECONFIG, "args: longer than %d characters", UHD_ARGS_ROOM - 1);
 }
 
+/* Bytes of a packet of sc16 samples with its header, a multiple of what devices transfer at once; "": the device's own.
+ */
+static void frame_size(double rate_hz, char text[16])
+{
+    enum { HEADER = 16, UNIT = 64, LEAST = 576, MOST = 8000 };
+    const double PACKET_S = 200e-6;
+    const double bytes = ceil((HEADER + 4 * PACKET_S * rate_hz) / UNIT) * UNIT;
+    text[0] = '\0';
+    if (bytes < MOST) {
+        snprintf(text, 16, "%.0f", bytes < LEAST ? LEAST : bytes);
+    }
+}
+
 int uhd_words_args(const struct radio_settings *s, char args[UHD_ARGS_ROOM])
 {
-    char clock_rate[32] = "";
+    char clock_rate[32] = "", frame[16];
     const int n = snprintf(args, UHD_ARGS_ROOM, "%s", s->args ? s->args : "");
     if (n < 0 || n >= UHD_ARGS_ROOM) {
         return error_set(TUTTI_ECONFIG, "args: longer than %d characters", UHD_ARGS_ROOM - 1);
@@ -72,7 +86,9 @@ int uhd_words_args(const struct radio_settings *s, char args[UHD_ARGS_ROOM])
     }
     int status = append(args, "clock_source", s->clock_source);
     status = status ? status : append(args, "time_source", s->time_source);
-    return status ? status : append(args, "master_clock_rate", clock_rate);
+    status = status ? status : append(args, "master_clock_rate", clock_rate);
+    frame_size(s->rate_hz, frame);
+    return status ? status : append(args, "recv_frame_size", frame);
 }
 
 int uhd_words_number(const char *args, const char *key, int otherwise)

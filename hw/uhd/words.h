@@ -10,7 +10,9 @@ enum { UHD_ARGS_ROOM = 512 };
 
 /* Channels over all boards: "" = 0..n_ant-1, else n_ant different numbers with commas. TUTTI_ECONFIG. */
 int uhd_words_channels(const char *text, int n_ant, size_t channel[TUTTI_MAX_ANT]);
-/* What is given to libuhd: args, and what they do not say already of sources and master clock. TUTTI_ECONFIG. */
+/* What is given to libuhd: args, and what they do not say already of sources, master clock and packets: these last no
+ * longer than 200 us where that leaves them shorter than the network's, for none is seen before it is whole.
+ * TUTTI_ECONFIG. */
 int uhd_words_args(const struct radio_settings *settings, char args[UHD_ARGS_ROOM]);
 /* A whole number among the args ("spp=500"), or `otherwise`. */
 int uhd_words_number(const char *args, const char *key, int otherwise);

@@ -158,13 +158,24 @@ static void visit_right(const char *path)
     config_free(config);
 }
 
+/* An example for USRPs needs a build with libuhd; without it the sentence says so. */
+static void visit_example(const char *path)
+{
+    struct config *config = NULL;
+    if (load(&config, path, NULL, 0) != 0 && strstr(error_text(), "is not built in: this build has no libuhd")) {
+        return;
+    }
+    config_free(config);
+    visit_right(path);
+}
+
 static void test_right_files(void **state)
 {
     (void)state;
     char directory[1024];
     snprintf(directory, sizeof(directory), "%s/right", folder);
     assert_true(each_yaml(directory, visit_right) >= 8);
-    assert_true(each_yaml(examples, visit_right) >= 4);
+    assert_true(each_yaml(examples, visit_example) >= 4);
 }
 
 static struct config *load_right(const char *name)

@@ -84,8 +84,11 @@ static void test_args(void **state)
 {
     (void)state;
     char args[UHD_ARGS_ROOM];
-    struct radio_settings s = {
-        .args = "addr0=a,addr1=b", .clock_source = "external", .time_source = "gpsdo", .master_clock_rate_hz = 30.72e6};
+    struct radio_settings s = {.rate_hz = 61.44e6,
+                               .args = "addr0=a,addr1=b",
+                               .clock_source = "external",
+                               .time_source = "gpsdo",
+                               .master_clock_rate_hz = 30.72e6};
     assert_good(uhd_words_args(&s, args));
     assert_string_equal(args, "addr0=a,addr1=b,clock_source=external,time_source=gpsdo,master_clock_rate=30720000");
     s.args = "master_clock_rate=1e6, clock_source=internal,spp=12";
@@ -93,7 +96,11 @@ static void test_args(void **state)
     assert_string_equal(args, "master_clock_rate=1e6, clock_source=internal,spp=12,time_source=gpsdo");
     assert_int_equal(uhd_words_number(args, "spp", 5), 12);
     assert_int_equal(uhd_words_number(args, "pp", 5), 5);
-    assert_good(uhd_words_args(&(struct radio_settings){0}, args));
+    assert_good(uhd_words_args(&(struct radio_settings){.rate_hz = 1.92e6}, args));
+    assert_string_equal(args, "recv_frame_size=1600"); /* 16 + 4 * 384 = 1552, and up to a multiple of 64 */
+    assert_good(uhd_words_args(&(struct radio_settings){.rate_hz = 2e5}, args));
+    assert_string_equal(args, "recv_frame_size=576");
+    assert_good(uhd_words_args(&(struct radio_settings){.rate_hz = 61.44e6}, args));
     assert_string_equal(args, "");
     char longer[UHD_ARGS_ROOM + 10];
     memset(longer, 'x', sizeof longer - 1);

@@ -334,10 +334,10 @@ static int block_has_precoder(const struct recording *r, uint64_t b)
     return n_sent > 0 && n_served > 0;
 }
 
-static int check_precoders(const struct recording *r, uint64_t n_block)
+static int check_precoders(const struct recording *r, uint64_t begin, uint64_t n_block)
 {
     uint64_t n_bad = 0, first = 0;
-    for (uint64_t b = 0; b < n_block; b++) {
+    for (uint64_t b = begin; b < n_block; b++) {
         if (!block_has_precoder(r, b) && n_bad++ == 0) {
             first = b;
         }
@@ -348,11 +348,11 @@ static int check_precoders(const struct recording *r, uint64_t n_block)
                  : 0;
 }
 
-static int check_users(const struct recording *r, uint64_t n_block)
+static int check_users(const struct recording *r, uint64_t begin, uint64_t n_block)
 {
     for (int k = 0; k < r->n_ue; k++) {
         uint64_t n_served = 0, n_silent = 0, first_silent = 0, n_wrong = 0, first_wrong = 0;
-        for (uint64_t b = 0; b < n_block; b++) {
+        for (uint64_t b = begin; b < n_block; b++) {
             const size_t i = (size_t)b * (size_t)r->n_ue + (size_t)k;
             n_served += b < r->n_block && r->user_used[i] != 0;
             if (b >= r->n_block || r->bits[i] <= 0) {
@@ -383,13 +383,30 @@ static int check_users(const struct recording *r, uint64_t n_block)
     return 0;
 }
 
+/* Radios begin one by one, so what is judged begins with them all: after the first blocks of learning. The emulated air
+ * waits for all. */
+static uint64_t check_begin(const struct recording *r, uint64_t n_block)
+{
+    uint64_t begin = 0;
+    while (r->config && !config_has_emulated(r->config) && begin < r->n_block && begin < n_block &&
+           r->learning[begin]) {
+        begin++;
+    }
+    return begin;
+}
+
 int summary_check(const struct recording *r, uint64_t n_block)
 {
     if (n_block == 0) {
         return error_set(TUTTI_EFORMAT, "no blocks were recorded");
     }
-    const int status = check_precoders(r, n_block);
-    return status < 0 ? status : check_users(r, n_block);
+    const uint64_t begin = check_begin(r, n_block);
+    if (begin == n_block) {
+        return error_set(TUTTI_EFORMAT, "access points were learning gains and noise in all of %" PRIu64 " blocks",
+                         n_block);
+    }
+    const int status = check_precoders(r, begin, n_block);
+    return status < 0 ? status : check_users(r, begin, n_block);
 }
 
 /* Tables -------------------------------------------------------------------------------------------------------- */

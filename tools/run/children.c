@@ -353,3 +353,17 @@ void child_print_log_tail(const struct child *child, int n_lines)
         fprintf(stderr, "    %s\n", line);
     }
 }
+
+bool child_has_said(const struct child *child, const char *tag)
+{
+    char line[512];
+    bool found = false;
+    FILE *log = fopen(child->log_path, "r");
+    while (log && !found && fgets(line, sizeof line, log)) {
+        found = strstr(line, tag) != NULL;
+    }
+    if (log) {
+        fclose(log);
+    }
+    return found;
+}

@@ -48,6 +48,8 @@ void children_stop(children_t *children);
 /* "exit status 3", "killed by signal 11 (Segmentation fault)" */
 const char *child_status_text(const struct child *child, char *text, int n);
 bool child_ended_well(const struct child *child);
+/* Its log has this tag. Reads the log from the beginning. */
+bool child_has_said(const struct child *child, const char *tag);
 /* The last lines of a child's log, indented, on stderr. */
 void child_print_log_tail(const struct child *child, int n_lines);
 

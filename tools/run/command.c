@@ -151,17 +151,10 @@ static int start_eve(struct run *run, int id)
     return children_start(run->children, CHILD_EVE, id, argv);
 }
 
-static int start_all(struct run *run)
+static int start_nodes(struct run *run)
 {
-    static const char *const air[] = {"tutti-air", "--config", "config.yaml", "--exit-when-empty", NULL};
-    static const char *const cpu[] = {"tutti-cpu", "--config", "config.yaml", NULL};
     const struct config_network *network = &run->directory->config->network;
-    /* Every node is one thread of linear algebra; the solver's workers are its own. */
-    setenv("OPENBLAS_NUM_THREADS", "1", 1);
-    int status = children_start(run->children, CHILD_AIR, 0, air);
-    if (status == 0) {
-        status = children_start(run->children, CHILD_CPU, 0, cpu);
-    }
+    int status = 0;
     for (int m = 0; status == 0 && m < network->n_ap; m++) {
         status = start_node(run, CHILD_AP, "tutti-ap", m);
     }
@@ -170,6 +163,53 @@ static int start_all(struct run *run)
     }
     for (int e = 0; status == 0 && e < network->n_eve; e++) {
         status = start_eve(run, e);
+    }
+    return status;
+}
+
+/* All nodes have opened their radios and wait for the CPU node, or one of them has ended. */
+static bool nodes_settled(struct run *run)
+{
+    bool all = true;
+    children_reap(run->children);
+    for (int i = 0; i < children_count(run->children); i++) {
+        const struct child *child = children_get(run->children, i);
+        if (child->pid == 0) {
+            return true;
+        }
+        all = all && (child->kind == CHILD_AIR || child_has_said(child, "WAITING-FOR-CPU"));
+    }
+    return all;
+}
+
+/* A radio's opening takes seconds, not the same with each: the network begins when all of them are there. The emulated
+ * air waits by itself. */
+static void wait_for_nodes(struct run *run)
+{
+    static const uint64_t LOOK_EVERY_NS = 100000000u, LIMIT_NS = 45000000000u;
+    const uint64_t until_ns = clock_mono_ns() + LIMIT_NS;
+    while (!nodes_settled(run) && clock_mono_ns() < until_ns && !rt_stop_requested()) {
+        clock_sleep_until_ns(clock_mono_ns() + LOOK_EVERY_NS);
+    }
+}
+
+static int start_all(struct run *run)
+{
+    static const char *const air[] = {"tutti-air", "--config", "config.yaml", "--exit-when-empty", NULL};
+    static const char *const cpu[] = {"tutti-cpu", "--config", "config.yaml", NULL};
+    const bool emulated = config_has_emulated(run->directory->config);
+    /* Every node is one thread of linear algebra; the solver's workers are its own. */
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    int status = 0;
+    if (emulated) {
+        status = children_start(run->children, CHILD_AIR, 0, air);
+        status = status ? status : children_start(run->children, CHILD_CPU, 0, cpu);
+        return status ? status : start_nodes(run);
+    }
+    status = start_nodes(run);
+    if (status == 0) {
+        wait_for_nodes(run);
+        status = children_start(run->children, CHILD_CPU, 0, cpu);
     }
     return status;
 }

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The network of examples/usrp.yaml through libuhd on emulated USRPs against the same one on the emulated air: the same channel, so
+the same estimates and SINR; an access point killed and started again is back in service without touching the others.
+argv: the network file, the emulator's program; `restart` besides for the second, which takes half a minute."""
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "usrp"))
+from emulator import Emulator, skip
+from network import BIN, Network, check, db, finish
+
+# One channel for all blocks: block numbers are UTC's with radios and begin with 0 on the emulated air.
+STILL = ["air.fading.variation=jakes", "air.fading.doppler_hz=0"]
+AIR = ["radio.ap_list=[]", "radio.ue_list=[]", "radio.ap.backend=air", "radio.ue.backend=air"]
+SETTLED = 40  # blocks: all have begun, gains and noise are learnt
+
+
+def usrps(net, file, n_blocks, **keys):
+    """Writes net's file for these emulated devices; the words of the example with other addresses."""
+    text = open(file).read().replace("n_blocks: 400", f"n_blocks: {n_blocks}")
+    for i, address in enumerate(net):
+        text = text.replace(f"127.0.0.{i + 1},", f"{address},")
+    return text
+
+
+def network(file, text, sets):
+    net = Network(sets=sets)
+    open(net.config, "w").write(text)
+    return net
+
+
+def emulator(program, file):
+    sets = [w for s in STILL for w in ("--set", s)]
+    return Emulator(program, "--ahead-us", 900, "--config", file, *sets, devices=0)
+
+
+def rows(net):
+    with net.file("run.h5") as f:
+        return {k: f[k][SETTLED:] for k in ("H_hat", "user/sinr_measured", "applied/kind", "radio/events", "user/code_block_errors")}
+
+
+def test_same_as_the_air(file, program):
+    with emulator(program, file) as devices:
+        with network(file, usrps(devices.devices, file, 140), STILL) as net:
+            net.run()
+            usrp = rows(net)
+            ends = [l for n in ("ap0", "ap1") for l in net.log(n + ".log").splitlines() if "USRP restarts" in l]
+    with network(file, usrps([], file, 140), STILL + AIR) as net:
+        net.run()
+        air = rows(net)
+    for k in range(2):
+        a, b = (db(np.mean(r["user/sinr_measured"][:, k])) for r in (usrp, air))
+        check(abs(a - b) < 0.3, f"user {k}: SINR {a:.2f} dB through libuhd, {b:.2f} dB on the emulated air")
+    mean = {name: np.mean(r["H_hat"], axis=0) for name, r in (("usrp", usrp), ("air", air))}
+    # 100 blocks of 12 subcarriers average the noise of 30 dB SNR to far below 1 %
+    error = np.linalg.norm(mean["usrp"] - mean["air"]) / np.linalg.norm(mean["air"])
+    check(error < 0.02, f"mean estimates differ by {100 * error:.2f} %")
+    fresh = np.count_nonzero(usrp["applied/kind"] == 1)
+    check(fresh == usrp["applied/kind"].size - np.count_nonzero(usrp["applied/kind"] == 0) and fresh >= 2 * 100 - 8,
+          f"{fresh} of {usrp['applied/kind'].size} downlinks were fresh and sent")
+    check(not np.any(usrp["radio/events"][-4:-1]), f"U O D S L of the access points: {usrp['radio/events'][-2].tolist()}")
+    check(not np.any(usrp["user/code_block_errors"]), "every code block is right")
+    check(len(ends) == 2 and all(" device_late=0 " in l and " untold=0 " in l for l in ends), "the devices saw nothing late")
+
+
+def test_kill_and_restart(file, program):
+    """Others go on: their processes are the same ones, and none of their downlinks is lost to their radios."""
+    with emulator(program, file) as devices:
+        with network(file, usrps(devices.devices, file, 0), STILL + ["engine.gather_deadline_us=100000"]) as net:
+            net.command += ["--keep-going"]
+            net.start()
+            net.wait_for_block(60)
+            others = {(p, i): net.pid_of(p, i) for p, i in (("tutti-ap", 0), ("tutti-ue", 0), ("tutti-ue", 1))}
+            os.kill(net.pid_of("tutti-ap", 1), signal.SIGKILL)
+            net.wait_for_log("cpu.log", "AP-DOWN ap=1")
+            again = net.start_node("tutti-ap", "--id", "1")
+            net.wait_for_log("cpu.log", "AP-UP ap=1", 2)
+            done = net.blocks_done()
+            net.wait_for_block(done + 60)
+            same = all(net.pid_of(p, i) == pid for (p, i), pid in others.items())
+            net.process.send_signal(signal.SIGINT)
+            net.wait()
+            again.terminate()
+            check(again.wait(60) == 0, "the access point started by hand ends cleanly")
+            with net.file("run.h5") as f:
+                used, kind = f["block/ap_used"][-30:-5], f["applied/kind"][:]
+                errors = f["user/code_block_errors"][-30:-5]
+            check(same, "the other nodes are the same processes")
+            check(np.all(used == 1), f"access point 1 is in the solve again: {used[:, 1].tolist()}")
+            check(np.all(kind[-30:-8, 1] == 1), f"and sends what it is told: {kind[-30:-8, 1].tolist()}")
+            check(not np.any(np.isin(kind[SETTLED:, 0], (5, 6, 7))), "nothing of access point 0 was late, cut or missed")
+            check(not np.any(errors), "users decode")
+
+
+if __name__ == "__main__":
+    if subprocess.run([os.path.join(BIN, "tutti"), "config", "check", sys.argv[1]], capture_output=True).returncode:
+        skip("this build has no libuhd")
+    if len(sys.argv) < 3 or not os.access(sys.argv[2], os.X_OK):
+        skip("no emulated USRPs in this build: install libmsgpack-dev")
+    test_same_as_the_air(*sys.argv[1:3])
+    if "restart" in sys.argv[3:]:
+        test_kill_and_restart(*sys.argv[1:3])
+    finish()
