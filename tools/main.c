@@ -17,7 +17,7 @@ static const struct command {
     {"keygen", "make the key pairs of a network's nodes", tool_keygen},
     {"fault", "inject faults into the fronthaul of a running network", tool_fault_command},
     {"latency", "measure what a block costs on a fronthaul; check a host", tool_latency},
-    {"inspect", "list what is in an HDF5 file", tool_inspect},
+    {"inspect", "list what is in an HDF5 file or a recording of samples", tool_inspect},
     {"study", "compute figures of the source papers, with uncertainty and checks", tool_study},
     {"precode", "compute the precoders of a channel file offline", tool_precode},
     {"isac", "plan which access points serve users and which illuminate zones", tool_isac},

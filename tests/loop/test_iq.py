@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 import numpy as np
-from network import Network, check, finish, skip
+from network import BIN, Network, check, finish, skip
 
 SYMBOL, BLOCK = 137, 9600
 LETTERS = "BG" + "P" * 4 + "U" * 24 + "G" + "D" * 38 + "G"
@@ -110,6 +110,44 @@ def examine_energy(net):
         check(np.corrcoef(p, h)[0, 1] > 0.99, f"ap{ap}: energy of P symbols follows the estimates, correlation {np.corrcoef(p, h)[0, 1]:.4f}")
 
 
+def inspect(net, name):
+    done = subprocess.run([os.path.join(BIN, "tutti"), "inspect", path(net, name)], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def examine_inspect(net, stems):
+    """The tool reads the collection, and names what is wrong with one that was changed."""
+    status, table, wrong = inspect(net, "test.sigmf-collection")
+    rows = [line.split() for line in table.splitlines()[1:]]
+    check(status == 0 and not wrong and [r[0] + "_ant" + r[1] for r in rows] == stems and all(
+        r[2:] == ["cf32_le", "1920000", "all", str(20 * BLOCK), "10", "to", "29", "1", "0", "0", "yes"] for r in rows), f"inspect: {len(rows)} rows")
+    meta, data, collection = "ap0_ant1.sigmf-meta", "ap0_ant1.sigmf-data", "test.sigmf-collection"
+    for name, old, new, words in (
+            (meta, '"cf32_le"', '"cf32le"', "core:datatype: cf32_le or ci16_le expected"),
+            (meta, '"core:hw"', '"core:hardware"', "core:hardware: SigMF 1.2.5 has no such field"),
+            (meta, '"core:version": "1.2.5"', '"core:version": "0.0.1"', "core:version"),
+            (meta, '"core:sample_rate": 1920000.0', '"core:sample_rate": "fast"', "core:sample_rate: a number expected"),
+            (meta, '"core:num_channels": 1', '"core:num_channels": 2', "core:num_channels"),
+            (meta, '"core:sample_start": 0, "core:global', '"core:sample_start": 7, "core:global', "captures[0]: core:sample_start"),
+            (meta, '"core:global_index": 96000', '"core:global_index": -1', "captures[0]: core:global_index"),
+            (meta, '"name": "tutti"', '"name": "other"', "core:extensions"),
+            (meta, '"core:sha512": "', '"core:sha512": "0', "core:sha512: 128 hexadecimal digits"),
+            (meta, '"tutti:schedule"', '"tutti:plan"', "tutti:schedule: missing"),
+            (meta, '"core:description": "what', '"core:description": "wat', "hash of ap0_ant1"),
+            (collection, '"core:streams"', '"core:stream"', "no collection with core:streams"),
+            (collection, '"core:version"', '"core:versions"', "core:versions: SigMF 1.2.5 has no such field"),
+            (data, None, None, "core:sha512 differs")):
+        before = open(path(net, name), "rb").read()
+        changed = before[:-1] + bytes([before[-1] ^ 1]) if old is None else before.replace(old.encode(), new.encode(), 1)
+        if changed == before:
+            check(False, f"inspect: nothing to change for '{words}'")
+        open(path(net, name), "wb").write(changed)
+        status, _, wrong = inspect(net, collection)
+        check(status == 1 and words in wrong, f"inspect: {wrong.strip().splitlines()[-1] if wrong.strip() else 'nothing wrong'}")
+        open(path(net, name), "wb").write(before)
+    check(inspect(net, meta)[0] == 0, "inspect: all is well again")
+
+
 def test_all():
     stems = [f"ap{i}_ant{a}" for i in range(2) for a in range(2)] + ["ue0_ant0"]
     with network("nodes: [ap0, ap1, ue0], from_block: 10, n_blocks: 20") as net:
@@ -117,6 +155,7 @@ def test_all():
         for stem in stems:
             examine_meta(net, stem, stem[:2], int(stem[2]), int(stem[-1]), 10, 20)
         examine_collection(net, stems)
+        examine_inspect(net, stems)
         examine_gnuradio(net, stems[0])
         examine_energy(net)
         check(not os.path.exists(path(net, "ue1_ant0.sigmf-data")), "a node that is not named records nothing")

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tutti inspect: what is in an HDF5 file. */
+/* tutti inspect: what is in an HDF5 file, or in a recording of samples. */
 #include "base/error.h"
 #include "base/h5file.h"
 #include "tools/contained.h"
 #include "tools/file_kind.h"
 #include "tools/inspect/dataset_stats.h"
+#include "tools/inspect/samples.h"
 #include "tools/results/summary.h"
 #include "tools/terminal/table.h"
 #include "tools/tool.h"
@@ -17,10 +18,13 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: tutti inspect FILE.h5\n"
+    "usage: tutti inspect FILE\n"
     "\n"
-    "Lists every dataset with its type, shape, smallest, median and largest value (complex: of the magnitude) or the\n"
-    "counts of its values, the share of NaN (never written), and every attribute. Of a recorded run: a summary, too.\n";
+    "FILE.h5: lists every dataset with its type, shape, smallest, median and largest value (complex: of the magnitude) "
+    "or the\n"
+    "counts of its values, the share of NaN (never written), and every attribute. Of a recorded run: a summary, too.\n"
+    "Recordings of samples (.sigmf-collection, .sigmf-meta): lists them, checks metadata, lengths and hashes; exit "
+    "status 1\nif something is wrong.\n";
 
 static const char *type_text(enum h5_type type)
 {
@@ -200,7 +204,10 @@ int tool_inspect(int argc, char **argv)
         return TOOL_OK;
     }
     if (argc != 2 || argv[1][0] == '-') {
-        return tool_usage_error("inspect", "one HDF5 file is needed");
+        return tool_usage_error("inspect", "one file is needed");
+    }
+    if (samples_is_recording(argv[1])) {
+        return samples_inspect(argv[1]);
     }
     if (file_kind_check(argv[1]) < 0) {
         return tool_fault("inspect");
