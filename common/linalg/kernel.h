@@ -54,18 +54,23 @@ struct kernel_ops {
      * vector of real parts followed by one of imaginary parts. Users n, rows = APs times their antennas. */
     int n_lane;
     void (*pack)(int n, const float *const *source, float *target); /* n_lane arrays [n] -> [n][lane] */
-    /* And back, columns scaled: A [rows][n] complex times amplitude [n][lane] into n_lane arrays [rows][n] complex. */
-    void (*unpack)(int rows, int n, const float *A, const float *amplitude, float *const *target);
-    /* A = H (H^H H)^-1, H and A [rows][n]; work of kernel_zf_work(n) lanes. pivot [lane]: smallest Cholesky pivot
-     * relative to the diagonal; where it is small (or 0: singular, not finite) A is not to be used. */
-    void (*zf)(int rows, int n, const float *H, float *work, float *A, float *pivot);
+    /* And back, columns scaled: A [n_ap][n_ant][n] complex times amplitude [n][lane] into n_lane arrays of that shape.
+     * use [lane] is the largest of what was written for an AP, summed in squares, by its budget P [n_ap][lane]; not a
+     * number when anything written is not finite. */
+    void (*unpack)(int n_ap, int n_ant, int n, const float *A, const float *amplitude, const float *P,
+                   float *const *target, float *use);
+    /* All beams come with b [n_ap][n][lane] = ||a_mk||^2 / P_m. */
+    /* A = H (H^H H)^-1, H and A [n_ap][n_ant][n]; work of kernel_zf_work(n) lanes. pivot [lane]: smallest Cholesky
+     * pivot relative to the diagonal; where it is small (or 0: singular, not finite) A is not to be used. */
+    void (*zf)(int n_ap, int n_ant, int n, const float *H, const float *P, float *work, float *A, float *b,
+               float *pivot);
     /* Conjugate beams A, each AP at its whole budget P [n_ap][lane], and C [n][n] = H^H A; root [n_ap][lane] is work.
      */
-    void (*cb)(int n_ap, int n_ant, int n, const float *H, const float *P, float *root, float *A, float *C);
+    void (*cb)(int n_ap, int n_ant, int n, const float *H, const float *P, float *root, float *A, float *C, float *b);
     /* Regularised zero-forcing with error variances E [n_ap][n][lane]; R [rows][n] and work (n_ap lanes more than zf's)
      * are work. pivot as in zf. */
     void (*rzf)(int n_ap, int n_ant, int n, const float *H, const float *E, const float *P, float *work, float *R,
-                float *A, float *C, float *pivot);
+                float *A, float *C, float *b, float *pivot);
     /* gamma = max(beta - E, 0), n entries; false unless each is positive in all lanes or in none. */
     bool (*gamma)(int n, const float *beta, const float *E, float *gamma);
     /* One AP's beams: H, A [n_ant][n], gamma, b [n][lane], P [lane]; C += H^H A; pivot becomes the least so far. */
@@ -73,8 +78,6 @@ struct kernel_ops {
                   float *A, float *C, float *b, float *pivot);
     /* The links of beams with C = H^H A: F and noise, and E divided by each user's own gain. */
     void (*couple)(int n_ap, int n, const float *C, float *F, float *noise, float *E);
-    /* b [n_ap][n][lane] = ||a_mk||^2 / P_m with P [n_ap][lane]. */
-    void (*power)(int n_ap, int n_ant, int n, const float *A, const float *P, float *b);
     void (*weigh)(int n_ap, int n, const float *P, float *E); /* E_mk *= P_m, [n_ap][n][lane] and [n_ap][lane] */
     /* Equal and max-min powers eta [n][lane]; share [n_ap][lane] is what each AP uses of its budget, interference
      * [n][lane] is work; spread [lane] is the relative distance of the bounds on the optimum. maxmin returns the

@@ -89,6 +89,56 @@ static inline void lane_transpose(lane *v)
     LANE_STAGE(v, 1)
 }
 
+/* With eight lanes the exchange of halves costs no shuffle: the halves are loaded, or stored, where they belong. */
+#if KERNEL_BYTES == 32
+typedef float lane_half __attribute__((vector_size(16)));
+
+static inline lane lane_join(const float *low, const float *high)
+{
+    lane_half a, b;
+    memcpy(&a, low, sizeof a);
+    memcpy(&b, high, sizeof b);
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+/* v[c] = entries e.. of source c, transposed. */
+static inline void lane_load_square(const float *const *source, int e, lane *v)
+{
+    KERNEL_UNROLL for (int i = 0; i < 4; i++)
+    {
+        v[i] = lane_join(source[i] + e, source[i + 4] + e);
+        v[i + 4] = lane_join(source[i] + e + 4, source[i + 4] + e + 4);
+    }
+    LANE_STAGE(v, 2)
+    LANE_STAGE(v, 1)
+}
+
+static inline void lane_store_square(lane *v, float *const *target, int e)
+{
+    LANE_STAGE(v, 2)
+    LANE_STAGE(v, 1)
+    KERNEL_UNROLL for (int i = 0; i < KERNEL_LANES; i++)
+    {
+        const lane_half low = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3);
+        const lane_half high = __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
+        memcpy(target[i % 4] + e + i / 4 * 4, &low, sizeof low);
+        memcpy(target[i % 4 + 4] + e + i / 4 * 4, &high, sizeof high);
+    }
+}
+#else
+static inline void lane_load_square(const float *const *source, int e, lane *v)
+{
+    KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) v[s] = lane_load(source[s] + e);
+    lane_transpose(v);
+}
+
+static inline void lane_store_square(lane *v, float *const *target, int e)
+{
+    lane_transpose(v);
+    KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) lane_store(target[s] + e, v[s]);
+}
+#endif
+
 /* Floats ahead that are fetched into the cache: the subbands' arrays are too many streams for the processor to see. */
 enum { LANE_AHEAD = 128 };
 
@@ -97,9 +147,8 @@ static void lane_pack(int n, const float *const *source, float *target)
     int e = 0;
     for (; e + KERNEL_LANES <= n; e += KERNEL_LANES) {
         lane v[KERNEL_LANES];
-        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) v[s] = lane_load(source[s] + e);
+        lane_load_square(source, e, v);
         KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(source[s] + e + LANE_AHEAD);
-        lane_transpose(v);
         KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++)
         {
             lane_store(target + (ptrdiff_t)(e + s) * KERNEL_LANES, v[s]);
@@ -112,32 +161,50 @@ static void lane_pack(int n, const float *const *source, float *target)
     }
 }
 
-/* Two entries a user: real and imaginary part. */
-static void lane_unpack(int rows, int n, const float *A, const float *amplitude, float *const *target)
+/* One AP's entries from `begin` on, two a user: real and imaginary part. Returns the energy of what was written. */
+static inline lane lane_unpack_ap(int begin, int per_ap, int n, const float *A, const float *amplitude,
+                                  float *const *target)
 {
-    const int n_entry = 2 * rows * n;
     const float *const end = amplitude + (ptrdiff_t)n * KERNEL_LANES, *g = amplitude;
-    int e = 0;
-    for (; e + KERNEL_LANES <= n_entry; e += KERNEL_LANES) {
+    lane sum[4] = {{0}};
+    int e = begin;
+    for (; e + KERNEL_LANES <= begin + per_ap; e += KERNEL_LANES) {
         const float *x = A + (ptrdiff_t)e * KERNEL_LANES;
         lane v[KERNEL_LANES];
         KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s += 2)
         {
             v[s] = lane_load(x + (ptrdiff_t)s * KERNEL_LANES) * lane_load(g);
             v[s + 1] = lane_load(x + (ptrdiff_t)(s + 1) * KERNEL_LANES) * lane_load(g);
+            sum[s % 4] += v[s] * v[s];
+            sum[s % 4 + 1] += v[s + 1] * v[s + 1];
             g = g + KERNEL_LANES < end ? g + KERNEL_LANES : amplitude;
         }
-        lane_transpose(v);
         KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(target[s] + e + LANE_AHEAD, 1);
-        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) lane_store(target[s] + e, v[s]);
+        lane_store_square(v, target, e);
     }
-    for (; e < n_entry; e++) {
+    for (; e < begin + per_ap; e++) {
         const lane v =
             lane_load(A + (ptrdiff_t)e * KERNEL_LANES) * lane_load(amplitude + (ptrdiff_t)(e / 2 % n) * KERNEL_LANES);
+        sum[e % 4] += v * v;
         for (int s = 0; s < KERNEL_LANES; s++) {
             target[s][e] = v[s];
         }
     }
+    return sum[0] + sum[1] + (sum[2] + sum[3]);
+}
+
+/* use: the largest of the APs' energies by their budgets; not a number where anything written is not finite. */
+static void lane_unpack(int n_ap, int n_ant, int n, const float *A, const float *amplitude, const float *P,
+                        float *const *target, float *use)
+{
+    const int per_ap = 2 * n_ant * n;
+    lane most = {0}, finite = {0}; /* 0 times anything finite */
+    for (int m = 0; m < n_ap; m++) {
+        const lane energy = lane_unpack_ap(m * per_ap, per_ap, n, A, amplitude, target);
+        most = lane_max(energy / lane_load(P + (ptrdiff_t)m * KERNEL_LANES), most);
+        finite += 0 * energy;
+    }
+    lane_store(use, most + finite);
 }
 
 /* Offsets of the real and imaginary vectors of complex entry i. */
@@ -279,7 +346,8 @@ static void lane_gram(int rows, int n, const float *X, float *G)
 /* One row or two of a product by three real products instead of four: with s = re + im of both factors, re = rr - ii,
  * im = ss - rr - ii. xs [n_i][n] are the rows' s; T [n][n] holds re, im and s of each entry. */
 #define LANE_T(i) ((ptrdiff_t)(i)*3 * KERNEL_LANES)
-KERNEL_INLINE void lane_tile3(int n_i, int n_j, int n, const float *x, const float *xs, const float *T, float *c)
+KERNEL_INLINE void lane_tile3(int n_i, int n_j, int n, const float *x, const float *xs, const float *T, float *c,
+                              float *const *energy)
 {
     lane rr[TILE_ROWS][TILE_COLUMNS] = {{{0}}}, ii[TILE_ROWS][TILE_COLUMNS] = {{{0}}},
          ss[TILE_ROWS][TILE_COLUMNS] = {{{0}}}, v[TILE_ROWS];
@@ -307,35 +375,53 @@ KERNEL_INLINE void lane_tile3(int n_i, int n_j, int n, const float *x, const flo
     {
         KERNEL_UNROLL for (int j = 0; j < n_j; j++)
         {
-            lane_put(c + LANE_RE(i * n), j, rr[i][j] - ii[i][j], ss[i][j] - rr[i][j] - ii[i][j]);
+            const lane re = rr[i][j] - ii[i][j], im = ss[i][j] - rr[i][j] - ii[i][j];
+            float *e = energy[i] + (ptrdiff_t)j * KERNEL_LANES;
+            lane_put(c + LANE_RE(i * n), j, re, im);
+            lane_store(e, lane_load(e) + re * re + im * im);
         }
     }
 }
 
-KERNEL_INLINE void lane_product_rows(int n_i, int n, const float *x, float *xs, const float *T, float *c)
+KERNEL_INLINE void lane_product_rows(int n_i, int n, const float *x, float *xs, const float *T, float *c,
+                                     float *const *energy)
 {
     for (int e = 0; e < n_i * n; e++) {
         lane_store(xs + (ptrdiff_t)e * KERNEL_LANES, lane_load(x + LANE_RE(e)) + lane_load(x + LANE_IM(e)));
     }
-    int j = 0;
-    for (; j + TILE_COLUMNS <= n; j += TILE_COLUMNS) {
-        lane_tile3(n_i, TILE_COLUMNS, n, x, xs, T + LANE_T(j), c + LANE_RE(j));
-    }
-    for (; j < n; j++) {
-        lane_tile3(n_i, 1, n, x, xs, T + LANE_T(j), c + LANE_RE(j));
+    float *at[TILE_ROWS];
+    KERNEL_UNROLL for (int i = 0; i < n_i; i++) at[i] = energy[i];
+    int j = 0, step;
+    for (; j < n; j += step) {
+        step = j + TILE_COLUMNS <= n ? TILE_COLUMNS : 1;
+        if (step > 1) {
+            lane_tile3(n_i, TILE_COLUMNS, n, x, xs, T + LANE_T(j), c + LANE_RE(j), at);
+        } else {
+            lane_tile3(n_i, 1, n, x, xs, T + LANE_T(j), c + LANE_RE(j), at);
+        }
+        KERNEL_UNROLL for (int i = 0; i < n_i; i++) at[i] += (ptrdiff_t)step * KERNEL_LANES;
     }
 }
 
-/* A = X T, X and A [rows][n]; T [n][n] with three vectors an entry, followed by room for 2 n vectors. */
-static void lane_product(int rows, int n, const float *X, float *T, float *A)
+/* A = X T and energy [n_ap][n] = the sums of an AP's |A|^2, X and A [n_ap][n_ant][n]; T [n][n] with three vectors an
+ * entry, followed by room for 2 n vectors. */
+static void lane_product(int n_ap, int n_ant, int n, const float *X, float *T, float *A, float *energy)
 {
     float *xs = T + LANE_T(n * n);
+    const int rows = n_ap * n_ant;
     int r = 0;
+    memset(energy, 0, (size_t)(n_ap * n * KERNEL_LANES) * sizeof *energy);
     for (; r + TILE_ROWS <= rows; r += TILE_ROWS) {
-        lane_product_rows(TILE_ROWS, n, X + LANE_RE(r * n), xs, T, A + LANE_RE(r * n));
+        float *e[TILE_ROWS];
+        KERNEL_UNROLL for (int i = 0; i < TILE_ROWS; i++)
+        {
+            e[i] = energy + (ptrdiff_t)((r + i) / n_ant * n) * KERNEL_LANES;
+        }
+        lane_product_rows(TILE_ROWS, n, X + LANE_RE(r * n), xs, T, A + LANE_RE(r * n), e);
     }
     for (; r < rows; r++) {
-        lane_product_rows(1, n, X + LANE_RE(r * n), xs, T, A + LANE_RE(r * n));
+        float *e[1] = {energy + (ptrdiff_t)(r / n_ant * n) * KERNEL_LANES};
+        lane_product_rows(1, n, X + LANE_RE(r * n), xs, T, A + LANE_RE(r * n), e);
     }
 }
 
@@ -456,30 +542,41 @@ static void lane_factor3(int n, const float *G, float *T)
     }
 }
 
-static void lane_zf(int rows, int n, const float *H, float *work, float *A, float *pivot)
+/* b = energy / P, in place. */
+static void lane_shares(int n_ap, int n, const float *P, float *b)
+{
+    for (int m = 0; m < n_ap; m++) {
+        const lane inverse = 1 / lane_load(P + (ptrdiff_t)m * KERNEL_LANES);
+        for (int k = 0; k < n; k++) {
+            float *at = b + (ptrdiff_t)(m * n + k) * KERNEL_LANES;
+            lane_store(at, inverse * lane_load(at));
+        }
+    }
+}
+
+static void lane_zf(int n_ap, int n_ant, int n, const float *H, const float *P, float *work, float *A, float *b,
+                    float *pivot)
 {
     float *G = work, *X = work + LANE_RE(n * n), *T = work + 2 * LANE_RE(n * n);
-    lane_gram(rows, n, H, G);
+    lane_gram(n_ap * n_ant, n, H, G);
     lane_store(pivot, lane_cholesky(n, G));
     lane_lower_inverse(n, G, X);
     lane_square(n, X, G); /* (L L^H)^-1 */
     lane_factor3(n, G, T);
-    lane_product(rows, n, H, T, A);
+    lane_product(n_ap, n_ant, n, H, T, A, b);
+    lane_shares(n_ap, n, P, b);
 }
 
 static void lane_power(int n_ap, int n_ant, int n, const float *A, const float *P, float *b)
 {
-    for (int m = 0; m < n_ap; m++) {
-        const lane inverse = 1 / lane_load(P + (ptrdiff_t)m * KERNEL_LANES);
-        float *row = b + (ptrdiff_t)(m * n) * KERNEL_LANES;
-        memset(row, 0, (size_t)(n * KERNEL_LANES) * sizeof *row);
-        for (int i = 0; i < n_ant * n; i++) {
-            const float *x = A + LANE_RE(m * n_ant * n + i);
-            float *to = row + (ptrdiff_t)(i % n) * KERNEL_LANES;
-            const lane re = lane_load(x), im = lane_load(x + KERNEL_LANES);
-            lane_store(to, lane_load(to) + inverse * (re * re + im * im));
-        }
+    memset(b, 0, (size_t)(n_ap * n * KERNEL_LANES) * sizeof *b);
+    for (int i = 0; i < n_ap * n_ant * n; i++) {
+        const float *x = A + LANE_RE(i);
+        float *to = b + (ptrdiff_t)(i / (n_ant * n) * n + i % n) * KERNEL_LANES;
+        const lane re = lane_load(x), im = lane_load(x + KERNEL_LANES);
+        lane_store(to, lane_load(to) + re * re + im * im);
     }
+    lane_shares(n_ap, n, P, b);
 }
 
 static void lane_weigh(int n_ap, int n, const float *P, float *E)

@@ -44,7 +44,6 @@ const struct kernel_ops KERNEL_OPS = {
     .gamma = lane_gamma,
     .local = lane_local,
     .couple = lane_couple,
-    .power = lane_power,
     .weigh = lane_weigh,
     .one = lane_one,
     .unit = lane_unit,

@@ -33,7 +33,8 @@ static void lane_mirror(int n, float *C)
 
 /* Conjugate beams A_m = s_m H_m, s_m = sqrt(P_m / ||H_m||^2), and C = H^H A. With sqrt(s_m) on either side C is one
  * Gram matrix. root [n_ap][lane] is work. */
-static void lane_cb(int n_ap, int n_ant, int n, const float *H, const float *P, float *root, float *A, float *C)
+static void lane_cb(int n_ap, int n_ant, int n, const float *H, const float *P, float *root, float *A, float *C,
+                    float *b)
 {
     const int per_ap = n_ant * n;
     for (int m = 0; m < n_ap; m++) {
@@ -51,6 +52,7 @@ static void lane_cb(int n_ap, int n_ant, int n, const float *H, const float *P, 
         float *a = A + LANE_RE(m * per_ap);
         lane_scale_rows(per_ap, lane_load(root + (ptrdiff_t)m * KERNEL_LANES), a, a);
     }
+    lane_power(n_ap, n_ant, n, A, P, b);
 }
 
 /* R = D_m^-1/2 H_m with D_m = 1 + lambda sum_k E_mk; root gets D_m^-1/2. */
@@ -72,7 +74,7 @@ static void lane_whiten(int n_ap, int n_ant, int n, const float *H, const float 
  * A = lambda D^-1 H T, and C = H^H A = 1 - T. Where 1 - T_kk cancels (a user below -20 dB with all power) the result is
  * not to be used. */
 static void lane_rzf(int n_ap, int n_ant, int n, const float *H, const float *E, const float *P, float *work, float *R,
-                     float *A, float *C, float *pivot)
+                     float *A, float *C, float *b, float *pivot)
 {
     float *root = work, *G = root + (ptrdiff_t)n_ap * KERNEL_LANES, *X = G + LANE_RE(n * n), *T = X + LANE_RE(n * n);
     lane lambda = {0};
@@ -96,7 +98,8 @@ static void lane_rzf(int n_ap, int n_ant, int n, const float *H, const float *E,
         float *r = R + LANE_RE(m * n_ant * n);
         lane_scale_rows(n_ant * n, lambda * lane_load(root + (ptrdiff_t)m * KERNEL_LANES), r, r);
     }
-    lane_product(n_ap * n_ant, n, R, T, A);
+    lane_product(n_ap, n_ant, n, R, T, A, b);
+    lane_shares(n_ap, n, P, b);
     for (int i = 0; i < n * n; i++) {
         const lane re = lane_load(T + LANE_T(i)), im = lane_load(T + LANE_T(i) + KERNEL_LANES);
         const bool diagonal = i % (n + 1) == 0;

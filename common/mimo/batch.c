@@ -145,14 +145,17 @@ static void select_active(struct batch *b, const struct mimo_channel *channel)
     }
 }
 
+/* All subbands of a block have one mask, as a rule one array. */
+static bool same_mask(const uint8_t *one, const uint8_t *other, int n)
+{
+    return one == other || memcmp(one, other, (size_t)n) == 0;
+}
+
 static bool same_active(const struct batch *b, const struct mimo_channel *one, const struct mimo_channel *other)
 {
-    if (memcmp(one->ap_active, other->ap_active, (size_t)b->shape.n_ap) ||
-        memcmp(one->ue_active, other->ue_active, (size_t)b->shape.n_ue)) {
-        return false;
-    }
-    bool same = true;
-    for (int m = 0; m < b->shape.n_ap; m++) {
+    bool same = same_mask(one->ap_active, other->ap_active, b->shape.n_ap) &&
+                same_mask(one->ue_active, other->ue_active, b->shape.n_ue);
+    for (int m = 0; m < b->shape.n_ap && same && one->ap_power != other->ap_power; m++) {
         same = same && (one->ap_power[m] > 0) == (other->ap_power[m] > 0);
     }
     return same;
@@ -228,7 +231,8 @@ static void scatter(const struct batch *b, int s, struct mimo_solution *solution
     }
 }
 
-static void store(struct batch *b, int n_sb, struct mimo_solution *solutions)
+/* use [lane]: the share of its budget that the worst AP uses; not a number when anything stored is not finite. */
+static void store(struct batch *b, int n_sb, struct mimo_solution *solutions, float *use)
 {
     const struct kernel_ops *ops = b->ops;
     float *W[KERNEL_LANES_MAX];
@@ -236,14 +240,16 @@ static void store(struct batch *b, int n_sb, struct mimo_solution *solutions)
     for (int s = 0; s < ops->n_lane; s++) {
         W[s] = direct && s < n_sb ? (float *)solutions[s].W : b->packed[s];
     }
-    ops->unpack(b->n_ap * b->shape.n_ant, b->n_ue, b->A, b->eta, W);
+    ops->unpack(b->n_ap, b->shape.n_ant, b->n_ue, b->A, b->eta, b->P, W, use);
     for (int s = 0; s < n_sb; s++) {
         if (!direct) {
             scatter(b, s, &solutions[s]);
         }
         memset(solutions[s].sinr, 0, (size_t)b->shape.n_ue * sizeof *solutions[s].sinr);
         for (int k = 0; k < b->n_ue; k++) {
-            solutions[s].sinr[b->ue[k]] = b->sinr[k * ops->n_lane + s];
+            const float sinr = b->sinr[k * ops->n_lane + s];
+            solutions[s].sinr[b->ue[k]] = sinr;
+            use[s] += 0 * sinr;
         }
         solutions[s].reason = MIMO_REASON_ASKED;
         solutions[s].sinr_bound = NAN;
@@ -344,13 +350,13 @@ static unsigned beams(struct batch *b, enum mimo_scheme scheme, bool mean, doubl
     const int n_ap = b->n_ap, n_ant = b->shape.n_ant, n = b->n_ue;
     switch (scheme) {
     case MIMO_ZF:
-        ops->zf(n_ap * n_ant, n, b->H, b->work, b->A, pivot);
+        ops->zf(n_ap, n_ant, n, b->H, b->P, b->work, b->A, b->b, pivot);
         return 0;
     case MIMO_RZF:
-        ops->rzf(n_ap, n_ant, n, b->H, b->E, b->P, b->work, b->R, b->A, b->C, pivot);
+        ops->rzf(n_ap, n_ant, n, b->H, b->E, b->P, b->work, b->R, b->A, b->C, b->b, pivot);
         return 0;
     case MIMO_CB:
-        ops->cb(n_ap, n_ant, n, b->H, b->P, b->share, b->A, b->C);
+        ops->cb(n_ap, n_ant, n, b->H, b->P, b->share, b->A, b->C, b->b);
         for (int s = 0; s < ops->n_lane; s++) {
             pivot[s] = 1;
         }
@@ -374,6 +380,15 @@ static void powers(struct batch *b, enum mimo_scheme scheme, enum mimo_power pow
     } else {
         ops->one(links, b->eta, b->share);
     }
+}
+
+/* Whether what was written holds: finite, and the worst AP at its budget, or within its peak where budgets hold on
+ * average. Single precision runs out of range before double does. */
+static bool is_sound(const struct batch *b, bool mean, float use)
+{
+    const float n = 2 * (float)b->shape.n_ant * (float)b->n_ue; /* the sum rounds, in four parts */
+    const float most = (mean ? (float)MIMO_PEAK_RATIO : 1) * (1 + 1e-6f + n * 0x1p-26f);
+    return use > (mean ? 0 : 0.99f) && use < most;
 }
 
 static bool serves(const struct batch *b, enum mimo_scheme scheme)
@@ -413,9 +428,6 @@ unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power 
     }
     const int n = b->n_ue;
     struct kernel_links links = {.n_ap = b->n_ap, .n = n, .E = b->E, .b = b->b};
-    if (scheme == MIMO_ZF || scheme == MIMO_RZF || scheme == MIMO_CB) { /* the others have written it */
-        ops->power(b->n_ap, b->shape.n_ant, n, b->A, b->P, b->b);
-    }
     ops->weigh(b->n_ap, n, b->P, b->E);
     if (scheme != MIMO_ZF) {
         ops->couple(b->n_ap, n, b->C, b->F, b->noise, b->E);
@@ -426,9 +438,10 @@ unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power 
     /* the rounding of sums of n_ant and n_ue squares must not push an AP over its budget */
     const float guard = 1 - (float)(b->shape.n_ant + n + 8) * 0x1p-24f;
     ops->finish(&links, guard, b->share, b->eta, b->sinr);
-    store(b, n_sb, solutions);
+    float use[KERNEL_LANES_MAX];
+    store(b, n_sb, solutions, use);
     for (int s = 0; s < n_sb; s++) {
-        if (!(pivot[s] >= PIVOT_MIN) || !(spread[s] <= MAXMIN_TOLERANCE)) {
+        if (!(pivot[s] >= PIVOT_MIN) || !(spread[s] <= MAXMIN_TOLERANCE) || !is_sound(b, mean, use[s])) {
             left |= 1u << s;
         }
     }

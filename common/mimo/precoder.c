@@ -197,50 +197,10 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
     return solution->reason == MIMO_REASON_ASKED ? 0 : TUTTI_ENUMERIC;
 }
 
-/* Sum of n squares in eight independent sums: a check for every batch result must cost next to nothing. */
-static float energy(const float *x, size_t n)
-{
-    float sum[8] = {0}, total = 0;
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        for (size_t lane = 0; lane < 8; lane++) {
-            sum[lane] += x[i + lane] * x[i + lane];
-        }
-    }
-    for (; i < n; i++) {
-        total += x[i] * x[i];
-    }
-    for (size_t lane = 0; lane < 8; lane++) {
-        total += sum[lane];
-    }
-    return total;
-}
-
-/* Whether a result of the batch holds: finite, and the worst AP at its budget, or within its peak where budgets hold on
- * average. Single precision runs out of range before double does. */
-static bool is_sound(const struct mimo_shape *shape, bool mean, const struct mimo_channel *channel,
-                     const struct mimo_solution *solution)
-{
-    const size_t per_ap = 2 * (size_t)shape->n_ant * (size_t)shape->n_ue;
-    float finite = 0, use = 0; /* finite: 0 times anything finite */
-    for (int k = 0; k < shape->n_ue; k++) {
-        finite += 0 * solution->sinr[k];
-    }
-    for (size_t m = 0; m < (size_t)shape->n_ap; m++) {
-        const float power = energy((const float *)solution->W + m * per_ap, per_ap);
-        finite += 0 * power;
-        use = channel->ap_power[m] > 0 ? fmaxf(use, power / channel->ap_power[m]) : use;
-    }
-    const float most =
-        (mean ? (float)MIMO_PEAK_RATIO : 1) * (1 + 1e-6f + (float)per_ap * 0x1p-27f); /* this sum rounds */
-    return finite == 0 && use > (mean ? 0 : 0.99f) && use < most;
-}
-
 int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
                            const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
     const int step = precoder->batch ? batch_lanes(precoder->batch) : 1;
-    const bool mean = mimo_holds_mean(scheme, power);
     int rc = 0;
     for (int first = 0; first < n_sb; first += step) {
         const int n = n_sb - first < step ? n_sb - first : step;
@@ -250,9 +210,8 @@ int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum m
                                  solutions + first);
         }
         for (int s = 0; s < n; s++) {
-            const bool solved =
-                !(left & (1u << s)) && is_sound(&precoder->shape, mean, &channels[first + s], &solutions[first + s]);
-            if (!solved && precoder_execute(precoder, scheme, power, &channels[first + s], &solutions[first + s])) {
+            if (left & (1u << s) &&
+                precoder_execute(precoder, scheme, power, &channels[first + s], &solutions[first + s])) {
                 rc = TUTTI_ENUMERIC;
             }
         }

@@ -9,15 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_SB = 100, ROUNDS = 200, MAX_RUNNER = 2 + 3 * 3 + 1, SLOW_ROUNDS = 20 };
+enum { N_SB = 100, ROUNDS = 200, MAX_RUNNER = 3 + 3 * 3 + 1, SLOW_ROUNDS = 20 };
 
 struct set {
     int n_ap, n_ant, n_ue, rows;
     struct channel_case c[N_SB];
     struct mimo_channel channels[N_SB];
     struct mimo_solution solutions[N_SB];
-    tutti_cf32 *G;               /* [n_ue][n_ue], LAPACK's */
-    float *H, *A, *work, *pivot; /* the kernel's */
+    tutti_cf32 *G;                       /* [n_ue][n_ue], LAPACK's */
+    float *H, *P, *A, *b, *work, *pivot; /* the kernel's */
+    double *plain;                       /* [n_ap][n_ue], [n_ue], [n_ap]: LAPACK's powers */
 };
 
 /* One way to solve all subbands, and what it took in every round. */
@@ -71,10 +72,71 @@ static void lapack_solve(struct runner *runner, struct set *set)
     }
 }
 
+/* One step of the power balance (the formula stands at kernel_ops.maxmin): next_k = 1 + sum_m E_mk share_m. */
+static double balance(const struct set *set, const float *E, const double *b, double *eta, double *share)
+{
+    const int n = set->n_ue;
+    double least = INFINITY, most = 0, use = 0;
+    for (int k = 0; k < n; k++) {
+        double next = 1;
+        for (int m = 0; m < set->n_ap; m++) {
+            next += (double)E[m * n + k] * share[m];
+        }
+        least = fmin(least, next / eta[k]);
+        most = fmax(most, next / eta[k]);
+        eta[k] = next;
+    }
+    for (int m = 0; m < set->n_ap; m++) {
+        share[m] = 0;
+        for (int k = 0; k < n; k++) {
+            share[m] += b[m * n + k] * eta[k];
+        }
+        use = fmax(use, share[m]);
+    }
+    for (int k = 0; k < n; k++) {
+        eta[k] /= use;
+    }
+    for (int m = 0; m < set->n_ap; m++) {
+        share[m] /= use;
+    }
+    return most / least - 1;
+}
+
+/* LAPACK's beams with what the batch does besides: max-min power and predicted SINRs, budgets 1. */
+static void lapack_maxmin(struct runner *runner, struct set *set)
+{
+    const int rows = set->rows, n = set->n_ue, n_ant = set->n_ant;
+    double *b = set->plain, *eta = b + set->n_ap * n, *share = eta + n;
+    lapack_inverse(runner, set);
+    for (int s = 0; s < N_SB; s++) {
+        float *W = (float *)set->c[s].solution.W; /* column-major */
+        memset(b, 0, sizeof *b * (size_t)(set->n_ap * n + n + set->n_ap));
+        for (int k = 0; k < n; k++) {
+            eta[k] = 1;
+            for (int i = 0; i < 2 * rows; i++) {
+                b[i / 2 / n_ant * n + k] += (double)(W[2 * k * rows + i] * W[2 * k * rows + i]);
+            }
+        }
+        while (balance(set, set->c[s].channel.error_variance, b, eta, share) > 1e-4) {
+        }
+        for (int k = 0; k < n; k++) {
+            const float amplitude = sqrtf((float)eta[k]);
+            double interference = 1;
+            for (int i = 0; i < 2 * rows; i++) {
+                W[2 * k * rows + i] *= amplitude;
+            }
+            for (int m = 0; m < set->n_ap; m++) {
+                interference += (double)set->c[s].channel.error_variance[m * n + k] * share[m];
+            }
+            set->solutions[s].sinr[k] = (float)(eta[k] / interference);
+        }
+    }
+}
+
 static void run_kernel(struct runner *runner, struct set *set)
 {
     for (int b = 0; b < N_SB; b += runner->ops->n_lane) {
-        runner->ops->zf(set->rows, set->n_ue, set->H, set->work, set->A, set->pivot);
+        runner->ops->zf(set->n_ap, set->n_ant, set->n_ue, set->H, set->P, set->work, set->A, set->b, set->pivot);
     }
 }
 
@@ -96,17 +158,24 @@ static void set_create(struct set *set, int n_ap, int n_ant, int n_ue)
     *set = (struct set){.n_ap = n_ap, .n_ant = n_ant, .n_ue = n_ue, .rows = n_ap * n_ant};
     for (int b = 0; b < N_SB; b++) {
         case_create(&set->c[b], &random, n_ap, n_ant, n_ue, 20, 15, 0.05);
-        set->channels[b] = set->c[b].channel;
+        set->channels[b] = set->c[0].channel; /* one array of everything but the estimates, as in the central node */
+        set->channels[b].H_hat = set->c[b].channel.H_hat;
         set->solutions[b] = set->c[b].solution;
     }
     const size_t lane = 4 * KERNEL_LANES_MAX, n = (size_t)n_ue, size = 2 * (size_t)set->rows * n * lane;
     set->G = calloc(n * n, sizeof *set->G);
     set->H = aligned_alloc(64, size);
     set->A = aligned_alloc(64, size);
+    set->plain = calloc((size_t)n_ap * (n + 1) + n, sizeof *set->plain);
+    set->P = aligned_alloc(64, (size_t)n_ap * lane);
+    set->b = aligned_alloc(64, (size_t)n_ap * n * lane);
     set->work = aligned_alloc(64, kernel_zf_work(n_ue) * lane);
     set->pivot = aligned_alloc(64, lane);
-    if (!set->G || !set->H || !set->A || !set->work || !set->pivot) {
+    if (!set->G || !set->H || !set->plain || !set->P || !set->A || !set->b || !set->work || !set->pivot) {
         abort();
+    }
+    for (int i = 0; i < n_ap * KERNEL_LANES_MAX; i++) {
+        set->P[i] = 1;
     }
 }
 
@@ -117,7 +186,10 @@ static void set_destroy(struct set *set)
     }
     free(set->G);
     free(set->H);
+    free(set->plain);
+    free(set->P);
     free(set->A);
+    free(set->b);
     free(set->work);
     free(set->pivot);
 }
@@ -142,6 +214,7 @@ static int add_all(struct runner *runners, struct set *set)
     int n = 0;
     add(runners, &n, set, NULL, lapack_solve, "LAPACK per matrix (cherk cpotrf ctrsm)");
     add(runners, &n, set, NULL, lapack_inverse, "LAPACK per matrix (.. cpotri chemm)");
+    add(runners, &n, set, NULL, lapack_maxmin, "LAPACK per matrix, max-min, SINRs");
     for (int v = 0; kernel_variant(v); v++) {
         add(runners, &n, set, kernel_variant(v), run_kernel, "kernel only");
         add(runners, &n, set, kernel_variant(v), run_batch, "equal, SINRs")->power = MIMO_POWER_EQUAL;
@@ -176,13 +249,15 @@ static void run_rounds(struct runner *runners, int n, struct set *set)
     }
 }
 
-/* Times faster than the better LAPACK, the median over rounds. Kernel and batch: the share of the multiply-add peak,
+/* ratio: times faster than the better LAPACK, which makes beams and nothing else; of_same: than LAPACK with powers and
+ * SINRs as well; medians over rounds. Kernel and batch: the share of the multiply-add peak,
  * and of the copy bandwidth if channels were read and precoders written once. */
 static void show(const struct runner *runners, const struct runner *r, const struct set *set)
 {
-    double ratio[ROUNDS], us[ROUNDS];
+    double ratio[ROUNDS], same[ROUNDS], us[ROUNDS];
     for (int i = 0; i < r->n_round; i++) {
         ratio[i] = fmin(runners[0].us[i], runners[1].us[i]) / r->us[i];
+        same[i] = runners[2].us[i] / r->us[i];
         us[i] = r->us[i];
     }
     /* real multiply-adds: Gram 4 rows n^2 / 2, product 4 rows n^2, factor, inverse and square 4 n^3 / 6 each */
@@ -191,6 +266,7 @@ static void show(const struct runner *runners, const struct runner *r, const str
     const bool lanes = r->ops != NULL;
     ROW(r->name, {"best_us", us[0]}, {"median_us", t.median_us}, {"p99_us", t.p99_us},
         {"ratio", measure_summary(ratio, r->n_round).median_us},
+        {"of_same", measure_summary(same, r->n_round).median_us},
         {"of_peak", lanes ? flop / t.median_us / 1e3 / measure_peak_gflop_s(r->ops, false) : NAN},
         {"of_copy", lanes ? 16 * N_SB * rows * n / t.median_us / 1e3 / measure_copy_gb_s(1 << 20) : NAN},
         {"allocations", r->precoder ? (double)r->n_allocation : NAN});

@@ -183,6 +183,20 @@ static void lanes_fill(struct lanes *l, const struct kernel_ops *ops, int n)
     }
 }
 
+/* The worst AP's energy by its budget in what was written to lane s. */
+static double worst_use(const struct lanes *l, int n_lane, int s, int n)
+{
+    double worst = 0;
+    for (int m = 0; m < APS; m++) {
+        double energy = 0;
+        for (int i = 2 * m * ANTENNAS * n; i < 2 * (m + 1) * ANTENNAS * n; i++) {
+            energy += (double)l->W[s][i] * (double)l->W[s][i];
+        }
+        worst = fmax(worst, energy / (double)l->P[m * n_lane + s]);
+    }
+    return worst;
+}
+
 static void packing_there_and_back(void **state)
 {
     (void)state;
@@ -198,12 +212,42 @@ static void packing_there_and_back(void **state)
             for (int i = 0; i < n * ops->n_lane; i++) {
                 l.eta[i] = (float)(1 + uniform());
             }
-            ops->unpack(ROWS, n, l.packed, l.eta, target);
+            ops->unpack(APS, ANTENNAS, n, l.packed, l.eta, l.P, target, l.share);
             for (int s = 0; s < ops->n_lane; s++) {
+                const double use = worst_use(&l, ops->n_lane, s, n);
+                assert_true(fabs((double)l.share[s] - use) < 1e-5 * use);
                 for (int i = 0; i < 2 * ROWS * n; i++) {
                     const float amplitude = l.eta[i / 2 % n * ops->n_lane + s];
                     assert_true(l.packed[i * ops->n_lane + s] == l.H[s][i]);
                     assert_true(l.W[s][i] == l.H[s][i] * amplitude);
+                }
+            }
+        }
+    }
+}
+
+/* One value of one subband that is not finite, wherever it is, and that subband is told; no other. */
+static void what_is_not_finite_is_told(void **state)
+{
+    (void)state;
+    static struct lanes l;
+    for (int v = 0; test_variant(v); v++) {
+        const struct kernel_ops *ops = test_variant(v);
+        for (int n = 1; n <= USERS; n++) {
+            float *target[KERNEL_LANES_MAX];
+            for (int i = 0; i < 2 * ROWS * n; i++) {
+                lanes_fill(&l, ops, n);
+                for (int s = 0; s < ops->n_lane; s++) {
+                    target[s] = l.W[s];
+                }
+                for (int k = 0; k < n * ops->n_lane; k++) {
+                    l.eta[k] = 1;
+                }
+                const int bad = i % ops->n_lane;
+                l.packed[i * ops->n_lane + bad] = i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : 1e30f;
+                ops->unpack(APS, ANTENNAS, n, l.packed, l.eta, l.P, target, l.share);
+                for (int s = 0; s < ops->n_lane; s++) {
+                    assert_true(s == bad ? !(l.share[s] < 1e30f) : l.share[s] < 100);
                 }
             }
         }
@@ -232,7 +276,7 @@ static void lanes_zero_force(void **state)
                             bad ? l.packed[(2 * r * n + c) * ops->n_lane + 3] : 0;
                     }
                 }
-                ops->zf(ROWS, n, l.packed, l.work, l.A, l.pivot);
+                ops->zf(APS, ANTENNAS, n, l.packed, l.P, l.work, l.A, l.b, l.pivot);
                 for (int s = 0; s < ops->n_lane; s++) {
                     if (bad >= 0 && s == 3) {
                         assert_true(l.pivot[s] < 1e-5f);
@@ -324,8 +368,7 @@ static void lanes_share_power(void **state)
         const struct kernel_ops *ops = test_variant(v);
         for (int n = 1; n <= USERS; n++) {
             lanes_fill(&l, ops, n);
-            ops->zf(ROWS, n, l.packed, l.work, l.A, l.pivot);
-            ops->power(APS, ANTENNAS, n, l.A, l.P, l.b);
+            ops->zf(APS, ANTENNAS, n, l.packed, l.P, l.work, l.A, l.b, l.pivot);
             check_power(&l, ops, n);
             const float first = l.E[0], budget = l.P[0];
             ops->weigh(APS, n, l.P, l.E);
@@ -349,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_kernels_match_plain_loops),
         cmocka_unit_test(packing_there_and_back),
+        cmocka_unit_test(what_is_not_finite_is_told),
         cmocka_unit_test(lanes_zero_force),
         cmocka_unit_test(lanes_share_power),
     };
