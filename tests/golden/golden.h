@@ -35,7 +35,7 @@ double golden_at(const json_t *array, int i);         /* array[i] */
 double golden_at2(const json_t *array, int i, int j); /* array[i][j] */
 double complex golden_complex(const json_t *value);   /* {"re": .., "im": ..} */
 
-#define GOLDEN_SCHEMAS(X) X(ob) X(maxmin_cb) X(ppzf) X(isac) X(rlspa) X(spzf) X(uplink) X(beyond) X(later)
+#define GOLDEN_SCHEMAS(X) X(ob) X(maxmin_cb) X(ppzf) X(isac) X(rlspa) X(spzf) X(uplink) X(beyond) X(cluster)
 #define GOLDEN_DECLARE(name)                                                                                           \
     bool golden_##name##_recognises(const json_t *root);                                                               \
     void golden_##name##_check(const json_t *root, struct golden *golden);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Losses by ageing, offsets and delays; beacon; calibration; phase tracking: schema beyond-1. Kinds of it that are not
- * here are golden_later's. */
+/* Losses by ageing, offsets and delays; beacon; calibration; phase tracking: schema beyond-1. Kinds of clusters are
+ * golden_cluster's. */
 #include "base/error.h"
 #include "calib/solve.h"
 #include "golden.h"

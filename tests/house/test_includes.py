@@ -24,6 +24,7 @@ ALLOWED = {
     "isac": LEAVES,
     "channel": MIDDLE,
     "rlspa": MIDDLE,
+    "cluster": MIDDLE,
     "calib": MIDDLE,
     "hw/air": MIDDLE | {"calib"},
     "node": MIDDLE,
