@@ -132,12 +132,14 @@ struct planned_fault {
 struct ether;
 struct world {
     enum world_clock clock;
-    uint64_t rate;          /* samples a second */
-    bool fixed_rate;        /* a network's: devices cannot stream with another one */
-    int chunk;              /* samples computed at a time; divides the rate */
-    uint64_t now;           /* samples since start_ns */
-    uint64_t start_ns;      /* monotonic, of sample 0, an integer second of the wall clock */
-    uint64_t lost_ns;       /* elastic: how far behind that the clock is */
+    uint64_t rate;     /* samples a second */
+    bool fixed_rate;   /* a network's: devices cannot stream with another one */
+    int chunk;         /* samples computed at a time; divides the rate */
+    uint64_t now;      /* samples since start_ns */
+    uint64_t start_ns; /* monotonic, of sample 0, an integer second of the wall clock */
+    uint64_t ahead_ns; /* that the clock is ahead of the wall's while nobody streams */
+    uint64_t due_ns;   /* elastic, while somebody streams: when the next chunk is, at the earliest; 0 = nobody does */
+    double speed;      /* elastic: how much faster than real time it may run */
     uint64_t start_second;  /* wall clock, of sample 0 */
     uint64_t patience_ns;   /* elastic: so long it waits for the rest of a burst before that is an underrun */
     uint32_t first_address; /* of device 0, host order */
@@ -210,5 +212,7 @@ bool world_agree(struct world *world, const struct device *device);
 uint64_t world_count(const struct world *world, uint64_t rate);
 /* Computes what is due; returns how long until something is, ns. */
 uint64_t world_advance(struct world *world);
+/* How far its clock is ahead of the wall's, us. */
+double world_skew_us(const struct world *world);
 
 #endif

@@ -25,11 +25,11 @@ static size_t state(const struct device *d, char *text, size_t n)
     size_t at = (size_t)snprintf(
         text, n,
         "claimed=%d bursts=%llu late=%llu underruns=%llu overruns=%llu late_commands=%llu lost=%llu sessions=%llu "
-        "world_samples=%llu lost_us=%llu",
+        "world_samples=%llu skew_us=%.0f",
         d->token[0] != '\0', (unsigned long long)k->bursts, (unsigned long long)k->late,
         (unsigned long long)k->underruns, (unsigned long long)k->overruns, (unsigned long long)k->late_commands,
         (unsigned long long)k->lost, (unsigned long long)k->sessions, (unsigned long long)d->world->now,
-        (unsigned long long)d->world->lost_ns / 1000);
+        world_skew_us(d->world));
     for (int c = 0; c < DEVICE_N_CHANNEL && at < n; c++) {
         const struct receiver *r = &d->channel[c].receive;
         at += (size_t)snprintf(text + at, n - at, " rx%d=%d rx%d_sent=%llu rx%d_taken=%llu tx%d_waiting=%d", c,

@@ -22,7 +22,8 @@ static const char usage[] =
     "                    hears itself, sample for sample\n"
     "  --rate HZ         sample rate when nobody asks for another one (1920000)\n"
     "  --clock KIND      elastic (default): once streaming runs, time waits for the hosts; real: it does not\n"
-    "  --ahead-us US     elastic: how far time may be ahead of the samples a host has taken, beyond a packet (500)\n"
+    "  --ahead-us US     elastic: how far time may be ahead of the samples a host has taken, beyond a packet (900)\n"
+    "  --speed X         elastic: how much faster than real time it may run (1)\n"
     "  --patience-ms MS  elastic: how long time waits for the rest of a burst before that is an underrun (20)\n"
     "  --address A       of the first device, 127.x.y.z (127.0.0.1)\n"
     "  --fault F         DEVICE:KIND[=NUMBER][@SECONDS], any number of times: what tests/usrp/faults.h lists, so many\n"
@@ -152,6 +153,8 @@ static int take_option(struct world *w, double *rate_hz, int argc, char **argv, 
         *rate_hz = atof(value);
     } else if (strcmp(name, "--ahead-us") == 0) {
         w->ahead_us = atof(value);
+    } else if (strcmp(name, "--speed") == 0) {
+        w->speed = atof(value) > 0 ? atof(value) : 1;
     } else if (strcmp(name, "--patience-ms") == 0) {
         w->patience_ns = (uint64_t)(1e6 * atof(value));
     } else if (strcmp(name, "--address") == 0) {
@@ -197,7 +200,8 @@ static int parse(struct world *w, struct config_options *options, double *rate_h
 
 int main(int argc, char **argv)
 {
-    struct world world = {.n_device = 1, .ahead_us = 500, .patience_ns = 20000000, .first_address = 0x7f000001};
+    struct world world = {
+        .n_device = 1, .ahead_us = 900, .speed = 1, .patience_ns = 20000000, .first_address = 0x7f000001};
     struct config_options options = {0};
     struct config *config = NULL;
     double rate_hz = 1.92e6;

@@ -129,22 +129,30 @@ void receive_overrun(struct channel *c, uint64_t tick)
     registers_tell(c, true, EVENT_OVERRUN, tick);
 }
 
-static void take(struct channel *c, uint64_t tick, tutti_cf32 sample)
+/* How many of n samples go into the packet being built. */
+static int take(struct channel *c, uint64_t tick, const tutti_cf32 *samples, int n)
 {
     struct receiver *r = &c->receive;
+    const int room = packet_samples(c) - r->n_samples;
+    n = n < room ? n : room;
+    n = r->continuous || (uint64_t)n < r->left ? n : (int)r->left;
     if (r->n_samples == 0) {
         r->first = tick;
     }
-    r->samples[2 * r->n_samples] = converted(crealf(sample));
-    r->samples[2 * r->n_samples + 1] = converted(cimagf(sample));
-    r->n_samples++;
-    r->left -= r->continuous ? 0 : 1;
-    const bool last = !r->continuous && r->left == 0, full = r->n_samples == packet_samples(c);
-    if (full || last) {
+    int16_t *to = r->samples + 2 * r->n_samples;
+    for (int i = 0; i < n; i++) {
+        to[2 * i] = converted(crealf(samples[i]));
+        to[2 * i + 1] = converted(cimagf(samples[i]));
+    }
+    r->n_samples += n;
+    r->left -= r->continuous ? 0 : (uint64_t)n;
+    const bool last = !r->continuous && r->left == 0;
+    if (n == room || last) {
         const bool end = last || r->state == RECEIVE_STOPPING;
         r->state = end ? RECEIVE_IDLE : r->state;
         send_packet(c, end);
     }
+    return n;
 }
 
 void receive_samples(struct channel *c, uint64_t tick, const tutti_cf32 *samples, int n)
@@ -159,8 +167,8 @@ void receive_samples(struct channel *c, uint64_t tick, const tutti_cf32 *samples
         i = (int)wait;
         r->state = RECEIVE_RUNNING;
     }
-    for (; i < n && r->state != RECEIVE_IDLE; i++) {
-        take(c, tick + (uint64_t)i, samples[i]);
+    while (i < n && r->state != RECEIVE_IDLE) {
+        i += take(c, tick + (uint64_t)i, samples + i, n - i);
     }
 }
 

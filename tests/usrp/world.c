@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The clock that all devices have in common, and what happens in every chunk of it. While nobody streams it is the wall
- * clock's. Then it is elastic, unless the real one was asked for: it never runs faster than real time, nor further
- * ahead than `ahead_us` of what hosts have acknowledged, and time lost so is not caught up with. When the last stream
- * ends it jumps back to the wall clock. */
+ * clock's. Then it is elastic, unless the real one was asked for: it runs `speed` times as fast as real time at most,
+ * and no further ahead than `ahead_us` of what hosts have acknowledged. When the last stream ends it goes on with the
+ * wall clock, and jumps to it if it is behind. */
 #include "base/clock.h"
 #include "ether.h"
 #include "faults.h"
@@ -110,19 +110,17 @@ static bool stalled(struct world *w, uint64_t now_ns)
 
 static uint64_t advance_elastic(struct world *w, uint64_t now_ns)
 {
-    uint64_t due = w->start_ns + w->lost_ns + ns_at(w, w->now + (uint64_t)w->chunk);
-    if (now_ns < due) {
-        return due - now_ns;
-    }
-    if (now_ns - due > SLACK_NS) {
-        w->lost_ns += now_ns - due - SLACK_NS;
+    w->due_ns = w->due_ns ? w->due_ns : now_ns;
+    if (now_ns < w->due_ns) {
+        return w->due_ns - now_ns;
     }
     if (stalled(w, now_ns)) {
         return STALLED_NS;
     }
     compute_chunk(w);
-    due = w->start_ns + w->lost_ns + ns_at(w, w->now + (uint64_t)w->chunk);
-    return due > now_ns ? due - now_ns : 0;
+    w->due_ns = now_ns - w->due_ns > SLACK_NS ? now_ns - SLACK_NS : w->due_ns;
+    w->due_ns += (uint64_t)((double)ns_at(w, (uint64_t)w->chunk) / w->speed);
+    return w->due_ns > now_ns ? w->due_ns - now_ns : 0;
 }
 
 static uint64_t advance_real(struct world *w, uint64_t now_ns)
@@ -138,6 +136,11 @@ static uint64_t advance_real(struct world *w, uint64_t now_ns)
     return 0;
 }
 
+double world_skew_us(const struct world *w)
+{
+    return 1e-3 * ((double)ns_at(w, w->now) - (double)(clock_mono_ns() - w->start_ns));
+}
+
 uint64_t world_advance(struct world *w)
 {
     const uint64_t now_ns = clock_mono_ns();
@@ -149,8 +152,12 @@ uint64_t world_advance(struct world *w)
         return w->clock == WORLD_ELASTIC ? advance_elastic(w, now_ns) : advance_real(w, now_ns);
     }
     fault_advance(w);
-    const uint64_t now = count_at(now_ns - w->start_ns, w->rate) / (uint64_t)w->chunk * (uint64_t)w->chunk;
-    w->now = now > w->now ? now : w->now;
-    w->lost_ns = 0;
+    if (w->due_ns) { /* the last stream has ended */
+        const double skew_us = world_skew_us(w);
+        w->ahead_ns = skew_us > 0 ? (uint64_t)(skew_us * 1e3) : 0;
+        w->due_ns = 0;
+    }
+    const uint64_t now = count_at(now_ns - w->start_ns + w->ahead_ns, w->rate) / (uint64_t)w->chunk;
+    w->now = now * (uint64_t)w->chunk > w->now ? now * (uint64_t)w->chunk : w->now;
     return NS_PER_S / CHUNK_HZ;
 }
