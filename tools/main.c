@@ -20,6 +20,7 @@ static const struct command {
     {"inspect", "list what is in an HDF5 file or a recording of samples", tool_inspect},
     {"study", "compute figures of the source papers, with uncertainty and checks", tool_study},
     {"precode", "compute the precoders of a channel file offline", tool_precode},
+    {"dashboard", "a running network as a live page and as metrics", tool_dashboard},
     {"isac", "plan which access points serve users and which illuminate zones", tool_isac},
 };
 enum { N_COMMAND = sizeof commands / sizeof commands[0] };

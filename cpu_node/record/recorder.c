@@ -105,10 +105,16 @@ int recorder_create(recorder_t **recorder, const struct recorder_settings *setti
     r->ap_alive = calloc((size_t)settings->shape.n_ap, sizeof *r->ap_alive);
     r->ap_joins = calloc((size_t)settings->shape.n_ap, sizeof *r->ap_joins);
     r->joins_seen = calloc((size_t)settings->shape.n_ap, sizeof *r->joins_seen);
-    if (!r->last_account || !r->last_eve_report || !r->heard || !r->ap_alive || !r->ap_joins || !r->joins_seen) {
+    r->alive = calloc((size_t)(settings->shape.n_ap + settings->shape.n_ue), 1);
+    if (!r->last_account || !r->last_eve_report || !r->heard || !r->ap_alive || !r->ap_joins || !r->joins_seen ||
+        !r->alive) {
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
     }
     int status = create_files(r); /* own first, then everything else */
+    status = status < 0 ? status : live_create(&r->live, settings->shape.n_ap, settings->shape.n_ue);
+    if (status >= 0 && r->reports) {
+        r->reports->live = r->live;
+    }
     status = status < 0 ? status : create_rings(r);
     return status < 0 ? status : create_lab(r);
 }
@@ -162,6 +168,7 @@ void recorder_destroy(recorder_t *r)
     fh_hub_destroy(r->lab);
     destroy_rings(r);
     secrecy_destroy(r->secrecy);
+    live_destroy(r->live);
     record_reports_destroy(r->reports);
     record_rows_destroy(r->rows);
     run_file_destroy(r->file);
@@ -174,6 +181,7 @@ void recorder_destroy(recorder_t *r)
     free(r->config_text);
     free(r->last_account);
     free(r->last_eve_report);
+    free(r->alive);
     free(r->heard);
     free(r->ap_alive);
     free(r->ap_joins);

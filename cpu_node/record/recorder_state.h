@@ -5,6 +5,7 @@
 #define TUTTI_CPU_NODE_RECORD_RECORDER_STATE_H
 
 #include "base/ring.h"
+#include "cpu_node/record/live.h"
 #include "cpu_node/record/recorder.h"
 #include "cpu_node/record/reports.h"
 #include "cpu_node/record/rows.h"
@@ -38,6 +39,8 @@ struct recorder {
     struct record_rows *rows;
     struct record_reports *reports;
     struct secrecy *secrecy;
+    struct live *live;
+    uint8_t *alive; /* [n_ap + n_ue] work area of the live status */
     /* record thread */
     uint32_t session;   /* of the newest block */
     uint64_t newest;    /* newest solved block + 1 */

@@ -75,6 +75,7 @@ static bool write_block(recorder_t *r)
         see_joins(r);
         record_rows_block(r->rows, block);
         secrecy_block(r->secrecy, block);
+        live_block(r->live, block);
         r->n_blocks_seen++;
     }
     ring_pop(r->blocks);
@@ -86,6 +87,16 @@ static bool write_block(recorder_t *r)
     return true;
 }
 
+static void tell_account(recorder_t *r, int ap, const struct wire_account *account)
+{
+    const uint64_t twice = r->rows->n_accounts_twice;
+    const uint64_t *const sent_ns = run_file_peek(r->file, R_PRECODER_SENT, account->block);
+    record_rows_account(r->rows, ap, account);
+    if (r->rows->n_accounts_twice == twice) {
+        live_account(r->live, ap, account, sent_ns ? sent_ns[ap] : 0);
+    }
+}
+
 /* Accounts of blocks that are (or will be) rows: not before the recording, not after the run. */
 static void write_accounts(recorder_t *r)
 {
@@ -93,7 +104,7 @@ static void write_accounts(recorder_t *r)
          ring_pop(r->accounts)) {
         const uint64_t block = m->account.block, first = run_file_first_block(r->file);
         if (block >= first && block < end_of_run(r)) {
-            record_rows_account(r->rows, m->ap, &m->account);
+            tell_account(r, m->ap, &m->account);
         }
         if (block + 1 > r->last_account[m->ap]) {
             r->last_account[m->ap] = block + 1;
@@ -246,7 +257,25 @@ static json_t *sinr_of_users(const recorder_t *r)
     return sinr;
 }
 
-static char *status_text(const recorder_t *r)
+enum { RATE_BLOCKS = 8 }; /* so many blocks ago both ends have reported */
+
+static void tell_live(recorder_t *r, json_t *root)
+{
+    const int n_ap = r->settings.shape.n_ap, n_ue = r->settings.shape.n_ue;
+    uint8_t *const users = r->alive + n_ap;
+    for (int ap = 0; ap < n_ap; ap++) {
+        r->alive[ap] = atomic_load(&r->ap_alive[ap]);
+    }
+    for (int k = 0; k < n_ue; k++) {
+        users[k] = fh_hub_alive(r->lab, FH_ROLE_UE, k);
+    }
+    const uint64_t row = r->newest > RATE_BLOCKS ? r->newest - RATE_BLOCKS : 0;
+    live_secrecy(r->live, run_file_peek(r->file, R_RATE_MEASURED, row),
+                 run_file_peek(r->file, R_ATTACK_SUSPECTED, row));
+    live_tell(r->live, root, r->alive, users);
+}
+
+static char *status_text(recorder_t *r)
 {
     int users = 0;
     for (int k = 0; k < r->settings.shape.n_ue; k++) {
@@ -261,7 +290,10 @@ static char *status_text(const recorder_t *r)
                              (json_int_t)r->rows->arrivals[WIRE_ARRIVAL_ON_TIME], "late",
                              (json_int_t)r->rows->arrivals[WIRE_ARRIVAL_LATE], "aps_alive", atomic_load(&r->aps_alive),
                              "users_alive", users, "block_errors", (json_int_t)r->reports->block_errors);
-    char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
+    if (root) {
+        tell_live(r, root);
+    }
+    char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);
     return text;
 }

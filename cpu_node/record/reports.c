@@ -130,6 +130,12 @@ static int keep_values(struct record_reports *r, int user, const struct scanned_
         stats_mean_add(&r->sinr_db[user], 10.0 * log10(v->sinr));
     }
     keep_points(r, user, *block, v->point, v->n_point);
+    if (r->live) {
+        live_report(r->live, user, v->sinr, v->evm, v->count[4], v->count[CODE_BLOCK_ERRORS]);
+        if (v->n_point > 0) {
+            live_points(r->live, user, v->point, v->n_point);
+        }
+    }
     update_rates(r, *block);
     return TUTTI_OK;
 }

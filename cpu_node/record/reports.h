@@ -5,6 +5,7 @@
 #define TUTTI_CPU_NODE_RECORD_REPORTS_H
 
 #include "base/stats.h"
+#include "cpu_node/record/live.h"
 #include "cpu_node/record/run_file.h"
 
 /* Blocks that a report may be of: [first, end); those from over on are after the run and ignored. Of those before
@@ -15,6 +16,7 @@ struct report_span {
 
 struct record_reports {
     run_file_t *file;
+    struct live *live; /* told too, if not NULL */
     struct record_shape shape;
     struct stats_mean *sinr_db; /* [n_ue] */
     tutti_cf32 *points;         /* [n_points] */

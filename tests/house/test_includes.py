@@ -39,6 +39,7 @@ ALLOWED = {
     "tools/inspect": MIDDLE | {"tools", "tools/terminal", "tools/results"},
     "tools/precode": MIDDLE | {"tools", "tools/terminal"},
     "tools/latency": MIDDLE | {"tools", "tools/terminal"},
+    "tools/dashboard": MIDDLE | {"tools", "fronthaul"},
     "tools/isac": MIDDLE | {"tools", "tools/terminal"},
     "tools/study": MIDDLE | {"tools", "tools/terminal"},
     "tools/replay": MIDDLE | {"tools", "tools/terminal", "tools/run"},

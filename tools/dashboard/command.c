@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tutti dashboard: a live page and metrics of a running network, in a process of their own. */
+#include "base/error.h"
+#include "base/rt.h"
+#include "fronthaul/peer.h"
+#include "tools/dashboard/metrics.h"
+#include "tools/dashboard/server.h"
+#include "tools/tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] = "usage: tutti dashboard --config FILE [options]\n\n"
+                           "Watches a running network and shows it as a page (/) and as metrics for Prometheus "
+                           "(/metrics), on this machine only.\n"
+                           "It waits for a network that is not there yet and goes on when one ends. From elsewhere: "
+                           "ssh -L 8080:127.0.0.1:8080 HOST.\n\n"
+                           "  --config FILE        the network's file: of a run by `tutti run`, DIR/config.yaml\n"
+                           "  --set KEY=VALUE      as the network was started with\n"
+                           "  --listen HOST:PORT   default 127.0.0.1:8080; port 0 takes a free one\n"
+                           "  --metrics            print what /metrics has, as a page of documentation\n";
+
+enum { TURN_US = 20000 };
+
+struct dashboard {
+    struct dashboard_state state;
+    dashboard_server_t *server;
+    fh_peer_t *peer;
+    bool ended; /* the central node has ended its run: the next one is a new link */
+};
+
+static void tell(struct dashboard *d, char *event)
+{
+    if (event) {
+        dashboard_server_tell(d->server, event);
+    }
+    free(event);
+}
+
+static void handle(struct dashboard *d, const struct fh_event *event)
+{
+    switch (event->kind) {
+    case FH_EVENT_UP:
+    case FH_EVENT_DOWN:
+        tell(d, dashboard_state_link(&d->state, event->kind == FH_EVENT_UP, false));
+        break;
+    case FH_EVENT_CONTROL:
+        tell(d, dashboard_state_take(&d->state, (const char *)event->data));
+        break;
+    case FH_EVENT_STOP:
+        d->ended = !rt_stop_requested();
+        tell(d, dashboard_state_link(&d->state, false, d->ended));
+        break;
+    default:
+        break;
+    }
+}
+
+static int connect_to(struct dashboard *d, const struct config *config)
+{
+    const struct fh_hello hello = {.role = FH_ROLE_OBSERVER,
+                                   .id = (int)(getpid() % 30000),
+                                   .key_dir = config_key_dir(config, config->fronthaul.lab_endpoint)};
+    return fh_peer_create(&d->peer, config->fronthaul.lab_endpoint, &hello, config->engine.peer_timeout_ms);
+}
+
+static int serve(const struct config *config, const char *listen)
+{
+    struct dashboard d = {0};
+    int status = dashboard_state_create(&d.state, config);
+    status = status ? status : dashboard_server_create(&d.server, listen, &d.state);
+    status = status ? status : connect_to(&d, config);
+    if (!status) {
+        printf("dashboard of %s: http://127.0.0.1:%d/\n", config->network.name, dashboard_server_port(d.server));
+        fflush(stdout);
+    }
+    while (status >= 0 && !rt_stop_requested()) {
+        struct fh_event event;
+        status = fh_peer_wait(d.peer, -1, TURN_US, &event);
+        if (status == TUTTI_EREFUSED || (status >= 0 && event.kind == FH_EVENT_REFUSED)) {
+            status = TUTTI_EREFUSED;
+        } else if (status >= 0) {
+            handle(&d, &event);
+        }
+        if (status >= 0 && d.ended) {
+            d.ended = false;
+            fh_peer_destroy(d.peer);
+            d.peer = NULL;
+            status = connect_to(&d, config);
+        }
+        dashboard_server_turn(d.server);
+    }
+    fh_peer_destroy(d.peer);
+    dashboard_server_destroy(d.server);
+    dashboard_state_destroy(&d.state);
+    return status < 0 ? tool_fault("dashboard") : TOOL_OK;
+}
+
+/* 0 go on, 1 done, or TOOL_USAGE. */
+static int parse(struct config_options *common, const char **listen, int argc, char **argv)
+{
+    for (int i = 1; i < argc;) {
+        const int taken = config_options_take(common, argc, argv, &i);
+        if (taken < 0) {
+            return tool_usage_error("dashboard", "%s", error_text());
+        }
+        if (taken) {
+            continue;
+        }
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(help, stdout);
+            return 1;
+        }
+        if (strcmp(argv[i], "--metrics") == 0) {
+            metrics_document(stdout);
+            return 1;
+        }
+        if (strcmp(argv[i], "--listen") != 0 || !argv[i + 1]) {
+            return tool_usage_error(
+                "dashboard", strcmp(argv[i], "--listen") ? "unknown argument %s" : "%s needs HOST:PORT", argv[i]);
+        }
+        *listen = argv[i + 1];
+        i += 2;
+    }
+    return common->path ? 0 : tool_usage_error("dashboard", "--config FILE is missing");
+}
+
+int tool_dashboard(int argc, char **argv)
+{
+    struct config_options common = {0};
+    struct config *config = NULL;
+    const char *listen = "127.0.0.1:8080";
+    int status = parse(&common, &listen, argc, argv);
+    if (status == 1) {
+        status = TOOL_OK;
+    } else if (status == 0 && config_load(&config, common.path, common.overrides, common.n_overrides)) {
+        status = tool_fault("dashboard");
+    } else if (status == 0) {
+        status = rt_stop_install() ? tool_fault("dashboard") : serve(config, listen);
+    }
+    config_free(config);
+    config_options_free(&common);
+    return status;
+}
