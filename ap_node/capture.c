@@ -64,7 +64,8 @@ int capture_create(struct capture *c, const struct config *config, const struct 
     c->H_hat = calloc((size_t)frame->n_sb * n_ant * n_ue, sizeof *c->H_hat);
     c->beta = calloc(n_ue, sizeof *c->beta);
     c->error_variance = calloc(n_ue, sizeof *c->error_variance);
-    if (!c->pilots || !c->silent || !c->H_hat || !c->beta || !c->error_variance) {
+    c->history = calloc(ESTIMATE_HISTORY(n_ue), sizeof *c->history);
+    if (!c->history || !c->pilots || !c->silent || !c->H_hat || !c->beta || !c->error_variance) {
         return error_set(TUTTI_ENOMEM, "out of memory for the estimates");
     }
     const int status = ofdm_create(&c->ofdm, frame);
@@ -80,6 +81,7 @@ void capture_destroy(struct capture *c)
     free(c->H_hat);
     free(c->beta);
     free(c->error_variance);
+    free(c->history);
     *c = (struct capture){0};
 }
 
@@ -110,12 +112,24 @@ static bool has_pilots(const struct capture *c, const struct node_span *span, tu
     return true;
 }
 
-bool capture_execute(struct capture *c, const struct node_span *span, tutti_tick epoch, uint64_t block)
+/* The averages so far go with a recording of the samples, and come back from it: noted once what lies before the block
+ * has been counted. */
+static void keep_history(struct capture *c, struct node_radio *radio, uint64_t block)
+{
+    const int n = estimate_keep(c->estimate, c->history);
+    if (node_radio_history(radio, block, c->history, n)) {
+        estimate_recall(c->estimate, c->history, n);
+    }
+}
+
+bool capture_execute(struct capture *c, const struct node_span *span, struct node_radio *radio, uint64_t block)
 {
     const struct frame *f = c->frame;
+    const tutti_tick epoch = radio->epoch;
     if (block > 0) {
         measure_noise(c, span, epoch, block - 1);
     }
+    keep_history(c, radio, block);
     measure_noise(c, span, epoch, block);
     if (!has_pilots(c, span, epoch, block)) {
         return false;

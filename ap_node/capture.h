@@ -18,6 +18,7 @@ struct capture {
     tutti_cf32 *H_hat;            /* [n_sb][n_ant][n_ue] */
     float *beta, *error_variance; /* [n_ue] */
     double noise_power;           /* per subcarrier, sample units squared */
+    double *history;              /* [ESTIMATE_HISTORY(n_ue)] */
     bool have;                    /* there have been estimates */
 };
 
@@ -26,6 +27,6 @@ int capture_create(struct capture *capture, const struct config *config, const s
 void capture_destroy(struct capture *capture); /* half-built allowed */
 /* The noise of all silent symbols that the span holds, and the estimates of `block` if it holds all its pilots: true.
  */
-bool capture_execute(struct capture *capture, const struct node_span *span, tutti_tick epoch, uint64_t block);
+bool capture_execute(struct capture *capture, const struct node_span *span, struct node_radio *radio, uint64_t block);
 
 #endif

@@ -53,7 +53,7 @@ bool slot_estimate(struct ap *ap)
 {
     ap->capture_end_ns = clock_wall_ns();
     ap->reported_in = 0;
-    return capture_execute(&ap->capture, &ap->span, ap->radio.epoch, ap->block);
+    return capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block);
 }
 
 static void fill_header(const struct ap *ap, struct wire_header *header)

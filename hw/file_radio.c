@@ -21,7 +21,8 @@ enum { CHUNK_SAMPLES = 1024, MAX_BURSTS = 64, MAX_NOTES = 256 };
 /* Samples of from..to-1 never reached the node, or the recording lacks them. */
 struct gap {
     tutti_tick from, to;
-    uint64_t n_after; /* samples that came with the news; 0 = any */
+    uint64_t n_after; /* samples that came with the news: a node may give up what comes with it. Where the node saw no
+                       * gap as it received, as few as can be */
 };
 
 struct file_radio {
@@ -210,16 +211,16 @@ static int find_gaps(struct file_radio *r)
     for (size_t i = 0; !r->meta.pilots_only && i + 1 < t->n_segment; i++) {
         const tutti_tick from = segment_end(r, i);
         const struct sigmf_annotation *loss = loss_at(r, from);
-        add_gap(r, from, t->segment[i + 1].tick, loss ? loss->n_after : 0);
+        add_gap(r, from, t->segment[i + 1].tick, loss ? loss->n_after : 1);
     }
     for (size_t i = 0; r->meta.pilots_only && i < t->n_annotation; i++) {
         const struct sigmf_annotation *a = &t->annotation[i];
         if (a->fault == SIGMF_LOST) {
             add_gap(r, a->tick, a->tick + a->n, a->n_after);
         } else if (a->fault == SIGMF_DROPPED) {
-            add_gap(r, a->tick, a->tick + a->n_after, 0);
+            add_gap(r, a->tick, a->tick + a->n_after, 1);
         } else if (a->fault == SIGMF_RESTART) {
-            add_gap(r, a->tick, tick_of_start(r, a->start), 0);
+            add_gap(r, a->tick, tick_of_start(r, a->start), 1);
         }
     }
     return TUTTI_OK;
@@ -385,7 +386,7 @@ static int file_recv(void *state, tutti_cf32 *const *buffers, int n, struct radi
         const struct gap *g = &r->gap[r->next_gap++];
         got->n_lost = g->to - g->from;
         r->next = g->to;
-        end = r->next + (g->n_after && g->n_after < (uint64_t)n ? g->n_after : (uint64_t)n);
+        end = r->next + (g->n_after < (uint64_t)n ? g->n_after : (uint64_t)n);
         timeline_note_add(r->timeline, &(struct radio_note){RADIO_NOTE_OVERFLOW, 0, g->from, -1, got->n_lost});
     }
     const tutti_tick gap = r->next_gap < r->n_gap ? r->gap[r->next_gap].from : r->end;
@@ -401,6 +402,20 @@ static int file_recv(void *state, tutti_cf32 *const *buffers, int n, struct radi
     r->next = end;
     timeline_settle(r->timeline, end / CHUNK_SAMPLES * CHUNK_SAMPLES, true);
     return status;
+}
+
+static bool file_recall(void *state, uint64_t block, double *values, int n)
+{
+    const struct file_radio *r = state;
+    const struct sigmf_track *t = &r->track;
+    for (size_t i = 0; i < t->n_annotation; i++) {
+        const struct sigmf_annotation *a = &t->annotation[i];
+        if (a->fault == SIGMF_HISTORY && a->block == block && a->n == (uint64_t)n) {
+            memcpy(values, t->value + a->n_after, (size_t)n * sizeof *values);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Transmit --------------------------------------------------------------------------------------------------------- */
@@ -435,6 +450,7 @@ const struct radio_ops file_radio_ops = {
     .sync = file_sync,
     .start = file_start,
     .recv = file_recv,
+    .recall = file_recall,
     .burst = file_burst,
     .note = file_note,
     .notes_lost = file_notes_lost,

@@ -106,6 +106,11 @@ void radio_unwanted(radio_t *radio, tutti_tick from, tutti_tick to)
     }
 }
 
+bool radio_recall(radio_t *radio, uint64_t block, double *values, int n)
+{
+    return radio->ops->recall && radio->ops->recall(radio->state, block, values, n);
+}
+
 int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
 {
     return n > 0 ? radio->ops->burst(radio->state, buffers, n, at, tag)

@@ -105,6 +105,10 @@ int radio_recv(radio_t *radio, tutti_cf32 *const *buffers, int n, struct radio_g
  * The emulated air need not make them: most of its work at an access point. Never blocks. */
 void radio_unwanted(radio_t *radio, tutti_tick from, tutti_tick to);
 
+/* Replay: the n numbers that the node noted in the recording with this block (node/radio.h); false when there are none.
+ * Never blocks. */
+bool radio_recall(radio_t *radio, uint64_t block, double *values, int n);
+
 /* One contiguous timed transmission of n samples of every antenna from tick `at` (start and end of burst), never
  * overlapping another, in any order; samples are copied. Never blocks, never allocates. What became of it comes as a
  * note with `tag`, also when it is late already. Silence is sent where nothing was queued. Errors, after which nothing

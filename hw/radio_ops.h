@@ -13,7 +13,8 @@ struct radio_ops {
     int (*sync)(void *state, struct radio_sync *sync);
     int (*start)(void *state, tutti_tick at, tutti_tick *first);
     int (*recv)(void *state, tutti_cf32 *const *buffers, int n, struct radio_got *got);
-    void (*unwanted)(void *state, tutti_tick from, tutti_tick to); /* NULL = not interested */
+    void (*unwanted)(void *state, tutti_tick from, tutti_tick to);      /* NULL = not interested */
+    bool (*recall)(void *state, uint64_t block, double *values, int n); /* NULL = nothing is ever recalled */
     int (*burst)(void *state, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
     /* Both or neither: NULL = bursts are taken whole only. radio_info.in_parts follows from that. */
     int (*burst_open)(void *state, int n, tutti_tick at, uint64_t tag);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_SEGMENTS = 1 << 20, MAX_ANNOTATIONS = 1 << 16 };
+enum { MAX_SEGMENTS = 1 << 20, MAX_ANNOTATIONS = 1 << 16, MAX_VALUES = 1 << 20 };
 
 size_t sigmf_sample_bytes(enum sigmf_type type)
 {
@@ -63,10 +63,30 @@ int sigmf_track_annotate(struct sigmf_track *t, const struct sigmf_annotation *a
     return TUTTI_OK;
 }
 
+int sigmf_track_history(struct sigmf_track *t, uint64_t start, uint64_t block, const double *values, size_t n)
+{
+    const struct sigmf_annotation a = {
+        .start = start, .fault = SIGMF_HISTORY, .block = block, .n = n, .n_after = t->n_value};
+    if (t->n_value + n > MAX_VALUES) {
+        return TUTTI_EAGAIN;
+    }
+    const int status = sigmf_track_annotate(t, &a);
+    for (size_t i = 0; status >= 0 && i < n; i++) {
+        double *grown = grow(t->value, t->n_value, &t->value_room, sizeof *grown);
+        if (!grown) {
+            return error_set(TUTTI_ENOMEM, "out of memory for the annotations of a recording");
+        }
+        t->value = grown;
+        t->value[t->n_value++] = values[i];
+    }
+    return status;
+}
+
 void sigmf_track_free(struct sigmf_track *t)
 {
     free(t->segment);
     free(t->annotation);
+    free(t->value);
     *t = (struct sigmf_track){0};
 }
 

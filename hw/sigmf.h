@@ -26,6 +26,7 @@ enum sigmf_fault {
     SIGMF_LOST,     /* label O: n samples from `tick` on never came from the radio */
     SIGMF_DROPPED,  /* label iq_dropped: n samples from `tick` on, which the node had, are missing here */
     SIGMF_RESTART,  /* label restart: the node began again; n: its session */
+    SIGMF_HISTORY,  /* label history: what the estimates of `block` depend on besides its samples: n numbers */
     SIGMF_N_FAULTS
 };
 
@@ -37,7 +38,8 @@ struct sigmf_annotation {
     tutti_tick tick;
     uint64_t n;
     uint64_t n_after; /* SIGMF_LOST: samples that the radio gave with the news of it; SIGMF_DROPPED: ticks from the
-                       * first to behind the last of them, which need not lie side by side */
+                       * first to behind the last of them, which need not lie side by side; SIGMF_HISTORY: where
+                       * in the track's values its numbers begin */
 };
 
 /* What all antennas of a node have in common. */
@@ -46,6 +48,8 @@ struct sigmf_track {
     size_t n_segment, segment_room;
     struct sigmf_annotation *annotation;
     size_t n_annotation, annotation_room;
+    double *value; /* of SIGMF_HISTORY */
+    size_t n_value, value_room;
 };
 
 struct sigmf_meta {
@@ -70,6 +74,8 @@ void sigmf_path(char path[PATH_MAX], const char *dir, const char *role, int node
 /* Adds at the end. TUTTI_ENOMEM, and TUTTI_EAGAIN when there are so many that no more are taken: a bounded file. */
 int sigmf_track_add(struct sigmf_track *track, const struct sigmf_segment *segment);
 int sigmf_track_annotate(struct sigmf_track *track, const struct sigmf_annotation *annotation);
+/* Numbers with a block, at the place `start` of the file. The same. */
+int sigmf_track_history(struct sigmf_track *track, uint64_t start, uint64_t block, const double *values, size_t n);
 void sigmf_track_free(struct sigmf_track *track);
 /* Where tick is in the file; false: in no segment. n_samples: the file's. */
 bool sigmf_track_find(const struct sigmf_track *track, uint64_t n_samples, tutti_tick tick, uint64_t *start);

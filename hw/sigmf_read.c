@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* What is being read, for sentences. */
 struct reader {
@@ -183,10 +184,24 @@ static int read_ours(const struct reader *r, struct sigmf_meta *m)
     return status < 0 ? status : read_real(r, "tutti:step", m->type == SIGMF_CI16, &m->step);
 }
 
+/* core:datetime as Tutti writes it; others are left alone. */
+static uint64_t wall_of(const struct reader *r)
+{
+    const char *text = json_string_value(json_object_get(r->object, "core:datetime"));
+    struct tm utc = {0};
+    unsigned us = 0;
+    const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &utc) : NULL;
+    if (!rest || sscanf(rest, ".%6uZ", &us) != 1) {
+        return 0;
+    }
+    const time_t seconds = timegm(&utc);
+    return seconds > 0 ? (uint64_t)seconds * 1000000000u + (uint64_t)us * 1000u : 0;
+}
+
 /* Segments ascend, in the file and in time. */
 static int read_capture(const struct reader *r, struct sigmf_meta *m, struct sigmf_track *t)
 {
-    struct sigmf_segment s = {0};
+    struct sigmf_segment s = {.wall_ns = wall_of(r)};
     const struct sigmf_segment *last = t->n_segment ? &t->segment[t->n_segment - 1] : NULL;
     int status = check_names(r, capture_names);
     status = status < 0 ? status : read_count(r, "core:sample_start", true, &s.start);
@@ -203,6 +218,30 @@ static int read_capture(const struct reader *r, struct sigmf_meta *m, struct sig
     return status == TUTTI_EAGAIN ? fail(r, "captures", "too many segments") : status;
 }
 
+/* 1: an annotation of a history, taken in; 0: it is none. */
+static int read_history(const struct reader *r, struct sigmf_track *t, uint64_t start, uint64_t block)
+{
+    enum { MOST = 3 * (TUTTI_MAX_UE + 1) };
+    double values[MOST];
+    const json_t *list = json_object_get(r->object, "tutti:values");
+    const size_t n = json_array_size(list);
+    if (!list) {
+        return 0;
+    }
+    if (!json_is_array(list) || n > MOST) {
+        return fail(r, "tutti:values", "a list of numbers expected");
+    }
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_array_get(list, i);
+        if (!json_is_number(v)) {
+            return fail(r, "tutti:values", "a list of numbers expected");
+        }
+        values[i] = json_number_value(v);
+    }
+    const int status = sigmf_track_history(t, start, block, values, n);
+    return status < 0 ? status : 1;
+}
+
 static int read_annotation(const struct reader *r, struct sigmf_track *t)
 {
     static const char *const labels[] = {"", "O", "iq_dropped", "restart"};
@@ -213,7 +252,11 @@ static int read_annotation(const struct reader *r, struct sigmf_track *t)
     status = status < 0 ? status : read_count(r, "core:sample_start", true, &a.start);
     status = status < 0 ? status : read_count(r, "core:sample_count", false, &a.count);
     status = status < 0 ? status : read_count(r, "tutti:block", false, &a.block);
-    for (int i = 1; label && i < SIGMF_N_FAULTS; i++) {
+    const int history = status < 0 ? status : read_history(r, t, a.start, a.block);
+    if (history != 0) {
+        return history < 0 ? history : TUTTI_OK;
+    }
+    for (int i = 1; label && i < SIGMF_HISTORY; i++) {
         a.fault =
             strcmp(label, labels[i]) == 0 && json_object_get(r->object, "tutti:tick") ? (enum sigmf_fault)i : a.fault;
     }

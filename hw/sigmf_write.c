@@ -81,9 +81,20 @@ static void write_captures(FILE *file, const struct sigmf_meta *m, const struct 
     }
 }
 
+static void write_history(FILE *file, const struct sigmf_track *t, const struct sigmf_annotation *a)
+{
+    fprintf(file, "{\"core:sample_start\": %" PRIu64 ", \"core:label\": \"history\", \"tutti:block\": %" PRIu64,
+            a->start, a->block);
+    fputs(", \"tutti:values\": [", file);
+    for (uint64_t i = 0; i < a->n; i++) {
+        fprintf(file, "%s%.17g", i ? ", " : "", t->value[a->n_after + i]);
+    }
+    fputs("]}", file);
+}
+
 static void write_annotation(FILE *file, const struct sigmf_annotation *a)
 {
-    static const char *const labels[SIGMF_N_FAULTS] = {"", "O", "iq_dropped", "restart"};
+    static const char *const labels[SIGMF_N_FAULTS] = {"", "O", "iq_dropped", "restart", "history"};
     fprintf(file, "{\"core:sample_start\": %" PRIu64 ", \"core:sample_count\": %" PRIu64, a->start, a->count);
     if (a->fault == SIGMF_NO_FAULT) {
         fprintf(file, ", \"core:label\": \"%c\", \"tutti:block\": %" PRIu64 "}", a->letter, a->block);
@@ -109,7 +120,11 @@ static void write_annotations(FILE *file, const struct sigmf_track *t)
     }
     for (size_t i = 0; i < t->n_annotation; i++) {
         fputs(i ? ",\n  " : "\n  ", file);
-        write_annotation(file, &t->annotation[i]);
+        if (t->annotation[i].fault == SIGMF_HISTORY) {
+            write_history(file, t, &t->annotation[i]);
+        } else {
+            write_annotation(file, &t->annotation[i]);
+        }
     }
 }
 

@@ -80,6 +80,7 @@ int node_iq_create(node_iq_t **out, const struct node_iq_settings *settings)
     }
     iq->event = iq->room_event = -1;
     iq->settings = *settings;
+    iq->history_left = IQ_HISTORY_BLOCKS;
     iq->n_ant = settings->info.n_ant;
     int status = create_buffers(iq);
     status = status < 0 ? status : iq_files_open(iq);
@@ -184,6 +185,7 @@ static void drop(struct node_iq *iq, tutti_tick from, tutti_tick to, int n_kept)
     iq->dropped_from = iq->dropped_from < iq->dropped_to ? iq->dropped_from : from;
     iq->dropped_to = to;
     iq->n_dropped += (uint64_t)n_kept;
+    iq->history_left = IQ_HISTORY_BLOCKS;
 }
 
 static void take_piece(struct node_iq *iq, tutti_cf32 *const *samples, size_t offset, tutti_tick tick, int n,
@@ -293,5 +295,23 @@ void node_iq_take(node_iq_t *iq, tutti_cf32 *const *samples, const struct radio_
     iq->next = got->tick + (tutti_tick)got->n;
     if (iq->to && iq->next >= iq->to) {
         end(iq, IQ_COMPLETE);
+    }
+}
+
+void node_iq_history(node_iq_t *iq, uint64_t block, const double *values, int n)
+{
+    const bool room = (size_t)n * sizeof *values <= (size_t)iq->n_ant * (size_t)iq->piece_samples * sizeof(tutti_cf32);
+    if (iq->history_left == 0 || iq->next <= iq->from || !room || !node_iq_wants(iq)) {
+        return;
+    }
+    struct iq_piece *piece = claim(iq);
+    if (piece) {
+        piece->kind = IQ_HISTORY;
+        piece->n = 0;
+        piece->tick = block;
+        piece->n_gone = (uint64_t)n;
+        memcpy(piece->samples, values, (size_t)n * sizeof *values);
+        push(iq);
+        iq->history_left--;
     }
 }

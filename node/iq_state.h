@@ -11,14 +11,17 @@
 #include <sodium.h>
 #include <stdatomic.h>
 
-enum iq_piece_kind { IQ_SAMPLES, IQ_LOST, IQ_DROPPED };
+enum iq_piece_kind { IQ_SAMPLES, IQ_LOST, IQ_DROPPED, IQ_HISTORY };
+
+/* Blocks whose history is kept: a replay may come to itself a block or two behind a gap. */
+enum { IQ_HISTORY_BLOCKS = 4 };
 
 /* A ring slot. */
 struct iq_piece {
     enum iq_piece_kind kind;
     int n;            /* samples of every antenna */
-    tutti_tick tick;  /* of the first */
-    uint64_t n_gone;  /* IQ_LOST, IQ_DROPPED: samples missing from tick on */
+    tutti_tick tick;  /* of the first; IQ_HISTORY: the block */
+    uint64_t n_gone;  /* IQ_LOST, IQ_DROPPED: samples missing from tick on; IQ_HISTORY: numbers, in `samples` */
     uint64_t n_after; /* IQ_LOST, IQ_DROPPED: as in struct sigmf_annotation */
     uint64_t wall_ns; /* of the first sample */
     uint64_t unused[2];
@@ -41,6 +44,7 @@ struct node_iq {
     /* the slot thread's */
     tutti_tick from, to, next; /* recorded range, to 0 = no end; next sample expected */
     bool begun;
+    int history_left;                    /* blocks whose history is still to be kept */
     tutti_tick dropped_from, dropped_to; /* no room for what lies between, not yet told; equal: nothing */
     uint64_t n_dropped;                  /* samples to keep among it */
 

@@ -299,8 +299,19 @@ static int begin_segment(struct node_iq *iq, const struct iq_piece *piece)
     return status < 0 || pilots_only(iq) ? status : iq_write_metas(iq);
 }
 
+/* What cannot be kept any more is missed by a replay only. */
+static int keep_history(struct node_iq *iq, const struct iq_piece *piece)
+{
+    const double *values = (const double *)(const void *)piece->samples;
+    const int status = sigmf_track_history(&iq->track, iq->n_samples, piece->tick, values, piece->n_gone);
+    return status == TUTTI_EAGAIN ? TUTTI_OK : status;
+}
+
 static int write_piece(struct node_iq *iq, const struct iq_piece *piece)
 {
+    if (piece->kind == IQ_HISTORY) {
+        return keep_history(iq, piece);
+    }
     if (piece->kind != IQ_SAMPLES) {
         return annotate_gap(iq, piece);
     }

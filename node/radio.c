@@ -109,6 +109,15 @@ int node_radio_record(struct node_radio *radio, const struct config *config, enu
     return node_iq_create(&radio->iq, &settings);
 }
 
+bool node_radio_history(struct node_radio *radio, uint64_t block, double *values, int n)
+{
+    const bool recalled = radio_recall(radio->radio, block, values, n);
+    if (radio->iq) {
+        node_iq_history(radio->iq, block, values, n);
+    }
+    return recalled;
+}
+
 int node_radio_start(struct node_radio *radio, tutti_tick epoch)
 {
     radio->epoch = epoch;

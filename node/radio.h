@@ -35,6 +35,9 @@ int node_radio_check_lead(const struct node_radio *radio, double lead_us);
 /* Before the start: the recording of what is received, if the configuration asks for it. */
 int node_radio_record(struct node_radio *radio, const struct config *config, enum config_role role, int id,
                       uint64_t session, tutti_tick epoch);
+/* Numbers that what is made of block's samples depends on, besides the samples: into the recording where it begins or
+ * lacks something. True: the radio plays a recording that has others, which are now in `values`. Slot thread. */
+bool node_radio_history(struct node_radio *radio, uint64_t block, double *values, int n);
 /* Starts streaming at the epoch or as soon after it as can be. */
 int node_radio_start(struct node_radio *radio, tutti_tick epoch);
 /* The central node has set another epoch: blocks are counted from there, as soon as it has passed. */

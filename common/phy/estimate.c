@@ -185,6 +185,36 @@ void estimate_destroy(estimate_t *estimate)
     free(estimate);
 }
 
+int estimate_keep(const estimate_t *e, double *values)
+{
+    for (int q = -1; q < e->n_used_pilot; q++, values += 3) {
+        const struct track *track = q < 0 ? &e->noise : &e->power[q];
+        values[0] = track->mean;
+        values[1] = track->spread;
+        values[2] = (double)track->count;
+    }
+    return 3 * (e->n_used_pilot + 1);
+}
+
+int estimate_recall(estimate_t *e, const double *values, int n)
+{
+    if (n != 3 * (e->n_used_pilot + 1)) {
+        return TUTTI_EINVAL;
+    }
+    for (int q = -1; q < e->n_used_pilot; q++, values += 3) {
+        struct track *track = q < 0 ? &e->noise : &e->power[q];
+        track->mean = values[0];
+        track->spread = values[1];
+        track->count = values[2] > 0 && values[2] < (double)track->window ? (long)values[2] : track->window;
+        track->count = values[2] > 0 ? track->count : 0;
+    }
+    for (int k = 0; k < e->n_ue && !e->known; k++) {
+        const int q = e->slot_of_user[k];
+        e->beta[k] = fmax(e->power[q].mean - 1.0, FLOOR_POWER) / (e->a * e->sharing[q]);
+    }
+    return TUTTI_OK;
+}
+
 static double energy(const tutti_cf32 *x, size_t n)
 {
     const float *v = (const float *)x;

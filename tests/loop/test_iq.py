@@ -73,7 +73,10 @@ def examine_meta(net, stem, role, node, antenna, first, n):
     check(len(c) == 1 and c[0]["core:sample_start"] == 0 and c[0]["core:global_index"] == first * BLOCK and "core:frequency" in c[0]
           and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", c[0]["core:datetime"]) is not None, f"{stem}: one segment, from block {first}")
     want = [(b - first, s) for b in (first, first + n - 1) for s in range(len(LETTERS))]
-    a = m["annotations"]
+    a = [x for x in m["annotations"] if x["core:label"] != "history"]
+    h = [x for x in m["annotations"] if x["core:label"] == "history"]
+    check([x["tutti:block"] for x in h] == ([first + i for i in range(4)] if role == "ap" else []) and
+          all(len(x["tutti:values"]) == 9 for x in h), f"{stem}: averages with {len(h)} blocks")
     check([(x["core:sample_start"], x["core:sample_count"], x["core:label"], x["tutti:block"]) for x in a] ==
           [(b * BLOCK + s * SYMBOL, SYMBOL, LETTERS[s], b + first) for b, s in want], f"{stem}: {len(a)} symbols of first and last block annotated")
 

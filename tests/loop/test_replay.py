@@ -109,6 +109,32 @@ def test_pilots_and_guards():
         check_identical(net, "pilots and guards", n)
 
 
+def test_later_and_again():
+    """A recording that begins in the middle of the run, and an access point that is killed and comes back: averages so far are in it."""
+    with network("nodes: [ap0, ap1], from_block: 25, n_blocks: 20") as net:
+        net.run()
+        check_identical(net, "from block 25", 20)
+    with network("nodes: [ap0, ap1]", n=0, n_ant=1, args=["--keep-going"]) as net:
+        net.start()
+        net.wait_for_block(60)
+        os.kill(net.pid_of("tutti-ap", 0), signal.SIGKILL)
+        again = net.start_node("tutti-ap", "--id", "0")
+        net.wait_for_log("cpu.log", "AP-UP ap=0", 2)
+        net.wait_for_block(net.blocks_done() + 40)
+        net.process.terminate()
+        net.wait()
+        again.terminate()
+        again.wait(60)
+        status, text = replay(net)
+        with net.file("run.h5") as a, net.file(os.path.join(net.dir, "again", "run.h5")) as b:
+            used, n = a["block/ap_used"][:, 0], b["block/solved"].shape[0]
+            gone = np.flatnonzero(np.diff(used.astype(int)) < 0)[0] + 1
+            back = gone + np.flatnonzero(used[gone:])[0]
+            bad = [r for r in range(n) if a["block/solved"][r] and any(a[d][r].tobytes() != b[d][r].tobytes() for d in SAME)]
+            check(n >= back + 20 and all(gone - 30 <= r < gone for r in bad),
+                  f"access point 0 gone from block {gone} to {back}: all {n} blocks identical but {bad}, whose samples were not written yet")
+
+
 def test_what_the_clock_did():
     """Paced: messages lost and late, an access point that stands still and loses samples, a scheme that the budget steps down."""
     sets = ["air.mode=paced", "precoding.scheme=ob", "precoding.ob_gap=1e-6", "engine.block_budget_us=300", "fronthaul.faults.loss=0.1",
@@ -128,5 +154,6 @@ def test_what_the_clock_did():
 
 test_all_samples()
 test_pilots_and_guards()
+test_later_and_again()
 test_what_the_clock_did()
 finish()

@@ -47,6 +47,12 @@ void radio_unwanted(radio_t *radio, tutti_tick from, tutti_tick to)
     }
 }
 
+bool radio_recall(radio_t *radio, uint64_t block, double *values, int n)
+{
+    (void)radio, (void)block, (void)values, (void)n;
+    return false;
+}
+
 static bool is_unwanted(const radio_t *radio, tutti_tick tick)
 {
     const uint64_t first = radio->n_unwanted > 16 ? radio->n_unwanted - 16 : 0;
