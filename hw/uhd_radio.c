@@ -170,6 +170,7 @@ static void usrp_close(void *state)
     struct uhd_radio *r = state;
     if (r) {
         usrp_stop(r);
+        r->device.gone = r->receive.device && atomic_load(&r->receive.failed);
         uhd_transmit_destroy(&r->transmit);
         uhd_receive_destroy(&r->receive);
         uhd_device_close(&r->device);

@@ -14,6 +14,7 @@ static const struct command {
     {"config", "check a configuration, show the effective one or the defaults", tool_config},
     {"replay", "play recorded samples to the access points, solve again, compare", tool_replay},
     {"report", "write the report of a recorded run as one HTML file", tool_report},
+    {"radio", "probe a USRP, check it for events, measure its lead", tool_radio},
     {"keygen", "make the key pairs of a network's nodes", tool_keygen},
     {"fault", "inject faults into the fronthaul of a running network", tool_fault_command},
     {"latency", "measure what a block costs on a fronthaul; check a host", tool_latency},

@@ -13,6 +13,7 @@ int tool_inspect(int argc, char **argv);
 int tool_keygen(int argc, char **argv);
 int tool_fault_command(int argc, char **argv); /* tutti fault */
 int tool_precode(int argc, char **argv);
+int tool_radio(int argc, char **argv);
 int tool_replay(int argc, char **argv);
 int tool_study(int argc, char **argv);
 int tool_latency(int argc, char **argv);

@@ -6,11 +6,11 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 
-/* Its letters U O D S L and its progress reports are ours to count and to tell. */
+/* Its letters U O D S L, its progress reports and its complaints are ours to count and to tell. */
 static void quieten(void)
 {
     setenv("UHD_LOG_FASTPATH_DISABLE", "1", 0);
-    setenv("UHD_LOG_CONSOLE_LEVEL", "error", 0);
+    setenv("UHD_LOG_CONSOLE_LEVEL", "fatal", 0);
 }
 
 int uhd_api_get(const struct uhd_api **api)

@@ -8,9 +8,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { POLL_MS = 20 };
+enum { POLL_MS = 20, LOG_FLUSH_MS = 500 };
 
 int uhd_device_failed(const struct uhd_device *d, const char *what)
 {
@@ -47,12 +49,23 @@ int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
     return TUTTI_OK;
 }
 
+/* Before libuhd's own handlers, which would wait for the device that is gone: they were registered earlier. */
+static void leave_at_once(int status, void *unused)
+{
+    (void)unused;
+    log_flush(LOG_FLUSH_MS);
+    fflush(NULL);
+    _exit(status);
+}
+
 void uhd_device_close(struct uhd_device *d)
 {
-    if (d->usrp) {
+    if (d->usrp && d->gone) {
+        on_exit(leave_at_once, NULL);
+    } else if (d->usrp) {
         d->api->usrp_free(&d->usrp);
-        d->usrp = NULL;
     }
+    d->usrp = NULL;
 }
 
 /* Sensors ------------------------------------------------------------------------------------------------------- */

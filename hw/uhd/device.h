@@ -24,6 +24,8 @@ struct uhd_device {
     bool elastic; /* its time is not the wall clock's: it waits for whoever takes its samples (emulated devices) */
     char clock_source[UHD_SOURCE_ROOM], time_source[UHD_SOURCE_ROOM]; /* as in use */
     bool has_lock, locked, has_pps;
+    bool gone; /* it does not answer any more: libuhd's objects are left to the end of the process, for taking leave of
+                * a device that is not there takes its time-outs, half a minute */
     tutti_tick last_pps[UHD_MAX_BOARDS];
 };
 

@@ -234,6 +234,11 @@ void ledger_settle(ledger_t *l, tutti_tick now)
     l->n_entry = n_left;
 }
 
+void ledger_give_up(ledger_t *l, tutti_tick tick)
+{
+    ledger_settle(l, tick + l->grace);
+}
+
 void ledger_note_add(ledger_t *l, const struct radio_note *note)
 {
     const uint64_t room = (uint64_t)l->n_note;

@@ -43,6 +43,8 @@ void ledger_hear(ledger_t *ledger, const struct ledger_event *event);
 /* Makes the notes of bursts that all antennas have told of, or whose grace is over. now: the newest tick received. */
 void ledger_settle(ledger_t *ledger, tutti_tick now);
 
+/* Notes for all bursts that ended before `tick`, whatever their antennas have told. */
+void ledger_give_up(ledger_t *ledger, tutti_tick tick);
 /* A burst that ended before `tick` has no note yet. */
 bool ledger_waits(const ledger_t *ledger, tutti_tick tick);
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RING_MS = 50, RING_MIN_PACKETS = 64, POLL_US = 100000, SILENT_POLLS = 5 };
+enum { RING_MS = 50, RING_MIN_PACKETS = 64, POLL_US = 100000, SILENT_POLLS = 5, STILL_LOOKS = 60 };
 static const double POLL_S = 0.1, START_AHEAD_S = 0.1;
 
 /* Receive thread: commands --------------------------------------------------------------------------------------- */
@@ -73,7 +73,13 @@ static void on_silence(struct uhd_receive *r)
         snprintf(why, sizeof why, "%s", error_text());
         error_set(TUTTI_EDEVICE, "the radio does not answer any more: power, cable, network? (%s)", why);
         fail(r);
-    } else if (!r->device->elastic || now > atomic_load(&r->newest) + r->device->rate_hz / 2) {
+    } else if (r->device->elastic && now <= atomic_load(&r->newest) + r->device->rate_hz / 2) {
+        if (++r->n_still >= STILL_LOOKS) {
+            error_set(TUTTI_EDEVICE, "radio '%s': its time stands still: does every node take its samples?",
+                      r->device->name);
+            fail(r);
+        }
+    } else {
         r->cause = RADIO_NOTE_OVERFLOW;
         restart(r);
     }
@@ -95,7 +101,7 @@ static void publish(struct uhd_receive *r, struct uhd_packet *packet, size_t n)
     packet->tick = uhd_tick_of(time, r->device->rate_hz);
     packet->n = (int)n;
     packet->cause = r->cause;
-    r->n_silent = 0;
+    r->n_silent = r->n_still = 0;
     if (packet == r->dropped) {
         r->cause = RADIO_NOTE_OVERFLOW;
     } else {
@@ -339,7 +345,7 @@ void uhd_receive_destroy(struct uhd_receive *r)
     if (r->metadata) {
         r->device->api->rx_metadata_free(&r->metadata);
     }
-    if (r->streamer) {
+    if (r->streamer && !r->device->gone) {
         r->device->api->rx_streamer_free(&r->streamer);
     }
     ring_destroy(r->ring);

@@ -31,6 +31,7 @@ struct uhd_receive {
     struct uhd_packet *dropped; /* where packets go when the ring is full */
     enum radio_note_kind cause; /* told since the last packet */
     int n_silent;               /* timeouts in a row */
+    int n_still;                /* an elastic device's time was looked at and stood still, in a row */
 
     /* shared */
     _Atomic tutti_tick newest; /* all before it was received */

@@ -237,6 +237,9 @@ void uhd_transmit_settle(struct uhd_transmit *t, ledger_t *ledger)
         rt_event_wait(t->message, POLL_US);
         uhd_transmit_hear(t, ledger);
     }
+    if (clock_mono_ns() >= until_ns) { /* nothing more will come */
+        ledger_give_up(ledger, newest - SETTLE_SAMPLES);
+    }
 }
 
 /* Life ----------------------------------------------------------------------------------------------------------- */
@@ -306,7 +309,7 @@ void uhd_transmit_destroy(struct uhd_transmit *t)
     if (t->metadata) {
         t->device->api->async_metadata_free(&t->metadata);
     }
-    if (t->streamer) {
+    if (t->streamer && !t->device->gone) {
         t->device->api->tx_streamer_free(&t->streamer);
     }
     ring_destroy(t->told);

@@ -116,6 +116,7 @@ void uhd_words_first_line(const char *complaint, char *line, size_t room)
 static const struct {
     const char *word, *sentence;
 } ADVICE[] = {
+    {"rpc::timeout", "its controller does not answer: is it still starting? If not, switch it off and on"},
     {"claim", "another program is using it: end that program, or wait a few seconds if it was killed"},
     {"compat",
      "its FPGA image or file system is not of this UHD version: uhd_images_downloader, then uhd_image_loader"},
