@@ -42,6 +42,7 @@ ALLOWED = {
     "tools/dashboard": MIDDLE | {"tools", "fronthaul"},
     "tools/isac": MIDDLE | {"tools", "tools/terminal"},
     "tools/study": MIDDLE | {"tools", "tools/terminal"},
+    "tools/radio": MIDDLE | {"tools", "tools/terminal"},
     "tools/replay": MIDDLE | {"tools", "tools/terminal", "tools/run"},
     "tools/run": MIDDLE | {"tools", "tools/terminal", "tools/results", "tools/report"},
 }
