@@ -14,6 +14,7 @@ from network import Network
 AIR = ["radio.ap_list=[]", "radio.ue_list=[]", "radio.ap.backend=air", "radio.ue.backend=air"]
 WARM = 30  # blocks
 RATE = 1.92e6
+FRAME_BYTES = 1600  # 0.2 ms at this rate, as hw/uhd/words.c chooses
 
 
 def cpu_s(pid):
@@ -51,11 +52,11 @@ def measure(text, sets, n_blocks, others=()):
     return [1e3 * (b - a) / million for a, b in zip(before, after)]
 
 
-def benchmark(usrp):
-    """benchmark_rate, two channels both ways; its start is measured by a run of no length and taken off."""
+def benchmark(usrp, *words):
+    """benchmark_rate, two channels both ways, received packets as large as a link carries or as words say; its start is measured by a run of no length and taken off."""
     def run(seconds):
         before = os.times()
-        status, text = finish(start("benchmark_rate", "--args", usrp.args(0, RATE), "--rx_rate", RATE, "--tx_rate", RATE,
+        status, text = finish(start("benchmark_rate", "--args", usrp.args(0, RATE, *words), "--rx_rate", RATE, "--tx_rate", RATE,
                                     "--duration", seconds, "--channels", "0,1"))
         after = os.times()
         moved = sum(int(n) for n in re.findall(r"Num (?:received|transmitted) samples:\s+(\d+)", text))
@@ -76,12 +77,13 @@ def main():
         through_usrp, emulator = measure(words, [], n_blocks, [usrp.process.pid])
     through_air, medium = measure(text, AIR, n_blocks, [None])
     with Emulator(program) as usrp:
-        rate = benchmark(usrp)
+        rate, small = benchmark(usrp), benchmark(usrp, f"recv_frame_size={FRAME_BYTES}", f"send_frame_size={FRAME_BYTES}")
     print(f"""CPU ms per million samples received or sent
 access point on emulated USRPs   {through_usrp:8.2f}
 access point on the emulated air {through_air:8.2f}
   difference: libuhd and backend {through_usrp - through_air:8.2f}
 UHD's benchmark_rate             {rate:8.2f}
+  with the backend's packets     {small:8.2f}
 emulated-usrp (all its devices, per sample of one access point) {emulator:8.2f}
 tutti-air (the same)                                            {medium:8.2f}""")
 
