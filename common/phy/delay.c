@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "phy/delay.h"
+
+#include <math.h>
+
+void delay_start(struct delay *delay, const struct frame *frame)
+{
+    *delay = (struct delay){.fft_size = frame->fft_size};
+}
+
+void delay_row(const struct frame *frame, const tutti_cf32 *y, const tutti_cf32 *unscramble, double complex *turn,
+               double *power)
+{
+    const int dc = frame->n_sc / 2; /* between dc - 1 and dc there is one spacing more */
+    tutti_cf32 before = 0;
+    double re = 0, im = 0, sum = 0;
+    for (int i = 0; i < frame->n_sc; i++) {
+        const tutti_cf32 z = y[i] * unscramble[i], product = conjf(before) * z;
+        sum += (double)(crealf(z) * crealf(z) + cimagf(z) * cimagf(z));
+        if (i > 0 && i != dc) {
+            re += (double)crealf(product);
+            im += (double)cimagf(product);
+        }
+        before = z;
+    }
+    *turn += CMPLX(re, im);
+    *power += sum;
+}
+
+void delay_add(struct delay *delay, double complex turn, double power)
+{
+    const double complex relative = turn / power;
+    if (!(power > 0) || !isfinite(creal(relative)) || !isfinite(cimag(relative))) {
+        return;
+    }
+    delay->count += delay->count < DELAY_BLOCKS;
+    delay->turn += (relative - delay->turn) / (double)delay->count;
+}
+
+double delay_samples(const struct delay *delay)
+{
+    return delay->count ? -carg(delay->turn) * delay->fft_size / (2 * M_PI) : 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Between the centres of subbands: what is known there once per subband (precoders, channels, gains) becomes one value
+ * per subcarrier. A delay common to all values turns them by a slope over frequency; it is taken off first and put back
+ * at every subcarrier, so that only the spread of delays about it has to be bridged. That is done by the least-squares
+ * interpolator of channels whose power falls exponentially with delay, both ways, to 1/e within n_cp / 6 samples
+ * (correlation 1 / (1 + (2 pi delay frequency)^2); Cressie, "Statistics for Spatial Data", 1993, ordinary kriging) from
+ * the INTERPOLATE_TAPS nearest centres; weights add up to 1. Against straight lines and cubics it wins for every spread
+ * and width tried (docs/frame.md). Flat: every subcarrier has its own subband's value, and the slope. Create allocates;
+ * the rest does not. One table may be shared by threads. */
+#ifndef TUTTI_PHY_INTERPOLATE_H
+#define TUTTI_PHY_INTERPOLATE_H
+
+#include "phy/frame.h"
+
+enum { INTERPOLATE_TAPS = 6 };
+
+struct interpolate {
+    int n_sc, n_sb, sc_per_sb, n_tap, fft_size;
+    int *first;          /* [n_sc] first centre that counts */
+    float *weight;       /* [n_sc][n_tap] */
+    float *own;          /* [n_sc] weight of the subcarrier's own subband */
+    double *place;       /* [n_sc] of subcarriers, in spacings from the carrier */
+    double *centre;      /* [n_sb] the same of subbands */
+    double noise_factor; /* mean over subcarriers of the sum of squared weights: what is left of independent errors */
+    double own_factor;   /* mean of `own` */
+};
+
+int interpolate_create(struct interpolate **table, const struct frame *frame, bool flat);
+void interpolate_destroy(struct interpolate *table); /* NULL and half-built allowed */
+
+/* Slopes of a delay: at subcarriers e^{-j 2 pi k delay / n_fft} [n_sc], at centres [n_sb], either may be NULL. */
+void interpolate_slope(const struct interpolate *table, double delay_samples, tutti_cf32 *subcarriers,
+                       tutti_cf32 *centres);
+/* out [n_sc] from v [n_sb], its entries `stride` apart, with slopes as above (both NULL: none). work [n_sb]. Values
+ * that follow the slopes themselves, as channels of that delay do. */
+void interpolate_row(const struct interpolate *table, const tutti_cf32 *v, size_t stride, const tutti_cf32 *subcarriers,
+                     const tutti_cf32 *centres, tutti_cf32 *work, tutti_cf32 *out);
+
+#endif
