@@ -47,6 +47,7 @@ static int create_estimate(struct capture *c, const struct config *config, int i
             .tracking_blocks = config->pilots.tracking_blocks,
             .uplink_to_downlink = sqrt(downlink / uplink),
             .beta_known = known ? beta : NULL,
+            .interpolate = config->precoding.subband == CONFIG_SUBBAND_SMOOTH ? c->interpolate : NULL,
         };
         status = estimate_create(&c->estimate, c->frame, &settings);
     }
@@ -68,13 +69,17 @@ int capture_create(struct capture *c, const struct config *config, const struct 
     if (!c->history || !c->pilots || !c->silent || !c->H_hat || !c->beta || !c->error_variance) {
         return error_set(TUTTI_ENOMEM, "out of memory for the estimates");
     }
-    const int status = ofdm_create(&c->ofdm, frame);
+    int status = ofdm_create(&c->ofdm, frame);
+    if (status >= 0) {
+        status = interpolate_create(&c->interpolate, frame, config->precoding.subband == CONFIG_SUBBAND_FLAT);
+    }
     return status < 0 ? status : create_estimate(c, config, id);
 }
 
 void capture_destroy(struct capture *c)
 {
     estimate_destroy(c->estimate);
+    interpolate_destroy(c->interpolate);
     ofdm_destroy(c->ofdm);
     free(c->pilots);
     free(c->silent);
@@ -141,6 +146,8 @@ bool capture_execute(struct capture *c, const struct node_span *span, struct nod
         }
     }
     estimate_execute(c->estimate, c->pilots, c->H_hat, c->beta, c->error_variance);
+    c->delay_samples = estimate_delay_samples(c->estimate);
+    ofdm_follow(c->ofdm, c->delay_samples);
     c->noise_power = estimate_noise_power(c->estimate);
     c->have = true;
     return true;

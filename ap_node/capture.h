@@ -12,11 +12,13 @@ struct capture {
     const struct frame *frame;
     int n_ant, n_ue;
     ofdm_t *ofdm;
+    struct interpolate *interpolate;
     estimate_t *estimate;
     tutti_cf32 *pilots;           /* [n_ant][tau][n_sc] */
     tutti_cf32 *silent;           /* [n_ant][n_sc] */
     tutti_cf32 *H_hat;            /* [n_sb][n_ant][n_ue] */
     float *beta, *error_variance; /* [n_ue] */
+    double delay_samples;         /* of the pilots, against the frame */
     double noise_power;           /* per subcarrier, sample units squared */
     double *history;              /* [ESTIMATE_HISTORY(n_ue)] */
     bool have;                    /* there have been estimates */

@@ -2,7 +2,6 @@
 #include "ap_node/downlink.h"
 
 #include "base/error.h"
-#include "mimo/apply.h"
 #include "node/pilots.h"
 #include "phy/pilot.h"
 
@@ -41,6 +40,9 @@ int downlink_create(struct downlink *d, const struct config *config, const struc
         status = ofdm_create(&d->ofdm, frame);
     }
     if (status >= 0) {
+        status = rows_create(&d->rows, frame, d->n_ant, room, config->precoding.subband == CONFIG_SUBBAND_SMOOTH);
+    }
+    if (status >= 0) {
         status = node_pilots_downlink(frame, d->n_ue, d->pilots);
     }
     if (status >= 0) {
@@ -53,6 +55,7 @@ int downlink_create(struct downlink *d, const struct config *config, const struc
 void downlink_destroy(struct downlink *d)
 {
     payload_destroy(d->payload);
+    rows_destroy(&d->rows);
     ofdm_destroy(d->ofdm);
     free(d->pilots);
     free(d->labels);
@@ -102,8 +105,9 @@ static void make_symbol(struct downlink *d, struct streams *s, int i, tutti_cf32
 {
     const struct frame *f = d->frame;
     streams_renew(s, i);
+    rows_renew(&d->rows, s);
     find_symbols(d, s, i);
-    apply_streams(f->n_sb, f->sc_per_sb, d->n_ant, s->n_stream, s->V, d->symbols, d->x);
+    rows_apply(&d->rows, s->n_stream, d->symbols, d->x);
     for (int a = 0; a < d->n_ant; a++) {
         d->buffers[a] = out + (size_t)a * stride;
         ofdm_modulate(d->ofdm, d->x + (size_t)a * (size_t)f->n_sc, d->tx_scale, out + (size_t)a * stride);
@@ -139,6 +143,7 @@ static int send_whole(struct downlink *d, struct streams *s, struct node_radio *
 int downlink_send(struct downlink *d, struct streams *s, struct node_radio *radio, uint64_t block)
 {
     downlink_encode(d, block);
+    rows_prepare(&d->rows, s, d->delay_samples);
     return radio->info.in_parts ? send_in_parts(d, s, radio, block) : send_whole(d, s, radio, block);
 }
 

@@ -4,6 +4,7 @@
 #ifndef TUTTI_AP_NODE_DOWNLINK_H
 #define TUTTI_AP_NODE_DOWNLINK_H
 
+#include "ap_node/rows.h"
 #include "ap_node/streams.h"
 #include "node/radio.h"
 #include "phy/ofdm.h"
@@ -13,6 +14,8 @@ struct downlink {
     const struct frame *frame;
     int n_ant, n_ue;
     float tx_scale;
+    double delay_samples; /* of this AP, as its estimates have it */
+    struct rows rows;
     ofdm_t *ofdm;
     payload_t *payload;
     tutti_cf32 *pilots; /* [n_ue][n_dl_pilot][n_sc] */

@@ -78,7 +78,7 @@ static void fill_meta(struct ap *ap, uint32_t session, struct wire_csi_meta *met
         meta->radio_events[i] = (uint32_t)ap->radio.counters.event[i];
     }
     meta->noise_power = (float)ap->capture.noise_power;
-    meta->delay_samples = 0;
+    meta->delay_samples = (float)ap->capture.delay_samples;
     meta->beta = ap->capture.beta;
     meta->error_variance = ap->capture.error_variance;
     if (session != 0 && session != ap->session) {
@@ -145,6 +145,7 @@ void slot_transmit(struct ap *ap)
 {
     struct choice_deadline deadline;
     struct choice_made made;
+    ap->downlink.delay_samples = ap->capture.delay_samples;
     set_deadline(ap, &deadline);
     choice_make(&ap->choice, ap->block, &deadline, ap->capture.have, ap->accounts, &made);
     const uint64_t start_ns = clock_mono_ns();

@@ -12,13 +12,14 @@ static bool allocate_aps(struct cpu_block *b, size_t n_ap)
     b->excused = calloc(n_ap, sizeof *b->excused);
     b->faults = calloc(n_ap, sizeof *b->faults);
     b->noise_power = calloc(n_ap, sizeof *b->noise_power);
+    b->delay_samples = calloc(n_ap, sizeof *b->delay_samples);
     b->capture_end_ns = calloc(n_ap, sizeof *b->capture_end_ns);
     b->csi_sent_ns = calloc(n_ap, sizeof *b->csi_sent_ns);
     b->csi_received_ns = calloc(n_ap, sizeof *b->csi_received_ns);
     b->precoder_sent_ns = calloc(n_ap, sizeof *b->precoder_sent_ns);
     b->radio_events = calloc(n_ap, sizeof *b->radio_events);
-    return b->gathered && b->excused && b->faults && b->noise_power && b->capture_end_ns && b->csi_sent_ns &&
-           b->csi_received_ns && b->precoder_sent_ns && b->radio_events;
+    return b->gathered && b->excused && b->faults && b->noise_power && b->delay_samples && b->capture_end_ns &&
+           b->csi_sent_ns && b->csi_received_ns && b->precoder_sent_ns && b->radio_events;
 }
 
 static bool allocate_arrays(struct cpu_block *b, size_t n_sb, size_t n_ap, size_t n_ant, size_t n_ue)
@@ -58,6 +59,7 @@ void block_destroy(struct cpu_block *b)
     free(b->excused);
     free(b->faults);
     free(b->noise_power);
+    free(b->delay_samples);
     free(b->capture_end_ns);
     free(b->csi_sent_ns);
     free(b->csi_received_ns);
@@ -87,6 +89,7 @@ void block_open(struct cpu_block *b, uint64_t number, tutti_tick tick, uint32_t 
     memset(b->excused, 0, n_ap);
     memset(b->faults, 0, n_ap * sizeof *b->faults);
     memset(b->noise_power, 0, n_ap * sizeof *b->noise_power);
+    memset(b->delay_samples, 0, n_ap * sizeof *b->delay_samples);
     memset(b->capture_end_ns, 0, n_ap * sizeof *b->capture_end_ns);
     memset(b->csi_sent_ns, 0, n_ap * sizeof *b->csi_sent_ns);
     memset(b->csi_received_ns, 0, n_ap * sizeof *b->csi_received_ns);

@@ -23,7 +23,7 @@ struct cpu_block {
     uint8_t *gathered;
     uint8_t *excused; /* lock-step: its estimates came and were dropped on purpose */
     int64_t *faults;  /* mask of 1 << enum cpu_fault */
-    float *noise_power;
+    float *noise_power, *delay_samples;
     uint64_t *capture_end_ns, *csi_sent_ns, *csi_received_ns, *precoder_sent_ns; /* wall clock */
     uint32_t (*radio_events)[5];                                                 /* U O D S L since the AP's start */
     tutti_cf32 *H_hat;                                                           /* [n_sb][n_ap][n_ant][n_ue] */

@@ -108,6 +108,7 @@ static void store(struct cpu *cpu, struct cpu_block *block, int ap, const struct
 {
     block_store(block, ap, cpu->coefficients, cpu->beta, cpu->error_variance);
     block->noise_power[ap] = meta->noise_power;
+    block->delay_samples[ap] = meta->delay_samples;
     block->capture_end_ns[ap] = meta->capture_end_ns;
     block->csi_sent_ns[ap] = header->send_time_ns;
     block->csi_received_ns[ap] = clock_wall_ns();

@@ -121,7 +121,8 @@ static int create_engine(struct cpu *cpu)
 {
     const struct config *c = cpu->config;
     const double limit_us = cpu->lockstep ? c->engine.lockstep_timeout_ms * 500.0 : c->engine.gather_deadline_us;
-    const struct solver_settings solver = {.shape = cpu->shape, .precoding = &c->precoding, .engine = &c->engine};
+    const struct solver_settings solver = {
+        .shape = cpu->shape, .frame = &cpu->frame, .precoding = &c->precoding, .engine = &c->engine};
     struct push_settings push = {.shape = cpu->shape, .config = c};
     int status = choose_noise_key(cpu, &push.noise_key);
     status =

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/rt.h"
 #include "mimo/an_share.h"
+#include "mimo/between.h"
 #include "mimo/ppzf.h"
 #include "mimo/spzf.h"
 #include "node/thread.h"
@@ -34,6 +35,8 @@ struct solver {
     struct mimo_channel *channel;
     struct mimo_solution *solution; /* [n_sb] */
     struct worker *worker;          /* [n_workers] */
+    struct interpolate *interpolate;
+    struct between *between;
     int n_workers, done;
     _Atomic int n_pending;
     _Atomic bool stop;
@@ -223,6 +226,15 @@ static void share_noise(const solver_t *s, struct cpu_block *block)
     }
 }
 
+/* APs interpolate between subbands; beams that they build themselves go over into one another as channels do. */
+static void go_between(const solver_t *s, struct cpu_block *block)
+{
+    if (!s->settings.precoding->local && s->settings.precoding->subband == CONFIG_SUBBAND_SMOOTH) {
+        between_align(s->between, block->delay_samples, block->gathered, block->user_used, block->streams->W);
+        between_lower(s->between, block->gathered, block->user_used, block->H_hat, block->streams->W, block->sinr);
+    }
+}
+
 /* Users in order, then the noise. Its vector is there as phasors of amplitude 1 and gets its power here. */
 static void list_streams(const solver_t *s, struct cpu_block *block)
 {
@@ -274,6 +286,7 @@ void solver_execute(solver_t *s, struct cpu_block *block, uint64_t deadline_ns)
         block->an_solved &= s->worker[w].an_solved;
     }
     share_noise(s, block);
+    go_between(s, block);
     list_streams(s, block);
     block->solve_ns = clock_mono_ns() - start_ns;
     block->solve_end_ns = clock_wall_ns();
@@ -346,17 +359,19 @@ int solver_create(solver_t **solver, const struct solver_settings *settings)
     if (!s->ap_power || !s->channel || !s->solution || !s->worker || s->done < 0) {
         return error_set(TUTTI_ENOMEM, "out of memory for the solver");
     }
+    int status = interpolate_create(&s->interpolate, settings->frame, p->subband == CONFIG_SUBBAND_FLAT);
+    status = status < 0 ? status : between_create(&s->between, &s->shape, s->interpolate);
+    if (status < 0) {
+        return status;
+    }
     const bool fixed = p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_FIXED;
     for (int ap = 0; ap < shape->n_ap; ap++) {
         s->ap_power[ap] = fixed ? (float)(1.0 - p->an_share) : 1.0f;
     }
-    for (size_t w = 0; w < n_workers; w++) {
-        const int status = create_worker(s, (int)w);
-        if (status < 0) {
-            return status;
-        }
+    for (size_t w = 0; status >= 0 && w < n_workers; w++) {
+        status = create_worker(s, (int)w);
     }
-    return TUTTI_OK;
+    return status;
 }
 
 static void close_event(int fd)
@@ -387,6 +402,8 @@ void solver_destroy(solver_t *s)
         free(worker->work_strong);
     }
     close_event(s->done);
+    between_destroy(s->between);
+    interpolate_destroy(s->interpolate);
     free(s->ap_power);
     free(s->channel);
     free(s->solution);

@@ -10,6 +10,7 @@
 
 struct solver_settings {
     struct block_shape shape;
+    const struct frame *frame;                /* read at create only */
     const struct config_precoding *precoding; /* outlive the solver */
     const struct config_engine *engine;
 };

@@ -7,6 +7,7 @@
 #include "node/join.h"
 #include "node/pilots.h"
 #include "node/realtime.h"
+#include "phy/pilot.h"
 #include "ue_node/ue.h"
 
 #include <stdio.h>
@@ -49,12 +50,18 @@ static int create_buffers(struct ue *ue)
     const struct frame *f = &ue->frame;
     ue->n_pilot_samples = (f->pilot_symbol[f->n_pilot - 1] - f->pilot_symbol[0] + 1) * f->n_symbol_samples;
     ue->pilots = calloc((size_t)ue->n_pilot_samples, sizeof *ue->pilots);
+    ue->unscramble = calloc((size_t)f->n_sc, sizeof *ue->unscramble);
     ue->silence = calloc((size_t)ue->n_pilot_samples, sizeof *ue->silence);
     ue->pilot_buffers = calloc((size_t)ue->n_ant, sizeof *ue->pilot_buffers);
     ue->measurements = calloc((size_t)ue->n_wanted, sizeof *ue->measurements);
     ue->text = calloc(CONTROL_MAX_BYTES + 1, 1);
-    if (!ue->pilots || !ue->silence || !ue->pilot_buffers || !ue->measurements || !ue->text) {
+    if (!ue->pilots || !ue->silence || !ue->unscramble || !ue->pilot_buffers || !ue->measurements || !ue->text) {
         return error_set(TUTTI_ENOMEM, "out of memory for the sample buffers");
+    }
+    delay_start(&ue->delay, f);
+    pilot_scrambling(f->n_sc, ue->unscramble);
+    for (int i = 0; i < f->n_sc; i++) {
+        ue->unscramble[i] = conjf(ue->unscramble[i]);
     }
     const int status = node_span_create(&ue->span, ue->n_ant, f->n_block_samples);
     return status < 0 ? status
@@ -97,6 +104,8 @@ static int create_receiver(struct ue *ue)
                                                .n_stream = ue->n_ue,
                                                .payload = &ue->config->payload,
                                                .seed = ue->config->network.seed,
+                                               .smooth = ue->config->precoding.subband == CONFIG_SUBBAND_SMOOTH,
+                                               .track_phase = ue->role == UE_USER && ue->config->sync.track_phase,
                                                .genie = ue->role == UE_EVE};
     return receiver_create(&ue->receiver, &ue->frame, &settings);
 }
@@ -176,6 +185,7 @@ void ue_destroy(struct ue *ue)
     free(ue->measurements);
     free(ue->pilots);
     free(ue->silence);
+    free(ue->unscramble);
     free(ue->pilot_buffers);
     free(ue->text);
 }

@@ -62,6 +62,21 @@ static struct ue_capture *claim_capture(struct ue *ue)
     return capture;
 }
 
+/* The FFT windows of the next block follow the delay of this one's downlink pilots. */
+static void follow_delay(struct ue *ue, const tutti_cf32 *Y)
+{
+    const struct frame *f = &ue->frame;
+    double complex turn = 0;
+    double power = 0;
+    for (int a = 0; a < ue->n_ant; a++) {
+        for (int d = 0; d < f->n_dl_pilot; d++) {
+            delay_row(f, Y + (size_t)(a * f->n_dl + d) * (size_t)f->n_sc, ue->unscramble, &turn, &power);
+        }
+    }
+    delay_add(&ue->delay, turn, power);
+    ofdm_follow(ue->ofdm, delay_samples(&ue->delay));
+}
+
 void slot_capture_downlink(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
@@ -81,6 +96,7 @@ void slot_capture_downlink(struct ue *ue)
                             capture->Y + (size_t)(a * f->n_dl + d) * (size_t)f->n_sc);
         }
     }
+    follow_delay(ue, capture->Y);
     capture->block = ue->block;
     ring_push(ue->captures);
     rt_event_signal(ue->capture_event);

@@ -11,6 +11,7 @@
 #include "node/radio.h"
 #include "node/span.h"
 #include "node/thread.h"
+#include "phy/delay.h"
 #include "phy/frame.h"
 #include "phy/ofdm.h"
 #include "phy/receiver.h"
@@ -43,6 +44,8 @@ struct ue {
     struct node_radio radio;
     struct node_span span;
     ofdm_t *ofdm;
+    struct delay delay;     /* of the downlink: where the FFT windows lie */
+    tutti_cf32 *unscramble; /* [n_sc] of the downlink pilots */
     receiver_t *receiver;
     struct receiver_measurement *measurements; /* [n_wanted] */
 

@@ -53,6 +53,11 @@ struct config_payload {
     int max_code_block_bits;
 };
 
+struct config_sync {
+    bool track_phase;
+};
+
+enum config_subband { CONFIG_SUBBAND_SMOOTH, CONFIG_SUBBAND_FLAT };
 struct config_precoding {
     enum mimo_scheme scheme;
     enum mimo_power power;
@@ -61,6 +66,7 @@ struct config_precoding {
     enum config_an_policy an_policy;
     double an_share, an_target_sinr_db;
     bool local;
+    enum config_subband subband;
 };
 
 struct config_eve {
@@ -215,6 +221,7 @@ struct config {
     struct config_pilots pilots;
     struct config_payload payload;
     struct config_precoding precoding;
+    struct config_sync sync;
     struct config_eve eve;
     struct config_sensing sensing;
     struct config_engine engine;

@@ -76,7 +76,9 @@ static void write_all(FILE *out, const struct config *config)
     write_pilots(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
             4 << 2 * (int)config->payload.modulation, config->payload.max_code_block_bits);
-    fprintf(out, "precoding.local: %s\nair.repeatable: %s\n", config->precoding.local ? "true" : "false",
+    fprintf(out, "precoding.local: %s\nprecoding.subband: %s\nair.repeatable: %s\n",
+            config->precoding.local ? "true" : "false",
+            config->precoding.subband == CONFIG_SUBBAND_SMOOTH ? "smooth" : "flat",
             config_is_repeatable(config) ? "true" : "false");
     fprintf(out, "fronthaul.uplink_encoding: %s\nfronthaul.downlink_encoding: %s\n", encodings[f->uplink_encoding],
             encodings[f->downlink_encoding]);

@@ -27,6 +27,7 @@ static const cyaml_strval_t powers[] = {MIMO_POWER_MAP(NAME_OF_ROW)};
 static const cyaml_strval_t an_kinds[] = {
     {"none", CONFIG_AN_NONE}, {"nullspace", CONFIG_AN_NULLSPACE}, {"phase_only", CONFIG_AN_PHASE_ONLY}};
 static const cyaml_strval_t an_policies[] = {{"fixed", CONFIG_AN_FIXED}, {"adaptive", CONFIG_AN_ADAPTIVE}};
+static const cyaml_strval_t subbands[] = {{"smooth", CONFIG_SUBBAND_SMOOTH}, {"flat", CONFIG_SUBBAND_FLAT}};
 static const cyaml_strval_t attacks[] = {{"passive", CONFIG_ATTACK_PASSIVE}, {"pilot", CONFIG_ATTACK_PILOT}};
 static const cyaml_strval_t sensing_objectives[] = {{"cp", CONFIG_SENSING_CP}, {"sp", CONFIG_SENSING_SP}};
 static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
@@ -99,6 +100,12 @@ static const cyaml_schema_field_t precoding_fields[] = {
     ENUM(struct config_precoding, an_policy, an_policies),
     REAL(struct config_precoding, an_target_sinr_db),
     BOOL(struct config_precoding, local),
+    ENUM(struct config_precoding, subband, subbands),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t sync_fields[] = {
+    BOOL(struct config_sync, track_phase),
     CYAML_FIELD_END,
 };
 
@@ -298,6 +305,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, pilots, pilots_fields),
     SECTION(struct config, payload, payload_fields),
     SECTION(struct config, precoding, precoding_fields),
+    SECTION(struct config, sync, sync_fields),
     SECTION(struct config, eve, eve_fields),
     SECTION(struct config, sensing, sensing_fields),
     SECTION(struct config, engine, engine_fields),

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "phy/pilot.h"
+#include "phy/spread.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,9 @@ struct estimate {
     float *coefficient;     /* [n_ue] c_k */
     tutti_cf32 *unspread;   /* [n_used_pilot][tau] conj(phi) */
     tutti_cf32 *unscramble; /* [n_sc] conj(scrambling) */
+    struct spread *spread;  /* NULL: no delay is followed */
+    double noise_factor;    /* of independent errors, left by the interpolation */
+    tutti_cf32 *straight;   /* [n_sc] unscramble with the slope inside subbands taken off */
     tutti_cf32 *sums;       /* [n_sb][n_ant][tau] descrambled sums over the subband */
     tutti_cf32 *z;          /* [n_sb][n_ant][n_used_pilot] */
     struct track noise;
@@ -85,10 +89,11 @@ static bool allocate(estimate_t *e)
     e->power = calloc(n_ue, sizeof *e->power);
     e->unspread = calloc(n_ue * tau, sizeof *e->unspread);
     e->unscramble = calloc((size_t)e->n_sc, sizeof *e->unscramble);
+    e->straight = calloc((size_t)e->n_sc, sizeof *e->straight);
     e->sums = calloc(rows * tau, sizeof *e->sums);
     e->z = calloc(rows * n_ue, sizeof *e->z);
     return e->used_pilot && e->slot_of_user && e->sharing && e->beta && e->coefficient && e->power && e->unspread &&
-           e->unscramble && e->sums && e->z;
+           e->unscramble && e->straight && e->sums && e->z;
 }
 
 static void collect_pilots(estimate_t *e, const int *pilot_of_user)
@@ -121,7 +126,7 @@ static int fill_sequences(estimate_t *e)
     free(phi);
     pilot_scrambling(e->n_sc, e->unscramble);
     for (int i = 0; i < e->n_sc; i++) {
-        e->unscramble[i] = conjf(e->unscramble[i]);
+        e->straight[i] = e->unscramble[i] = conjf(e->unscramble[i]);
     }
     return 0;
 }
@@ -151,7 +156,9 @@ int estimate_create(estimate_t **estimate, const struct frame *frame, const stru
         goto out_of_memory;
     }
     collect_pilots(e, settings->pilot_of_user);
-    if (fill_sequences(e) != 0) {
+    e->noise_factor = settings->interpolate ? settings->interpolate->noise_factor : 1;
+    if (fill_sequences(e) != 0 ||
+        (settings->interpolate && spread_create(&e->spread, frame, settings->interpolate, e->n_used_pilot) != 0)) {
         goto out_of_memory;
     }
     for (int k = 0; k < e->n_ue; k++) {
@@ -180,6 +187,8 @@ void estimate_destroy(estimate_t *estimate)
     free(estimate->power);
     free(estimate->unspread);
     free(estimate->unscramble);
+    free(estimate->straight);
+    spread_destroy(estimate->spread);
     free(estimate->sums);
     free(estimate->z);
     free(estimate);
@@ -239,6 +248,36 @@ double estimate_noise_power(const estimate_t *estimate)
     return fmax(estimate->noise.mean, FLOOR_NOISE);
 }
 
+double estimate_delay_samples(const estimate_t *estimate)
+{
+    return estimate->spread ? delay_samples(&estimate->spread->delay) : 0;
+}
+
+double estimate_spread(const estimate_t *estimate)
+{
+    return estimate->spread ? spread_ratio(estimate->spread) : 0;
+}
+
+static void take_off_slope(estimate_t *e, const tutti_cf32 *Y)
+{
+    if (e->spread) {
+        spread_follow(e->spread, e->n_ant, Y, e->unscramble);
+        for (int i = 0; i < e->n_sc; i++) {
+            e->straight[i] = e->unscramble[i] * e->spread->undo[i];
+        }
+    }
+}
+
+/* z is in units of the averaged noise: times root(noise / S) it is a channel. */
+static void measure_spread(estimate_t *e, const tutti_cf32 *Y)
+{
+    const double noise = estimate_noise_power(e);
+    if (e->spread) {
+        spread_measure(e->spread, e->n_ant, e->n_used_pilot, Y, e->unscramble, e->unspread, e->z,
+                       (float)sqrt(noise / e->sc_per_sb), noise);
+    }
+}
+
 /* sums[sb][ant][t] = sum over the subband of Y conj(scrambling): one pass over Y. */
 static void sum_subbands(estimate_t *e, const tutti_cf32 *Y)
 {
@@ -248,7 +287,7 @@ static void sum_subbands(estimate_t *e, const tutti_cf32 *Y)
             for (int b = 0; b < e->n_sb; b++) {
                 tutti_cf32 sum = 0.0f;
                 for (int i = b * e->sc_per_sb; i < (b + 1) * e->sc_per_sb; i++) {
-                    sum += y[i] * e->unscramble[i];
+                    sum += y[i] * e->straight[i];
                 }
                 e->sums[(b * e->n_ant + m) * e->tau + t] = sum;
             }
@@ -312,7 +351,8 @@ static void mmse_coefficients(estimate_t *e, float *beta, float *error_variance)
             }
         }
         const double total = e->a * (others + e->beta[k]) + 1.0;
-        const double error = e->beta[k] * (e->a * others + 1.0) / total + tracking_error(e, k, total);
+        const double error = e->noise_factor * e->beta[k] * (e->a * others + 1.0) / total +
+                             tracking_error(e, k, total) + estimate_spread(e) * e->beta[k];
         e->coefficient[k] = (float)(sqrt(e->a) * e->beta[k] / total);
         beta[k] = (float)e->beta[k];
         error_variance[k] = (float)fmin(error, e->beta[k]);
@@ -336,12 +376,14 @@ void estimate_execute(estimate_t *estimate, const tutti_cf32 *Y, tutti_cf32 *H_h
         estimate_nothing(e, H_hat, beta, error_variance);
         return;
     }
+    take_off_slope(e, Y);
     sum_subbands(e, Y);
     despread(e);
     if (!isfinite(energy(e->z, (size_t)rows * (size_t)e->n_used_pilot))) {
         estimate_nothing(e, H_hat, beta, error_variance);
         return;
     }
+    measure_spread(e, Y);
     if (!e->known) {
         track_large_scale(e);
     }

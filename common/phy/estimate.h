@@ -12,14 +12,18 @@
  * - the noise power, a mean with relative variance v, sets the scale of z: gamma_k v / 4 (large for strong users in the
  *   first blocks, and what limits prediction beyond 40 dB later);
  * - beta_k, where it is tracked and not known, with variance u sets c_k: 2 a u / (a sum_j beta_j + 1)^3, to second
- * order and never above beta_k in all: in the first blocks of a weak user somewhat too much (under 10 %). Delay
- * differences inside a subband are not part of it. Output convention: H_hat is the conjugate of the physical downlink
+ * order and never above beta_k in all: in the first blocks of a weak user somewhat too much (under 10 %). With a table
+ * of interpolation the delay of the pilots is tracked and its slope taken off inside every subband before averaging (at
+ *   the centres estimates are as received), independent errors count as the interpolation leaves them, and
+ * - what the pilots differ from the interpolated estimates beyond noise is added: the spread of delays inside a
+ * subband, in the mean over users, by their gains. Output convention: H_hat is the conjugate of the physical downlink
  * row, in units where the user's noise per subcarrier is 1 and the AP's power budget per subcarrier is 1. Execute: no
  * allocation, no lock; cost O(n_ant n_sc tau + n_sb n_ant n_ue tau). */
 #ifndef TUTTI_PHY_ESTIMATE_H
 #define TUTTI_PHY_ESTIMATE_H
 
 #include "phy/frame.h"
+#include "phy/interpolate.h"
 
 typedef struct estimate estimate_t;
 
@@ -29,6 +33,8 @@ struct estimate_settings {
     int tracking_blocks;
     double uplink_to_downlink; /* amplitude factor: from sqrt(SNR) of the uplink pilot to the downlink units above */
     const double *beta_known;  /* [n_ue] large-scale gains in downlink units, or NULL to track; copied */
+    const struct interpolate
+        *interpolate; /* how channels go between subbands, kept; NULL: flat, no delay is followed */
 };
 
 int estimate_create(estimate_t **estimate, const struct frame *frame, const struct estimate_settings *settings);
@@ -45,5 +51,9 @@ int estimate_keep(const estimate_t *estimate, double *values);
 int estimate_recall(estimate_t *estimate, const double *values, int n);
 /* Noise power per subcarrier in sample units squared, as tracked. */
 double estimate_noise_power(const estimate_t *estimate);
+/* Delay of the pilots against the FFT window as tracked, samples; 0 where none is followed. */
+double estimate_delay_samples(const estimate_t *estimate);
+/* Power that the spread of delays leaves outside interpolated channels, over theirs, as tracked. */
+double estimate_spread(const estimate_t *estimate);
 
 #endif

@@ -41,13 +41,18 @@ static void make_plans(ofdm_t *o)
     pthread_mutex_unlock(&planner);
 }
 
-static void make_tables(ofdm_t *o, const struct frame *frame)
+/* Used subcarriers lie below and above the carrier, half of them each: the last places of the FFT, then places 1.. */
+static int n_half(const ofdm_t *o)
+{
+    return o->n_sc / 2;
+}
+
+static void make_slope(ofdm_t *o)
 {
     const int early = o->n_cp - o->window;
     const double scale = 1.0 / sqrt(o->fft_size);
-    o->unitary = (float)scale;
     for (int i = 0; i < o->n_sc; i++) {
-        const int k = frame_fft_index(frame, i);
+        const int k = i < n_half(o) ? o->fft_size - n_half(o) + i : i - n_half(o) + 1;
         o->unslope[i] = (tutti_cf32)(scale * cexp(2.0 * I * M_PI * ((double)k * early) / o->fft_size));
     }
 }
@@ -76,7 +81,8 @@ int ofdm_create(ofdm_t **ofdm, const struct frame *frame)
         *ofdm = NULL;
         return error_set(TUTTI_ENOMEM, "ofdm: no memory for an FFT of size %d", frame->fft_size);
     }
-    make_tables(o, frame);
+    o->unitary = (float)(1.0 / sqrt(o->fft_size));
+    make_slope(o);
     return 0;
 }
 
@@ -100,10 +106,18 @@ void ofdm_destroy(ofdm_t *ofdm)
     free(ofdm);
 }
 
-/* Used subcarriers lie below and above the carrier, half of them each: the last places of the FFT, then places 1.. */
-static int n_half(const ofdm_t *o)
+void ofdm_follow(ofdm_t *o, double delay_samples)
 {
-    return o->n_sc / 2;
+    const int middle = o->n_cp - o->n_cp / 2, now = o->window - middle;
+    if (!(fabs(delay_samples - now) > 0.75)) { /* no to and fro */
+        return;
+    }
+    const int wanted = middle + (int)rint(fmax(fmin(delay_samples, o->n_cp), -o->n_cp));
+    const int window = wanted < 0 ? 0 : wanted > o->n_cp ? o->n_cp : wanted;
+    if (window != o->window) {
+        o->window = window;
+        make_slope(o);
+    }
 }
 
 static void multiply(int n, const tutti_cf32 *restrict a, const tutti_cf32 *restrict b, tutti_cf32 *restrict out)

@@ -2,8 +2,11 @@
 #include "phy/receiver.h"
 
 #include "base/error.h"
+#include "phy/delay.h"
 #include "phy/fit.h"
+#include "phy/interpolate.h"
 #include "phy/mmse.h"
+#include "phy/phase_track.h"
 #include "phy/pilot.h"
 #include "phy/subband.h"
 
@@ -21,8 +24,18 @@ struct receiver {
     const struct simd_ops *simd;
     int n_ant, n_stream, n_data; /* n_data: data symbols */
     payload_t *payload;
-    tutti_cf32 *scrambling;    /* [n_sc] of the pilots */
-    double *chip_re, *chip_im; /* [n_stream][tau] of the pilots, scrambling left out */
+    bool smooth, track_phase;
+    int bits_per_symbol;
+    struct interpolate *interpolate; /* flat unless smooth */
+    struct delay delay;
+    double frequency_rad;               /* per symbol, where the last block's phase ended */
+    double lost_freedom;                /* of a subband's mean of a pilot */
+    tutti_cf32 *unscramble;             /* [n_sc] conj(scrambling) */
+    tutti_cf32 *slope;                  /* [n_sc] of the delay */
+    tutti_cf32 *sloped;                 /* [n_sc] scrambling with the slope */
+    tutti_cf32 *values, *between, *row; /* [n_sb], [n_sb], [n_sc] work of the interpolation */
+    tutti_cf32 *scrambling;             /* [n_sc] of the pilots */
+    double *chip_re, *chip_im;          /* [n_stream][tau] of the pilots, scrambling left out */
     /* of the block */
     double *mean_re, *mean_im; /* [n_ant][tau][n_sb] descrambled pilots, then what the streams leave of them */
     tutti_cf32 *deviation;     /* [n_ant][tau][n_sc] pilots less that mean */
@@ -68,6 +81,12 @@ static bool allocate_estimation(receiver_t *r)
     const size_t n_sc = (size_t)f->n_sc, n_sb = (size_t)f->n_sb, tau = (size_t)f->n_dl_pilot;
     const size_t antennas = (size_t)r->n_ant, streams = (size_t)r->n_stream;
     r->scrambling = calloc(n_sc, sizeof *r->scrambling);
+    r->unscramble = calloc(n_sc, sizeof *r->unscramble);
+    r->slope = calloc(n_sc, sizeof *r->slope);
+    r->sloped = calloc(n_sc, sizeof *r->sloped);
+    r->values = calloc(n_sb, sizeof *r->values);
+    r->between = calloc(n_sb, sizeof *r->between);
+    r->row = calloc(n_sc, sizeof *r->row);
     r->chip_re = calloc(streams * tau, sizeof(double));
     r->chip_im = calloc(streams * tau, sizeof(double));
     r->mean_re = calloc(antennas * tau * n_sb, sizeof(double));
@@ -75,8 +94,8 @@ static bool allocate_estimation(receiver_t *r)
     r->deviation = calloc(antennas * tau * n_sc, sizeof *r->deviation);
     r->sums = calloc(2 * n_sb, sizeof(double));
     return allocate_channels(&r->channels, n_sb, streams, antennas) && allocate_rows(&r->rows, n_sc) &&
-           allocate_rows(&r->factor, n_sc) && r->scrambling && r->chip_re && r->chip_im && r->mean_re && r->mean_im &&
-           r->deviation && r->sums;
+           allocate_rows(&r->factor, n_sc) && r->scrambling && r->unscramble && r->slope && r->sloped && r->values &&
+           r->between && r->row && r->chip_re && r->chip_im && r->mean_re && r->mean_im && r->deviation && r->sums;
 }
 
 static bool allocate_stream(receiver_t *r)
@@ -114,6 +133,11 @@ static int make_pilots(receiver_t *r)
     }
     pilot_sequences(tau, phi);
     pilot_scrambling(r->frame->n_sc, r->scrambling);
+    for (int i = 0; i < r->frame->n_sc; i++) {
+        r->unscramble[i] = conjf(r->scrambling[i]);
+        r->slope[i] = 1;
+        r->sloped[i] = r->scrambling[i];
+    }
     for (int i = 0; i < r->n_stream * tau; i++) {
         r->chip_re[i] = sqrt(tau) * (double)crealf(phi[i]);
         r->chip_im[i] = sqrt(tau) * (double)cimagf(phi[i]);
@@ -148,7 +172,11 @@ static int build(receiver_t *r, const struct receiver_settings *s)
     if (!allocate_estimation(r) || !allocate_stream(r)) {
         return error_set(TUTTI_ENOMEM, "receiver: out of memory");
     }
-    int status = make_pilots(r);
+    int status = interpolate_create(&r->interpolate, r->frame, !s->smooth);
+    if (status == 0) {
+        r->lost_freedom = 2 * r->interpolate->own_factor - r->interpolate->noise_factor;
+        status = make_pilots(r);
+    }
     if (status == 0) {
         status = payload_create(&r->payload, r->frame, s->payload, s->seed);
     }
@@ -167,6 +195,10 @@ int receiver_create(receiver_t **receiver, const struct frame *frame, const stru
     r->n_ant = settings->n_ant;
     r->n_stream = settings->n_stream;
     r->n_data = frame->n_dl - frame->n_dl_pilot;
+    r->smooth = settings->smooth;
+    r->track_phase = settings->track_phase;
+    r->bits_per_symbol = 2 * ((int)settings->payload->modulation + 1);
+    delay_start(&r->delay, frame);
     const int status = build(r, settings);
     if (status < 0) {
         receiver_destroy(r);
@@ -203,11 +235,13 @@ void receiver_destroy(receiver_t *receiver)
     free_channels(&r->channels);
     free_channels(&r->known);
     payload_destroy(r->payload);
+    interpolate_destroy(r->interpolate);
     fit_destroy(r->fit);
-    void *const owned[] = {r->scrambling, r->chip_re,      r->chip_im,    r->mean_re,        r->mean_im, r->deviation,
-                           r->equaliser,  r->variance,     r->truth,      r->noise_variance, r->sums,    r->cross,
-                           r->power,      r->work,         r->w_re,       r->w_im,           r->zeros,   r->truths,
-                           r->equalised,  r->gain_squared, r->disturbance};
+    void *const owned[] = {r->scrambling, r->chip_re,      r->chip_im,     r->mean_re,        r->mean_im, r->deviation,
+                           r->equaliser,  r->variance,     r->truth,       r->noise_variance, r->sums,    r->cross,
+                           r->power,      r->work,         r->w_re,        r->w_im,           r->zeros,   r->truths,
+                           r->equalised,  r->gain_squared, r->disturbance, r->unscramble,     r->slope,   r->sloped,
+                           r->values,     r->between,      r->row};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
         free(owned[i]);
     }
@@ -233,15 +267,17 @@ static void average_pilot(receiver_t *r, int m, int t, const tutti_cf32 *y)
     const size_t row = (size_t)(m * f->n_dl_pilot + t);
     double *re = r->mean_re + row * (size_t)f->n_sb, *im = r->mean_im + row * (size_t)f->n_sb;
     subband_clear(f, &r->rows);
-    r->simd->rows_dot(f->n_sc, (const float *)y, (const float *)r->scrambling, r->rows.direct, r->rows.crossed);
+    r->simd->rows_dot(f->n_sc, (const float *)y, (const float *)r->sloped, r->rows.direct, r->rows.crossed);
     subband_sum(f, &r->rows, re, im);
     for (int sb = 0; sb < f->n_sb; sb++) {
         re[sb] /= f->sc_per_sb;
         im[sb] /= f->sc_per_sb;
-        subband_factor(f, sb, -re[sb], -im[sb], &r->factor);
+        r->values[sb] = CMPLXF((float)-re[sb], (float)-im[sb]);
     }
-    r->simd->rows_scale_add(f->n_sc, r->factor.direct, r->factor.crossed, (const float *)r->scrambling,
-                            (const float *)y, (float *)(r->deviation + row * (size_t)f->n_sc));
+    interpolate_row(r->interpolate, r->values, 1, NULL, NULL, r->between, r->row);
+    subband_row_factor(f, r->row, &r->factor);
+    r->simd->rows_scale_add(f->n_sc, r->factor.direct, r->factor.crossed, (const float *)r->sloped, (const float *)y,
+                            (float *)(r->deviation + row * (size_t)f->n_sc));
 }
 
 /* Least-squares gain of one stream at one antenna in one subband: g = sum_t conj(chip_t) mean_t / tau. It is taken out
@@ -271,7 +307,8 @@ static void estimate_gain(receiver_t *r, int sb, int m, int j)
 static void finish_covariance(receiver_t *r, int sb)
 {
     const struct frame *f = r->frame;
-    const int tau = f->n_dl_pilot, n = r->n_ant, freedom = tau * f->sc_per_sb - r->n_stream;
+    const int tau = f->n_dl_pilot, n = r->n_ant;
+    const double freedom = tau * (f->sc_per_sb - r->lost_freedom) + tau - r->n_stream;
     double *re = r->channels.noise_re + sb * n * n, *im = r->channels.noise_im + sb * n * n;
     for (int m = 0; m < n; m++) {
         for (int q = 0; q < n; q++) {
@@ -287,9 +324,30 @@ static void finish_covariance(receiver_t *r, int sb)
     }
 }
 
+/* The delay of what this receiver hears; its slope is in `sloped` from here on. */
+static void follow_delay(receiver_t *r, const tutti_cf32 *Y)
+{
+    const struct frame *f = r->frame;
+    double complex turn = 0;
+    double power = 0;
+    for (int m = 0; m < r->n_ant; m++) {
+        for (int t = 0; t < f->n_dl_pilot; t++) {
+            delay_row(f, symbol_of(r, Y, m, t), r->unscramble, &turn, &power);
+        }
+    }
+    delay_add(&r->delay, turn, power);
+    interpolate_slope(r->interpolate, delay_samples(&r->delay), r->slope, NULL);
+    for (int i = 0; i < f->n_sc; i++) {
+        r->sloped[i] = r->scrambling[i] * r->slope[i];
+    }
+}
+
 static void estimate_channels(receiver_t *r, const tutti_cf32 *Y)
 {
     const struct frame *f = r->frame;
+    if (r->smooth) {
+        follow_delay(r, Y);
+    }
     for (int m = 0; m < r->n_ant; m++) {
         for (int t = 0; t < f->n_dl_pilot; t++) {
             average_pilot(r, m, t, symbol_of(r, Y, m, t));
@@ -331,6 +389,34 @@ static struct mmse_channel channel_of(const receiver_t *r, const struct channels
                                  .noise_im = c->noise_im + noise};
 }
 
+/* The factors of antenna m so far are per subband; those per subcarrier undo the slope. */
+static void undo_slope(const receiver_t *r, const struct subband_rows *rows)
+{
+    for (int i = 0; i < r->frame->n_sc; i++) {
+        const tutti_cf32 factor = CMPLXF(rows->direct[2 * i], rows->crossed[2 * i + 1]) * conjf(r->slope[i]);
+        rows->direct[2 * i] = rows->direct[2 * i + 1] = crealf(factor);
+        rows->crossed[2 * i] = -cimagf(factor);
+        rows->crossed[2 * i + 1] = cimagf(factor);
+    }
+}
+
+/* One antenna: gains go over from subband to subband, and each subcarrier is divided by its own. */
+static void smooth_equaliser(receiver_t *r, int stream)
+{
+    const struct frame *f = r->frame;
+    for (int sb = 0; sb < f->n_sb; sb++) {
+        const int at = sb * r->n_stream + stream;
+        r->values[sb] = CMPLXF((float)r->channels.gain_re[at], (float)r->channels.gain_im[at]);
+    }
+    interpolate_row(r->interpolate, r->values, 1, NULL, NULL, r->between, r->row);
+    for (int i = 0; i < f->n_sc; i++) {
+        const float re = crealf(r->row[i]), im = cimagf(r->row[i]), strength = re * re + im * im + 1e-30f;
+        r->row[i] = CMPLXF(re / strength, -im / strength);
+        r->variance[i] = (float)(r->disturbance[i / f->sc_per_sb] / (double)strength + 1e-12);
+    }
+    subband_row_factor(f, r->row, &r->equaliser[0]);
+}
+
 /* Combining and dividing by the gain a = w^H g in one: the factor of antenna m is conj(w_m) conj(a) / |a|^2. */
 static void make_equaliser(receiver_t *r, int stream)
 {
@@ -350,6 +436,12 @@ static void make_equaliser(receiver_t *r, int stream)
             r->variance[sb * f->sc_per_sb + i] = (float)(a.disturbance / strength + 1e-12);
         }
     }
+    if (r->smooth && r->n_ant == 1) {
+        smooth_equaliser(r, stream);
+    }
+    for (int m = 0; r->smooth && m < r->n_ant; m++) {
+        undo_slope(r, &r->equaliser[m]);
+    }
 }
 
 static void equalise(receiver_t *r, const tutti_cf32 *Y)
@@ -364,6 +456,37 @@ static void equalise(receiver_t *r, const tutti_cf32 *Y)
         }
         memcpy(r->noise_variance + at, r->variance, sizeof(float) * (size_t)f->n_sc);
     }
+}
+
+/* Decisions of a stream that is hardly heard lead nowhere. */
+static bool worth_following(const receiver_t *r)
+{
+    double signal = 0, disturbance = 0;
+    for (int sb = 0; sb < r->frame->n_sb; sb++) {
+        signal += r->gain_squared[sb];
+        disturbance += r->disturbance[sb];
+    }
+    return signal > 2 * disturbance;
+}
+
+/* The gains are those of the middle of the downlink pilots. Subcarriers count by their quality. */
+static void follow_phase(receiver_t *r)
+{
+    const struct frame *f = r->frame;
+    struct phase_track track;
+    if (!r->track_phase || !worth_following(r)) {
+        return;
+    }
+    float *const weight = r->rows.direct;
+    for (int i = 0; i < f->n_sc; i++) {
+        weight[i] = 1 / r->variance[i];
+    }
+    phase_track_start(&track, r->bits_per_symbol, r->frequency_rad);
+    for (int d = 0; d < r->n_data; d++) {
+        const double since = d == 0 ? 0.5 * (f->n_dl_pilot + 1) : 1;
+        phase_track_symbol(&track, f->n_sc, weight, since, r->equalised + (size_t)d * (size_t)f->n_sc);
+    }
+    r->frequency_rad = track.frequency_rad;
 }
 
 /* Measuring -------------------------------------------------------------------------------------------------------- */
@@ -441,6 +564,7 @@ static void receive_stream(receiver_t *r, int user, uint64_t block, const tutti_
 {
     make_equaliser(r, user);
     equalise(r, Y);
+    follow_phase(r);
     payload_decode(r->payload, user, block, r->equalised, r->noise_variance, &m->payload);
     payload_encode(r->payload, user, block, r->truth);
     measure(r, m);

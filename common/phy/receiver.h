@@ -19,7 +19,10 @@ struct receiver_settings {
                                              n_dl_pilot of them */
     const struct config_payload *payload; /* read at create only */
     uint64_t seed;                        /* of the payload */
-    bool genie;                           /* compute what a genie's receiver would have, too */
+    bool smooth; /* take off the delay, equalise per subcarrier (precoders that go over from subband to subband); else
+                    one gain per subband */
+    bool track_phase; /* follow the phase through the data symbols, decision-directed */
+    bool genie;       /* compute what a genie's receiver would have, too */
 };
 
 /* What one block's downlink tells of one stream. */

@@ -38,6 +38,15 @@ void subband_factor(const struct frame *frame, int sb, double re, double im, con
     }
 }
 
+void subband_row_factor(const struct frame *frame, const tutti_cf32 *factor, const struct subband_rows *rows)
+{
+    for (int i = 0; i < frame->n_sc; i++) {
+        rows->direct[2 * i] = rows->direct[2 * i + 1] = crealf(factor[i]);
+        rows->crossed[2 * i] = -cimagf(factor[i]);
+        rows->crossed[2 * i + 1] = cimagf(factor[i]);
+    }
+}
+
 void subband_covariance(const struct frame *frame, const struct simd_ops *simd, int n_ant, int n_row,
                         const tutti_cf32 *x, const struct subband_rows *work, double *sums, double *re, double *im)
 {

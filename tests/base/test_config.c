@@ -542,6 +542,7 @@ static void test_agreement_names_the_key(void **state)
         {"payload.modulation=qam256", "payload.modulation: 'qam256' there, 'qam16' here"},
         {"payload.max_code_block_bits=1024", "payload.max_code_block_bits: '1024' there, '6144' here"},
         {"precoding={local: true, scheme: cb, power: equal}", "precoding.local: 'true' there, 'false' here"},
+        {"precoding.subband=flat", "precoding.subband: 'flat' there, 'smooth' here"},
         {"air.mode=paced", "air.repeatable: 'false' there, 'true' here"},
         {"fronthaul.uplink_encoding=sc16", "fronthaul.uplink_encoding: 'sc16' there, 'cf32' here"},
         {"fronthaul.downlink_encoding=bfp", "fronthaul.downlink_encoding: 'bfp' there, 'cf32' here"},

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ap_node/rows.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+
+static int n_sc(const struct rows *r)
+{
+    return r->flat->n_sc;
+}
+
+int rows_create(struct rows *r, const struct frame *frame, int n_ant, int room, bool smooth)
+{
+    *r = (struct rows){.simd = simd_get(), .n_ant = n_ant, .room = room};
+    const size_t subcarriers = (size_t)frame->n_sc, n_sb = (size_t)frame->n_sb;
+    int status = interpolate_create(&r->flat, frame, true);
+    status = status < 0 ? status : interpolate_create(&r->smooth, frame, !smooth);
+    if (status < 0) {
+        return status;
+    }
+    r->slope = calloc(subcarriers, sizeof *r->slope);
+    r->centre = calloc(n_sb, sizeof *r->centre);
+    r->row = calloc(subcarriers, sizeof *r->row);
+    r->work = calloc(n_sb, sizeof *r->work);
+    r->zeros = calloc(subcarriers, sizeof *r->zeros);
+    r->factor = calloc((size_t)n_ant * (size_t)room * 4 * subcarriers, sizeof *r->factor);
+    return r->slope && r->centre && r->row && r->work && r->zeros && r->factor
+               ? TUTTI_OK
+               : error_set(TUTTI_ENOMEM, "out of memory for the precoders of %d subcarriers", frame->n_sc);
+}
+
+void rows_destroy(struct rows *r)
+{
+    interpolate_destroy(r->flat);
+    interpolate_destroy(r->smooth);
+    free(r->slope);
+    free(r->centre);
+    free(r->row);
+    free(r->work);
+    free(r->zeros);
+    free(r->factor);
+    *r = (struct rows){0};
+}
+
+static float *factor_of(const struct rows *r, int a, int stream)
+{
+    return r->factor + (size_t)(a * r->room + stream) * 4 * (size_t)n_sc(r);
+}
+
+static void store(const struct rows *r, float *direct)
+{
+    float *const crossed = direct + 2 * n_sc(r);
+    for (int i = 0; i < n_sc(r); i++) {
+        direct[2 * i] = direct[2 * i + 1] = crealf(r->row[i]);
+        crossed[2 * i] = -cimagf(r->row[i]);
+        crossed[2 * i + 1] = cimagf(r->row[i]);
+    }
+}
+
+static void make_stream(struct rows *r, const struct streams *s, int stream)
+{
+    const struct interpolate *const table = s->list[stream].kind == WIRE_STREAM_DATA ? r->smooth : r->flat;
+    for (int a = 0; a < r->n_ant; a++) {
+        interpolate_row(table, s->V + a * s->n_stream + stream, (size_t)(r->n_ant * s->n_stream), r->slope, r->centre,
+                        r->work, r->row);
+        store(r, factor_of(r, a, stream));
+    }
+}
+
+/* Precoders follow the conjugate of the physical channel. */
+void rows_prepare(struct rows *r, const struct streams *s, double delay_samples)
+{
+    interpolate_slope(r->flat, -delay_samples, r->slope, r->centre);
+    for (int i = 0; i < s->n_stream; i++) {
+        make_stream(r, s, i);
+    }
+}
+
+void rows_renew(struct rows *r, const struct streams *s)
+{
+    for (int i = 0; s->fresh_every_symbol && i < s->n_stream; i++) {
+        if (s->list[i].kind == WIRE_STREAM_AN && s->list[i].source == WIRE_SOURCE_LOCAL) {
+            make_stream(r, s, i);
+        }
+    }
+}
+
+void rows_apply(const struct rows *r, int n_stream, const tutti_cf32 *const *symbols, tutti_cf32 *x)
+{
+    for (int a = 0; a < r->n_ant; a++) {
+        float *const out = (float *)(x + (size_t)a * (size_t)n_sc(r));
+        const float *base = (const float *)r->zeros;
+        for (int i = 0; i < n_stream; i++) {
+            const float *const direct = factor_of(r, a, i);
+            r->simd->rows_scale_add(n_sc(r), direct, direct + 2 * n_sc(r), (const float *)symbols[i], base, out);
+            base = out;
+        }
+    }
+}

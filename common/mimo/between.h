@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the central node does so that APs can interpolate precoders between subbands: every user's vectors are turned by
+ * one phase per subband, so that they go over into one another (users equalise it away; nothing else changes), and
+ * predictions count what users hear of one another between the centres, where interpolated precoders meet interpolated
+ * channels. Create allocates; the rest does not. Cost O(n_sb M K), and where delays are spread O(n_sb M K (K + 12)). */
+#ifndef TUTTI_MIMO_BETWEEN_H
+#define TUTTI_MIMO_BETWEEN_H
+
+#include "mimo/precoder.h"
+#include "phy/interpolate.h"
+
+struct between {
+    const struct interpolate *table;
+    struct mimo_shape shape;
+    tutti_cf32 *centre; /* [n_ap][n_sb] slopes of the APs' delays, as precoders follow them */
+    tutti_cf32 *one;    /* [n_sb] work */
+    tutti_cf32 *H, *W;  /* [n_ap * n_ant][n_ue] between centres */
+};
+
+/* table is kept. */
+int between_create(struct between **between, const struct mimo_shape *shape, const struct interpolate *table);
+void between_destroy(struct between *between); /* NULL and half-built allowed */
+
+/* H_hat, W [n_sb][n_ap][n_ant][n_ue]; delay_samples, ap_active [n_ap]; ue_active [n_ue]. W's columns are turned. */
+void between_align(struct between *between, const float *delay_samples, const uint8_t *ap_active,
+                   const uint8_t *ue_active, tutti_cf32 *W);
+/* After between_align of the same block: sinr [n_sb][n_ue] (at the centres) come down to the mean over their
+ * subcarriers. Nothing to do, and nothing done, where neighbours' channels are nearly the same. */
+void between_lower(struct between *between, const uint8_t *ap_active, const uint8_t *ue_active, const tutti_cf32 *H_hat,
+                   const tutti_cf32 *W, float *sinr);
+
+#endif

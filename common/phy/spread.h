@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The delay of an AP's pilots, whose slope is taken off inside subbands, and the spread of delays that is left: what
+ * pilots at every subcarrier differ by from channels interpolated between subbands, beyond what noise explains, over
+ * their power. Create allocates; the rest does not. Cost per block O(n_ant n_sc tau n_pilot) where it measures. */
+#ifndef TUTTI_PHY_SPREAD_H
+#define TUTTI_PHY_SPREAD_H
+
+#include "phy/delay.h"
+#include "phy/interpolate.h"
+
+enum { SPREAD_EAGER_BLOCKS = 16, SPREAD_EVERY = 8 }; /* measured in every one of the first blocks, then now and then */
+
+struct spread {
+    const struct frame *frame;
+    const struct interpolate *table;
+    struct delay delay;
+    tutti_cf32 *slope, *centre; /* [n_sc], [n_sb] of the delay now */
+    tutti_cf32 *undo;           /* [n_sc] the slope about each subband's centre, taken off */
+    tutti_cf32 *rows, *work;    /* [n_pilot][n_sc], [n_sb] */
+    double residual, power;     /* averages: beyond noise; of the pilots */
+    long count, blocks;
+};
+
+/* table is kept, not copied. */
+int spread_create(struct spread **spread, const struct frame *frame, const struct interpolate *table, int n_pilot);
+void spread_destroy(struct spread *spread); /* NULL and half-built allowed */
+
+/* One block's pilots Y [n_ant][tau][n_sc]: the delay, and `undo`. unscramble [n_sc]. */
+void spread_follow(struct spread *spread, int n_ant, const tutti_cf32 *Y, const tutti_cf32 *unscramble);
+/* The same block's despread means z [n_sb][n_ant][n_pilot], times `scale` the channel of pilot q in the units of Y;
+ * unspread [n_pilot][tau] conj(phi). noise: power per subcarrier in the units of Y. */
+void spread_measure(struct spread *spread, int n_ant, int n_pilot, const tutti_cf32 *Y, const tutti_cf32 *unscramble,
+                    const tutti_cf32 *unspread, const tutti_cf32 *z, float scale, double noise);
+/* Residual over power, as averaged; 0 before the first. */
+double spread_ratio(const struct spread *spread);
+
+#endif
