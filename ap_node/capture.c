@@ -71,7 +71,7 @@ int capture_create(struct capture *c, const struct config *config, const struct 
     }
     int status = ofdm_create(&c->ofdm, frame);
     if (status >= 0) {
-        status = interpolate_create(&c->interpolate, frame, config->precoding.subband == CONFIG_SUBBAND_FLAT);
+        status = interpolate_create(&c->interpolate, frame, INTERPOLATE_CHANNELS);
     }
     return status < 0 ? status : create_estimate(c, config, id);
 }

@@ -14,8 +14,9 @@ int rows_create(struct rows *r, const struct frame *frame, int n_ant, int room, 
 {
     *r = (struct rows){.simd = simd_get(), .n_ant = n_ant, .room = room};
     const size_t subcarriers = (size_t)frame->n_sc, n_sb = (size_t)frame->n_sb;
-    int status = interpolate_create(&r->flat, frame, true);
-    status = status < 0 ? status : interpolate_create(&r->smooth, frame, !smooth);
+    int status = interpolate_create(&r->flat, frame, INTERPOLATE_FLAT);
+    status =
+        status < 0 ? status : interpolate_create(&r->smooth, frame, smooth ? INTERPOLATE_PRECODERS : INTERPOLATE_FLAT);
     if (status < 0) {
         return status;
     }

@@ -33,9 +33,9 @@ struct solver {
     struct mimo_shape shape;
     float *ap_power; /* [n_ap] for data: what a fixed share of noise leaves of 1 */
     struct mimo_channel *channel;
-    struct mimo_solution *solution; /* [n_sb] */
-    struct worker *worker;          /* [n_workers] */
-    struct interpolate *interpolate;
+    struct mimo_solution *solution;           /* [n_sb] */
+    struct worker *worker;                    /* [n_workers] */
+    struct interpolate *precoders, *channels; /* how they go between subbands */
     struct between *between;
     int n_workers, done;
     _Atomic int n_pending;
@@ -231,7 +231,8 @@ static void go_between(const solver_t *s, struct cpu_block *block)
 {
     if (!s->settings.precoding->local && s->settings.precoding->subband == CONFIG_SUBBAND_SMOOTH) {
         between_align(s->between, block->delay_samples, block->gathered, block->user_used, block->streams->W);
-        between_lower(s->between, block->gathered, block->user_used, block->H_hat, block->streams->W, block->sinr);
+        between_lower(s->between, block->gathered, block->user_used, block->H_hat, block->error_variance,
+                      block->streams->W, block->sinr);
     }
 }
 
@@ -359,8 +360,9 @@ int solver_create(solver_t **solver, const struct solver_settings *settings)
     if (!s->ap_power || !s->channel || !s->solution || !s->worker || s->done < 0) {
         return error_set(TUTTI_ENOMEM, "out of memory for the solver");
     }
-    int status = interpolate_create(&s->interpolate, settings->frame, p->subband == CONFIG_SUBBAND_FLAT);
-    status = status < 0 ? status : between_create(&s->between, &s->shape, s->interpolate);
+    int status = interpolate_create(&s->precoders, settings->frame, INTERPOLATE_PRECODERS);
+    status = status < 0 ? status : interpolate_create(&s->channels, settings->frame, INTERPOLATE_CHANNELS);
+    status = status < 0 ? status : between_create(&s->between, &s->shape, s->precoders, s->channels);
     if (status < 0) {
         return status;
     }
@@ -403,7 +405,8 @@ void solver_destroy(solver_t *s)
     }
     close_event(s->done);
     between_destroy(s->between);
-    interpolate_destroy(s->interpolate);
+    interpolate_destroy(s->precoders);
+    interpolate_destroy(s->channels);
     free(s->ap_power);
     free(s->channel);
     free(s->solution);

@@ -10,23 +10,27 @@
 #include "phy/interpolate.h"
 
 struct between {
-    const struct interpolate *table;
+    const struct interpolate *table;    /* of precoders */
+    const struct interpolate *channels; /* of channels */
     struct mimo_shape shape;
     tutti_cf32 *centre; /* [n_ap][n_sb] slopes of the APs' delays, as precoders follow them */
     tutti_cf32 *one;    /* [n_sb] work */
+    tutti_cf32 *own;    /* [n_sb][n_ue] users' own gains at the centres */
     tutti_cf32 *H, *W;  /* [n_ap * n_ant][n_ue] between centres */
 };
 
-/* table is kept. */
-int between_create(struct between **between, const struct mimo_shape *shape, const struct interpolate *table);
+/* The tables are kept: as APs interpolate precoders, and as channels are. */
+int between_create(struct between **between, const struct mimo_shape *shape, const struct interpolate *precoders,
+                   const struct interpolate *channels);
 void between_destroy(struct between *between); /* NULL and half-built allowed */
 
 /* H_hat, W [n_sb][n_ap][n_ant][n_ue]; delay_samples, ap_active [n_ap]; ue_active [n_ue]. W's columns are turned. */
 void between_align(struct between *between, const float *delay_samples, const uint8_t *ap_active,
                    const uint8_t *ue_active, tutti_cf32 *W);
-/* After between_align of the same block: sinr [n_sb][n_ue] (at the centres) come down to the mean over their
+/* After between_align of the same block: error_variance [n_ap][n_ue] tells what of the neighbours' difference is only
+ * noise; sinr [n_sb][n_ue] (at the centres) come down to the mean over their
  * subcarriers. Nothing to do, and nothing done, where neighbours' channels are nearly the same. */
 void between_lower(struct between *between, const uint8_t *ap_active, const uint8_t *ue_active, const tutti_cf32 *H_hat,
-                   const tutti_cf32 *W, float *sinr);
+                   const float *error_variance, const tutti_cf32 *W, float *sinr);
 
 #endif

@@ -35,7 +35,6 @@ struct estimate {
     tutti_cf32 *unspread;   /* [n_used_pilot][tau] conj(phi) */
     tutti_cf32 *unscramble; /* [n_sc] conj(scrambling) */
     struct spread *spread;  /* NULL: no delay is followed */
-    double noise_factor;    /* of independent errors, left by the interpolation */
     tutti_cf32 *straight;   /* [n_sc] unscramble with the slope inside subbands taken off */
     tutti_cf32 *sums;       /* [n_sb][n_ant][tau] descrambled sums over the subband */
     tutti_cf32 *z;          /* [n_sb][n_ant][n_used_pilot] */
@@ -156,7 +155,6 @@ int estimate_create(estimate_t **estimate, const struct frame *frame, const stru
         goto out_of_memory;
     }
     collect_pilots(e, settings->pilot_of_user);
-    e->noise_factor = settings->interpolate ? settings->interpolate->noise_factor : 1;
     if (fill_sequences(e) != 0 ||
         (settings->interpolate && spread_create(&e->spread, frame, settings->interpolate, e->n_used_pilot) != 0)) {
         goto out_of_memory;
@@ -274,7 +272,7 @@ static void measure_spread(estimate_t *e, const tutti_cf32 *Y)
     const double noise = estimate_noise_power(e);
     if (e->spread) {
         spread_measure(e->spread, e->n_ant, e->n_used_pilot, Y, e->unscramble, e->unspread, e->z,
-                       (float)sqrt(noise / e->sc_per_sb), noise);
+                       (float)sqrt(noise / e->sc_per_sb), noise, e->noise.spread / ((double)e->n_ant * e->n_sc));
     }
 }
 
@@ -351,8 +349,8 @@ static void mmse_coefficients(estimate_t *e, float *beta, float *error_variance)
             }
         }
         const double total = e->a * (others + e->beta[k]) + 1.0;
-        const double error = e->noise_factor * e->beta[k] * (e->a * others + 1.0) / total +
-                             tracking_error(e, k, total) + estimate_spread(e) * e->beta[k];
+        const double error =
+            e->beta[k] * (e->a * others + 1.0) / total + tracking_error(e, k, total) + estimate_spread(e) * e->beta[k];
         e->coefficient[k] = (float)(sqrt(e->a) * e->beta[k] / total);
         beta[k] = (float)e->beta[k];
         error_variance[k] = (float)fmin(error, e->beta[k]);

@@ -13,8 +13,8 @@
  *   first blocks, and what limits prediction beyond 40 dB later);
  * - beta_k, where it is tracked and not known, with variance u sets c_k: 2 a u / (a sum_j beta_j + 1)^3, to second
  * order and never above beta_k in all: in the first blocks of a weak user somewhat too much (under 10 %). With a table
- * of interpolation the delay of the pilots is tracked and its slope taken off inside every subband before averaging (at
- *   the centres estimates are as received), independent errors count as the interpolation leaves them, and
+ *   of interpolation the delay of the pilots is tracked and its slope taken off inside every subband before averaging
+ * (at the centres estimates are as received), and
  * - what the pilots differ from the interpolated estimates beyond noise is added: the spread of delays inside a
  * subband, in the mean over users, by their gains. Output convention: H_hat is the conjugate of the physical downlink
  * row, in units where the user's noise per subcarrier is 1 and the AP's power budget per subcarrier is 1. Execute: no

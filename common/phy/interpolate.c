@@ -61,6 +61,19 @@ static void krige(const struct interpolate *t, double spread_samples, int i, flo
     }
 }
 
+/* Lagrange's polynomial through the window's centres. */
+static void draw_polynomial(const struct interpolate *t, int i, float *weight)
+{
+    const double *const centre = t->centre + t->first[i];
+    for (int r = 0; r < t->n_tap; r++) {
+        double product = 1;
+        for (int c = 0; c < t->n_tap; c++) {
+            product *= c == r ? 1 : (t->place[i] - centre[c]) / (centre[r] - centre[c]);
+        }
+        weight[r] = (float)product;
+    }
+}
+
 /* The window of centres about a subcarrier, inside the band. */
 static int window_of(const struct interpolate *t, int i)
 {
@@ -70,15 +83,15 @@ static int window_of(const struct interpolate *t, int i)
     return first < 0 ? 0 : first > last ? last : first;
 }
 
-static void fill(struct interpolate *t, double spread_samples)
+static void fill(struct interpolate *t, enum interpolate_kind kind, double spread_samples)
 {
     for (int i = 0; i < t->n_sc; i++) {
         float *const weight = t->weight + (size_t)i * (size_t)t->n_tap;
         t->first[i] = window_of(t, i);
-        if (t->n_tap > 1) {
+        if (kind == INTERPOLATE_PRECODERS && t->n_tap > 1) {
             krige(t, spread_samples, i, weight);
         } else {
-            weight[0] = 1;
+            draw_polynomial(t, i, weight); /* of one centre: 1 */
         }
         t->own[i] = weight[i / t->sc_per_sb - t->first[i]];
         t->own_factor += (double)t->own[i] / t->n_sc;
@@ -88,7 +101,15 @@ static void fill(struct interpolate *t, double spread_samples)
     }
 }
 
-int interpolate_create(struct interpolate **table, const struct frame *frame, bool flat)
+/* Centres that count: one where nothing lies between them. */
+static int n_tap_of(const struct frame *frame, enum interpolate_kind kind)
+{
+    const int most = kind == INTERPOLATE_PRECODERS ? INTERPOLATE_TAPS : 4;
+    const bool alone = kind == INTERPOLATE_FLAT || frame->sc_per_sb == 1;
+    return alone ? 1 : frame->n_sb < most ? frame->n_sb : most;
+}
+
+int interpolate_create(struct interpolate **table, const struct frame *frame, enum interpolate_kind kind)
 {
     struct interpolate *t = *table = calloc(1, sizeof *t);
     if (!t) {
@@ -96,7 +117,7 @@ int interpolate_create(struct interpolate **table, const struct frame *frame, bo
     }
     const size_t n_sc = (size_t)frame->n_sc, n_sb = (size_t)frame->n_sb;
     t->n_sc = frame->n_sc, t->n_sb = frame->n_sb, t->sc_per_sb = frame->sc_per_sb, t->fft_size = frame->fft_size;
-    t->n_tap = flat || frame->sc_per_sb == 1 ? 1 : frame->n_sb < INTERPOLATE_TAPS ? frame->n_sb : INTERPOLATE_TAPS;
+    t->n_tap = n_tap_of(frame, kind);
     t->first = calloc(n_sc, sizeof *t->first);
     t->weight = calloc(n_sc * (size_t)t->n_tap, sizeof *t->weight);
     t->own = calloc(n_sc, sizeof *t->own);
@@ -110,7 +131,7 @@ int interpolate_create(struct interpolate **table, const struct frame *frame, bo
         t->place[i] = rint(frame_sc_hz(frame, i) / spacing_hz);
         t->centre[i / t->sc_per_sb] += t->place[i] / t->sc_per_sb;
     }
-    fill(t, frame->n_cp / 6.0);
+    fill(t, kind, frame->n_cp / 6.0);
     return TUTTI_OK;
 }
 

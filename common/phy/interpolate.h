@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Between the centres of subbands: what is known there once per subband (precoders, channels, gains) becomes one value
  * per subcarrier. A delay common to all values turns them by a slope over frequency; it is taken off first and put back
- * at every subcarrier, so that only the spread of delays about it has to be bridged. That is done by the least-squares
- * interpolator of channels whose power falls exponentially with delay, both ways, to 1/e within n_cp / 6 samples
- * (correlation 1 / (1 + (2 pi delay frequency)^2); Cressie, "Statistics for Spatial Data", 1993, ordinary kriging) from
- * the INTERPOLATE_TAPS nearest centres; weights add up to 1. Against straight lines and cubics it wins for every spread
- * and width tried (docs/frame.md). Flat: every subcarrier has its own subband's value, and the slope. Create allocates;
- * the rest does not. One table may be shared by threads. */
+ * at every subcarrier, so that only the spread of delays about it has to be bridged, in one of these ways:
+ * - precoders: by the least-squares interpolator of responses whose power falls exponentially with delay, both ways, to
+ *   1/e within n_cp / 6 samples (correlation 1 / (1 + (2 pi delay frequency)^2); Cressie, "Statistics for Spatial
+ * Data", 1993, ordinary kriging), from the INTERPOLATE_TAPS nearest centres. Precoders invert channels, so their delays
+ * reach further than the channels' do; against straight lines and cubics this wins for every spread and width tried
+ *   (docs/frame.md).
+ * - channels: by the cubic through the four nearest centres.
+ * - flat: every subcarrier has its own subband's value.
+ * Weights add up to 1. Create allocates; the rest does not. One table may be shared by threads. */
 #ifndef TUTTI_PHY_INTERPOLATE_H
 #define TUTTI_PHY_INTERPOLATE_H
 
 #include "phy/frame.h"
 
 enum { INTERPOLATE_TAPS = 6 };
+enum interpolate_kind { INTERPOLATE_FLAT, INTERPOLATE_PRECODERS, INTERPOLATE_CHANNELS };
 
 struct interpolate {
     int n_sc, n_sb, sc_per_sb, n_tap, fft_size;
@@ -25,7 +29,7 @@ struct interpolate {
     double own_factor;   /* mean of `own` */
 };
 
-int interpolate_create(struct interpolate **table, const struct frame *frame, bool flat);
+int interpolate_create(struct interpolate **table, const struct frame *frame, enum interpolate_kind kind);
 void interpolate_destroy(struct interpolate *table); /* NULL and half-built allowed */
 
 /* Slopes of a delay: at subcarriers e^{-j 2 pi k delay / n_fft} [n_sc], at centres [n_sb], either may be NULL. */

@@ -28,6 +28,7 @@ struct receiver {
     int bits_per_symbol;
     struct interpolate *interpolate; /* flat unless smooth */
     struct delay delay;
+    double *turned_rad;                 /* [n_data] what following took off each symbol */
     double frequency_rad;               /* per symbol, where the last block's phase ended */
     double lost_freedom;                /* of a subband's mean of a pilot */
     tutti_cf32 *unscramble;             /* [n_sc] conj(scrambling) */
@@ -116,8 +117,9 @@ static bool allocate_stream(receiver_t *r)
     r->w_re = calloc(antennas, sizeof(double));
     r->w_im = calloc(antennas, sizeof(double));
     r->zeros = calloc(n_sc, sizeof *r->zeros);
+    r->turned_rad = calloc((size_t)r->n_data, sizeof(double));
     bool good = r->gain_squared && r->disturbance && r->equaliser && r->variance && r->equalised && r->truth &&
-                r->noise_variance && r->cross && r->power && r->work && r->w_re && r->w_im && r->zeros;
+                r->noise_variance && r->cross && r->power && r->work && r->w_re && r->w_im && r->zeros && r->turned_rad;
     for (size_t m = 0; good && m < antennas; m++) {
         good = allocate_rows(&r->equaliser[m], n_sc);
     }
@@ -172,7 +174,7 @@ static int build(receiver_t *r, const struct receiver_settings *s)
     if (!allocate_estimation(r) || !allocate_stream(r)) {
         return error_set(TUTTI_ENOMEM, "receiver: out of memory");
     }
-    int status = interpolate_create(&r->interpolate, r->frame, !s->smooth);
+    int status = interpolate_create(&r->interpolate, r->frame, s->smooth ? INTERPOLATE_PRECODERS : INTERPOLATE_FLAT);
     if (status == 0) {
         r->lost_freedom = 2 * r->interpolate->own_factor - r->interpolate->noise_factor;
         status = make_pilots(r);
@@ -241,7 +243,7 @@ void receiver_destroy(receiver_t *receiver)
                            r->equaliser,  r->variance,     r->truth,       r->noise_variance, r->sums,    r->cross,
                            r->power,      r->work,         r->w_re,        r->w_im,           r->zeros,   r->truths,
                            r->equalised,  r->gain_squared, r->disturbance, r->unscramble,     r->slope,   r->sloped,
-                           r->values,     r->between,      r->row};
+                           r->values,     r->between,      r->row,         r->turned_rad};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
         free(owned[i]);
     }
@@ -469,6 +471,25 @@ static bool worth_following(const receiver_t *r)
     return signal > 2 * disturbance;
 }
 
+/* What was taken off is no more than what noise alone makes the loop take off: following would only cost. */
+static bool only_noise(const receiver_t *r, double weight)
+{
+    double sum = 0;
+    for (int d = 0; d < r->n_data; d++) {
+        sum += r->turned_rad[d] * r->turned_rad[d];
+    }
+    return sum < 3 * r->n_data / (2 * weight);
+}
+
+static void turn_symbol(receiver_t *r, int d, double angle_rad)
+{
+    const tutti_cf32 turn = CMPLXF((float)cos(angle_rad), (float)sin(angle_rad));
+    tutti_cf32 *const y = r->equalised + (size_t)d * (size_t)r->frame->n_sc;
+    for (int i = 0; i < r->frame->n_sc; i++) {
+        y[i] *= turn;
+    }
+}
+
 /* The gains are those of the middle of the downlink pilots. Subcarriers count by their quality. */
 static void follow_phase(receiver_t *r)
 {
@@ -478,15 +499,22 @@ static void follow_phase(receiver_t *r)
         return;
     }
     float *const weight = r->rows.direct;
+    double total = 0;
     for (int i = 0; i < f->n_sc; i++) {
         weight[i] = 1 / r->variance[i];
+        total += (double)weight[i];
     }
     phase_track_start(&track, r->bits_per_symbol, r->frequency_rad);
     for (int d = 0; d < r->n_data; d++) {
         const double since = d == 0 ? 0.5 * (f->n_dl_pilot + 1) : 1;
         phase_track_symbol(&track, f->n_sc, weight, since, r->equalised + (size_t)d * (size_t)f->n_sc);
+        r->turned_rad[d] = track.phase_rad;
     }
     r->frequency_rad = track.frequency_rad;
+    for (int d = 0; only_noise(r, total) && d < r->n_data; d++) {
+        turn_symbol(r, d, r->turned_rad[d]);
+        r->frequency_rad = 0;
+    }
 }
 
 /* Measuring -------------------------------------------------------------------------------------------------------- */

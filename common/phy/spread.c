@@ -72,7 +72,8 @@ static void compare(const struct spread *s, int n_pilot, const tutti_cf32 *y, in
 }
 
 /* Per subcarrier and antenna, noise leaves tau - n_pilot (2 own - sum of squares) / S of its power. */
-static void take(struct spread *s, int n_ant, int n_pilot, double residual, double power, double noise)
+static void take(struct spread *s, int n_ant, int n_pilot, double residual, double power, double noise,
+                 double noise_variance)
 {
     const struct frame *f = s->frame;
     const double n = (double)n_ant * f->n_sc;
@@ -81,13 +82,15 @@ static void take(struct spread *s, int n_ant, int n_pilot, double residual, doub
     if (!isfinite(beyond) || !isfinite(signal)) {
         return;
     }
+    const double terms = n * (f->n_pilot - fitted);
     s->count += s->count < WINDOW;
+    s->doubt = noise * noise * (terms / (double)s->count + terms * terms * noise_variance);
     s->residual += (beyond - s->residual) / (double)s->count;
     s->power += (signal - s->power) / (double)s->count;
 }
 
 void spread_measure(struct spread *s, int n_ant, int n_pilot, const tutti_cf32 *Y, const tutti_cf32 *unscramble,
-                    const tutti_cf32 *unspread, const tutti_cf32 *z, float scale, double noise)
+                    const tutti_cf32 *unspread, const tutti_cf32 *z, float scale, double noise, double noise_variance)
 {
     const struct frame *f = s->frame;
     double residual = 0, power = 0;
@@ -107,10 +110,10 @@ void spread_measure(struct spread *s, int n_ant, int n_pilot, const tutti_cf32 *
                     &residual, &power);
         }
     }
-    take(s, n_ant, n_pilot, residual, power, noise);
+    take(s, n_ant, n_pilot, residual, power, noise, noise_variance);
 }
 
 double spread_ratio(const struct spread *s)
 {
-    return s->power > 0 && s->residual > 0 ? fmin(s->residual / s->power, 1) : 0;
+    return s->power > 0 && s->residual > 4 * sqrt(s->doubt) ? fmin(s->residual / s->power, 1) : 0;
 }

@@ -18,6 +18,7 @@ struct spread {
     tutti_cf32 *undo;           /* [n_sc] the slope about each subband's centre, taken off */
     tutti_cf32 *rows, *work;    /* [n_pilot][n_sc], [n_sb] */
     double residual, power;     /* averages: beyond noise; of the pilots */
+    double doubt;               /* variance that noise gives the averaged residual */
     long count, blocks;
 };
 
@@ -28,10 +29,11 @@ void spread_destroy(struct spread *spread); /* NULL and half-built allowed */
 /* One block's pilots Y [n_ant][tau][n_sc]: the delay, and `undo`. unscramble [n_sc]. */
 void spread_follow(struct spread *spread, int n_ant, const tutti_cf32 *Y, const tutti_cf32 *unscramble);
 /* The same block's despread means z [n_sb][n_ant][n_pilot], times `scale` the channel of pilot q in the units of Y;
- * unspread [n_pilot][tau] conj(phi). noise: power per subcarrier in the units of Y. */
+ * unspread [n_pilot][tau] conj(phi). noise: power per subcarrier in the units of Y, known with this relative variance.
+ */
 void spread_measure(struct spread *spread, int n_ant, int n_pilot, const tutti_cf32 *Y, const tutti_cf32 *unscramble,
-                    const tutti_cf32 *unspread, const tutti_cf32 *z, float scale, double noise);
-/* Residual over power, as averaged; 0 before the first. */
+                    const tutti_cf32 *unspread, const tutti_cf32 *z, float scale, double noise, double noise_variance);
+/* Residual over power, as averaged; 0 before the first, and while noise may be all of it (four standard deviations). */
 double spread_ratio(const struct spread *spread);
 
 #endif

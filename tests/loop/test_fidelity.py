@@ -101,7 +101,8 @@ def selective():
     """Two taps one sample apart: every subband has a channel of its own and a slope inside. The taps are found again from the true
     channels at the subbands' centres, so signal and disturbance are known at every subcarrier."""
     snr_db = 20
-    sets = ["air.fading.model=tdl", "air.fading.tap_delays_samples=[0, 1]", "air.fading.tap_powers_db=[0, 0]", "payload.modulation=qam4"]
+    sets = ["air.fading.model=tdl", "air.fading.tap_delays_samples=[0, 1]", "air.fading.tap_powers_db=[0, 0]", "payload.modulation=qam4",
+            "precoding.subband=flat"]
     with Network(sets=sets, n_blocks=BLOCKS, snr_db=snr_db) as net, net.run().file("run.h5") as run, net.file("truth.h5") as truth:
         H = truth["H"][:BLOCKS][SKIP:]
         W, H_hat, measured = (run[name][:BLOCKS][SKIP:] for name in ("W", "H_hat", "user/sinr_measured"))
