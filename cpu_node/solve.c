@@ -319,7 +319,7 @@ static int create_worker(solver_t *s, int w)
     worker->index = w;
     worker->wake = rt_event_create();
     s->n_workers = w + 1;
-    worker->work = calloc(3 * (size_t)s->shape.n_ue, sizeof *worker->work);
+    worker->work = calloc(4 * (size_t)s->shape.n_ue, sizeof *worker->work);
     worker->work_strong = calloc((size_t)s->shape.n_ue, sizeof *worker->work_strong);
     if (worker->wake < 0 || !worker->work || !worker->work_strong) {
         return error_set(TUTTI_ENOMEM, "cannot create solver %d: no wake-up descriptor or no memory", w);

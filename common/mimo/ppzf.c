@@ -13,13 +13,11 @@ static const double DEPENDENT = 1e-7;
 
 int ppzf_group(enum mimo_scheme scheme, int n_ant, int n_ue, const double *beta, double upsilon, uint8_t *strong)
 {
-    memset(strong, 0, (size_t)n_ue);
-    if (scheme == MIMO_CB) {
-        return 0;
+    for (int k = 0; k < n_ue; k++) {
+        strong[k] = scheme == MIMO_FZF;
     }
-    if (scheme == MIMO_FZF) {
-        memset(strong, 1, (size_t)n_ue);
-        return n_ue;
+    if (scheme == MIMO_CB || scheme == MIMO_FZF) {
+        return scheme == MIMO_FZF ? n_ue : 0;
     }
     double total = 0, held = 0;
     for (int k = 0; k < n_ue; k++) {
@@ -42,6 +40,18 @@ int ppzf_group(enum mimo_scheme scheme, int n_ant, int n_ue, const double *beta,
         n++;
     }
     return n;
+}
+
+/* Users whose estimates hold nothing have no beam and nobody nulls them (ppzf_beams): their marks go. Returns how many
+ * are left. */
+static int drop_silent(int n_ue, const double *gamma, uint8_t *strong)
+{
+    int n_strong = 0;
+    for (int k = 0; k < n_ue; k++) {
+        strong[k] = strong[k] && gamma[k] > 0;
+        n_strong += strong[k];
+    }
+    return n_strong;
 }
 
 /* Vectors of n_ant entries that lie `stride` apart: columns of row-major [n_ant][n_ue] matrices, or stride 1. */
@@ -235,9 +245,10 @@ static void fill_ap(struct ppzf_tables *t, const struct ppzf_network *net, int m
 {
     const int n = t->n_ue;
     const double *by = (net->beta_group ? net->beta_group : net->beta) + m * n;
-    const uint8_t *strong = t->strong + m * n;
+    uint8_t *const strong = t->strong + m * n;
     estimate_statistics(t, net, m);
-    t->n_free[m] = t->n_ant - ppzf_group(t->scheme, t->n_ant, n, by, net->upsilon, t->strong + m * n);
+    ppzf_group(t->scheme, t->n_ant, n, by, net->upsilon, strong);
+    t->n_free[m] = t->n_ant - drop_silent(n, t->gamma + m * n, strong);
     const int weak_rank = t->scheme == MIMO_PZF ? t->n_ant : t->n_free[m];
     for (int k = 0; k < n; k++) {
         const int i = m * n + k;
@@ -367,22 +378,23 @@ void ppzf_equal_power(const struct ppzf_tables *tables, const double *P, bool wi
 /* One AP's part in every user's x_k and y_k. */
 static void add_ap(const struct ppzf_report *r, int m, int n_active, double *x, double *y)
 {
-    double *const beta = r->work + 2 * r->n_ue;
+    double *const beta = r->work + 2 * r->n_ue, *const gamma = r->work + 3 * r->n_ue;
     uint8_t *const strong = r->work_strong;
     for (int k = 0; k < r->n_ue; k++) {
         beta[k] = r->ue_active[k] ? (double)r->beta[m * r->n_ue + k] : 0;
+        gamma[k] = fmax(beta[k] - (double)r->error_variance[m * r->n_ue + k], 0);
     }
-    const int n_free = r->n_ant - ppzf_group(r->scheme, r->n_ant, r->n_ue, beta, r->upsilon, strong);
+    ppzf_group(r->scheme, r->n_ant, r->n_ue, beta, r->upsilon, strong);
+    const int n_free = r->n_ant - drop_silent(r->n_ue, gamma, strong);
     const double eta = (double)r->ap_power[m] / n_active;
     int n_plain = 0; /* streams sent without projection: weak users of PZF */
     for (int k = 0; k < r->n_ue; k++) {
         n_plain += r->ue_active[k] && r->scheme == MIMO_PZF && !strong[k];
     }
     for (int k = 0; k < r->n_ue; k++) {
-        const double gamma = fmax(beta[k] - (double)r->error_variance[m * r->n_ue + k], 0);
         const bool plain = r->scheme == MIMO_PZF && !strong[k];
-        x[k] += sqrt((plain ? r->n_ant : n_free) * gamma * eta);
-        y[k] += (beta[k] - (strong[k] ? gamma : 0)) * (eta * (n_active - n_plain) + r->noise_power);
+        x[k] += sqrt((plain ? r->n_ant : n_free) * gamma[k] * eta);
+        y[k] += (beta[k] - (strong[k] ? gamma[k] : 0)) * (eta * (n_active - n_plain) + r->noise_power);
         y[k] += beta[k] * eta * n_plain;
     }
 }

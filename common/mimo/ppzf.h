@@ -78,7 +78,7 @@ struct ppzf_report {
     const float *beta, *error_variance, *ap_power;
     const uint8_t *ap_active, *ue_active;
     double noise_power;
-    double *work;         /* [3][n_ue], the caller's */
+    double *work;         /* [4][n_ue], the caller's */
     uint8_t *work_strong; /* [n_ue], the caller's */
 };
 void ppzf_predict(const struct ppzf_report *report, float *sinr);

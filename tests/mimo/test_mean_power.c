@@ -122,7 +122,7 @@ static void check_draws(enum mimo_scheme scheme, int n_ant, double upsilon, uint
         }
         add(&s, &c);
     }
-    double work[3 * K];
+    double work[4 * K];
     uint8_t work_strong[K];
     const struct ppzf_report report = {M,   n_ant,       K,           scheme, upsilon, c.beta,     c.E,
                                        c.P, c.ap_active, c.ue_active, 0,      work,    work_strong};

@@ -301,6 +301,52 @@ static void strong_users_may_be_chosen_by_other_gains(void **state)
     ppzf_tables_destroy(s.tables);
 }
 
+/* The quick form of the central node against the tables, which are checked against the signal chain: APs and users that
+ * are not there are as good as never planned, and what they report does not matter. */
+static void the_quick_form_agrees_with_the_tables(void **state)
+{
+    (void)state;
+    static const enum mimo_scheme schemes[] = {MIMO_CB, MIMO_FZF, MIMO_PZF, MIMO_PPZF};
+    static const uint8_t ap[M + 2] = {1, 0, 1, 1, 0}, ue[K + 2] = {1, 1, 0, 1, 1, 0};
+    struct random random = {38};
+    for (int i = 0; i < 4; i++) {
+        struct setting s;
+        make_setting(&s, schemes[i], &random);
+        ppzf_tables_destroy(s.tables);
+        s.network.eve_pilot_power = 0;
+        assert_int_equal(ppzf_tables_create(&s.tables, &s.network), 0);
+        float beta[(M + 2) * (K + 2)], error[(M + 2) * (K + 2)], power[M + 2], sinr[K + 2];
+        double P[M], eta[M * K], eta_an[M], work[4 * (K + 2)], want[K];
+        uint8_t work_strong[K + 2];
+        const double noise = 0.3;
+        for (int m = 0, at_m = 0; m < M + 2; m++) {
+            power[m] = ap[m] ? 0.5f + 0.25f * (float)at_m : 9;
+            for (int k = 0, at_k = 0; k < K + 2; k++) {
+                const int to = m * (K + 2) + k, from = at_m * K + at_k;
+                const bool there = ap[m] && ue[k];
+                beta[to] = there ? (float)s.beta[from] : 77;
+                error[to] = there ? (float)(s.beta[from] - s.tables->gamma[from]) : 3;
+                at_k += ue[k];
+            }
+            P[at_m < M ? at_m : 0] = ap[m] ? (double)power[m] : P[at_m < M ? at_m : 0];
+            at_m += ap[m];
+        }
+        ppzf_equal_power(s.tables, P, false, eta, eta_an);
+        for (int m = 0; m < M; m++) {
+            eta_an[m] = noise;
+        }
+        ppzf_sinr(s.tables, eta, eta_an, want);
+        const struct ppzf_report report = {M + 2, N,  K + 2, schemes[i], s.network.upsilon, beta, error, power,
+                                           ap,    ue, noise, work,       work_strong};
+        ppzf_predict(&report, sinr);
+        for (int k = 0, at_k = 0; k < K + 2; k++) {
+            assert_true(ue[k] ? fabs((double)sinr[k] / want[at_k] - 1) < 1e-5 : sinr[k] == 0);
+            at_k += ue[k];
+        }
+        ppzf_tables_destroy(s.tables);
+    }
+}
+
 static void bad_networks_are_refused(void **state)
 {
     (void)state;
@@ -323,6 +369,7 @@ int main(void)
         cmocka_unit_test(vectors_null_and_normalise),
         cmocka_unit_test(maxmin_power_equalises_the_closed_forms),
         cmocka_unit_test(strong_users_may_be_chosen_by_other_gains),
+        cmocka_unit_test(the_quick_form_agrees_with_the_tables),
         cmocka_unit_test(bad_networks_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
