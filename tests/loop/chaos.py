@@ -3,9 +3,12 @@
 daemon's wall clock stepped, standard error of a daemon not read, foreign and absurd messages. No process ends that was not killed, no
 recorded block is lost, every block of every AP that was there has exactly one account.
 chaos.py [SECONDS] [SEED], TUTTI_BIN_DIR set; the short form runs in ctest."""
+import glob
 import os
 import random
+import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -24,7 +27,9 @@ ABSURD = os.path.join(BIN, "absurd")
 class Chaos:
     def __init__(self, net, dice):
         self.net, self.dice = net, dice
-        self.log, self.again, self.away, self.pipes = [], [], {}, []  # away: (ap, from, to) in block numbers
+        self.log, self.again, self.pipes = [], [], []
+        self.strangers = 0
+        self.absurdities = []  # (AP in whose place, data messages, texts, first block, last block)
         self.clock = os.path.join(net.dir, "clock")
         with open(self.clock, "wb") as f:
             f.write(struct.pack("<q", 0))
@@ -86,16 +91,42 @@ class Chaos:
         number = self.dice.randrange(N_AP)
         self.say(f"something absurd in the place of AP {number}")
         self.kill("tutti-ap", number)
-        child = subprocess.run([ABSURD, "--config", "config.yaml", "--id", str(number)], cwd=self.net.out, timeout=30,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.say(child.stdout.strip().splitlines()[-1] if child.stdout.strip() else f"absurd: status {child.returncode}")
+        child = subprocess.run([ABSURD, "--config", "config.yaml", "--id", str(number), "--seed", str(self.dice.randrange(10**6))],
+                               cwd=self.net.out, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        line = (child.stdout.strip().splitlines() or ["absurd: said nothing"])[-1]
+        self.say(f"{line}, status {child.returncode}")
+        told = re.search(r"absurd: (\d+) data messages, (\d+) texts, .* blocks (\d+) to (\d+)", line)
+        if child.returncode == 0 and told:
+            self.absurdities.append((number, *map(int, told.groups())))
         self.restart("tutti-ap", number)
+
+    def foreign(self):
+        """Whoever may open the sockets and speaks no protocol of ours: bytes, and connections that say nothing for a while."""
+        places = glob.glob(os.path.join(self.net.out, "sock", "*"))
+        self.say(f"strangers at {len(places)} sockets")
+        silent = []
+        for place in places:
+            for n in (0, 1, 7, 4096, 100000):
+                stranger = socket.socket(socket.AF_UNIX)
+                silent.append(stranger)
+                try:
+                    stranger.settimeout(0.2)
+                    stranger.connect(place)
+                    stranger.sendall(self.dice.randbytes(n))
+                    self.strangers += 1
+                except OSError:
+                    pass  # thrown out in the middle of it, or not let in
+        time.sleep(self.dice.uniform(0, 1))
+        for stranger in silent:
+            stranger.close()
 
     def run(self, seconds):
         self.start, self.expected = time.time(), set()
         harms = [self.kill_and_restart, self.stop_and_continue, self.stop_and_continue, self.stall_reader]
         harms += [self.step_clock] if SHIFT else []
-        harms += [self.absurd] if os.path.exists(ABSURD) else []
+        harms += [self.absurd, self.foreign]
+        self.absurd()
+        self.foreign()
         while self.net.process.poll() is None and time.time() - self.start < seconds:
             self.dice.choice(harms)()
             time.sleep(self.dice.uniform(0.2, 2.0))
@@ -134,11 +165,18 @@ def main():
             if child.poll() is None:
                 child.terminate()
                 child.wait(20)
-        examine(net, before, done)
+        check(chaos.absurdities, f"{len(chaos.absurdities)} times something absurd was let in: {sum(a[1] for a in chaos.absurdities)} data "
+              f"messages, {sum(a[2] for a in chaos.absurdities)} texts")
+        check(chaos.strangers, f"{chaos.strangers} strangers were heard to the end")
+        files = sorted(os.path.basename(f) for f in glob.glob(os.path.join(net.out, "run*.h5")))
+        check(files == ["run.h5"], f"nobody moved the network's time, which would have begun another recording: {files}")
+        if files != ["run.h5"]:
+            print("".join(l for l in open(os.path.join(net.out, "logs", "cpu.log")) if " [W] " in l or " [E] " in l or "SESSION" in l)[-6000:])
+        examine(net, before, done, chaos.absurdities)
     finish()
 
 
-def examine(net, before, done):
+def examine(net, before, done, absurdities):
     with net.file("run.h5") as f:
         n = f["block/tick"].shape[0]
         lengths = {name: f[name].shape[0] for name in ("block/tick", "applied/kind", "applied/chosen", "hops/applied_ns", "user/bits", "H_hat", "W")}
@@ -151,7 +189,11 @@ def examine(net, before, done):
     for ap in range(N_AP):
         print(f"AP {ap}: " + ", ".join(f"{name} {int((kind[:, ap] == i).sum())}" for i, name in enumerate(names)))
         # an AP that reported a block owes an account of it, unless it was killed before it could give it (16 blocks at most each time)
-        owed = int(((used[:, ap] == 1) & (kind[:, ap] == 0)).sum())
+        owes = (used[:, ap] == 1) & (kind[:, ap] == 0)
+        for number, _, _, first, last in absurdities:
+            if number == ap:
+                owes[max(first - 16, 0):last + 200] = False  # what it said of itself was absurd, too
+        owed = int(owes.sum())
         lives = sum("AP-DOWN" in e and f"ap={ap}" in e for e in events) + 1
         check(owed <= 16 * lives, f"AP {ap}: {owed} blocks used without an account in {lives} lives")
     print(f"{n} blocks, {len(events)} events")
