@@ -32,9 +32,10 @@ enum {
 
 enum { MAX_RANK = 7, WRITTEN_VALUES = 1 << 14, MAX_TYPE_BYTES = 512 };
 
-/* Letters of a shape: block, subband, ap, antenna, user (k), eavesdropper, row of points, point, events. */
-static const char letters[] = "bsmakerpv";
-static const hsize_t perfect_sizes[] = {3, 2, 2, 3, 2, 1, 1, 4, 5};
+/* Letters of a shape: block, subband, ap, antenna, user (k), eavesdropper, row of points, point, kinds of radio events,
+ * events of the time line (w). */
+static const char letters[] = "bsmakerpvw";
+static const hsize_t perfect_sizes[] = {3, 2, 2, 3, 2, 1, 1, 4, 5, 2};
 enum { N_LETTER = sizeof letters - 1 };
 
 enum type { T_U8, T_I32, T_I64, T_U64, T_F64, T_C64, T_TEXT, N_PERFECT_TYPE, N_TYPE = 32 };
@@ -88,6 +89,12 @@ static const struct {
                {"/secrecy/rate_predicted", T_F64, "bk"},
                {"/attack/score", T_F64, "bk"},
                {"/attack/suspected", T_U8, "bk"},
+               {"/block/learning", T_U8, "b"},
+               {"/eve/sinr_genie", T_F64, "bek"},
+               {"/secrecy/rate_genie", T_F64, "bk"},
+               {"/events/wall_ns", T_U64, "w"},
+               {"/events/block", T_U64, "w"},
+               {"/events/text", T_TEXT, "w"},
                {"/what\never\033[2J", T_F64, "bb"}};
 enum { N_DATASET = sizeof perfect / sizeof perfect[0] };
 
