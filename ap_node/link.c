@@ -8,6 +8,7 @@
 #include "fronthaul/encoding.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,6 +89,18 @@ static bool fits(const struct ap_link *link, const struct ap_precoder *p)
     return true;
 }
 
+/* Said whenever the central node changes them: whoever owns the amplifier wants to know. */
+static void tell_limits(struct ap_link *link, const struct wire_precoder_meta *meta)
+{
+    const double dbm = config_radio_of(link->config, CONFIG_ROLE_AP, link->id)->tx_power_dbm;
+    if (meta->power_mean != link->power_mean || meta->power_peak != link->power_peak) {
+        link->power_mean = meta->power_mean;
+        link->power_peak = meta->power_peak;
+        log_write(LOG_INFO, "link", "POWER-LIMIT mean_dbm=%.2f peak_dbm=%.2f",
+                  dbm + 10 * log10((double)meta->power_mean), dbm + 10 * log10((double)meta->power_peak));
+    }
+}
+
 static void receive_precoder(struct ap_link *link, const uint8_t *data, size_t n_bytes)
 {
     struct ap_precoder *p = inbox_slot(link->inbox);
@@ -104,6 +117,7 @@ static void receive_precoder(struct ap_link *link, const uint8_t *data, size_t n
         link->wrong_session++;
         return;
     }
+    tell_limits(link, &p->meta);
     p->received_ns = clock_wall_ns();
     p->received_mono_ns = clock_mono_ns();
     atomic_store_explicit(&link->account_ack, p->meta.account_ack, memory_order_relaxed);

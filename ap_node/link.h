@@ -33,6 +33,7 @@ struct ap_link {
     int room;            /* streams of one precoder */
     size_t message_room; /* bytes of one estimates message */
     uint16_t id, n_sb, n_ant, n_ue;
+    float power_mean, power_peak; /* the thread's: as ordered last; 0 = not yet */
 };
 
 /* Rings and wake-ups; no thread yet. */

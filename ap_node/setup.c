@@ -11,14 +11,6 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-/* Streams besides the users' data: noise, sensing, calibration. */
-enum { EXTRA_STREAMS = 8 };
-
-static int room_for_streams(const struct ap *ap)
-{
-    return ap->config->network.n_ue + EXTRA_STREAMS;
-}
-
 /* Where the AP's own noise comes from: the system's entropy, or in emulation and replay the seed, so that runs repeat.
  */
 static int create_streams(struct ap *ap)
@@ -33,7 +25,7 @@ static int create_streams(struct ap *ap)
         .sc_per_sb = ap->frame.sc_per_sb,
         .n_ant = c->network.n_ant,
         .n_ue = c->network.n_ue,
-        .room = room_for_streams(ap),
+        .room = config_stream_room(ap->config),
         .private_random = splitmix_make(seed, 0xA11C0000u + (uint64_t)ap->id),
         .network_seed = c->network.seed,
     };
@@ -63,7 +55,8 @@ static int create_parts(struct ap *ap)
         status = capture_create(&ap->capture, c, f, ap->id);
     }
     if (status >= 0) {
-        status = downlink_create(&ap->downlink, c, config_radio_of(c, CONFIG_ROLE_AP, ap->id), f, room_for_streams(ap));
+        status = downlink_create(&ap->downlink, c, config_radio_of(c, CONFIG_ROLE_AP, ap->id), f,
+                                 config_stream_room(ap->config));
     }
     if (status >= 0) {
         status = create_streams(ap);
@@ -72,7 +65,7 @@ static int create_parts(struct ap *ap)
         status = accounts_create(&ap->accounts);
     }
     if (status >= 0) {
-        status = ap_link_create(&ap->link, c, ap->id, f->n_sb, room_for_streams(ap));
+        status = ap_link_create(&ap->link, c, ap->id, f->n_sb, config_stream_room(ap->config));
     }
     if (status >= 0) {
         ap->decision_samples = (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples;

@@ -273,6 +273,13 @@ bool config_agreement_differs(const char *ours, const char *theirs, char *senten
 /* A 64-bit hash of it. */
 uint64_t config_fingerprint(const struct config *config);
 
+enum { CONFIG_EXTRA_STREAMS = 8 }; /* of a precoder message beside one per user: noise, sensing, calibration */
+/* Streams that an AP has room for and the central node may send; both ends must agree on it. */
+static inline int config_stream_room(const struct config *config)
+{
+    return config->network.n_ue + CONFIG_EXTRA_STREAMS;
+}
+
 /* Some node's radio is on the emulated air. */
 bool config_has_emulated(const struct config *config);
 /* Two runs see the same samples and nothing may depend on entropy or speed: every radio is on the emulated air in

@@ -72,6 +72,7 @@ static void write_all(FILE *out, const struct config *config)
     const struct config_fronthaul *const f = &config->fronthaul;
     fprintf(out, "network.n_ap: %d\nnetwork.n_ant: %d\nnetwork.n_ue: %d\nnetwork.seed: %" PRIu64 "\n", n->n_ap,
             n->n_ant, n->n_ue, n->seed);
+    fprintf(out, "streams of a precoder message: %d\n", config_stream_room(config));
     write_frame(out, config);
     write_pilots(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
