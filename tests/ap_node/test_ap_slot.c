@@ -37,8 +37,9 @@ static int open_place(void **state)
     static struct place p; /* zero again for every test */
     p = (struct place){.script = {.n_ant = N_ANT, .tells = true}};
     *state = &p;
-    const char *const overrides[] = {"network.n_ant=2", "network.n_ue=3", "engine.mute_blocks=1000"};
-    if (config_load(&p.config, NULL, overrides, 3) < 0 || ap_create(&p.ap, p.config, 1) < 0) {
+    const char *const overrides[] = {"network.n_ant=2", "network.n_ue=3", "engine.mute_blocks=1000",
+                                     "engine.lockstep_timeout_ms=3600000"};
+    if (config_load(&p.config, NULL, overrides, 4) < 0 || ap_create(&p.ap, p.config, 1) < 0) {
         return -1;
     }
     p.ap.radio = (struct node_radio){.radio = &p.script,
@@ -218,6 +219,25 @@ static void test_samples_lost_in_pilots(void **state)
     check_bursts(p, 5);
 }
 
+/* Where time waits, an answer is waited for, but only if something was asked: else this test would not end in time. */
+static void test_nothing_reported_nothing_awaited(void **state)
+{
+    struct place *p = *state;
+    const struct frame *f = &p->ap.frame;
+    atomic_store(&p->ap.link.session, 1);
+    start(p, 0);
+    p->script.loss[0].from = frame_symbol_tick(f, 0, 5, f->pilot_symbol[1]) + 10;
+    p->script.loss[0].to = p->script.loss[0].from + 20;
+    p->script.n_loss = 1;
+    p->pushes = true;
+    run_blocks(p, 5);
+    p->pushes = false;
+    run_blocks(p, 1);
+    p->pushes = true;
+    run_blocks(p, 2);
+    assert_int_equal(p->n_reported, 7);
+}
+
 static void test_precoders_and_their_stamps(void **state)
 {
     struct place *p = *state;
@@ -370,11 +390,12 @@ static void test_a_burst_in_parts(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
-    const struct CMUnitTest tests[] = {CASE(test_block_by_block),           CASE(test_samples_lost_over_blocks),
-                                       CASE(test_samples_lost_in_pilots),   CASE(test_precoders_and_their_stamps),
-                                       CASE(test_the_deadline_is_absolute), CASE(test_what_is_told_of_the_radio),
-                                       CASE(test_starting_inside_a_block),  CASE(test_what_the_radio_refuses),
-                                       CASE(test_time_goes_back),           CASE(test_another_epoch_is_followed),
-                                       CASE(test_a_burst_in_parts)};
+    const struct CMUnitTest tests[] = {
+        CASE(test_block_by_block),           CASE(test_samples_lost_over_blocks),
+        CASE(test_samples_lost_in_pilots),   CASE(test_precoders_and_their_stamps),
+        CASE(test_the_deadline_is_absolute), CASE(test_what_is_told_of_the_radio),
+        CASE(test_starting_inside_a_block),  CASE(test_what_the_radio_refuses),
+        CASE(test_time_goes_back),           CASE(test_another_epoch_is_followed),
+        CASE(test_a_burst_in_parts),         CASE(test_nothing_reported_nothing_awaited)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

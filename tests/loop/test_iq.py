@@ -113,6 +113,18 @@ def examine_energy(net):
         check(np.corrcoef(p, h)[0, 1] > 0.99, f"ap{ap}: energy of P symbols follows the estimates, correlation {np.corrcoef(p, h)[0, 1]:.4f}")
 
 
+def examine_example(net):
+    """examples/read_run.py tells what is in the files, by numbers computed here once more."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "read_run.py")
+    done = subprocess.run(["/usr/bin/python3", script, net.out], capture_output=True, text=True, timeout=60)
+    with net.file("run.h5") as f:
+        sinr = f["user/sinr_measured"][:, 1]
+        word = f"user 1: {np.isfinite(sinr).sum()} blocks, median SINR {10 * np.log10(np.nanmedian(sinr)):.2f} dB"
+    power = 10 * np.log10(np.mean(np.abs(samples_of(net, "ap1_ant0")) ** 2))
+    check(done.returncode == 0 and word in done.stdout and f"ap1 antenna 0: {20 * BLOCK} samples in 1 segments from tick {10 * BLOCK}, "
+          f"{power:.2f} dBFS" in done.stdout, f"the example reads it: {word} {done.stderr[-200:]}")
+
+
 def inspect(net, name):
     done = subprocess.run([os.path.join(BIN, "tutti"), "inspect", path(net, name)], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
@@ -158,6 +170,7 @@ def test_all():
         for stem in stems:
             examine_meta(net, stem, stem[:2], int(stem[2]), int(stem[-1]), 10, 20)
         examine_collection(net, stems)
+        examine_example(net)
         examine_inspect(net, stems)
         examine_gnuradio(net, stems[0])
         examine_energy(net)
