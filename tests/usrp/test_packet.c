@@ -41,6 +41,8 @@ static void test_control(void **state)
     assert_int_equal(packet_control_write(again, 7, &c), 32);
     assert_memory_equal(again, bytes, 32);
     assert_false(packet_control_read(&c, bytes, 24));
+    packet_put_word(again + 8, packet_word(again + 8) | 3 << 20); /* says three values, has room for one */
+    assert_false(packet_control_read(&c, again, 32));
     c.n_data = 4; /* 3 more values: 12 bytes, in whole words */
     assert_int_equal(packet_control_write(again, 7, &c), 48);
     c.data[3] = 0;
