@@ -210,6 +210,39 @@ static void test_round_trip(void **state)
     h5file_close(NULL);
 }
 
+/* Texts of fixed length, as the time line of a recording has them. */
+static void test_rows_of_text(void **state)
+{
+    (void)state;
+    enum { BYTES = 12, ROOM = 16 };
+    char texts[3][ROOM], cut[3][5];
+    h5file_t *file;
+    assert_int_equal(h5file_create(&file, path), 0);
+    const int handle = h5file_declare_text(file, "/events/text", BYTES);
+    assert_true(handle >= 0);
+    assert_int_equal(h5file_put_text(file, "/config", "a: b"), 0);
+    assert_int_equal(h5file_seal(file), 0);
+    assert_int_equal(h5file_write_row(file, handle, 0, "AP-UP ap=1\0\0"), 0);
+    assert_int_equal(h5file_write_row(file, handle, 2, "twelve bytes"), 0); /* row 1 is never written */
+    h5file_close(file);
+    assert_int_equal(h5file_open(&file, path), 0);
+    memset(texts, 'x', sizeof texts);
+    assert_int_equal(h5file_read_texts(file, "/events/text", 0, 3, ROOM, texts[0]), 0);
+    assert_string_equal(texts[0], "AP-UP ap=1");
+    assert_string_equal(texts[1], "");
+    assert_string_equal(texts[2], "twelve bytes");
+    assert_int_equal(h5file_read_texts(file, "/events/text", 0, 3, 5, cut[0]), 0);
+    assert_string_equal(cut[0], "AP-U");
+    assert_string_equal(cut[2], "twel");
+    assert_int_equal(h5file_read_texts(file, "/events/text", 2, 1, ROOM, texts[0]), 0);
+    assert_string_equal(texts[0], "twelve bytes");
+    assert_int_equal(h5file_read_texts(file, "/events/text", 2, 2, ROOM, texts[0]), TUTTI_EFORMAT);
+    assert_int_equal(h5file_read_texts(file, "/events/text", 4, 0, ROOM, texts[0]), TUTTI_EFORMAT);
+    assert_int_equal(h5file_read_texts(file, "/config", 0, 1, ROOM, texts[0]), TUTTI_EFORMAT);
+    assert_true(h5file_read_texts(file, "/none", 0, 1, ROOM, texts[0]) < 0);
+    h5file_close(file);
+}
+
 struct listing {
     h5file_t *file;
     char text[512];
@@ -930,6 +963,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_rows_of_text),
         cmocka_unit_test(test_reading_a_growing_file),
         cmocka_unit_test(test_list_in_name_order),
         cmocka_unit_test(test_equal_contents_give_equal_files),
