@@ -45,11 +45,13 @@ const char *processor_lacks(const struct processor_features *features, int level
     return NULL;
 }
 
+#if defined(__x86_64__)
 static void say(const char *text)
 {
     const ssize_t written = write(STDERR_FILENO, text, strlen(text));
     (void)written; /* nobody to tell */
 }
+#endif
 
 int processor_check(void)
 {
