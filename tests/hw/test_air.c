@@ -602,7 +602,7 @@ static void test_refusals(void **state)
     expect_refusal("ue", 1, 1, 1.92e6, 1600, "chunk");
     expect_refusal("eve", 0, 1, 1.92e6, 0, "unknown id");
     struct radio_settings wrong = settings;
-    wrong.backend = "uhd";
+    wrong.backend = "ether";
     radio_t *none = NULL;
     assert_int_equal(radio_open(&none, &wrong, &info), TUTTI_ECONFIG);
     wrong = settings;

@@ -733,7 +733,8 @@ class FromElsewhere(unittest.TestCase):
             for command in (("precode", "--scheme", "zf", "--channel", name, "--out", "W.h5"), ("inspect", name), ("report", name)):
                 answer = self.tutti(*command)
                 self.assertEqual(answer.returncode, 1, command)
-                self.assertIn(words, answer.stderr)
+                # inspect reads recordings of samples: it says what is wrong with this one
+                self.assertIn("core:version" if (command[0], words) == ("inspect", "SigMF") else words, answer.stderr)
                 self.assertEqual(len(answer.stderr.strip().splitlines()), 1)
         os.mkfifo(self.path("pipe"))
         for command in (("precode", "--scheme", "zf", "--channel", "pipe", "--out", "W.h5"), ("inspect", "pipe"), ("report", "pipe")):
