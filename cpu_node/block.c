@@ -101,6 +101,7 @@ void block_open(struct cpu_block *b, uint64_t number, tutti_tick tick, uint32_t 
     b->scheme = 0;
     b->stepped_down = b->an_solved = false;
     b->an_share = 0;
+    b->eta = NULL;
     stream_set_clear(b->streams);
 }
 

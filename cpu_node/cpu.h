@@ -14,6 +14,7 @@
 #include "cpu_node/push.h"
 #include "cpu_node/record/recorder.h"
 #include "cpu_node/replay.h"
+#include "cpu_node/slow.h"
 #include "cpu_node/solve.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
@@ -43,6 +44,7 @@ struct cpu {
     solver_t *solver;
     struct push *push;
     recorder_t *recorder;
+    slow_t *slow; /* NULL: the configuration asks for nothing that it does */
     fh_hub_t *hub;
     tutti_cf32 *coefficients;     /* [n_sb][n_ant][n_ue] one AP's estimates */
     float *beta, *error_variance; /* [n_ue] of it */

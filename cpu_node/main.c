@@ -34,6 +34,7 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
         block->scheme = (int)ladder_choose(&cpu->ladder, asked, left_ns, n_each);
     }
     block->stepped_down = block->scheme != (int)asked;
+    block->eta = slow_powers(cpu->slow, block->number);
     solver_execute(cpu->solver, block, deadline_ns);
     ladder_learn(&cpu->ladder, (enum mimo_scheme)block->scheme, block->solve_ns, n_each);
 }
@@ -57,7 +58,11 @@ static int loop(struct cpu *cpu)
         }
         rt_hot_leave();
         outbox_push(cpu, block);
-        gather_replace(cpu->gather, block, recorder_exchange(cpu->recorder, block));
+        struct cpu_block *const other = recorder_exchange(cpu->recorder, block);
+        if (other != block) {
+            slow_expect(cpu->slow);
+        }
+        gather_replace(cpu->gather, block, other);
     }
     return TUTTI_OK;
 }

@@ -21,7 +21,7 @@ struct recovery {
     enum phase phase;
     bool attacked, started;
     /* [n_ap][n_ue] */
-    double *frozen, *newer, *sum, *reference, *trial, *now, *best;
+    double *frozen, *newer, *sum, *reference, *now, *best;
     int *n_sum, *n_reference;
     uint8_t *blocked;
     double *window; /* [BLOCKED_WINDOW][n_ap][n_ue] */
@@ -70,9 +70,9 @@ static int copy_settings(struct recovery *r, const struct recovery_settings *s)
 static int allocate(struct recovery *r)
 {
     const size_t m = (size_t)r->set.n_ap, k = (size_t)r->set.n_ue, pairs = m * k;
-    double **const arrays[] = {&r->frozen, &r->sum,   &r->reference, &r->newer, &r->trial,     &r->now, &r->best,
-                               &r->beta,   &r->group, &r->eta,       &r->noise, &r->model_eve, &r->P,   &r->pilot};
-    const size_t sizes[] = {pairs, pairs, pairs, pairs, pairs, pairs, pairs, pairs, pairs, pairs, m, m, m, k};
+    double **const arrays[] = {&r->frozen, &r->sum, &r->reference, &r->newer,     &r->now, &r->best, &r->beta,
+                               &r->group,  &r->eta, &r->noise,     &r->model_eve, &r->P,   &r->pilot};
+    const size_t sizes[] = {pairs, pairs, pairs, pairs, pairs, pairs, pairs, pairs, pairs, m, m, m, k};
     bool ok = true;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         ok = (*arrays[i] = calloc(sizes[i], sizeof(double))) && ok;
@@ -116,10 +116,10 @@ void recovery_destroy(recovery_t *r)
     if (!r) {
         return;
     }
-    void *const memory[] = {r->beta_eve, r->onsets,        r->frozen,    r->sum,       r->reference,   r->newer,
-                            r->trial,    r->now,           r->best,      r->n_sum,     r->n_reference, r->blocked,
-                            r->window,   r->missing_since, r->n_missing, r->lost,      r->noise,       r->order,
-                            r->beta,     r->group,         r->eta,       r->model_eve, r->P,           r->pilot};
+    void *const memory[] = {r->beta_eve,      r->onsets,    r->frozen,    r->sum,         r->reference, r->newer,
+                            r->now,           r->best,      r->n_sum,     r->n_reference, r->blocked,   r->window,
+                            r->missing_since, r->n_missing, r->lost,      r->noise,       r->order,     r->beta,
+                            r->group,         r->eta,       r->model_eve, r->P,           r->pilot};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
         free(memory[i]);
     }

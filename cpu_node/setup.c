@@ -104,6 +104,14 @@ static int create_faults(struct cpu *cpu)
     return faults_create(&cpu->faults, &settings);
 }
 
+static int create_slow(struct cpu *cpu)
+{
+    const struct slow_settings settings = {
+        .config = cpu->config, .frame = &cpu->frame, .shape = cpu->shape, .lockstep = cpu->lockstep};
+    const int status = slow_create(&cpu->slow, &settings);
+    return status < 0 ? status : slow_start(cpu->slow);
+}
+
 static int create_recorder(struct cpu *cpu)
 {
     const struct recorder_settings settings = {.config = cpu->config,
@@ -112,6 +120,7 @@ static int create_recorder(struct cpu *cpu)
                                                .shape = cpu->shape,
                                                .welcome = cpu->welcome,
                                                .agreement = cpu->agreement,
+                                               .slow = cpu->slow,
                                                .lockstep = cpu->lockstep};
     return recorder_create(&cpu->recorder, &settings);
 }
@@ -179,6 +188,7 @@ static int create_parts(struct cpu *cpu)
     int status = create_buffers(cpu);
     status = status < 0 ? status : create_replay(cpu);
     status = status < 0 ? status : create_faults(cpu);
+    status = status < 0 ? status : create_slow(cpu);
     status = status < 0 ? status : create_recorder(cpu); /* owns the output before anybody is let in */
     status = status < 0 ? status : create_engine(cpu);
     status = status < 0 ? status : create_hub(cpu);
@@ -219,6 +229,7 @@ void cpu_stop(struct cpu *cpu)
 {
     rt_stop_request();
     recorder_stop(cpu->recorder);
+    slow_stop(cpu->slow);
     /* A finished run is over for everybody; a node stopped by hand leaves the others waiting for its return. */
     if (cpu->hub && cpu->recorder && recorder_is_complete(cpu->recorder)) {
         fh_hub_broadcast_stop(cpu->hub);
@@ -229,6 +240,7 @@ void cpu_destroy(struct cpu *cpu)
 {
     cpu_stop(cpu);
     recorder_destroy(cpu->recorder);
+    slow_destroy(cpu->slow);
     fh_hub_destroy(cpu->hub);
     push_destroy(cpu->push);
     solver_destroy(cpu->solver);

@@ -151,6 +151,7 @@ static void solve_subbands(struct worker *worker, struct cpu_block *block, int f
             .ap_active = block->gathered,
             .ue_active = block->user_used,
             .beta = block->beta,
+            .eta = block->eta,
         };
         s->solution[sb] =
             (struct mimo_solution){.W = block->streams->W + (size_t)sb * one, .sinr = block->sinr + (size_t)sb * n_ue};

@@ -88,6 +88,20 @@ struct config_sensing {
     double nu, kappa_db, qos_db, d_over_lambda;
 };
 
+/* The resilience controller of the CPU node. */
+enum config_start { CONFIG_START_CURRENT, CONFIG_START_EPA };
+enum config_deploy { CONFIG_DEPLOY_RUNNING, CONFIG_DEPLOY_FINAL };
+enum config_eve_knowledge { CONFIG_EVE_ESTIMATED, CONFIG_EVE_KNOWN };
+struct config_resilience {
+    bool controller;
+    double w_sec, w_qos, r_min, r_des, s_des, lam_abs, lam_ada, lam_rec;
+    int n_max, average_blocks, step_blocks;
+    double desired_recovery_ms;
+    enum config_start start;
+    enum config_deploy deploy;
+    enum config_eve_knowledge eve_knowledge;
+};
+
 struct config_engine {
     double gather_deadline_us, block_budget_us;
     int n_workers;
@@ -223,6 +237,7 @@ struct config {
     struct config_precoding precoding;
     struct config_sync sync;
     struct config_eve eve;
+    struct config_resilience resilience;
     struct config_sensing sensing;
     struct config_engine engine;
     struct config_fronthaul fronthaul;

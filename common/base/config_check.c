@@ -54,6 +54,18 @@ static const struct config_range ranges[] = {
     {"eve.n_ant", 1, 8, ""},
     {"eve.target_user", 0, TUTTI_MAX_UE - 1, ""},
     {"eve.from_block", 0, 1e12, ""},
+    {"resilience.w_sec", 0, 1, ""},
+    {"resilience.w_qos", 0, 1, ""},
+    {"resilience.r_min", 0, 100, ""},
+    {"resilience.r_des", 0.01, 100, ""},
+    {"resilience.s_des", 0.01, 100, ""},
+    {"resilience.lam_abs", 0, 1, ""},
+    {"resilience.lam_ada", 0, 1, ""},
+    {"resilience.lam_rec", 0, 1, ""},
+    {"resilience.n_max", 1, 1000, ""},
+    {"resilience.average_blocks", 1, 10000, ""},
+    {"resilience.step_blocks", 0, 10000, "0 for as soon as computed"},
+    {"resilience.desired_recovery_ms", 0.001, 1e6, ""},
     {"engine.gather_deadline_us", 1, 1e9, ""},
     {"engine.block_budget_us", 0, 1e9, "0 for no limit"},
     {"engine.n_workers", 1, 64, ""},
@@ -588,6 +600,38 @@ static int check_events(struct check *check)
     return rc;
 }
 
+/* Powers of closed forms need beams that have closed forms, and the attacked user is what the score is about. */
+static int check_resilience(struct check *check)
+{
+    const struct config *const c = check->config;
+    const struct config_resilience *const r = &c->resilience;
+    const enum mimo_scheme scheme = c->precoding.scheme;
+    if (!r->controller) {
+        return 0;
+    }
+    if ((scheme != MIMO_PPZF && scheme != MIMO_PZF && scheme != MIMO_FZF) || c->precoding.local ||
+        c->precoding.power != MIMO_POWER_EQUAL || c->precoding.an != CONFIG_AN_NONE) {
+        return config_fail(check->layers,
+                           "resilience.controller precoding.scheme precoding.local precoding.power precoding.an",
+                           "the controller needs scheme ppzf, pzf or fzf with local: false, power: equal (it sets the "
+                           "powers) and an: none");
+    }
+    if (c->eve.target_user >= c->network.n_ue) {
+        return config_fail(check->layers, "resilience.controller eve.target_user network.n_ue",
+                           "the user to protect, eve.target_user = %d, is not there: network.n_ue = %d",
+                           c->eve.target_user, c->network.n_ue);
+    }
+    if (fabs(r->w_sec + r->w_qos - 1) > 1e-9) {
+        return config_fail(check->layers, "resilience.w_sec resilience.w_qos", "w_sec + w_qos = %g, not 1",
+                           r->w_sec + r->w_qos);
+    }
+    if (fabs(r->lam_abs + r->lam_ada + r->lam_rec - 1) > 1e-9) {
+        return config_fail(check->layers, "resilience.lam_abs resilience.lam_ada resilience.lam_rec",
+                           "lam_abs + lam_ada + lam_rec = %g, not 1", r->lam_abs + r->lam_ada + r->lam_rec);
+    }
+    return 0;
+}
+
 static int check_adc(struct check *check)
 {
     const int ap = check->config->air.impairments.ap.adc_bits, ue = check->config->air.impairments.ue.adc_bits;
@@ -609,7 +653,7 @@ int config_check(struct config_layers *layers, const struct config *config)
     static int (*const checks[])(struct check *) = {
         check_names,   check_frame, check_pilots,    check_payload, check_scheme, check_precoding, check_eve,
         check_engine,  check_lead,  check_endpoints, check_outputs, check_faults, check_backends,  check_gains,
-        check_sensing, check_taps,  check_delays,    check_adc,     check_iq,     check_events,
+        check_sensing, check_taps,  check_delays,    check_adc,     check_iq,     check_events,    check_resilience,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

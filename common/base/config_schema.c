@@ -30,6 +30,9 @@ static const cyaml_strval_t an_policies[] = {{"fixed", CONFIG_AN_FIXED}, {"adapt
 static const cyaml_strval_t subbands[] = {{"smooth", CONFIG_SUBBAND_SMOOTH}, {"flat", CONFIG_SUBBAND_FLAT}};
 static const cyaml_strval_t attacks[] = {{"passive", CONFIG_ATTACK_PASSIVE}, {"pilot", CONFIG_ATTACK_PILOT}};
 static const cyaml_strval_t sensing_objectives[] = {{"cp", CONFIG_SENSING_CP}, {"sp", CONFIG_SENSING_SP}};
+static const cyaml_strval_t starts[] = {{"current", CONFIG_START_CURRENT}, {"epa", CONFIG_START_EPA}};
+static const cyaml_strval_t deployments[] = {{"running", CONFIG_DEPLOY_RUNNING}, {"final", CONFIG_DEPLOY_FINAL}};
+static const cyaml_strval_t eve_knowledges[] = {{"estimated", CONFIG_EVE_ESTIMATED}, {"known", CONFIG_EVE_KNOWN}};
 static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
 static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
 static const cyaml_strval_t encodings[] = {{"cf32", CONFIG_CF32}, {"sc16", CONFIG_SC16}, {"bfp", CONFIG_BFP}};
@@ -114,6 +117,26 @@ static const cyaml_schema_field_t eve_fields[] = {
     ENUM(struct config_eve, attack, attacks),
     INT(struct config_eve, target_user),
     UINT(struct config_eve, from_block),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t resilience_fields[] = {
+    BOOL(struct config_resilience, controller),
+    REAL(struct config_resilience, w_sec),
+    REAL(struct config_resilience, w_qos),
+    REAL(struct config_resilience, r_min),
+    REAL(struct config_resilience, r_des),
+    REAL(struct config_resilience, s_des),
+    REAL(struct config_resilience, lam_abs),
+    REAL(struct config_resilience, lam_ada),
+    REAL(struct config_resilience, lam_rec),
+    INT(struct config_resilience, n_max),
+    INT(struct config_resilience, average_blocks),
+    INT(struct config_resilience, step_blocks),
+    REAL(struct config_resilience, desired_recovery_ms),
+    ENUM(struct config_resilience, start, starts),
+    ENUM(struct config_resilience, deploy, deployments),
+    ENUM(struct config_resilience, eve_knowledge, eve_knowledges),
     CYAML_FIELD_END,
 };
 
@@ -307,6 +330,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, precoding, precoding_fields),
     SECTION(struct config, sync, sync_fields),
     SECTION(struct config, eve, eve_fields),
+    SECTION(struct config, resilience, resilience_fields),
     SECTION(struct config, sensing, sensing_fields),
     SECTION(struct config, engine, engine_fields),
     SECTION(struct config, fronthaul, fronthaul_fields),

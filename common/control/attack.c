@@ -228,6 +228,11 @@ void attack_reset(attack_t *a, int user)
     a->passed_over[user] = 0;
 }
 
+const double *attack_power(const attack_t *attack)
+{
+    return attack->power;
+}
+
 uint64_t attack_passed_over(const attack_t *a, int user)
 {
     return a->passed_over[user];

@@ -60,6 +60,8 @@ int attack_create(attack_t **attack, const struct attack_settings *settings);
 void attack_destroy(attack_t *attack); /* NULL allowed */
 /* Forget this user's past: it has just joined, perhaps elsewhere. */
 void attack_reset(attack_t *attack, int user);
+/* [n_ap][n_ue] of the last block: power received on the user's pilot over noise, mean a beta + 1; 0 = none. */
+const double *attack_power(const attack_t *attack);
 /* How often a power of this user at an AP was passed over as wild since it joined. */
 uint64_t attack_passed_over(const attack_t *attack, int user);
 /* score [n_ue]: -log10 of the probability of so much power without an attack, NaN while nothing can be said.

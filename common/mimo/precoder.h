@@ -68,7 +68,8 @@ struct mimo_channel {
     const uint8_t *ap_active;    /* [n_ap] */
     const uint8_t *ue_active;    /* [n_ue] */
     const float *beta; /* [n_ap][n_ue] large-scale gain for cb maxmin, FZF, PZF, PPZF; NULL = from H_hat itself */
-    const double *eta; /* [n_ap][n_ue] >= 0, powers for cb maxmin; NULL = solved here */
+    const double
+        *eta; /* [n_ap][n_ue] >= 0, powers for cb maxmin and for fzf, pzf, ppzf on average; NULL = solved here, equal */
 };
 
 struct mimo_solution {

@@ -46,8 +46,8 @@ static void drop_unheard(struct precoder *p)
     }
 }
 
-/* One AP's beams into U with E||u_mk||^2 = P_m / K. */
-static int beams(struct precoder *p, enum mimo_scheme scheme, int m)
+/* One AP's beams into U with E||u_mk||^2 = P_m / K, or eta_mk where that is given. */
+static int beams(struct precoder *p, enum mimo_scheme scheme, const struct mimo_channel *channel, int m)
 {
     const struct mimo_problem *q = &p->problem;
     const int n = q->n_ue, per_ap = q->n_ant * n;
@@ -57,8 +57,9 @@ static int beams(struct precoder *p, enum mimo_scheme scheme, int m)
     }
     ppzf_group(scheme, q->n_ant, n, p->beta + m * n, p->settings.upsilon, p->strong);
     const int status = ppzf_beams(scheme, q->n_ant, n, p->strong, gamma, p->H_ap, p->W_ap);
-    const double amplitude = sqrt(q->P[m] / n);
+    const double *const eta = channel->eta ? channel->eta + q->ap[m] * p->shape.n_ue : NULL;
     for (int i = 0; i < per_ap; i++) {
+        const double amplitude = sqrt(eta ? eta[q->ue[i % n]] : q->P[m] / n);
         p->Ur[m * per_ap + i] = amplitude * creal(p->W_ap[i]);
         p->Ui[m * per_ap + i] = amplitude * cimag(p->W_ap[i]);
     }
@@ -74,7 +75,7 @@ static int solve(struct precoder *p, enum mimo_scheme scheme, enum mimo_power po
     }
     drop_unheard(p);
     for (int m = 0; m < p->problem.n_ap && p->problem.n_ue > 0; m++) {
-        if (beams(p, scheme, m)) {
+        if (beams(p, scheme, channel, m)) {
             reason = scheme == MIMO_FZF && p->problem.n_ue >= p->problem.n_ant ? MIMO_REASON_FEW_ANTENNAS
                                                                                : MIMO_REASON_AP_DEPENDENT;
         }

@@ -9,6 +9,7 @@
 #include "cpu_node/block.h"
 #include "cpu_node/faults.h"
 #include "cpu_node/schedule.h"
+#include "cpu_node/slow.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
 #include "phy/frame.h"
@@ -16,6 +17,7 @@
 struct recorder_settings {
     const struct config *config; /* these outlive the recorder */
     const struct frame *frame;
+    slow_t *slow;          /* hears every block; NULL = none */
     struct faults *faults; /* for observers' commands */
     struct block_shape shape;
     struct fh_welcome welcome;

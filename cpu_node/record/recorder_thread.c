@@ -76,7 +76,10 @@ static bool write_block(recorder_t *r)
         record_rows_block(r->rows, block);
         secrecy_block(r->secrecy, block);
         live_block(r->live, block);
+        slow_hear(r->settings.slow, block, secrecy_power(r->secrecy), secrecy_suspected(r->secrecy));
         r->n_blocks_seen++;
+    } else {
+        slow_hear(r->settings.slow, block, NULL, NULL);
     }
     ring_pop(r->blocks);
     *(struct cpu_block **)ring_write_slot(r->free_blocks) = block;
@@ -119,12 +122,22 @@ static void write_events(recorder_t *r)
     }
 }
 
+static void write_slow_events(recorder_t *r)
+{
+    char text[SLOW_EVENT_BYTES];
+    uint64_t block;
+    while (slow_event(r->settings.slow, &block, text)) {
+        run_file_event(r->file, clock_wall_ns(), block, text);
+    }
+}
+
 static void take_all(recorder_t *r)
 {
     for (const struct fh_welcome *w; (w = ring_peek(r->welcomes, 0)) != NULL; ring_pop(r->welcomes)) {
         fh_hub_rewelcome(r->lab, w);
     }
     write_events(r);
+    write_slow_events(r);
     if (write_block(r) && ring_count(r->blocks) > 0) {
         rt_event_signal(r->event);
     }

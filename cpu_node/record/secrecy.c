@@ -348,6 +348,16 @@ void secrecy_block(struct secrecy *s, const struct cpu_block *block)
     }
 }
 
+const double *secrecy_power(const struct secrecy *s)
+{
+    return attack_power(s->attack);
+}
+
+const uint8_t *secrecy_suspected(const struct secrecy *s)
+{
+    return s->suspected;
+}
+
 void secrecy_log_counters(const struct secrecy *s)
 {
     uint64_t n_wild = s->n_wild;

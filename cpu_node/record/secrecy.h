@@ -16,6 +16,9 @@ int secrecy_create(struct secrecy **secrecy, const struct config *config, const 
 void secrecy_destroy(struct secrecy *secrecy); /* NULL and half-built allowed */
 /* A block in turn: judges its estimates. */
 void secrecy_block(struct secrecy *secrecy, const struct cpu_block *block);
+/* Of the block that came last: power [n_ap][n_ue] received on users' pilots over noise, 0 = none; suspected [n_ue]. */
+const double *secrecy_power(const struct secrecy *secrecy);
+const uint8_t *secrecy_suspected(const struct secrecy *secrecy);
 /* Estimates of all users passed over as wild, in one line of the log. */
 void secrecy_log_counters(const struct secrecy *secrecy);
 /* A user has (re)joined: what was learnt of its pilot's power is forgotten. */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The slow clock: one thread off the block path that sees every block's large-scale figures and decides what changes
+ * slower than the channel, so far the powers of the resilience controller (cpu_node/recovery.h). The record thread
+ * feeds it, after the attack detector; the block thread takes powers at a block's boundary and never waits for them,
+ * except in lock-step, where nothing may depend on the machine's speed. */
+#ifndef TUTTI_CPU_NODE_SLOW_H
+#define TUTTI_CPU_NODE_SLOW_H
+
+#include "base/config.h"
+#include "cpu_node/block.h"
+#include "phy/frame.h"
+
+enum { SLOW_EVENT_BYTES = 160 };
+
+struct slow_settings {
+    const struct config *config; /* these outlive it */
+    const struct frame *frame;
+    struct block_shape shape;
+    bool lockstep;
+};
+typedef struct slow slow_t;
+
+/* *slow stays NULL when the configuration asks for nothing that it does. */
+int slow_create(slow_t **slow, const struct slow_settings *settings);
+int slow_start(slow_t *slow); /* NULL allowed in all of these */
+void slow_stop(slow_t *slow);
+void slow_destroy(slow_t *slow);
+
+/* Record thread. power [n_ap][n_ue], suspected [n_ue]; NULL: a block that is not part of the run. */
+void slow_hear(slow_t *slow, const struct cpu_block *block, const double *power, const uint8_t *suspected);
+/* Record thread: the next line for the time line; false: none. */
+bool slow_event(slow_t *slow, uint64_t *block, char text[SLOW_EVENT_BYTES]);
+
+/* Block thread, before block `number` is solved: powers [n_ap][n_ue] as shares of an AP's budget, NULL = none chosen
+ * yet. Valid until the next call. */
+const double *slow_powers(slow_t *slow, uint64_t number);
+/* Block thread: a block has gone to the record thread. */
+void slow_expect(slow_t *slow);
+
+#endif
