@@ -206,7 +206,7 @@ int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum m
         const int n = n_sb - first < step ? n_sb - first : step;
         unsigned left = (1u << n) - 1;
         /* powers that were handed in are for one subband at a time */
-        const bool given = channels[first].eta && mean && mimo_scheme_is_local((int)scheme);
+        const bool given = channels[first].eta && mimo_holds_mean(scheme, power) && mimo_scheme_is_local((int)scheme);
         if (precoder->batch && !given && mimo_scheme_row((int)scheme) && precoder->schemes & MIMO_ONLY(scheme)) {
             left = batch_execute(precoder->batch, scheme, power, precoder->settings.upsilon, n, channels + first,
                                  solutions + first);
