@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "rlspa_drop.h"
+#include "tools/study/rlspa_drop.h"
 
 #include "base/error.h"
 #include "channel/random.h"
@@ -10,17 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double SIDE_KM = 0.4;
-
 /* What numbers are drawn for. */
 enum { AP = 1, UE, SHADOW, FADING, SYMBOLS, CHOICE, EXTRA };
 
-static uint64_t key_of(const struct drop *d, int purpose, int number)
+static uint64_t key_of(const struct rlspa_drop *d, int purpose, int number)
 {
     return random_key(d->key, RANDOM_FADING, (uint64_t)purpose, (uint64_t)number, 0);
 }
 
-static size_t layout(struct drop *d, double *base)
+static size_t layout(struct rlspa_drop *d, double *base)
 {
     struct slab slab = {base, 0};
     const size_t l = (size_t)d->set.n_ap, k = (size_t)d->set.n_ue, n = (size_t)d->set.n, m = (size_t)d->M;
@@ -40,30 +38,30 @@ static size_t layout(struct drop *d, double *base)
     return slab.used;
 }
 
-int drop_create(struct drop *d, const struct drop_setting *setting)
+int rlspa_drop_create(struct rlspa_drop *d, const struct rlspa_drop_setting *setting)
 {
-    *d = (struct drop){.set = *setting, .M = setting->n_ap * setting->n_ant};
+    *d = (struct rlspa_drop){.set = *setting, .M = setting->n_ap * setting->n_ant};
     d->storage = calloc(layout(d, NULL), sizeof *d->storage);
     d->served = calloc((size_t)(setting->n_ap * setting->n_ue), sizeof *d->served);
     d->chosen = calloc((size_t)setting->n, sizeof *d->chosen);
     if (!d->storage || !d->served || !d->chosen || cesg_create(&d->cesg, setting->n_ue, setting->n)) {
-        drop_destroy(d);
+        rlspa_drop_destroy(d);
         return error_set(TUTTI_ENOMEM, "study: out of memory");
     }
     layout(d, d->storage);
     return 0;
 }
 
-void drop_destroy(struct drop *d)
+void rlspa_drop_destroy(struct rlspa_drop *d)
 {
     free(d->storage);
     free(d->served);
     free(d->chosen);
     cesg_destroy(d->cesg);
-    *d = (struct drop){0};
+    *d = (struct rlspa_drop){0};
 }
 
-void drop_draw(struct drop *d, uint64_t seed, int index)
+void rlspa_drop_draw(struct rlspa_drop *d, uint64_t seed, int index)
 {
     const int L = d->set.n_ap, N = d->set.n_ant, K = d->set.n_ue;
     d->key = random_key(seed, RANDOM_POSITION_AP, (uint64_t)index, 0, 0);
@@ -71,8 +69,8 @@ void drop_draw(struct drop *d, uint64_t seed, int index)
         for (int k = 0; k < K; k++) {
             const uint64_t ap = key_of(d, AP, l), ue = key_of(d, UE, k);
             float z, unused;
-            const double x = SIDE_KM * (random_uniform(ap, 0) - random_uniform(ue, 0));
-            const double y = SIDE_KM * (random_uniform(ap, 1) - random_uniform(ue, 1));
+            const double x = d->set.side_km * (random_uniform(ap, 0) - random_uniform(ue, 0));
+            const double y = d->set.side_km * (random_uniform(ap, 1) - random_uniform(ue, 1));
             random_normal(key_of(d, SHADOW, l), (uint64_t)k, &z, &unused);
             d->beta[l * K + k] = network_gain(hypot(x, y), z);
         }
@@ -93,7 +91,7 @@ void drop_draw(struct drop *d, uint64_t seed, int index)
     cesg_gram(d->cesg, d->M, K, &d->Ga, &d->Gr, &d->Gi);
 }
 
-static int choose_randomly(struct drop *d)
+static int choose_randomly(struct rlspa_drop *d)
 {
     const int K = d->set.n_ue, n = d->set.n;
     int left = n, found = 0;
@@ -107,25 +105,25 @@ static int choose_randomly(struct drop *d)
     return found;
 }
 
-static int choose(struct drop *d, enum drop_choice choice, double c)
+static int choose(struct rlspa_drop *d, enum rlspa_drop_choice choice, double c)
 {
     struct cesg_problem problem = {.n_ue = d->set.n_ue, .n = d->set.n, .c = c, .Gr = d->Gr, .Gi = d->Gi};
     switch (choice) {
-    case DROP_STRONGEST:
+    case RLSPA_DROP_STRONGEST:
         cesg_strongest(d->cesg, d->set.n_ue, d->set.n, d->Gr, d->chosen);
         return d->set.n;
-    case DROP_RANDOM:
+    case RLSPA_DROP_RANDOM:
         return choose_randomly(d);
-    case DROP_CESG:
-    case DROP_GREEDY:
+    case RLSPA_DROP_CESG:
+    case RLSPA_DROP_GREEDY:
         break;
     }
-    problem.greedy_only = choice == DROP_GREEDY;
+    problem.greedy_only = choice == RLSPA_DROP_GREEDY;
     cesg_execute(d->cesg, &problem, d->chosen, NULL, NULL, &d->result);
     return d->result.n;
 }
 
-static void columns(const struct drop *d, const struct split *from, int n, struct split *to)
+static void columns(const struct rlspa_drop *d, const struct split *from, int n, struct split *to)
 {
     for (int m = 0; m < d->M; m++) {
         for (int i = 0; i < n; i++) {
@@ -135,7 +133,7 @@ static void columns(const struct drop *d, const struct split *from, int n, struc
     }
 }
 
-void drop_schedule(struct drop *d, double snr_db, enum drop_choice choice)
+void rlspa_drop_schedule(struct rlspa_drop *d, double snr_db, enum rlspa_drop_choice choice)
 {
     const int L = d->set.n_ap, N = d->set.n_ant;
     d->links.rho = d->links.Pt = 1;
@@ -160,7 +158,7 @@ void drop_schedule(struct drop *d, double snr_db, enum drop_choice choice)
     beams_error_power(L, N, n, d->gamma, &d->W, d->power);
 }
 
-struct links drop_unit_noise(const struct drop *d)
+struct links rlspa_drop_unit_noise(const struct rlspa_drop *d)
 {
     struct links links = d->links;
     links.rho = d->links.rho / d->links.sigma2;
@@ -168,7 +166,7 @@ struct links drop_unit_noise(const struct drop *d)
     return links;
 }
 
-void drop_normals(const struct drop *d, int number, size_t count, struct split *out)
+void rlspa_drop_normals(const struct rlspa_drop *d, int number, size_t count, struct split *out)
 {
     const uint64_t key = key_of(d, EXTRA, number);
     for (size_t i = 0; i < count; i++) {
@@ -179,7 +177,7 @@ void drop_normals(const struct drop *d, int number, size_t count, struct split *
     }
 }
 
-void drop_symbols(const struct drop *d, int number, int qpsk, int T, struct split *X)
+void rlspa_drop_symbols(const struct rlspa_drop *d, int number, int qpsk, int T, struct split *X)
 {
     const uint64_t key = key_of(d, SYMBOLS, number);
     for (size_t i = 0; i < (size_t)(d->links.n * T); i++) {
