@@ -75,10 +75,11 @@ def test_gaps():
         judge(log, "gaps")
 
 
-for case in (["precoding.scheme=zf", "engine.n_workers=2", "record.iq={dir: iq, nodes: [ap0, ue0]}"], ["precoding.scheme=ob", "precoding.an=phase_only"],
-             ["precoding.scheme=ppzf", "precoding.an=nullspace"],
-             ["precoding.scheme=ppzf", "precoding.local=true", "precoding.power=equal"]):
-    test_streams(case)
-test_faults()
-test_gaps()
-finish()
+if __name__ == "__main__":
+    for case in (["precoding.scheme=zf", "engine.n_workers=2", "record.iq={dir: iq, nodes: [ap0, ue0]}"], ["precoding.scheme=ob", "precoding.an=phase_only"],
+                 ["precoding.scheme=ppzf", "precoding.an=nullspace"],
+                 ["precoding.scheme=ppzf", "precoding.local=true", "precoding.power=equal"]):
+        test_streams(case)
+    test_faults()
+    test_gaps()
+    finish()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network of examples/usrp.yaml through libuhd on emulated USRPs against the same one on the emulated air: the same channel, so
-the same estimates and SINR; an access point killed and started again is back in service without touching the others.
+the same estimates and SINR, and nothing allocates or waits for a lock on the slot paths; an access point killed and started again is back in service without touching the others.
 argv: the network file, the emulator's program; `restart` besides for the second, which takes half a minute."""
 import os
 import signal
@@ -11,7 +11,8 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "usrp"))
 from emulator import Emulator, skip
-from network import BIN, Network, check, db, finish
+from network import BIN, SHORT, Network, check, db, finish
+from test_hot import judge, watched
 
 # One channel for all blocks: block numbers are UTC's with radios and begin with 0 on the emulated air.
 STILL = ["air.fading.variation=jakes", "air.fading.doppler_hz=0"]
@@ -55,7 +56,10 @@ def examine_recording(net):
 def test_same_as_the_air(file, program):
     with emulator(program, file) as devices:
         with network(file, usrps(devices.devices, file, 140), STILL + ["record.iq={dir: iq, nodes: [ap0, ap1]}"]) as net:
+            hot = None if SHORT else watched(net)  # a sanitizer's own allocator cannot be counted
             net.run()
+            if hot:
+                judge(hot, "USRPs", 5)
             usrp = rows(net)
             examine_recording(net)
             ends = [l for n in ("ap0", "ap1") for l in net.log(n + ".log").splitlines() if "USRP restarts" in l]
