@@ -16,7 +16,10 @@ enum { POLL_MS = 2 };
 int uhd_device_now(struct uhd_device *d, tutti_tick *tick)
 {
     struct uhd_time now = {0};
-    if (d->api->usrp_get_time_now(d->usrp, 0, &now.full_s, &now.frac_s)) {
+    pthread_mutex_lock(&d->call);
+    const uhd_error failed = d->api->usrp_get_time_now(d->usrp, 0, &now.full_s, &now.frac_s);
+    pthread_mutex_unlock(&d->call);
+    if (failed) {
         return uhd_device_failed(d, "cannot read its time");
     }
     *tick = uhd_tick_of(now, d->rate_hz);
@@ -26,7 +29,10 @@ int uhd_device_now(struct uhd_device *d, tutti_tick *tick)
 static int read_pps(struct uhd_device *d, size_t board)
 {
     struct uhd_time pps = {0};
-    if (d->api->usrp_get_time_last_pps(d->usrp, board, &pps.full_s, &pps.frac_s)) {
+    pthread_mutex_lock(&d->call);
+    const uhd_error failed = d->api->usrp_get_time_last_pps(d->usrp, board, &pps.full_s, &pps.frac_s);
+    pthread_mutex_unlock(&d->call);
+    if (failed) {
         return uhd_device_failed(d, "cannot read its last PPS");
     }
     d->last_pps[board] = uhd_tick_of(pps, d->rate_hz);

@@ -316,6 +316,7 @@ int uhd_device_frontend(struct uhd_device *d, const struct radio_settings *s)
 
 int uhd_device_open(struct uhd_device *d, const struct radio_settings *s)
 {
+    pthread_mutex_init(&d->call, NULL);
     int status = uhd_device_make(d, s);
     status = status ? status : uhd_device_sources(d, s);
     status = status ? status : uhd_device_rates(d, s);

@@ -10,11 +10,14 @@
 #include "hw/uhd/ticks.h"
 #include "hw/uhd/words.h"
 
+#include <pthread.h>
+
 enum { UHD_MAX_BOARDS = 32, UHD_SOURCE_ROOM = 32 };
 
 struct uhd_device {
     const struct uhd_api *api;
     uhd_usrp_handle usrp;
+    pthread_mutex_t call;     /* round trips while streaming: libuhd's C handle keeps its last error */
     char name[UHD_ARGS_ROOM]; /* the configuration's args, for sentences */
     char args[UHD_ARGS_ROOM]; /* what libuhd was given */
     int n_board, n_ant;
@@ -34,7 +37,7 @@ struct uhd_device {
 int uhd_device_open(struct uhd_device *device, const struct radio_settings *settings);
 void uhd_device_close(struct uhd_device *device); /* streamers first */
 
-/* Steps of it, for tools that want to tell about each. */
+/* Steps of it. */
 int uhd_device_make(struct uhd_device *device, const struct radio_settings *settings);     /* find and take it */
 int uhd_device_sources(struct uhd_device *device, const struct radio_settings *settings);  /* and wait for the lock */
 int uhd_device_rates(struct uhd_device *device, const struct radio_settings *settings);    /* also subdevices */

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POLL_US = 100000, MESSAGES = 1024, SETTLE_SAMPLES = 4096 };
-static const double SEND_TIMEOUT_S = 1, MESSAGE_POLL_S = 0.1, SETTLE_S = 2;
+enum { POLL_US = 100000, MESSAGES = 1024, SETTLE_SAMPLES = 4096, LOOK_US = 500, IDLE_US = 20000, IDLE_LOOKS = 200 };
+static const double SEND_TIMEOUT_S = 1, END_TIMEOUT_S = 0.1, SETTLE_S = 2;
 
 static void tell(ring_t *ring, const struct ledger_event *event, atomic_uint *n_dropped)
 {
@@ -30,6 +30,15 @@ static struct uhd_burst *burst_at(struct uhd_transmit *t, uint64_t i)
     return &t->burst[i % UHD_MAX_BURSTS];
 }
 
+static void send_locked(struct uhd_transmit *t, const void **buffers, size_t n, uhd_tx_metadata_handle *metadata,
+                        double timeout_s, size_t *n_sent)
+{
+    pthread_mutex_lock(&t->handle);
+    t->device->api->tx_streamer_send(t->streamer, buffers, n, metadata, timeout_s, n_sent);
+    pthread_mutex_unlock(&t->handle);
+    atomic_store(&t->talking, true);
+}
+
 /* One timed burst. libuhd's metadata has no setters, so each is a heap allocation: not for the slot thread. */
 static size_t send_timed(struct uhd_transmit *t, const struct uhd_burst *b)
 {
@@ -42,7 +51,7 @@ static size_t send_timed(struct uhd_transmit *t, const struct uhd_burst *b)
         buffers[a] = t->buffer + (size_t)a * (size_t)t->room + b->offset;
     }
     if (!api->tx_metadata_make(&metadata, true, time.full_s, time.frac_s, true, true)) {
-        api->tx_streamer_send(t->streamer, buffers, (size_t)b->n, &metadata, SEND_TIMEOUT_S, &n_sent);
+        send_locked(t, buffers, (size_t)b->n, &metadata, SEND_TIMEOUT_S, &n_sent);
         api->tx_metadata_free(&metadata);
     }
     return n_sent;
@@ -59,7 +68,7 @@ static void send_end(struct uhd_transmit *t)
         buffers[a] = t->buffer;
     }
     if (!api->tx_metadata_make(&metadata, false, 0, 0, false, true)) {
-        api->tx_streamer_send(t->streamer, buffers, 0, &metadata, MESSAGE_POLL_S, &n_sent);
+        send_locked(t, buffers, 0, &metadata, END_TIMEOUT_S, &n_sent);
         api->tx_metadata_free(&metadata);
     }
 }
@@ -149,15 +158,29 @@ static void on_message(struct uhd_transmit *t)
     }
 }
 
+static bool take_message(struct uhd_transmit *t)
+{
+    bool valid = false;
+    pthread_mutex_lock(&t->handle);
+    const uhd_error failed = t->device->api->tx_streamer_recv_async_msg(t->streamer, &t->metadata, 0, &valid);
+    pthread_mutex_unlock(&t->handle);
+    if (!failed && valid) {
+        on_message(t);
+    }
+    return !failed && valid;
+}
+
+/* Looks often while there are bursts to be told of. */
 static void messages_main(void *argument)
 {
     struct uhd_transmit *t = argument;
+    int n_nothing = 0;
     while (!atomic_load(&t->messages.stop)) {
-        bool valid = false;
-        if (t->device->api->tx_streamer_recv_async_msg(t->streamer, &t->metadata, MESSAGE_POLL_S, &valid)) {
-            usleep(POLL_US); /* the receive thread finds out what is wrong */
-        } else if (valid) {
-            on_message(t);
+        if (take_message(t) || atomic_exchange(&t->talking, false)) {
+            n_nothing = 0;
+        } else {
+            n_nothing += n_nothing < IDLE_LOOKS;
+            usleep(n_nothing < IDLE_LOOKS ? LOOK_US : IDLE_US);
         }
     }
 }
@@ -266,6 +289,7 @@ int uhd_transmit_create(struct uhd_transmit *t, struct uhd_device *device, struc
     t->thread =
         (struct uhd_thread){.name = "usrp-transmit", .priority = priority, .body = transmit_main, .argument = t};
     t->messages = (struct uhd_thread){.name = "usrp-messages", .body = messages_main, .argument = t};
+    pthread_mutex_init(&t->handle, NULL);
     t->there = rt_event_create();
     t->idle = rt_event_create();
     t->message = rt_event_create();
@@ -312,6 +336,7 @@ void uhd_transmit_destroy(struct uhd_transmit *t)
     if (t->streamer && !t->device->gone) {
         t->device->api->tx_streamer_free(&t->streamer);
     }
+    pthread_mutex_destroy(&t->handle);
     ring_destroy(t->told);
     ring_destroy(t->heard);
     free(t->buffer);

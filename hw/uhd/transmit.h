@@ -20,6 +20,8 @@ struct uhd_transmit {
     struct uhd_receive *receive; /* whose ticks are the time */
     uhd_tx_streamer_handle streamer;
     struct uhd_thread thread, messages;
+    pthread_mutex_t handle; /* libuhd's C handle of the streamer keeps its last error: one call at a time. Held by the
+                             * two threads only */
 
     tutti_cf32 *buffer; /* [n_ant][room] */
     int room;
@@ -30,6 +32,7 @@ struct uhd_transmit {
     int there;                              /* event to the transmit thread */
     int idle;                               /* event to the slot thread: handed == queued, when it asked */
     atomic_bool asked_idle;
+    atomic_bool talking; /* a burst was handed over, so there will be messages */
 
     /* the transmit thread's */
     tutti_tick horizon; /* a burst is handed over this long before its time */
