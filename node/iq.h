@@ -29,7 +29,7 @@ int node_iq_create(node_iq_t **iq, const struct node_iq_settings *settings);
 /* Slot thread, after every radio_recv: no allocation, no system call in real time; with repeatable radios it waits for
  * the writer. epoch: the network's as the node knows it now; when it changes, or time goes back, the recording ends. */
 void node_iq_take(node_iq_t *iq, tutti_cf32 *const *samples, const struct radio_got *got, tutti_tick epoch);
-/* Slot thread: n numbers (3 (n_ue + 1) at most) that what is made of block's samples depends on besides them. Kept for
+/* Slot thread: n numbers (a few hundred) that what is made of block's samples depends on besides them. Kept for
  * a few blocks where the recording begins and behind samples it lacks, so that a replay has them from there on. */
 void node_iq_history(node_iq_t *iq, uint64_t block, const double *values, int n);
 /* Every sample is wanted: the radio must not be told that some are not. */

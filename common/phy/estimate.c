@@ -192,6 +192,13 @@ void estimate_destroy(estimate_t *estimate)
     free(estimate);
 }
 
+_Static_assert(ESTIMATE_HISTORY(0) == 3 + SPREAD_HISTORY, "room for what the spread keeps");
+
+static int n_history(const estimate_t *e)
+{
+    return 3 * (e->n_used_pilot + 1) + (e->spread ? SPREAD_HISTORY : 0);
+}
+
 int estimate_keep(const estimate_t *e, double *values)
 {
     for (int q = -1; q < e->n_used_pilot; q++, values += 3) {
@@ -200,12 +207,15 @@ int estimate_keep(const estimate_t *e, double *values)
         values[1] = track->spread;
         values[2] = (double)track->count;
     }
-    return 3 * (e->n_used_pilot + 1);
+    if (e->spread) {
+        spread_keep(e->spread, values);
+    }
+    return n_history(e);
 }
 
 int estimate_recall(estimate_t *e, const double *values, int n)
 {
-    if (n != 3 * (e->n_used_pilot + 1)) {
+    if (n != n_history(e)) {
         return TUTTI_EINVAL;
     }
     for (int q = -1; q < e->n_used_pilot; q++, values += 3) {
@@ -214,6 +224,9 @@ int estimate_recall(estimate_t *e, const double *values, int n)
         track->spread = values[1];
         track->count = values[2] > 0 && values[2] < (double)track->window ? (long)values[2] : track->window;
         track->count = values[2] > 0 ? track->count : 0;
+    }
+    if (e->spread) {
+        spread_recall(e->spread, values);
     }
     for (int k = 0; k < e->n_ue && !e->known; k++) {
         const int q = e->slot_of_user[k];

@@ -22,6 +22,11 @@ struct spread {
     long count, blocks;
 };
 
+/* What the next block's delay and spread depend on besides its samples, as numbers. */
+enum { SPREAD_HISTORY = 8 };
+void spread_keep(const struct spread *spread, double values[SPREAD_HISTORY]);
+void spread_recall(struct spread *spread, const double values[SPREAD_HISTORY]);
+
 /* table is kept, not copied. */
 int spread_create(struct spread **spread, const struct frame *frame, const struct interpolate *table, int n_pilot);
 void spread_destroy(struct spread *spread); /* NULL and half-built allowed */
