@@ -77,9 +77,14 @@ enum mimo_power mimo_power_on_rung(enum mimo_scheme asked, enum mimo_scheme rung
     if (!mimo_scheme_allows((int)rung, (int)power) && mimo_scheme_allows((int)rung, MIMO_POWER_EQUAL)) {
         return MIMO_POWER_EQUAL;
     }
-    return rung != asked && power == MIMO_POWER_MAXMIN && mimo_scheme_allows((int)rung, MIMO_POWER_MAXMIN_USER)
-               ? MIMO_POWER_MAXMIN_USER
-               : power;
+    if (rung == asked) {
+        return power;
+    }
+    if (mimo_scheme_below(rung) == rung) {
+        return MIMO_POWER_EQUAL;
+    }
+    return power == MIMO_POWER_MAXMIN && mimo_scheme_allows((int)rung, MIMO_POWER_MAXMIN_USER) ? MIMO_POWER_MAXMIN_USER
+                                                                                               : power;
 }
 
 int mimo_scheme_check_antennas(int scheme, int n_ap, int n_ant, int n_ue)

@@ -32,11 +32,12 @@ enum mimo_antennas {
     X(MIMO_POWER_RLSPA_WIENER, rlspa_wiener, 4, "the same in the mean over errors and noise")
 
 /* X(enumerator, name, number in files, kind, antennas, allowed powers, those whose AP budgets hold on average
- * (mimo/precoder.h), rung below on the deadline ladder, about). The last rung is its own rung below. */
+ * (mimo/precoder.h), rung below on the deadline ladder, about). The last rung is its own rung below; every other one
+ * costs more than the one below it (tests/cpu_node/ladder_costs.jsonl, measured). */
 #define MIMO_SCHEME_MAP(X)                                                                                             \
     X(MIMO_CB, cb, 0, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_MAXMIN), MIMO_CB,           \
       "conjugate beams")                                                                                               \
-    X(MIMO_ZF, zf, 1, MIMO_CENTRAL, MIMO_ANTENNAS_ALL, MIMO_ALL_POWER, 0, MIMO_PPZF,                                   \
+    X(MIMO_ZF, zf, 1, MIMO_CENTRAL, MIMO_ANTENNAS_ALL, MIMO_ALL_POWER, 0, MIMO_CB,                                     \
       "zero-forcing over all APs, needs at least as many antennas in all as users")                                    \
     X(MIMO_FZF, fzf, 2, MIMO_PER_AP, MIMO_ANTENNAS_AP, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_EQUAL), MIMO_CB,           \
       "zero-forcing at each AP, needs more antennas per AP than users")                                                \
@@ -44,7 +45,7 @@ enum mimo_antennas {
       "zero-forcing of each AP's strong users only")                                                                   \
     X(MIMO_PPZF, ppzf, 4, MIMO_PER_AP, MIMO_ANTENNAS_ANY, MIMO_ANY_POWER, MIMO_ONLY(MIMO_POWER_EQUAL), MIMO_CB,        \
       "the same, weak users' beams kept off the strong users")                                                         \
-    X(MIMO_RZF, rzf, 5, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ALL_POWER, 0, MIMO_PPZF,                                 \
+    X(MIMO_RZF, rzf, 5, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ALL_POWER, 0, MIMO_CB,                                   \
       "regularised zero-forcing (MMSE) over all APs")                                                                  \
     X(MIMO_OB, ob, 6, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_ONLY(MIMO_POWER_MAXMIN), 0, MIMO_ZF,                       \
       "max-min optimum with a bound that no precoder exceeds")                                                         \
@@ -94,8 +95,8 @@ bool mimo_scheme_allows(int scheme, int power);
 bool mimo_scheme_is_local(int scheme);
 /* The rung below on the deadline ladder; the last one gives itself. */
 enum mimo_scheme mimo_scheme_below(enum mimo_scheme scheme);
-/* The power rule of a rung that the scheme asked for has stepped down to: never one that takes longer (maxmin of cb is
- * solved over APs and users). */
+/* The power rule of a rung that the scheme asked for has stepped down to: never one that takes longer (cb's users
+ * interfere, so that balancing them takes longer than zero-forcing: the last rung shares power equally). */
 enum mimo_power mimo_power_on_rung(enum mimo_scheme asked, enum mimo_scheme rung, enum mimo_power power);
 /* 0, or TUTTI_EINVAL with a sentence when so few antennas cannot serve n_ue users with this scheme. */
 int mimo_scheme_check_antennas(int scheme, int n_ap, int n_ant, int n_ue);

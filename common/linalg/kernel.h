@@ -64,9 +64,12 @@ struct kernel_ops {
      * pivot relative to the diagonal; where it is small (or 0: singular, not finite) A is not to be used. */
     void (*zf)(int n_ap, int n_ant, int n, const float *H, const float *P, float *work, float *A, float *b,
                float *pivot);
-    /* Conjugate beams A, each AP at its whole budget P [n_ap][lane], and C [n][n] = H^H A; root [n_ap][lane] is work.
-     */
-    void (*cb)(int n_ap, int n_ant, int n, const float *H, const float *P, float *root, float *A, float *C, float *b);
+    /* Conjugate beams A, each AP at its whole budget P [n_ap][lane], and C [n][n] = H^H A. */
+    void (*cb)(int n_ap, int n_ant, int n, const float *H, const float *P, float *A, float *C, float *b);
+    /* The same with amplitude [n_ap][n] (no lanes), an AP's all smaller where they would pass cap times its budget;
+     * pivot 0 where an AP has an amplitude for a user whose estimate is zero there, else 1. */
+    void (*cb_each)(int n_ap, int n_ant, int n, const float *H, const float *amplitude, const float *P, float cap,
+                    float *A, float *C, float *b, float *pivot);
     /* Regularised zero-forcing with error variances E [n_ap][n][lane]; R [rows][n] and work (n_ap lanes more than zf's)
      * are work. pivot as in zf. */
     void (*rzf)(int n_ap, int n_ant, int n, const float *H, const float *E, const float *P, float *work, float *R,

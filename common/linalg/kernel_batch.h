@@ -567,16 +567,21 @@ static void lane_zf(int n_ap, int n_ant, int n, const float *H, const float *P, 
     lane_shares(n_ap, n, P, b);
 }
 
-static void lane_power(int n_ap, int n_ant, int n, const float *A, const float *P, float *b)
+/* energy [n_ap][n] of each user's entries [n_ap][n_ant][n]. */
+static void lane_energies(int n_ap, int n_ant, int n, const float *A, float *energy)
 {
-    memset(b, 0, (size_t)(n_ap * n * KERNEL_LANES) * sizeof *b);
-    for (int i = 0; i < n_ap * n_ant * n; i++) {
-        const float *x = A + LANE_RE(i);
-        float *to = b + (ptrdiff_t)(i / (n_ant * n) * n + i % n) * KERNEL_LANES;
-        const lane re = lane_load(x), im = lane_load(x + KERNEL_LANES);
-        lane_store(to, lane_load(to) + re * re + im * im);
+    for (int m = 0; m < n_ap; m++) {
+        for (int k = 0; k < n; k++) {
+            const float *x = A + LANE_RE(m * n_ant * n + k);
+            lane re = {0}, im = {0};
+            for (int a = 0; a < n_ant; a++, x += LANE_RE(n)) {
+                const lane r = lane_load(x), i = lane_load(x + KERNEL_LANES);
+                re += r * r;
+                im += i * i;
+            }
+            lane_store(energy + (ptrdiff_t)(m * n + k) * KERNEL_LANES, re + im);
+        }
     }
-    lane_shares(n_ap, n, P, b);
 }
 
 static void lane_weigh(int n_ap, int n, const float *P, float *E)

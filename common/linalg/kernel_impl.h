@@ -40,6 +40,7 @@ const struct kernel_ops KERNEL_OPS = {
     .unpack = lane_unpack,
     .zf = lane_zf,
     .cb = lane_cb,
+    .cb_each = lane_cb_each,
     .rzf = lane_rzf,
     .gamma = lane_gamma,
     .local = lane_local,

@@ -10,17 +10,6 @@ static void lane_scale_rows(int per_ap, lane s, const float *X, float *Y)
     }
 }
 
-static inline lane lane_energy(int n, const float *x)
-{
-    lane a = {0}, b = {0};
-    for (int i = 0; i < n; i++) {
-        const lane re = lane_load(x + LANE_RE(i)), im = lane_load(x + LANE_IM(i));
-        a += re * re;
-        b += im * im;
-    }
-    return a + b;
-}
-
 /* The upper triangle of a Hermitian matrix from its lower one. */
 static void lane_mirror(int n, float *C)
 {
@@ -31,28 +20,87 @@ static void lane_mirror(int n, float *C)
     }
 }
 
-/* Conjugate beams A_m = s_m H_m, s_m = sqrt(P_m / ||H_m||^2), and C = H^H A. With sqrt(s_m) on either side C is one
- * Gram matrix. root [n_ap][lane] is work. */
-static void lane_cb(int n_ap, int n_ant, int n, const float *H, const float *P, float *root, float *A, float *C,
-                    float *b)
+/* C = X^H Y on and below the diagonal, where it is Hermitian; n_f rows. */
+KERNEL_INLINE void lane_lower_product(bool add, int n_f, int n, const float *X, const float *Y, float *C)
 {
-    const int per_ap = n_ant * n;
-    for (int m = 0; m < n_ap; m++) {
-        const float *h = H + LANE_RE(m * per_ap);
-        const lane energy = lane_energy(per_ap, h), zero = {0}; /* the quotient alone may be denormal */
-        const lane budget = lane_root(lane_load(P + (ptrdiff_t)m * KERNEL_LANES));
-        const lane s = lane_choose(energy > 0, budget / lane_root(energy), zero);
-        const lane half = lane_root(s);
-        lane_store(root + (ptrdiff_t)m * KERNEL_LANES, half);
-        lane_scale_rows(per_ap, half, h, A + LANE_RE(m * per_ap));
+    int i = 0;
+    for (; i + TILE_ROWS <= n; i += TILE_ROWS) {
+        lane_rows(true, add, TILE_ROWS, TILE_COLUMNS, n_f, lower_end(i + TILE_ROWS, n), X + LANE_RE(i), 1, n, Y, n,
+                  C + LANE_RE(i * n), n);
     }
-    lane_gram(n_ap * n_ant, n, A, C);
+    if (i < n) {
+        lane_rows(true, add, 1, TILE_WIDE, n_f, n, X + LANE_RE(i), 1, n, Y, n, C + LANE_RE(i * n), n);
+    }
+}
+
+/* Conjugate beams A_m = s_m H_m, s_m = sqrt(P_m / ||H_m||^2), and C = H^H A, AP by AP: what is read again is near. */
+static void lane_cb(int n_ap, int n_ant, int n, const float *H, const float *P, float *A, float *C, float *b)
+{
+    const int per_ap = n_ant * n, step = lane_block(2 * n) / n_ant > 0 ? lane_block(2 * n) / n_ant : 1;
+    for (int first = 0; first < n_ap; first += step) {
+        const int end = least_int(first + step, n_ap);
+        for (int m = first; m < end; m++) {
+            float *share = b + (ptrdiff_t)(m * n) * KERNEL_LANES;
+            lane energy = {0}, zero = {0};
+            lane_energies(1, n_ant, n, H + LANE_RE(m * per_ap), share);
+            for (int k = 0; k < n; k++) {
+                energy += lane_load(share + (ptrdiff_t)k * KERNEL_LANES);
+            }
+            /* the quotient alone may be denormal */
+            const lane budget = lane_root(lane_load(P + (ptrdiff_t)m * KERNEL_LANES));
+            const lane s = lane_choose(energy > 0, budget / lane_root(energy), zero);
+            lane_multiply(n, lane_choose(energy > 0, 1 / energy, zero), share);
+            lane_scale_rows(per_ap, s, H + LANE_RE(m * per_ap), A + LANE_RE(m * per_ap));
+        }
+        lane_lower_product(first > 0, (end - first) * n_ant, n, H + LANE_RE(first * per_ap),
+                           A + LANE_RE(first * per_ap), C);
+    }
     lane_mirror(n, C);
-    for (int m = 0; m < n_ap; m++) {
-        float *a = A + LANE_RE(m * per_ap);
-        lane_scale_rows(per_ap, lane_load(root + (ptrdiff_t)m * KERNEL_LANES), a, a);
+}
+
+/* An AP's conjugate beams with an amplitude for each user, all smaller where they would pass cap times its budget; what
+ * they take of it to b. A user whose estimate is zero though it has an amplitude shows as 0 in what is returned. */
+static lane lane_each_ap(int n_ant, int n, const float *H, const float *amplitude, const float *P, float cap, float *A,
+                         float *b)
+{
+    lane share = {0}, good = lane_all(1);
+    for (int i = 0; i < n_ant * n; i++) {
+        const float g = amplitude[i % n];
+        lane_put(A, i, g * lane_load(H + LANE_RE(i)), g * lane_load(H + LANE_IM(i)));
     }
-    lane_power(n_ap, n_ant, n, A, P, b);
+    lane_energies(1, n_ant, n, A, b);
+    lane_shares(1, n, P, b);
+    for (int k = 0; k < n; k++) {
+        const lane one = lane_load(b + (ptrdiff_t)k * KERNEL_LANES);
+        share += one;
+        good = amplitude[k] > 0 ? lane_choose(one > 0, good, (lane){0}) : good;
+    }
+    const lane factor = lane_choose(share > cap, cap / share, lane_all(1));
+    lane_multiply(n, factor, b);
+    lane_scale_rows(n_ant * n, lane_root(factor), A, A);
+    return good;
+}
+
+/* Conjugate beams with an amplitude per AP and user, and C = H^H A. */
+static void lane_cb_each(int n_ap, int n_ant, int n, const float *H, const float *amplitude, const float *P, float cap,
+                         float *A, float *C, float *b, float *pivot)
+{
+    lane good = lane_all(1);
+    for (int m = 0; m < n_ap; m++) {
+        const float *h = H + LANE_RE(m * n_ant * n);
+        float *a = A + LANE_RE(m * n_ant * n);
+        good = lane_min(good, lane_each_ap(n_ant, n, h, amplitude + m * n, P + (ptrdiff_t)m * KERNEL_LANES, cap, a,
+                                           b + (ptrdiff_t)(m * n) * KERNEL_LANES));
+        int i = 0;
+        for (; i + TILE_ROWS <= n; i += TILE_ROWS) {
+            lane_rows(true, m > 0, TILE_ROWS, TILE_COLUMNS, n_ant, n, h + LANE_RE(i), 1, n, a, n, C + LANE_RE(i * n),
+                      n);
+        }
+        if (i < n) {
+            lane_rows(true, m > 0, 1, TILE_WIDE, n_ant, n, h + LANE_RE(i), 1, n, a, n, C + LANE_RE(i * n), n);
+        }
+    }
+    lane_store(pivot, good);
 }
 
 /* R = D_m^-1/2 H_m with D_m = 1 + lambda sum_k E_mk; root gets D_m^-1/2. */

@@ -34,7 +34,10 @@ struct batch {
     double *group_beta;            /* [n_ue] */
     uint8_t *strong;               /* [n_ue] */
     int *order, *n_strong, *other; /* [n_ap][n_ue], [n_ap], [n_ue] */
-    int n_ap, n_ue, *ap, *ue;      /* packed -> original index, [n_ap] and [n_ue] */
+    float *each;                   /* [n_ap][n_ue] amplitudes of cb maxmin, for subbands with these figures */
+    struct mimo_channel each_figures;
+    int each_n_ap, each_n_ue, each_reason;
+    int n_ap, n_ue, *ap, *ue; /* packed -> original index, [n_ap] and [n_ue] */
 };
 
 int batch_lanes(const batch_t *batch)
@@ -67,6 +70,7 @@ static size_t place(struct batch *b, float *base)
     b->gamma = take(base, &used, m * k * lanes);
     b->E = take(base, &used, m * k * lanes);
     b->b = take(base, &used, m * k * lanes);
+    b->each = take(base, &used, m * k);
     b->P = take(base, &used, m * lanes);
     b->share = take(base, &used, m * lanes);
     b->eta = take(base, &used, k * lanes);
@@ -122,6 +126,18 @@ void batch_destroy(batch_t *batch)
     free(batch->order);
     free(batch->n_strong);
     free(batch);
+}
+
+void batch_use_each(batch_t *batch, const struct mimo_channel *figures, int n_ap, int n_ue, const double *amplitude,
+                    int reason)
+{
+    batch->each_figures = *figures;
+    batch->each_n_ap = n_ap;
+    batch->each_n_ue = n_ue;
+    batch->each_reason = reason;
+    for (int i = 0; i < n_ap * n_ue; i++) {
+        batch->each[i] = (float)amplitude[i];
+    }
 }
 
 static bool ap_used(const struct mimo_channel *channel, int m)
@@ -342,9 +358,23 @@ static unsigned local_beams(struct batch *b, enum mimo_scheme scheme, bool mean,
     return left;
 }
 
+/* Subbands whose figures are not those of batch_use_each. */
+static unsigned other_figures(const struct batch *b, int n_sb, const struct mimo_channel *channels)
+{
+    const struct mimo_channel *one = &b->each_figures;
+    unsigned left = 0;
+    for (int s = 0; s < n_sb; s++) {
+        const struct mimo_channel *c = &channels[s];
+        const bool same = c->beta == one->beta && c->error_variance == one->error_variance &&
+                          c->ap_power == one->ap_power && c->eta == one->eta;
+        left |= same && b->each_n_ap == b->n_ap && b->each_n_ue == b->n_ue && one->beta ? 0 : 1u << s;
+    }
+    return left;
+}
+
 /* Beams A, and C = H^H A unless it is the identity (zf). Returns the subbands that are left. */
-static unsigned beams(struct batch *b, enum mimo_scheme scheme, bool mean, double upsilon, int n_sb,
-                      const struct inputs *in, float *pivot)
+static unsigned beams(struct batch *b, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
+                      const struct mimo_channel *channels, const struct inputs *in, float *pivot)
 {
     const struct kernel_ops *ops = b->ops;
     const int n_ap = b->n_ap, n_ant = b->shape.n_ant, n = b->n_ue;
@@ -356,13 +386,17 @@ static unsigned beams(struct batch *b, enum mimo_scheme scheme, bool mean, doubl
         ops->rzf(n_ap, n_ant, n, b->H, b->E, b->P, b->work, b->R, b->A, b->C, b->b, pivot);
         return 0;
     case MIMO_CB:
-        ops->cb(n_ap, n_ant, n, b->H, b->P, b->share, b->A, b->C, b->b);
+        if (power == MIMO_POWER_MAXMIN) {
+            ops->cb_each(n_ap, n_ant, n, b->H, b->each, b->P, (float)MIMO_PEAK_RATIO, b->A, b->C, b->b, pivot);
+            return other_figures(b, n_sb, channels);
+        }
+        ops->cb(n_ap, n_ant, n, b->H, b->P, b->A, b->C, b->b);
         for (int s = 0; s < ops->n_lane; s++) {
             pivot[s] = 1;
         }
         return 0;
     default:
-        return local_beams(b, scheme, mean, upsilon, n_sb, in, pivot);
+        return local_beams(b, scheme, mimo_holds_mean(scheme, power), upsilon, n_sb, in, pivot);
     }
 }
 
@@ -371,7 +405,9 @@ static void powers(struct batch *b, enum mimo_scheme scheme, enum mimo_power pow
                    float *spread)
 {
     const struct kernel_ops *ops = b->ops;
-    if (power != MIMO_POWER_EQUAL) {
+    if (scheme == MIMO_CB && power == MIMO_POWER_MAXMIN) { /* in the beams already */
+        ops->one(links, b->eta, b->share);
+    } else if (power != MIMO_POWER_EQUAL) {
         ops->maxmin(links, MAXMIN_ITERATIONS, MAXMIN_TOLERANCE, b->eta, b->share, b->interference, spread);
     } else if (scheme == MIMO_ZF) {
         ops->equal(links, b->eta, b->share);
@@ -403,8 +439,7 @@ static bool serves(const struct batch *b, enum mimo_scheme scheme)
 unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
                        const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
-    /* a power per AP and user, on large-scale fading; least squares: not here */
-    if ((scheme == MIMO_CB && power == MIMO_POWER_MAXMIN) || MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
+    if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) { /* least squares: not here */
         return (1u << n_sb) - 1;
     }
     struct batch *b = batch;
@@ -422,7 +457,7 @@ unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power 
     }
     load(b, n_sb, channels, &in);
     float pivot[KERNEL_LANES_MAX], spread[KERNEL_LANES_MAX] = {0};
-    unsigned left = beams(b, scheme, mean, upsilon, n_sb, &in, pivot);
+    unsigned left = beams(b, scheme, power, upsilon, n_sb, channels, &in, pivot);
     if (left == all) {
         return all;
     }
@@ -441,6 +476,9 @@ unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power 
     float use[KERNEL_LANES_MAX];
     store(b, n_sb, solutions, use);
     for (int s = 0; s < n_sb; s++) {
+        if (scheme == MIMO_CB && power == MIMO_POWER_MAXMIN) {
+            solutions[s].reason = b->each_reason;
+        }
         if (!(pivot[s] >= PIVOT_MIN) || !(spread[s] <= MAXMIN_TOLERANCE) || !is_sound(b, mean, use[s])) {
             left |= 1u << s;
         }

@@ -10,12 +10,17 @@ typedef struct batch batch_t;
 
 int batch_create(batch_t **batch, const struct mimo_shape *shape);
 void batch_destroy(batch_t *batch);
-/* Up to batch_lanes() subbands of any scheme but ob, analog and cb with power maxmin. Bit s of the result is set when
+/* Up to batch_lanes() subbands of any scheme but ob and analog; cb with power maxmin needs
+ * batch_use_each before. Bit s of the result is set when
  * subband s is not done, or the result is not finite or an AP not at its budget (other masks or strong users than the
  * first, badly conditioned, max-min not converged, a user below -20 dB with rzf, local schemes without channel->beta).
  */
 unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
                        const struct mimo_channel *channels, struct mimo_solution *solutions);
+/* Amplitudes of cb with power maxmin, packed [n_ap][n_ue] of the active ones, for all subbands whose large-scale
+ * figures are the same arrays as those of `figures`; the reason goes to their solutions. Copied. */
+void batch_use_each(batch_t *batch, const struct mimo_channel *figures, int n_ap, int n_ue, const double *amplitude,
+                    int reason);
 int batch_lanes(const batch_t *batch); /* 1 without a batch (NULL) */
 
 #endif

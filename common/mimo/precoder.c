@@ -197,25 +197,38 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
     return solution->reason == MIMO_REASON_ASKED ? 0 : TUTTI_ENUMERIC;
 }
 
+/* cb maxmin: the first subband's powers serve all that have its large-scale figures. Returns as precoder_execute. */
+static int execute_first(struct precoder *p, const struct mimo_channel *channel, struct mimo_solution *solution)
+{
+    const int status = precoder_execute(p, MIMO_CB, MIMO_POWER_MAXMIN, channel, solution);
+    batch_use_each(p->batch, channel, p->problem.n_ap, p->problem.n_ue, p->B, solution->reason);
+    return status;
+}
+
 int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
                            const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
-    const int step = precoder->batch ? batch_lanes(precoder->batch) : 1;
-    int rc = 0;
-    for (int first = 0; first < n_sb; first += step) {
+    const bool served = precoder->batch && mimo_scheme_row((int)scheme) && precoder->schemes & MIMO_ONLY(scheme);
+    const bool each =
+        scheme == MIMO_CB && power == MIMO_POWER_MAXMIN; /* powers are of this call, never of one before */
+    const bool alone = served && each && n_sb > 1 && !channels[0].eta, lanes = served && (!each || alone);
+    const int step = lanes ? batch_lanes(precoder->batch) : 1;
+    int rc = alone && execute_first(precoder, channels, solutions) ? TUTTI_ENUMERIC : 0;
+    for (int first = alone; first < n_sb; first += step) {
         const int n = n_sb - first < step ? n_sb - first : step;
         unsigned left = (1u << n) - 1;
         /* powers that were handed in are for one subband at a time */
         const bool given = channels[first].eta && mimo_holds_mean(scheme, power) && mimo_scheme_is_local((int)scheme);
-        if (precoder->batch && !given && mimo_scheme_row((int)scheme) && precoder->schemes & MIMO_ONLY(scheme)) {
+        if (lanes && !given) {
             left = batch_execute(precoder->batch, scheme, power, precoder->settings.upsilon, n, channels + first,
                                  solutions + first);
         }
         for (int s = 0; s < n; s++) {
-            if (left & (1u << s) &&
-                precoder_execute(precoder, scheme, power, &channels[first + s], &solutions[first + s])) {
+            const int at = first + s;
+            if (left & (1u << s) && precoder_execute(precoder, scheme, power, &channels[at], &solutions[at])) {
                 rc = TUTTI_ENUMERIC;
             }
+            rc = solutions[at].reason != MIMO_REASON_ASKED ? TUTTI_ENUMERIC : rc;
         }
     }
     return rc;

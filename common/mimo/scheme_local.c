@@ -151,7 +151,7 @@ static int solve_eta(struct precoder *p)
     return p->eta_reason;
 }
 
-/* One coefficient per AP and user, from large-scale fading. */
+/* One coefficient per AP and user, from large-scale fading; amplitudes stay in B. */
 static int solve_cb_maxmin(struct precoder *p, const struct mimo_channel *channel, struct mimo_solution *solution)
 {
     const struct mimo_problem *q = &p->problem;
@@ -161,10 +161,12 @@ static int solve_cb_maxmin(struct precoder *p, const struct mimo_channel *channe
     drop_unheard(p);
     const int reason = q->n_ue > 0 && !channel->eta ? solve_eta(p) : MIMO_REASON_ASKED;
     const int n = q->n_ue;
+    for (int i = 0; i < q->n_ap * n; i++) {
+        const double eta = channel->eta ? channel->eta[q->ap[i / n] * p->shape.n_ue + q->ue[i % n]] : p->eta[i];
+        p->B[i] = p->gamma[i] > 0 ? sqrt(eta) : 0;
+    }
     for (int i = 0; i < q->n_row * n; i++) {
-        const int m = i / n / q->n_ant, k = i % n;
-        const double eta = channel->eta ? channel->eta[q->ap[m] * p->shape.n_ue + q->ue[k]] : p->eta[m * n + k];
-        const double amplitude = p->gamma[m * n + k] > 0 ? sqrt(eta) : 0;
+        const double amplitude = p->B[i / n / q->n_ant * n + i % n];
         p->Ur[i] = amplitude * q->Hr[i];
         p->Ui[i] = amplitude * q->Hi[i];
     }

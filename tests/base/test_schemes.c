@@ -61,7 +61,8 @@ static void test_power_on_rungs(void **state)
 {
     (void)state;
     assert_int_equal(mimo_power_on_rung(MIMO_CB, MIMO_CB, MIMO_POWER_MAXMIN), MIMO_POWER_MAXMIN);
-    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_CB, MIMO_POWER_MAXMIN), MIMO_POWER_MAXMIN_USER);
+    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_CB, MIMO_POWER_MAXMIN), MIMO_POWER_EQUAL);
+    assert_int_equal(mimo_power_on_rung(MIMO_OB, MIMO_ZF, MIMO_POWER_MAXMIN), MIMO_POWER_MAXMIN_USER);
     assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_CB, MIMO_POWER_EQUAL), MIMO_POWER_EQUAL);
 }
 

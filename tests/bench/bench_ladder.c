@@ -6,14 +6,20 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { N_SB = 104, ROUNDS = 30 };
+enum { N_SB = 104, N_ALONE = 4, ROUNDS = 15, MAX_COLUMN = MIMO_N_SCHEMES + 1 };
 
 /* Cost of one subband of every scheme in one run, turn by turn, with the ladder's rung below it: "of_below" under 1 is
- * a rung that stepping down to does not make cheaper. The channels are cell-free drops in one large-scale situation. */
+ * a rung that stepping down to does not make cheaper. "ratio" is how many times faster it is than the same subband
+ * alone in double precision, "of_copy" the share of the copy bandwidth if channels were read and precoders written
+ * once. The channels are cell-free drops in one large-scale situation; all but the estimates is one array, as in the
+ * central node. */
 struct column {
-    bool measured;
-    double us[ROUNDS];
+    enum mimo_scheme scheme;
+    enum mimo_power power;
+    const char *about;
+    double us[ROUNDS], alone_us[ROUNDS];
 };
 
 static void set_up(struct channel_case *c, struct mimo_channel *channels, struct mimo_solution *solutions, int n_ap,
@@ -34,32 +40,82 @@ static void set_up(struct channel_case *c, struct mimo_channel *channels, struct
         channels[b] = c[b].channel;
         channels[b].error_variance = c[0].E;
         channels[b].beta = c[0].beta;
+        channels[b].ap_power = c[0].channel.ap_power;
+        channels[b].ap_active = c[0].channel.ap_active;
+        channels[b].ue_active = c[0].channel.ue_active;
         solutions[b] = c[b].solution;
     }
     free(truth);
 }
 
-static double median(const struct column *column)
+static double median_ratio(const double *over, const double *under)
 {
-    double us[ROUNDS];
-    for (int r = 0; r < ROUNDS; r++) {
-        us[r] = column->us[r];
-    }
-    return measure_summary(us, ROUNDS).median_us;
-}
-
-/* The median over the rounds of what a scheme takes over what its rung below takes in the same round. */
-static double of_below(const struct column *columns, int scheme)
-{
-    const int below = (int)mimo_scheme_below((enum mimo_scheme)scheme);
     double ratio[ROUNDS];
-    if (below == scheme || !columns[below].measured) {
-        return NAN;
-    }
     for (int r = 0; r < ROUNDS; r++) {
-        ratio[r] = columns[scheme].us[r] / columns[below].us[r];
+        ratio[r] = over[r] / under[r];
     }
     return measure_summary(ratio, ROUNDS).median_us;
+}
+
+/* The column of the rung below; NULL for the last one and for what is not on the ladder. */
+static const struct column *below(const struct column *columns, int n, const struct column *column)
+{
+    const enum mimo_scheme rung = mimo_scheme_below(column->scheme);
+    for (int i = 0; i < n && rung != column->scheme; i++) {
+        if (columns[i].scheme == rung && columns[i].about[0] == '\0') {
+            return &columns[i];
+        }
+    }
+    return NULL;
+}
+
+static int list(struct column *columns, enum mimo_power power)
+{
+    static const enum mimo_scheme order[] = {MIMO_OB, MIMO_RZF, MIMO_ZF, MIMO_PPZF, MIMO_PZF, MIMO_CB};
+    int n = 0;
+    for (size_t s = 0; s < sizeof order / sizeof *order; s++) {
+        columns[n++] =
+            (struct column){.scheme = order[s], .power = mimo_power_on_rung(MIMO_OB, order[s], power), .about = ""};
+    }
+    if (power == MIMO_POWER_MAXMIN) { /* asked for, not stepped down to */
+        columns[n++] = (struct column){.scheme = MIMO_CB, .power = power, .about = " per AP and user"};
+    }
+    return n;
+}
+
+static void run_rounds(precoder_t *precoder, struct column *columns, int n, const struct mimo_channel *channels,
+                       struct mimo_solution *solutions)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < n; i++) {
+            struct column *column = &columns[i];
+            const int n_sb = column->scheme == MIMO_OB ? N_ALONE : N_SB; /* it goes subband by subband */
+            double start = measure_us();
+            precoder_execute_batch(precoder, column->scheme, column->power, n_sb, channels, solutions);
+            column->us[round] = (measure_us() - start) / n_sb;
+            start = measure_us();
+            for (int s = 0; s < N_ALONE; s++) {
+                precoder_execute(precoder, column->scheme, column->power, &channels[s], &solutions[s]);
+            }
+            column->alone_us[round] = (measure_us() - start) / N_ALONE;
+        }
+    }
+}
+
+static void show(const struct column *columns, int n, const struct kernel_ops *ops, double bytes)
+{
+    const double copy_gb_s = measure_copy_gb_s(1 << 20);
+    for (int i = 0; i < n; i++) {
+        const struct column *column = &columns[i], *rung = below(columns, n, column);
+        double us[ROUNDS];
+        char name[64];
+        memcpy(us, column->us, sizeof us);
+        const double median_us = measure_summary(us, ROUNDS).median_us;
+        snprintf(name, sizeof name, "%s%s, %s", mimo_scheme_name((int)column->scheme), column->about, ops->name);
+        ROW(name, {"median_us", median_us}, {"ratio", median_ratio(column->alone_us, column->us)},
+            {"of_below", rung ? median_ratio(column->us, rung->us) : NAN},
+            {"of_copy", bytes / median_us / 1e3 / copy_gb_s});
+    }
 }
 
 void bench_ladder(int n_ap, int n_ant, int n_ue, enum mimo_power power)
@@ -67,29 +123,21 @@ void bench_ladder(int n_ap, int n_ant, int n_ue, enum mimo_power power)
     static struct channel_case c[N_SB];
     static struct mimo_channel channels[N_SB];
     static struct mimo_solution solutions[N_SB];
-    static const enum mimo_scheme order[] = {MIMO_OB, MIMO_RZF, MIMO_ZF, MIMO_PPZF, MIMO_PZF, MIMO_CB};
-    struct column columns[MIMO_N_SCHEMES] = {{0}};
-    precoder_t *precoder;
+    static struct column columns[MAX_COLUMN];
     set_up(c, channels, solutions, n_ap, n_ant, n_ue);
-    if (precoder_create(&precoder, &c[0].shape)) {
-        abort();
-    }
-    for (int round = 0; round < ROUNDS; round++) {
-        for (size_t s = 0; s < sizeof order / sizeof *order; s++) {
-            const int n_sb = order[s] == MIMO_OB ? 4 : N_SB; /* it goes subband by subband */
-            const double start = measure_us();
-            precoder_execute_batch(precoder, order[s], power, n_sb, channels, solutions);
-            columns[order[s]].us[round] = (measure_us() - start) / n_sb;
-            columns[order[s]].measured = true;
-        }
-    }
     row_section("ladder, M=%d N=%d K=%d, %s, per subband", n_ap, n_ant, n_ue, mimo_power_name((int)power));
-    for (size_t s = 0; s < sizeof order / sizeof *order; s++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s, %s", mimo_scheme_name((int)order[s]), kernel_get()->name);
-        ROW(name, {"median_us", median(&columns[order[s]])}, {"of_below", of_below(columns, (int)order[s])});
+    for (int v = 0; kernel_variant(v); v++) {
+        precoder_t *precoder;
+        kernel_select(kernel_variant(v));
+        if (precoder_create(&precoder, &c[0].shape)) {
+            abort();
+        }
+        const int n = list(columns, power);
+        run_rounds(precoder, columns, n, channels, solutions);
+        show(columns, n, kernel_variant(v), 16.0 * n_ap * n_ant * n_ue);
+        precoder_destroy(precoder);
     }
-    precoder_destroy(precoder);
+    kernel_select(NULL);
     for (int b = 0; b < N_SB; b++) {
         case_destroy(&c[b]);
     }

@@ -7,6 +7,7 @@
 
 #include <cblas.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The ceilings of the sections below: "of_peak" is a share of the first two, "of_copy" of the last. */
 static void bench_processor(void)
@@ -20,18 +21,28 @@ static void bench_processor(void)
     }
 }
 
-int main(int argc, char **argv)
+static void bench_ladders(void)
 {
-    row_open(&argc, argv);
-    openblas_set_num_threads(1);
-    bench_processor();
-    bench_zf(32, 1, 8);
-    bench_zf(16, 4, 16);
     static const int ladders[][3] = {{4, 4, 4}, {16, 4, 8}, {64, 4, 8}, {64, 4, 32}};
     for (size_t i = 0; i < sizeof ladders / sizeof *ladders; i++) {
         bench_ladder(ladders[i][0], ladders[i][1], ladders[i][2], MIMO_POWER_MAXMIN);
         bench_ladder(ladders[i][0], ladders[i][1], ladders[i][2], MIMO_POWER_EQUAL);
     }
+}
+
+/* "ladder": its rows alone; `bench_mimo --json ladder` writes tests/cpu_node/ladder_costs.jsonl. */
+int main(int argc, char **argv)
+{
+    row_open(&argc, argv);
+    openblas_set_num_threads(1);
+    if (argc > 1 && strcmp(argv[1], "ladder") == 0) {
+        bench_ladders();
+        return 0;
+    }
+    bench_processor();
+    bench_zf(32, 1, 8);
+    bench_zf(16, 4, 16);
+    bench_ladders();
     bench_ob(64, 1, 8, 1e-2, true);
     bench_ob(64, 1, 8, 1e-3, true);
     bench_ob(8, 4, 8, 1e-2, false);

@@ -251,6 +251,68 @@ static void every_scheme_equals_single(void **state)
     assert_true(n_done > 0.9 * n_all); /* few are left to the solver they are compared with */
 }
 
+/* As the central node hands them in: one array of everything but the estimates. */
+static void share_figures(struct set *set)
+{
+    for (int b = 0; b < set->n_sb; b++) {
+        const tutti_cf32 *H_hat = set->c[b].channel.H_hat;
+        set->c[b].channel = set->c[0].channel;
+        set->c[b].channel.H_hat = H_hat;
+        set->channels[b] = set->c[b].channel;
+    }
+}
+
+/* Conjugate beams with a power per AP and user: solved once, the same as one by one; what has other figures, or an
+ * estimate of zero where there is power, is left. */
+static void powers_per_ap_and_user(void **state)
+{
+    (void)state;
+    static const int shapes[][4] = {{18, 4, 4, 4}, {20, 16, 4, 8}, {9, 3, 3, 5}};
+    struct random random = {46};
+    static struct set set;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const int n = shapes[i][1] * shapes[i][3];
+        double amplitude[16 * 8];
+        precoder_t *precoder;
+        batch_t *batch;
+        create_block(&set, &random, shapes[i], false);
+        share_figures(&set);
+        assert_int_equal(precoder_create(&precoder, &set.c[0].shape), 0);
+        assert_int_equal(batch_create(&batch, &set.c[0].shape), 0);
+        precoder_execute_batch(precoder, MIMO_CB, MIMO_POWER_MAXMIN, set.n_sb, set.channels, set.solutions);
+        for (int b = 0; b < set.n_sb; b++) {
+            double energy, sinr;
+            const int reason = set.solutions[b].reason;
+            difference(&set.c[b], precoder, MIMO_CB, MIMO_POWER_MAXMIN, &energy, &sinr);
+            assert_true(energy <= 1e-9 && sinr <= 1e-3);
+            assert_int_equal(reason, set.c[b].solution.reason);
+        }
+        for (int j = 0; j < n; j++) {
+            amplitude[j] = 0.01 * (1 + j % 3);
+        }
+        const int lanes = batch_lanes(batch), first = set.n_sb - lanes < 0 ? 0 : set.n_sb - lanes;
+        const int n_sb = set.n_sb - first;
+        const unsigned all = (1u << n_sb) - 1;
+#define EXECUTE()                                                                                                      \
+    batch_execute(batch, MIMO_CB, MIMO_POWER_MAXMIN, 0.95, n_sb, set.channels + first, set.solutions + first)
+        assert_int_equal(EXECUTE(), all); /* nobody has given powers */
+        batch_use_each(batch, &set.channels[0], shapes[i][1], shapes[i][3], amplitude, 0);
+        assert_int_equal(EXECUTE(), 0);
+        set.channels[first].beta = set.c[1].beta;
+        assert_int_equal(EXECUTE(), 1);
+        set.channels[first].beta = set.c[0].beta;
+        for (int a = 0; a < shapes[i][2]; a++) {
+            set.c[first + 1].H[a * shapes[i][3]] = 0;
+        }
+        assert_int_equal(EXECUTE(), 2);
+        batch_use_each(batch, &set.channels[0], shapes[i][1], shapes[i][3] - 1, amplitude, 0);
+        assert_int_equal(EXECUTE(), all);
+        batch_destroy(batch);
+        precoder_destroy(precoder);
+        release(&set);
+    }
+}
+
 /* A precoder created for schemes that the batch does not serve has none. */
 static void schemes_without_a_batch(void **state)
 {
@@ -282,7 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batch_equals_single),           cmocka_unit_test(masks_common_and_mixed),
         cmocka_unit_test(bad_subbands_are_solved_apart), cmocka_unit_test(every_scheme_equals_single),
-        cmocka_unit_test(schemes_without_a_batch),
+        cmocka_unit_test(powers_per_ap_and_user),        cmocka_unit_test(schemes_without_a_batch),
     };
     int n_failed = 0;
     for (int v = 0; test_variant(v); v++) { /* handles keep the variant they are created with */
