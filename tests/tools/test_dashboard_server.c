@@ -181,12 +181,13 @@ static void what_is_no_status_changes_nothing(void **state)
         assert_null(dashboard_state_take(&s.state, NONE[i]));
     }
     /* well-formed and absurd: slices beyond the network, counts that are texts */
+    static const char HOPS[] =
+        "{\"type\":\"status\",\"ap_from\":0,\"ap\":[7,null,{\"sent\":\"many\",\"noise_dbfs\":\"loud\"}],"
+        "\"hops\":[1],\"scheme\":3,\"reason\":{\"a\\\"b\\nc\":2}}";
     static const char *const ABSURD[] = {
         "{\"type\":\"status\",\"ap_from\":1000000,\"ap\":[{\"up\":true}]}",
         "{\"type\":\"status\",\"ap_from\":-5,\"ap\":[{\"up\":true}]}",
-        "{\"type\":\"status\",\"ap_from\":3,\"ap\":[{\"up\":true},{\"up\":true}],\"user\":{\"a\":1}}",
-        "{\"type\":\"status\",\"ap_from\":0,\"ap\":[7,null,{\"sent\":\"many\",\"noise_dbfs\":\"loud\"}],\"hops\":[1],"
-        "\"scheme\":3,\"reason\":{\"a\\\"b\\nc\":2}}"};
+        "{\"type\":\"status\",\"ap_from\":3,\"ap\":[{\"up\":true},{\"up\":true}],\"user\":{\"a\":1}}", HOPS};
     for (size_t i = 0; i < sizeof ABSURD / sizeof *ABSURD; i++) {
         char *const event = dashboard_state_take(&s.state, ABSURD[i]);
         assert_non_null(event);
