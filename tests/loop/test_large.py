@@ -13,7 +13,8 @@ engine: {lockstep_timeout_ms: 120000}
 
 
 def main():
-    sets = ["air.radio_timeout_ms=120000"]
+    # the true channel with the recorded W is what flat subbands give
+    sets = ["air.radio_timeout_ms=120000", "precoding.subband=flat"]
     with Network(extra=EXTRA, sets=sets, n_ap=128, n_ant=4, n_ue=64, n_blocks=BLOCKS, snr_db=10) as net:
         net.run(timeout=280)
         with net.file("run.h5") as run, net.file("truth.h5") as truth:

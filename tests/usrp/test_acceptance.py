@@ -33,14 +33,17 @@ def check_benchmark(text):
         count(text, "Num received samples"), count(text, "Num transmitted samples")) > 0
 
 
+def benchmark(args):
+    return start("benchmark_rate", "--args", args, "--rx_rate", RATE, "--tx_rate", RATE, "--duration", 1, "--channels", "0,1")
+
+
 def stream():
     """Programs that stream, each on a device of its own; time waits for them, so a loss is one of the device's."""
-    with Emulator(PROGRAM, "--patience-ms", 5000, devices=5) as usrp, tempfile.TemporaryDirectory() as folder:
+    with Emulator(PROGRAM, "--patience-ms", 5000, devices=7) as usrp, tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "samples")
         found = start("uhd_find_devices", "--args", f"addr={usrp.devices[0]}")
         probed = start("uhd_usrp_probe", "--args", usrp.args(1, RATE))
-        both = start("benchmark_rate", "--args", usrp.args(2, RATE), "--rx_rate", RATE, "--tx_rate", RATE, "--duration", 1,
-                     "--channels", "0,1")
+        both = benchmark(usrp.args(2, RATE))
         received = start("rx_samples_to_file", "--args", usrp.args(3, RATE), "--rate", RATE, "--freq", 1e9, "--nsamps",
                          N_RECEIVED, "--file", path, "--type", "short")
         sent = start("tx_waveforms", "--args", usrp.args(4, RATE), "--rate", RATE, "--freq", 1e9, "--nsamps", 50000)
@@ -49,11 +52,16 @@ def stream():
         status, text = finish(probed)
         expect("uhd_usrp_probe", status == 0 and "0/Radio#0" in text and "TX Frontend: 1" in text, text)
         status, text = finish(both)
-        expect("benchmark_rate", status == 0 and check_benchmark(text), text)
+        bench_status, bench_text = status, text
         status, text = finish(received)
         expect("rx_samples_to_file", status == 0 and os.path.getsize(path) == 4 * N_RECEIVED, text)
         status, text = finish(sent)
         expect("tx_waveforms", status == 0 and "Done!" in text, text)
+        for again in (5, 6):  # it gives up packets by the wall clock, beside four others: two more times alone
+            if bench_status == 0 and check_benchmark(bench_text):
+                break
+            bench_status, bench_text = finish(benchmark(usrp.args(again, RATE)))
+        expect("benchmark_rate", bench_status == 0 and check_benchmark(bench_text), bench_text)
 
 
 def report():
