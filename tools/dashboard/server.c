@@ -20,7 +20,7 @@ extern const unsigned char dashboard_page[], dashboard_script[];
 
 enum { MAX_HEADER_BYTES = 8192, IDLE_S = 30 };
 
-/* A viewer's request dies before its connection says so: only the connection is compared. */
+/* A request does not know its connection any more when that ends: the connection is kept beside it. */
 struct viewer {
     struct evhttp_request *request; /* NULL: a free seat */
     struct evhttp_connection *connection;
@@ -131,12 +131,15 @@ static void serve_metrics(struct evhttp_request *request, void *argument)
 
 /* Viewers ---------------------------------------------------------------------------------------------------------- */
 
+/* libevent parts a connection that ends from a reply that has not: the request is ours to end, and freed by that. */
 static void viewer_left(struct evhttp_connection *connection, void *argument)
 {
     struct dashboard_server *const s = argument;
     for (int i = 0; i < DASHBOARD_VIEWERS; i++) {
         if (s->viewer[i].connection == connection) {
+            struct evhttp_request *const request = s->viewer[i].request;
             s->viewer[i] = (struct viewer){0};
+            evhttp_send_reply_end(request);
         }
     }
 }
