@@ -65,7 +65,7 @@ tests() { # PRESET CTEST-OPTIONS...
 }
 
 format() {
-    find ap_node common cpu_node fronthaul hw node tests tools ue_node -name '*.[ch]' -print0 |
+    find ap_node calib common cpu_node fronthaul hw node tests tools ue_node -name '*.[ch]' -print0 |
         xargs -0 clang-format-16 --dry-run -Werror
 }
 
