@@ -2,6 +2,7 @@
 /* tutti-cpu: the central node. This loop is its table of contents. */
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/rt.h"
 #include "cpu_node/cpu.h"
 #include "cpu_node/schedule.h"
@@ -73,6 +74,10 @@ static int run(const struct config *config, const struct node_options *options)
     cpu.replay_path = options->replay;
     cpu.own_scheme = options->own_scheme;
     int status = cpu_create(&cpu, config);
+    if (status >= 0 && config->sensing.zones_m_count > 0) {
+        log_write(LOG_WARNING, "config",
+                  "sensing.zones_m has no effect in a running network: `tutti isac` plans with it");
+    }
     if (status >= 0) {
         status = loop(&cpu);
         cpu_stop(&cpu);

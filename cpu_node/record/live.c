@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const int LIVE_EDGE_US[LIVE_EDGES] = {50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000};
+/* Upper edges of the histograms; the last bucket has none. They travel with the counts. */
+static const uint64_t EDGE_US[LIVE_EDGES] = {50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000};
 
 static const char *const HOP_NAME[LIVE_N_HOP] = {
 #define HOP_TEXT(id, name) #name,
@@ -56,7 +57,7 @@ static void add_hop(struct live *live, enum live_hop hop, uint64_t from_ns, uint
     }
     const double us = 1e-3 * (double)(to_ns - from_ns);
     int edge = 0;
-    while (edge < LIVE_EDGES && us > LIVE_EDGE_US[edge]) {
+    while (edge < LIVE_EDGES && us > (double)EDGE_US[edge]) {
         edge++;
     }
     stats_hist_add(&live->hop[hop], to_ns - from_ns);
@@ -240,6 +241,7 @@ void live_tell(struct live *live, json_t *root, const uint8_t *ap_alive, const u
     for (int k = user_from; k < live->n_ue && k < user_from + LIVE_SLICE; k++) {
         json_array_append_new(users, user_of(&live->user[k], user_alive[k]));
     }
+    json_object_set_new(root, "edges_us", counts(EDGE_US, LIVE_EDGES));
     json_object_set_new(root, "hops", hops(live));
     json_object_set_new(root, "ap_from", json_integer(ap_from));
     json_object_set_new(root, "ap", aps);

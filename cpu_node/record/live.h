@@ -28,8 +28,6 @@ enum live_hop {
 };
 
 enum { LIVE_EDGES = 10, LIVE_SLICE = 32, LIVE_POINTS = 64 };
-/* Upper edges of the histograms, us; the last bucket has no upper edge. */
-extern const int LIVE_EDGE_US[LIVE_EDGES];
 
 struct live_ap {
     uint64_t sent[WIRE_N_SENT], arrivals[4];

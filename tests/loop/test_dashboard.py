@@ -103,6 +103,8 @@ def test_live():
             check(0 < right + wrong <= n_code[m] and wrong <= n_wrong[m], f"user {m}: {right + wrong:.0f} code blocks told of {n_code[m]}")
         count = metrics['tutti_hop_latency_seconds_count{hop="solve"}']
         check(count == told and metrics['tutti_hop_latency_seconds_bucket{hop="solve",le="+Inf"}'] == count, "a solve in the histogram for every block")
+        edges = [k for k in metrics if k.startswith('tutti_hop_latency_seconds_bucket{hop="solve"')]
+        check(len(edges) == 11 and 'tutti_hop_latency_seconds_bucket{hop="solve",le="5e-05"}' in edges, f"its buckets have their edges: {edges[:2]}")
         board.stop()
 
 

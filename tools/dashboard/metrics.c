@@ -41,8 +41,6 @@ static const struct metric_row {
 static const char *const SENT[WIRE_N_SENT] = {"unknown", "fresh", "stale", "local_cb", "mute", "late", "cut", "missed"};
 static const char *const ARRIVAL[4] = {"none", "early", "on_time", "late"};
 static const char *const EVENT[5] = {"underrun", "overrun", "dropped", "sequence", "late"};
-static const double EDGE_S[] = {50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3};
-enum { N_EDGE = sizeof EDGE_S / sizeof *EDGE_S };
 
 static void head(FILE *out, enum metric metric)
 {
@@ -130,7 +128,8 @@ static void code_blocks(FILE *out, const json_t *users)
     }
 }
 
-static void histograms(FILE *out, const json_t *hops)
+/* edges: upper ends of all buckets but the last, us. */
+static void histograms(FILE *out, const json_t *hops, const json_t *edges)
 {
     const char *const name = ROWS[METRIC_HOPS].name, *hop;
     json_t *value;
@@ -139,11 +138,11 @@ static void histograms(FILE *out, const json_t *hops)
     {
         const json_t *const buckets = json_object_get(value, "buckets");
         double sum = 0;
-        for (size_t edge = 0; edge <= N_EDGE; edge++) {
-            char le[16] = "+Inf";
+        for (size_t edge = 0; edge < json_array_size(buckets); edge++) {
+            char le[32] = "+Inf";
             sum += json_number_value(json_array_get(buckets, edge));
-            if (edge < N_EDGE) {
-                snprintf(le, sizeof le, "%g", EDGE_S[edge]);
+            if (edge + 1 < json_array_size(buckets)) {
+                snprintf(le, sizeof le, "%g", 1e-6 * json_number_value(json_array_get(edges, edge)));
             }
             fprintf(out, "%s_bucket{", name);
             label(out, "hop", hop);
@@ -168,7 +167,7 @@ void metrics_print(const struct dashboard_state *state, FILE *out)
     by_word(out, METRIC_REASONS, "reason", json_object_get(s, "reason"));
     of_each_ap(out, METRIC_ARRIVALS, ap, "arrival", "arrival", ARRIVAL, 1, 4);
     of_each_ap(out, METRIC_APPLIED, ap, "sent", "kind", SENT, 1, WIRE_N_SENT);
-    histograms(out, json_object_get(s, "hops"));
+    histograms(out, json_object_get(s, "hops"), json_object_get(s, "edges_us"));
     of_each(out, METRIC_AP_UP, "ap", ap, "up");
     of_each(out, METRIC_NOISE, "ap", ap, "noise_dbfs");
     of_each_ap(out, METRIC_EVENTS, ap, "events", "event", EVENT, 0, 5);

@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 const net = { ap: [], user: [], n_ap: 0, n_ue: 0, up: false, over: false };
 const history = []; // {t, sinr: [], predicted}
 const POINTS = 480; // two minutes
-let status = null, events = 0, heard = 0, lastBlock = null;
+let status = null, events = 0, lastBlock = null;
 document.body.dataset.events = "0";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -186,7 +186,6 @@ function take(message) {
     if (message.constellation) drawStar(message.constellation);
   }
   events++;
-  heard = Date.now();
   document.body.dataset.events = String(events);
 }
 

@@ -2,7 +2,6 @@
 #include "tools/dashboard/state.h"
 
 #include "base/error.h"
-#include "base/frame.h"
 
 #include <string.h>
 
@@ -47,7 +46,6 @@ char *dashboard_state_take(struct dashboard_state *state, const char *json)
     json_t *const status = json_loads(json, 0, NULL);
     const char *const type = json_string_value(json_object_get(status, "type"));
     if (!type || strcmp(type, "status") != 0) {
-        state->n_bad += status == NULL;
         json_decref(status);
         return NULL;
     }
@@ -55,7 +53,6 @@ char *dashboard_state_take(struct dashboard_state *state, const char *json)
     merge(state->user, status, "user", "user_from");
     json_decref(state->status);
     state->status = status;
-    state->n_status++;
     return json_dumps(status, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9));
 }
 

@@ -15,7 +15,6 @@ struct dashboard_state {
     json_t *user;   /* [n_ue] */
     bool linked;    /* the central node is there */
     bool over;      /* and has said that the run is over */
-    uint64_t n_status, n_bad;
 };
 
 int dashboard_state_create(struct dashboard_state *state, const struct config *config);
