@@ -749,19 +749,20 @@ static void test_full_queue_never_blocks(void **state)
     TURN_UNTIL(p.n[FH_EVENT_UP], hub, &h, peer, &p);
     const size_t n = numbered(message, sizeof message, 0, (1 << 20) - WIRE_HEADER_BYTES);
     for (int side = 0; side < 2; side++) {
-        long n_slept = 0; /* in sends that found no room; the others may meet libzmq's threads at a lock */
-        int n_sent = 0, n_full = 0;
+        int n_sent = 0, n_full = 0, n_awake = 0; /* sends that found no room, those of them that did not sleep */
         while (n_full < 20 && n_sent < 1000) {
             const long before = n_sleeps();
             const int error = side ? fh_peer_send(peer, message, n) : fh_hub_send(hub, FH_ROLE_AP, 0, message, n);
             assert_true(error == TUTTI_OK || error == TUTTI_EAGAIN);
             n_sent += error == TUTTI_OK;
             n_full += error == TUTTI_EAGAIN;
-            n_slept += error == TUTTI_EAGAIN ? n_sleeps() - before : 0;
+            n_awake += error == TUTTI_EAGAIN && n_sleeps() == before;
         }
         assert_int_equal(n_full, 20);
         assert_in_range(n_sent, 16, 200); /* bounded: two high-water marks and what the kernel holds */
-        assert_true(n_slept < 20);        /* who waited for room would give up the processor each time */
+        /* who waited for room would give up the processor every time; who does not may still meet one of libzmq's
+         * threads at a lock of the allocator or of the kernel, now and then */
+        assert_true(n_awake > 0);
         struct fh_counters counters;
         side ? fh_peer_counters(peer, &counters) : fh_hub_counters(hub, &counters);
         assert_int_equal(counters.dropped_full, 20);
