@@ -161,7 +161,7 @@ enum config_role { CONFIG_ROLE_AP, CONFIG_ROLE_UE, CONFIG_ROLE_EVE, CONFIG_N_ROL
 
 struct config_gains {
     enum config_gain_model model;
-    double snr_db, eve_snr_db;
+    double snr_db, eve_snr_db, ap_snr_db;
     struct config_row *gain_db; /* [n_ap] rows of [n_ue] */
     unsigned gain_db_count;
     struct config_row *eve_gain_db; /* [n_ap] rows of [n_eve] */
@@ -189,7 +189,7 @@ struct config_fading_model {
 };
 
 struct config_impairments {
-    double gain_mismatch_db, phase_mismatch_deg, cfo_hz, phase_noise_linewidth_hz;
+    double gain_mismatch_db, phase_mismatch_deg, phase_drift_rad2_per_s, cfo_hz, phase_noise_linewidth_hz;
     int timing_offset_samples;
     bool clip;
     int adc_bits;

@@ -15,6 +15,7 @@
 #define IMPAIRMENT_RANGES(end)                                                                                         \
     {"air.impairments." end ".gain_mismatch_db", 0, 20, ""},                                                           \
         {"air.impairments." end ".phase_mismatch_deg", 0, 180, ""}, {"air.impairments." end ".cfo_hz", 0, 1e6, ""},    \
+        {"air.impairments." end ".phase_drift_rad2_per_s", 0, 1e3, ""},                                                \
         {"air.impairments." end ".phase_noise_linewidth_hz", 0, 1e5, ""},                                              \
         {"air.impairments." end ".timing_offset_samples", 0, 4096, ""},                                                \
     {                                                                                                                  \
@@ -108,6 +109,7 @@ static const struct config_range ranges[] = {
     {"air.radio_timeout_ms", 1, 3.6e6, ""},
     {"air.large_scale.snr_db", -100, 150, ""},
     {"air.large_scale.eve_snr_db", -100, 150, ""},
+    {"air.large_scale.ap_snr_db", -100, 150, ""},
     {"air.large_scale.gain_db", -300, 100, ""},
     {"air.large_scale.eve_gain_db", -300, 100, ""},
     {"air.large_scale.area_m", 1, 1e6, ""},

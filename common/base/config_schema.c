@@ -246,6 +246,7 @@ static const cyaml_schema_field_t gains_fields[] = {
     ENUM(struct config_gains, model, gain_models),
     REAL(struct config_gains, snr_db),
     REAL(struct config_gains, eve_snr_db),
+    REAL(struct config_gains, ap_snr_db),
     LIST(struct config_gains, gain_db, row_entry, TUTTI_MAX_AP),
     LIST(struct config_gains, eve_gain_db, row_entry, TUTTI_MAX_AP),
     REAL(struct config_gains, area_m),
@@ -275,6 +276,7 @@ static const cyaml_schema_field_t fading_fields[] = {
 static const cyaml_schema_field_t impairments_end_fields[] = {
     REAL(struct config_impairments, gain_mismatch_db),
     REAL(struct config_impairments, phase_mismatch_deg),
+    REAL(struct config_impairments, phase_drift_rad2_per_s),
     REAL(struct config_impairments, cfo_hz),
     REAL(struct config_impairments, phase_noise_linewidth_hz),
     INT(struct config_impairments, timing_offset_samples),

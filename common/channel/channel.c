@@ -24,6 +24,11 @@ double channel_downlink_snr_scale(const struct config *config)
     return snr_scale(config, config->radio.ap.tx_power_dbm, config->radio.ue.noise_figure_db);
 }
 
+double channel_ap_snr_scale(const struct config *config)
+{
+    return snr_scale(config, config->radio.ap.tx_power_dbm, config->radio.ap.noise_figure_db);
+}
+
 double channel_uplink_snr_scale(const struct config *config)
 {
     return snr_scale(config, config->radio.ue.tx_power_dbm, config->radio.ap.noise_figure_db);
@@ -119,26 +124,35 @@ static int check_rows(const char *key, const struct config_row *rows, unsigned n
 
 enum shadowed { SHADOWED_USER, SHADOWED_EVE };
 
+static double path_gain_db(const struct config_gains *gains, double distance_m)
+{
+    switch (gains->path_loss) {
+    case CONFIG_PL_THREE_SLOPE:
+        return channel_three_slope_db(distance_m);
+    case CONFIG_PL_LOG_DISTANCE:
+        return channel_log_distance_db(distance_m, gains->reference_db, gains->exponent);
+    case CONFIG_PL_UMI:
+    default:
+        return channel_umi_db(distance_m);
+    }
+}
+
+static double distance_between_m(const double *p, const double *q)
+{
+    return sqrt((p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2]));
+}
+
 /* Between two points; the shadowing is that of the AP with user or eavesdropper `other`. */
 static double gain_at(const struct config *config, const double *p, const double *q, uint64_t ap, uint64_t other,
                       enum shadowed kind)
 {
     const struct config_gains *gains = &config->air.large_scale;
-    const double distance_m =
-        sqrt((p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) + (p[2] - q[2]) * (p[2] - q[2]));
+    const double distance_m = distance_between_m(p, q);
     const uint64_t key = random_key(config->network.seed, RANDOM_SHADOWING, ap, other, (uint64_t)kind);
     float z, unused;
     random_normal(key, 0, &z, &unused);
-    const double shadowing_db = gains->shadowing_db * (double)z;
-    switch (gains->path_loss) {
-    case CONFIG_PL_THREE_SLOPE:
-        return channel_three_slope_db(distance_m) + (distance_m > THREE_SLOPE_FAR_M ? shadowing_db : 0);
-    case CONFIG_PL_LOG_DISTANCE:
-        return channel_log_distance_db(distance_m, gains->reference_db, gains->exponent) + shadowing_db;
-    case CONFIG_PL_UMI:
-    default:
-        return channel_umi_db(distance_m) + shadowing_db;
-    }
+    const bool near = gains->path_loss == CONFIG_PL_THREE_SLOPE && distance_m <= THREE_SLOPE_FAR_M;
+    return path_gain_db(gains, distance_m) + (near ? 0 : gains->shadowing_db * (double)z);
 }
 
 static int check_positions(const struct config *config)
@@ -235,6 +249,34 @@ int channel_eve_large_scale(const struct config *config, double *beta_db)
     default:
         return uniform(gains->eve_snr_db - 10 * log10(channel_eve_downlink_snr_scale(config)), n_ap * n_eve, beta_db);
     }
+}
+
+static int ap_geometry(const struct config *config, double *beta_db)
+{
+    const int n_ap = config->network.n_ap, status = check_positions(config);
+    if (status) {
+        return status;
+    }
+    double *const ap_m = calloc((size_t)(n_ap + config->network.n_ue) * 3, sizeof *ap_m);
+    if (!ap_m) {
+        return error_set(TUTTI_ENOMEM, "no memory for %d positions", n_ap);
+    }
+    channel_positions(config, ap_m, ap_m + 3 * n_ap);
+    for (int i = 0; i < n_ap * n_ap; i++) {
+        const double distance_m = distance_between_m(ap_m + 3 * (i / n_ap), ap_m + 3 * (i % n_ap));
+        beta_db[i] = path_gain_db(&config->air.large_scale, distance_m);
+    }
+    free(ap_m);
+    return TUTTI_OK;
+}
+
+int channel_ap_large_scale(const struct config *config, double *beta_db)
+{
+    const struct config_gains *gains = &config->air.large_scale;
+    const int n_ap = config->network.n_ap;
+    return gains->model == CONFIG_GAIN_GEOMETRY
+               ? ap_geometry(config, beta_db)
+               : uniform(gains->ap_snr_db - 10 * log10(channel_ap_snr_scale(config)), n_ap * n_ap, beta_db);
 }
 
 int channel_zones(const struct config *config, double *zeta, double *theta_rad)

@@ -39,6 +39,12 @@ int channel_large_scale(const struct config *config, double *beta_db);
 /* The same for the eavesdroppers, [n_ap][n_eve], eve fastest. What users' gains are does not depend on them. */
 int channel_eve_large_scale(const struct config *config, double *beta_db);
 
+/* Between APs, [n_ap][n_ap], symmetric, the diagonal not set: air.large_scale.ap_snr_db, or by the distance of their
+ * positions, without shadowing. */
+int channel_ap_large_scale(const struct config *config, double *beta_db);
+/* SNR per subcarrier of one AP's full power from one antenna, at one antenna of another AP, is this times beta. */
+double channel_ap_snr_scale(const struct config *config);
+
 /* The zones of sensing.zones_m: power gain of the unscattered line of sight, -34 - 22 log10 d of the distance in space,
  * not below 1 m, and the angle from the broadside of an array along y. Both [n_ap][n_zone]. TUTTI_ENOMEM. */
 int channel_zones(const struct config *config, double *zeta, double *theta_rad);

@@ -20,7 +20,8 @@ enum random_purpose {
     RANDOM_HARDWARE,
     RANDOM_NOISE,
     RANDOM_PHASE_NOISE,
-    RANDOM_POSITION_EVE
+    RANDOM_POSITION_EVE,
+    RANDOM_DRIFT
 };
 
 /* Steele, Lea, Flood: "Fast splittable pseudorandom number generators" (OOPSLA 2014), the 64-bit output function. */

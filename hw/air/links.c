@@ -22,16 +22,19 @@ static tutti_cf32 draw_mismatch(const struct config_impairments *imp, uint64_t k
     return __builtin_complex((float)(amplitude * re), (float)(amplitude * im));
 }
 
-static int set_hardware(struct links_radio *r, const struct config_impairments *imp, uint64_t seed, double rate_hz)
+static int set_hardware(struct links_radio *r, const struct config_impairments *imp, uint64_t seed, double rate_hz,
+                        double block_s)
 {
     r->tx_gain = calloc((size_t)r->n_ant, sizeof *r->tx_gain);
     r->rx_gain = calloc((size_t)r->n_ant, sizeof *r->rx_gain);
-    if (!r->tx_gain || !r->rx_gain) {
+    r->tx_drawn = calloc((size_t)r->n_ant, sizeof *r->tx_drawn);
+    r->drift_rad = calloc((size_t)r->n_ant, sizeof *r->drift_rad);
+    if (!r->tx_gain || !r->rx_gain || !r->tx_drawn || !r->drift_rad) {
         return error_set(TUTTI_ENOMEM, "no memory for %d antennas", r->n_ant);
     }
     for (int a = 0; a < r->n_ant; a++) {
         const uint64_t key = random_key(seed, RANDOM_HARDWARE, r->code, 1, (uint64_t)a);
-        r->tx_gain[a] = draw_mismatch(imp, key, 0);
+        r->tx_gain[a] = r->tx_drawn[a] = draw_mismatch(imp, key, 0);
         r->rx_gain[a] = draw_mismatch(imp, key, 1);
     }
     const uint64_t key = random_key(seed, RANDOM_HARDWARE, r->code, 0, 0);
@@ -40,6 +43,7 @@ static int set_hardware(struct links_radio *r, const struct config_impairments *
     r->phase_step_rad = sqrt(6.28318530717958647692 * imp->phase_noise_linewidth_hz / rate_hz);
     const int span = 2 * imp->timing_offset_samples + 1;
     r->timing_samples = (int)(random_uniform(key, 1) * span) - imp->timing_offset_samples;
+    r->drift_step_rad = sqrt(imp->phase_drift_rad2_per_s * block_s);
     r->clip = imp->clip;
     r->adc_bits = imp->adc_bits;
     return TUTTI_OK;
@@ -73,7 +77,7 @@ static int set_radio(struct links_radio *r, const struct config *config, int ind
     const struct config_impairments *imp = r->is_ap    ? &config->air.impairments.ap
                                            : r->is_eve ? &none
                                                        : &config->air.impairments.ue;
-    return set_hardware(r, imp, config->network.seed, config->frame.sample_rate_hz);
+    return set_hardware(r, imp, config->network.seed, config->frame.sample_rate_hz, config->frame.block_us * 1e-6);
 }
 
 /* Links --------------------------------------------------------------------------------------------------------- */
@@ -85,6 +89,7 @@ static int connect_direction(struct links *l, const struct config *config, int t
     const struct links_radio *t = &l->radio[tx], *r = &l->radio[rx];
     link->active = true;
     link->pair = pair;
+    link->between_aps = l->pair[pair].between_aps;
     link->forward = l->pair[pair].first == tx;
     link->amplitude = (float)pow(10, (t->tx_full_scale_dbm - r->rx_full_scale_dbm + beta_db) / 20);
     link->delay = config->air.delay_samples + common_delay + t->timing_samples - r->timing_samples;
@@ -100,8 +105,11 @@ static int connect_pair(struct links *l, const struct config *config, int first,
 {
     struct links_pair *pair = &l->pair[l->n_pair];
     const struct links_radio *a = &l->radio[first], *b = &l->radio[second];
+    struct config_fading_model model = config->air.fading;
+    pair->between_aps = a->is_ap && b->is_ap;
+    model.variation = pair->between_aps ? CONFIG_VARIATION_BLOCK : model.variation; /* and drawn once */
     const struct fading_settings settings = {
-        .model = &config->air.fading,
+        .model = &model,
         .seed = config->network.seed,
         .link = a->code << 32 | b->code,
         .n_first = a->n_ant,
@@ -117,8 +125,12 @@ static int connect_pair(struct links *l, const struct config *config, int first,
     if (status || !pair->g) {
         return error_set(TUTTI_ENOMEM, "no memory for link coefficients");
     }
-    const int common =
-        config->air.impairments.ap.timing_offset_samples + config->air.impairments.ue.timing_offset_samples;
+    const int ap_offset = config->air.impairments.ap.timing_offset_samples;
+    const int common = ap_offset + (pair->between_aps ? ap_offset : config->air.impairments.ue.timing_offset_samples);
+    pair->blocked = 1;
+    if (pair->between_aps) {
+        fading_execute(pair->fading, 0, 0, pair->g);
+    }
     status = connect_direction(l, config, first, second, l->n_pair - 1, beta_db, common);
     return status ? status : connect_direction(l, config, second, first, l->n_pair - 1, beta_db, common);
 }
@@ -174,14 +186,33 @@ static float blocked_now(const struct links *l, int pair)
 static int allocate(struct links *l)
 {
     l->radio = calloc((size_t)l->n_radio, sizeof *l->radio);
-    l->pair = calloc((size_t)(l->n_ap * (l->n_ue + l->n_eve)), sizeof *l->pair);
+    const int n_between = l->n_ap * (l->n_ap - 1) / 2;
+    l->pair = calloc((size_t)(l->n_ap * (l->n_ue + l->n_eve) + n_between), sizeof *l->pair);
     l->link = calloc((size_t)(l->n_radio * l->n_radio), sizeof *l->link);
     l->beta_db = calloc((size_t)(l->n_ap * l->n_ue), sizeof *l->beta_db);
     l->eve_beta_db = calloc((size_t)(l->n_ap * l->n_eve + 1), sizeof *l->eve_beta_db);
     l->tap_delay = calloc((size_t)l->n_tap, sizeof *l->tap_delay);
-    return l->radio && l->pair && l->link && l->beta_db && l->eve_beta_db && l->tap_delay
+    l->ap_beta_db = calloc((size_t)(l->n_ap * l->n_ap), sizeof *l->ap_beta_db);
+    return l->radio && l->pair && l->link && l->beta_db && l->eve_beta_db && l->tap_delay && l->ap_beta_db
                ? TUTTI_OK
                : error_set(TUTTI_ENOMEM, "no memory for %d radios", l->n_radio);
+}
+
+/* Runs of symbols in which APs hear each other. */
+static int set_windows(struct links *l, const struct frame *frame)
+{
+    l->window = calloc((size_t)frame->n_symbol, sizeof *l->window);
+    for (int s = 0; l->window && s < frame->n_symbol; s++) {
+        const int from = s * frame->n_symbol_samples;
+        if (frame->letter[s] != 'B' && frame->letter[s] != 'C') {
+            continue;
+        }
+        if (l->n_window == 0 || l->window[l->n_window - 1].to != from) {
+            l->window[l->n_window++].from = from;
+        }
+        l->window[l->n_window - 1].to = from + frame->n_symbol_samples;
+    }
+    return l->window ? TUTTI_OK : error_set(TUTTI_ENOMEM, "no memory for the frame's symbols");
 }
 
 static int fill(struct links *l, const struct config *config)
@@ -189,6 +220,7 @@ static int fill(struct links *l, const struct config *config)
     int status = allocate(l);
     status = status ? status : channel_large_scale(config, l->beta_db);
     status = status ? status : channel_eve_large_scale(config, l->eve_beta_db);
+    status = status ? status : channel_ap_large_scale(config, l->ap_beta_db);
     if (status) {
         return status;
     }
@@ -197,12 +229,18 @@ static int fill(struct links *l, const struct config *config)
     }
     for (int r = 0; !status && r < l->n_radio; r++) {
         status = set_radio(&l->radio[r], config, r);
+        l->drifts = l->drifts || l->radio[r].drift_step_rad > 0;
     }
     for (int i = 0; !status && i < l->n_ap * l->n_ue; i++) {
         status = connect_pair(l, config, i / l->n_ue, l->n_ap + i % l->n_ue, l->beta_db[i]);
     }
     for (int i = 0; !status && i < l->n_ap * l->n_eve; i++) {
         status = connect_pair(l, config, i / l->n_eve, l->n_ap + l->n_ue + i % l->n_eve, l->eve_beta_db[i]);
+    }
+    for (int i = 0; !status && i < l->n_ap * l->n_ap; i++) {
+        if (i / l->n_ap < i % l->n_ap) {
+            status = connect_pair(l, config, i / l->n_ap, i % l->n_ap, l->ap_beta_db[i]);
+        }
     }
     return status ? status : set_blockages(l, config);
 }
@@ -221,7 +259,9 @@ int links_create(struct links **links, const struct config *config, const struct
     l->changes_in_block =
         config->air.fading.variation == CONFIG_VARIATION_JAKES && config->air.fading.model != CONFIG_FADING_NONE;
     l->symbol = -1;
-    const int status = fill(l, config);
+    l->seed = config->network.seed;
+    int status = set_windows(l, frame);
+    status = status ? status : fill(l, config);
     if (status) {
         links_destroy(l);
         *links = NULL;
@@ -244,12 +284,16 @@ void links_destroy(struct links *l)
     for (int r = 0; l->radio && r < l->n_radio; r++) {
         free(l->radio[r].tx_gain);
         free(l->radio[r].rx_gain);
+        free(l->radio[r].tx_drawn);
+        free(l->radio[r].drift_rad);
     }
     for (int i = 0; i < l->n_blockage; i++) {
         free(l->blockage[i].pair);
     }
     free(l->blockage);
     free(l->tap_delay);
+    free(l->window);
+    free(l->ap_beta_db);
     free(l->beta_db);
     free(l->eve_beta_db);
     free(l->link);
@@ -277,19 +321,50 @@ static void combine(const struct links *l, int tx, int rx)
     }
 }
 
+/* Every antenna's transmitter takes a step; numbers of blocks that nobody computed are not made up for. */
+static void drift(struct links *l, uint64_t block)
+{
+    for (int r = 0; l->drifts && r < l->n_radio; r++) {
+        struct links_radio *radio = &l->radio[r];
+        for (int a = 0; radio->drift_step_rad > 0 && a < radio->n_ant; a++) {
+            const uint64_t key = random_key(l->seed, RANDOM_DRIFT, radio->code, (uint64_t)a, 0);
+            float z, unused;
+            random_normal(key, block, &z, &unused);
+            radio->drift_rad[a] += radio->drift_step_rad * (double)z;
+            radio->tx_gain[a] = radio->tx_drawn[a] * (tutti_cf32)cexp(I * radio->drift_rad[a]);
+        }
+    }
+}
+
+/* Links between APs change only with their hardware. */
+static void update_pair(struct links *l, int p, bool first_time)
+{
+    struct links_pair *pair = &l->pair[p];
+    if (pair->between_aps && !first_time && !l->drifts) {
+        return;
+    }
+    if (!pair->between_aps) {
+        fading_execute(pair->fading, l->block, l->symbol, pair->g);
+        pair->blocked = blocked_now(l, p);
+    }
+    combine(l, pair->first, pair->second);
+    combine(l, pair->second, pair->first);
+}
+
 tutti_tick links_update(struct links *l, tutti_tick tick)
 {
     const tutti_tick block_samples = (tutti_tick)l->n_block_samples;
     const uint64_t block = tick / block_samples;
     const int offset = (int)(tick % block_samples), symbol = l->changes_in_block ? offset / l->n_symbol_samples : 0;
     if (l->symbol != symbol || l->block != block) {
+        const bool first_time = l->symbol < 0;
+        if (first_time || l->block != block) {
+            drift(l, block);
+        }
         l->block = block;
         l->symbol = symbol;
         for (int p = 0; p < l->n_pair; p++) {
-            fading_execute(l->pair[p].fading, block, symbol, l->pair[p].g);
-            l->pair[p].blocked = blocked_now(l, p);
-            combine(l, l->pair[p].first, l->pair[p].second);
-            combine(l, l->pair[p].second, l->pair[p].first);
+            update_pair(l, p, first_time);
         }
     }
     const int next = (symbol + 1) * l->n_symbol_samples;

@@ -3,6 +3,9 @@
  * now. Radio r is AP r for r < n_ap, then come the users, then the eavesdroppers. A link is directed; both directions
  * of a pair share one fading process, so propagation is reciprocal by construction and only hardware breaks it.
  *
+ * APs hear each other in B and C symbols only, over links that are drawn once (air.large_scale.ap_snr_db): what
+ * synchronisation and calibration live on. In other symbols nobody listens to another AP, and nothing is computed.
+ *
  * Timing: a radio with offset o labels as tick t what happens at t + o, so a link's delay is d + o_tx - o_rx. So that
  * nothing arrives before it was sent, all links are longer by the largest offsets together when offsets are on. */
 #ifndef TUTTI_AIR_LINKS_H
@@ -16,7 +19,10 @@ struct links_radio {
     uint64_t code; /* names the radio in random keys: the same in networks of other sizes */
     bool is_ap, is_eve;
     int id, n_ant;
-    tutti_cf32 *tx_gain, *rx_gain; /* [n_ant] hardware, 1 when ideal */
+    tutti_cf32 *tx_gain, *rx_gain; /* [n_ant] hardware now, 1 when ideal */
+    tutti_cf32 *tx_drawn;          /* [n_ant] tx_gain before it drifted */
+    double *drift_rad;             /* [n_ant] phase by which the transmitter has walked away from it */
+    double drift_step_rad;         /* standard deviation of a block's step */
     double tx_full_scale_dbm, rx_full_scale_dbm;
     double tx_power_offset_db, noise_offset_db; /* against the common default of its role */
     float noise_sigma;                          /* per real component, relative to the receive full scale */
@@ -29,6 +35,7 @@ struct links_radio {
 
 struct links_pair {
     int first, second; /* radios */
+    bool between_aps;  /* heard in links->window only; never changes but for the hardware */
     fading_t *fading;
     tutti_cf32 *g; /* [n_tap][n_first][n_second] of now */
     float blocked; /* amplitude factor of what stands in the way now, 1 = nothing */
@@ -37,6 +44,7 @@ struct links_pair {
 struct link {
     bool active;
     int pair;
+    bool between_aps;
     bool forward;     /* transmitter is the pair's first */
     float amplitude;  /* full scales and path gain */
     int delay;        /* samples, tap delay not included, >= 0 */
@@ -50,6 +58,11 @@ struct links_blockage {
     uint8_t *pair;                 /* [n_pair] 1 = weakened */
 };
 
+/* Samples [from, to) of every block. */
+struct links_window {
+    int from, to;
+};
+
 struct links {
     int n_ap, n_ue, n_eve, n_radio, n_tap, *tap_delay;
     int max_delay; /* longest link and tap */
@@ -60,11 +73,15 @@ struct links {
     int n_blockage;
     struct link *link;   /* [n_radio tx][n_radio rx] */
     double *beta_db;     /* [n_ap][n_ue] */
+    double *ap_beta_db;  /* [n_ap][n_ap], the diagonal unused */
     double *eve_beta_db; /* [n_ap][n_eve] */
     uint64_t block;      /* of the coefficients now held */
     int symbol;          /* -1 before the first update */
     int n_block_samples, n_symbol_samples;
-    bool changes_in_block;
+    bool changes_in_block, drifts;
+    uint64_t seed;
+    struct links_window *window; /* [n_window] of a block, in order: runs of B and C symbols */
+    int n_window;
 };
 
 int links_create(struct links **links, const struct config *config, const struct frame *frame);

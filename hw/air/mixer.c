@@ -40,6 +40,7 @@ struct mixer {
     int chunk, tile;                /* tile: at most; the last of a chunk may be shorter */
     int n_history, stride;          /* stride = n_history + tile */
     int n_before;                   /* samples of the tile before */
+    tutti_tick tick;                /* of the tile */
     tutti_tick links_until;         /* the coefficients hold before that */
     struct line *line;              /* [n_radio] */
     float *step_re, *step_im;       /* [tile] phase noise increments */
@@ -236,9 +237,15 @@ static void flush(const mixer_t *m, struct batch tile, struct batch *batch, floa
     batch->n_source = 0;
 }
 
+/* Samples of a line. */
+struct run {
+    int lo, hi;
+};
+
 /* Adds what transmit antennas of radio tx send over one tap to antenna q of rx, in [from, to) of the tile. Signals
- * over the same run are gathered and added together. */
-static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct batch tile, struct batch *batch)
+ * over the same run are gathered and added together; only those in `heard` of its line. */
+static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct run heard, struct batch tile,
+                       struct batch *batch)
 {
     const struct links *l = m->links;
     const struct link *link = links_between(l, tx, rx);
@@ -247,8 +254,8 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
     float *sum_re = sink->sum_re + (size_t)q * (size_t)m->tile, *sum_im = sink->sum_im + (size_t)q * (size_t)m->tile;
     const int n_tx = l->radio[tx].n_ant, n_rx = l->radio[rx].n_ant;
     const int back = m->n_history - link->delay - l->tap_delay[tap]; /* line index of sample 0 of the tile */
-    const int from = source->lo - back > tile.from ? source->lo - back : tile.from;
-    const int to = source->hi - back < tile.to ? source->hi - back : tile.to;
+    const int from = heard.lo - back > tile.from ? heard.lo - back : tile.from;
+    const int to = heard.hi - back < tile.to ? heard.hi - back : tile.to;
     if (from >= to) {
         return;
     }
@@ -263,15 +270,44 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
     }
 }
 
+static void gather_taps(const mixer_t *m, int tx, int rx, int q, struct run heard, struct batch tile,
+                        struct batch *batch)
+{
+    for (int tap = 0; heard.lo < heard.hi && tap < m->links->n_tap; tap++) {
+        gather_tap(m, tx, rx, q, tap, heard, tile, batch);
+    }
+}
+
+/* From another AP: what it sent in the windows of this block and, as the line reaches back, of earlier ones. */
+static void gather_windows(const mixer_t *m, int tx, int rx, int q, struct batch tile, struct batch *batch)
+{
+    const struct links *l = m->links;
+    const struct line *line = &m->line[tx];
+    const int64_t start = (int64_t)m->tick - m->n_history, end = (int64_t)m->tick + m->tile;
+    for (int64_t block = start < 0 ? 0 : start / l->n_block_samples; block * l->n_block_samples < end; block++) {
+        for (int w = 0; w < l->n_window; w++) {
+            const int64_t lo = block * l->n_block_samples + l->window[w].from - start;
+            const int64_t hi = block * l->n_block_samples + l->window[w].to - start;
+            const struct run heard = {lo > line->lo ? (int)lo : line->lo, hi < line->hi ? (int)hi : line->hi};
+            gather_taps(m, tx, rx, q, heard, tile, batch);
+        }
+    }
+}
+
 static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
 {
     struct line *sink = &m->line[rx];
     float *sum_re = sink->sum_re + (size_t)q * (size_t)m->tile, *sum_im = sink->sum_im + (size_t)q * (size_t)m->tile;
     struct batch batch = {.fresh = true};
     for (int tx = 0; tx < m->links->n_radio; tx++) {
-        const bool heard = m->line[tx].lo < m->line[tx].hi && links_between(m->links, tx, rx)->active;
-        for (int tap = 0; heard && tap < m->links->n_tap; tap++) {
-            gather_tap(m, tx, rx, q, tap, tile, &batch);
+        const struct link *link = links_between(m->links, tx, rx);
+        if (m->line[tx].lo >= m->line[tx].hi || !link->active) {
+            continue;
+        }
+        if (link->between_aps) {
+            gather_windows(m, tx, rx, q, tile, &batch);
+        } else {
+            gather_taps(m, tx, rx, q, (struct run){m->line[tx].lo, m->line[tx].hi}, tile, &batch);
         }
     }
     flush(m, tile, &batch, sum_re, sum_im);
@@ -337,6 +373,7 @@ static void execute_tile(mixer_t *m, const struct tile *tile, const struct mixer
 {
     const int n_radio = m->links->n_radio;
     const tutti_tick end = tile->tick + (tutti_tick)tile->n;
+    m->tick = tile->tick;
     for (int r = 0; r < n_radio; r++) {
         struct line *line = &m->line[r];
         const struct links_radio *radio = &m->links->radio[r];

@@ -747,17 +747,119 @@ static void test_eve_truth(void **state)
     close_rig(&rig);
 }
 
+/* APs hear each other in B and C symbols alone, the same way in both directions (levels as set, block after block), and
+ * with opposite timing offsets the one way later by as much as the other way sooner. */
+static void test_between_aps(void **state)
+{
+    (void)state;
+    struct rig rig;
+    OPEN(&rig, 9, QUIET, "frame.schedule=B G P4 U20 C4 G D36 G", "air.impairments.ap.timing_offset_samples=3",
+         "air.large_scale.ap_snr_db=130", "air.fading.model=rayleigh");
+    const struct links_radio *radio = rig.links->radio;
+    const int symbol = rig.frame.n_symbol_samples, block = rig.frame.n_block_samples;
+    const int heard[3] = {40, 27 * symbol + 40, block + 27 * symbol + 40}; /* B, C, the next block's C */
+    const int unheard[2] = {3 * symbol + 40, 40 * symbol + 40};
+    for (int a = 0; a < 2; a++) {
+        for (int i = 0; i < 3; i++) {
+            tx(&rig, a, a)[heard[i] + 20 * a] = 1;
+        }
+        for (int i = 0; i < 2; i++) {
+            tx(&rig, a, a)[unheard[i] + 20 * a] = 1;
+        }
+    }
+    run_rig(&rig, -1);
+    const int delay = 6 + radio[0].timing_samples - radio[1].timing_samples, back = 12 - delay;
+    assert_true(radio[0].timing_samples != radio[1].timing_samples);
+    for (int i = 0; i < 3; i++) {
+        const tutti_cf32 there = rx(&rig, 1, 1)[heard[i] + delay], here = rx(&rig, 0, 0)[heard[i] + 20 + back];
+        assert_near(cabsf(there - here), 0, 1e-4 * (double)cabsf(there));
+        assert_true(cabsf(there) > 0);
+        assert_near(cabsf(there - rx(&rig, 1, 1)[heard[0] + delay]), 0, 1e-6 * (double)cabsf(there));
+    }
+    for (int i = 0; i < 2; i++) {
+        for (int d = 0; d < 13; d++) {
+            assert_true(cabsf(rx(&rig, 1, 1)[unheard[i] + d]) < 1e-6f);
+        }
+    }
+    close_rig(&rig);
+}
+
+/* One AP's full power from one antenna arrives at the SNR that is set: over all antennas and several seeds. */
+static void test_between_aps_level(void **state)
+{
+    (void)state;
+    double sum = 0;
+    enum { SEEDS = 12 };
+    for (int seed = 0; seed < SEEDS; seed++) {
+        struct rig rig;
+        char set[40];
+        snprintf(set, sizeof set, "network.seed=%d", seed + 1);
+        OPEN(&rig, 1, set, "network.n_ue=1", "network.n_ap=4", "radio.ap.noise_figure_db=7", "radio.ap.tx_power_dbm=20",
+             "air.large_scale.ap_snr_db=25");
+        links_update(rig.links, 0);
+        const struct links *l = rig.links;
+        for (int i = 0; i < 16; i++) {
+            const struct link *link = links_between(l, i / 4, i % 4);
+            for (int p = 0; i / 4 != i % 4 && p < 16; p++) {
+                const double gain_db = 20 * log10((double)cabsf(link->gain[p])) + l->radio[1].rx_full_scale_dbm -
+                                       l->radio[0].tx_full_scale_dbm;
+                const double power_dbm = 20 - 10 * log10(72) + gain_db;
+                sum += pow(10, (power_dbm - channel_noise_dbm(15000, 7)) / 10) / (12 * 16);
+            }
+        }
+        close_rig(&rig);
+    }
+    /* Rayleigh: the mean of 6 * 16 independent powers a seed */
+    assert_near(sum / SEEDS / pow(10, 2.5), 1, 4 / sqrt(6 * 16 * SEEDS));
+}
+
+/* Transmitters' phases walk with the variance that is set, the receivers' stay. */
+static void test_drift(void **state)
+{
+    (void)state;
+    struct rig rig;
+    OPEN(&rig, 1, "network.n_ue=1", "network.n_ap=8", "network.n_ant=8",
+         "air.impairments.ap.phase_drift_rad2_per_s=0.02", "air.impairments.ap.phase_mismatch_deg=90");
+    enum { BLOCKS = 200 };
+    tutti_cf32 receiver[8];
+    double square = 0;
+    memcpy(receiver, rig.links->radio[3].rx_gain, sizeof receiver);
+    for (int b = 0; b < BLOCKS; b++) {
+        links_update(rig.links, (tutti_tick)b * (tutti_tick)rig.frame.n_block_samples);
+    }
+    for (int i = 0; i < 64; i++) {
+        const struct links_radio *r = &rig.links->radio[i / 8];
+        const double angle = (double)cargf(r->tx_gain[i % 8] / r->tx_drawn[i % 8]);
+        square += angle * angle / 64;
+    }
+    assert_memory_equal(receiver, rig.links->radio[3].rx_gain, sizeof receiver);
+    assert_near(square / (0.02 * BLOCKS * 5e-3), 1, 4 * sqrt(2.0 / 64));
+    close_rig(&rig);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_flat_gain),      cmocka_unit_test(test_noise_level),
-                                       cmocka_unit_test(test_convolution),    cmocka_unit_test(test_block_fading),
-                                       cmocka_unit_test(test_jakes_in_block), cmocka_unit_test(test_carrier_offset),
-                                       cmocka_unit_test(test_phase_noise),    cmocka_unit_test(test_timing_offset),
-                                       cmocka_unit_test(test_clip),           cmocka_unit_test(test_single_radio),
-                                       cmocka_unit_test(test_converter),      cmocka_unit_test(test_mismatch),
-                                       cmocka_unit_test(test_truth),          cmocka_unit_test(test_truth_spares_files),
-                                       cmocka_unit_test(test_deterministic),  cmocka_unit_test(test_part),
-                                       cmocka_unit_test(test_blockage),       cmocka_unit_test(test_eavesdroppers),
-                                       cmocka_unit_test(test_eve_truth)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_flat_gain),
+                                       cmocka_unit_test(test_noise_level),
+                                       cmocka_unit_test(test_convolution),
+                                       cmocka_unit_test(test_block_fading),
+                                       cmocka_unit_test(test_jakes_in_block),
+                                       cmocka_unit_test(test_carrier_offset),
+                                       cmocka_unit_test(test_phase_noise),
+                                       cmocka_unit_test(test_timing_offset),
+                                       cmocka_unit_test(test_clip),
+                                       cmocka_unit_test(test_single_radio),
+                                       cmocka_unit_test(test_converter),
+                                       cmocka_unit_test(test_mismatch),
+                                       cmocka_unit_test(test_truth),
+                                       cmocka_unit_test(test_truth_spares_files),
+                                       cmocka_unit_test(test_deterministic),
+                                       cmocka_unit_test(test_part),
+                                       cmocka_unit_test(test_blockage),
+                                       cmocka_unit_test(test_eavesdroppers),
+                                       cmocka_unit_test(test_eve_truth),
+                                       cmocka_unit_test(test_between_aps),
+                                       cmocka_unit_test(test_between_aps_level),
+                                       cmocka_unit_test(test_drift)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
