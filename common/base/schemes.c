@@ -74,13 +74,14 @@ enum mimo_scheme mimo_scheme_below(enum mimo_scheme scheme)
 
 enum mimo_power mimo_power_on_rung(enum mimo_scheme asked, enum mimo_scheme rung, enum mimo_power power)
 {
+    const struct mimo_scheme_row *const row = mimo_scheme_row((int)rung);
     if (!mimo_scheme_allows((int)rung, (int)power) && mimo_scheme_allows((int)rung, MIMO_POWER_EQUAL)) {
         return MIMO_POWER_EQUAL;
     }
     if (rung == asked) {
         return power;
     }
-    if (mimo_scheme_below(rung) == rung) {
+    if (!row || row->below == rung) {
         return MIMO_POWER_EQUAL;
     }
     return power == MIMO_POWER_MAXMIN && mimo_scheme_allows((int)rung, MIMO_POWER_MAXMIN_USER) ? MIMO_POWER_MAXMIN_USER

@@ -8,6 +8,7 @@
 #include "hw/air_socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,11 +145,20 @@ static bool hello_timeout_over(const medium_t *m, const struct peer *p, uint64_t
     return now_ns > p->since_ns + (uint64_t)(m->set.hello_timeout_ms * 1e6);
 }
 
-/* A seat that was taken but not started in time goes to who asks for it. */
+/* A radio that was killed leaves bells behind that nobody has read yet, and its end is behind them. */
+static bool has_hung_up(const struct peer *p)
+{
+    struct pollfd end = {.fd = p->fd, .events = POLLRDHUP};
+    return poll(&end, 1, 0) == 1 && (end.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+/* The seat of who has gone, or did not start in time, goes to who asks for it. */
 static bool is_free(medium_t *m, const struct seat *seat)
 {
     struct peer *holder = &m->peer[seat->peer];
-    if (seat->taken && !seat->present && hello_timeout_over(m, holder, clock_mono_ns())) {
+    if (seat->taken && has_hung_up(holder)) {
+        leave(m, holder, "closed, and another asks for its place");
+    } else if (seat->taken && !seat->present && hello_timeout_over(m, holder, clock_mono_ns())) {
         log_write(LOG_WARNING, "air", "PUT-OUT role=%s id=%d why=\"did not start, and another asks for its place\"",
                   seat_role(seat), seat->id);
         put_out(m, holder, "put out: did not start, and another radio asked for this place");

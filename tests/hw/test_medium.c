@@ -27,7 +27,8 @@ static char endpoint[80];
 struct run {
     medium_t *medium;
     pthread_t thread;
-    int end; /* of the loop */
+    int end;              /* of the loop */
+    pthread_mutex_t gate; /* who holds it holds the medium between two chunks */
     uint64_t n_input;
     volatile float sum; /* of what was handed in: every sample is looked at */
 };
@@ -53,7 +54,9 @@ static void *loop(void *argument)
 {
     struct run *run = argument;
     while ((run->end = medium_gather(run->medium)) == MEDIUM_CHUNK) {
+        pthread_mutex_lock(&run->gate);
         fill(run);
+        pthread_mutex_unlock(&run->gate);
         medium_deliver(run->medium);
     }
     return NULL;
@@ -74,6 +77,7 @@ static void begin(struct run *run, bool paced, bool wait_for_all, double hello_t
                                              .radio_timeout_ms = 60000,
                                              .hello_timeout_ms = hello_timeout_ms};
     memset(run, 0, sizeof *run);
+    pthread_mutex_init(&run->gate, NULL);
     assert_good(medium_create(&run->medium, &settings));
     pthread_create(&run->thread, NULL, loop, run);
 }
@@ -239,6 +243,33 @@ static void test_hello_without_start(void **state)
     listen_to(radio, 1);
     radio_close(radio);
     assert_int_equal(finish(&run).joins, 1);
+}
+
+/* A radio that was killed with bells unread, and its successor, both before the medium looks: the successor gets in. */
+static void test_a_killed_radio_and_its_successor(void **state)
+{
+    (void)state;
+    struct run run;
+    struct raw other = {0}, killed = {0}, successor = {0};
+    begin(&run, true, false, 1e6);
+    join(&other, AIR_ROLE_UE, 0, 1); /* somebody is always there */
+    join(&killed, AIR_ROLE_UE, 1, 1);
+    pthread_mutex_lock(&run.gate);
+    for (int i = 0; i < 20; i++) {
+        say(killed.fd, (struct air_header){.type = AIR_BELL}, NULL);
+    }
+    leave(&killed);
+    say_hello(&successor, AIR_ROLE_UE, 1, 1);
+    pthread_mutex_unlock(&run.gate);
+    assert_int_equal(answer(&successor, 1), AIR_WELCOME);
+    say(successor.fd, (struct air_header){.type = AIR_START}, NULL);
+    assert_int_equal(answer(&successor, 1), AIR_STARTED);
+    struct raw stranger = {0}; /* but not who comes beside it */
+    say_hello(&stranger, AIR_ROLE_UE, 1, 1);
+    assert_int_equal(answer(&stranger, 1), AIR_REFUSE);
+    leave(&stranger), leave(&successor), leave(&other);
+    const struct medium_counters counters = finish(&run);
+    assert_true(counters.joins == 3 && counters.leaves == 3 && counters.refused == 1);
 }
 
 /* A radio that dies after it has handed in and before it has counted the board down: the others go on. */
@@ -466,6 +497,7 @@ int main(void)
     snprintf(endpoint, sizeof endpoint, "unix:///tmp/tutti-medium-test-%d.sock", (int)getpid());
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_silent_connections),
                                        cmocka_unit_test(test_hello_without_start),
+                                       cmocka_unit_test(test_a_killed_radio_and_its_successor),
                                        cmocka_unit_test(test_dies_between_words),
                                        cmocka_unit_test(test_hostile_memory),
                                        cmocka_unit_test(test_extents),

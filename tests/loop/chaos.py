@@ -24,6 +24,15 @@ SHIFT = os.environ.get("TUTTI_CLOCKSHIFT_LIBRARY", "")
 ABSURD = os.path.join(BIN, "absurd")
 
 
+def is_gone(pid):
+    """Dead, reaped or not: its sockets are closed."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 class Chaos:
     def __init__(self, net, dice):
         self.net, self.dice = net, dice
@@ -42,7 +51,7 @@ class Chaos:
         log = open(os.path.join(self.net.out, "logs", f"again-{program}-{number}-{len(self.again)}.log"), "a")
         child = subprocess.Popen([os.path.join(BIN, program), "--config", "config.yaml", "--id", str(number)], cwd=self.net.out,
                                  stdout=log, stderr=stderr or log, env=env)
-        self.again.append((child, f"{program} {number}"))
+        self.again.append((child, f"{program} {number}", log.name))
         return child
 
     def kill(self, program, number):
@@ -50,7 +59,7 @@ class Chaos:
         if pid:
             os.kill(pid, signal.SIGKILL)
             self.expected.add(pid)
-            time.sleep(0.3)
+            self.net.wait_until(lambda: is_gone(pid), f"the end of {program} {number}, killed", 60)
         return pid is not None
 
     def kill_and_restart(self):
@@ -130,9 +139,10 @@ class Chaos:
         while self.net.process.poll() is None and time.time() - self.start < seconds:
             self.dice.choice(harms)()
             time.sleep(self.dice.uniform(0.2, 2.0))
-            for child, name in self.again:
+            for child, name, log in self.again:
                 if child.poll() is not None and child.pid not in self.expected:
                     check(False, f"{name} ended by itself with status {child.returncode}")
+                    print("".join(open(log).readlines()[-12:]))
                     self.expected.add(child.pid)
 
 
@@ -161,7 +171,7 @@ def main():
             before = {name: f[name][:done] for name in ("block/tick", "block/ap_used")}
         net.process.send_signal(signal.SIGINT)
         net.wait(60)
-        for child, _ in chaos.again:
+        for child, _, _ in chaos.again:
             if child.poll() is None:
                 child.terminate()
                 child.wait(20)
