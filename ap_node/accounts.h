@@ -15,7 +15,7 @@ enum {
 };
 
 struct accounts_counters {
-    uint64_t sent[WIRE_N_SENT]; /* of complete accounts */
+    uint64_t sent[WIRE_SENT_LOST]; /* of complete accounts */
     uint64_t untold;            /* of the LATE ones: the radio never told */
     uint64_t arrival[WIRE_ARRIVAL_LATE + 1];
     uint64_t scaled;

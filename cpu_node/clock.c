@@ -72,6 +72,20 @@ static bool majority_is_with(const struct block_clock *c, const struct clock_cla
     return 2 * here > votes && (silent == 0 || claim->in_row >= CLOCK_CONFIRM_BLOCKS);
 }
 
+/* How far a block is before the wall clock, in blocks from an origin of no meaning. */
+static double lead_of(const struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    return (double)block - (double)now_ns / c->block_ns;
+}
+
+static void move_to(struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    const double lead = lead_of(c, block, now_ns);
+    c->now = block;
+    c->moved_ns = now_ns;
+    c->most_lead = lead > c->most_lead ? lead : c->most_lead;
+}
+
 /* The clock moves on as far as more than half have reported. */
 static void move_on(struct block_clock *c, uint64_t block, uint64_t now_ns)
 {
@@ -92,18 +106,19 @@ static void move_on(struct block_clock *c, uint64_t block, uint64_t now_ns)
         if (2 * beyond <= votes) {
             return;
         }
-        c->now = next;
-        c->moved_ns = now_ns;
+        move_to(c, next, now_ns);
     }
 }
 
-/* Forward by no more than the time that has passed allows: the same time line, seen again. */
+/* Forward by no more than the time that has passed allows: the same time line, seen again. An emulated air that had
+ * fallen behind the wall clock makes up for it faster than time passes, but gets no further before it than it was. */
 static bool is_continuation(const struct block_clock *c, uint64_t block, uint64_t now_ns)
 {
     static const double SLACK_BLOCKS = 8, MOST_BLOCKS = 1e6; /* lock-step has no time to compare with */
     const double passed = (double)(now_ns - c->moved_ns) / c->block_ns;
     const double by = (double)distance(block, c->now);
-    return by > 0 && by <= (c->paced ? 1.02 * passed + SLACK_BLOCKS : MOST_BLOCKS);
+    const double gained = lead_of(c, block, now_ns) - c->most_lead;
+    return by > 0 && (c->paced ? gained <= 0.02 * passed + SLACK_BLOCKS : by <= MOST_BLOCKS);
 }
 
 static enum clock_verdict follow(struct block_clock *c, uint64_t block, uint64_t now_ns)
@@ -111,8 +126,8 @@ static enum clock_verdict follow(struct block_clock *c, uint64_t block, uint64_t
     const bool same = c->started && is_continuation(c, block, now_ns);
     const bool first = !c->started;
     c->started = true;
-    c->now = block;
-    c->moved_ns = now_ns;
+    c->most_lead = same ? c->most_lead : lead_of(c, block, now_ns);
+    move_to(c, block, now_ns);
     for (int ap = 0; ap < c->n_ap; ap++) {
         c->claim[ap].off = c->claim[ap].live && !is_near(distance(c->claim[ap].block, block));
     }

@@ -35,6 +35,7 @@ struct block_clock {
     bool started;
     uint64_t now;              /* the newest block that the majority has reported */
     uint64_t moved_ns;         /* when it was reported */
+    double most_lead;          /* paced: the furthest this time line has been before the wall clock, in blocks */
     uint64_t off_reports;      /* counted: reports off the clock */
     struct clock_claim *claim; /* [n_ap] */
 };

@@ -226,6 +226,7 @@ static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
     recorder_aps_alive(cpu->recorder, n_alive, id, up);
     const uint64_t block = cpu->clock->now;
     if (up) {
+        cpu->account_ack[id] = 0; /* what another life in this place claimed must not hide its accounts */
         SAY(cpu, LOG_INFO, block, "AP-UP ap=%d", id);
         return;
     }

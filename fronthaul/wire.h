@@ -80,6 +80,7 @@ enum wire_sent {
     WIRE_SENT_LATE,     /* chosen, but the radio got it too late: not, or not wholly, sent */
     WIRE_SENT_CUT,      /* an underrun cut it */
     WIRE_SENT_MISSED,   /* the block passed unseen (lost samples, the AP started inside it) */
+    WIRE_SENT_LOST,     /* never on the wire: the central node's word for an account that nobody can give any more */
     WIRE_N_SENT
 };
 enum wire_arrival { WIRE_ARRIVAL_NONE, WIRE_ARRIVAL_EARLY, WIRE_ARRIVAL_ON_TIME, WIRE_ARRIVAL_LATE };

@@ -84,7 +84,7 @@ static bool get_account(struct wire_account *account, const uint8_t *in)
                                      .chosen = in[33],
                                      .arrival = in[34],
                                      .scaled = in[35]};
-    return account->sent > WIRE_SENT_UNKNOWN && account->sent < WIRE_N_SENT && account->chosen <= WIRE_SENT_MUTE &&
+    return account->sent > WIRE_SENT_UNKNOWN && account->sent < WIRE_SENT_LOST && account->chosen <= WIRE_SENT_MUTE &&
            account->arrival <= WIRE_ARRIVAL_LATE && account->scaled <= 1;
 }
 

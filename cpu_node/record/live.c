@@ -105,7 +105,7 @@ void live_block(struct live *live, const struct cpu_block *block)
 void live_account(struct live *live, int ap, const struct wire_account *account, uint64_t sent_ns)
 {
     struct live_ap *const a = &live->ap[ap];
-    a->sent[account->sent < WIRE_N_SENT ? account->sent : 0]++;
+    a->sent[account->sent < WIRE_SENT_LOST ? account->sent : 0]++;
     a->arrivals[account->arrival < 4 ? account->arrival : 0]++;
     add_hop(live, LIVE_DOWNLINK, sent_ns, account->precoder_received_ns);
     add_hop(live, LIVE_WAIT, account->precoder_received_ns, account->applied_ns);
@@ -182,7 +182,7 @@ static json_t *ap_of(const struct live_ap *ap, bool alive)
     for (int i = 0; i < 5; i++) {
         json_array_append_new(events, json_integer(ap->events[i]));
     }
-    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:I}", "up", alive, "sent", counts(ap->sent, WIRE_N_SENT), "arrival",
+    return json_pack("{s:b, s:o, s:o, s:o, s:o, s:I}", "up", alive, "sent", counts(ap->sent, WIRE_SENT_LOST), "arrival",
                      counts(ap->arrivals, 4), "events", events, "noise_dbfs",
                      number(ap->noise_power > 0 ? 10 * log10(ap->noise_power) : NAN, 0.01), "heard",
                      (json_int_t)ap->heard_block);

@@ -30,7 +30,7 @@ enum live_hop {
 enum { LIVE_EDGES = 10, LIVE_SLICE = 32, LIVE_POINTS = 64 };
 
 struct live_ap {
-    uint64_t sent[WIRE_N_SENT], arrivals[4];
+    uint64_t sent[WIRE_SENT_LOST], arrivals[4];
     uint32_t events[5];   /* U O D S L */
     double noise_power;   /* mean square of full scale */
     uint64_t heard_block; /* newest block + 1 with its estimates */

@@ -284,10 +284,10 @@ static void log_accounts(const recorder_t *r)
     log_write(LOG_INFO, "record",
               "COUNTERS accounts=%" PRIu64 " of_ap_blocks=%" PRIu64 " accounts_twice=%" PRIu64
               " accounts_deferred=%" PRIu64 " fresh=%" PRIu64 " stale=%" PRIu64 " local_cb=%" PRIu64 " mute=%" PRIu64
-              " late=%" PRIu64 " cut=%" PRIu64 " missed=%" PRIu64 " scaled=%" PRIu64,
+              " late=%" PRIu64 " cut=%" PRIu64 " missed=%" PRIu64 " lost=%" PRIu64 " scaled=%" PRIu64,
               a->n_accounts, ap_blocks, a->n_accounts_twice, r->accounts_deferred, a->sent[WIRE_SENT_FRESH],
               a->sent[WIRE_SENT_STALE], a->sent[WIRE_SENT_LOCAL_CB], a->sent[WIRE_SENT_MUTE], a->sent[WIRE_SENT_LATE],
-              a->sent[WIRE_SENT_CUT], a->sent[WIRE_SENT_MISSED], a->scaled);
+              a->sent[WIRE_SENT_CUT], a->sent[WIRE_SENT_MISSED], a->ledger->n_lost, a->scaled);
 }
 
 void recorder_log_counters(const recorder_t *r)

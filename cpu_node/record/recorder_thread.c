@@ -29,11 +29,24 @@ static uint64_t end_of_run(const recorder_t *r)
     return n == 0 || !run_file_has_begun(r->file) ? UINT64_MAX : run_file_first_block(r->file) + n;
 }
 
+/* Those that come all the same go in their place. */
+static void lose_accounts(recorder_t *r)
+{
+    for (int ap = 0; ap < r->settings.shape.n_ap; ap++) {
+        record_rows_lose(r->rows, ap);
+    }
+}
+
 /* Time begins, or begins again: what was told about other times does not count any more. */
 static void begin_time(recorder_t *r, const struct cpu_block *block)
 {
-    const bool back = block->number < r->newest;
+    const bool back = block->number < r->newest, begun = run_file_has_begun(r->file);
+    const uint64_t first = begun ? run_file_first_block(r->file) : 0;
+    lose_accounts(r);
     run_file_begin(r->file, block->number);
+    if (!begun || back || run_file_first_block(r->file) != first) {
+        record_rows_begin(r->rows, block->number);
+    }
     r->session = block->session;
     r->ended_ns = 0;
     for (int ap = 0; back && ap < r->settings.shape.n_ap; ap++) {
@@ -54,6 +67,7 @@ static void see_joins(recorder_t *r)
         if (joins != r->joins_seen[ap]) {
             r->joins_seen[ap] = joins;
             record_rows_joined(r->rows, ap);
+            record_rows_lose(r->rows, ap); /* those of an earlier life */
         }
     }
 }
@@ -92,10 +106,8 @@ static bool write_block(recorder_t *r)
 
 static void tell_account(recorder_t *r, int ap, const struct wire_account *account)
 {
-    const uint64_t twice = r->rows->n_accounts_twice;
     const uint64_t *const sent_ns = run_file_peek(r->file, R_PRECODER_SENT, account->block);
-    record_rows_account(r->rows, ap, account);
-    if (r->rows->n_accounts_twice == twice) {
+    if (record_rows_account(r->rows, ap, account)) {
         live_account(r->live, ap, account, sent_ns ? sent_ns[ap] : 0);
     }
 }
@@ -357,6 +369,7 @@ int recorder_body(void *argument)
     }
     write_events(r);
     write_accounts(r);
+    lose_accounts(r);
     tell_observers(r);
     rt_event_signal(r->space);
     if (atomic_load(&r->complete)) {

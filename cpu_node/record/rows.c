@@ -16,6 +16,10 @@ int record_rows_create(struct record_rows **rows, run_file_t *file, const struct
     r->wide = malloc((size_t)s->n_sb * (size_t)(s->n_ap + 1) * (size_t)s->n_ue * sizeof *r->wide);
     r->counts = calloc((size_t)s->n_ap * 5, sizeof *r->counts);
     r->learnt = calloc((size_t)s->n_ap, sizeof *r->learnt);
+    const int status = ledger_create(&r->ledger, s->n_ap);
+    if (status < 0) {
+        return status;
+    }
     return r->wide && r->counts && r->learnt ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the recorder");
 }
 
@@ -24,6 +28,7 @@ void record_rows_destroy(struct record_rows *r)
     if (!r) {
         return;
     }
+    ledger_destroy(r->ledger);
     free(r->wide);
     free(r->counts);
     free(r->learnt);
@@ -118,24 +123,44 @@ static void write_hops(struct record_rows *r, const struct cpu_block *block)
     run_file_put(f, R_FAULTS, b, block->faults);
 }
 
+/* Accounts ----------------------------------------------------------------------------------------------------------
+ */
+
+static void write_lost(void *context, int ap, uint64_t block)
+{
+    static const uint8_t KIND = WIRE_SENT_LOST;
+    const struct record_rows *r = context;
+    run_file_put_cell(r->file, R_KIND, block, (uint64_t)ap, &KIND);
+}
+
+void record_rows_begin(struct record_rows *r, uint64_t block)
+{
+    ledger_begin(r->ledger, block);
+}
+
+void record_rows_lose(struct record_rows *r, int ap)
+{
+    ledger_lose(r->ledger, ap, write_lost, r);
+}
+
 void record_rows_block(struct record_rows *r, const struct cpu_block *block)
 {
+    ledger_owe(r->ledger, block->number, block->gathered, write_lost, r);
     write_inputs(r, block);
     write_solution(r, block);
     write_hops(r, block);
 }
 
-void record_rows_account(struct record_rows *r, int ap, const struct wire_account *a)
+bool record_rows_account(struct record_rows *r, int ap, const struct wire_account *a)
 {
     const uint64_t cell = (uint64_t)ap;
-    const uint8_t *known = run_file_peek(r->file, R_KIND, a->block);
-    if (known && known[ap] != WIRE_SENT_UNKNOWN) {
+    if (!ledger_take(r->ledger, ap, a->block, write_lost, r)) {
         r->n_accounts_twice++; /* the acknowledgement was under way: the first one stands */
-        return;
+        return false;
     }
     r->n_accounts++;
     r->arrivals[a->arrival < 4 ? a->arrival : 0]++;
-    r->sent[a->sent < WIRE_N_SENT ? a->sent : 0]++;
+    r->sent[a->sent < WIRE_SENT_LOST ? a->sent : 0]++;
     r->scaled += a->scaled;
     run_file_put_cell(r->file, R_PRECODER_RECEIVED, a->block, cell, &a->precoder_received_ns);
     run_file_put_cell(r->file, R_APPLIED_NS, a->block, cell, &a->applied_ns);
@@ -149,4 +174,5 @@ void record_rows_account(struct record_rows *r, int ap, const struct wire_accoun
             run_file_put_cell(r->file, R_CAPTURE_END, a->block, cell, &a->capture_end_ns);
         }
     }
+    return true;
 }

@@ -159,6 +159,30 @@ static void an_outage_is_a_jump_and_no_restart(void **state)
     }
 }
 
+/* An emulated air that had fallen 200 blocks behind made up for 190 of them while this node was stopped: the same time
+ * line. More than it was behind would be another. */
+static void an_air_that_was_behind_catches_up(void **state)
+{
+    (void)state;
+    for (int far = 0; far < 2; far++) {
+        struct block_clock *clock = make(N_AP, true);
+        uint64_t now = 1;
+        run(clock, 0, 100, &now);
+        for (uint64_t b = 100; b < 300; b++) { /* at half speed */
+            run(clock, b, b + 1, &now);
+            now += (uint64_t)clock->block_ns;
+        }
+        now += 400 * (uint64_t)clock->block_ns;
+        uint64_t b = 299 + 400 + (far ? 300 : 190);
+        for (int i = 0; i < CLOCK_CONFIRM_BLOCKS - 1; i++) {
+            assert_int_equal(hear(clock, 0, b++, now), CLOCK_OFF); /* others were there, and are silent */
+        }
+        assert_int_equal(hear(clock, 0, b, now), far ? CLOCK_RESTARTED : CLOCK_JUMPED);
+        assert_int_equal(clock->now, b);
+        block_clock_destroy(clock);
+    }
+}
+
 /* This node was stopped for a moment, and the first thing it hears is absurd: others are there, so it takes more than
  * one report. If nobody else says anything, some are enough. */
 static void one_report_after_a_silence_is_not_enough(void **state)
@@ -223,6 +247,7 @@ int main(void)
         cmocka_unit_test(whoever_is_gone_has_no_vote),
         cmocka_unit_test(old_votes_do_not_count),
         cmocka_unit_test(an_outage_is_a_jump_and_no_restart),
+        cmocka_unit_test(an_air_that_was_behind_catches_up),
         cmocka_unit_test(one_report_after_a_silence_is_not_enough),
         cmocka_unit_test(half_of_the_network_can_fall_silent),
         cmocka_unit_test(what_was_delayed_is_late_and_not_off),

@@ -219,8 +219,8 @@ static void every_ap_block_has_one_account(void **state)
                                       .scaled = 1};
     struct wire_account again = late;
     again.sent = WIRE_SENT_FRESH;
-    record_rows_account(rows, 1, &late);
-    record_rows_account(rows, 1, &again);
+    assert_true(record_rows_account(rows, 1, &late));
+    assert_false(record_rows_account(rows, 1, &again));
     assert_int_equal(((const uint8_t *)run_file_peek(file, R_KIND, 60))[1], WIRE_SENT_LATE);
     assert_int_equal(((const uint8_t *)run_file_peek(file, R_KIND, 60))[0], WIRE_SENT_UNKNOWN);
     assert_int_equal(((const uint8_t *)run_file_peek(file, R_CHOSEN, 60))[1], WIRE_SENT_FRESH);
@@ -229,6 +229,38 @@ static void every_ap_block_has_one_account(void **state)
     assert_int_equal(((const uint64_t *)run_file_peek(file, R_PRECODER_RECEIVED, 60))[1], 77);
     assert_true(rows->n_accounts == 1 && rows->n_accounts_twice == 1 && rows->sent[WIRE_SENT_LATE] == 1 &&
                 rows->sent[WIRE_SENT_FRESH] == 0 && rows->arrivals[WIRE_ARRIVAL_ON_TIME] == 1 && rows->scaled == 1);
+}
+
+static uint8_t sent_by(int ap, uint64_t block)
+{
+    return ((const uint8_t *)run_file_peek(file, R_KIND, block))[ap];
+}
+
+/* An AP in the solve that dies, or is there when the recording ends, leaves no block without a word; if it had only
+ * been stopped, its own word goes in that place. */
+static void accounts_that_never_come_are_lost(void **state)
+{
+    (void)state;
+    struct cpu_block *block;
+    const struct block_shape shape = {.n_sb = 1, .n_ap = N_AP, .n_ant = 1, .n_ue = N_UE};
+    assert_int_equal(block_create(&block, &shape), 0);
+    record_rows_begin(rows, 32);
+    for (uint64_t b = 40; b < 43; b++) {
+        block_open(block, b, 0, 1, 0);
+        block->gathered[0] = 1;
+        block->gathered[1] = b != 41;
+        record_rows_block(rows, block);
+    }
+    struct wire_account account = {.block = 40, .sent = WIRE_SENT_STALE, .chosen = WIRE_SENT_STALE};
+    assert_true(record_rows_account(rows, 1, &account));
+    record_rows_lose(rows, 1);
+    assert_true(sent_by(1, 40) == WIRE_SENT_STALE && sent_by(1, 41) == WIRE_SENT_UNKNOWN &&
+                sent_by(1, 42) == WIRE_SENT_LOST);
+    assert_true(sent_by(0, 40) == WIRE_SENT_UNKNOWN && rows->ledger->n_lost == 1);
+    account.block = 42;
+    assert_true(record_rows_account(rows, 1, &account));
+    assert_true(sent_by(1, 42) == WIRE_SENT_STALE && rows->ledger->n_lost == 0);
+    block_destroy(block);
 }
 
 /* A block in which an AP gave one of its first 16 estimates, since the start and since every hello. */
@@ -262,6 +294,7 @@ int main(void)
         CASE(reports_of_unsolved_blocks_are_kept_and_counted),
         CASE(rates_follow_from_both_ends),
         CASE(every_ap_block_has_one_account),
+        CASE(accounts_that_never_come_are_lost),
         CASE(early_blocks_are_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

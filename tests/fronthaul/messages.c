@@ -65,7 +65,7 @@ static void random_accounts(uint64_t *state, struct wire_csi_meta *meta)
                                                  .capture_end_ns = random_u64(state),
                                                  .precoder_received_ns = random_u64(state),
                                                  .applied_ns = random_u64(state),
-                                                 .sent = (uint8_t)(1 + random_u64(state) % (WIRE_N_SENT - 1)),
+                                                 .sent = (uint8_t)(1 + random_u64(state) % (WIRE_SENT_LOST - 1)),
                                                  .chosen = (uint8_t)(random_u64(state) % (WIRE_SENT_MUTE + 1)),
                                                  .arrival = (uint8_t)(random_u64(state) % 4),
                                                  .scaled = (uint8_t)(random_u64(state) % 2)};

@@ -740,6 +740,7 @@ static void test_each_reason_of_refusal_of_estimates(void **state)
     }
     expect_f32(&csi, USERS + 8, 0.0f, WIRE_OK);
     expect_u8(&csi, ACCOUNTS + 32, WIRE_SENT_UNKNOWN, WIRE_BAD_VALUE);
+    expect_u8(&csi, ACCOUNTS + 32, WIRE_SENT_LOST, WIRE_BAD_VALUE); /* no AP can say that of itself */
     expect_u8(&csi, ACCOUNTS + 32, WIRE_N_SENT, WIRE_BAD_VALUE);
     expect_u8(&csi, ACCOUNTS + 33, WIRE_SENT_LATE, WIRE_BAD_VALUE); /* nobody chooses to be late */
     expect_u8(&csi, ACCOUNTS + 34, 4, WIRE_BAD_VALUE);

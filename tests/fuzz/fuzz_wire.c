@@ -78,7 +78,7 @@ static void check_csi(const struct wire_header *h, const struct wire_csi_meta *m
     MUST(m->n_account >= 0 && m->n_account <= WIRE_MAX_ACCOUNTS);
     for (int i = 0; i < m->n_account; i++) {
         const struct wire_account *a = &m->account[i];
-        MUST(a->sent > WIRE_SENT_UNKNOWN && a->sent < WIRE_N_SENT && a->chosen <= WIRE_SENT_MUTE);
+        MUST(a->sent > WIRE_SENT_UNKNOWN && a->sent < WIRE_SENT_LOST && a->chosen <= WIRE_SENT_MUTE);
         MUST(a->arrival <= WIRE_ARRIVAL_LATE && a->scaled <= 1 && (i == 0 || a->block > a[-1].block));
     }
 }

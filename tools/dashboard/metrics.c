@@ -38,7 +38,8 @@ static const struct metric_row {
 #undef METRIC_ROW
 };
 
-static const char *const SENT[WIRE_N_SENT] = {"unknown", "fresh", "stale", "local_cb", "mute", "late", "cut", "missed"};
+static const char *const SENT[WIRE_SENT_LOST] = {"unknown", "fresh", "stale", "local_cb",
+                                                 "mute",    "late",  "cut",   "missed"};
 static const char *const ARRIVAL[4] = {"none", "early", "on_time", "late"};
 static const char *const EVENT[5] = {"underrun", "overrun", "dropped", "sequence", "late"};
 
@@ -166,7 +167,7 @@ void metrics_print(const struct dashboard_state *state, FILE *out)
     by_word(out, METRIC_BLOCKS, "scheme", json_object_get(s, "scheme"));
     by_word(out, METRIC_REASONS, "reason", json_object_get(s, "reason"));
     of_each_ap(out, METRIC_ARRIVALS, ap, "arrival", "arrival", ARRIVAL, 1, 4);
-    of_each_ap(out, METRIC_APPLIED, ap, "sent", "kind", SENT, 1, WIRE_N_SENT);
+    of_each_ap(out, METRIC_APPLIED, ap, "sent", "kind", SENT, 1, WIRE_SENT_LOST);
     histograms(out, json_object_get(s, "hops"), json_object_get(s, "edges_us"));
     of_each(out, METRIC_AP_UP, "ap", ap, "up");
     of_each(out, METRIC_NOISE, "ap", ap, "noise_dbfs");

@@ -564,7 +564,8 @@ static table_t *counts_table(const struct summary *s, const char *title)
                 {"tx late", "the radio got it too late: not, or not wholly, sent", false, WIRE_SENT_LATE},
                 {"cut", "an underrun cut it", false, WIRE_SENT_CUT},
                 {"missed", "the block passed the AP unseen", false, WIRE_SENT_MISSED},
-                {"unknown", "no account of this block and AP", false, WIRE_SENT_UNKNOWN}};
+                {"lost", "in the solve, but its account was lost with the AP", false, WIRE_SENT_LOST},
+                {"none", "the AP was not there", false, WIRE_SENT_UNKNOWN}};
     const uint64_t total = s->n_block * (uint64_t)s->n_ap;
     table_t *table = table_create(title, headers);
     table_align_left(table, 2);
@@ -660,11 +661,11 @@ void summary_print(const struct summary *s, FILE *out)
     fprintf(out,
             "\nPrecoders at the APs: early %" PRIu64 ", on time %" PRIu64 ", late %" PRIu64 "; applied fresh %" PRIu64
             ", stale %" PRIu64 ", local %" PRIu64 ", mute %" PRIu64 ", too late for the radio %" PRIu64 ", cut %" PRIu64
-            ", missed %" PRIu64 ", unknown %" PRIu64 ".\n",
+            ", missed %" PRIu64 ", lost with the AP %" PRIu64 ", AP not there %" PRIu64 ".\n",
             s->arrival[WIRE_ARRIVAL_EARLY], s->arrival[WIRE_ARRIVAL_ON_TIME], s->arrival[WIRE_ARRIVAL_LATE],
             s->applied[WIRE_SENT_FRESH], s->applied[WIRE_SENT_STALE], s->applied[WIRE_SENT_LOCAL_CB],
             s->applied[WIRE_SENT_MUTE], s->applied[WIRE_SENT_LATE], s->applied[WIRE_SENT_CUT],
-            s->applied[WIRE_SENT_MISSED], s->applied[WIRE_SENT_UNKNOWN]);
+            s->applied[WIRE_SENT_MISSED], s->applied[WIRE_SENT_LOST], s->applied[WIRE_SENT_UNKNOWN]);
     write_schemes(s, out);
     write_gap(s, out);
     write_notes(s, out);
