@@ -16,7 +16,7 @@ enum {
 
 struct accounts_counters {
     uint64_t sent[WIRE_SENT_LOST]; /* of complete accounts */
-    uint64_t untold;            /* of the LATE ones: the radio never told */
+    uint64_t untold;               /* of the LATE ones: the radio never told */
     uint64_t arrival[WIRE_ARRIVAL_LATE + 1];
     uint64_t scaled;
     uint64_t overwritten; /* lost unacknowledged: ring full, time went back */

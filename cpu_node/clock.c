@@ -56,20 +56,31 @@ static bool has_vote(const struct block_clock *c, const struct clock_claim *clai
     return claim->live && (!c->paced || (double)(now_ns - claim->heard_ns) <= CLOCK_FRESH_BLOCKS * c->block_ns);
 }
 
-/* More than half of those with a vote are within the window around the block that this AP reported. While others are
- * there but have been silent (this node may have been stopped for a moment), one report is not enough. */
+/* It has told of one time line for a while, a block after the other and no faster than they can come. */
+static bool is_confirmed(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
+{
+    const double least_ns = c->paced ? (CLOCK_CONFIRM_BLOCKS - 1) * 0.9 * c->block_ns : 0;
+    return claim->in_row >= CLOCK_CONFIRM_BLOCKS && (double)(now_ns - claim->row_ns) >= least_ns;
+}
+
+/* More than half of those with a vote are within the window around the block that this AP reported. Who was heard a
+ * moment ago and is silent (a machine that stalls, an air that was stopped) is against it: one AP that goes on talking
+ * must not move the others. While others are there that have been silent for longer (this node may have been stopped),
+ * one report is not enough. */
 static bool majority_is_with(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
 {
     int votes = 0, here = 0, silent = 0;
     for (int ap = 0; ap < c->n_ap; ap++) {
-        if (has_vote(c, &c->claim[ap], now_ns)) {
+        const struct clock_claim *other = &c->claim[ap];
+        const bool votes_now = has_vote(c, other, now_ns);
+        if (votes_now || (other->live && (double)(now_ns - other->heard_ns) <= CLOCK_SILENT_BLOCKS * c->block_ns)) {
             votes++;
-            here += is_near(distance(c->claim[ap].block, claim->block));
+            here += votes_now && is_near(distance(other->block, claim->block));
         } else {
-            silent += c->claim[ap].live;
+            silent += other->live;
         }
     }
-    return 2 * here > votes && (silent == 0 || claim->in_row >= CLOCK_CONFIRM_BLOCKS);
+    return 2 * here > votes && (silent == 0 || is_confirmed(c, claim, now_ns));
 }
 
 /* How far a block is before the wall clock, in blocks from an origin of no meaning. */
@@ -138,9 +149,12 @@ enum clock_verdict block_clock_hear(struct block_clock *c, int ap, uint64_t bloc
                                     uint64_t sent_ago_ns, int64_t *by_blocks)
 {
     struct clock_claim *claim = &c->claim[ap];
-    const bool goes_on = claim->live && is_near(distance(block, claim->block));
-    *claim = (struct clock_claim){
-        .live = true, .in_row = goes_on ? claim->in_row + 1 : 1, .block = block, .heard_ns = now_ns};
+    const bool goes_on = claim->live && is_near(distance(block, claim->block)), later = block > claim->block;
+    *claim = (struct clock_claim){.live = true,
+                                  .in_row = goes_on ? claim->in_row + later : 1,
+                                  .block = block,
+                                  .heard_ns = now_ns,
+                                  .row_ns = goes_on ? claim->row_ns : now_ns};
     *by_blocks = c->started ? distance(block, c->now) : 0;
     if (!c->started) {
         return follow(c, block, now_ns);

@@ -19,13 +19,15 @@ enum {
     CLOCK_AHEAD_BLOCKS = 32,  /* reports may be this far before the majority ... */
     CLOCK_BEHIND_BLOCKS = 32, /* ... or after it (a slow link) */
     CLOCK_FRESH_BLOCKS = 24,  /* paced: who has not reported for so long has no vote ... */
-    CLOCK_CONFIRM_BLOCKS = 8  /* ... but then a new time must be told so often in a row before it is followed */
+    CLOCK_SILENT_BLOCKS =
+        400,                 /* ... but counts against others who tell of another time until it is silent for so long */
+    CLOCK_CONFIRM_BLOCKS = 8 /* and then a new time must be told for so many blocks in a row before it is followed */
 };
 
 struct clock_claim {
     bool live, off;
-    int in_row; /* reports of one time line, one after the other */
-    uint64_t block, heard_ns;
+    int in_row;                       /* blocks of one time line, one after the other */
+    uint64_t block, heard_ns, row_ns; /* row_ns: when that row began */
 };
 
 struct block_clock {
