@@ -25,13 +25,19 @@ const struct simd_ops *simd_variant(int i)
     return i >= 0 && i < n ? usable[i] : NULL;
 }
 
+static const struct simd_ops *chosen; /* every thread would choose the same */
+
 const struct simd_ops *simd_get(void)
 {
-    static const struct simd_ops *chosen; /* every thread would choose the same */
     const struct simd_ops *ops = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
     if (!ops) {
         ops = simd_variant(0);
         __atomic_store_n(&chosen, ops, __ATOMIC_RELAXED);
     }
     return ops;
+}
+
+void simd_select(const struct simd_ops *ops)
+{
+    __atomic_store_n(&chosen, ops, __ATOMIC_RELAXED);
 }

@@ -58,5 +58,7 @@ struct simd_ops {
 const struct simd_ops *simd_get(void);
 /* The i-th variant this processor can run, widest first; NULL past the last. For tests and benches. */
 const struct simd_ops *simd_variant(int i);
+/* What simd_get returns from now on; NULL = the widest again. Handles keep the variant they were created with. */
+void simd_select(const struct simd_ops *ops);
 
 #endif

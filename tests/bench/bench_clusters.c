@@ -126,7 +126,7 @@ int main(int argc, char **argv)
         const double us = measure(&w, &neighbours, &allocations);
         at_100 = APS[i] == 100 ? us : at_100;
         snprintf(name, sizeof name, "%d APs x %d, %d users", w.L, N, w.K);
-        ROW(name, {"median_us", us}, {"ratio_to_100_aps", us / at_100}, {"neighbours", neighbours},
+        ROW(name, {"best_us", us}, {"ratio_to_100_aps", us / at_100}, {"neighbours", neighbours},
             {"allocations", (double)allocations});
         destroy(&w);
     }

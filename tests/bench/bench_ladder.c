@@ -110,9 +110,11 @@ static void show(const struct column *columns, int n, const struct kernel_ops *o
         double us[ROUNDS];
         char name[64];
         memcpy(us, column->us, sizeof us);
-        const double median_us = measure_summary(us, ROUNDS).median_us;
+        const struct measure_times t = measure_summary(us, ROUNDS);
+        const double median_us = t.median_us;
         snprintf(name, sizeof name, "%s%s, %s", mimo_scheme_name((int)column->scheme), column->about, ops->name);
-        ROW(name, {"median_us", median_us}, {"ratio", median_ratio(column->alone_us, column->us)},
+        ROW(name, {"best_us", t.best_us}, {"median_us", median_us},
+            {"ratio", median_ratio(column->alone_us, column->us)},
             {"of_below", rung ? median_ratio(column->us, rung->us) : NAN},
             {"of_copy", bytes / median_us / 1e3 / copy_gb_s});
     }

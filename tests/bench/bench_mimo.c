@@ -15,9 +15,10 @@ static void bench_processor(void)
     row_section("this processor");
     for (int v = 0; kernel_variant(v); v++) {
         const struct kernel_ops *ops = kernel_variant(v);
-        ROW(ops->name, {"lanes", ops->n_lane}, {"single_gflop_s", measure_peak_gflop_s(ops, false)},
-            {"double_gflop_s", measure_peak_gflop_s(ops, true)}, {"copy_32KiB_gb_s", measure_copy_gb_s(16384)},
-            {"copy_2MiB_gb_s", measure_copy_gb_s(1 << 20)}, {"copy_64MiB_gb_s", measure_copy_gb_s(1 << 25)});
+        ROW(ops->name, {"lanes", ops->n_lane}, {"single_gflop_s", measure_peak_g_s(ops->name, MEASURE_SINGLE)},
+            {"double_gflop_s", measure_peak_g_s(ops->name, MEASURE_DOUBLE)},
+            {"copy_32KiB_gb_s", measure_copy_gb_s(16384)}, {"copy_2MiB_gb_s", measure_copy_gb_s(1 << 20)},
+            {"copy_64MiB_gb_s", measure_copy_gb_s(1 << 25)});
     }
 }
 

@@ -3,6 +3,7 @@
 #ifndef TESTS_BENCH_BENCH_MIMO_H
 #define TESTS_BENCH_BENCH_MIMO_H
 
+#include "linalg/kernel.h"
 #include "measure.h"
 #include "mimo/precoder.h"
 

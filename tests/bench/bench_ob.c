@@ -90,7 +90,7 @@ static void line_ob(const struct track *tracks, int way)
         return;
     }
     const struct measure_times times = measure_summary(us, n);
-    ROW(t->name, {"median_us", times.median_us}, {"p99_us", n < 100 ? NAN : times.p99_us},
+    ROW(t->name, {"best_us", times.best_us}, {"median_us", times.median_us}, {"p99_us", n < 100 ? NAN : times.p99_us},
         {"iterations", t->iterations / t->n_run}, {"not_converged", t->n_failed}, {"of_cold", ratio(&tracks[COLD], t)},
         {"of_warm", ratio(&tracks[WARM], t)}, {"allocations", t->ob ? (double)t->n_allocation : NAN});
 }

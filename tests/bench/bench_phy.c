@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Time per coherence block of the physical-layer kernels, default frame or 20 MHz: bench_phy [wide] [--json]. Prints
- * the median and the largest of the runs; the median is what a budget may use, the largest is what else ran on the
- * machine. Then the vector code, one row per variant this processor can run, beside libfec and the plain loops: the
- * least of the runs, all variants tried in turn, so that the ratio depends little on what else runs. */
+/* Time per coherence block of the physical-layer kernels, default frame or 20 MHz: bench_phy [wide] [--json], a row per
+ * variant this processor can run where there is vector code. The median is what a budget may use, the best what the
+ * ratios are made of. "ratio": times faster than libfec with the plain loops, where there is such a counterpart;
+ * "of_portable": than the portable variant; "of_peak": share of the multiply-add peak (an FFT counts 5 n log2 n). Then
+ * the vector code kernel by kernel, see bench_simd.h. Times are processor time of the thread. */
 #include "../phy/fec_reference.h"
-#include "base/clock.h"
 #include "base/error.h"
-#include "channel/noise.h"
+#include "bench_simd.h"
+#include "measure.h"
 #include "phy/estimate.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
@@ -20,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_ANT = 4, N_UE = 4, MAX_RUNS = 200 };
+enum { N_ANT = 4, N_UE = 4, AXIS_BITS = 2, MAX_RUNS = 200, MAX_VARIANT = 3 };
 
 struct bench {
     struct frame frame;
@@ -32,6 +33,9 @@ struct bench {
     tutti_cf32 *downlink; /* [N_ANT][n_dl][n_sc] */
     float *variance;
     uint64_t block;
+    void *viterbi; /* libfec's */
+    struct fec_case code;
+    uint8_t *plain; /* [n_data_re][2 AXIS_BITS] or the coded bits, a byte of each */
 };
 
 static void run_encode(struct bench *b)
@@ -43,6 +47,25 @@ static void run_decode(struct bench *b)
 {
     struct payload_result result;
     payload_decode(b->payload, 0, b->block - 1, b->symbols, b->variance, &result);
+}
+
+/* What a decoder without Tutti's kernels does at the least, and an encoder. */
+static void plain_decode(struct bench *b)
+{
+    uint8_t bytes[FEC_MAX_BITS / 8];
+    plain_demap(AXIS_BITS, b->frame.n_data_re, b->symbols, b->variance, b->plain);
+    for (int i = 0; i < payload_code_blocks(b->payload); i++) {
+        fec_decode(b->viterbi, &b->code, bytes);
+    }
+}
+
+static void plain_send(struct bench *b)
+{
+    for (int i = 0; i < payload_code_blocks(b->payload); i++) {
+        plain_encode(b->code.sent, b->code.n_bits / 8,
+                     b->plain + (size_t)i * 2 * (size_t)(b->code.n_bits + VITERBI_TAIL_BITS));
+    }
+    plain_map(AXIS_BITS, b->frame.n_data_re, b->plain, b->symbols);
 }
 
 static void run_modulate(struct bench *b)
@@ -87,23 +110,47 @@ static void run_genie(struct bench *b)
     receiver_execute(b->genie, b->block++, b->downlink, N_UE, EVERYBODY, measured);
 }
 
-static int compare(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
+struct task {
+    const char *what;
+    void (*run)(struct bench *);
+    bool vectors; /* has a row per variant */
+    void (*plain)(struct bench *);
+    double flop;
+};
 
-static void measure(struct bench *b, const char *what, int runs, void (*run)(struct bench *))
+/* Best and others of some runs; processor time. */
+static struct measure_times time_runs(struct bench *b, int runs, void (*run)(struct bench *))
 {
-    uint64_t ns[MAX_RUNS];
+    double us[MAX_RUNS];
     run(b);
     for (int r = 0; r < runs; r++) {
-        const uint64_t start = clock_mono_ns();
+        const double start = measure_us();
         run(b);
-        ns[r] = clock_mono_ns() - start;
+        us[r] = measure_us() - start;
     }
-    qsort(ns, (size_t)runs, sizeof *ns, compare);
-    ROW(what, {"median_us", (double)ns[runs / 2] / 1e3}, {"max_us", (double)ns[runs - 1] / 1e3});
+    return measure_summary(us, runs);
+}
+
+/* b [n]: one of every variant. */
+static void measure(struct bench *const *b, int n, int runs, const struct task *task)
+{
+    struct measure_times t[MAX_VARIANT];
+    const int n_row = task->vectors ? n : 1;
+    for (int v = 0; v < n_row; v++) {
+        simd_select(simd_variant(v)); /* some ask for it at every call */
+        t[v] = time_runs(b[v], runs, task->run);
+    }
+    simd_select(NULL);
+    const double plain_us = task->plain ? time_runs(b[0], runs / 4, task->plain).best_us : NAN;
+    for (int v = 0; v < n_row; v++) {
+        char name[96];
+        snprintf(name, sizeof name, "%s, %s", task->what, task->vectors ? simd_variant(v)->name : "one form");
+        ROW(name, {"best_us", t[v].best_us}, {"median_us", t[v].median_us}, {"ratio", plain_us / t[v].best_us},
+            {"of_portable", task->vectors ? t[n - 1].best_us / t[v].best_us : NAN},
+            {"of_peak", task->flop > 0
+                            ? task->flop / t[v].best_us / 1e3 / measure_peak_g_s(simd_variant(v)->name, MEASURE_SINGLE)
+                            : NAN});
+    }
 }
 
 static int open_receivers(struct bench *b, const struct config_payload *payload)
@@ -169,7 +216,11 @@ static int open_bench(struct bench *b, bool wide)
     b->samples = calloc((size_t)b->frame.n_symbol_samples, sizeof *b->samples);
     b->Y = calloc(N_ANT * 4 * n_sc, sizeof *b->Y);
     b->H_hat = calloc(N_ANT * N_UE * (size_t)b->frame.n_sb, sizeof *b->H_hat);
-    if (!b->symbols || !b->variance || !b->samples || !b->Y || !b->H_hat) {
+    uint64_t seed = 1;
+    fec_fill(&b->code, payload_info_bits(b->payload) / payload_code_blocks(b->payload) + 32, 20, 20, &seed);
+    b->viterbi = fec_create();
+    b->plain = calloc(n_re * 2 * AXIS_BITS + 2 * FEC_MAX_STEPS, 1);
+    if (!b->viterbi || !b->plain || !b->symbols || !b->variance || !b->samples || !b->Y || !b->H_hat) {
         return error_set(TUTTI_ENOMEM, "bench_phy: out of memory");
     }
     for (size_t i = 0; i < n_re; i++) {
@@ -183,6 +234,11 @@ static int open_bench(struct bench *b, bool wide)
 
 static void close_bench(struct bench *b)
 {
+    simd_select(NULL);
+    if (b->viterbi) {
+        delete_viterbi27(b->viterbi);
+    }
+    free(b->plain);
     ofdm_destroy(b->ofdm);
     payload_destroy(b->payload);
     estimate_destroy(b->estimate);
@@ -197,136 +253,49 @@ static void close_bench(struct bench *b)
     free(b->H_hat);
 }
 
-/* The vector code, variant by variant ---------------------------------------------------------------------------- */
-
-enum { N_SYMBOL = 4096, N_CODE_BITS = 4888, MAX_CONTESTANTS = 4, TURNS = 30 };
-
-/* What one kernel works on, and which of its versions: NULL is the yardstick. */
-struct contest {
-    const struct simd_ops *ops;
-    int axis_bits;
-    void *viterbi;
-    struct fec_case code;
-    uint64_t decisions[FEC_MAX_STEPS];
-    tutti_cf32 y[N_SYMBOL];
-    float variance[N_SYMBOL];
-    uint8_t soft[8 * N_SYMBOL];
-};
-
-static void contest_viterbi(struct contest *c)
+static int run_tasks(struct bench *const *b, int n, int runs)
 {
-    uint8_t bytes[FEC_MAX_BITS / 8];
-    if (!c->ops) {
-        fec_decode(c->viterbi, &c->code, bytes);
-        return;
+    const struct frame *f = &b[0]->frame;
+    const double fft = f->n_dl * 5.0 * f->fft_size * log2(f->fft_size);
+    const double estimates = 8.0 * N_ANT * N_UE * f->n_sc; /* one product a sample and pilot */
+    const struct task tasks[] = {
+        {"payload_encode, one user", run_encode, true, plain_send, 0},
+        {"payload_decode, one user", run_decode, true, plain_decode, 0},
+        {"ofdm_modulate, downlink of one antenna", run_modulate, false, NULL, fft},
+        {"ofdm_demodulate, downlink of one user", run_demodulate, false, NULL, fft},
+        {"estimate_noise + estimate_execute, one AP", run_estimate, false, NULL, estimates},
+        {"receiver_execute, one user", run_user, true, NULL, 0},
+        {"the same, 4 antennas, 4 streams", run_eve, true, NULL, 0},
+        {"the same with the genie beside it", run_genie, true, NULL, 0},
+    };
+    row_section("%d subcarriers, %d-point FFT, %d antennas, %d users, 16-QAM, %d bits/user", f->n_sc, f->fft_size,
+                N_ANT, N_UE, payload_info_bits(b[0]->payload));
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        measure(b, n, runs, &tasks[i]);
     }
-    c->ops->viterbi_forward(c->code.n_bits + VITERBI_TAIL_BITS, c->code.soft, c->decisions);
-    viterbi_trace(c->code.n_bits, c->decisions, bytes);
-}
-
-static void contest_demap(struct contest *c)
-{
-    if (!c->ops) {
-        plain_demap(c->axis_bits, N_SYMBOL, c->y, c->variance, c->soft);
-        return;
-    }
-    c->ops->qam_demap(c->axis_bits, N_SYMBOL, 2 * N_SYMBOL, 0.3f, (const float *)c->y, c->variance, (int8_t *)c->soft);
-}
-
-/* The widest against the portable one, which is vector code as well. */
-static void hold_noise(void)
-{
-    static float re[2][N_SYMBOL], im[2][N_SYMBOL];
-    double least_us[2] = {0};
-    for (int turn = 0; turn < TURNS; turn++) {
-        for (int i = 0; i < 2; i++) {
-            const uint64_t start = clock_mono_ns();
-            (i ? noise_add : noise_add_portable)((uint64_t)turn, 1.0f, N_SYMBOL, re[i], im[i]);
-            const double us = (double)(clock_mono_ns() - start) / 1e3;
-            least_us[i] = turn == 0 || us < least_us[i] ? us : least_us[i];
-        }
-    }
-    row_section("White noise, %d complex samples", N_SYMBOL);
-    for (int i = 0; i < 2; i++) {
-        ROW(i ? "this processor's" : "portable", {"least_us", least_us[i]},
-            {"ns_per_sample", 1e3 * least_us[i] / N_SYMBOL}, {"ratio", least_us[0] / least_us[i]});
-    }
-}
-
-/* Rows of the yardstick and of every variant; `work` in bits per run. */
-static void hold(struct contest *c, const char *yardstick, double work, void (*run)(struct contest *))
-{
-    const struct simd_ops *ops[MAX_CONTESTANTS] = {NULL};
-    double least_us[MAX_CONTESTANTS];
-    int n = 1;
-    while (n < MAX_CONTESTANTS && (ops[n] = simd_variant(n - 1)) != NULL) {
-        n++;
-    }
-    for (int turn = 0; turn < TURNS; turn++) {
-        for (int i = 0; i < n; i++) {
-            c->ops = ops[i];
-            const uint64_t start = clock_mono_ns();
-            run(c);
-            const double us = (double)(clock_mono_ns() - start) / 1e3;
-            least_us[i] = turn == 0 || us < least_us[i] ? us : least_us[i];
-        }
-    }
-    for (int i = 0; i < n; i++) {
-        ROW(ops[i] ? ops[i]->name : yardstick, {"least_us", least_us[i]}, {"Mbit_s", work / least_us[i]},
-            {"ratio", least_us[0] / least_us[i]});
-    }
-}
-
-static int hold_contests(void)
-{
-    struct contest *c = calloc(1, sizeof *c);
-    if (!c || !(c->viterbi = fec_create())) {
-        free(c);
-        return error_set(TUTTI_ENOMEM, "out of memory");
-    }
-    uint64_t seed = 1;
-    fec_fill(&c->code, N_CODE_BITS, 20, 20, &seed);
-    for (int i = 0; i < N_SYMBOL; i++) {
-        c->y[i] = (tutti_cf32)cexp(I * (double)(i * i));
-        c->variance[i] = 0.1f;
-    }
-    row_section("Viterbi decoder, %d bits, one core", N_CODE_BITS);
-    hold(c, "libfec", N_CODE_BITS, contest_viterbi);
-    for (c->axis_bits = 1; c->axis_bits <= 4; c->axis_bits++) {
-        row_section("Soft bits of %d-QAM, one core", 1 << (2 * c->axis_bits));
-        hold(c, "plain loop", 2.0 * c->axis_bits * N_SYMBOL, contest_demap);
-    }
-    hold_noise();
-    delete_viterbi27(c->viterbi);
-    free(c);
-    return 0;
+    return bench_simd();
 }
 
 int main(int argc, char **argv)
 {
     row_open(&argc, argv);
     const bool wide = argc > 1 && strcmp(argv[1], "wide") == 0;
-    struct bench b = {0};
-    if (open_bench(&b, wide) != 0) {
-        fprintf(stderr, "bench_phy: %s\n", error_text());
-        close_bench(&b);
-        return 1;
+    struct bench *b[MAX_VARIANT] = {NULL};
+    int n = 0, status = 0;
+    for (; simd_variant(n) && status == 0; n++) {
+        simd_select(simd_variant(n));
+        b[n] = calloc(1, sizeof **b);
+        status = b[n] ? open_bench(b[n], wide) : error_set(TUTTI_ENOMEM, "out of memory");
     }
-    const int runs = wide ? 20 : MAX_RUNS;
-    row_section("%d subcarriers, %d-point FFT, %d antennas, %d users, 16-QAM, %d bits/user", b.frame.n_sc,
-                b.frame.fft_size, N_ANT, N_UE, payload_info_bits(b.payload));
-    measure(&b, "payload_encode, one user", runs, run_encode);
-    measure(&b, "payload_decode, one user", runs, run_decode);
-    measure(&b, "ofdm_modulate, downlink of one antenna", runs, run_modulate);
-    measure(&b, "ofdm_demodulate, downlink of one user", runs, run_demodulate);
-    measure(&b, "estimate_noise + estimate_execute, one AP", runs, run_estimate);
-    measure(&b, "receiver_execute, one user", runs, run_user);
-    measure(&b, "the same, 4 antennas, 4 streams", runs, run_eve);
-    measure(&b, "the same with the genie beside it", runs, run_genie);
-    close_bench(&b);
-    if (hold_contests() != 0) {
-        fprintf(stderr, "bench_phy: %s\n", error_text());
-        return 1;
+    if (status == 0) {
+        status = run_tasks(b, n, wide ? 20 : MAX_RUNS);
     }
-    return 0;
+    if (status != 0) {
+        fprintf(stderr, "bench_phy: %s\n", error_text());
+    }
+    for (int v = 0; v < n && b[v]; v++) {
+        close_bench(b[v]);
+        free(b[v]);
+    }
+    return status != 0;
 }

@@ -264,10 +264,10 @@ static void show(const struct runner *runners, const struct runner *r, const str
     const double n = set->n_ue, rows = set->rows, flop = 2 * N_SB * (6 * rows * n * n + 2 * n * n * n);
     const struct measure_times t = measure_summary(us, r->n_round);
     const bool lanes = r->ops != NULL;
-    ROW(r->name, {"best_us", us[0]}, {"median_us", t.median_us}, {"p99_us", t.p99_us},
+    ROW(r->name, {"best_us", t.best_us}, {"median_us", t.median_us}, {"p99_us", t.p99_us},
         {"ratio", measure_summary(ratio, r->n_round).median_us},
         {"of_same", measure_summary(same, r->n_round).median_us},
-        {"of_peak", lanes ? flop / t.median_us / 1e3 / measure_peak_gflop_s(r->ops, false) : NAN},
+        {"of_peak", lanes ? flop / t.median_us / 1e3 / measure_peak_g_s(r->ops->name, MEASURE_SINGLE) : NAN},
         {"of_copy", lanes ? 16 * N_SB * rows * n / t.median_us / 1e3 / measure_copy_gb_s(1 << 20) : NAN},
         {"allocations", r->precoder ? (double)r->n_allocation : NAN});
 }

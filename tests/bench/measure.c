@@ -24,7 +24,7 @@ static int compare(const void *a, const void *b)
 struct measure_times measure_summary(double *us, int n)
 {
     qsort(us, (size_t)n, sizeof *us, compare);
-    return (struct measure_times){us[n / 2], us[n * 99 / 100]};
+    return (struct measure_times){us[0], us[n / 2], us[n * 99 / 100]};
 }
 
 static unsigned long allocations;
@@ -75,11 +75,11 @@ unsigned long measure_allocations(void)
     return allocations;
 }
 
-double measure_peak_gflop_s(const struct kernel_ops *ops, bool double_precision)
+double measure_peak_g_s(const char *variant, enum measure_peak what)
 {
     static const struct {
         const char *name;
-        double (*run)(int n, bool double_precision);
+        double (*run)(int n, int what);
     } peaks[] = {
 #if defined(__x86_64__)
         {"avx512", peak_avx512},
@@ -89,9 +89,9 @@ double measure_peak_gflop_s(const struct kernel_ops *ops, bool double_precision)
     };
     double best = 0;
     for (size_t p = 0; p < sizeof peaks / sizeof *peaks; p++) {
-        for (int trial = 0; trial < 20 && strcmp(peaks[p].name, ops->name) == 0; trial++) {
-            const double start = measure_us(), flop = peaks[p].run(100000, double_precision);
-            best = fmax(best, flop / (measure_us() - start) / 1e3);
+        for (int trial = 0; trial < 40 && strcmp(peaks[p].name, variant) == 0; trial++) {
+            const double start = measure_us(), n = peaks[p].run(50000, (int)what);
+            best = fmax(best, n / (measure_us() - start) / 1e3);
         }
     }
     return best > 0 ? best : NAN;
@@ -99,16 +99,19 @@ double measure_peak_gflop_s(const struct kernel_ops *ops, bool double_precision)
 
 double measure_copy_gb_s(size_t bytes)
 {
-    char *from = malloc(bytes), *to = malloc(bytes);
+    enum { PAGE = 4096, BLOCK = 1 << 18 }; /* as many copies as move some bytes, or the clock would be seen */
+    const size_t room = (bytes + PAGE - 1) / PAGE * PAGE;
+    char *from = aligned_alloc(PAGE, room), *to = aligned_alloc(PAGE, room);
+    const int n = bytes < BLOCK ? (int)(BLOCK / bytes) + 1 : 1;
     double best = NAN;
     for (int trial = 0; from && to && trial < 40; trial++) {
         memset(from, trial, bytes);
         const double start = measure_us();
-        for (int i = 0; i < 8; i++) {
+        for (int i = 0; i < 8 * n; i++) {
             memcpy(to, from, bytes);
             __asm__ volatile("" : : "r"(to) : "memory"); /* or the copy would be left out */
         }
-        best = fmax(best, 16e-3 * (double)bytes / (measure_us() - start));
+        best = fmax(best, 16e-3 * (double)bytes * n / (measure_us() - start));
     }
     free(from);
     free(to);

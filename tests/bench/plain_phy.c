@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "plain_phy.h"
 
+#include "linalg/cmplx.h"
+
 #include <math.h>
 
 enum { MAX_AXIS_BITS = 4 };
@@ -32,17 +34,75 @@ static void demap_axis(const float *level, int n_bits, float y, float inverse_va
     }
 }
 
+/* level [2^axis_bits] by label: the i-th level from below has label i ^ i / 2. */
+static void make_levels(int axis_bits, float *level)
+{
+    const int n_level = 1 << axis_bits;
+    const float unit = sqrtf(1.5f / (float)(n_level * n_level - 1));
+    for (int i = 0; i < n_level; i++) {
+        level[i ^ i >> 1] = unit * (float)(2 * i - n_level + 1);
+    }
+}
+
 void plain_demap(int axis_bits, int n, const tutti_cf32 *y, const float *noise_variance, uint8_t *soft)
 {
     float level[1 << MAX_AXIS_BITS];
-    const int n_level = 1 << axis_bits;
-    const float unit = sqrtf(1.5f / (float)(n_level * n_level - 1));
-    for (int i = 0; i < n_level; i++) { /* the i-th level from below has label i ^ i / 2 */
-        level[i ^ i >> 1] = unit * (float)(2 * i - n_level + 1);
-    }
+    make_levels(axis_bits, level);
     for (int r = 0; r < n; r++, soft += 2 * axis_bits) {
         const float inverse = 1.0f / fmaxf(noise_variance[r], 1e-9f);
         demap_axis(level, axis_bits, crealf(y[r]), inverse, soft);
         demap_axis(level, axis_bits, cimagf(y[r]), inverse, soft + axis_bits);
+    }
+}
+
+void plain_encode(const uint8_t *bytes, int n_bytes, uint8_t *coded)
+{
+    unsigned state = 0;
+    for (int i = 0; i < 8 * n_bytes + 6; i++) {
+        const unsigned bit = i < 8 * n_bytes ? bytes[i / 8] >> (7 - i % 8) & 1u : 0;
+        state = (state >> 1 | bit << 6) & 0x7f;
+        *coded++ = (uint8_t)__builtin_parity(state & 0171);
+        *coded++ = (uint8_t)__builtin_parity(state & 0133);
+    }
+}
+
+void plain_map(int axis_bits, int n, const uint8_t *coded, tutti_cf32 *y)
+{
+    float level[1 << MAX_AXIS_BITS];
+    make_levels(axis_bits, level);
+    for (int r = 0; r < n; r++) {
+        int label[2] = {0};
+        for (int b = 0; b < 2 * axis_bits; b++) {
+            label[b / axis_bits] = label[b / axis_bits] << 1 | *coded++;
+        }
+        y[r] = CMPLXF(level[label[0]], level[label[1]]);
+    }
+}
+
+/* Spelled out: some compilers guard complex products against infinities. */
+static inline tutti_cf32 product(tutti_cf32 a, tutti_cf32 b)
+{
+    return CMPLXF(crealf(a) * crealf(b) - cimagf(a) * cimagf(b), crealf(a) * cimagf(b) + cimagf(a) * crealf(b));
+}
+
+void plain_dot(int n, const tutti_cf32 *x, const tutti_cf32 *y, tutti_cf32 *sum)
+{
+    for (int i = 0; i < n; i++) {
+        sum[i] += product(x[i], conjf(y[i]));
+    }
+}
+
+void plain_scale_add(int n, const tutti_cf32 *c, const tutti_cf32 *x, const tutti_cf32 *base, tutti_cf32 *out)
+{
+    for (int i = 0; i < n; i++) {
+        out[i] = base[i] + product(c[i], x[i]);
+    }
+}
+
+void plain_residual(int n, const tutti_cf32 *c, const tutti_cf32 *x, const tutti_cf32 *y, float *energy)
+{
+    for (int i = 0; i < n; i++) {
+        const tutti_cf32 e = y[i] - product(c[i], x[i]);
+        energy[i] += crealf(e) * crealf(e) + cimagf(e) * cimagf(e);
     }
 }

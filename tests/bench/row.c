@@ -72,12 +72,17 @@ static void show_heading(const json_t *row, const char *title)
     memcpy(last, heading, sizeof last);
 }
 
+bool row_is(const json_t *row)
+{
+    return json_is_string(json_object_get(row, "section")) && json_is_string(json_object_get(row, "what"));
+}
+
 bool row_show(const json_t *row)
 {
     const char *title = json_string_value(json_object_get(row, "section")),
                *what = json_string_value(json_object_get(row, "what")), *name;
     json_t *value;
-    if (!title || !what) {
+    if (!row_is(row)) {
         return false;
     }
     show_heading(row, title);

@@ -21,6 +21,8 @@ __attribute__((format(printf, 1, 2))) void row_section(const char *format, ...);
               sizeof((const struct row_value[]){__VA_ARGS__}) / sizeof(struct row_value))
 void row_print(const char *what, const struct row_value *values, unsigned long n);
 
+/* Whether an object is a row: it has a section and says what it measured. */
+bool row_is(const json_t *row);
 /* The table line of one row's object; false if it is not one. */
 bool row_show(const json_t *row);
 

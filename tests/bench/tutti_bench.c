@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Runs the bench programs beside it and shows their rows as tables; --json FILE keeps them for a comparison. */
+/* Runs the bench programs beside it and shows their rows as tables; --json FILE keeps them, --compare DIR holds them
+ * against those of another build. */
+#include "children.h"
+#include "compare.h"
 #include "row.h"
 
 #include <errno.h>
@@ -8,26 +11,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: tutti-bench [--only NAME] [--fronthaul] [--json FILE]\n";
+#define NAMES "mimo, phy, spzf, attack, encoding, rlspa, clusters, fronthaul"
+static const char usage[] = "usage: tutti-bench [--only NAME] [--fronthaul] [--json FILE]\n"
+                            "       tutti-bench --compare DIR [--turns N] [--only NAME] [--fronthaul]\n";
 static const char help[] =
     "Times Tutti's kernels on this processor. Run it on an otherwise idle machine.\n"
-    "  --only NAME   one of mimo, phy, spzf, attack, encoding, fronthaul; may be repeated\n"
+    "  --only NAME   one of " NAMES "; may be repeated\n"
     "  --fronthaul   the fronthaul round trips too; they take minutes\n"
     "  --json FILE   also write {\"processor\": ..., \"programs\": [{\"program\": ..., \"complete\": true, \"rows\":\n"
-    "                [{\"section\": ..., \"what\": ..., \"median_us\": ..., ...}]}]}; null: does not apply\n";
+    "                [{\"section\": ..., \"what\": ..., \"median_us\": ..., ...}]}]}; null: does not apply\n"
+    "  --compare DIR the bench programs in DIR, another build's, in turn with those beside this one: a line per row "
+    "with\n"
+    "                the best figure of either and how much slower this one is; rows more than 1.3 apart are named\n"
+    "  --turns N     how often either side runs for it; 3 if not said\n";
 
 static struct program {
     const char *name;
     bool chosen;
-} programs[] = {{"mimo", false},   {"phy", false},      {"spzf", false},
-                {"attack", false}, {"encoding", false}, {"fronthaul", false}};
+} programs[] = {{"mimo", false},     {"phy", false},   {"spzf", false},     {"attack", false},
+                {"encoding", false}, {"rlspa", false}, {"clusters", false}, {"fronthaul", false}};
 enum { N_PROGRAM = sizeof programs / sizeof *programs, FRONTHAUL = N_PROGRAM - 1 };
 
 struct options {
-    const char *json_file;
+    const char *json_file, *other;
+    int n_turn;
 };
 
 static int choose(const char *name)
@@ -41,7 +50,7 @@ static int choose(const char *name)
             return 0;
         }
     }
-    fprintf(stderr, "tutti-bench: --only %s: not one of mimo, phy, spzf, attack, encoding, fronthaul\n", name);
+    fprintf(stderr, "tutti-bench: --only %s: not one of " NAMES "\n", name);
     return 2;
 }
 
@@ -62,6 +71,10 @@ static int parse(int argc, char **argv, struct options *o)
             }
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             o->json_file = argv[++i];
+        } else if (strcmp(argv[i], "--compare") == 0 && i + 1 < argc) {
+            o->other = argv[++i];
+        } else if (strcmp(argv[i], "--turns") == 0 && i + 1 < argc && atoi(argv[i + 1]) > 0) {
+            o->n_turn = atoi(argv[++i]);
         } else {
             fprintf(stderr, "tutti-bench: %s: unknown, or its value is missing\n%s", argv[i], usage);
             return 2;
@@ -71,68 +84,18 @@ static int parse(int argc, char **argv, struct options *o)
         programs[p].chosen = p != FRONTHAUL;
     }
     programs[FRONTHAUL].chosen |= fronthaul;
+    if (o->json_file && o->other) {
+        fprintf(stderr, "tutti-bench: --json keeps one build's rows, --compare looks at two\n%s", usage);
+        return 2;
+    }
     return 0;
-}
-
-/* The child's standard output, or NULL. */
-static FILE *start(const char *path, pid_t *child)
-{
-    int ends[2];
-    fflush(stdout);
-    if (pipe(ends) != 0) {
-        return NULL;
-    }
-    *child = fork();
-    if (*child == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        execl(path, path, "--json", (char *)NULL);
-        fprintf(stderr, "tutti-bench: %s: %s\n", path, strerror(errno));
-        _exit(127);
-    }
-    close(ends[1]);
-    FILE *out = *child > 0 ? fdopen(ends[0], "r") : NULL;
-    if (!out) {
-        close(ends[0]);
-    }
-    return out;
-}
-
-/* Shows and keeps rows until the child ends. 0 if it ended well and every line was a row. */
-static int collect(FILE *out, pid_t child, json_t *rows)
-{
-    char *text = NULL;
-    size_t room = 0;
-    int bad = 0, status = 0;
-    while (getline(&text, &room, out) > 0) {
-        json_t *row = json_loads(text, 0, NULL);
-        if (!row || !row_show(row)) {
-            bad = 1;
-        }
-        if (row) {
-            bad |= json_array_append_new(rows, row) != 0;
-        }
-    }
-    free(text);
-    fclose(out);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    return bad || !WIFEXITED(status) || WEXITSTATUS(status) != 0 || json_array_size(rows) == 0;
 }
 
 static int run(const char *directory, const char *name, json_t *results)
 {
-    char path[PATH_MAX + 32];
-    pid_t child;
     json_t *rows = json_array();
-    snprintf(path, sizeof path, "%s/bench_%s", directory, name);
     printf("\n== bench_%s\n", name);
-    FILE *out = start(path, &child);
-    const int rc = out ? collect(out, child, rows) : 1;
-    if (rc != 0) {
-        fprintf(stderr, "tutti-bench: bench_%s did not finish; its rows so far are kept\n", name);
-    }
+    const int rc = children_run(directory, name, true, rows);
     json_array_append_new(results,
                           json_pack("{s:s+, s:b, s:o}", "program", "bench_", name, "complete", rc == 0, "rows", rows));
     return rc;
@@ -170,36 +133,59 @@ static int write_results(const char *name, FILE *file, json_t *results)
     return rc;
 }
 
-int main(int argc, char **argv)
+/* The folder of this program; NULL with a line on stderr. */
+static const char *own_directory(void)
 {
-    struct options options = {0};
-    char self[PATH_MAX];
-    const int asked = parse(argc, argv, &options);
-    if (asked != 0) {
-        return asked == 1 ? 0 : asked;
-    }
-    FILE *file = options.json_file ? fopen(options.json_file, "we") : NULL; /* now: the run takes a while */
-    if (options.json_file && !file) {
-        fprintf(stderr, "tutti-bench: --json %s: %s\n", options.json_file, strerror(errno));
-        return 1;
-    }
+    static char self[PATH_MAX];
     const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    json_t *results = json_array();
-    int rc = 0;
-    if (length < 0 || !results) {
+    if (length < 0) {
         fprintf(stderr, "tutti-bench: cannot find the bench programs: %s\n", strerror(errno));
-        return 1;
+        return NULL;
     }
     self[length] = '\0';
-    const char *directory = dirname(self);
+    return dirname(self);
+}
+
+static int run_all(const char *directory, const char *json_file)
+{
+    FILE *file = json_file ? fopen(json_file, "we") : NULL; /* now: the run takes a while */
+    if (json_file && !file) {
+        fprintf(stderr, "tutti-bench: --json %s: %s\n", json_file, strerror(errno));
+        return 1;
+    }
+    json_t *results = json_array();
+    int rc = 0;
     for (int p = 0; p < N_PROGRAM; p++) {
         if (programs[p].chosen) {
             rc |= run(directory, programs[p].name, results);
         }
     }
     if (file) {
-        rc |= write_results(options.json_file, file, results);
+        rc |= write_results(json_file, file, results);
     }
     json_decref(results);
     return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.n_turn = 3};
+    const int asked = parse(argc, argv, &options);
+    if (asked != 0) {
+        return asked == 1 ? 0 : asked;
+    }
+    const char *directory = own_directory(), *names[N_PROGRAM];
+    if (!directory) {
+        return 1;
+    }
+    if (!options.other) {
+        return run_all(directory, options.json_file);
+    }
+    int n = 0;
+    for (int p = 0; p < N_PROGRAM; p++) {
+        if (programs[p].chosen) {
+            names[n++] = programs[p].name;
+        }
+    }
+    return compare_builds(directory, options.other, n, names, options.n_turn);
 }
