@@ -46,7 +46,7 @@ struct receiver {
     uint64_t first; /* device tick of samples[0] */
     int n_samples;  /* in the packet being built */
     int16_t samples[PACKET_ROOM / 2];
-    int n_to_lose; /* fault: packets to drop */
+    int n_to_lose, n_to_start_late; /* faults: packets to drop, starts to miss */
 };
 
 struct transmit_packet {
@@ -137,7 +137,7 @@ struct world {
     int chunk;         /* samples computed at a time; divides the rate */
     uint64_t now;      /* samples since start_ns */
     uint64_t start_ns; /* monotonic, of sample 0, an integer second of the wall clock */
-    uint64_t ahead_ns; /* that the clock is ahead of the wall's while nobody streams */
+    int64_t skew_ns;   /* that the clock is ahead of the wall's while nobody streams; < 0 = behind */
     uint64_t due_ns;   /* elastic, while somebody streams: when the next chunk is, at the earliest; 0 = nobody does */
     double speed;      /* elastic: how much faster than real time it may run */
     uint64_t start_second;  /* wall clock, of sample 0 */

@@ -68,6 +68,11 @@ static void starve(struct device *d, double number)
     count(d, offsetof(struct channel, transmit.n_to_starve), number);
 }
 
+static void start_late(struct device *d, double number)
+{
+    count(d, offsetof(struct channel, receive.n_to_start_late), number);
+}
+
 static void lose_rx(struct device *d, double number)
 {
     count(d, offsetof(struct channel, receive.n_to_lose), number);
@@ -82,10 +87,11 @@ static const struct {
     const char *name;
     void (*apply)(struct device *device, double number);
     double number; /* that it always has; < 0 = the caller's */
-} kinds[] = {{"late", be_late, -1},     {"underrun", starve, -1}, {"overrun", overrun, 0}, {"lose-rx", lose_rx, -1},
-             {"lose-tx", lose_tx, -1},  {"no-pps", cut_pps, 1},   {"pps", cut_pps, 0},     {"unlock", unlock, 1},
-             {"lock", unlock, 0},       {"vanish", vanish, 1},    {"return", vanish, 0},   {"deaf", deafen, -1},
-             {"mismatch", mismatch, 1}, {"match", mismatch, 0}};
+} kinds[] = {
+    {"late", be_late, -1},    {"underrun", starve, -1},  {"overrun", overrun, 0}, {"late-start", start_late, -1},
+    {"lose-rx", lose_rx, -1}, {"lose-tx", lose_tx, -1},  {"no-pps", cut_pps, 1},  {"pps", cut_pps, 0},
+    {"unlock", unlock, 1},    {"lock", unlock, 0},       {"vanish", vanish, 1},   {"return", vanish, 0},
+    {"deaf", deafen, -1},     {"mismatch", mismatch, 1}, {"match", mismatch, 0}};
 
 int fault_apply(struct device *d, const char *text)
 {

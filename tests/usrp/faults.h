@@ -3,6 +3,7 @@
  * command line. "KIND [NUMBER]"; of channels, both have it:
  *   late N, underrun N     the next N bursts come late, are cut in the middle
  *   overrun                the receivers stop because nobody fetched samples
+ *   late-start N           the next N commands that start them come too late
  *   lose-rx N, lose-tx N   the next N packets of samples are lost on the way
  *   no-pps, pps            no pulse per second any more; again
  *   unlock, lock           the reference is lost, is there

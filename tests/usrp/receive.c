@@ -29,7 +29,9 @@ void receive_command(struct channel *c, uint32_t word)
     r->left = pair(c->registers.command_length_low, c->registers.command_length_high);
     r->start = pair(c->registers.command_time_low, c->registers.command_time_high);
     r->n_samples = 0;
-    if (!world_agree(c->device->world, c->device) || (r->timed && r->start < device_now(c->device))) {
+    const bool missed = r->n_to_start_late > 0 || (r->timed && r->start < device_now(c->device));
+    r->n_to_start_late -= r->n_to_start_late > 0;
+    if (!world_agree(c->device->world, c->device) || missed) {
         r->state = RECEIVE_IDLE;
         registers_tell(c, true, EVENT_LATE_COMMAND, device_now(c->device));
         return;

@@ -2,6 +2,7 @@
 /* The emulated device through the real libuhd, two boards of two channels with a shared pulse: bursts in time division,
  * every received sample compared with what was sent at its tick; then every fault once, and what libuhd makes of it.
  * usage: test_usrp_loop EMULATED-USRP [TEST] */
+#include "base/clock.h"
 #include "usrp_test.h"
 
 #include <arpa/inet.h>
@@ -20,7 +21,9 @@ enum {
     SLOT = 1920, /* samples: 1 ms */
     BURST = 960,
     AHEAD = 3, /* a burst is handed over so many slots before its own */
-    N_SLOT = 200
+    N_SLOT = 200,
+    HELD_BACK_US = 600000,
+    IDLE_US = 20000
 };
 
 static const char *emulator;
@@ -299,25 +302,76 @@ static void test_lost_on_the_way_out(void **state)
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_BURST_ACK], N_CHANNEL * 20);
 }
 
+static double device_s(void)
+{
+    int64_t full;
+    double frac;
+    assert_uhd(uhd_usrp_get_time_now(usrp, 0, &full, &frac));
+    return (double)full + frac;
+}
+
+/* A host that took its samples slowly has held the elastic clock back. When it stops, the clock goes on from there:
+ * what it has read of the time just before, to start again by it, is not overtaken. */
+static void test_stop_and_start(void **state)
+{
+    (void)state;
+    static int16_t samples[N_CHANNEL][2 * SLOT];
+    size_t got;
+    int64_t tick;
+    begin();
+    assert_int_equal(receive(3, samples, &got, &tick), UHD_RX_METADATA_ERROR_CODE_NONE);
+    const uint64_t host_ns = clock_mono_ns();
+    const double before_s = device_s();
+    usleep(HELD_BACK_US);
+    finish();
+    usleep(IDLE_US);
+    const double device_elapsed_s = device_s() - before_s, host_elapsed_s = 1e-9 * (double)(clock_mono_ns() - host_ns);
+    assert_true(device_elapsed_s > 0);
+    assert_true(device_elapsed_s < host_elapsed_s - 0.5e-6 * HELD_BACK_US);
+}
+
+/* Receives until the code comes; what libuhd does not start again by itself is the host's to start. */
+static int64_t receive_until(uhd_rx_metadata_error_code_t wanted)
+{
+    static int16_t samples[N_CHANNEL][2 * SLOT];
+    uhd_rx_metadata_error_code_t code = ~wanted;
+    size_t got;
+    int64_t tick = 0;
+    for (int s = 0; s < 50 && code != wanted; s++) {
+        code = receive(0.2, samples, &got, &tick); /* may time out first */
+        if (code == UHD_RX_METADATA_ERROR_CODE_LATE_COMMAND && code != wanted) {
+            begin();
+        }
+    }
+    assert_int_equal(code, wanted);
+    return tick;
+}
+
 static void test_overrun(void **state)
 {
     (void)state;
     static int16_t samples[N_CHANNEL][2 * SLOT];
     size_t got;
-    int64_t tick, before, first = begin();
+    int64_t before;
+    const int64_t first = begin();
     assert_int_equal(receive(3, samples, &got, &before), UHD_RX_METADATA_ERROR_CODE_NONE);
     assert_int_equal(before, first);
     tell(0, "FAULT overrun"); /* of both boards, libuhd 4.3 may stop again what it has started again */
-    uhd_rx_metadata_error_code_t code = UHD_RX_METADATA_ERROR_CODE_NONE;
-    for (int s = 0; s < 50 && code != UHD_RX_METADATA_ERROR_CODE_OVERFLOW; s++) {
-        code = receive(0.3, samples, &got, &tick); /* the samples before it may time out first */
-    }
-    assert_int_equal(code, UHD_RX_METADATA_ERROR_CODE_OVERFLOW);
-    for (int s = 0; s < 50 && code != UHD_RX_METADATA_ERROR_CODE_NONE; s++) {
-        code = receive(0.2, samples, &got, &tick);
-    }
-    assert_int_equal(code, UHD_RX_METADATA_ERROR_CODE_NONE); /* libuhd starts it again */
-    assert_true(tick > before + SLOT);
+    receive_until(UHD_RX_METADATA_ERROR_CODE_OVERFLOW);
+    assert_true(receive_until(UHD_RX_METADATA_ERROR_CODE_NONE) > before + SLOT); /* libuhd starts it again */
+    finish();
+}
+
+/* A command that starts the stream comes too late: libuhd says so and leaves it at that. */
+static void test_late_start(void **state)
+{
+    (void)state;
+    tell(1, "FAULT late-start 1");
+    begin();
+    receive_until(UHD_RX_METADATA_ERROR_CODE_LATE_COMMAND);
+    finish();
+    begin();
+    receive_until(UHD_RX_METADATA_ERROR_CODE_NONE);
     finish();
 }
 
@@ -403,7 +457,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_underrun),
         cmocka_unit_test(test_lost),
         cmocka_unit_test(test_lost_on_the_way_out),
+        cmocka_unit_test(test_stop_and_start),
         cmocka_unit_test(test_overrun),
+        cmocka_unit_test(test_late_start),
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_deaf),
         cmocka_unit_test(test_vanish), /* the last: the session is lost, and not closed:

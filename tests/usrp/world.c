@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The clock that all devices have in common, and what happens in every chunk of it. While nobody streams it is the wall
  * clock's. Then it is elastic, unless the real one was asked for: it runs `speed` times as fast as real time at most,
- * and no further ahead than `ahead_us` of what hosts have acknowledged. When the last stream ends it goes on with the
- * wall clock, and jumps to it if it is behind. */
+ * and no further ahead than `ahead_us` of what hosts have acknowledged. When the last stream ends it goes on as fast as
+ * the wall clock. If it is behind, it jumps to it once no host has a session that would see this: a host that stops its
+ * streams and starts them again finds the time it has just read. */
 #include "base/clock.h"
 #include "ether.h"
 #include "faults.h"
@@ -46,6 +47,15 @@ static bool streams(const struct device *d)
               d->channel[c].transmit.in_burst;
     }
     return any && !d->gone;
+}
+
+static bool is_watched(const struct world *w)
+{
+    bool any = false;
+    for (int i = 0; i < w->n_device; i++) {
+        any = any || w->device[i].token[0];
+    }
+    return any;
 }
 
 uint64_t world_count(const struct world *w, uint64_t rate)
@@ -153,11 +163,11 @@ uint64_t world_advance(struct world *w)
     }
     fault_advance(w);
     if (w->due_ns) { /* the last stream has ended */
-        const double skew_us = world_skew_us(w);
-        w->ahead_ns = skew_us > 0 ? (uint64_t)(skew_us * 1e3) : 0;
+        w->skew_ns = (int64_t)(world_skew_us(w) * 1e3);
         w->due_ns = 0;
     }
-    const uint64_t now = count_at(now_ns - w->start_ns + w->ahead_ns, w->rate) / (uint64_t)w->chunk;
+    w->skew_ns = w->skew_ns < 0 && !is_watched(w) ? 0 : w->skew_ns;
+    const uint64_t now = count_at(now_ns - w->start_ns + (uint64_t)w->skew_ns, w->rate) / (uint64_t)w->chunk;
     w->now = now * (uint64_t)w->chunk > w->now ? now * (uint64_t)w->chunk : w->now;
     return NS_PER_S / CHUNK_HZ;
 }
