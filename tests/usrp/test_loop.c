@@ -26,7 +26,10 @@ enum {
     IDLE_US = 20000
 };
 
+#define TRIES "USRP_LOOP_TRIES"
+
 static const char *emulator;
+static char **command_line;
 static pid_t child;
 static char address[N_BOARD][16];
 static uhd_usrp_handle usrp;
@@ -112,6 +115,34 @@ static void open_streams(void)
     assert_uhd(uhd_async_metadata_make(&tx_note));
 }
 
+/* On a busy machine libuhd's time-outs of its start are too short now and then, and a process that has met one of them
+ * has no second try: this program begins anew. */
+static void begin_anew(void)
+{
+    const char *tries = getenv(TRIES);
+    char next[2] = {tries ? (char)(tries[0] + 1) : '1', '\0'};
+    kill(child, SIGTERM);
+    waitpid(child, NULL, 0);
+    setenv(TRIES, next, 1);
+    if (next[0] <= '3') {
+        print_message("libuhd's start took too long, try %s\n", next);
+        execv("/proc/self/exe", command_line);
+    }
+}
+
+static void make_radio(const char *args)
+{
+    char complaint[512] = "";
+    const uhd_error failed = uhd_usrp_make(&usrp, args);
+    if (failed) {
+        uhd_get_last_error(complaint, sizeof complaint - 1);
+    }
+    if (strstr(complaint, "No CHDR connection") || strstr(complaint, "rfnoc_graph")) {
+        begin_anew();
+    }
+    assert_uhd(failed);
+}
+
 static int open_radio(void **state)
 {
     (void)state;
@@ -122,7 +153,7 @@ static int open_radio(void **state)
              "addr0=%s,addr1=%s,master_clock_rate=%d,clock_source=external,time_source=external,recv_frame_size=1936,"
              "rpc_timeout=700",
              address[0], address[1], RATE);
-    assert_uhd(uhd_usrp_make(&usrp, args));
+    make_radio(args);
     assert_uhd(uhd_usrp_set_time_unknown_pps(usrp, 0, 0));
     for (size_t b = 0; b < N_BOARD; b++) {
         assert_uhd(uhd_usrp_get_time_last_pps(usrp, b, &full[b], &frac[b]));
@@ -190,7 +221,7 @@ static uhd_rx_metadata_error_code_t receive(double wait_s, int16_t samples[N_CHA
     return code;
 }
 
-static int n_events[64];
+static int n_events[64], n_told;
 static void drain(double wait_s)
 {
     bool valid = true;
@@ -200,12 +231,13 @@ static void drain(double wait_s)
         if (valid) {
             assert_uhd(uhd_async_metadata_event_code(tx_note, &code));
             n_events[code & 63]++;
+            n_told++;
         }
     }
 }
 
-/* Stops reception, and waits for what is under way. */
-static void finish(void)
+/* Stops reception, and waits for what is under way: so many messages, however busy the machine is. */
+static void finish(int n_expected)
 {
     static int16_t samples[N_CHANNEL][2 * SLOT];
     const uhd_stream_cmd_t stop = {.stream_mode = UHD_STREAM_MODE_STOP_CONTINUOUS, .stream_now = true};
@@ -215,16 +247,20 @@ static void finish(void)
         receive(0.1, samples, &got, &tick);
     }
     drain(0.2);
+    for (int i = 0; i < 25 && n_told < n_expected; i++) {
+        drain(0.2);
+    }
 }
 
-/* Runs n slots with a burst in each from `from` on (0 = from the first one); returns how many samples were not what
- * was sent at their tick, and in *n_error how often recv told of an error. */
-static int64_t run(int n, int64_t *n_error)
+/* Runs n slots with a burst in each, of which libuhd tells nothing for n_untold channels; returns how many samples were
+ * not what was sent at their tick, and in *n_error how often recv told of an error. */
+static int64_t run(int n, int n_untold, int64_t *n_error)
 {
     static int16_t samples[N_CHANNEL][2 * SLOT];
     const int64_t first = begin();
     int64_t wrong = 0, next = first + AHEAD * SLOT;
     memset(n_events, 0, sizeof n_events);
+    n_told = 0;
     *n_error = 0;
     for (int s = 0; s < n; s++) {
         size_t got;
@@ -245,7 +281,7 @@ static int64_t run(int n, int64_t *n_error)
         next += SLOT;
         drain(0);
     }
-    finish();
+    finish(N_CHANNEL * n - n_untold);
     return wrong;
 }
 
@@ -253,7 +289,7 @@ static void test_exact(void **state)
 {
     (void)state;
     int64_t n_error;
-    assert_int_equal(run(N_SLOT, &n_error), 0);
+    assert_int_equal(run(N_SLOT, 0, &n_error), 0);
     assert_int_equal(n_error, 0);
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_BURST_ACK], N_CHANNEL * N_SLOT);
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_TIME_ERROR], 0);
@@ -265,7 +301,7 @@ static void test_late(void **state)
     (void)state;
     int64_t n_error;
     tell(1, "FAULT late 2");
-    assert_int_equal(run(20, &n_error), 2 * 2 * BURST); /* two bursts of two channels were not sent */
+    assert_int_equal(run(20, 0, &n_error), 2 * 2 * BURST); /* two bursts of two channels were not sent */
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_TIME_ERROR], 2 * 2);
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_BURST_ACK], N_CHANNEL * 20 - 4);
 }
@@ -275,7 +311,7 @@ static void test_underrun(void **state)
     (void)state;
     int64_t n_error;
     tell(0, "FAULT underrun 1");
-    const int64_t wrong = run(20, &n_error);
+    const int64_t wrong = run(20, 0, &n_error);
     assert_true(wrong > 0 && wrong < 2 * BURST); /* a part of a burst of two channels */
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_UNDERFLOW], 2);
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_BURST_ACK], N_CHANNEL * 20 - 2);
@@ -286,7 +322,7 @@ static void test_lost(void **state)
     (void)state;
     int64_t n_error;
     tell(0, "FAULT lose-rx 1");
-    assert_int_equal(run(20, &n_error), 0);
+    assert_int_equal(run(20, 0, &n_error), 0);
     assert_true(n_error > 0);
 }
 
@@ -296,9 +332,9 @@ static void test_lost_on_the_way_out(void **state)
     (void)state;
     int64_t n_error;
     tell(0, "FAULT lose-tx 1");
-    assert_int_equal(run(20, &n_error), 2 * BURST);
+    assert_int_equal(run(20, 2, &n_error), 2 * BURST);
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_BURST_ACK], N_CHANNEL * 20 - 2);
-    assert_int_equal(run(20, &n_error), 0);
+    assert_int_equal(run(20, 0, &n_error), 0);
     assert_int_equal(n_events[UHD_ASYNC_METADATA_EVENT_CODE_BURST_ACK], N_CHANNEL * 20);
 }
 
@@ -323,7 +359,7 @@ static void test_stop_and_start(void **state)
     const uint64_t host_ns = clock_mono_ns();
     const double before_s = device_s();
     usleep(HELD_BACK_US);
-    finish();
+    finish(0);
     usleep(IDLE_US);
     const double device_elapsed_s = device_s() - before_s, host_elapsed_s = 1e-9 * (double)(clock_mono_ns() - host_ns);
     assert_true(device_elapsed_s > 0);
@@ -359,7 +395,7 @@ static void test_overrun(void **state)
     tell(0, "FAULT overrun"); /* of both boards, libuhd 4.3 may stop again what it has started again */
     receive_until(UHD_RX_METADATA_ERROR_CODE_OVERFLOW);
     assert_true(receive_until(UHD_RX_METADATA_ERROR_CODE_NONE) > before + SLOT); /* libuhd starts it again */
-    finish();
+    finish(0);
 }
 
 /* A command that starts the stream comes too late: libuhd says so and leaves it at that. */
@@ -369,10 +405,10 @@ static void test_late_start(void **state)
     tell(1, "FAULT late-start 1");
     begin();
     receive_until(UHD_RX_METADATA_ERROR_CODE_LATE_COMMAND);
-    finish();
+    finish(0);
     begin();
     receive_until(UHD_RX_METADATA_ERROR_CODE_NONE);
-    finish();
+    finish(0);
 }
 
 static bool locked(void)
@@ -445,6 +481,7 @@ static int open_all(void **state)
 
 int main(int argc, char **argv)
 {
+    command_line = argv;
     emulator = argc > 1 ? argv[1] : "emulated-usrp";
     if (argc > 2) {
         cmocka_set_test_filter(argv[2]);
