@@ -25,12 +25,15 @@ ABSURD = os.path.join(BIN, "absurd")
 
 
 def is_gone(pid):
-    """Dead, reaped or not: its sockets are closed."""
+    """Dead with all its threads, reaped or not: its sockets are closed."""
     try:
-        with open(f"/proc/{pid}/stat") as f:
-            return f.read().rpartition(")")[2].split()[0] in "ZX"
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat") as f:
+                if f.read().rpartition(")")[2].split()[0] not in "ZX":
+                    return False
     except OSError:
-        return True
+        pass
+    return True
 
 
 class Chaos:

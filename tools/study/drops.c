@@ -33,6 +33,7 @@ static void take_row(struct study_run *run, char *line)
         return;
     }
     double *const row = run->rows + (size_t)drop * (size_t)run->study->n_value;
+    run->done[drop] = 0;
     for (int i = 0; i < run->study->n_value; i++) {
         char *end = at;
         const double value = strtod(at, &end);
@@ -188,7 +189,8 @@ int study_run_drops(struct study_run *run, const char *rows_file, const volatile
         return error_set(TUTTI_EIO, "study: %s: %s", rows_file, strerror(errno));
     }
     header(run, first, sizeof first);
-    fprintf(crew.out, "%s\n", resumed ? "" : first); /* a new line also ends what a killed process left */
+    /* What a killed process left at the end is no row, even if only the last digits of its last number are missing. */
+    fprintf(crew.out, "%s\n", resumed ? "|" : first);
     pthread_mutex_init(&crew.lock, NULL);
     const int computed = compute(&crew);
     pthread_mutex_destroy(&crew.lock);

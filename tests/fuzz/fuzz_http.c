@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Requests of any bytes to the dashboard's server, through a real socket: it answers in HTTP or not at all, never says
+ * anything of the network to who does not name a loopback address as its host or asks otherwise than with GET, and goes
+ * on serving. */
+#include "base/error.h"
+#include "fuzz.h"
+#include "tools/dashboard/server.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TURNS = 40, QUIET_TURNS = 4 };
+static uint64_t n_silent, n_refused, n_forbidden, n_served;
+static dashboard_server_t *server;
+
+static void begin(void)
+{
+    static struct config *config;
+    static struct dashboard_state state;
+    MUST(config_load(&config, NULL, NULL, 0) == 0 && dashboard_state_create(&state, config) == 0);
+    if (dashboard_server_create(&server, "127.0.0.1:0", &state) < 0) {
+        fprintf(stderr, "%s\n", error_text());
+        abort();
+    }
+}
+
+static int dial(void)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const struct linger at_once = {.l_onoff = 1}; /* no thousands of ports in TIME_WAIT */
+    const struct sockaddr_in to = {.sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)dashboard_server_port(server)),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    MUST(fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) == 0);
+    MUST(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    MUST(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+    return fd;
+}
+
+/* What comes until nothing comes any more; its length. */
+static size_t converse(const uint8_t *data, size_t n_bytes, char *text, size_t room)
+{
+    const int fd = dial();
+    size_t n = 0;
+    const ssize_t sent = send(fd, data, n_bytes, MSG_NOSIGNAL);
+    (void)sent; /* what the socket does not take is not heard */
+    shutdown(fd, SHUT_WR);
+    for (int turn = 0, quiet = 0; turn < TURNS && quiet < QUIET_TURNS; turn++) {
+        dashboard_server_turn(server);
+        const ssize_t got = recv(fd, text + n, room - 1 - n, 0);
+        n += got > 0 ? (size_t)got : 0;
+        quiet = got > 0 ? 0 : quiet + (turn > 2 || got == 0);
+    }
+    close(fd);
+    dashboard_server_turn(server);
+    text[n] = '\0';
+    return n;
+}
+
+/* A line of the request that names a loopback host, or a request line with one. */
+static bool names_loopback(const uint8_t *data, size_t n_bytes)
+{
+    static const char *const hosts[] = {"127.", "localhost", "[::1]"};
+    for (size_t i = 0; i < n_bytes; i++) {
+        for (size_t h = 0; h < sizeof hosts / sizeof hosts[0]; h++) {
+            const size_t n = strlen(hosts[h]);
+            if (n_bytes - i >= n && strncasecmp((const char *)data + i, hosts[h], n) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+{
+    static char text[1 << 20];
+    if (!server) {
+        begin();
+    }
+    if (converse(data, n_bytes, text, sizeof text) == 0) {
+        n_silent++;
+        return 0;
+    }
+    MUST(strncmp(text, "HTTP/1.", 7) == 0 && isdigit((unsigned char)text[9]));
+    const int code = atoi(text + 9);
+    MUST(code >= 200 && code < 600);
+    const bool tells = strstr(text, "\"type\":\"network\"") || strstr(text, "tutti_build_info");
+    MUST(!tells || (code == 200 && names_loopback(data, n_bytes) && memmem(data, n_bytes, "GET ", 4)));
+    n_served += code == 200;
+    n_forbidden += code == 403;
+    n_refused += code != 200 && code != 403;
+    MUST(dashboard_server_viewers(server) <= DASHBOARD_VIEWERS);
+    return 0;
+}
+
+int fuzz_report(void)
+{
+    printf("%10llu not answered, %llu refused, %llu forbidden, %llu served\n", (unsigned long long)n_silent,
+           (unsigned long long)n_refused, (unsigned long long)n_forbidden, (unsigned long long)n_served);
+    return n_silent == 0 || n_refused == 0 || n_forbidden == 0 || n_served == 0;
+}
