@@ -17,8 +17,8 @@ static void must_be_in_order(const struct sigmf_track *t)
     for (size_t i = 0; i < t->n_segment; i++) {
         const struct sigmf_segment *s = &t->segment[i];
         MUST(i > 0 || s->start == 0);
-        MUST(i == 0 || (s->start > s[-1].start && s->tick > s[-1].tick &&
-                        s->tick - s[-1].tick >= s->start - s[-1].start));
+        MUST(i == 0 ||
+             (s->start > s[-1].start && s->tick > s[-1].tick && s->tick - s[-1].tick >= s->start - s[-1].start));
     }
     for (size_t i = 1; i < t->n_annotation; i++) {
         MUST(t->annotation[i].fault == SIGMF_HISTORY || t->annotation[i - 1].fault == SIGMF_HISTORY ||
