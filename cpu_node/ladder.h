@@ -10,12 +10,18 @@
 /* What a subband costs with each scheme on this machine, learnt as blocks pass. */
 struct ladder {
     double subband_ns[MIMO_N_SCHEMES]; /* of one worker; 0 = never tried */
+    double noise_ns;                   /* of a subband's phase-only noise, which comes after the precoders */
 };
 
-/* left_ns: of the budget, negative: nothing; n_each: subbands that one worker solves. */
+/* left_ns: of the budget, negative: nothing; n_each: subbands that one worker solves. The noise has its part kept, but
+ * half of the budget at most: what does not fit there ends at its own deadline. */
 enum mimo_scheme ladder_choose(const struct ladder *ladder, enum mimo_scheme asked, double left_ns, int n_each);
-/* What a solve took. Moving average; schemes that were left out are forgiven slowly, so that one slow block does not
- * ban any for ever. */
+/* Of what is left, the part for the precoders. */
+double ladder_left_ns(const struct ladder *ladder, double left_ns, int n_each);
+/* What the noise took. */
+void ladder_learn_noise(struct ladder *ladder, uint64_t took_ns, int n_each);
+/* What a solve took, the noise left out. Moving average; schemes that were left out are forgiven slowly, so that one
+ * slow block does not ban any for ever. */
 void ladder_learn(struct ladder *ladder, enum mimo_scheme scheme, uint64_t took_ns, int n_each);
 
 #endif

@@ -15,7 +15,7 @@ static void solve_again(struct cpu *cpu, struct cpu_block *block)
 {
     replay_decide(cpu->replay, block, (int)cpu->config->precoding.scheme);
     block->stepped_down = block->scheme != (int)cpu->config->precoding.scheme;
-    solver_execute(cpu->solver, block, 0);
+    solver_execute(cpu->solver, block, &(struct solver_deadline){0});
 }
 
 /* Who is served, with which scheme; then the solve. */
@@ -25,19 +25,25 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
     const enum mimo_scheme asked = c->precoding.scheme;
     const double budget_us = c->engine.block_budget_us;
     const int n_each = solver_n_each(cpu->solver);
-    const uint64_t deadline_ns = budget_us > 0 ? block->first_arrival_ns + (uint64_t)(budget_us * 1e3) : 0;
+    struct solver_deadline deadline = {0};
     recorder_users(cpu->recorder, cpu->user);
     schedule_users(cpu->shape.n_ue, cpu->user, block->number, (uint64_t)c->engine.user_silent_blocks,
                    mimo_scheme_row((int)asked)->kind == MIMO_PHASE, block->user_alive, block->user_used);
     block->scheme = (int)asked;
-    if (deadline_ns > 0) {
-        const double left_ns = (double)deadline_ns - (double)clock_mono_ns();
+    if (budget_us > 0) {
+        const uint64_t now_ns = clock_mono_ns();
+        deadline.all_ns = block->first_arrival_ns + (uint64_t)(budget_us * 1e3);
+        const double left_ns = (double)deadline.all_ns - (double)now_ns;
+        const double data_ns = ladder_left_ns(&cpu->ladder, left_ns, n_each);
+        deadline.data_ns = data_ns > 0 ? now_ns + (uint64_t)data_ns : deadline.all_ns;
         block->scheme = (int)ladder_choose(&cpu->ladder, asked, left_ns, n_each);
     }
     block->stepped_down = block->scheme != (int)asked;
     block->eta = slow_powers(cpu->slow, block->number);
-    solver_execute(cpu->solver, block, deadline_ns);
-    ladder_learn(&cpu->ladder, (enum mimo_scheme)block->scheme, block->solve_ns, n_each);
+    solver_execute(cpu->solver, block, &deadline);
+    const uint64_t noise_ns = solver_noise_ns(cpu->solver);
+    ladder_learn(&cpu->ladder, (enum mimo_scheme)block->scheme, block->solve_ns - noise_ns, n_each);
+    ladder_learn_noise(&cpu->ladder, noise_ns, n_each);
 }
 
 static int loop(struct cpu *cpu)

@@ -24,6 +24,7 @@ struct worker {
     spzf_t *spzf;             /* phase-only noise; NULL when not asked for */
     double complex *H, *beam; /* [n_ue][n_ap * n_ant], [n_ap * n_ant] */
     bool an_solved;           /* of this worker's subbands */
+    uint64_t noise_ns;        /* what their noise took */
     double *work;             /* [3][n_ue] of the closed form */
     uint8_t *work_strong;     /* [n_ue] */
 };
@@ -41,7 +42,7 @@ struct solver {
     _Atomic int n_pending;
     _Atomic bool stop;
     struct cpu_block *block;
-    uint64_t deadline_ns;
+    struct solver_deadline deadline;
 };
 
 int solver_extra_streams(const struct config_precoding *precoding)
@@ -56,7 +57,13 @@ int solver_n_each(const solver_t *solver)
 
 /* One subband ------------------------------------------------------------------------------------------------------ */
 
-/* The optimum may use an equal part of what is left for each subband this worker still has to do. */
+/* An equal part of what is left for each subband this worker still has to do. */
+static uint64_t part_of(uint64_t deadline_ns, int n_left)
+{
+    const uint64_t now_ns = clock_mono_ns(), left_ns = now_ns < deadline_ns ? deadline_ns - now_ns : 0;
+    return now_ns + left_ns / (uint64_t)n_left + 1;
+}
+
 static void limit_optimum(struct worker *worker, int n_left)
 {
     const solver_t *s = worker->solver;
@@ -64,17 +71,13 @@ static void limit_optimum(struct worker *worker, int n_left)
     precoder_settings_default(&settings);
     settings.upsilon = s->settings.precoding->upsilon;
     settings.ob_tolerance = s->settings.precoding->ob_gap;
-    if (s->deadline_ns > 0) {
-        const uint64_t now_ns = clock_mono_ns();
-        const uint64_t left_ns = now_ns < s->deadline_ns ? s->deadline_ns - now_ns : 0;
-        settings.deadline_mono_ns = now_ns + left_ns / (uint64_t)n_left + 1;
-    }
+    settings.deadline_mono_ns = s->deadline.data_ns > 0 ? part_of(s->deadline.data_ns, n_left) : 0;
     precoder_configure(worker->precoder, &settings);
 }
 
 /* Phase-only noise of one subband: all antennas of all APs together, nulled at every user that is there. Its rows
  * multiply without conjugation, so they are conj(h_k); users and APs left out are rows and columns of zeros. */
-static bool solve_noise(struct worker *worker, struct cpu_block *block, int sb)
+static bool solve_noise(struct worker *worker, struct cpu_block *block, int sb, int n_left)
 {
     const size_t n_ue = (size_t)block->shape.n_ue;
     const size_t n_all = (size_t)block->shape.n_ap * (size_t)block->shape.n_ant;
@@ -84,6 +87,8 @@ static bool solve_noise(struct worker *worker, struct cpu_block *block, int sb)
             worker->H[k * n_all + l] = block->user_alive[k] ? conj((double complex)H_hat[l * n_ue + k]) : 0;
         }
     }
+    const uint64_t deadline_ns = worker->solver->deadline.all_ns;
+    spzf_limit(worker->spzf, deadline_ns > 0 ? part_of(deadline_ns, n_left) : 0);
     spzf_reset(worker->spzf, (block->number << 12) | (uint64_t)sb); /* the answer depends on the block alone */
     struct spzf_result result;
     spzf_execute(worker->spzf, worker->H, worker->beam, &result);
@@ -129,7 +134,7 @@ static void execute(struct worker *worker, const struct cpu_block *block, int fi
     const enum mimo_scheme scheme = (enum mimo_scheme)block->scheme;
     const enum mimo_power power = mimo_power_on_rung(precoding->scheme, scheme, precoding->power);
     limit_optimum(worker, n);
-    if (scheme != MIMO_OB || s->deadline_ns == 0) {
+    if (scheme != MIMO_OB || s->deadline.data_ns == 0) {
         precoder_execute_batch(worker->precoder, scheme, power, n, s->channel + first, s->solution + first);
         return;
     }
@@ -161,10 +166,18 @@ static void solve_subbands(struct worker *worker, struct cpu_block *block, int f
         const int reason = s->solution[sb].reason;
         block->bound[sb] = s->solution[sb].sinr_bound;
         block->reason[sb] = reason == MIMO_REASON_ASKED && block->stepped_down ? MIMO_REASON_LADDER : reason;
-        if (worker->spzf) {
-            worker->an_solved &= solve_noise(worker, block, sb);
-        }
     }
+}
+
+/* All subbands need it: after one without, the others are not tried. */
+static void solve_noises(struct worker *worker, struct cpu_block *block, int first, int last)
+{
+    const uint64_t start_ns = clock_mono_ns();
+    worker->an_solved = true;
+    for (int sb = first; sb < last && worker->an_solved; sb++) {
+        worker->an_solved = solve_noise(worker, block, sb, last - sb);
+    }
+    worker->noise_ns = clock_mono_ns() - start_ns;
 }
 
 static void solve_share(struct worker *worker)
@@ -172,9 +185,12 @@ static void solve_share(struct worker *worker)
     solver_t *s = worker->solver;
     const int n_sb = s->settings.shape.n_sb;
     const int first = worker->index * n_sb / s->n_workers, last = (worker->index + 1) * n_sb / s->n_workers;
-    worker->an_solved = worker->spzf != NULL;
+    worker->an_solved = false;
     if (!s->settings.precoding->local) {
         solve_subbands(worker, s->block, first, last);
+        if (worker->spzf) {
+            solve_noises(worker, s->block, first, last);
+        }
         return;
     }
     for (int sb = first; sb < last; sb++) {
@@ -268,12 +284,21 @@ static void list_streams(const solver_t *s, struct cpu_block *block)
     }
 }
 
-void solver_execute(solver_t *s, struct cpu_block *block, uint64_t deadline_ns)
+uint64_t solver_noise_ns(const solver_t *s)
+{
+    uint64_t most_ns = 0;
+    for (int w = 0; w < s->n_workers; w++) {
+        most_ns = s->worker[w].noise_ns > most_ns ? s->worker[w].noise_ns : most_ns;
+    }
+    return most_ns;
+}
+
+void solver_execute(solver_t *s, struct cpu_block *block, const struct solver_deadline *deadline)
 {
     const uint64_t start_ns = clock_mono_ns();
     block->solve_start_ns = clock_wall_ns();
     s->block = block;
-    s->deadline_ns = deadline_ns;
+    s->deadline = *deadline;
     stream_set_clear(block->streams);
     atomic_store(&s->n_pending, s->n_workers - 1);
     for (int w = 1; w < s->n_workers; w++) {

@@ -22,8 +22,15 @@ int solver_create(solver_t **solver, const struct solver_settings *settings);
 void solver_destroy(solver_t *solver); /* ends the workers; NULL and half-built allowed */
 /* Subbands that one worker solves. */
 int solver_n_each(const solver_t *solver);
-/* block->scheme, stepped_down, user_alive and user_used are set; fills streams, sinr, bound, reason, an_share. The
- * optimum stops before deadline_ns (monotonic; 0 = none). No heap, locks or formatting. */
-void solver_execute(solver_t *solver, struct cpu_block *block, uint64_t deadline_ns);
+/* When to be through (monotonic; 0 = no limit): the optimum stops before data_ns with the best so far, phase-only noise
+ * before all_ns; where it is not found by then the block goes without. */
+struct solver_deadline {
+    uint64_t data_ns, all_ns;
+};
+/* block->scheme, stepped_down, user_alive and user_used are set; fills streams, sinr, bound, reason, an_share. No heap,
+ * locks or formatting. */
+void solver_execute(solver_t *solver, struct cpu_block *block, const struct solver_deadline *deadline);
+/* How long the last block's phase-only noise took the slowest worker; part of block->solve_ns. */
+uint64_t solver_noise_ns(const solver_t *solver);
 
 #endif

@@ -647,6 +647,9 @@ static int run_plus(spzf_t *spzf, const struct spzf_rows *g)
     for (int basis = 0; basis < n_bases; basis++) {
         struct spzf_rows rows = change_basis(spzf, g, basis);
         for (int plan = 0; plan < n_plans; plan++) {
+            if (tries > 0 && spzf_limit_reached(&spzf->lm.limit)) {
+                return tries;
+            }
             run_partition(spzf, &rows, g, plans[plan], NULL);
             keep_best(spzf);
             tries++;
@@ -686,6 +689,9 @@ static void run_lm_from_best(spzf_t *spzf, const struct spzf_rows *g, int *itera
 static void run_lm_starts(spzf_t *spzf, const struct spzf_rows *g, int n_starts, int *iterations)
 {
     for (int start = 0; start < n_starts && !solved(spzf); start++) {
+        if (start > 0 && spzf_limit_reached(&spzf->lm.limit)) {
+            return;
+        }
         for (int n = 0; n < g->n_ant; n++) {
             sincos(2.0 * M_PI * splitmix_uniform(&spzf->rng), &spzf->current.im[n], &spzf->current.re[n]);
         }
@@ -696,6 +702,9 @@ static void run_lm_starts(spzf_t *spzf, const struct spzf_rows *g, int n_starts,
 
 static bool prove_infeasible(spzf_t *spzf, const struct spzf_rows *g, struct spzf_result *result)
 {
+    if (spzf_limit_reached(&spzf->lm.limit)) {
+        return false;
+    }
     result->residual_bound = spzf_rows_bound(g);
     if (result->residual_bound > 0.0) {
         spzf->best.outage |= SPZF_INFEASIBLE;
@@ -707,10 +716,10 @@ static bool prove_infeasible(spzf_t *spzf, const struct spzf_rows *g, struct spz
  * polygon of a single user is the least residual already. */
 static void fall_back(spzf_t *spzf, const struct spzf_rows *g, struct spzf_result *result)
 {
-    if (g->n_user > 1) {
+    if (g->n_user > 1 && !spzf_limit_reached(&spzf->lm.limit)) {
         run_lm_from_best(spzf, g, &result->n_iterations);
     }
-    if (!solved(spzf) && !prove_infeasible(spzf, g, result) && g->n_user > 1) {
+    if (!solved(spzf) && !prove_infeasible(spzf, g, result) && g->n_user > 1 && !spzf_limit_reached(&spzf->lm.limit)) {
         run_lm_starts(spzf, g, spzf->settings.n_starts, &result->n_iterations);
     }
 }
@@ -736,6 +745,7 @@ static int finish(spzf_t *spzf, double complex *beam, struct spzf_result *result
     }
     result->residual = best->residual;
     result->outage = best->outage | (solved(spzf) ? 0u : (unsigned)SPZF_UNSOLVED);
+    result->outage |= !solved(spzf) && spzf->lm.limit.over ? (unsigned)SPZF_DEADLINE : 0u;
     result->source = best->source;
     result->n_sets = best->n_sets;
     return result->outage ? TUTTI_ENUMERIC : 0;
@@ -746,6 +756,7 @@ static int execute(spzf_t *spzf, const double complex *H, int n_sets, const int 
 {
     const struct spzf_settings *set = &spzf->settings;
     *result = (struct spzf_result){.source = SPZF_BY_PARTITION};
+    spzf_limit_begin(&spzf->lm.limit);
     int kept = spzf_scale_rows(set->n_user, set->n_ant, H, spzf->g_re, spzf->g_im);
     if (kept <= 0) {
         return give_ones(spzf, kept < 0 ? SPZF_BAD_INPUT : 0, beam, result);
@@ -773,6 +784,11 @@ static int execute(spzf_t *spzf, const double complex *H, int n_sets, const int 
         fall_back(spzf, &g, result);
     }
     return finish(spzf, beam, result);
+}
+
+void spzf_limit(spzf_t *spzf, uint64_t deadline_mono_ns)
+{
+    spzf->lm.limit.deadline_ns = deadline_mono_ns;
 }
 
 int spzf_execute(spzf_t *spzf, const double complex *H, double complex *beam, struct spzf_result *result)

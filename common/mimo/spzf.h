@@ -18,7 +18,9 @@
  *
  * Cost of PLUS on one 2.5 GHz core (bench_spzf): two users, N = 16 about 1 us, N = 128 about 7 us; three users, N = 64
  * about 6 us. A channel that has no solution (1 in 10^4 at N = 9, none seen from N = 11 on) runs through every try and
- * the certificate: up to 0.2 ms at N = 9. n_bases, n_plans and n_starts bound that. */
+ * the certificate: up to 0.2 ms at N = 9. n_bases, n_plans and n_starts bound that. More than eight users go to LM at
+ * once, which near its least N = 2K + 1 takes milliseconds (16 users, N = 33: 6 ms; 63 users, N = 128: 0.4 s):
+ * spzf_limit bounds it. */
 #ifndef TUTTI_MIMO_SPZF_H
 #define TUTTI_MIMO_SPZF_H
 
@@ -65,7 +67,8 @@ enum {
     SPZF_E2 = 2,         /* the last polygon cannot close (32) */
     SPZF_UNSOLVED = 4,   /* the answer's residual is above SPZF_RESIDUAL_LIMIT */
     SPZF_INFEASIBLE = 8, /* proved: no phases exist (6.5); residual_bound says how far off any must be */
-    SPZF_BAD_INPUT = 16  /* a channel entry is not finite; the beam is all ones */
+    SPZF_BAD_INPUT = 16, /* a channel entry is not finite; the beam is all ones */
+    SPZF_DEADLINE = 32   /* stopped before it was solved, see spzf_limit */
 };
 
 enum spzf_source { SPZF_BY_PARTITION, SPZF_BY_LM, SPZF_BY_NOTHING };
@@ -91,6 +94,11 @@ int spzf_create(spzf_t **spzf, const struct spzf_settings *settings);
 void spzf_destroy(spzf_t *spzf); /* NULL and half-built allowed */
 /* Restart the random numbers, e.g. with the block number, so that an execute depends on nothing that went before. */
 void spzf_reset(spzf_t *spzf, uint64_t seed);
+
+/* From here on every execute stops before this instant (clock_mono_ns; 0, the default: none) with the least residual it
+ * has found, after one partition (microseconds) at least, or one start without steps where partitions are not for so
+ * many users. Steps are not cut short: it may be late by one (tens of users: a millisecond). */
+void spzf_limit(spzf_t *spzf, uint64_t deadline_mono_ns);
 
 /* H [n_user][n_ant], ant fastest; beam [n_ant], |beam| = 1; result may be NULL. Returns 0, or TUTTI_ENUMERIC when
  * result->outage is not 0. */

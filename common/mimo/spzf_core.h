@@ -83,12 +83,22 @@ struct spzf_rows {
     const double *re, *im;
 };
 
+/* When to stop: before the deadline by as long as the last step took, and half of it. */
+struct spzf_limit {
+    uint64_t deadline_ns, last_ns; /* monotonic; deadline 0 = none */
+    bool over;                     /* it stopped something */
+};
+void spzf_limit_begin(struct spzf_limit *limit);
+/* Before each step; reads the clock only if there is a deadline. */
+bool spzf_limit_reached(struct spzf_limit *limit);
+
 struct spzf_lm {
     double *z_re, *z_im;         /* [K][N] g b */
     double *gram, *factor;       /* [2K][2K] */
     double *f, *y;               /* [2K] */
     double *trial_re, *trial_im; /* [N] */
     int *pivot;                  /* [2K] */
+    struct spzf_limit limit;
 };
 
 int spzf_lm_init(struct spzf_lm *lm, int n_user, int n_ant);

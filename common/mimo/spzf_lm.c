@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Numerical phase-only zero-forcing, which [Hong 2025] has not: damped Gauss-Newton on the phases. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "mimo/spzf_core.h"
 
@@ -39,6 +40,23 @@ void spzf_lm_free(struct spzf_lm *lm)
     free(lm->trial_re);
     free(lm->trial_im);
     free(lm->pivot);
+}
+
+void spzf_limit_begin(struct spzf_limit *limit)
+{
+    limit->over = false;
+    limit->last_ns = limit->deadline_ns ? clock_mono_ns() : 0;
+}
+
+bool spzf_limit_reached(struct spzf_limit *limit)
+{
+    if (!limit->deadline_ns || limit->over) {
+        return limit->over;
+    }
+    const uint64_t now_ns = clock_mono_ns(), took_ns = now_ns - limit->last_ns;
+    limit->last_ns = now_ns;
+    limit->over = now_ns + took_ns + took_ns / 2 >= limit->deadline_ns;
+    return limit->over;
 }
 
 /* Two accumulators each: the additions are the critical path. */
@@ -189,7 +207,7 @@ void spzf_lm_solve(struct spzf_lm *lm, const struct spzf_rows *g, double *b_re, 
 {
     int m = 2 * g->n_user;
     double lambda = 1e-3, norm = residuals(g, b_re, b_im, lm->f);
-    for (int i = 0; i < MAX_ITERATIONS && norm > norm_goal; i++) {
+    for (int i = 0; i < MAX_ITERATIONS && norm > norm_goal && !spzf_limit_reached(&lm->limit); i++) {
         ++*iterations;
         rotate_rows(lm, g, b_re, b_im);
         double mean = build_gram(lm, g);

@@ -639,6 +639,51 @@ static void test_polish(void **state)
     spzf_destroy(spzf);
 }
 
+/* A deadline that has passed: one partition at most, a step or none of LM, and still an answer of phasors that says
+ * that it was stopped. One that is far away changes nothing, and so does none. A clock decides nothing here: it is
+ * either far too late or far too early. */
+static void test_deadline(void **state)
+{
+    (void)state;
+    static const int sizes[][2] = {{2, 16}, {3, 27}, {4, 20}, {10, 21}, {12, 30}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const int n_user = sizes[i][0], n_ant = sizes[i][1];
+        double complex H[MAX_K * MAX_N], free_beam[MAX_N], beam[MAX_N];
+        struct splitmix rng = splitmix_make(77, i);
+        spzf_t *spzf = make_default(SPZF_PLUS, n_ant, n_user, 0);
+        struct spzf_result free_result, result;
+        for (int e = 0; e < n_user * n_ant; e++) {
+            double re, im;
+            splitmix_normal(&rng, &re, &im);
+            H[e] = re + im * I;
+        }
+        spzf_reset(spzf, 1);
+        spzf_execute(spzf, H, free_beam, &free_result);
+        for (int far = 0; far < 2; far++) {
+            spzf_limit(spzf, far ? UINT64_MAX : 1);
+            spzf_reset(spzf, 1);
+            const int status = spzf_execute(spzf, H, beam, &result);
+            assert_unit(n_ant, beam);
+            assert_true(fabs(result.residual - reference_check(n_user, n_ant, H, beam)) < 1e-14);
+            if (far) {
+                assert_memory_equal(beam, free_beam, (size_t)n_ant * sizeof *beam);
+                assert_true(result.outage == free_result.outage && result.residual == free_result.residual &&
+                            result.n_iterations == free_result.n_iterations);
+                continue;
+            }
+            assert_true(result.n_tries <= 1 && result.n_iterations == 0);
+            assert_true((status == 0) == (result.residual <= SPZF_RESIDUAL_LIMIT));
+            assert_true(status == 0 || ((result.outage & SPZF_DEADLINE) && (result.outage & SPZF_UNSOLVED)));
+            assert_true(n_user < 10 || status != 0); /* these need LM */
+        }
+        spzf_limit(spzf, 0);
+        spzf_reset(spzf, 1);
+        spzf_execute(spzf, H, beam, &result);
+        assert_memory_equal(beam, free_beam, (size_t)n_ant * sizeof *beam);
+        spzf_destroy(spzf);
+    }
+}
+
 /* LM below 3^K, where no partition can work. */
 static void test_plus_below_partition_limit(void **state)
 {
@@ -972,6 +1017,7 @@ int main(void)
         cmocka_unit_test(test_conjugate_convention),
         cmocka_unit_test(test_same_seed_same_answer),
         cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_bad_labels),
     };
