@@ -66,6 +66,9 @@ int h5file_info(h5file_t *file, const char *path, struct h5_info *info); /* TUTT
 int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data, size_t n_bytes);
 /* Read rows first..first+n-1 of the first dimension. */
 int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
+/* The same of a dataset whose dimensions are in reverse order, as languages write it that keep the first index closest
+ * (MATLAB, Octave, Julia): n slices of the last dimension, and in data the last dimension comes first. */
+int h5file_read_turned(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
 char *h5file_read_text(h5file_t *file, const char *path); /* caller frees; NULL on error */
 /* Rows first..first+n-1 of a dataset of rank 1 of texts of fixed length, each cut to room bytes with its NUL. */
 int h5file_read_texts(h5file_t *file, const char *path, uint64_t first, uint64_t n, size_t room, char *texts);

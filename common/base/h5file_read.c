@@ -92,19 +92,19 @@ static int check_conversion(const h5file_t *file, const char *path, enum h5_type
     return TUTTI_OK;
 }
 
-/* Rows first..first+n-1, or everything when all. */
+/* Entries first..first+n-1 of dimension `along`, or everything when all. */
 static int read_selection(h5file_t *file, const char *path, hid_t dataset, enum h5_type type,
-                          const struct h5_info *info, bool all, uint64_t first, uint64_t n, void *data)
+                          const struct h5_info *info, bool all, int along, uint64_t first, uint64_t n, void *data)
 {
     hid_t file_space = H5S_ALL;
     hid_t memory_space = H5S_ALL;
     if (!all) {
-        const hsize_t start[H5FILE_MAX_RANK] = {first};
-        hsize_t count[H5FILE_MAX_RANK];
-        count[0] = n;
-        for (int i = 1; i < info->rank; i++) {
+        hsize_t start[H5FILE_MAX_RANK] = {0}, count[H5FILE_MAX_RANK];
+        for (int i = 0; i < info->rank; i++) {
             count[i] = info->dims[i];
         }
+        start[along] = first;
+        count[along] = n;
         file_space = H5Dget_space(dataset);
         H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, count, NULL);
         memory_space = H5Screate_simple(info->rank, count, NULL);
@@ -172,7 +172,7 @@ static int read_dataset(h5file_t *file, const char *path, enum h5_type type, str
         status = settle(file, path, type, &info, &wanted);
     }
     if (!status && wanted.n > 0) {
-        status = read_selection(file, path, dataset, type, &info, info.rank == 0, wanted.first, wanted.n, data);
+        status = read_selection(file, path, dataset, type, &info, info.rank == 0, 0, wanted.first, wanted.n, data);
     }
     H5Dclose(dataset);
     return status;
@@ -189,6 +189,73 @@ int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64
 {
     h5file_enter(file);
     return h5file_leave(file, read_dataset(file, path, type, (struct wanted){.first = first, .n = n}, data));
+}
+
+/* from [dims[0]]..[dims[rank-1]] to [dims[rank-1]]..[dims[0]]. */
+static void turn(const char *from, char *to, int rank, const size_t *dims, size_t value_bytes)
+{
+    size_t index[H5FILE_MAX_RANK] = {0}, stride[H5FILE_MAX_RANK], total = 1;
+    for (int d = 0; d < rank; d++) { /* of dimension d in `to` */
+        stride[d] = total;
+        total *= dims[d];
+    }
+    for (size_t i = 0, at = 0; i < total; i++) {
+        memcpy(to + at * value_bytes, from + i * value_bytes, value_bytes);
+        for (int d = rank - 1; d >= 0; d--) {
+            at += stride[d];
+            if (++index[d] < dims[d]) {
+                break;
+            }
+            at -= stride[d] * dims[d];
+            index[d] = 0;
+        }
+    }
+}
+
+/* Slices first..first+n-1 of the last dimension. */
+static int read_slices(h5file_t *file, const char *path, hid_t dataset, enum h5_type type, struct h5_info *info,
+                       uint64_t first, uint64_t n, void *data)
+{
+    const int last = info->rank - 1;
+    if (last < 0 || first > info->dims[last] || n > info->dims[last] - first) {
+        return h5file_error(TUTTI_EINVAL, "%s: dataset %s: it has not so many entries in its last dimension",
+                            file->path, path);
+    }
+    info->dims[last] = (size_t)n;
+    const size_t value_bytes = h5file_type_bytes(type);
+    const uint64_t n_bytes = h5file_rows_bytes(info, info->dims[0], value_bytes);
+    char *const as_is = n_bytes < SIZE_MAX ? malloc(n_bytes ? (size_t)n_bytes : 1) : NULL;
+    if (!as_is) {
+        return h5file_error(TUTTI_ENOMEM, "%s: no memory for %s", file->path, path);
+    }
+    const int status =
+        n_bytes ? read_selection(file, path, dataset, type, info, false, last, first, n, as_is) : TUTTI_OK;
+    if (!status && n_bytes) {
+        turn(as_is, data, info->rank, info->dims, value_bytes);
+    }
+    free(as_is);
+    return status;
+}
+
+static int read_turned(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data)
+{
+    hid_t dataset;
+    struct h5_info info;
+    int status = open_dataset(file, path, &dataset);
+    if (status) {
+        return status;
+    }
+    status = describe(file, path, dataset, &info);
+    status = status ? status : check_conversion(file, path, info.type, type);
+    status = status ? status : read_slices(file, path, dataset, type, &info, first, n, data);
+    H5Dclose(dataset);
+    return status;
+}
+
+int h5file_read_turned(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data)
+{
+    h5file_enter(file);
+    return h5file_leave(file, read_turned(file, path, type, first, n, data));
 }
 
 /* The memory type of texts of room bytes, NUL included, if the dataset has a fixed length; else negative. */

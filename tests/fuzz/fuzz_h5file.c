@@ -76,7 +76,7 @@ static void read_channels(const char *path)
 {
     channel_file_t *channels;
     struct channel_batch *batch = NULL;
-    int status = channel_file_open(&channels, path);
+    int status = channel_file_open(&channels, path, CHANNEL_AUTO);
     note(status);
     if (status < 0) {
         return;

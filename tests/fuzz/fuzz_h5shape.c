@@ -596,7 +596,7 @@ static void read_as_channels(const char *path)
     enum { ROOM = 2 };
     channel_file_t *file;
     struct channel_batch *batch = NULL;
-    const int status = channel_file_open(&file, path);
+    const int status = channel_file_open(&file, path, CHANNEL_AUTO);
     note(status, CHANNEL_OPENED, CHANNEL_REFUSED);
     if (status < 0) {
         return;

@@ -714,14 +714,76 @@ class FromElsewhere(unittest.TestCase):
                 self.assertTrue(np.array_equal(file["W"][:], expected))
             self.assertRegex(self.tutti("inspect", "theirs.h5").stdout, r"(?m)^/H_hat +c64")
 
-    def test_dimensions_the_wrong_way_round(self):
+    def solved(self, name, data, *more, scheme="ppzf"):
+        """W, predicted and true SINR of a file with this content, and what was said."""
+        write(self.path(name + ".h5"), data)
+        answer = self.tutti("precode", "--scheme", scheme, "--channel", name + ".h5", "--out", name + ".W.h5", "--force", *more)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        with h5py.File(self.path(name + ".W.h5"), "r") as file:
+            return [file[k][:] for k in ("W", "sinr_predicted", "sinr_true")], answer.stderr
+
+    def turned(self, data, trailing_ones=False):
+        """The same arrays as MATLAB writes them: reversed, and without ones at the end of its own order if there are more than two."""
+        out = {}
+        for name, value in data.items():
+            value = np.asarray(value)
+            while trailing_ones and value.ndim > 2 and value.shape[-1] == 1:
+                value = value[..., 0]
+            out[name] = np.ascontiguousarray(value.T)
+        return out
+
+    def assert_same(self, ours, theirs):
+        for a, b in zip(ours, theirs):
+            self.assertTrue(np.array_equal(a, b))
+
+    def test_dimensions_in_reverse_order(self):
         for n_block in (3, 700):  # more blocks than there may be users, too
             data = make(n_block=n_block)
-            data = {"H_hat": np.ascontiguousarray(data["H_hat"].T), "error_variance": np.ascontiguousarray(data["error_variance"].T)}
-            write(self.path("theirs.h5"), data)
-            answer = self.tutti("precode", "--scheme", "zf", "--channel", "theirs.h5", "--out", "W.h5")
+            ours, told = self.solved("ours", data)
+            self.assertNotIn("reverse order", told)
+            theirs, told = self.solved("theirs", self.turned(data))
+            self.assert_same(ours, theirs)
+            self.assertIn("theirs.h5: dimensions in reverse order", told)
+            part, _ = self.solved("theirs", self.turned(data), "--blocks", "1:3")  # from the middle
+            self.assert_same([a[1:3] for a in ours], part)
+        masks = {"block/ap_used": np.array([[1, 1, 0, 1], [1, 1, 1, 1], [1, 0, 1, 1]], np.uint8),
+                 "block/user_used": np.array([[1, 1], [1, 0], [1, 1]], np.uint8), "block/beta": np.full((3, 4, 2), 3.0)}
+        data = {**make(), **masks, "error_variance": np.random.default_rng(2).uniform(0.1, 0.2, (3, 2, 4, 2))}
+        self.assert_same(self.solved("ours", data)[0], self.solved("theirs", self.turned(data))[0])
+
+    def test_reverse_order_as_writers_tell_or_leave_out(self):
+        data = make(n_ue=1)  # MATLAB keeps no ones at the end
+        left_out = self.turned(data, trailing_ones=True)
+        self.assertEqual((left_out["H_hat"].ndim, left_out["error_variance"].ndim), (4, 2))
+        self.assert_same(self.solved("ours", data)[0], self.solved("theirs", left_out)[0])
+        data = make(n_block=2, n_sb=3, n_ap=2, n_ant=3, n_ue=2)  # both orders would do
+        ours, told = self.solved("ours", data)
+        self.assertNotIn("reverse order", told)
+        self.assert_same(ours, self.solved("theirs", self.turned(data), "--layout", "columns")[0])
+        self.assert_same(ours, self.solved("ours", data, "--layout", "rows")[0])
+        self.assertFalse(np.array_equal(ours[0], self.solved("theirs", self.turned(data))[0][0]))  # auto takes rows then
+        write(self.path("matlab.h5"), self.turned(data), [("MATLAB_class", np.bytes_("double"))], on="H_hat")
+        octave = {f"{name}/value": value for name, value in self.turned(data).items()}
+        write(self.path("octave.h5"), octave)
+        for name in ("matlab", "octave"):
+            answer = self.tutti("precode", "--scheme", "ppzf", "--channel", name + ".h5", "--out", name + ".W.h5")
+            self.assertEqual(answer.returncode, 0, answer.stderr)
+            with h5py.File(self.path(name + ".W.h5"), "r") as file:
+                self.assertTrue(np.array_equal(file["W"][:], ours[0]))
+
+    def test_orders_that_do_not_go_together(self):
+        data = make()
+        mixed = {"H_hat": data["H_hat"], "error_variance": np.ascontiguousarray(data["error_variance"].T)}
+        for name, content, more, words in (("mixed", mixed, (), "in another order than those of /H_hat"),
+                                           ("rows", self.turned(data), ("--layout", "rows"), "needs"),
+                                           ("columns", data, ("--layout", "columns"), "needs")):
+            write(self.path(name + ".h5"), content)
+            answer = self.tutti("precode", "--scheme", "zf", "--channel", name + ".h5", "--out", "W.h5", *more)
             self.assertEqual(answer.returncode, 1)
-            self.assertIn("permute(H, [5 4 3 2 1])", answer.stderr)
+            self.assertIn(words, answer.stderr)
+            self.assertEqual(len(answer.stderr.strip().splitlines()), 1)
+        self.assertIn("--layout diagonal is unknown",
+                      self.tutti("precode", "--scheme", "zf", "--channel", "rows.h5", "--out", "W.h5", "--layout", "diagonal").stderr)
 
     def test_what_is_no_hdf5(self):
         cases = {"m.mat": (b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(200), "-v7.3"), "h.h5.gz": (b"\x1f\x8b\x08" + bytes(50), "gunzip"),

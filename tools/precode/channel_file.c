@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_ROOM = 160 };
+enum { TEXT_ROOM = 160, NAME_ROOM = 40 };
 
 struct channel_file {
     struct channel_file_info info;
@@ -18,6 +18,7 @@ struct channel_file {
     h5file_t *h5;
     bool has_ap_mask, has_ue_mask;
     bool recorded; /* has masks: the recording of a run */
+    bool octave;   /* every dataset is the `value` of a group of its name */
     const char *beta_name;
     double *variance, *beta; /* [n_ap][n_ue] when one is for all blocks; else NULL */
 };
@@ -28,6 +29,47 @@ static const struct {
     size_t most;
 } dimensions[] = {
     {"block", 0}, {"subband", TUTTI_MAX_SB}, {"ap", TUTTI_MAX_AP}, {"antenna", TUTTI_MAX_ANT}, {"user", TUTTI_MAX_UE}};
+
+/* Names and layouts ----------------------------------------------------------------------------------------------- */
+
+/* A dataset's own name, as Octave's `save -hdf5` has it or as everybody else. */
+static const char *name_of(const channel_file_t *f, const char *name, char room[NAME_ROOM])
+{
+    snprintf(room, NAME_ROOM, f->octave ? "%s/value" : "%s", name);
+    return room;
+}
+
+/* A shape with the block first, at least this rank if it is in reverse order: MATLAB and Octave leave out ones at the
+ * end, which are the first of the file. */
+static void turn_round(struct h5_info *info, int least_rank)
+{
+    for (int d = 0; d < info->rank / 2; d++) {
+        const size_t other = info->dims[info->rank - 1 - d];
+        info->dims[info->rank - 1 - d] = info->dims[d];
+        info->dims[d] = other;
+    }
+    for (; info->rank < least_rank; info->rank++) {
+        info->dims[info->rank] = 1;
+    }
+}
+
+static int look(const channel_file_t *f, const char *name, int rank, struct h5_info *info)
+{
+    char own[NAME_ROOM];
+    const int status = h5file_info(f->h5, name_of(f, name, own), info);
+    if (status >= 0 && f->info.columns) {
+        turn_round(info, rank);
+    }
+    return status;
+}
+
+static int read_blocks(channel_file_t *f, const char *name, enum h5_type type, uint64_t first, uint64_t n, void *data)
+{
+    char own[NAME_ROOM];
+    name_of(f, name, own);
+    return f->info.columns ? h5file_read_turned(f->h5, own, type, first, n, data)
+                           : h5file_read_rows(f->h5, own, type, first, n, data);
+}
 
 /* Attributes and presence -----------------------------------------------------------------------------------------
  */
@@ -89,8 +131,11 @@ struct probe {
 
 static int probe_presence(channel_file_t *f, struct probe *probes)
 {
+    const int octave = h5file_exists(f->h5, "/H_hat/value");
+    f->octave = octave > 0;
     for (struct probe *p = probes; p->name; p++) {
-        const int there = h5file_exists(f->h5, p->name);
+        char own[NAME_ROOM];
+        const int there = octave < 0 ? octave : h5file_exists(f->h5, name_of(f, p->name, own));
         if (there < 0) {
             return there;
         }
@@ -126,29 +171,11 @@ static int check_kind(const channel_file_t *f, const char *name, bool complex_wa
                      complex_wanted ? "complex numbers (compound {r, i}, numpy complex64)" : "real numbers");
 }
 
-/* MATLAB, Octave and Julia keep the first index closest: what they call [block][subband][ap][antenna][user] is
- * [user][antenna][ap][subband][block] in the file. */
-static const char reversed_hint[] = "; are its dimensions the wrong way round, as MATLAB, Octave and Julia write them? "
-                                    "Then write permute(H, [5 4 3 2 1]), "
-                                    "and /error_variance turned round like it";
-
-/* Whether the estimates would do the other way round. */
-static bool fits_reversed(const struct h5_info *info)
-{
-    for (int d = 0; d < 5; d++) {
-        const size_t n = info->dims[4 - d], most = dimensions[d].most;
-        if (n < 1 || (most && n > most)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int check_estimates(channel_file_t *f)
 {
     struct h5_info info;
     char text[TEXT_ROOM];
-    int status = h5file_info(f->h5, "/H_hat", &info);
+    int status = look(f, "/H_hat", 5, &info);
     if (status >= 0) {
         status = check_kind(f, "/H_hat", true, &info);
     }
@@ -168,8 +195,8 @@ static int check_estimates(channel_file_t *f)
             if (most) {
                 snprintf(limit, sizeof limit, "1 to %zu", most);
             }
-            return error_set(TUTTI_EFORMAT, "%s: dataset /H_hat, dimension %d (%s) is %zu; allowed is %s%s", f->path, d,
-                             dimensions[d].name, info.dims[d], limit, fits_reversed(&info) ? reversed_hint : "");
+            return error_set(TUTTI_EFORMAT, "%s: dataset /H_hat, dimension %d (%s) is %zu; allowed is %s", f->path, d,
+                             dimensions[d].name, info.dims[d], limit);
         }
     }
     status = h5file_check_claim(f->h5, "/H_hat", h5file_rows_bytes(&info, info.dims[0], sizeof(tutti_cf32)));
@@ -199,14 +226,14 @@ static bool has_shape(channel_file_t *f, const struct h5_info *info, int rank, c
     return f->recorded;
 }
 
-/* Whether gains [user][ap] or [user][ap][subband][block] go with estimates that are the wrong way round. */
-static bool is_reversed(const channel_file_t *f, const struct h5_info *info)
+/* Whether the dataset would do in the other order: those of a file have one order. */
+static bool is_in_other_order(const struct h5_info *info, int rank, const size_t *dims)
 {
-    const size_t dims[] = {f->info.n_block, (size_t)f->info.n_sb, (size_t)f->info.shape.n_ap,
-                           (size_t)f->info.shape.n_ant, (size_t)f->info.shape.n_ue};
-    const size_t fixed[] = {dims[0], dims[2]}, whole[] = {dims[0], dims[2], dims[3], dims[4]};
-    return (info->rank == 2 && memcmp(info->dims, fixed, sizeof fixed) == 0) ||
-           (info->rank == 4 && memcmp(info->dims, whole, sizeof whole) == 0);
+    bool turned = info->rank == rank;
+    for (int d = 0; turned && d < rank; d++) {
+        turned = info->dims[d] == dims[rank - 1 - d];
+    }
+    return turned;
 }
 
 /* `whole` and, when there is one, `part` are the shapes the dataset may have; *is_part tells which it has. */
@@ -215,12 +242,15 @@ static int check_like(channel_file_t *f, const char *name, bool complex_wanted, 
 {
     struct h5_info info;
     char found[TEXT_ROOM], needed[TEXT_ROOM], other[TEXT_ROOM] = "";
-    int status = h5file_info(f->h5, name, &info);
+    int status = look(f, name, 0, &info);
     if (status >= 0) {
         status = check_kind(f, name, complex_wanted, &info);
     }
     if (status < 0) {
         return status;
+    }
+    if (f->info.columns && info.rank != part_rank) {
+        look(f, name, rank, &info);
     }
     const bool fits_part = part_rank && has_shape(f, &info, part_rank, part, false);
     if (is_part) {
@@ -231,7 +261,10 @@ static int check_like(channel_file_t *f, const char *name, bool complex_wanted, 
     }
     return error_set(TUTTI_EFORMAT, "%s: dataset %s has shape %s; to go with /H_hat it needs %s%s%s%s", f->path, name,
                      dims_text(info.rank, info.dims, found), dims_text(rank, whole, needed), part_rank ? " or " : "",
-                     part_rank ? dims_text(part_rank, part, other) : "", is_reversed(f, &info) ? reversed_hint : "");
+                     part_rank ? dims_text(part_rank, part, other) : "",
+                     is_in_other_order(&info, rank, whole) || (part_rank && is_in_other_order(&info, part_rank, part))
+                         ? "; its dimensions are in another order than those of /H_hat"
+                         : "");
 }
 
 static int read_fixed(channel_file_t *f, const char *name, double **data)
@@ -241,7 +274,7 @@ static int read_fixed(channel_file_t *f, const char *name, double **data)
     if (!*data) {
         return error_set(TUTTI_ENOMEM, "%s: no memory for %s", f->path, name);
     }
-    return h5file_read_rows(f->h5, name, H5_F64, 0, (uint64_t)f->info.shape.n_ap, *data);
+    return read_blocks(f, name, H5_F64, 0, (uint64_t)f->info.shape.n_ap, *data);
 }
 
 enum { AT_H_HAT, AT_VARIANCE, AT_H, AT_BLOCK_BETA, AT_BETA, AT_AP_USED, AT_USER_USED };
@@ -286,7 +319,42 @@ static int check_datasets(channel_file_t *f, const struct probe *p)
     return status;
 }
 
-static int load(channel_file_t *f)
+/* Does the file make sense in this order, as far as /H_hat and /error_variance tell? */
+static bool makes_sense(channel_file_t *f, bool columns)
+{
+    struct h5_info h, v;
+    f->info.columns = columns;
+    if (look(f, "/H_hat", 5, &h) < 0 || h.rank != 5 || look(f, "/error_variance", 0, &v) < 0) {
+        return false;
+    }
+    for (int d = 0; d < 5; d++) {
+        if (h.dims[d] < 1 || (dimensions[d].most && h.dims[d] > dimensions[d].most)) {
+            return false;
+        }
+    }
+    if (v.rank == 2) {
+        return v.dims[0] == h.dims[2] && v.dims[1] == h.dims[4];
+    }
+    return look(f, "/error_variance", 4, &v) >= 0 && v.rank == 4 && v.dims[1] == h.dims[1] && v.dims[2] == h.dims[2] &&
+           v.dims[3] == h.dims[4];
+}
+
+/* Files of MATLAB say so themselves. */
+static bool is_of_matlab(const channel_file_t *f)
+{
+    double none;
+    uint64_t n = 0;
+    return h5file_attribute_numbers(f->h5, "/H_hat", "MATLAB_class", 1, &none, &n) == TUTTI_EFORMAT;
+}
+
+/* As it was asked for, as the file says, or the order that makes sense; if both do, rows. */
+static void choose_layout(channel_file_t *f, enum channel_layout layout)
+{
+    const bool known = layout != CHANNEL_AUTO || f->octave || is_of_matlab(f);
+    f->info.columns = known ? layout != CHANNEL_ROWS : !makes_sense(f, false) && makes_sense(f, true);
+}
+
+static int load(channel_file_t *f, enum channel_layout layout)
 {
     struct probe probes[] = {[AT_H_HAT] = {"/H_hat", false},
                              [AT_VARIANCE] = {"/error_variance", false},
@@ -311,6 +379,7 @@ static int load(channel_file_t *f)
                              f->path, probes[d].name);
         }
     }
+    choose_layout(f, layout);
     status = check_datasets(f, probes);
     if (status >= 0 && f->info.n_block == 0) {
         status = error_set(TUTTI_EFORMAT, "%s: no complete block is recorded yet", f->path);
@@ -318,7 +387,7 @@ static int load(channel_file_t *f)
     return status < 0 ? status : find_power(f);
 }
 
-int channel_file_open(channel_file_t **file, const char *path)
+int channel_file_open(channel_file_t **file, const char *path, enum channel_layout layout)
 {
     channel_file_t *f = *file = calloc(1, sizeof *f);
     if (!f) {
@@ -326,7 +395,7 @@ int channel_file_open(channel_file_t **file, const char *path)
     }
     f->path = strdup(path);
     f->info.path = f->path;
-    const int status = f->path ? load(f) : error_set(TUTTI_ENOMEM, "%s: no memory", path);
+    const int status = f->path ? load(f, layout) : error_set(TUTTI_ENOMEM, "%s: no memory", path);
     if (status < 0) {
         channel_file_close(f);
         *file = NULL;
@@ -398,10 +467,10 @@ static int read_masks(channel_file_t *f, uint64_t first, struct channel_batch *b
     memset(b->ue_active, 1, (size_t)b->n * (size_t)f->info.shape.n_ue);
     int status = 0;
     if (f->has_ap_mask) {
-        status = h5file_read_rows(f->h5, "/block/ap_used", H5_U8, first, n, b->ap_active);
+        status = read_blocks(f, "/block/ap_used", H5_U8, first, n, b->ap_active);
     }
     if (status >= 0 && f->has_ue_mask) {
-        status = h5file_read_rows(f->h5, "/block/user_used", H5_U8, first, n, b->ue_active);
+        status = read_blocks(f, "/block/user_used", H5_U8, first, n, b->ue_active);
     }
     return status;
 }
@@ -448,7 +517,7 @@ static int fetch(channel_file_t *f, const struct gains *g, uint64_t first, struc
     const size_t one = (size_t)f->info.shape.n_ap * (size_t)f->info.shape.n_ue;
     const size_t n = (size_t)b->n * (g->has_subbands ? (size_t)f->info.n_sb : 1);
     if (!g->fixed) {
-        return h5file_read_rows(f->h5, g->name, H5_F64, first, (uint64_t)b->n, b->wide);
+        return read_blocks(f, g->name, H5_F64, first, (uint64_t)b->n, b->wide);
     }
     for (size_t i = 0; i < n; i++) {
         memcpy(b->wide + i * one, g->fixed, one * sizeof *g->fixed);
@@ -498,7 +567,7 @@ int channel_file_read(channel_file_t *f, uint64_t first, int n, struct channel_b
     b->n = n;
     int status = read_masks(f, first, b);
     if (status >= 0) {
-        status = h5file_read_rows(f->h5, "/H_hat", H5_C64, first, (uint64_t)n, b->H_hat);
+        status = read_blocks(f, "/H_hat", H5_C64, first, (uint64_t)n, b->H_hat);
     }
     if (status >= 0) {
         status = check_channel(f, "/H_hat", first, b, b->H_hat);
@@ -507,7 +576,7 @@ int channel_file_read(channel_file_t *f, uint64_t first, int n, struct channel_b
         status = read_gains(f, &variance, first, b);
     }
     if (status >= 0 && b->H) {
-        status = h5file_read_rows(f->h5, "/H", H5_C64, first, (uint64_t)n, b->H);
+        status = read_blocks(f, "/H", H5_C64, first, (uint64_t)n, b->H);
     }
     if (status >= 0 && b->H) {
         status = check_channel(f, "/H", first, b, b->H);

@@ -20,11 +20,16 @@ struct channel_file_info {
     int n_sb;
     uint64_t n_block;
     bool has_truth, has_beta;
+    bool columns;    /* its dimensions are in reverse order, as MATLAB, Octave and Julia write them */
     float *ap_power; /* [n_ap], until channel_file_close */
 };
 
+/* Order of the dimensions in the file: [block]..[user] (rows), reversed (columns), or whichever makes sense: what the
+ * writer says, then what the shapes of /H_hat and /error_variance allow; rows if they allow both. */
+enum channel_layout { CHANNEL_AUTO, CHANNEL_ROWS, CHANNEL_COLUMNS, CHANNEL_N_LAYOUTS };
+
 /* Opens it and checks names, types and shapes, no values yet. */
-int channel_file_open(channel_file_t **file, const char *path);
+int channel_file_open(channel_file_t **file, const char *path, enum channel_layout layout);
 void channel_file_close(channel_file_t *file); /* NULL allowed */
 const struct channel_file_info *channel_file_info(const channel_file_t *file);
 

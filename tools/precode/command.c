@@ -28,7 +28,12 @@ static const char help_usage[] =
     "of\n"
     "the central node. docs/files.md describes both files.\n"
     "\n"
-    "  --channel FILE     /H_hat, /error_variance; optional /H (truth), /beta; attribute ap_power (default 1)\n";
+    "  --channel FILE     /H_hat, /error_variance; optional /H (truth), /beta; attribute ap_power (default 1)\n"
+    "  --layout NAME      order of its dimensions: rows (block first, user last), columns (reversed, as MATLAB, "
+    "Octave\n"
+    "                     and Julia write arrays whose indices are block to user), auto (default: what the writer or "
+    "the\n"
+    "                     shapes say; rows where both would do)\n";
 
 static const char help_options[] =
     "  --out FILE         precoder file; grows as FILE.part and gets its name when it is whole\n"
@@ -77,10 +82,11 @@ enum { MAX_THREADS = 256, JOBS_PER_THREAD = 4, BATCH_BYTES = 1 << 26 };
 static const uint64_t FLUSH_PERIOD_NS = 500000000u;
 
 struct precode_options {
-    const char *channel, *scheme, *out, *power, *upsilon, *gap, *an, *an_share, *seed, *blocks, *threads;
+    const char *channel, *layout, *scheme, *out, *power, *upsilon, *gap, *an, *an_share, *seed, *blocks, *threads;
     bool force, quiet;
     bool *owns_part; /* shared with the parent, see tidy_up */
     struct precode_job job;
+    enum channel_layout order;
     int n_threads;
     uint64_t first, end; /* end UINT64_MAX = all */
 };
@@ -134,6 +140,16 @@ static bool take_blocks(struct precode_options *o)
     const char *const colon = strchr(o->blocks, ':');
     return colon && take_block(o->blocks, (size_t)(colon - o->blocks), &o->first) &&
            take_block(colon + 1, strlen(colon + 1), &o->end) && o->first < o->end;
+}
+
+static const char *const layouts[CHANNEL_N_LAYOUTS] = {"auto", "rows", "columns"};
+
+static bool take_layout(struct precode_options *o)
+{
+    while (o->layout && o->order < CHANNEL_N_LAYOUTS && strcmp(o->layout, layouts[o->order]) != 0) {
+        o->order++;
+    }
+    return o->order < CHANNEL_N_LAYOUTS;
 }
 
 static int check_noise(struct precode_options *o)
@@ -192,6 +208,9 @@ static int check(struct precode_options *o)
         return tool_usage_error("precode", "--threads %s; allowed are whole numbers 1 to %d", o->threads, MAX_THREADS);
     }
     o->n_threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : (int)threads;
+    if (!take_layout(o)) {
+        return tool_usage_error("precode", "--layout %s is unknown; allowed are auto, rows, columns", o->layout);
+    }
     if (!take_blocks(o)) {
         return tool_usage_error("precode", "--blocks %s; allowed is A:B with A < B, e.g. 0:100", o->blocks);
     }
@@ -204,10 +223,10 @@ static int parse(struct precode_options *o, int argc, char **argv)
     const struct {
         const char *name;
         const char **value;
-    } values[] = {{"--channel", &o->channel}, {"--scheme", &o->scheme},     {"--out", &o->out},
-                  {"--power", &o->power},     {"--upsilon", &o->upsilon},   {"--gap", &o->gap},
-                  {"--an", &o->an},           {"--an-share", &o->an_share}, {"--seed", &o->seed},
-                  {"--blocks", &o->blocks},   {"--threads", &o->threads}};
+    } values[] = {{"--channel", &o->channel}, {"--layout", &o->layout}, {"--scheme", &o->scheme},
+                  {"--out", &o->out},         {"--power", &o->power},   {"--upsilon", &o->upsilon},
+                  {"--gap", &o->gap},         {"--an", &o->an},         {"--an-share", &o->an_share},
+                  {"--seed", &o->seed},       {"--blocks", &o->blocks}, {"--threads", &o->threads}};
     for (int i = 1; i < argc; i++) {
         size_t v = 0;
         if (strcmp(argv[i], "--help") == 0) {
@@ -280,12 +299,15 @@ static int prepare(struct precode *p)
     char settings[512];
     int status = rt_stop_install();
     if (status >= 0) {
-        status = channel_file_open(&p->input, o->channel);
+        status = channel_file_open(&p->input, o->channel, o->order);
     }
     if (status < 0) {
         return status;
     }
     p->info = channel_file_info(p->input);
+    if (p->info->columns && !o->quiet) {
+        fprintf(stderr, "%s: dimensions in reverse order, as MATLAB, Octave and Julia write them\n", o->channel);
+    }
     status = check_scheme(p);
     if (status >= 0) {
         status = choose_blocks(p);
