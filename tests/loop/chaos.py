@@ -173,7 +173,7 @@ def main():
         with net.file("run.h5") as f:
             before = {name: f[name][:done] for name in ("block/tick", "block/ap_used")}
         net.process.send_signal(signal.SIGINT)
-        net.wait(60)
+        net.wait(900)  # the table at the end reads all of a long recording
         for child, _, _ in chaos.again:
             if child.poll() is None:
                 child.terminate()

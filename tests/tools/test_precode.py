@@ -4,6 +4,7 @@
 
 usage: test_precode.py PATH_OF_TUTTI
 """
+import fcntl
 import os
 import pty
 import re
@@ -553,6 +554,37 @@ class Precode(unittest.TestCase):
         answer = self.run_tool("zf", "--force")
         self.assertEqual((answer.returncode, answer.stderr.count("\n")), (1, 1))
         self.assertIn("not a file", answer.stderr)
+
+    def test_force_replaces_files_and_nothing_else(self):
+        """Links, pipes, and what a running program writes, also where the output grows."""
+        write(self.input, make())
+        victim = self.path("victim")
+        with open(victim, "w", encoding="utf-8") as file:
+            file.write("mine")
+        for place in (self.out, self.out + ".part"):
+            for target in (victim, self.path("nowhere")):
+                os.symlink(target, place)
+                self.refuse_forced(place)
+                self.assertTrue(os.path.islink(place))
+                os.unlink(place)
+            os.mkfifo(place)
+            self.refuse_forced(place)
+            os.unlink(place)
+        with open(victim, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "mine")
+        shutil.copy(self.input, self.out)
+        before = self.bytes_of(self.out)
+        with open(self.out + ".lock", "w", encoding="utf-8") as lock:  # as tutti-cpu holds it while it records
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.refuse_forced("being written by a running tutti-cpu")
+        self.assertEqual(self.bytes_of(self.out), before)
+        self.solve("zf")  # the lock is nobody's any more
+        self.assertNotEqual(self.bytes_of(self.out), before)
+
+    def refuse_forced(self, words):
+        answer = self.run_tool("zf", "--force")
+        self.assertEqual((answer.returncode, answer.stderr.count("\n")), (1, 1), answer.stderr)
+        self.assertIn(words, answer.stderr)
 
     # progress and interruption
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +31,21 @@ static bool same_file(const char *a, const char *b)
     return stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
 }
 
+/* A recording that a central node is writing right now: it holds the lock beside it (cpu_node/record/lock.h). */
+static bool is_being_recorded(const char *path)
+{
+    char name[PATH_MAX];
+    if (snprintf(name, sizeof name, "%s.lock", path) >= (int)sizeof name) {
+        return false;
+    }
+    const int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return held;
+}
+
 static int check_path(const precoder_file_t *f, const char *input, bool force)
 {
     struct stat info;
@@ -42,11 +58,15 @@ static int check_path(const precoder_file_t *f, const char *input, bool force)
                          "--out",
                          f->part);
     }
-    if (stat(f->path, &info) < 0) {
+    if (lstat(f->path, &info) < 0) {
         return 0;
     }
     if (!S_ISREG(info.st_mode)) {
-        return error_set(TUTTI_EINVAL, "%s: exists and is not a file; choose another --out", f->path);
+        return error_set(TUTTI_EINVAL, "%s: exists and is %s; choose another --out", f->path,
+                         S_ISLNK(info.st_mode) ? "a link" : "not a file");
+    }
+    if (is_being_recorded(f->path)) {
+        return error_set(TUTTI_EINVAL, "%s: is being written by a running tutti-cpu; choose another --out", f->path);
     }
     return force ? 0 : error_set(TUTTI_EINVAL, "%s: exists already; --force overwrites it", f->path);
 }
@@ -62,7 +82,12 @@ static void own_part(const precoder_file_t *f, bool own)
  * that one, and may read while the file grows. */
 static int lock_part(precoder_file_t *f)
 {
-    f->fd = open(f->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    struct stat info;
+    if (lstat(f->part, &info) == 0 && !S_ISREG(info.st_mode)) {
+        return error_set(TUTTI_EINVAL, "%s: the output grows there, and it is not a file; choose another --out",
+                         f->part);
+    }
+    f->fd = open(f->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (f->fd < 0) {
         return error_set(TUTTI_EIO, "%s: cannot create the file: %s", f->part, strerror(errno));
     }
