@@ -11,14 +11,17 @@
 struct phase_track {
     double phase_rad;     /* of the symbol looked at last */
     double frequency_rad; /* per symbol */
-    int axis_levels;      /* of the square constellation: 2, 4, 8, 16 */
+    int axis_bits;        /* of the square constellation: 1 to 4 */
     double unit;          /* half the distance of two levels, unit mean power */
 };
 
 /* bits per symbol 2, 4, 6, 8; where the last block ended in frequency, or 0. */
 void phase_track_start(struct phase_track *track, int bits_per_symbol, double frequency_rad);
-/* One equalised symbol: y [n_sc] is turned back in place; `since` symbols (1 as a rule) after the last one. weight
- * [n_sc] (NULL: all 1) says how much each subcarrier counts, such as its SINR. */
-void phase_track_symbol(struct phase_track *track, int n_sc, const float *weight, double since, tutti_cf32 *y);
+/* Looks at one equalised symbol y [n_sc], `since` symbols (1 as a rule) after the last one, and returns the phase that
+ * is to be taken off it, which is track->phase_rad. weight [n_sc] (NULL: all 1) says how much each subcarrier counts,
+ * such as its SINR. */
+double phase_track_look(struct phase_track *track, int n_sc, const float *weight, double since, const tutti_cf32 *y);
+/* Takes it off. */
+void phase_track_turn(int n_sc, double phase_rad, tutti_cf32 *y);
 
 #endif

@@ -28,7 +28,7 @@ struct receiver {
     int bits_per_symbol;
     struct interpolate *interpolate; /* flat unless smooth */
     struct delay delay;
-    double *turned_rad;                 /* [n_data] what following took off each symbol */
+    double *turned_rad;                 /* [n_data] what following takes off each symbol */
     double frequency_rad;               /* per symbol, where the last block's phase ended */
     double lost_freedom;                /* of a subband's mean of a pilot */
     tutti_cf32 *unscramble;             /* [n_sc] conj(scrambling) */
@@ -471,7 +471,7 @@ static bool worth_following(const receiver_t *r)
     return signal > 2 * disturbance;
 }
 
-/* What was taken off is no more than what noise alone makes the loop take off: following would only cost. */
+/* What is to be taken off is no more than what noise alone makes the loop take off: following would only cost. */
 static bool only_noise(const receiver_t *r, double weight)
 {
     double sum = 0;
@@ -479,15 +479,6 @@ static bool only_noise(const receiver_t *r, double weight)
         sum += r->turned_rad[d] * r->turned_rad[d];
     }
     return sum < 3 * r->n_data / (2 * weight);
-}
-
-static void turn_symbol(receiver_t *r, int d, double angle_rad)
-{
-    const tutti_cf32 turn = CMPLXF((float)cos(angle_rad), (float)sin(angle_rad));
-    tutti_cf32 *const y = r->equalised + (size_t)d * (size_t)r->frame->n_sc;
-    for (int i = 0; i < r->frame->n_sc; i++) {
-        y[i] *= turn;
-    }
 }
 
 /* The gains are those of the middle of the downlink pilots. Subcarriers count by their quality. */
@@ -507,13 +498,12 @@ static void follow_phase(receiver_t *r)
     phase_track_start(&track, r->bits_per_symbol, r->frequency_rad);
     for (int d = 0; d < r->n_data; d++) {
         const double since = d == 0 ? 0.5 * (f->n_dl_pilot + 1) : 1;
-        phase_track_symbol(&track, f->n_sc, weight, since, r->equalised + (size_t)d * (size_t)f->n_sc);
-        r->turned_rad[d] = track.phase_rad;
+        r->turned_rad[d] = phase_track_look(&track, f->n_sc, weight, since, r->equalised + (size_t)d * (size_t)f->n_sc);
     }
-    r->frequency_rad = track.frequency_rad;
-    for (int d = 0; only_noise(r, total) && d < r->n_data; d++) {
-        turn_symbol(r, d, r->turned_rad[d]);
-        r->frequency_rad = 0;
+    const bool follow = !only_noise(r, total);
+    r->frequency_rad = follow ? track.frequency_rad : 0;
+    for (int d = 0; follow && d < r->n_data; d++) {
+        phase_track_turn(f->n_sc, r->turned_rad[d], r->equalised + (size_t)d * (size_t)f->n_sc);
     }
 }
 

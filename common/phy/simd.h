@@ -40,6 +40,10 @@ struct simd_ops {
     /* Soft bits of y [2 n_symbol] in noise of the given variance per symbol [n_symbol] to planes. */
     void (*qam_demap)(int axis_bits, int n_symbol, int stride, float unit, const float *y, const float *noise_variance,
                       int8_t *soft);
+    /* How far a symbol y [2 n_sc] is turned: with t = turn y and the point d of the constellation nearest to each t,
+     * sums = Re and Im of the sum of weight t conj(d). turn = Re, Im; weight [n_sc], NULL = all 1. y stays. */
+    void (*qam_angle)(int axis_bits, int n_sc, float unit, const float *turn, const float *weight, const float *y,
+                      double *sums);
 
     /* Rows of one OFDM symbol: n_sc complex numbers, interleaved. A product x conj(y) is kept in two halves, [2 n_sc]
      * each: direct = x y part by part, crossed = the same with the parts of x exchanged; summed over a subband, all of
@@ -53,6 +57,8 @@ struct simd_ops {
     /* energy [2 n_sc] += |y - c x|^2, part by part. */
     void (*rows_residual)(int n_sc, const float *direct, const float *crossed, const float *x, const float *y,
                           float *energy);
+    /* y times the one number turn = Re, Im. */
+    void (*rows_turn)(int n_sc, const float *turn, float *y);
 };
 
 const struct simd_ops *simd_get(void);

@@ -20,6 +20,7 @@
 
 #include "phy/simd_qam.h"
 #include "phy/simd_subcarriers.h"
+#include "phy/simd_turn.h"
 #include "phy/simd_viterbi.h"
 
 const struct simd_ops SIMD_OPS = {
@@ -30,7 +31,9 @@ const struct simd_ops SIMD_OPS = {
     .qam_labels = qam_labels,
     .qam_levels = qam_levels,
     .qam_demap = qam_demap,
+    .qam_angle = qam_angle,
     .rows_dot = rows_dot,
     .rows_scale_add = rows_scale_add,
     .rows_residual = rows_residual,
+    .rows_turn = rows_turn,
 };

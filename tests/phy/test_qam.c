@@ -188,6 +188,45 @@ static void what_is_no_number_is_a_defined_soft_bit(void **state)
     }
 }
 
+/* Sums over the nearest of all points; a symbol that lies between two of them is given to either, so draws keep off the
+ * borders. */
+static void angle_matches_full_search(void **state)
+{
+    (void)state;
+    tutti_cf32 point[256], y[MAX_SYMBOLS];
+    float weight[MAX_SYMBOLS];
+    const struct simd_ops *ops;
+    for (int n = 1; n <= MAX_AXIS_BITS; n++) {
+        points_of(n, point);
+        for (int size = 0; size < N_SIZES; size++) {
+            const float turn[2] = {0.8f, -0.6f};
+            double complex expected[2] = {0};
+            double first[2][2] = {{0}}, total = 0;
+            for (int i = 0; i < SIZES[size]; i++) {
+                const double complex sent = point[(int)(test_uniform(&seed) * (1 << (2 * n)))],
+                                     off = (double)unit_of(n) * 0.9 *
+                                           CMPLX(test_uniform(&seed) * 2 - 1, test_uniform(&seed) * 2 - 1);
+                weight[i] = (float)test_uniform(&seed);
+                y[i] = (tutti_cf32)((sent + off) / CMPLX(0.8, -0.6));
+                expected[0] += (sent + off) * conj(sent);
+                expected[1] += (double)weight[i] * (sent + off) * conj(sent);
+                total += 1;
+            }
+            for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+                for (int w = 0; w < 2; w++) {
+                    double got[2];
+                    ops->qam_angle(n, SIZES[size], unit_of(n), turn, w ? weight : NULL, (const float *)y, got);
+                    assert_true(cabs(CMPLX(got[0], got[1]) - expected[w]) < 1e-5 * total);
+                    if (v == 0) {
+                        memcpy(first[w], got, sizeof got);
+                    }
+                    assert_memory_equal(got, first[w], sizeof got);
+                }
+            }
+        }
+    }
+}
+
 /* Up to more steps than are counted at once, and lengths that fill no vector. */
 static void hard_errors_are_counted(void **state)
 {
@@ -222,6 +261,7 @@ int main(void)
         cmocka_unit_test(demapper_matches_full_search),
         cmocka_unit_test(variants_agree_bit_for_bit),
         cmocka_unit_test(what_is_no_number_is_a_defined_soft_bit),
+        cmocka_unit_test(angle_matches_full_search),
         cmocka_unit_test(hard_errors_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

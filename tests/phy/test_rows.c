@@ -93,6 +93,30 @@ static void factors_scale_their_subband(void **state)
     }
 }
 
+static void a_row_is_turned_by_one_number(void **state)
+{
+    (void)state;
+    const float turn[2] = {0.28f, -0.96f};
+    tutti_cf32 x[MAX_SC], y[MAX_SC + 1], first[MAX_SC];
+    const struct simd_ops *ops;
+    for (int n = 1; n <= MAX_SC; n++) {
+        draw(x, n);
+        for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+            memcpy(y, x, sizeof *x * (size_t)n);
+            y[n] = 77;
+            ops->rows_turn(n, turn, (float *)y);
+            for (int i = 0; i < n; i++) {
+                assert_true(square((double complex)y[i] - CMPLX(0.28, -0.96) * (double complex)x[i]) < 1e-11);
+            }
+            assert_true(y[n] == 77);
+            if (v == 0) {
+                memcpy(first, y, sizeof *x * (size_t)n);
+            }
+            assert_memory_equal(y, first, sizeof *x * (size_t)n);
+        }
+    }
+}
+
 /* The same bits from every variant: nothing is reordered. */
 static void variants_agree_bit_for_bit(void **state)
 {
@@ -122,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_sum_to_correlations),
         cmocka_unit_test(factors_scale_their_subband),
+        cmocka_unit_test(a_row_is_turned_by_one_number),
         cmocka_unit_test(variants_agree_bit_for_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
