@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "phy/code.h"
+#include "phy/interleave.h"
 #include "phy/simd.h"
 #include "phy/viterbi.h"
 
@@ -12,8 +13,8 @@
 
 enum { CRC_BITS = 32, CRC_BYTES = 4, MAX_AXIS_BITS = 4 };
 
-/* Coded bits live in two forms: as code_convolve writes them, 64 to a word (streams of all code blocks, then the
- * padding), and as planes of the mapper (phy/simd.h). Two tables lead from one to the other. */
+/* Coded bits live in three forms: as code_convolve writes them, 64 to a word; in the order of the code, a byte each,
+ * code block after code block, then the padding, which looks like one more block; as planes of the mapper. */
 struct payload {
     const struct simd_ops *simd;
     int n_re, bits_per_symbol, axis_bits;
@@ -23,18 +24,21 @@ struct payload {
     float unit;                   /* half the spacing of the levels */
     uint64_t seed;
     struct code_crc crc;
-    uint32_t *place; /* [n_coded] plane entry of coded bit j, padding last: the interleaver */
-    uint32_t *from;  /* [axis_bits][stride] bit of `coded` at each plane entry */
+    struct interleave interleave;
     /* of the user and block made last */
+    bool have;
+    int user;
+    uint64_t block;
     uint8_t *info;   /* [n_cb][cb_bytes] */
-    uint64_t *coded; /* [n_words]: [n_cb][2][code_words], then the padding */
-    int n_words;
+    uint64_t *coded; /* [n_cb][2][code_words], then the padding [2][padding_words] */
     /* work of the encoder */
-    uint8_t *spread; /* [64 n_words] the bits of `coded` of up to SIMD_USERS users */
+    uint8_t *spread; /* [n_coded] coded bits of up to SIMD_USERS users; a word's worth behind them may be written */
+    uint8_t *planes; /* [axis_bits][stride] the same */
     int8_t *label;   /* [stride] of payload_encode */
     /* work of the decoder */
     int8_t *soft;        /* [axis_bits][stride] */
-    int16_t *soft_of_cb; /* [cb_coded] in code order */
+    int8_t *soft_coded;  /* [n_coded] */
+    int16_t *soft_of_cb; /* [cb_coded] */
     uint64_t *decisions; /* [cb_coded / 2] */
     uint8_t *decoded;    /* [cb_bytes] */
 };
@@ -90,66 +94,37 @@ static int n_padding(const payload_t *p)
     return p->n_coded - p->n_cb * p->cb_coded;
 }
 
-static size_t padding_at(const payload_t *p) /* word of `coded` */
+/* The two streams of code block c; of the padding for c = n_cb. */
+static uint64_t *coded_of(const payload_t *p, int c)
 {
-    return (size_t)(2 * p->n_cb) * (size_t)code_words(p->cb_bytes);
+    return p->coded + (size_t)(2 * c) * (size_t)code_words(p->cb_bytes);
+}
+
+/* Of a stream; its bits come in pairs. */
+static int padding_words(const payload_t *p)
+{
+    return n_padding(p) / 2 / 64 + 1;
 }
 
 static int allocate(payload_t *p)
 {
+    enum { WORD_BYTES = 2 * 64 };
     const size_t n = (size_t)p->n_coded, planes = (size_t)p->axis_bits * (size_t)p->stride;
-    p->place = calloc(n, sizeof *p->place);
-    p->from = calloc(planes, sizeof *p->from);
     p->info = calloc((size_t)p->n_cb, (size_t)p->cb_bytes);
-    p->n_words = (int)padding_at(p) + n_padding(p) / 64 + 1;
-    p->coded = calloc((size_t)p->n_words, sizeof *p->coded);
-    p->spread = calloc((size_t)p->n_words, 64);
+    p->coded = calloc((size_t)(2 * p->n_cb * code_words(p->cb_bytes) + 2 * padding_words(p)), sizeof *p->coded);
+    p->spread = calloc(n + WORD_BYTES, 1);
+    p->planes = calloc(planes, 1);
     p->label = calloc((size_t)p->stride, sizeof *p->label);
     p->soft = calloc(planes, sizeof *p->soft);
+    p->soft_coded = calloc(n, sizeof *p->soft_coded);
     p->soft_of_cb = calloc((size_t)p->cb_coded, sizeof *p->soft_of_cb);
     p->decisions = calloc((size_t)p->cb_coded / 2, sizeof *p->decisions);
     p->decoded = calloc((size_t)p->cb_bytes, 1);
-    if (!p->place || !p->from || !p->info || !p->coded || !p->spread || !p->label || !p->soft || !p->soft_of_cb ||
-        !p->decisions || !p->decoded) {
+    if (!p->info || !p->coded || !p->spread || !p->planes || !p->label || !p->soft || !p->soft_coded ||
+        !p->soft_of_cb || !p->decisions || !p->decoded) {
         return error_set(TUTTI_ENOMEM, "payload: no memory for %d coded bits", p->n_coded);
     }
-    return 0;
-}
-
-/* A pseudo-random permutation (Fisher-Yates, fixed seed): neighbours in the code land on unrelated subcarriers, symbols
- * and label bits, whatever the shape of the frame. */
-static void make_interleaver(payload_t *p)
-{
-    uint64_t state = 0x7475747469u;
-    for (int j = 0; j < p->n_coded; j++) {
-        p->place[j] = (uint32_t)j;
-    }
-    for (int j = p->n_coded - 1; j > 0; j--) {
-        const uint32_t k = (uint32_t)((code_random(&state) >> 32) * (uint64_t)(j + 1) >> 32);
-        const uint32_t kept = p->place[j];
-        p->place[j] = p->place[k];
-        p->place[k] = kept;
-    }
-}
-
-/* Bit of `coded` that is bit j of the block. */
-static size_t coded_bit(const payload_t *p, int j)
-{
-    const int c = j / p->cb_coded, in_cb = j % p->cb_coded;
-    const int at = c < p->n_cb ? in_cb / 2 : j - p->n_cb * p->cb_coded;
-    const size_t words = (size_t)code_words(p->cb_bytes),
-                 start = c < p->n_cb ? (size_t)(2 * c + in_cb % 2) * words : padding_at(p);
-    return 64 * (start + (size_t)(at / 64)) + (size_t)(63 - at % 64);
-}
-
-/* From places in the order of transmission (symbol, then bit of its label) to plane entries, and the way back. */
-static void make_planes(payload_t *p)
-{
-    for (int j = 0; j < p->n_coded; j++) {
-        const int axis_value = (int)p->place[j] / p->axis_bits, bit = (int)p->place[j] % p->axis_bits;
-        p->place[j] = (uint32_t)(bit * p->stride + axis_value);
-        p->from[p->place[j]] = (uint32_t)coded_bit(p, j);
-    }
+    return interleave_create(&p->interleave, p->axis_bits, 2 * p->n_re, p->stride);
 }
 
 int payload_create(payload_t **payload, const struct frame *frame, const struct config_payload *config, uint64_t seed)
@@ -171,8 +146,6 @@ int payload_create(payload_t **payload, const struct frame *frame, const struct 
         return status;
     }
     code_crc_init(&p->crc);
-    make_interleaver(p);
-    make_planes(p);
     return 0;
 }
 
@@ -181,13 +154,14 @@ void payload_destroy(payload_t *payload)
     if (!payload) {
         return;
     }
-    free(payload->place);
-    free(payload->from);
+    interleave_destroy(&payload->interleave);
     free(payload->info);
     free(payload->coded);
     free(payload->spread);
+    free(payload->planes);
     free(payload->label);
     free(payload->soft);
+    free(payload->soft_coded);
     free(payload->soft_of_cb);
     free(payload->decisions);
     free(payload->decoded);
@@ -230,26 +204,46 @@ static void put_crc(const payload_t *p, uint8_t *cb)
 
 static void put_padding(payload_t *p, uint64_t *state)
 {
-    uint64_t *words = p->coded + padding_at(p);
-    memset(words, 0, sizeof *words * ((size_t)n_padding(p) / 64 + 1));
+    const int words = padding_words(p);
+    uint64_t *const stream = coded_of(p, p->n_cb);
+    memset(stream, 0, sizeof *stream * 2 * (size_t)words);
     for (int i = 0; i < n_padding(p); i++) {
-        words[i / 64] |= code_random(state) >> 63 << (63 - i % 64);
+        stream[i % 2 * words + i / 2 / 64] |= code_random(state) >> 63 << (63 - i / 2 % 64);
     }
 }
 
-/* Fills info and coded with the truth of one user and block. */
+/* Fills info and coded with the truth of one user and block, if they do not hold it. */
 static void make(payload_t *p, int user, uint64_t block)
 {
-    const int words = code_words(p->cb_bytes);
+    if (p->have && p->user == user && p->block == block) {
+        return;
+    }
     uint64_t state = start_state(p->seed, user, block);
     for (int c = 0; c < p->n_cb; c++) {
         uint8_t *cb = p->info + (size_t)c * (size_t)p->cb_bytes;
-        uint64_t *first = p->coded + (size_t)(2 * c) * (size_t)words;
+        uint64_t *first = coded_of(p, c);
         code_random_bytes(&state, cb, p->cb_bytes - CRC_BYTES);
         put_crc(p, cb);
-        code_convolve(cb, p->cb_bytes, first, first + words);
+        code_convolve(cb, p->cb_bytes, first, first + code_words(p->cb_bytes));
     }
     put_padding(p, &state);
+    p->have = true;
+    p->user = user;
+    p->block = block;
+}
+
+/* The bits made last to those of user u of spread. What is written behind a code block are zeros, which the next one
+ * replaces or is added to. */
+static void spread(payload_t *p, int u)
+{
+    const int words = code_words(p->cb_bytes);
+    for (int c = 0; c < p->n_cb; c++) {
+        const uint64_t *first = coded_of(p, c);
+        p->simd->bits_spread(p->cb_coded / 2, first, first + words, u, p->spread + (size_t)c * (size_t)p->cb_coded);
+    }
+    const uint64_t *padding = coded_of(p, p->n_cb);
+    p->simd->bits_spread(n_padding(p) / 2, padding, padding + padding_words(p), u,
+                         p->spread + (size_t)p->n_cb * (size_t)p->cb_coded);
 }
 
 /* At most SIMD_USERS users. */
@@ -257,9 +251,10 @@ static void make_labels(payload_t *p, int first, int n_user, uint64_t block, int
 {
     for (int u = 0; u < n_user; u++) {
         make(p, first + u, block);
-        p->simd->bits_spread(p->n_words, p->coded, u, p->spread);
+        spread(p, u);
     }
-    p->simd->qam_labels(p->axis_bits, p->stride, p->from, p->spread, n_user, labels);
+    interleave_to_air(&p->interleave, p->spread, p->planes);
+    p->simd->qam_labels(p->axis_bits, p->stride, p->planes, n_user, labels);
 }
 
 void payload_labels(payload_t *payload, int n_user, uint64_t block, int8_t *labels)
@@ -302,10 +297,10 @@ static void decode_block(payload_t *p, int c, struct payload_result *result)
     const int n_data = p->cb_bytes - CRC_BYTES;
     const uint8_t *truth = p->info + (size_t)c * (size_t)p->cb_bytes;
     const int words = code_words(p->cb_bytes);
-    const uint64_t *first = p->coded + (size_t)(2 * c) * (size_t)words;
-    const uint32_t *place = p->place + (size_t)c * (size_t)p->cb_coded;
+    const uint64_t *first = coded_of(p, c);
+    const int8_t *soft = p->soft_coded + (size_t)c * (size_t)p->cb_coded;
     for (int j = 0; j < p->cb_coded; j++) {
-        p->soft_of_cb[j] = p->soft[place[j]];
+        p->soft_of_cb[j] = soft[j];
     }
     result->coded_bit_errors += p->simd->soft_errors(p->cb_coded / 2, p->soft_of_cb, first, first + words);
     viterbi_decode(8 * p->cb_bytes, p->soft_of_cb, p->decisions, p->decoded);
@@ -322,11 +317,12 @@ static void decode_block(payload_t *p, int c, struct payload_result *result)
 
 static int padding_errors(const payload_t *p)
 {
-    const uint64_t *words = p->coded + padding_at(p);
-    const uint32_t *place = p->place + (size_t)p->n_cb * (size_t)p->cb_coded;
+    const int words = padding_words(p);
+    const uint64_t *stream = coded_of(p, p->n_cb);
+    const int8_t *soft = p->soft_coded + (size_t)p->n_cb * (size_t)p->cb_coded;
     int errors = 0;
     for (int i = 0; i < n_padding(p); i++) {
-        errors += (p->soft[place[i]] >= 0) != (words[i / 64] >> (63 - i % 64) & 1);
+        errors += (soft[i] >= 0) != (stream[i % 2 * words + i / 2 / 64] >> (63 - i / 2 % 64) & 1);
     }
     return errors;
 }
@@ -335,6 +331,7 @@ static int padding_errors(const payload_t *p)
 static void decode_soft(payload_t *p, struct payload_result *result)
 {
     *result = (struct payload_result){.bits = payload_info_bits(p), .coded_bits = p->n_coded, .code_blocks = p->n_cb};
+    interleave_from_air(&p->interleave, p->soft, p->soft_coded);
     result->coded_bit_errors = padding_errors(p);
     for (int c = 0; c < p->n_cb; c++) {
         decode_block(p, c, result);

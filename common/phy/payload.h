@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The downlink payload of one user in one block: pseudo-random bits from (seed, user, block), so the receiver knows the
  * truth; CRC-32 per code block; K=7 rate-1/2 convolutional code (171, 133 octal, tail-terminated); interleaved over the
- * block; QAM with Gray labels and unit mean power (I in the upper half of a label, Q in the lower, as liquid-dsp has
- * it). The block's n_data_re * bits_per_symbol coded bits are filled by equal code blocks of at most
+ * block (phy/interleave.h); QAM with Gray labels and unit mean power (I in the upper half of a label, Q in the lower,
+ * as liquid-dsp has it). The block's n_data_re * bits_per_symbol coded bits are filled by equal code blocks of at most
  * max_code_block_bits; the remainder is pseudo-random padding. Bits are sent first bit first = most significant bit of
  * each byte; the CRC follows its data, top byte first. Create allocates; the rest does not. One handle per thread. */
 #ifndef TUTTI_PHY_PAYLOAD_H

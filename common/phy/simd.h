@@ -16,6 +16,8 @@
 #define SIMD_BYTES_MAX 64
 /* Users whose bits share a byte. */
 #define SIMD_USERS 8
+/* Bytes that go together from the order of the code to the order of the air. */
+#define SIMD_RUN 16
 
 struct simd_ops {
     const char *name; /* "avx512", "avx2", "portable" */
@@ -26,15 +28,18 @@ struct simd_ops {
      */
     int (*soft_errors)(int n_step, const int16_t *soft, const uint64_t *first, const uint64_t *second);
 
+    /* Two streams of coded bits as code_convolve writes them to bits [n_step][2], bit `user` of each byte; that of
+     * later users comes to what is there, user 0 makes it anew. All of a word is written, 128 bytes. */
+    void (*bits_spread)(int n_step, const uint64_t *first, const uint64_t *second, int user, uint8_t *bits);
+    /* Between rows [SIMD_RUN][n_column] and runs of SIMD_RUN bytes, one per column: run c begins at runs[at[c]]. */
+    void (*runs_scatter)(int n_column, const uint32_t *at, const uint8_t *rows, uint8_t *runs);
+    void (*runs_gather)(int n_column, const uint32_t *at, const int8_t *runs, int8_t *rows);
+
     /* Gray-labelled square QAM with levels -(M-1) unit, .., (M-1) unit on each axis, M = 2^axis_bits; n_axis = 2
      * n_symbol axis values I, Q, I, Q ..; planes [axis_bits][stride], first bit of an axis label first, stride a
      * multiple of SIMD_BYTES_MAX and not below n_axis. */
-    /* Bit n of words (word n / 64, bit n % 64) to bit `user` of bits[n], [64 n_word]; that of later users comes to what
-     * is there, user 0 makes it anew. */
-    void (*bits_spread)(int n_word, const uint64_t *words, int user, uint8_t *bits);
-    /* Bit u of bits[from[plane entry]] to labels [n_user][stride] of user u, at most SIMD_USERS; every entry of `from`
-     * is read, [axis_bits][stride]. */
-    void (*qam_labels)(int axis_bits, int stride, const uint32_t *from, const uint8_t *bits, int n_user, int8_t *label);
+    /* Bit u of the planes' bytes to labels [n_user][stride] of user u, at most SIMD_USERS. */
+    void (*qam_labels)(int axis_bits, int stride, const uint8_t *planes, int n_user, int8_t *label);
     /* Labels to axis values y, [n_axis]. */
     void (*qam_levels)(int axis_bits, int n_axis, float unit, const int8_t *label, float *y);
     /* Soft bits of y [2 n_symbol] in noise of the given variance per symbol [n_symbol] to planes. */

@@ -19,6 +19,7 @@
 #endif
 
 #include "phy/simd_qam.h"
+#include "phy/simd_runs.h"
 #include "phy/simd_subcarriers.h"
 #include "phy/simd_turn.h"
 #include "phy/simd_viterbi.h"
@@ -28,6 +29,8 @@ const struct simd_ops SIMD_OPS = {
     .viterbi_forward = viterbi_forward,
     .soft_errors = soft_errors,
     .bits_spread = bits_spread,
+    .runs_scatter = runs_scatter,
+    .runs_gather = runs_gather,
     .qam_labels = qam_labels,
     .qam_levels = qam_levels,
     .qam_demap = qam_demap,

@@ -6,23 +6,11 @@
 
 typedef float floats __attribute__((vector_size(SIMD_BYTES)));
 typedef int32_t ints __attribute__((vector_size(SIMD_BYTES)));
+typedef int16_t shorts __attribute__((vector_size(SIMD_BYTES)));
 typedef int8_t bytes __attribute__((vector_size(SIMD_BYTES)));
 typedef uint64_t words __attribute__((vector_size(SIMD_BYTES)));
 
-enum { FLOATS = SIMD_BYTES / 4, BYTES = SIMD_BYTES };
-
-/* In a vector of equal words: the byte that holds bit i, in the same half of 16 bytes. */
-#if SIMD_BYTES == 64
-#define BYTE_OF_BIT                                                                                                    \
-    0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 18, 19, 19, 19, 19, 19, 19, 19, 19,    \
-        36, 36, 36, 36, 36, 36, 36, 36, 37, 37, 37, 37, 37, 37, 37, 37, 54, 54, 54, 54, 54, 54, 54, 54, 55, 55, 55,    \
-        55, 55, 55, 55, 55
-#elif SIMD_BYTES == 32
-#define BYTE_OF_BIT                                                                                                    \
-    0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 18, 18, 18, 18, 18, 18, 18, 18, 19, 19, 19, 19, 19, 19, 19, 19
-#else
-#define BYTE_OF_BIT 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1
-#endif
+enum { FLOATS = SIMD_BYTES / 4, SHORTS = SIMD_BYTES / 2, BYTES = SIMD_BYTES };
 
 #if SIMD_BYTES == 64
 #define LOW_FLOATS 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
@@ -164,74 +152,18 @@ static void qam_demap(int axis_bits, int n_symbol, int stride, float unit, const
     }
 }
 
-/* The first SIMD_BYTES bits of a word, the lowest first, to 0 or the mask each. */
-static inline bytes bytes_of_bits(uint64_t word, int8_t mask)
+/* A plane holds a bit of every axis value, those of up to SIMD_USERS users in one byte. */
+static void qam_labels(int axis_bits, int stride, const uint8_t *planes, int n_user, int8_t *label)
 {
-    const bytes all = (bytes)((words){0} + word), eight = __builtin_shufflevector(all, all, BYTE_OF_BIT);
-    const bytes one = (bytes)((words){0} + 0x8040201008040201u);
-    return ((eight & one) != 0) & mask;
-}
-
-static void bits_spread(int n_word, const uint64_t *word, int user, uint8_t *bits)
-{
-    const int8_t mask = (int8_t)(1u << user);
-    for (int i = 0; i < 64 * n_word; i += BYTES) {
-        bytes v = bytes_of_bits(word[i / 64] >> i % 64, mask), before;
-        if (user > 0) {
-            memcpy(&before, bits + i, sizeof before);
-            v |= before;
-        }
-        memcpy(bits + i, &v, sizeof v);
-    }
-}
-
-/* The labels of LABEL_RUN axis values of every user. The bits of a plane are fetched first, those of all users in one
- * byte, and sorted by user afterwards: the table and the scattered reads, which cost most, are shared. */
-enum { LABEL_RUN = SIMD_BYTES_MAX };
-
-static inline __attribute__((always_inline)) void labels_run(int axis_bits, int stride, const uint32_t *from,
-                                                             const uint8_t *bits, int n_user, int8_t *label)
-{
-    uint8_t fetched[4][LABEL_RUN];
-    for (int b = 0; b < axis_bits; b++) {
-        for (int i = 0; i < LABEL_RUN; i += 4) { /* by four: nothing but loads and stores bounds it */
-            const uint32_t *at = from + b * stride + i;
-            fetched[b][i] = bits[at[0]];
-            fetched[b][i + 1] = bits[at[1]];
-            fetched[b][i + 2] = bits[at[2]];
-            fetched[b][i + 3] = bits[at[3]];
-        }
-    }
-    for (int u = 0; u < n_user; u++) {
-        const int8_t user = (int8_t)(1u << u);
-        for (int i = 0; i < LABEL_RUN; i += BYTES) {
+    for (int i = 0; i < stride; i += BYTES) {
+        for (int u = 0; u < n_user; u++) {
+            const int8_t user = (int8_t)(1u << u);
             bytes sum = {0}, v;
             for (int b = 0; b < axis_bits; b++) {
-                memcpy(&v, fetched[b] + i, sizeof v);
+                memcpy(&v, planes + (size_t)b * (size_t)stride + i, sizeof v);
                 sum |= ((v & user) != 0) & (int8_t)(1 << (axis_bits - 1 - b));
             }
             memcpy(label + (size_t)u * (size_t)stride + i, &sum, sizeof sum);
-        }
-    }
-}
-
-/* One loop per order here, too. */
-static void qam_labels(int axis_bits, int stride, const uint32_t *from, const uint8_t *bits, int n_user, int8_t *label)
-{
-    for (int i = 0; i < stride; i += LABEL_RUN) {
-        switch (axis_bits) {
-        case 1:
-            labels_run(1, stride, from + i, bits, n_user, label + i);
-            break;
-        case 2:
-            labels_run(2, stride, from + i, bits, n_user, label + i);
-            break;
-        case 3:
-            labels_run(3, stride, from + i, bits, n_user, label + i);
-            break;
-        default:
-            labels_run(4, stride, from + i, bits, n_user, label + i);
-            break;
         }
     }
 }

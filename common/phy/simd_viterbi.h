@@ -6,9 +6,7 @@
  * and ties are those of libfec's viterbi27. */
 #include "phy/viterbi.h"
 
-typedef int16_t shorts __attribute__((vector_size(SIMD_BYTES)));
-
-enum { SHORTS = SIMD_BYTES / 2, N_METRIC = VITERBI_STATES / SHORTS, N_BUTTERFLY = N_METRIC / 2, RENORMALISE = 64 };
+enum { N_METRIC = VITERBI_STATES / SHORTS, N_BUTTERFLY = N_METRIC / 2, RENORMALISE = 64 };
 
 #if SIMD_BYTES == 64
 #define LOW_SHORTS                                                                                                     \

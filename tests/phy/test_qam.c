@@ -29,53 +29,87 @@ static float unit_of(int axis_bits)
     return (float)sqrt(1.5 / (n * n - 1));
 }
 
-/* Each bit to its byte, users beside each other; what was there before the first is forgotten. */
+static uint64_t random_word(void)
+{
+    return (uint64_t)(test_uniform(&seed) * 0x1p32) << 32 | (uint64_t)(test_uniform(&seed) * 0x1p32);
+}
+
+/* Each bit to its byte, streams in turn, users beside each other; what was there before the first is forgotten. */
 static void bits_are_spread_to_bytes(void **state)
 {
     (void)state;
-    enum { WORDS = 5 };
-    uint64_t words[SIMD_USERS][WORDS];
-    uint8_t bytes[64 * WORDS + 1];
+    enum { WORDS = 5, ALL = 2 * 64 * WORDS };
+    uint64_t stream[SIMD_USERS][2][WORDS];
+    uint8_t bytes[ALL + 1];
     const struct simd_ops *ops;
-    for (int i = 0; i < SIMD_USERS * WORDS; i++) {
-        words[i / WORDS][i % WORDS] =
-            (uint64_t)(test_uniform(&seed) * 0x1p32) << 32 | (uint64_t)(test_uniform(&seed) * 0x1p32);
+    for (int i = 0; i < SIMD_USERS * 2 * WORDS; i++) {
+        stream[i / (2 * WORDS)][i / WORDS % 2][i % WORDS] = random_word();
     }
     for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
         memset(bytes, 0xa5, sizeof bytes);
         for (int u = 0; u < SIMD_USERS; u++) {
-            ops->bits_spread(WORDS, words[u], u, bytes);
-            for (int i = 0; i < 64 * WORDS; i++) {
+            ops->bits_spread(64 * (WORDS - 1) + 1 + 9 * u, stream[u][0], stream[u][1], u, bytes);
+            for (int i = 0; i < ALL; i++) {
                 unsigned want = 0;
                 for (int w = 0; w <= u; w++) {
-                    want |= (unsigned)(words[w][i / 64] >> (i % 64) & 1) << w;
+                    want |= (unsigned)(stream[w][i % 2][i / 128] >> (63 - i / 2 % 64) & 1) << w;
                 }
                 assert_int_equal(bytes[i], want);
             }
-            assert_int_equal(bytes[64 * WORDS], 0xa5);
+            assert_int_equal(bytes[ALL], 0xa5);
         }
     }
 }
 
-/* Bits in a known order, each plane entry fed from a place of its own; bit u of a byte is user u's. */
+/* Columns to runs and back, at widths around those of vectors. */
+static void columns_become_runs(void **state)
+{
+    (void)state;
+    enum { MOST = 200 };
+    static const int widths[] = {0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, MOST};
+    static uint8_t rows[SIMD_RUN * MOST + 1], back[SIMD_RUN * MOST + 1], runs[SIMD_RUN * MOST + 1];
+    uint32_t at[MOST];
+    const struct simd_ops *ops;
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
+        const int n = widths[w], all = SIMD_RUN * n;
+        for (int i = 0; i < all; i++) {
+            rows[i] = (uint8_t)random_word();
+        }
+        for (int c = 0; c < n; c++) {
+            at[c] = (uint32_t)(SIMD_RUN * ((c + 7) % n));
+        }
+        for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
+            runs[all] = back[all] = 77;
+            ops->runs_scatter(n, at, rows, runs);
+            for (int i = 0; i < all; i++) {
+                assert_int_equal(runs[at[i % n] + (uint32_t)(i / n)], rows[i]);
+            }
+            ops->runs_gather(n, at, (const int8_t *)runs, (int8_t *)back);
+            assert_memory_equal(back, rows, (size_t)all);
+            assert_int_equal(runs[all] + back[all], 2 * 77);
+            memset(runs, 0, sizeof runs);
+            memset(back, 0, sizeof back);
+        }
+    }
+}
+
+/* Bit u of a byte is user u's. */
 static void mapper_sends_liquid_points(void **state)
 {
     (void)state;
-    static uint32_t from[MAX_AXIS_BITS * STRIDE];
-    static uint8_t bits[MAX_AXIS_BITS * STRIDE];
+    static uint8_t planes[MAX_AXIS_BITS * STRIDE];
     static int8_t label[SIMD_USERS * STRIDE + 1];
     tutti_cf32 point[256], y[MAX_SYMBOLS + 1];
     const struct simd_ops *ops;
     for (int n = 1; n <= MAX_AXIS_BITS; n++) {
         points_of(n, point);
         for (int i = 0; i < n * STRIDE; i++) {
-            from[i] = (uint32_t)(i * 37 % (n * STRIDE)); /* 37 has no factor in common with the size */
-            bits[i] = (uint8_t)(256 * test_uniform(&seed));
+            planes[i] = (uint8_t)random_word();
         }
         for (int v = 0; (ops = test_variant(v)) != NULL; v++) {
             const int n_user = 1 + v % SIMD_USERS, n_symbol = SIZES[(v + n) % N_SIZES];
             label[n_user * STRIDE] = 77;
-            ops->qam_labels(n, STRIDE, from, bits, n_user, label);
+            ops->qam_labels(n, STRIDE, planes, n_user, label);
             assert_int_equal(label[n_user * STRIDE], 77);
             for (int u = 0; u < n_user; u++) {
                 y[n_symbol] = 77;
@@ -83,7 +117,7 @@ static void mapper_sends_liquid_points(void **state)
                 for (int i = 0; i < STRIDE / 2; i++) {
                     unsigned sent = 0;
                     for (int b = 0; b < 2 * n; b++) {
-                        sent = 2 * sent + (unsigned)(bits[from[b % n * STRIDE + 2 * i + b / n]] >> u & 1);
+                        sent = 2 * sent + (unsigned)(planes[b % n * STRIDE + 2 * i + b / n] >> u & 1);
                     }
                     assert_true(i >= n_symbol || square(y[i] - point[sent]) < 1e-12);
                     assert_int_equal(label[u * STRIDE + 2 * i], sent >> n);
@@ -256,13 +290,10 @@ static void hard_errors_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits_are_spread_to_bytes),
-        cmocka_unit_test(mapper_sends_liquid_points),
-        cmocka_unit_test(demapper_matches_full_search),
-        cmocka_unit_test(variants_agree_bit_for_bit),
-        cmocka_unit_test(what_is_no_number_is_a_defined_soft_bit),
-        cmocka_unit_test(angle_matches_full_search),
-        cmocka_unit_test(hard_errors_are_counted),
+        cmocka_unit_test(bits_are_spread_to_bytes),   cmocka_unit_test(columns_become_runs),
+        cmocka_unit_test(mapper_sends_liquid_points), cmocka_unit_test(demapper_matches_full_search),
+        cmocka_unit_test(variants_agree_bit_for_bit), cmocka_unit_test(what_is_no_number_is_a_defined_soft_bit),
+        cmocka_unit_test(angle_matches_full_search),  cmocka_unit_test(hard_errors_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
