@@ -25,8 +25,9 @@ struct contest {
     uint64_t decisions[FEC_MAX_STEPS], words[2][FEC_MAX_STEPS / 64 + 1];
     tutti_cf32 y[N_SYMBOL], x[N_SYMBOL], factor[N_SYMBOL], sum[N_SYMBOL];
     float variance[N_SYMBOL], direct[2 * N_SYMBOL], crossed[2 * N_SYMBOL];
-    uint8_t soft[8 * N_SYMBOL], bits[8 * N_SYMBOL], coded[8 * N_SYMBOL];
-    uint32_t from[8 * N_SYMBOL];
+    uint8_t soft[8 * N_SYMBOL], bits[8 * N_SYMBOL], coded[8 * N_SYMBOL], planes[8 * N_SYMBOL];
+    uint32_t at[8 * N_SYMBOL / SIMD_RUN]; /* of the interleaver's runs */
+    double angle[2];
     int8_t label[2 * N_SYMBOL];
 };
 
@@ -57,8 +58,10 @@ static void contest_map(struct contest *c)
         plain_map(c->axis_bits, N_SYMBOL, c->coded, c->x);
         return;
     }
-    c->ops->bits_spread(2 * c->axis_bits * N_SYMBOL / 64, c->decisions, 0, c->bits);
-    c->ops->qam_labels(c->axis_bits, 2 * N_SYMBOL, c->from, c->bits, 1, c->label);
+    const int n_step = c->axis_bits * N_SYMBOL;
+    c->ops->bits_spread(n_step, c->decisions, c->decisions + n_step / 64, 0, c->bits);
+    c->ops->runs_scatter(2 * n_step / SIMD_RUN, c->at, c->bits, c->planes);
+    c->ops->qam_labels(c->axis_bits, 2 * N_SYMBOL, c->planes, 1, c->label);
     c->ops->qam_levels(c->axis_bits, 2 * N_SYMBOL, 0.3f, c->label, (float *)c->x);
 }
 
@@ -73,6 +76,16 @@ static void contest_errors(struct contest *c)
         for (int s = 0; s < 2; s++) {
             c->n_error += (c->code.soft[2 * i + s] >= 0) != (c->words[s][i / 64] >> (63 - i % 64) & 1);
         }
+    }
+}
+
+static void contest_angle(struct contest *c)
+{
+    static const float turn[2] = {0.8f, 0.6f};
+    if (c->ops) {
+        c->ops->qam_angle(2, N_ROW, 0.3f, turn, c->variance, (const float *)c->y, c->angle);
+    } else {
+        plain_angle(2, N_ROW, 0.3f, turn, c->variance, c->y, c->angle);
     }
 }
 
@@ -163,7 +176,6 @@ static struct contest *contest_create(void)
     }
     for (int i = 0; i < 8 * N_SYMBOL; i++) {
         c->coded[i] = i * i % 11 & 1;
-        c->from[i] = (uint32_t)(i * 37 % N_SYMBOL);
     }
     return c;
 }
@@ -204,14 +216,18 @@ static void hold_mapping(struct contest *c)
 {
     for (c->axis_bits = 1; c->axis_bits <= 4; c->axis_bits++) {
         const double n_bits = 2.0 * c->axis_bits * N_SYMBOL;
+        const int n_column = 2 * c->axis_bits * N_SYMBOL / SIMD_RUN;
+        for (int i = 0; i < n_column; i++) {
+            c->at[i] = (uint32_t)(i * 37 % n_column * SIMD_RUN); /* 37 has no factor in common */
+        }
         row_section("Soft bits of %d-QAM, %d symbols", 1 << (2 * c->axis_bits), N_SYMBOL);
         /* per bit 9 operations of demap_bit and 5 of quantise; one to scale */
         hold(c, &(struct kernel_work){"plain loop", contest_demap, 1, 14 * n_bits, MEASURE_SINGLE,
                                       12.0 * N_SYMBOL + n_bits});
         row_section("Bits to symbols of %d-QAM, %d symbols", 1 << (2 * c->axis_bits), N_SYMBOL);
-        /* the bits, a byte of each, its place, and the symbols */
+        /* the bits, a byte of each twice, and the symbols */
         hold(c, &(struct kernel_work){"plain loop", contest_map, 1, 0, MEASURE_SINGLE,
-                                      8.0 * N_SYMBOL + n_bits * (1.0 / 8 + 1 + 4 + 1)});
+                                      8.0 * N_SYMBOL + n_bits * (1.0 / 8 + 2 + 2)});
     }
 }
 
@@ -228,6 +244,9 @@ int bench_simd(void)
     row_section("Coded bits against the truth, %d", 2 * N_CODE_BITS);
     hold(c, &(struct kernel_work){"plain loop", contest_errors, 10, 0, MEASURE_SHORT, 4.25 * steps});
     hold_mapping(c);
+    row_section("Angle of a 16-QAM symbol, %d subcarriers", N_ROW);
+    /* per part 3 operations to turn it, 8 to decide, 5 to sum */
+    hold(c, &(struct kernel_work){"plain loop", contest_angle, 10, 32 * N_ROW, MEASURE_SINGLE, 12 * N_ROW});
     row_section("x conj(y) to a sum, %d subcarriers", N_ROW);
     hold(c, &(struct kernel_work){"plain loop", contest_dot, 50, 8 * N_ROW, MEASURE_SINGLE, 48 * N_ROW});
     row_section("base + c x, %d subcarriers", N_ROW);

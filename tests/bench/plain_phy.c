@@ -85,6 +85,26 @@ static inline tutti_cf32 product(tutti_cf32 a, tutti_cf32 b)
     return CMPLXF(crealf(a) * crealf(b) - cimagf(a) * cimagf(b), crealf(a) * cimagf(b) + cimagf(a) * crealf(b));
 }
 
+static float nearest_level(int axis_bits, float unit, float x)
+{
+    const float most = (float)((1 << axis_bits) - 1), level = 2 * rintf((x / unit - 1) / 2) + 1;
+    return unit * fminf(fmaxf(level, -most), most);
+}
+
+void plain_angle(int axis_bits, int n, float unit, const float *turn, const float *weight, const tutti_cf32 *y,
+                 double *sums)
+{
+    double complex sum = 0;
+    for (int i = 0; i < n; i++) {
+        const tutti_cf32 t = CMPLXF(turn[0], turn[1]) * y[i];
+        const tutti_cf32 d =
+            CMPLXF(nearest_level(axis_bits, unit, crealf(t)), nearest_level(axis_bits, unit, cimagf(t)));
+        sum += (double complex)(weight[i] * t * conjf(d));
+    }
+    sums[0] = creal(sum);
+    sums[1] = cimag(sum);
+}
+
 void plain_dot(int n, const tutti_cf32 *x, const tutti_cf32 *y, tutti_cf32 *sum)
 {
     for (int i = 0; i < n; i++) {

@@ -12,6 +12,10 @@ void plain_encode(const uint8_t *bytes, int n_bytes, uint8_t *coded);
 /* Gray-labelled square QAM of coded bits [n][2 axis_bits], a bit a byte. */
 void plain_map(int axis_bits, int n, const uint8_t *coded, tutti_cf32 *y);
 
+/* Re and Im of the sum of weight t conj(d): t = turn y, d the nearest point of square QAM with that unit. */
+void plain_angle(int axis_bits, int n, float unit, const float *turn, const float *weight, const tutti_cf32 *y,
+                 double *sums);
+
 /* The row operations of phy/simd.h in complex numbers, factor by subcarrier: sum += x conj(y); out = base + c x;
  * energy += |y - c x|^2. */
 void plain_dot(int n, const tutti_cf32 *x, const tutti_cf32 *y, tutti_cf32 *sum);
