@@ -133,9 +133,29 @@ static void write_lost(void *context, int ap, uint64_t block)
     run_file_put_cell(r->file, R_KIND, block, (uint64_t)ap, &KIND);
 }
 
+/* What an earlier life of this node left open is owed still: its APs tell again, or it is lost. */
+static void owe_earlier(struct record_rows *r, const struct run_file_earlier *e)
+{
+    const size_t n_ap = (size_t)r->shape.n_ap;
+    for (size_t b = 0; b < e->n; b++) {
+        ledger_owe(r->ledger, e->first + b, e->ap_used + b * n_ap, write_lost, r);
+        for (int ap = 0; ap < r->shape.n_ap; ap++) {
+            const uint8_t kind = e->kind[b * n_ap + (size_t)ap];
+            if (kind != WIRE_SENT_UNKNOWN && kind != WIRE_SENT_LOST) {
+                ledger_take(r->ledger, ap, e->first + b, write_lost, r);
+            }
+        }
+    }
+}
+
 void record_rows_begin(struct record_rows *r, uint64_t block)
 {
-    ledger_begin(r->ledger, block);
+    struct run_file_earlier earlier;
+    run_file_take_earlier(r->file, &earlier);
+    ledger_begin(r->ledger, earlier.n > 0 ? earlier.first : block);
+    owe_earlier(r, &earlier);
+    free(earlier.ap_used);
+    free(earlier.kind);
 }
 
 void record_rows_lose(struct record_rows *r, int ap)

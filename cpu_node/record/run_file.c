@@ -35,6 +35,7 @@ struct run_file {
     bool begun;
     uint64_t first_block, n_rows; /* rows: newest + 1 of any dataset */
     uint64_t next_solved;         /* the block after the newest solved one */
+    struct run_file_earlier earlier;
     struct record_column column[N_RECORD_DATASETS];
     int event_handle[N_EVENT_COLUMNS];
     uint64_t n_events; /* in the file */
@@ -181,22 +182,69 @@ static uint64_t solved_rows(const char *name)
     return n;
 }
 
+static uint8_t *read_flags(h5file_t *h5, const char *name, uint64_t first, uint64_t n, size_t n_ap)
+{
+    struct h5_info info;
+    uint8_t *const flags = calloc(n * n_ap + 1, 1);
+    if (flags && h5file_info(h5, name, &info) >= 0 && info.rank == 2 && info.dims[1] == n_ap && info.dims[0] > first) {
+        const uint64_t there = info.dims[0] - first < n ? info.dims[0] - first : n; /* the rest nobody wrote */
+        if (h5file_read_rows(h5, name, H5_U8, first, there, flags) < 0) {
+            memset(flags, 0, n * n_ap);
+        }
+    }
+    return flags;
+}
+
+/* Rows, until the file's first block is known. */
+static void read_earlier(run_file_t *f, const char *name, uint64_t n_rows)
+{
+    h5file_t *h5 = NULL;
+    const uint64_t n = n_rows < RUN_FILE_EARLIER ? n_rows : RUN_FILE_EARLIER, first = n_rows - n;
+    const size_t n_ap = (size_t)f->settings.shape.n_ap;
+    if (n > 0 && h5file_open(&h5, name) >= 0) {
+        f->earlier = (struct run_file_earlier){.first = first,
+                                               .n = (size_t)n,
+                                               .ap_used = read_flags(h5, "/block/ap_used", first, n, n_ap),
+                                               .kind = read_flags(h5, "/applied/kind", first, n, n_ap)};
+    }
+    h5file_close(h5);
+}
+
+static void forget_earlier(run_file_t *f)
+{
+    free(f->earlier.ap_used);
+    free(f->earlier.kind);
+    f->earlier = (struct run_file_earlier){0};
+}
+
+void run_file_take_earlier(run_file_t *f, struct run_file_earlier *earlier)
+{
+    if (f->earlier.n > 0 && (!f->earlier.ap_used || !f->earlier.kind)) {
+        forget_earlier(f);
+    }
+    *earlier = f->earlier;
+    f->earlier = (struct run_file_earlier){0};
+}
+
 /* Goes on with a file; negative: it cannot be, a new one is begun. */
 static int resume(run_file_t *f, const char *name)
 {
     double first = 0;
     uint64_t n = 0;
     const uint64_t solved = solved_rows(name);
+    read_earlier(f, name, solved);
     int status = h5file_append(&f->h5, name);
     status = status < 0 ? status : find_columns(f);
     status = status < 0 ? status : h5file_attribute_numbers(f->h5, "/", "first_block", 1, &first, &n);
     if (status < 0 || n != 1 || !(first >= 0)) {
         h5file_close(f->h5);
         f->h5 = NULL;
+        forget_earlier(f);
         return status < 0 ? status : TUTTI_EFORMAT;
     }
     f->resumed = true;
     f->first_block = (uint64_t)first;
+    f->earlier.first += f->first_block;
     f->n_rows = blocks_in(f);
     f->next_solved = f->first_block + solved;
     for (int e = 0; e < N_EVENT_COLUMNS; e++) { /* a kill may have come between the three */
@@ -231,6 +279,7 @@ static int begin_new(run_file_t *f, int number)
 {
     numbered(f, number, f->current, sizeof f->current);
     f->resumed = false;
+    forget_earlier(f);
     f->n_rows = f->n_events = f->first_block = f->next_solved = 0;
     int status = h5file_create(&f->h5, f->current);
     status = status < 0 ? status : h5file_put_text(f->h5, "/config", f->config);
@@ -360,6 +409,7 @@ void run_file_destroy(run_file_t *f)
         return;
     }
     close_current(f);
+    forget_earlier(f);
     for (int id = 0; id < N_RECORD_DATASETS; id++) {
         record_column_destroy(&f->column[id]);
     }

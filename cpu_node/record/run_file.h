@@ -9,7 +9,7 @@
 #include "cpu_node/record/datasets.h"
 
 /* What was written is in the file after so long at most, also if the process is killed then. */
-enum { RUN_FILE_FLUSH_MS = 200, RUN_FILE_EVENT_BYTES = 160 };
+enum { RUN_FILE_FLUSH_MS = 200, RUN_FILE_EVENT_BYTES = 160, RUN_FILE_EARLIER = 16384 };
 
 struct run_file_settings {
     const char *path;   /* "": nothing is recorded */
@@ -30,6 +30,15 @@ bool run_file_has_begun(const run_file_t *file);
 uint64_t run_file_first_block(const run_file_t *file);
 /* The file in use; "" = none. */
 const char *run_file_path(const run_file_t *file);
+
+/* What an earlier life left at the end of the file in use, taken once: the last blocks first..first+n-1 (at most
+ * RUN_FILE_EARLIER), whether an AP was in the solve and what it sent, [n][n_ap], caller frees; n 0 without any. */
+struct run_file_earlier {
+    uint64_t first;
+    size_t n;
+    uint8_t *ap_used, *kind;
+};
+void run_file_take_earlier(run_file_t *file, struct run_file_earlier *earlier);
 
 /* A whole row, or one cell of it, of a block not before first_block. After a failed write (a full disk) nothing more is
  * written, only counted; what had been flushed stays readable. */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/h5file.h"
 #include "cpu_node/record/lock.h"
+#include "cpu_node/record/rows.h"
 #include "cpu_node/record/run_file.h"
 
 #include <math.h>
@@ -240,6 +241,44 @@ static void starting_again_goes_on_in_the_same_file(void **state)
     assert_true(access(second, F_OK) < 0);
 }
 
+/* What a killed central node had not been told is owed still: its APs tell again, or it is lost. */
+static void accounts_of_an_earlier_life_are_owed(void **state)
+{
+    (void)state;
+    struct record_rows *rows = NULL;
+    static const uint8_t both[N_AP] = {1, 1}, one[N_AP] = {1, 0}, fresh = WIRE_SENT_FRESH;
+    run_file_t *f = open_run(CONFIG);
+    run_file_begin(f, 100);
+    for (uint64_t b = 100; b < 110; b++) {
+        put_block(f, b);
+        run_file_put(f, R_AP_USED, b, b == 105 ? one : both);
+        if (b < 107) {
+            run_file_put_cell(f, R_KIND, b, 0, &fresh);
+        }
+    }
+    run_file_destroy(f); /* as far as the file goes, a kill */
+    f = open_run(CONFIG);
+    assert_int_equal(record_rows_create(&rows, f, &SHAPE), 0);
+    run_file_begin(f, 120);
+    record_rows_begin(rows, 120);
+    const struct wire_account told = {.block = 108, .sent = WIRE_SENT_STALE, .chosen = WIRE_SENT_STALE};
+    assert_true(record_rows_account(rows, 0, &told));
+    struct wire_account again = told;
+    again.block = 106; /* it had that one */
+    assert_false(record_rows_account(rows, 0, &again));
+    record_rows_lose(rows, 0);
+    record_rows_lose(rows, 1);
+    record_rows_destroy(rows);
+    run_file_destroy(f);
+    size_t n;
+    double *kind = read_doubles(path, "/applied/kind", &n);
+    for (size_t b = 0; b < 10; b++) {
+        assert_true(kind[2 * b] == (b < 7 ? WIRE_SENT_FRESH : b == 8 ? WIRE_SENT_STALE : WIRE_SENT_LOST));
+        assert_true(kind[2 * b + 1] == (b == 5 ? WIRE_SENT_UNKNOWN : WIRE_SENT_LOST));
+    }
+    free(kind);
+}
+
 static void another_configuration_gets_a_file_of_its_own(void **state)
 {
     (void)state;
@@ -415,6 +454,7 @@ int main(void)
         CASE(late_reports_are_kept_and_erase_nothing),
         CASE(reports_of_blocks_that_were_not_solved_are_kept),
         CASE(starting_again_goes_on_in_the_same_file),
+        CASE(accounts_of_an_earlier_life_are_owed),
         CASE(another_configuration_gets_a_file_of_its_own),
         CASE(time_that_goes_back_gets_a_file_of_its_own),
         CASE(foreign_files_are_left_alone),
