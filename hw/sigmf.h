@@ -33,7 +33,7 @@ enum sigmf_fault {
 struct sigmf_annotation {
     uint64_t start, count; /* samples of the file; count 0 = none, at that place */
     enum sigmf_fault fault;
-    char letter;    /* of a symbol: frame letter */
+    char letter;    /* of a symbol: frame letter; '\0': none */
     uint64_t block; /* it belongs to */
     tutti_tick tick;
     uint64_t n;

@@ -260,7 +260,7 @@ static int read_annotation(const struct reader *r, struct sigmf_track *t)
         a.fault =
             strcmp(label, labels[i]) == 0 && json_object_get(r->object, "tutti:tick") ? (enum sigmf_fault)i : a.fault;
     }
-    a.letter = label ? label[0] : '\0';
+    a.letter = label && label[0] >= 'A' && label[0] <= 'Z' ? label[0] : '\0'; /* others' labels say nothing here */
     status = status < 0 ? status : read_count(r, "tutti:tick", a.fault != SIGMF_NO_FAULT, &a.tick);
     status = status < 0 ? status : read_count(r, "tutti:n", a.fault != SIGMF_NO_FAULT, &a.n);
     status = status < 0 ? status : read_count(r, "tutti:n_after", false, &a.n_after);

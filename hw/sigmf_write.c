@@ -97,7 +97,10 @@ static void write_annotation(FILE *file, const struct sigmf_annotation *a)
     static const char *const labels[SIGMF_N_FAULTS] = {"", "O", "iq_dropped", "restart", "history"};
     fprintf(file, "{\"core:sample_start\": %" PRIu64 ", \"core:sample_count\": %" PRIu64, a->start, a->count);
     if (a->fault == SIGMF_NO_FAULT) {
-        fprintf(file, ", \"core:label\": \"%c\", \"tutti:block\": %" PRIu64 "}", a->letter, a->block);
+        if (a->letter) {
+            fprintf(file, ", \"core:label\": \"%c\"", a->letter);
+        }
+        fprintf(file, ", \"tutti:block\": %" PRIu64 "}", a->block);
         return;
     }
     fprintf(file, ", \"core:label\": \"%s\", \"tutti:block\": %" PRIu64 ", \"tutti:tick\": %" PRIu64, labels[a->fault],

@@ -20,6 +20,23 @@ const char *error_name(int code)
     }
 }
 
+/* Names and texts of files and peers go into sentences: one line, nothing that a terminal obeys, no half character at
+ * the end where it was cut. */
+static void make_one_line(char *text)
+{
+    size_t n = 0, lead = 0; /* lead: where the last character begins */
+    for (; text[n]; n++) {
+        const unsigned char c = (unsigned char)text[n];
+        text[n] = c < 0x20 || c == 0x7f ? ' ' : text[n];
+        lead = (c & 0xc0) == 0x80 ? lead : n;
+    }
+    const unsigned char first = (unsigned char)text[lead];
+    const size_t wanted = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+    if (n > 0 && n - lead < wanted) {
+        text[lead] = '\0';
+    }
+}
+
 int error_set(int code, const char *format, ...)
 {
     /* Formatted aside first: callers wrap the previous sentence, `error_set(code, "%s: %s", file, error_text())`. */
@@ -31,6 +48,7 @@ int error_set(int code, const char *format, ...)
     if (n < 0) {
         fresh[0] = '\0';
     }
+    make_one_line(fresh);
     memcpy(sentence, fresh, strlen(fresh) + 1);
     return code;
 }

@@ -51,6 +51,27 @@ static void test_long_text_is_cut_at_511_bytes(void **state)
     assert_int_equal(strlen(error_text()), 511);
 }
 
+/* What others wrote may be in it. */
+static void test_one_line_of_whole_characters(void **state)
+{
+    (void)state;
+    char text[600];
+    error_set(TUTTI_EIO, "a\nb\tc\x1b[31md\x7f\re");
+    assert_string_equal(error_text(), "a b c [31md  e");
+    error_set(TUTTI_EIO, "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xa1");
+    assert_string_equal(error_text(), "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xa1");
+    for (size_t before = 505; before < 512; before++) {
+        memset(text, 'x', before);
+        strcpy(text + before, "\xe2\x82\xac!");
+        error_set(TUTTI_EIO, "%s", text);
+        assert_int_equal(strlen(error_text()), before + 4 <= 511   ? before + 4
+                                               : before + 3 <= 511 ? before + 3
+                                                                   : before);
+    }
+    error_set(TUTTI_EIO, "%s", "");
+    assert_string_equal(error_text(), "");
+}
+
 static void *other_thread(void *seen_empty)
 {
     *(int *)seen_empty = error_text()[0] == '\0';
@@ -73,9 +94,8 @@ static void test_each_thread_has_its_own_sentence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_code_has_its_own_text),
-        cmocka_unit_test(test_sentence_is_kept_and_wrapped),
-        cmocka_unit_test(test_long_text_is_cut_at_511_bytes),
+        cmocka_unit_test(test_every_code_has_its_own_text),      cmocka_unit_test(test_sentence_is_kept_and_wrapped),
+        cmocka_unit_test(test_long_text_is_cut_at_511_bytes),    cmocka_unit_test(test_one_line_of_whole_characters),
         cmocka_unit_test(test_each_thread_has_its_own_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

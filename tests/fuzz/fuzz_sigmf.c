@@ -59,6 +59,12 @@ static void must_read_back(const struct sigmf_meta *m, const struct sigmf_track 
     for (size_t i = 0; i < t->n_segment; i++) {
         MUST(track.segment[i].start == t->segment[i].start && track.segment[i].tick == t->segment[i].tick);
     }
+    MUST(track.n_annotation == t->n_annotation && track.n_value == t->n_value);
+    for (size_t i = 0; i < t->n_annotation; i++) { /* written in order of their places */
+        const struct sigmf_annotation *a = &track.annotation[i], *b = &t->annotation[i];
+        MUST(a->start == b->start && a->fault == b->fault && a->block == b->block);
+        MUST(a->fault != SIGMF_NO_FAULT || (a->count == b->count && a->letter == b->letter));
+    }
     sigmf_meta_free(&again);
     sigmf_track_free(&track);
     unlink(path);
