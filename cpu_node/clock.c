@@ -63,26 +63,6 @@ static bool is_confirmed(const struct block_clock *c, const struct clock_claim *
     return claim->in_row >= CLOCK_CONFIRM_BLOCKS && (double)(now_ns - claim->row_ns) >= least_ns;
 }
 
-/* More than half of those with a vote are within the window around the block that this AP reported. Who was heard a
- * moment ago and is silent (a machine that stalls, an air that was stopped) is against it: one AP that goes on talking
- * must not move the others. While others are there that have been silent for longer (this node may have been stopped),
- * one report is not enough. */
-static bool majority_is_with(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
-{
-    int votes = 0, here = 0, silent = 0;
-    for (int ap = 0; ap < c->n_ap; ap++) {
-        const struct clock_claim *other = &c->claim[ap];
-        const bool votes_now = has_vote(c, other, now_ns);
-        if (votes_now || (other->live && (double)(now_ns - other->heard_ns) <= CLOCK_SILENT_BLOCKS * c->block_ns)) {
-            votes++;
-            here += votes_now && is_near(distance(other->block, claim->block));
-        } else {
-            silent += other->live;
-        }
-    }
-    return 2 * here > votes && (silent == 0 || is_confirmed(c, claim, now_ns));
-}
-
 /* How far a block is before the wall clock, in blocks from an origin of no meaning. */
 static double lead_of(const struct block_clock *c, uint64_t block, uint64_t now_ns)
 {
@@ -130,6 +110,34 @@ static bool is_continuation(const struct block_clock *c, uint64_t block, uint64_
     const double by = (double)distance(block, c->now);
     const double gained = lead_of(c, block, now_ns) - c->most_lead;
     return by > 0 && (c->paced ? gained <= 0.02 * passed + SLACK_BLOCKS : by <= MOST_BLOCKS);
+}
+
+/* Who has no vote now but was heard a moment ago: it is silent, or its connection is gone. */
+static bool is_missed(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
+{
+    return c->paced && claim->heard_ns > 0 && (double)(now_ns - claim->heard_ns) <= CLOCK_SILENT_BLOCKS * c->block_ns;
+}
+
+/* More than half of those with a vote are within the window around the block that this AP reported. If that is another
+ * time, and not ours seen again, who is missed is against it: when a machine stalls or the network breaks down, one AP
+ * that goes on talking, or is back first, must not move the others. While others are there that have been silent for
+ * longer (this node may have been stopped), one report is not enough. */
+static bool majority_is_with(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
+{
+    const bool another = !is_continuation(c, claim->block, now_ns);
+    int votes = 0, here = 0, silent = 0;
+    for (int ap = 0; ap < c->n_ap; ap++) {
+        const struct clock_claim *other = &c->claim[ap];
+        if (has_vote(c, other, now_ns)) {
+            votes++;
+            here += is_near(distance(other->block, claim->block));
+        } else if (another && is_missed(c, other, now_ns)) {
+            votes++;
+        } else {
+            silent += other->live;
+        }
+    }
+    return 2 * here > votes && (silent == 0 || is_confirmed(c, claim, now_ns));
 }
 
 static enum clock_verdict follow(struct block_clock *c, uint64_t block, uint64_t now_ns)

@@ -20,8 +20,8 @@ enum {
     CLOCK_BEHIND_BLOCKS = 32, /* ... or after it (a slow link) */
     CLOCK_FRESH_BLOCKS = 24,  /* paced: who has not reported for so long has no vote ... */
     CLOCK_SILENT_BLOCKS =
-        400,                 /* ... but counts against others who tell of another time until it is silent for so long */
-    CLOCK_CONFIRM_BLOCKS = 8 /* and then a new time must be told for so many blocks in a row before it is followed */
+        400,                 /* ... but is against who tells of another time, until it was not heard for so long ... */
+    CLOCK_CONFIRM_BLOCKS = 8 /* ... and then that must be told for so many blocks in a row before it is followed */
 };
 
 struct clock_claim {

@@ -234,6 +234,37 @@ static void one_ap_does_not_use_a_stall(void **state)
     block_clock_destroy(clock);
 }
 
+/* All connections break, and the first who is back tells of another time: it is not followed before the others could
+ * have come back, unless more than half tell the same. Our own time, seen again, is followed at once. */
+static void who_is_back_first_does_not_decide(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        struct block_clock *clock = make(N_AP, true);
+        uint64_t now = 1;
+        run(clock, 1000, 1100, &now);
+        for (int ap = 0; ap < N_AP; ap++) {
+            block_clock_gone(clock, ap);
+        }
+        now += 100 * (uint64_t)BLOCK_NS;
+        if (how == 0) {
+            assert_int_equal(hear(clock, 3, 1200, now), CLOCK_JUMPED);
+        }
+        for (uint64_t b = 0; how > 0 && b < 250; b++, now += BLOCK_NS) {
+            assert_int_equal(hear(clock, 3, b, now), CLOCK_OFF);
+        }
+        if (how == 1) {
+            assert_int_equal(hear(clock, 0, 250, now), CLOCK_OFF);
+            assert_int_equal(hear(clock, 2, 250, now), CLOCK_RESTARTED);
+        }
+        for (uint64_t b = 250; how == 2 && clock->now > 1000; b++, now += BLOCK_NS) {
+            assert_true(b < 310);
+            hear(clock, 3, b, now); /* nobody else came */
+        }
+        block_clock_destroy(clock);
+    }
+}
+
 /* One of two stops without a word: the other one goes on. */
 static void half_of_the_network_can_fall_silent(void **state)
 {
@@ -276,6 +307,7 @@ int main(void)
         cmocka_unit_test(an_outage_is_a_jump_and_no_restart),
         cmocka_unit_test(an_air_that_was_behind_catches_up),
         cmocka_unit_test(one_ap_does_not_use_a_stall),
+        cmocka_unit_test(who_is_back_first_does_not_decide),
         cmocka_unit_test(one_report_after_a_silence_is_not_enough),
         cmocka_unit_test(half_of_the_network_can_fall_silent),
         cmocka_unit_test(what_was_delayed_is_late_and_not_off),

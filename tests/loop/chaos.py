@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A paced network under random harm: access points and users killed and started again, every kind of process stopped and continued, one
-daemon's wall clock stepped, standard error of a daemon not read, foreign and absurd messages. No process ends that was not killed, no
+"""A paced network under random harm: access points, users and the central node killed and started again, every kind of process stopped
+and continued, one daemon's wall clock stepped, standard error of a daemon not read, foreign and absurd messages. No process ends that was not killed, no
 recorded block is lost, every block of every AP that was there has exactly one account.
 chaos.py [SECONDS] [SEED], TUTTI_BIN_DIR set; the short form runs in ctest."""
 import glob
@@ -41,6 +41,7 @@ class Chaos:
         self.net, self.dice = net, dice
         self.log, self.again, self.pipes = [], [], []
         self.strangers = 0
+        self.seen = []  # (blocks recorded, their ticks) before each kill of the central node
         self.absurdities = []  # (AP in whose place, data messages, texts)
         self.clock = os.path.join(net.dir, "clock")
         with open(self.clock, "wb") as f:
@@ -52,8 +53,9 @@ class Chaos:
     def restart(self, program, number, environment=None, stderr=None):
         env = {**self.net.env, **(environment or {})}
         log = open(os.path.join(self.net.out, "logs", f"again-{program}-{number}-{len(self.again)}.log"), "a")
-        child = subprocess.Popen([os.path.join(BIN, program), "--config", "config.yaml", "--id", str(number)], cwd=self.net.out,
-                                 stdout=log, stderr=stderr or log, env=env)
+        seat = [] if number is None else ["--id", str(number)]
+        child = subprocess.Popen([os.path.join(BIN, program), "--config", "config.yaml", *seat], cwd=self.net.out, stdout=log,
+                                 stderr=stderr or log, env=env)
         self.again.append((child, f"{program} {number}", log.name))
         return child
 
@@ -71,6 +73,16 @@ class Chaos:
         self.say(f"kill {program} {number}")
         self.kill(program, number)
         self.restart(program, number)
+
+    def kill_central_node(self):
+        """What could be read of the recording stays, and the next life goes on in it."""
+        with self.net.file("run.h5") as f:
+            self.seen.append((f["block/tick"].shape[0], f["block/tick"][-500:]))
+        self.say("kill tutti-cpu")
+        self.kill("tutti-cpu", None)
+        time.sleep(self.dice.choice((0, 0.5, 3)))
+        self.restart("tutti-cpu", None)
+        self.net.wait_until(lambda: self.net.blocks_done() > self.seen[-1][0] + 20, "blocks after the central node's return")
 
     def stop_and_continue(self):
         program, number = self.dice.choice([("tutti-ap", i) for i in range(N_AP)] + [("tutti-ue", i) for i in range(N_UE)]
@@ -136,9 +148,10 @@ class Chaos:
         self.start, self.expected = time.time(), set()
         harms = [self.kill_and_restart, self.stop_and_continue, self.stop_and_continue, self.stall_reader]
         harms += [self.step_clock] if SHIFT else []
-        harms += [self.absurd, self.foreign]
+        harms += [self.absurd, self.foreign, self.kill_central_node]
         self.absurd()
         self.foreign()
+        self.kill_central_node()
         while self.net.process.poll() is None and time.time() - self.start < seconds:
             self.dice.choice(harms)()
             time.sleep(self.dice.uniform(0.2, 2.0))
@@ -184,13 +197,18 @@ def main():
         files = sorted(os.path.basename(f) for f in glob.glob(os.path.join(net.out, "run*.h5")))
         check(files == ["run.h5"], f"nobody moved the network's time, which would have begun another recording: {files}")
         if files != ["run.h5"]:
-            print("".join(l for l in open(os.path.join(net.out, "logs", "cpu.log")) if " [W] " in l or " [E] " in l or "SESSION" in l)[-6000:])
-        examine(net, before, done)
+            for log in glob.glob(os.path.join(net.out, "logs", "*cpu*.log")):
+                lines = open(log).readlines()
+                at = [i for i, line in enumerate(lines) if "TIME-" in line or "RECORDING" in line or "OUTAGE" in line]
+                print(log, *(l for i in at for l in lines[max(i - 12, 0):i + 4]), sep="\n")
+        examine(net, before, done, chaos.seen)
     finish()
 
 
-def examine(net, before, done):
+def examine(net, before, done, seen):
     with net.file("run.h5") as f:
+        kept = [bool((f["block/tick"][max(rows - 500, 0):rows] == ticks).all()) for rows, ticks in seen]
+        check(all(kept), f"the central node was killed {len(seen)} times; what had been recorded stayed as it was {sum(kept)} times")
         n = f["block/tick"].shape[0]
         lengths = {name: f[name].shape[0] for name in ("block/tick", "applied/kind", "applied/chosen", "hops/applied_ns", "user/bits", "H_hat", "W")}
         check(len(set(lengths.values())) == 1, f"all datasets have the same number of rows: {lengths}")
@@ -205,7 +223,7 @@ def examine(net, before, done):
         check(owed == 0 and (kind[:, ap] < len(names)).all(), f"AP {ap}: {owed} blocks in a solve without an account")
         # what a kill takes with it is not told yet: the account waits for the radio and travels with the next estimates
         lost, lives = int((kind[:, ap] == 8).sum()), sum("AP-UP" in e and f"ap={ap}" in e for e in events)
-        check(lost <= 16 * lives, f"AP {ap}: {lost} accounts lost in {lives} lives")
+        check(lost <= 16 * (lives + len(seen)), f"AP {ap}: {lost} accounts lost in {lives} lives")
     print(f"{n} blocks, {len(events)} events")
 
 
