@@ -319,6 +319,15 @@ static int change(struct faults *f, json_t *set)
     return TUTTI_OK;
 }
 
+/* JSON text is UTF-8, and a name in a sentence may have been cut inside a character. */
+static char *ascii(char *text)
+{
+    for (char *c = text; *c; c++) {
+        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    }
+    return text;
+}
+
 bool faults_command(struct faults *f, const char *json, char **answer)
 {
     char text[TEXT_ROOM];
@@ -331,9 +340,10 @@ bool faults_command(struct faults *f, const char *json, char **answer)
         write_text(text, &f->asked);
         if (status == TUTTI_OK) {
             log_write(LOG_WARNING, "faults", "CHANGED %s", text);
+        } else {
+            snprintf(text, sizeof text, "%s", error_text());
         }
-        json_t *reply = json_pack("{s:s, s:s}", "type", "fault_answer", status < 0 ? "error" : "faults",
-                                  status < 0 ? error_text() : text);
+        json_t *reply = json_pack("{s:s, s:s}", "type", "fault_answer", status < 0 ? "error" : "faults", ascii(text));
         *answer = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
         json_decref(reply);
     }
