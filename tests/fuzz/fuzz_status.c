@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Messages of the lab link of any bytes, as who watches a network reads them (the dashboard with its metrics, the
  * progress line) and as the central node takes commands for faults: nothing but whole lines come out of any. */
+#include "base/log.h"
 #include "cpu_node/faults.h"
 #include "fuzz.h"
 #include "tools/dashboard/metrics.h"
@@ -23,6 +24,7 @@ static void begin(void)
                                        .block_us = config->frame.block_us,
                                        .lockstep = true};
     settings.first.allow_command = true;
+    log_set_level(LOG_ERROR); /* changes of the faults are said */
     MUST(faults_create(&faults, &settings) == 0);
 }
 
