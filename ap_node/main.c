@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
+#include "node/host/host.h"
 #include "node/program.h"
 
 /* Blocks after which every buffer and library has been used once; from here on the slot path must not allocate. */
@@ -40,6 +41,7 @@ static int run(const struct config *config, const struct node_options *options)
         status = ap_create(&ap, config, options->id);
     }
     if (status >= 0) {
+        host_log_worst(config, HOST_ROLE_AP, options->id);
         status = ap_join(&ap);
     }
     if (status >= 0) {

@@ -6,6 +6,7 @@
 #include "base/rt.h"
 #include "cpu_node/cpu.h"
 #include "cpu_node/schedule.h"
+#include "node/host/host.h"
 #include "node/program.h"
 
 #include <inttypes.h>
@@ -85,6 +86,7 @@ static int run(const struct config *config, const struct node_options *options)
                   "sensing.zones_m has no effect in a running network: `tutti isac` plans with it");
     }
     if (status >= 0) {
+        host_log_worst(config, HOST_ROLE_CPU, -1);
         status = loop(&cpu);
         cpu_stop(&cpu);
         cpu_log_counters(&cpu);

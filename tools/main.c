@@ -22,6 +22,7 @@ static const struct command {
     {"study", "compute figures of the source papers, with uncertainty and checks", tool_study},
     {"precode", "compute the precoders of a channel file offline", tool_precode},
     {"dashboard", "a running network as a live page and as metrics", tool_dashboard},
+    {"doctor", "check this host: what costs a network time or samples, what makes it impossible", tool_doctor},
     {"isac", "plan which access points serve users and which illuminate zones", tool_isac},
 };
 enum { N_COMMAND = sizeof commands / sizeof commands[0] };

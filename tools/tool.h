@@ -18,6 +18,7 @@ int tool_replay(int argc, char **argv);
 int tool_study(int argc, char **argv);
 int tool_latency(int argc, char **argv);
 int tool_dashboard(int argc, char **argv);
+int tool_doctor(int argc, char **argv);
 int tool_isac(int argc, char **argv);
 
 /* Says on stderr what is wrong with the command line and where help is. Returns TOOL_USAGE. */

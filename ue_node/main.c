@@ -2,6 +2,7 @@
 /* tutti-ue: the user daemon, or an eavesdropper. This loop is its table of contents. */
 #include "base/error.h"
 #include "base/rt.h"
+#include "node/host/host.h"
 #include "node/program.h"
 #include "ue_node/ue.h"
 
@@ -42,6 +43,7 @@ static int run(const struct config *config, const struct node_options *options)
         status = ue_create(&ue, config, options->eve ? UE_EVE : UE_USER, options->id);
     }
     if (status >= 0) {
+        host_log_worst(config, options->eve ? HOST_ROLE_EVE : HOST_ROLE_UE, options->id);
         status = ue_join(&ue);
     }
     if (status >= 0) {

@@ -27,10 +27,11 @@ ALLOWED = {
     "cluster": MIDDLE,
     "calib": MIDDLE,
     "hw/air": MIDDLE | {"calib"},
-    "node": MIDDLE,
-    "ap_node": MIDDLE | {"calib", "node"},
-    "cpu_node": MIDDLE | {"calib", "node"},
-    "ue_node": MIDDLE | {"calib", "node"},
+    "node/host": {"base"},
+    "node": MIDDLE | {"node/host"},
+    "ap_node": MIDDLE | {"calib", "node", "node/host"},
+    "cpu_node": MIDDLE | {"calib", "node", "node/host"},
+    "ue_node": MIDDLE | {"calib", "node", "node/host"},
     # Commands stand on rooms of results and of drawing; tool.h and contained.h of `tools` itself are for every command.
     "tools": MIDDLE | {"calib"},
     "tools/terminal": {"base"},
@@ -40,11 +41,12 @@ ALLOWED = {
     "tools/precode": MIDDLE | {"tools", "tools/terminal"},
     "tools/latency": MIDDLE | {"tools", "tools/terminal"},
     "tools/dashboard": MIDDLE | {"tools", "fronthaul"},
+    "tools/doctor": MIDDLE | {"tools", "node/host"},
     "tools/isac": MIDDLE | {"tools", "tools/terminal"},
     "tools/study": MIDDLE | {"tools", "tools/terminal"},
     "tools/radio": MIDDLE | {"tools", "tools/terminal"},
     "tools/replay": MIDDLE | {"tools", "tools/terminal", "tools/run"},
-    "tools/run": MIDDLE | {"tools", "tools/terminal", "tools/results", "tools/report"},
+    "tools/run": MIDDLE | {"tools", "tools/terminal", "tools/results", "tools/report", "tools/doctor", "node/host"},
 }
 # Tests stand above everything.
 ALLOWED["tests"] = set(ALLOWED)

@@ -214,7 +214,7 @@ int tool_latency(int argc, char **argv)
         return TOOL_OK;
     }
     if (strcmp(what, "hosts") == 0) {
-        return latency_hosts(argc - 1, argv + 1);
+        return tool_doctor(argc - 1, argv + 1); /* its older name */
     }
     if (strcmp(what, "compare") == 0) {
         return latency_compare(argc - 1, argv + 1);

@@ -91,7 +91,4 @@ struct latency_interval {
 };
 struct latency_interval latency_ratio(const double *a, const double *b, int n);
 
-/* tutti latency hosts */
-int latency_hosts(int argc, char **argv);
-
 #endif

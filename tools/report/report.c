@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "fronthaul/wire.h"
 #include "tools/report/eve.h"
+#include "tools/report/host.h"
 #include "tools/report/plots.h"
 #include "tools/terminal/html.h"
 
@@ -305,6 +306,7 @@ static void write_page(const struct page *page)
     write_schemes(page);
     write_precoders(page);
     write_events(page);
+    report_host_write(page->source, page->out);
     write_config(page);
 }
 

@@ -7,6 +7,7 @@
 #include "tools/report/eve.h"
 #include "tools/report/report.h"
 #include "tools/run/children.h"
+#include "tools/run/host.h"
 #include "tools/run/progress.h"
 #include "tools/run/run_directory.h"
 #include "tools/tool.h"
@@ -428,6 +429,7 @@ static int go(struct run *run)
             children_create(&run->children, run->directory->path, 2 + network->n_ap + network->n_ue + network->n_eve);
     }
     if (status == 0) {
+        run_look_at_host(run->directory->config, run->directory->path);
         status = start_all(run); /* before the link's threads exist */
     }
     if (status == 0) {
