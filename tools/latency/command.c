@@ -21,7 +21,7 @@ static const char help[] =
     "usage: tutti latency probe [ENDPOINT] [options]   measure what a block costs on a fronthaul\n"
     "       tutti latency serve ENDPOINT [options]     the other end, on the CPU node's host\n"
     "       tutti latency compare --a OPTIONS --b OPTIONS [--repeats N] [options]   two ways in turn: do they differ?\n"
-    "       tutti latency hosts [--tune]               what about this host costs latency; --tune prints the commands\n"
+    "       tutti latency hosts                        older name of tutti doctor\n"
     "\n"
     "The probe stands for all APs of a network, each with a link of its own; at block cadence each sends its "
     "estimates,\n"
