@@ -36,7 +36,7 @@ static void look_at_budget(const struct host_question *question, struct host_fin
                : solve_us[0] > budget_us / 2 ? HOST_COSTS
                                              : HOST_GOOD,
                "%s takes %.0f us for a block here, ob %.0f us (%d subbands, %d worker%s)%s",
-               mimo_scheme_name(c->precoding.scheme), solve_us[0], solve_us[1], frame.n_sb, c->engine.n_workers,
+               mimo_scheme_name((int)c->precoding.scheme), solve_us[0], solve_us[1], frame.n_sb, c->engine.n_workers,
                c->engine.n_workers == 1 ? "" : "s", counts ? "" : "; nothing here waits for a clock");
 }
 
