@@ -1,10 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Installs the packages of packages.txt that are missing, and nothing when none is. Read by demo.sh and test.sh.
+#   ./setup.sh [--optional]
 set -eu
 
+optional=no
+[ "${1:-}" = --optional ] && optional=yes
+
+# Optional ones stand behind `#+ what for:`.
+wanted_packages() {
+    [ "$optional" = no ] || sed -n 's/^#+[^:]*://p' "$1"
+    sed 's/#.*//' "$1"
+}
+
 missing_packages() {
-    sed 's/#.*//' "$1" | tr -s '[:blank:]' '\n' | while read -r package; do
+    wanted_packages "$1" | tr -s '[:blank:]' '\n' | while read -r package; do
         [ -n "$package" ] || continue
         case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
         *'ok installed') ;;

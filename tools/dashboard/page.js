@@ -76,7 +76,7 @@ function drawSinr() {
 function drawHops() {
   const { g, w, h } = canvas("hops"), hops = (status && status.hops) || {}, names = Object.keys(hops);
   const left = 70, right = w - 56, low = Math.log10(1), high = Math.log10(1e5);
-  const x = (us) => left + ((Math.log10(Math.max(us, 1)) - low) / (high - low)) * (right - left);
+  const x = (us) => left + ((Math.log10(Math.min(Math.max(us, 1), 1e5)) - low) / (high - low)) * (right - left);
   g.fillStyle = css("--soft");
   g.strokeStyle = css("--line");
   for (const [us, text] of [[1, "1 us"], [10, "10"], [100, "100"], [1e3, "1 ms"], [1e4, "10"], [1e5, "100"]]) {

@@ -165,7 +165,7 @@ static void forget(const children_t *c, struct child *child)
 
 int children_start(children_t *c, enum child_kind kind, int id, const char *const *argv)
 {
-    static const char *const kind_name[] = {"air", "cpu", "ap", "ue", "eve"};
+    static const char *const kind_name[] = {"air", "cpu", "ap", "ue", "eve", "dashboard"};
     if (c->n == c->room) {
         return error_set(TUTTI_EINVAL, "too many processes");
     }
@@ -252,7 +252,7 @@ int children_running(const children_t *c)
 {
     int n = 0;
     for (int i = 0; i < c->n; i++) {
-        n += c->child[i].pid > 0;
+        n += c->child[i].pid > 0 && c->child[i].kind != CHILD_PAGE;
     }
     return n;
 }
@@ -300,7 +300,8 @@ void children_stop(children_t *c)
     wait_gone(c, CHILD_EVE, CHILD_EVE, start_ns + 4 * ns_per_s);
     signal_kind(c, CHILD_AIR, SIGTERM);
     wait_gone(c, CHILD_AIR, CHILD_AIR, start_ns + 5 * ns_per_s);
-    const enum child_kind all[] = {CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_EVE, CHILD_AIR};
+    signal_kind(c, CHILD_PAGE, SIGTERM);
+    const enum child_kind all[] = {CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_EVE, CHILD_AIR, CHILD_PAGE};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         wait_gone(c, all[i], all[i], start_ns + 5 * ns_per_s);
     }
@@ -366,4 +367,21 @@ bool child_has_said(const struct child *child, const char *tag)
         fclose(log);
     }
     return found;
+}
+
+bool child_word(const struct child *child, const char *beginning, char *word, size_t room)
+{
+    char line[512];
+    const char *found = NULL;
+    FILE *log = fopen(child->log_path, "r");
+    while (log && !found && fgets(line, sizeof line, log)) {
+        found = strchr(line, '\n') ? strstr(line, beginning) : NULL; /* a line is whole when it has its end */
+    }
+    if (found) {
+        snprintf(word, room, "%.*s", (int)strcspn(found, " \n"), found);
+    }
+    if (log) {
+        fclose(log);
+    }
+    return found != NULL;
 }

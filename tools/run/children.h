@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum child_kind { CHILD_AIR, CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_EVE };
+/* The page watches: it is no part of the network, and a run is over without it. */
+enum child_kind { CHILD_AIR, CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_EVE, CHILD_PAGE };
 
 struct child {
     enum child_kind kind;
@@ -38,7 +39,7 @@ int children_fd(const children_t *children);
 void children_reap(children_t *children);
 int children_count(const children_t *children);
 struct child *children_get(children_t *children, int index);
-int children_running(const children_t *children);
+int children_running(const children_t *children); /* of the network */
 bool children_kind_running(const children_t *children, enum child_kind kind);
 
 /* Stops everything in the order in which it comes down cleanly: CPU node (which tells the others), nodes, air; SIGTERM
@@ -50,6 +51,8 @@ const char *child_status_text(const struct child *child, char *text, int n);
 bool child_ended_well(const struct child *child);
 /* Its log has this tag. Reads the log from the beginning. */
 bool child_has_said(const struct child *child, const char *tag);
+/* The first word of its log that begins so; false: not there yet. */
+bool child_word(const struct child *child, const char *beginning, char *word, size_t room);
 /* The last lines of a child's log, indented, on stderr. */
 void child_print_log_tail(const struct child *child, int n_lines);
 

@@ -34,6 +34,8 @@ static const char help[] =
     "  --keep-going       go on when a process dies (to restart nodes by hand)\n"
     "  --start-limit S    end when no block was solved so many seconds after the start (default: 60 and half a second\n"
     "                     per node; 0: wait for ever)\n"
+    "  --dashboard        show the network as a live page meanwhile; its address is printed\n"
+    "  --listen ADDRESS   where the page is served (default 127.0.0.1:8080; port 0: any free one)\n"
     "  --no-report        do not write report.html\n"
     "  --quiet            no progress, no tables\n"
     "  --help             this text\n"
@@ -46,7 +48,8 @@ struct run_options {
     struct config_options common;
     const char *out;
     double start_limit_s; /* negative: the default */
-    bool force, check, keep_going, no_report, quiet;
+    const char *listen;
+    bool force, check, keep_going, dashboard, no_report, quiet;
 };
 
 struct run {
@@ -71,11 +74,9 @@ static bool take_flag(struct run_options *options, const char *argument)
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {{"--force", &options->force},
-                 {"--check", &options->check},
-                 {"--keep-going", &options->keep_going},
-                 {"--no-report", &options->no_report},
-                 {"--quiet", &options->quiet}};
+    } flags[] = {{"--force", &options->force},           {"--check", &options->check},
+                 {"--keep-going", &options->keep_going}, {"--dashboard", &options->dashboard},
+                 {"--no-report", &options->no_report},   {"--quiet", &options->quiet}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(argument, flags[i].name) == 0) {
             return *flags[i].flag = true;
@@ -90,6 +91,10 @@ static int take_value(struct run_options *options, const char *name, const char 
     if (strcmp(name, "--out") == 0) {
         options->out = value;
         return value ? 0 : tool_usage_error("run", "--out needs a directory");
+    }
+    if (strcmp(name, "--listen") == 0) {
+        options->listen = value;
+        return value ? 0 : tool_usage_error("run", "--listen needs HOST:PORT");
     }
     if (strcmp(name, "--start-limit") != 0) {
         return tool_usage_error("run", "unknown argument %s", name);
@@ -168,6 +173,28 @@ static int start_nodes(struct run *run)
     return status;
 }
 
+/* The page's address is known when it listens. A page that cannot be shown is no fault of the network. */
+static int start_page(struct run *run)
+{
+    static const uint64_t LOOK_EVERY_NS = 20000000u, LIMIT_NS = 10000000000u;
+    const char *const listen = run->options->listen ? run->options->listen : "127.0.0.1:8080";
+    const char *const argv[] = {"tutti", "dashboard", "--config", "config.yaml", "--listen", listen, NULL};
+    const int status = children_start(run->children, CHILD_PAGE, 0, argv);
+    const struct child *const page = children_get(run->children, children_count(run->children) - 1);
+    const uint64_t until_ns = clock_mono_ns() + LIMIT_NS;
+    char address[64];
+    while (status == 0 && page->pid > 0 && clock_mono_ns() < until_ns) {
+        if (child_word(page, "http://", address, sizeof address)) {
+            printf("dashboard  %s\n", address);
+            fflush(stdout);
+            break;
+        }
+        clock_sleep_until_ns(clock_mono_ns() + LOOK_EVERY_NS);
+        children_reap(run->children);
+    }
+    return status;
+}
+
 /* All nodes have opened their radios and wait for the CPU node, or one of them has ended. */
 static bool nodes_settled(struct run *run)
 {
@@ -178,7 +205,8 @@ static bool nodes_settled(struct run *run)
         if (child->pid == 0) {
             return true;
         }
-        all = all && (child->kind == CHILD_AIR || child_has_said(child, "WAITING-FOR-CPU"));
+        all =
+            all && (child->kind == CHILD_AIR || child->kind == CHILD_PAGE || child_has_said(child, "WAITING-FOR-CPU"));
     }
     return all;
 }
@@ -228,11 +256,20 @@ static void report_death(struct run *run, struct child *child, const char *why)
     child->judged = true;
 }
 
+static void report_page_end(struct run *run, struct child *child)
+{
+    const bool failed = run->failed;
+    report_death(run, child, "ended, the network goes on");
+    run->failed = failed;
+}
+
 /* A child that has ended: as it should, or a fault of the run? */
 static void judge(struct run *run, struct child *child)
 {
     const bool over = run->cpu_ended_ns != 0 || progress_stop_seen(run->progress);
-    if (!child_ended_well(child)) {
+    if (child->kind == CHILD_PAGE) {
+        report_page_end(run, child);
+    } else if (!child_ended_well(child)) {
         report_death(run, child, "died");
     } else if (child->kind == CHILD_CPU) {
         run->cpu_ended_ns = child->ended_ns;
@@ -426,11 +463,12 @@ static int go(struct run *run)
     if (status == 0) {
         const struct config_network *network = &run->directory->config->network;
         status =
-            children_create(&run->children, run->directory->path, 2 + network->n_ap + network->n_ue + network->n_eve);
+            children_create(&run->children, run->directory->path, 3 + network->n_ap + network->n_ue + network->n_eve);
     }
     if (status == 0) {
         run_look_at_host(run->directory->config, run->directory->path);
-        status = start_all(run); /* before the link's threads exist */
+        status = options->dashboard || options->listen ? start_page(run) : 0;
+        status = status ? status : start_all(run); /* before the link's threads exist */
     }
     if (status == 0) {
         status = progress_create(&run->progress, run->directory->config, options->quiet);
