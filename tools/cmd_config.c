@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: tutti config check FILE...                     say whether each file is a valid configuration\n"
+    "Usage: tutti config check FILE...                     say whether each file is a valid configuration\n"
     "       tutti config show FILE [--set KEY=VALUE]...    print the effective configuration (defaults, file, "
     "overrides)\n"
     "       tutti config show --defaults                   print every key with its default and meaning\n";

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: tutti fault --config FILE [--set KEY=VALUE]... NAME=VALUE...\n"
+    "Usage: tutti fault --config FILE [--set KEY=VALUE]... NAME=VALUE...\n"
     "\n"
     "Changes the faults that the CPU node of a running network injects into its links with the APs, at once and until\n"
     "changed again. NAME is a key of fronthaul.faults (see `tutti config show --defaults`): loss, delay_us, "

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: tutti keygen --out DIR --config FILE [--set KEY=VALUE]...\n"
+    "Usage: tutti keygen --out DIR --config FILE [--set KEY=VALUE]...\n"
     "       tutti keygen --out DIR --aps N --users N [--eves N]\n"
     "\n"
     "Makes one key pair per node of the network, and the list of public keys:\n"

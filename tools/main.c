@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti: the tool. One file per subcommand; this one only finds it. */
+#include "base/config.h"
+#include "tools/complete.h"
 #include "tools/tool.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct command {
@@ -29,11 +32,57 @@ enum { N_COMMAND = sizeof commands / sizeof commands[0] };
 
 static void print_help(FILE *out)
 {
-    fputs("usage: tutti COMMAND [options]\n\n", out);
+    fputs("Usage: tutti COMMAND [options]\n\n", out);
     for (int i = 0; i < N_COMMAND; i++) {
         fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
     }
     fputs("\n`tutti COMMAND --help` explains a command; `tutti --version` prints the version.\n", out);
+}
+
+/* What a command's help names, by asking it. */
+static int complete_command(const struct command *command)
+{
+    char *text = NULL, *const argv[] = {(char *)(uintptr_t)command->name, (char *)(uintptr_t) "--help", NULL};
+    size_t n;
+    FILE *const terminal = stdout, *const memory = open_memstream(&text, &n);
+    if (!memory) {
+        return TOOL_FAILED;
+    }
+    stdout = memory;
+    command->run(2, (char **)(uintptr_t)argv);
+    stdout = terminal;
+    fclose(memory);
+    complete_options(text, stdout);
+    free(text);
+    return TOOL_OK;
+}
+
+/* For shells: packaging/tutti.bash. */
+static int complete(const char *what, const char *name)
+{
+    int status = TOOL_USAGE;
+    if (strcmp(what, "keys") == 0) {
+        complete_keys(config_defaults_yaml(), stdout);
+        status = TOOL_OK;
+    }
+    for (int i = 0; i < N_COMMAND; i++) {
+        if (strcmp(what, "commands") == 0) {
+            puts(commands[i].name);
+            status = TOOL_OK;
+        } else if (strcmp(what, "options") == 0 && strcmp(commands[i].name, name) == 0) {
+            status = complete_command(&commands[i]);
+        }
+    }
+    return tool_end("__complete", status);
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("tutti %s (tutti) %s\n", command->name, TUTTI_VERSION);
+        return tool_end(command->name, TOOL_OK);
+    }
+    return tool_end(command->name, command->run(argc, argv));
 }
 
 int main(int argc, char **argv)
@@ -51,9 +100,12 @@ int main(int argc, char **argv)
         print_help(stdout);
         return tool_end("--help", TOOL_OK);
     }
+    if (strcmp(argv[1], "__complete") == 0) {
+        return complete(argc > 2 ? argv[2] : "", argc > 3 ? argv[3] : "");
+    }
     for (int i = 0; i < N_COMMAND; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return tool_end(commands[i].name, commands[i].run(argc - 1, argv + 1));
+            return run_command(&commands[i], argc - 1, argv + 1);
         }
     }
     fprintf(stderr, "tutti: unknown command %s; see `tutti --help`\n", argv[1]);

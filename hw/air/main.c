@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: tutti-air --config FILE [--set KEY=VALUE]... [--log LEVEL] [--exit-when-empty]\n"
+    "Usage: tutti-air --config FILE [--set KEY=VALUE]... [--log LEVEL] [--exit-when-empty]\n"
     "\n"
     "The emulated medium: sample-level channels between every emulated radio of the network file.\n"
     "\n"

@@ -243,7 +243,7 @@ class Latency(unittest.TestCase):
         for arguments in (("--help",), ("probe", "--help"), ("serve", "--help"), ("hosts", "--help")):
             answer = self.tutti(*arguments)
             self.assertEqual(answer.returncode, 0)
-            self.assertTrue(answer.stdout.startswith("usage: tutti latency"))
+            self.assertTrue(answer.stdout.startswith("Usage: tutti latency"))
 
     def test_hosts_only_reports(self):
         answer = self.tutti("hosts")

@@ -512,7 +512,7 @@ class Precode(unittest.TestCase):
             self.assertIn(f"{missing} ", answer.stderr)
         help_text = subprocess.run([TUTTI, "precode", "--help"], capture_output=True, text=True)
         self.assertEqual(help_text.returncode, 0)
-        self.assertIn("usage: tutti precode", help_text.stdout)
+        self.assertIn("Usage: tutti precode", help_text.stdout)
 
     @staticmethod
     def bytes_of(path):

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] = "usage: tutti dashboard --config FILE [options]\n\n"
+static const char help[] = "Usage: tutti dashboard --config FILE [options]\n\n"
                            "Watches a running network and shows it as a page (/) and as metrics for Prometheus "
                            "(/metrics), on this machine only.\n"
                            "It waits for a network that is not there yet and goes on when one ends. From elsewhere: "

@@ -18,7 +18,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: tutti inspect FILE\n"
+    "Usage: tutti inspect FILE\n"
     "\n"
     "FILE.h5: lists every dataset with its type, shape, smallest, median and largest value (complex: of the magnitude) "
     "or the\n"

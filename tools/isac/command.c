@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: tutti isac --config FILE [options]\n\n"
+    "Usage: tutti isac --config FILE [options]\n\n"
     "Plans which access points serve users and which illuminate the sensing zones of a network file, and with what "
     "powers:\n"
     "section `sensing` says what is wanted, `air.large_scale` (a geometry) where everybody is. Powers are optimal for\n"

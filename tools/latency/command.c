@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: tutti latency probe [ENDPOINT] [options]   measure what a block costs on a fronthaul\n"
+    "Usage: tutti latency probe [ENDPOINT] [options]   measure what a block costs on a fronthaul\n"
     "       tutti latency serve ENDPOINT [options]     the other end, on the CPU node's host\n"
     "       tutti latency compare --a OPTIONS --b OPTIONS [--repeats N] [options]   two ways in turn: do they differ?\n"
     "       tutti latency hosts                        older name of tutti doctor\n"

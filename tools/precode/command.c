@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 static const char help_usage[] =
-    "usage: tutti precode --channel IN.h5 --scheme NAME --out OUT.h5 [options]\n"
+    "Usage: tutti precode --channel IN.h5 --scheme NAME --out OUT.h5 [options]\n"
     "\n"
     "Computes the precoders of every block and subband of a channel file, or of the run.h5 of a run, with the solvers "
     "of\n"

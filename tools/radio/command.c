@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: tutti radio probe|check|lead ARGS [options]\n"
+    "Usage: tutti radio probe|check|lead ARGS [options]\n"
     "\n"
     "  probe   opens and sets up the radio as a node would, shows sources, lock, PPS and rate, receives, sends one "
     "burst\n"

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: tutti replay RUN --iq DIR [options]\n"
+    "Usage: tutti replay RUN --iq DIR [options]\n"
     "\n"
     "Plays a recording of samples (record.iq) to the access points of its run, lets the central node solve again, and\n"
     "compares estimates and precoders with those of the run, bit by bit. Which access points and users were in a\n"

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 static const char help[] =
-    "usage: tutti report DIR|FILE.h5 [--out report.html]\n"
+    "Usage: tutti report DIR|FILE.h5 [--out report.html]\n"
     "\n"
     "Writes the report of a recorded run as one HTML file that needs nothing else (default: report.html beside the\n"
     "recording). Plots are drawn by gnuplot.\n";

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: tutti run [--config] FILE [options]\n"
+    "Usage: tutti run [--config] FILE [options]\n"
     "\n"
     "Starts a whole network on this machine (emulated medium, CPU node, access points, users), shows its progress,\n"
     "stops it and reports.\n"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: tutti study list | show NAME | merge NAME DIR... --out DIR\n"
+    "Usage: tutti study list | show NAME | merge NAME DIR... --out DIR\n"
     "       tutti study NAME|all [--out DIR] [--drops N] [--seed S] [--jobs J] [--set KEY=VALUE]... [--quick] "
     "[--check]\n"
     "                            [--shard I/N]\n\n"
