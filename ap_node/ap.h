@@ -27,7 +27,8 @@ struct ap {
     struct ap_link link;
 
     int decision_samples; /* from a block's start to the end of its last pilot: the samples its decision needs */
-    uint64_t block;       /* under way */
+    uint64_t block;       /* under way: whose pilots come */
+    uint64_t lag;         /* the downlink decided with them is that of block + lag */
     uint64_t capture_end_ns;
     uint32_t reported_in; /* the session in which this block's estimates went out; 0: they did not */
     uint32_t session;     /* the last one there was a report in */

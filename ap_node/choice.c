@@ -8,9 +8,9 @@
 static const struct ap_precoder *take(struct choice *c, uint64_t block, accounts_t *accounts)
 {
     int n_late = 0;
-    const struct ap_precoder *p = inbox_take(c->source.inbox, block, c->late, &n_late);
+    const struct ap_precoder *p = inbox_take(c->source.inbox, block + c->lag, c->late, &n_late);
     for (int i = 0; i < n_late; i++) {
-        accounts_late(accounts, c->late[i].block, c->late[i].received_ns);
+        accounts_late(accounts, c->late[i].block - c->lag, c->late[i].received_ns);
     }
     if (p) {
         c->rules = rules_of(&p->meta);
@@ -43,7 +43,7 @@ static const struct ap_precoder *wait_for_fresh(struct choice *c, uint64_t block
         const bool none = has_none(c, block); /* before the look, so that what came first is seen */
         const struct ap_precoder *p = take(c, block, accounts);
         const uint64_t now_ns = clock_mono_ns();
-        if (is_fresh(p, block) || none || !up || now_ns >= until_ns || rt_stop_requested()) {
+        if (is_fresh(p, block + c->lag) || none || !up || now_ns >= until_ns || rt_stop_requested()) {
             return p;
         }
         rt_event_wait(c->source.event_fd, (int64_t)((until_ns - now_ns + 999) / 1000));
@@ -62,12 +62,12 @@ void choice_make(struct choice *choice, uint64_t block, const struct choice_dead
     const uint64_t asked_ns = clock_mono_ns();
     const struct ap_precoder *p = wait_for_fresh(choice, block, deadline->until_ns, accounts);
     *made = (struct choice_made){.kind = WIRE_SENT_MUTE, .arrival = WIRE_ARRIVAL_NONE};
-    if (is_fresh(p, block)) {
+    if (is_fresh(p, block + choice->lag)) {
         made->kind = WIRE_SENT_FRESH;
         made->arrival = judge(deadline, asked_ns, p->received_mono_ns);
         made->precoder = p;
         choice->n_local = 0;
-    } else if (is_stale(p, block)) {
+    } else if (is_stale(p, block + choice->lag)) {
         made->kind = WIRE_SENT_STALE;
         made->precoder = p;
         choice->n_local = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which precoder a block gets: the one made for it, else an earlier one while it is valid, else conjugate beams from
- * this AP's own estimates, else silence. The slot thread's. */
+/* Which precoder the downlink that belongs to a block (its own, or the one `lag` blocks later) gets: the one made for
+ * it, else an earlier one while it is valid, else conjugate beams from this AP's own estimates, else silence. The slot
+ * thread's. */
 #ifndef TUTTI_AP_NODE_CHOICE_H
 #define TUTTI_AP_NODE_CHOICE_H
 
@@ -21,6 +22,7 @@ struct choice_source {
 struct choice {
     struct choice_source source;
     struct ap_rules rules;               /* the newest message's; at first the configuration's */
+    uint64_t lag;                        /* a block's own precoder is valid from block + this on */
     uint64_t n_local;                    /* blocks of local CB since a precoder was last used */
     struct inbox_late late[INBOX_SLOTS]; /* work */
 };

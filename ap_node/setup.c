@@ -69,7 +69,9 @@ static int create_parts(struct ap *ap)
     }
     if (status >= 0) {
         ap->decision_samples = (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples;
+        ap->lag = (uint64_t)f->lag_blocks;
         ap->choice = (struct choice){
+            .lag = ap->lag,
             .source = {ap->link.inbox, ap->link.precoder_event, &ap->link.session, &ap->link.no_precoder},
             .rules = rules_of_config(c),
         };

@@ -11,6 +11,17 @@ static tutti_tick decision_tick(const struct ap *ap, uint64_t block)
     return node_radio_tick(&ap->radio, block, 0) + (tutti_tick)ap->decision_samples;
 }
 
+/* The block whose downlink is decided with this block's pilots. */
+static uint64_t downlink_block(const struct ap *ap)
+{
+    return ap->block + ap->lag;
+}
+
+static tutti_tick first_downlink(const struct ap *ap)
+{
+    return node_radio_tick(&ap->radio, downlink_block(ap), ap->frame.dl_symbol[0]);
+}
+
 void slot_prepare(struct ap *ap)
 {
     node_radio_follow(&ap->radio, atomic_load_explicit(&ap->link.epoch, memory_order_relaxed), ap->span.next);
@@ -18,7 +29,7 @@ void slot_prepare(struct ap *ap)
     if (ap->span.next >= decision_tick(ap, ap->block)) {
         ap->block++;
     }
-    downlink_encode(&ap->downlink, ap->block);
+    downlink_encode(&ap->downlink, downlink_block(ap));
 }
 
 int slot_receive(struct ap *ap)
@@ -30,8 +41,7 @@ int slot_receive(struct ap *ap)
 
 bool slot_in_time(struct ap *ap)
 {
-    const tutti_tick first_dl = node_radio_tick(&ap->radio, ap->block, ap->frame.dl_symbol[0]);
-    if (ap->span.next < decision_tick(ap, ap->block) || ap->span.next >= first_dl) {
+    if (ap->span.next < decision_tick(ap, ap->block) || ap->span.next >= first_downlink(ap)) {
         return false; /* time went back, or the block has passed: the next one's account makes one of it, too */
     }
     accounts_begin(ap->accounts, ap->block);
@@ -44,6 +54,7 @@ void slot_hear_notes(struct ap *ap)
     struct radio_note note;
     while (node_radio_note(&ap->radio, &note)) {
         if (!(note.tag & NODE_TAG_OTHER)) {
+            note.tag -= ap->lag; /* accounts are the pilots' */
             accounts_note(ap->accounts, &note);
         }
     }
@@ -112,7 +123,7 @@ void slot_report(struct ap *ap)
 static void set_deadline(const struct ap *ap, struct choice_deadline *deadline)
 {
     const struct config_engine *e = &ap->config->engine;
-    const tutti_tick first_dl = node_radio_tick(&ap->radio, ap->block, ap->frame.dl_symbol[0]);
+    const tutti_tick first_dl = first_downlink(ap);
     deadline->repeatable = !ap->radio.info.paced;
     deadline->early_ns = (uint64_t)(e->on_time_us * 1e3);
     const bool asked =
@@ -159,10 +170,10 @@ void slot_transmit(struct ap *ap)
         .arrival = (uint8_t)made.arrival,
         .scaled = !silent && prepare_streams(ap, &made),
     };
-    const int sent = silent ? TUTTI_EAGAIN : downlink_send(&ap->downlink, &ap->streams, &ap->radio, ap->block);
+    const int sent = silent ? TUTTI_EAGAIN : downlink_send(&ap->downlink, &ap->streams, &ap->radio, downlink_block(ap));
     accounts_decided(ap->accounts, &account, sent >= 0, silent ? WIRE_SENT_MUTE : WIRE_SENT_LATE);
     if (!silent) {
         learn_send_time(ap, clock_mono_ns() - start_ns);
     }
-    downlink_beacon(&ap->downlink, &ap->radio, ap->block + 1);
+    downlink_beacon(&ap->downlink, &ap->radio, downlink_block(ap) + 1);
 }

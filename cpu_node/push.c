@@ -103,6 +103,7 @@ size_t push_pack(struct push *p, const struct cpu_block *block, int ap, uint64_t
                  const uint8_t **message)
 {
     const struct block_shape *shape = &p->settings.shape;
+    const uint64_t from = block->number + (uint64_t)p->settings.lag_blocks;
     stream_set_slice(block->streams, ap, p->coefficients, p->power);
     const struct wire_precoder_meta meta = describe(p, block->streams, account_ack);
     struct wire_header header = {
@@ -112,8 +113,8 @@ size_t push_pack(struct push *p, const struct cpu_block *block, int ap, uint64_t
         .block = block->number,
         .tick = block->tick,
         .send_time_ns = now_wall_ns,
-        .valid_from_block = block->number,
-        .valid_until_block = block->number + (uint64_t)p->settings.config->engine.stale_blocks,
+        .valid_from_block = from,
+        .valid_until_block = from + (uint64_t)p->settings.config->engine.stale_blocks,
         .n_sb = (uint16_t)shape->n_sb,
         .n_ant = (uint16_t)shape->n_ant,
         .n_stream = (uint16_t)block->streams->n_stream,

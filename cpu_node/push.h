@@ -12,6 +12,7 @@ struct push_settings {
     struct block_shape shape;
     const struct config *config; /* outlives push */
     uint64_t noise_key;
+    int lag_blocks; /* a block's precoder is for the block that comes so many later */
 };
 struct push;
 

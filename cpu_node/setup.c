@@ -132,7 +132,7 @@ static int create_engine(struct cpu *cpu)
     const double limit_us = cpu->lockstep ? c->engine.lockstep_timeout_ms * 500.0 : c->engine.gather_deadline_us;
     const struct solver_settings solver = {
         .shape = cpu->shape, .frame = &cpu->frame, .precoding = &c->precoding, .engine = &c->engine};
-    struct push_settings push = {.shape = cpu->shape, .config = c};
+    struct push_settings push = {.shape = cpu->shape, .config = c, .lag_blocks = cpu->frame.lag_blocks};
     int status = choose_noise_key(cpu, &push.noise_key);
     status =
         status < 0 ? status : block_clock_create(&cpu->clock, cpu->shape.n_ap, c->frame.block_us * 1e3, !cpu->lockstep);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "node/realtime.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* Place of a note's letter in U O D S L; -1: none. */
@@ -32,7 +33,7 @@ static int samples_ahead(const struct frame *f)
 {
     const int dl_end = f->n_dl > 0 ? (f->dl_symbol[f->n_dl - 1] + 1) * f->n_symbol_samples : 0;
     const int pilots_end = f->n_pilot > 0 ? (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples : 0;
-    return 2 * f->n_block_samples - dl_end + pilots_end;
+    return (2 + f->lag_blocks) * f->n_block_samples - dl_end + pilots_end;
 }
 
 /* Bursts begin at symbols, so these must fall on the grid of the radio's timed operations. */
@@ -82,16 +83,16 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
 int node_radio_check_lead(const struct node_radio *radio, double lead_us)
 {
     const struct radio_info *i = &radio->info;
-    const double window_us = frame_lead_window_us(radio->frame, i->turnaround_samples);
+    const struct frame *f = radio->frame;
     const double least_us = lead_us > i->lead_us ? lead_us : i->lead_us;
-    if (i->paced && least_us >= window_us) {
+    if (i->paced && frame_lag_of(f, i->turnaround_samples, least_us) > f->lag_blocks) {
         return error_set(
             TUTTI_ECONFIG,
-            "the frame leaves %.1f us from the last pilot (P) to handing over the first downlink symbol "
-            "(D), but this radio must have it %.1f us before it is due (%s), so no precoder could be waited "
-            "for: put more symbols between P and D in frame.schedule%s",
-            window_us, least_us, lead_us > i->lead_us ? "engine.tx_lead_us" : "it asks for that",
-            lead_us > i->lead_us ? ", or lower engine.tx_lead_us" : "");
+            "this radio must have a burst %.1f us before it is due, the frame leaves %.1f us from the last "
+            "pilot (P) to handing over the first downlink symbol (D)%s: set engine.tx_lead_us to %.0f, and "
+            "a block's precoder is applied in a later one, or put more symbols between P and D",
+            least_us, frame_lead_window_us(f, i->turnaround_samples),
+            f->lag_blocks ? " and the blocks that it is applied later" : "", ceil(least_us));
     }
     return TUTTI_OK;
 }

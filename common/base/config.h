@@ -108,6 +108,7 @@ struct config_engine {
     int *solve_cores;
     unsigned solve_cores_count;
     int stale_blocks, mute_blocks;
+    int lag_blocks;
     double tx_lead_us, on_time_us, lockstep_timeout_ms, peer_timeout_ms;
     int user_silent_blocks, realtime_priority;
     double attack_alarms_per_hour;

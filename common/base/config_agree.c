@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the nodes and the central node must have in common, as text: one key a line, meanings and not spellings. */
 #include "base/config_internal.h"
+#include "base/frame.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -65,6 +66,16 @@ static void write_radios(FILE *out, const struct config *config, enum config_rol
     }
 }
 
+/* Only where there is one, so that fingerprints stay what they were. */
+static void write_lag(FILE *out, const struct config *config)
+{
+    struct frame frame;
+    struct frame_fault fault;
+    if (frame_plan(&frame, config, &fault) == 0 && frame.lag_blocks > 0) {
+        fprintf(out, "engine.tx_lead_us, in blocks from pilots to precoders: %d\n", frame.lag_blocks);
+    }
+}
+
 static void write_all(FILE *out, const struct config *config)
 {
     static const char *const encodings[] = {"cf32", "sc16", "bfp"};
@@ -75,6 +86,7 @@ static void write_all(FILE *out, const struct config *config)
     fprintf(out, "streams of a precoder message: %d\n", config_stream_room(config));
     write_frame(out, config);
     write_pilots(out, config);
+    write_lag(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
             4 << 2 * (int)config->payload.modulation, config->payload.max_code_block_bits);
     fprintf(out, "precoding.local: %s\nprecoding.subband: %s\nair.repeatable: %s\n",

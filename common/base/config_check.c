@@ -74,6 +74,7 @@ static const struct config_range ranges[] = {
     {"engine.stale_blocks", 0, 1000000, ""},
     {"engine.mute_blocks", 0, 1000000000, ""},
     {"engine.tx_lead_us", 0, 1e6, ""},
+    {"engine.lag_blocks", 0, 4, ""},
     {"engine.on_time_us", 0, 1e6, ""},
     {"engine.lockstep_timeout_ms", 1, 3.6e6, ""},
     {"engine.peer_timeout_ms", 10, 3.6e6, ""},
@@ -282,22 +283,18 @@ static int check_engine(struct check *check)
     return 0;
 }
 
-/* An AP that must hand over its downlink before its pilots are there would never wait for a precoder. */
-static int check_lead(struct check *check)
+/* A precoder that is applied in a later block meets the channel of that one. */
+static int check_lag(struct check *check)
 {
     const struct config *const c = check->config;
-    for (int ap = 0; ap < c->network.n_ap; ap++) {
-        const struct config_radio *const radio = config_radio_of(c, CONFIG_ROLE_AP, ap);
-        const bool emulated = config_radio_is_emulated(radio);
-        const double window_us = frame_lead_window_us(&check->frame, emulated ? check->frame.chunk_samples : 1);
-        const bool paced = emulated ? c->air.mode == CONFIG_AIR_PACED : !config_radio_is_replay(radio);
-        if (paced && c->engine.tx_lead_us >= window_us) {
-            return config_fail(
-                check->layers, "engine.tx_lead_us frame.schedule air.chunk_samples air.mode frame.sample_rate_hz",
-                "tx_lead_us = %.10g must be less than the %.10g us that AP %d has from its last P to handing over its "
-                "first D%s, else it would never wait for a precoder",
-                c->engine.tx_lead_us, window_us, ap, emulated ? " (the emulated air takes whole chunks)" : "");
-        }
+    const struct config_fading_model *const fading = &c->air.fading;
+    if (check->frame.lag_blocks > 0 && config_has_emulated(c) && fading->model != CONFIG_FADING_NONE &&
+        fading->variation == CONFIG_VARIATION_BLOCK) {
+        return config_fail(check->layers,
+                           "engine.tx_lead_us engine.lag_blocks air.fading.variation frame.schedule air.mode",
+                           "by lag_blocks = %d and tx_lead_us = %.10g a block's precoder is applied %d block(s) later, "
+                           "where air.fading.variation: block has another channel: choose jakes, or less",
+                           c->engine.lag_blocks, c->engine.tx_lead_us, check->frame.lag_blocks);
     }
     return 0;
 }
@@ -654,7 +651,7 @@ int config_check(struct config_layers *layers, const struct config *config)
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
         check_names,   check_frame, check_pilots,    check_payload, check_scheme, check_precoding, check_eve,
-        check_engine,  check_lead,  check_endpoints, check_outputs, check_faults, check_backends,  check_gains,
+        check_engine,  check_lag,   check_endpoints, check_outputs, check_faults, check_backends,  check_gains,
         check_sensing, check_taps,  check_delays,    check_adc,     check_iq,     check_events,    check_resilience,
     };
     struct check check = {.layers = layers, .config = config};

@@ -158,6 +158,7 @@ static const cyaml_schema_field_t engine_fields[] = {
     INT(struct config_engine, stale_blocks),
     INT(struct config_engine, mute_blocks),
     REAL(struct config_engine, tx_lead_us),
+    INT(struct config_engine, lag_blocks),
     REAL(struct config_engine, on_time_us),
     REAL(struct config_engine, lockstep_timeout_ms),
     REAL(struct config_engine, peer_timeout_ms),

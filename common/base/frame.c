@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/frame.h"
 
+#include "base/config_internal.h"
 #include "base/error.h"
 
 #include <math.h>
@@ -213,6 +214,33 @@ static int set_chunk(struct frame *f, int wanted, struct frame_fault *fault)
     return 0;
 }
 
+int frame_lag_of(const struct frame *f, int piece_samples, double lead_us)
+{
+    const double block_us = f->n_block_samples / f->sample_rate_hz * 1e6;
+    const double beyond_us = lead_us - frame_lead_window_us(f, piece_samples);
+    return beyond_us < 0 ? 0 : beyond_us < 1e6 * block_us ? 1 + (int)(beyond_us / block_us) : 1000000;
+}
+
+/* All APs apply a block's precoder in the same block, the latest that any of them needs. Where time waits nobody needs
+ * one. */
+static int set_lag(struct frame *f, const struct config *config, struct frame_fault *fault)
+{
+    f->lag_blocks = config->engine.lag_blocks;
+    for (int ap = 0; ap < config->network.n_ap; ap++) {
+        const struct config_radio *const radio = config_radio_of(config, CONFIG_ROLE_AP, ap);
+        const bool emulated = config_radio_is_emulated(radio);
+        const bool paced = emulated ? config->air.mode == CONFIG_AIR_PACED : !config_radio_is_replay(radio);
+        const int lag = paced ? frame_lag_of(f, emulated ? f->chunk_samples : 1, config->engine.tx_lead_us) : 0;
+        f->lag_blocks = lag > f->lag_blocks ? lag : f->lag_blocks;
+    }
+    return f->lag_blocks <= FRAME_MAX_LAG
+               ? 0
+               : fail(fault, "engine.tx_lead_us frame.block_us frame.schedule frame.sample_rate_hz",
+                      "tx_lead_us = %.10g would have the precoder of a block applied %d blocks later, at most %d are "
+                      "possible",
+                      config->engine.tx_lead_us, f->lag_blocks, FRAME_MAX_LAG);
+}
+
 int frame_plan(struct frame *frame, const struct config *config, struct frame_fault *fault)
 {
     const struct config_frame *c = &config->frame;
@@ -230,7 +258,10 @@ int frame_plan(struct frame *frame, const struct config *config, struct frame_fa
     if (status == 0) {
         status = check_assignment(frame, config, fault);
     }
-    return status < 0 ? status : set_chunk(frame, config->air.chunk_samples, fault);
+    if (status == 0) {
+        status = set_chunk(frame, config->air.chunk_samples, fault);
+    }
+    return status < 0 ? status : set_lag(frame, config, fault);
 }
 
 int frame_init(struct frame *frame, const struct config *config)

@@ -9,6 +9,8 @@
 #include "base/config.h"
 #include "base/types.h"
 
+enum { FRAME_MAX_LAG = 4 }; /* blocks */
+
 struct frame {
     double sample_rate_hz;
     int fft_size, n_cp, n_sc, n_sb, sc_per_sb; /* n_sc = used subcarriers = n_sb * sc_per_sb */
@@ -21,6 +23,8 @@ struct frame {
     int n_beacon, beacon_symbol[TUTTI_MAX_SYMBOL];
     int gap_samples;   /* end of the last P to the start of the first D: the longest chunk that keeps causality */
     int chunk_samples; /* of the emulated air; divides n_block_samples, <= gap_samples and half a block */
+    int lag_blocks;    /* block b's precoder is applied in block b + this: engine.lag_blocks, or more where
+                        * engine.tx_lead_us is longer than what the frame leaves */
     int n_data_re;     /* data resource elements of one user in one block: (n_dl - n_dl_pilot) * n_sc */
 };
 
@@ -43,8 +47,11 @@ double frame_sc_hz(const struct frame *frame, int i);
 
 /* From an AP's last pilot sample being there to the moment its downlink is due, in us of the sample clock, if its radio
  * gives and takes pieces of so many samples, each beginning at a multiple of it (1 = any sample): what an AP has for
- * estimating, waiting and precoding. A lead that is not below it leaves no wait at all. */
+ * estimating, waiting and precoding in the same block. */
 double frame_lead_window_us(const struct frame *frame, int piece_samples);
+/* How many blocks later a precoder is applied whose burst must be handed over lead_us before it is due: the fewest that
+ * leave a wait. */
+int frame_lag_of(const struct frame *frame, int piece_samples, double lead_us);
 
 /* tick must not lie before the epoch. */
 static inline uint64_t frame_block_of(const struct frame *frame, tutti_tick epoch, tutti_tick tick)

@@ -15,8 +15,9 @@ struct expect_times expect_times_of(const struct frame *frame)
         pilots += frame->pilot_symbol[t] + 0.5;
     }
     const double symbol_s = frame->n_symbol_samples / frame->sample_rate_hz;
+    const double lag_s = frame->lag_blocks * (frame->n_block_samples / frame->sample_rate_hz);
     return (struct expect_times){
-        .pilot_s = pilots / frame->n_pilot * symbol_s,
+        .pilot_s = pilots / frame->n_pilot * symbol_s - lag_s,
         .first_data_s = (frame->dl_symbol[frame->n_dl_pilot] + 0.5) * symbol_s,
         .symbol_s = symbol_s,
         .spacing_hz = frame->sample_rate_hz / frame->fft_size,

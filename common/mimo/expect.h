@@ -11,7 +11,7 @@
 #include "base/frame.h"
 
 struct expect_times {
-    double pilot_s;      /* mean of the pilot symbols */
+    double pilot_s;      /* mean of the pilot symbols, below 0 if they are an earlier block's (frame->lag_blocks) */
     double first_data_s; /* first data symbol */
     double symbol_s;     /* from one symbol to the next */
     double spacing_hz;   /* of subcarriers */

@@ -93,8 +93,11 @@ static void push_precoder(struct place *p)
     struct wire_stream *stream = q->meta.stream;
     const uint64_t block = p->ap.block;
     stream[0] = (struct wire_stream){.kind = WIRE_STREAM_DATA, .user = 2};
-    q->header = (struct wire_header){
-        .session = 1, .block = block, .valid_from_block = block, .valid_until_block = block + 4, .n_stream = 1};
+    q->header = (struct wire_header){.session = 1,
+                                     .block = block,
+                                     .valid_from_block = block + p->ap.lag,
+                                     .valid_until_block = block + 4 + p->ap.lag,
+                                     .n_stream = 1};
     q->meta = (struct wire_precoder_meta){
         .power_mean = 1, .power_peak = 1, .stale_blocks = 4, .mute_blocks = 5, .stream = stream};
     for (int i = 0; i < 6 * N_ANT; i++) {
@@ -260,6 +263,29 @@ static void test_precoders_and_their_stamps(void **state)
     }
 }
 
+/* A lead beyond the gap: with block b's pilots the downlink of b + 2 is decided, and handed over long before it; its
+ * account is that of b. */
+static void test_lag(void **state)
+{
+    struct place *p = *state;
+    p->pushes = true;
+    p->ap.lag = p->ap.choice.lag = 2;
+    start(p, 0);
+    run_blocks(p, 20);
+    assert_null(burst_of(p, 1));
+    for (uint64_t b = 0; b < 20; b++) {
+        const struct scripted_burst *d = burst_of(p, b + 2), *beacon = burst_of(p, NODE_TAG_OTHER | (b + 3));
+        assert_true(d && d->at == frame_symbol_tick(&p->ap.frame, 0, b + 2, p->ap.frame.dl_symbol[0]));
+        assert_true(beacon && beacon->at == frame_symbol_tick(&p->ap.frame, 0, b + 3, 0));
+        assert_int_equal(p->reported[b], b);
+    }
+    assert_int_equal(p->n_account, 19); /* of every block but the one under way: this radio tells at once */
+    for (int i = 0; i < p->n_account; i++) {
+        assert_int_equal(p->account[i].block, i);
+        assert_int_equal(p->account[i].sent, WIRE_SENT_FRESH);
+    }
+}
+
 /* A radio with real deadlines, 100 s between pilots and downlink. */
 static void open_paced(struct place *p)
 {
@@ -390,12 +416,18 @@ static void test_a_burst_in_parts(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
-    const struct CMUnitTest tests[] = {
-        CASE(test_block_by_block),           CASE(test_samples_lost_over_blocks),
-        CASE(test_samples_lost_in_pilots),   CASE(test_precoders_and_their_stamps),
-        CASE(test_the_deadline_is_absolute), CASE(test_what_is_told_of_the_radio),
-        CASE(test_starting_inside_a_block),  CASE(test_what_the_radio_refuses),
-        CASE(test_time_goes_back),           CASE(test_another_epoch_is_followed),
-        CASE(test_a_burst_in_parts),         CASE(test_nothing_reported_nothing_awaited)};
+    const struct CMUnitTest tests[] = {CASE(test_block_by_block),
+                                       CASE(test_samples_lost_over_blocks),
+                                       CASE(test_samples_lost_in_pilots),
+                                       CASE(test_precoders_and_their_stamps),
+                                       CASE(test_the_deadline_is_absolute),
+                                       CASE(test_what_is_told_of_the_radio),
+                                       CASE(test_starting_inside_a_block),
+                                       CASE(test_what_the_radio_refuses),
+                                       CASE(test_time_goes_back),
+                                       CASE(test_another_epoch_is_followed),
+                                       CASE(test_lag),
+                                       CASE(test_a_burst_in_parts),
+                                       CASE(test_nothing_reported_nothing_awaited)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

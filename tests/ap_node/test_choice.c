@@ -90,6 +90,25 @@ static enum wire_sent decide(struct place *p, uint64_t block)
     return decide_by(p, block, -1000000, true);
 }
 
+/* With a lag a block's own precoder is valid that much later; accounts stay those of the pilots' blocks. */
+static void test_lag(void **state)
+{
+    struct place *p = *state;
+    p->choice.lag = 2;
+    push(p, 10, 12, 15);
+    assert_int_equal(decide(p, 10), WIRE_SENT_FRESH);
+    assert_int_equal(decide(p, 11), WIRE_SENT_STALE); /* downlink 13 */
+    push(p, 11, 13, 16);                              /* after its decision */
+    push(p, 12, 14, 17);
+    assert_int_equal(decide(p, 12), WIRE_SENT_FRESH);
+    assert_int_equal(p->made.precoder->header.block, 12);
+    struct wire_account account[4];
+    assert_int_equal(accounts_collect(p->accounts, 13, account, 4), 3);
+    assert_int_equal(account[1].block, 11);
+    assert_int_equal(account[1].arrival, WIRE_ARRIVAL_LATE);
+    assert_true(account[1].precoder_received_ns > 0);
+}
+
 static void test_fresh_then_stale_then_local_then_mute(void **state)
 {
     struct place *p = *state;
@@ -242,6 +261,7 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
     const struct CMUnitTest tests[] = {CASE(test_fresh_then_stale_then_local_then_mute),
+                                       CASE(test_lag),
                                        CASE(test_nothing_without_estimates),
                                        CASE(test_validity_is_the_messages),
                                        CASE(test_a_precoder_for_a_later_block),

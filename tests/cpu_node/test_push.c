@@ -31,10 +31,12 @@ struct heard {
     tutti_cf32 V[N_SB * N_ANT * N_STREAM];
 };
 
+static int lag_blocks;
+
 static void push_to(const struct config *config, struct cpu_block *block, int ap, uint64_t ack, struct heard *h)
 {
     struct push *push = NULL;
-    const struct push_settings settings = {.shape = SHAPE, .config = config, .noise_key = 99};
+    const struct push_settings settings = {.shape = SHAPE, .config = config, .noise_key = 99, .lag_blocks = lag_blocks};
     const uint8_t *message;
     assert_int_equal(push_create(&push, &settings), 0);
     const size_t n = push_pack(push, block, ap, ack, 1234, &message);
@@ -57,6 +59,22 @@ static struct cpu_block *solved_block(void)
         stream_set_add(block->streams, (struct stream){.kind = STREAM_DATA, .source = STREAM_VECTORS, .user = k});
     }
     return block;
+}
+
+/* A lead beyond the frame's gap: the precoder is for a later block, and as long valid. */
+static void a_lag_is_told(void **state)
+{
+    (void)state;
+    struct config *config = load(NULL, 0);
+    struct cpu_block *block = solved_block();
+    struct heard h;
+    lag_blocks = 2;
+    push_to(config, block, 1, 650, &h);
+    lag_blocks = 0;
+    assert_true(h.header.block == 700 && h.header.valid_from_block == 702);
+    assert_true(h.header.valid_until_block == 702 + (uint64_t)config->engine.stale_blocks);
+    block_destroy(block);
+    config_free(config);
 }
 
 static void an_ap_gets_its_part_and_its_orders(void **state)
@@ -131,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ap_gets_its_part_and_its_orders),
+        cmocka_unit_test(a_lag_is_told),
         cmocka_unit_test(limits_follow_the_scheme),
         cmocka_unit_test(noise_travels_as_phases_with_its_key),
     };

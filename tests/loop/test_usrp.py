@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network of examples/usrp.yaml through libuhd on emulated USRPs against the same one on the emulated air: the same channel, so
 the same estimates and SINR, and nothing allocates or waits for a lock on the slot paths; an access point killed and started again is back in service without touching the others.
-argv: the network file, the emulator's program; `restart` besides for the second, which takes half a minute."""
+argv: the network file, the emulator's program; which parts (air, lead, restart; all)."""
 import os
 import signal
 import subprocess
@@ -81,6 +81,19 @@ def test_same_as_the_air(file, program):
     check(len(ends) == 2 and all(" device_late=0 " in l and " untold=0 " in l for l in ends), "the devices saw nothing late")
 
 
+def test_lead_beyond_the_gap(file, program):
+    """Bursts handed over 4 ms before their time: with the precoder of the block before. The channel stands still, so nothing is lost."""
+    with emulator(program, file) as devices:
+        with network(file, usrps(devices.devices, file, 80), STILL + ["engine.tx_lead_us=4000"]) as net:
+            net.run()
+            usrp = rows(net)
+            said = "1 block after their pilots" in net.text
+    kind = usrp["applied/kind"][:-3]
+    check(said and np.all(kind == 1), f"lead 4 ms: the precoder of the block before was applied in {np.count_nonzero(kind == 1)} of {kind.size}")
+    check(not np.any(usrp["radio/events"][-4:-1]), f"U O D S L of the access points: {usrp['radio/events'][-2].tolist()}")
+    check(not np.any(usrp["user/code_block_errors"]), "every code block is right")
+
+
 def test_kill_and_restart(file, program):
     """Others go on: their processes are the same ones, and none of their downlinks is lost to their radios."""
     with emulator(program, file) as devices:
@@ -115,7 +128,7 @@ if __name__ == "__main__":
         skip("this build has no libuhd")
     if len(sys.argv) < 3 or not os.access(sys.argv[2], os.X_OK):
         skip("no emulated USRPs in this build: install libmsgpack-dev")
-    test_same_as_the_air(*sys.argv[1:3])
-    if "restart" in sys.argv[3:]:
-        test_kill_and_restart(*sys.argv[1:3])
+    parts = {"air": test_same_as_the_air, "lead": test_lead_beyond_the_gap, "restart": test_kill_and_restart}
+    for name in sys.argv[3:] or parts:
+        parts[name](*sys.argv[1:3])
     finish()

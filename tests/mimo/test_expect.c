@@ -29,6 +29,18 @@ static void times_are_the_frames(void **state)
     assert_true(fabs(t.spacing_hz - 15e3) < 1e-6);
 }
 
+/* A precoder applied a block later is a block older: what is new since the pilots grows with the square of their age.
+ */
+static void a_lag_ages(void **state)
+{
+    struct expect_times times = demo_times();
+    (void)state;
+    const double soon = expect_ageing(&times, 1).v1, gap_s = times.first_data_s + 16.5 * times.symbol_s - times.pilot_s;
+    times.pilot_s -= 0.005; /* as expect_times_of does with lag_blocks = 1 */
+    const double late = expect_ageing(&times, 1).v1;
+    assert_true(fabs(late / soon / pow((gap_s + 0.005) / gap_s, 2) - 1) < 0.1);
+}
+
 /* Pilots that turn while they are sent, despread as an AP does it, give the channels that the matrix says; undoing the
  * matrix gives the effective channels of the true ones. */
 static void turning_pilots_mix_channels(void **state)
@@ -135,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_the_frames),
+        cmocka_unit_test(a_lag_ages),
         cmocka_unit_test(turning_pilots_mix_channels),
         cmocka_unit_test(pilots_that_are_the_same_cannot_be_undone),
         cmocka_unit_test(phase_noise_is_what_a_walk_loses),

@@ -251,9 +251,14 @@ static void test_no_lead_leaves_no_wait(void **state)
         assert_non_null(strstr(error_text(), "engine.tx_lead_us"));
         assert_int_equal(check_lead(&radio, cases[i].piece, w - 0.01, 0), 0);
         assert_int_equal(check_lead(&radio, cases[i].piece, w + 0.01, 0), TUTTI_ECONFIG);
-        assert_null(strstr(error_text(), "engine.tx_lead_us"));
+        assert_non_null(strstr(error_text(), "engine.tx_lead_us to "));
         radio.info.paced = false;
         assert_int_equal(check_lead(&radio, cases[i].piece, 0, 1e6), 0);
+        f.lag_blocks = 1; /* as the configuration says with a lead of w to w + a block */
+        radio.info.paced = true;
+        assert_int_equal(check_lead(&radio, cases[i].piece, 100, w + 4999), 0);
+        assert_int_equal(check_lead(&radio, cases[i].piece, w + 5001, 0), TUTTI_ECONFIG);
+        f.lag_blocks = 0;
     }
 }
 

@@ -2,6 +2,7 @@
 #include "tools/results/recording.h"
 
 #include "base/error.h"
+#include "base/frame.h"
 #include "base/h5file.h"
 #include "tools/results/predicted.h"
 
@@ -486,9 +487,11 @@ static struct config *parse_config(const char *yaml)
 
 static void load_texts(h5file_t *file, struct recording *r)
 {
+    struct frame frame;
     r->version = h5file_read_text(file, "/version");
     r->config_yaml = h5file_read_text(file, "/config");
     r->config = r->config_yaml ? parse_config(r->config_yaml) : NULL;
+    r->lag_blocks = r->config && frame_init(&frame, r->config) == 0 ? frame.lag_blocks : 0;
     r->block_s = r->config ? r->config->frame.block_us * 1e-6 : NAN;
 }
 
@@ -537,7 +540,11 @@ int recording_load(struct recording **out, const char *path)
 
 bool recording_user_counts(const struct recording *r, uint64_t block, int user)
 {
-    return r->solve_start_ns[block] == 0 || r->user_used[(size_t)block * (size_t)r->n_ue + (size_t)user] != 0;
+    if (block < (uint64_t)r->lag_blocks) {
+        return false; /* nobody had a precoder for it */
+    }
+    const size_t solved = (size_t)block - (size_t)r->lag_blocks;
+    return r->solve_start_ns[solved] == 0 || r->user_used[solved * (size_t)r->n_ue + (size_t)user] != 0;
 }
 
 void recording_free(struct recording *r)

@@ -26,6 +26,7 @@ struct recording_event {
 
 struct recording {
     char *version, *config_yaml; /* NULL when the file has none */
+    int lag_blocks;              /* a row's precoder went out in the downlink so many rows later */
     struct config *config;       /* NULL when the file's configuration is not one this program understands */
     uint64_t n_block;
     int n_ap, n_ue, n_sb;

@@ -2,8 +2,10 @@
 #include "tools/results/summary.h"
 
 #include "base/error.h"
+#include "base/frame.h"
 #include "base/stats.h"
 #include "fronthaul/wire.h"
+#include "mimo/expect.h"
 #include "mimo/precoder.h"
 #include "tools/terminal/table.h"
 
@@ -174,9 +176,10 @@ static void count_user(struct summary_user *u, const struct recording *r, int k,
         if (!isnan(r->sinr_measured[i])) {
             sinr[n_sinr++] = r->sinr_measured[i];
         }
-        if (r->sinr_measured[i] > 0 && r->sinr_predicted[i] > 0 && !r->learning[b]) {
+        const size_t solved = b - (size_t)r->lag_blocks, j = solved * (size_t)r->n_ue + (size_t)k;
+        if (r->sinr_measured[i] > 0 && r->sinr_predicted[j] > 0 && !r->learning[solved]) {
             measured += 10 * log10(r->sinr_measured[i]);
-            predicted += 10 * log10(r->sinr_predicted[i]);
+            predicted += 10 * log10(r->sinr_predicted[j]);
             u->n_sinr++;
         }
     }
@@ -184,6 +187,22 @@ static void count_user(struct summary_user *u, const struct recording *r, int k,
     u->sinr_predicted_db = u->n_sinr ? predicted / (double)u->n_sinr : NAN;
     u->throughput_bps = r->n_block ? right_bits / ((double)r->n_block * r->block_s) : NAN;
     take_quantiles(u, sinr, n_sinr, evm, n_evm);
+}
+
+/* What the blocks between pilots and downlink cost; the prediction is that of the pilots' time. */
+static void take_ageing(struct summary *s, const struct recording *r)
+{
+    struct frame frame;
+    s->lag_blocks = r->lag_blocks;
+    s->doppler_hz = s->ageing = NAN;
+    if (r->lag_blocks > 0 && config_has_emulated(r->config) && frame_init(&frame, r->config) == 0) {
+        const struct config_fading_model *f = &r->config->air.fading;
+        const struct config_network *n = &r->config->network;
+        const struct expect_times times = expect_times_of(&frame);
+        s->doppler_hz = f->model != CONFIG_FADING_NONE && f->variation == CONFIG_VARIATION_JAKES ? f->doppler_hz : 0;
+        const struct expect_ageing ageing = expect_ageing(&times, s->doppler_hz);
+        s->ageing = n->n_ap * n->n_ant > n->n_ue ? expect_ageing_zf(&ageing, n->n_ap * n->n_ant, n->n_ue) : NAN;
+    }
 }
 
 static int count_users(struct summary *s, const struct recording *r)
@@ -293,6 +312,7 @@ struct summary *summary_create(const struct recording *r)
     s->n_ue = r->n_ue;
     s->n_event = r->n_event;
     s->event = r->event;
+    take_ageing(s, r);
     count_hops(s, r);
     count_ap_blocks(s, r);
     count_events(s, r);
@@ -579,6 +599,30 @@ static table_t *counts_table(const struct summary *s, const char *title)
     return table;
 }
 
+static void write_ageing(const struct summary *s, FILE *out)
+{
+    if (s->lag_blocks == 0) {
+        return;
+    }
+    fprintf(out, "Precoders went out %d block%s after their pilots (engine.tx_lead_us, engine.lag_blocks). ",
+            s->lag_blocks, s->lag_blocks == 1 ? "" : "s");
+    if (isnan(s->ageing)) {
+        fputs("Predicted SINRs are those of the pilots' time: what changed meanwhile is not in them.\n", out);
+        return;
+    }
+    if (s->ageing <= 0) {
+        fputs("The channels stand still: nothing is lost by that.\n", out);
+        return;
+    }
+    fprintf(out, "Ageing at %.3g Hz alone leaves zero-forcing %.2f dB; predicted and aged:", s->doppler_hz,
+            -10 * log10(s->ageing));
+    for (int k = 0; k < s->n_ue; k++) {
+        const double predicted = pow(10, -0.1 * s->user[k].sinr_predicted_db);
+        fprintf(out, "%s user %d %.2f dB", k ? "," : "", k, -10 * log10(predicted + s->ageing));
+    }
+    fputs(".\n", out);
+}
+
 static void write_notes(const struct summary *s, FILE *out)
 {
     static const char letter[] = "UODSL";
@@ -597,6 +641,7 @@ static void write_notes(const struct summary *s, FILE *out)
                 "and total that fall among them read \">\" and the largest that is known; means leave them out.\n",
                 s->n_unknown[HOP_DOWNLINK]);
     }
+    write_ageing(s, out);
     if (s->n_learning) {
         fprintf(out,
                 "Mean measured and predicted SINR leave out %" PRIu64

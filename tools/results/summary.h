@@ -73,7 +73,10 @@ struct summary {
     double gap_median;                                   /* over those; NaN without any */
     double wall_s;                                       /* first to last solve; NaN with fewer than two */
     double realtime_factor;                              /* air time of the solved blocks over it */
-    bool fell_behind;                                    /* paced, and below SUMMARY_KEPT_UP */
+    int lag_blocks;    /* downlinks were so many blocks after the pilots of their precoders */
+    double doppler_hz; /* with a lag: how fast the emulated channels changed; NaN where that is not known */
+    double ageing;     /* with a lag and a known Doppler: error over signal by ageing, zero-forcing of all antennas */
+    bool fell_behind;  /* paced, and below SUMMARY_KEPT_UP */
     uint64_t n_event;
     const struct recording_event *event; /* the recording's */
 };
