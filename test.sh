@@ -73,7 +73,7 @@ export OPENBLAS_NUM_THREADS=1
 build release && tests release
 if [ "$quick" = no ]; then
     step format format
-    build clang
+    build clang-warnings
     build dev && ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 tests dev
     build tsan && TSAN_OPTIONS="halt_on_error=1 suppressions=$(pwd)/tests/tsan.supp" tests tsan -L threads
 fi

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # tutti_test(NAME test_frame SOURCES phy/test_frame.c LINK tutti_phy [TIMEOUT 60] [LABELS loop]): one cmocka program, one ctest;
 # one that ends with 77 is counted as skipped (tests/skip.h).
+# What the tests labelled threads need, and so all that the thread sanitizer has to build.
+add_custom_target(tests-threads)
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 function(tutti_test)
   cmake_parse_arguments(T "" "NAME;TIMEOUT" "SOURCES;LINK;LABELS;ARGS" ${ARGN})
@@ -10,6 +12,9 @@ function(tutti_test)
   add_test(NAME ${T_NAME} COMMAND ${T_NAME} ${T_ARGS})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
+  endif()
+  if("threads" IN_LIST T_LABELS)
+    add_dependencies(tests-threads ${T_NAME})
   endif()
   set_tests_properties(${T_NAME} PROPERTIES TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${T_LABELS}")
 endfunction()
