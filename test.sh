@@ -21,15 +21,17 @@ mkdir -p "$logs"
 passed=0
 failed=0
 skipped=0
+at_once=$((2 * $(nproc))) # many tests wait for most of their time
 start=$(date +%s)
 
 # One thing that passes or fails as a whole; its output is shown when it fails.
 step() { # NAME COMMAND...
     name=$1
     shift
+    begun=$(date +%s)
     if "$@" >"$logs/$name.log" 2>&1; then
         passed=$((passed + 1))
-        echo "ok      $name"
+        echo "ok      $name ($(($(date +%s) - begun)) s)"
         return 0
     fi
     failed=$((failed + 1))
@@ -45,8 +47,9 @@ build() { # PRESET
 tests() { # PRESET CTEST-OPTIONS...
     preset=$1
     shift
-    ctest --test-dir "build/$preset" -j2 --output-on-failure --no-tests=error "$@" 2>&1 | tee "$logs/$preset-ctest.log" |
+    ctest --test-dir "build/$preset" -j"$at_once" --output-on-failure --no-tests=error "$@" 2>&1 | tee "$logs/$preset-ctest.log" |
         grep --line-buffered -vE '^ +Start|^Test project|^$'
+    sed -n "s/^Total Test time (real) = *\\([0-9]*\\).*/tests of $preset: \\1 s/p" "$logs/$preset-ctest.log"
     count=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests\{0,1\} failed out of \([0-9]*\).*/\1 \2/p' "$logs/$preset-ctest.log")
     if [ -z "$count" ]; then
         failed=$((failed + 1))

@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.request
 
-from network import BIN, Network, check, finish
+from network import BIN, LIGHT, Network, check, finish
 
 
 class Dashboard:
@@ -66,7 +66,7 @@ def read_events(url, n):
 
 
 def test_live():
-    with Network(n_blocks=0, args=["--keep-going"]) as net:
+    with Network(n_blocks=0, sets=LIGHT, args=["--keep-going"]) as net:
         net.start()
         net.wait_for_block(5)
         board = Dashboard(os.path.join(net.out, "config.yaml"))

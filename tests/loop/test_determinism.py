@@ -6,7 +6,7 @@ import signal
 import time
 
 import numpy as np
-from network import Network, blocks, check, finish
+from network import LIGHT, Network, blocks, check, finish
 
 BLOCKS = blocks(120)
 
@@ -27,7 +27,7 @@ def stall(net):
 
 
 def run(seed, stalled=False):
-    with Network(seed=seed, n_blocks=BLOCKS, snr_db=12, extra="", sets=["air.fading.model=rician"]) as net:
+    with Network(seed=seed, n_blocks=BLOCKS, snr_db=12, extra="", sets=["air.fading.model=rician", *LIGHT]) as net:
         net.start()
         if stalled:
             stall(net)

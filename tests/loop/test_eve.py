@@ -9,7 +9,7 @@ import numpy as np
 from network import BIN, SHORT, Network, check, db, finish, skip, true_sinr
 
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
-ONSET = 100
+ONSET, ATTACKED_BLOCKS = 100, 170 if SHORT else 300
 AUDIBLE = 0.1  # below this a block's SINR is near what its symbols can tell, and may be measured as 0
 
 
@@ -116,7 +116,7 @@ def test_predicted():
 
 
 def test_attack():
-    n = 300
+    n = ATTACKED_BLOCKS
     per_hour = 1e-6
     sets = ["network.n_eve=1", "eve.attack=pilot", f"eve.from_block={ONSET}", "payload.modulation=qam4",
             f"engine.attack_alarms_per_hour={per_hour}"]
@@ -131,7 +131,7 @@ def test_attack():
         check(all(t in html for t in ("<h2>Secrecy</h2>", "Secrecy rate over blocks", "Pilot attack score")), "the report has its section")
         threshold = -np.log10(per_hour / (720000 * 4))  # blocks of 5 ms in an hour, users
         check(f"score above {threshold:.2f} (engine.attack_alarms_per_hour)" in html, "and says what an alarm is")
-        check(re.search(r"^eve  *user  *heard dB  *genie dB", net.text, re.M) and len(re.findall(r"^0  *[0-3] .* 300/300$", net.text, re.M)) >= 4 and
+        check(re.search(r"^eve  *user  *heard dB  *genie dB", net.text, re.M) and len(re.findall(r"^0  *[0-3] .* %d/%d$" % (n, n), net.text, re.M)) >= 4 and
               re.search(r"^Pilot attack on user 0 suspected", net.text, re.M), "tutti run prints a line per eavesdropper and user")
         lines = [l for l in open(os.path.join(net.out, "logs", "cpu.log")) if "PILOT-ATTACK-SUSPECTED" in l]
     first = np.flatnonzero(suspected[:, 0])

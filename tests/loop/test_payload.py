@@ -4,7 +4,7 @@ after decoding against theory at the SINR that was measured."""
 from math import erfc, sqrt
 
 import numpy as np
-from network import Network, blocks, check, fewer, finish
+from network import SHORT, Network, blocks, check, fewer, finish, skip
 
 
 def bler(snr_db, modulation, n_blocks):
@@ -56,7 +56,10 @@ def main():
     print("qam16 BLER:", ", ".join(f"{s} dB {v:.3f}" for s, v in zip(snrs, curve)))
     check(all(a <= b for a, b in zip(curve, curve[1:])), "the curve falls monotonically with the SNR")
     check(curve[0] < 0.1 and curve[-1] > 0.9, "it spans from near 0 to near 1")
-    theory()
+    if SHORT:
+        skip("error rates against theory", "runs are short here")
+    else:
+        theory()
     finish()
 
 

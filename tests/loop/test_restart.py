@@ -5,7 +5,7 @@ import os
 import signal
 
 import numpy as np
-from network import SHORT, Network, check, db, finish
+from network import LIGHT, SHORT, Network, check, db, finish
 
 BEFORE, AFTER = (40, 60) if SHORT else (150, 150)
 TAIL = 20  # blocks at the end that not everybody has reported yet
@@ -44,7 +44,7 @@ def first_block_after(log, net, tag):
 
 
 def endless(*sets):
-    return Network(n_blocks=0, args=["--keep-going"], sets=["payload.modulation=qam4", *sets])
+    return Network(n_blocks=0, args=["--keep-going"], sets=["payload.modulation=qam4", *LIGHT, *sets])
 
 
 def test_ap():

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from network import BIN, SHORT, Network, check, finish
+from network import BIN, LIGHT, SHORT, Network, check, finish
 
 N_AP = 2
 TURNS, TURN_BLOCKS = (2, 40) if SHORT else (5, 60)
@@ -54,7 +54,7 @@ def counters(net, node, endpoint):
 def run(besieged):
     """The recorded blocks of a run, siege and quiet in turn if besieged."""
     endpoint, rounds = f"tcp://127.0.0.1:{free_port()}", 0
-    sets = ["payload.modulation=qam4", f"fronthaul.endpoint={endpoint}", "fronthaul.security=curve"]
+    sets = ["payload.modulation=qam4", f"fronthaul.endpoint={endpoint}", "fronthaul.security=curve", *LIGHT]
     with Network(n_ap=N_AP, n_ue=2, n_blocks=0, sets=sets) as net:
         keys = os.path.join(net.dir, "keys")
         subprocess.run([os.path.join(BIN, "tutti"), "keygen", "--out", keys, "--config", net.config], check=True, stdout=subprocess.DEVNULL)

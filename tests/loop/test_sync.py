@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whole networks whose channels differ inside subbands, whose users' oscillators are off, and whose links are blocked for a while."""
 import numpy as np
-from network import SHORT, Network, blocks, check, db, finish
+from network import SHORT, Network, blocks, check, db, finish, skip
 
 BLOCKS = blocks(80)
 SKIP = 16  # gains and delays are learnt
@@ -33,10 +33,15 @@ def flat_cap(delay, power, width, n_fft=128, antennas=16, users=4):
 
 def spread():
     taps = ["air.fading.model=tdl", "air.fading.tap_delays_samples=[0, 2]", "air.fading.tap_powers_db=[0, -3]", "frame.subcarriers_per_subband=6"]
+    if SHORT:
+        skip("a spread channel held flat, oscillators not followed", "runs are short here")
+        _, _, wrong = run(*taps)
+        check(wrong == 0, "interpolated: every code block is right")
+        return
     ideal = harmonic(run("frame.subcarriers_per_subband=6")[0])
     flat = harmonic(run(*taps, "precoding.subband=flat")[0])
     formula = -db(10 ** (-ideal / 10) + flat_cap(2, 10**-0.3, 6))
-    check(abs(flat - formula) < (1 if SHORT else 0.4), f"taps 0 and 2, flat: {flat:.2f} dB, formula {formula:.2f} dB")
+    check(abs(flat - formula) < 0.4, f"taps 0 and 2, flat: {flat:.2f} dB, formula {formula:.2f} dB")
     measured, predicted, wrong = run(*taps)
     smooth, told = harmonic(measured), harmonic(predicted)
     check(smooth > flat + 12, f"interpolated: {smooth:.2f} dB, without spread {ideal:.2f} dB")
@@ -46,8 +51,10 @@ def spread():
 def oscillators():
     cfo = ["air.impairments.ue.cfo_hz=40", "payload.modulation=qam64"]
     measured, _, wrong = run(*cfo)
-    lost, _, wrong_untracked = run(*cfo, "sync.track_phase=false")
     check(wrong == 0 and harmonic(measured) > 34, f"users off by up to 40 Hz: {harmonic(measured):.2f} dB, wrong code blocks {wrong:.3f}")
+    if SHORT:
+        return
+    lost, _, wrong_untracked = run(*cfo, "sync.track_phase=false")
     check(wrong_untracked > 0.2, f"not followed: {harmonic(lost):.2f} dB, wrong code blocks {wrong_untracked:.3f}")
 
 
