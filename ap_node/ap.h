@@ -9,6 +9,8 @@
 #include "ap_node/choice.h"
 #include "ap_node/downlink.h"
 #include "ap_node/link.h"
+#include "ap_node/reciprocity.h"
+#include "ap_node/sounder.h"
 #include "ap_node/streams.h"
 #include "node/radio.h"
 #include "node/span.h"
@@ -20,6 +22,8 @@ struct ap {
     struct node_radio radio;
     struct node_span span;
     struct capture capture;
+    struct sounder sounder;
+    struct reciprocity reciprocity;
     struct choice choice;
     struct streams streams;
     struct downlink downlink;

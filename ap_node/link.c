@@ -12,15 +12,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CSI_SLOTS = 8 };
+enum { CSI_SLOTS = 8, OTHER_SLOTS = 2 };
 
-int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room)
+int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room,
+                   struct sounder *sounder, struct reciprocity *reciprocity)
 {
     const int n_ant = config->network.n_ant, n_ue = config->network.n_ue;
     *link = (struct ap_link){.config = config,
                              .csi_event = rt_event_create(),
                              .precoder_event = rt_event_create(),
                              .room = room,
+                             .sounder = sounder,
+                             .reciprocity = reciprocity,
+                             .other_room = sounder_message_bytes(sounder),
                              .id = (uint16_t)id,
                              .n_sb = (uint16_t)n_sb,
                              .n_ant = (uint16_t)n_ant,
@@ -36,7 +40,9 @@ int ap_link_create(struct ap_link *link, const struct config *config, int id, in
         return error_set(TUTTI_ECONFIG, "estimates of %d subbands, %d antennas and %d users do not fit one message",
                          n_sb, n_ant, n_ue);
     }
-    const int status = ring_create(&link->csi_out, CSI_SLOTS, sizeof(struct ap_message) + link->message_room);
+    int status = ring_create(&link->csi_out, CSI_SLOTS, sizeof(struct ap_message) + link->message_room);
+    status =
+        status < 0 ? status : ring_create(&link->other_out, OTHER_SLOTS, sizeof(struct ap_message) + link->other_room);
     return status < 0 ? status : inbox_create(&link->inbox, room, (size_t)n_sb * (size_t)n_ant * (size_t)room);
 }
 
@@ -45,6 +51,7 @@ void ap_link_destroy(struct ap_link *link)
     ap_link_stop(link);
     fh_peer_destroy(link->peer);
     ring_destroy(link->csi_out);
+    ring_destroy(link->other_out);
     inbox_destroy(link->inbox);
     if (link->config) {
         close(link->csi_event);
@@ -64,16 +71,33 @@ void ap_link_send(struct ap_link *link)
     rt_event_signal(link->csi_event);
 }
 
-static void send_reports(struct ap_link *link)
+struct ap_message *ap_link_other(struct ap_link *link)
 {
-    rt_event_wait(link->csi_event, 0);
+    return ring_write_slot(link->other_out);
+}
+
+void ap_link_send_other(struct ap_link *link)
+{
+    ring_push(link->other_out);
+    rt_event_signal(link->csi_event);
+}
+
+static void send_all(struct ap_link *link, ring_t *ring)
+{
     const struct ap_message *message;
-    while ((message = ring_peek(link->csi_out, 0)) != NULL) {
+    while ((message = ring_peek(ring, 0)) != NULL) {
         uint8_t *bytes = (uint8_t *)(uintptr_t)message->bytes; /* ours until popped; only the stamp changes */
         wire_stamp_send_time(bytes, message->n_bytes, clock_wall_ns());
         fh_peer_send(link->peer, bytes, message->n_bytes); /* not welcomed or full: counted by the peer */
-        ring_pop(link->csi_out);
+        ring_pop(ring);
     }
+}
+
+static void send_reports(struct ap_link *link)
+{
+    rt_event_wait(link->csi_event, 0);
+    send_all(link, link->csi_out);
+    send_all(link, link->other_out);
 }
 
 static bool fits(const struct ap_link *link, const struct ap_precoder *p)
@@ -126,14 +150,66 @@ static void receive_precoder(struct ap_link *link, const uint8_t *data, size_t n
 }
 
 /* In lock-step: do not wait for a precoder of this block. */
-static void receive_control(struct ap_link *link, const char *text)
+static void hear_no_precoder(struct ap_link *link, const json_t *root)
 {
-    json_t *root = json_loads(text, 0, NULL);
-    const char *type = json_string_value(json_object_get(root, "type"));
     const json_int_t block = json_integer_value(json_object_get(root, "block"));
-    if (type && strcmp(type, "no_precoder") == 0 && block >= 0) {
+    if (block >= 0) {
         atomic_store_explicit(&link->no_precoder, (uint64_t)block + 1, memory_order_release);
         rt_event_signal(link->precoder_event);
+    }
+}
+
+static void hear_sound(struct ap_link *link, const json_t *root)
+{
+    const json_int_t run = json_integer_value(json_object_get(root, "run"));
+    const json_int_t from = json_integer_value(json_object_get(root, "from_block"));
+    const json_int_t n = json_integer_value(json_object_get(root, "n_blocks"));
+    if (run > 0 && run < UINT32_MAX && from >= 0 && n > 0) {
+        const struct sounder_plan plan = {(uint32_t)run, (uint64_t)from, (uint64_t)from + (uint64_t)n};
+        sounder_order(link->sounder, &plan);
+        log_write(LOG_INFO, "link", "SOUNDING run=%u from_block=%llu n_blocks=%llu", plan.run, (unsigned long long)from,
+                  (unsigned long long)n);
+    }
+}
+
+/* A table comes in runs of subbands, in order; the last one makes it count. */
+static void hear_calibration(struct ap_link *link, const json_t *root)
+{
+    const json_t *c = json_object_get(root, "c");
+    const size_t n_ant = link->n_ant, first = (size_t)json_integer_value(json_object_get(root, "first_sb"));
+    const size_t n = json_array_size(c), end = first + n / (2 * n_ant);
+    struct reciprocity_part *part = reciprocity_slot(link->reciprocity);
+    if (!part || n % (2 * n_ant) != 0 || first > link->n_sb || end > link->n_sb) {
+        return;
+    }
+    part->run = (uint32_t)json_integer_value(json_object_get(root, "run"));
+    part->from_block = (uint64_t)json_integer_value(json_object_get(root, "from_block"));
+    part->delay_samples = json_number_value(json_object_get(root, "delay_samples"));
+    part->error_variance = json_number_value(json_object_get(root, "error_variance"));
+    for (size_t i = 0; i < n / 2; i++) {
+        const double re = json_number_value(json_array_get(c, 2 * i)),
+                     im = json_number_value(json_array_get(c, 2 * i + 1));
+        part->c[first * n_ant + i] = CMPLXF((float)re, (float)im);
+    }
+    if (end == link->n_sb) {
+        reciprocity_push(link->reciprocity);
+        log_write(LOG_INFO, "link", "CALIBRATED run=%u from_block=%llu delay_samples=%.4f", part->run,
+                  (unsigned long long)part->from_block, part->delay_samples);
+    }
+}
+
+static void receive_control(struct ap_link *link, const char *text)
+{
+    static const struct {
+        const char *type;
+        void (*hear)(struct ap_link *link, const json_t *root);
+    } words[] = {{"no_precoder", hear_no_precoder}, {"sound", hear_sound}, {"calibration", hear_calibration}};
+    json_t *root = json_loads(text, 0, NULL);
+    const char *type = json_string_value(json_object_get(root, "type"));
+    for (size_t i = 0; type && i < sizeof words / sizeof *words; i++) {
+        if (strcmp(type, words[i].type) == 0) {
+            words[i].hear(link, root);
+        }
     }
     json_decref(root);
 }

@@ -5,6 +5,8 @@
 #define TUTTI_AP_NODE_LINK_H
 
 #include "ap_node/inbox.h"
+#include "ap_node/reciprocity.h"
+#include "ap_node/sounder.h"
 #include "base/ring.h"
 #include "fronthaul/peer.h"
 #include "node/thread.h"
@@ -21,8 +23,11 @@ struct ap_link {
     const struct config *config;
     struct node_thread thread;
     fh_peer_t *peer;
-    ring_t *csi_out; /* of struct ap_message, slot -> link */
-    inbox_t *inbox;  /* link -> slot */
+    ring_t *csi_out;                 /* of struct ap_message, slot -> link */
+    ring_t *other_out;               /* the same for what the APs heard of each other */
+    inbox_t *inbox;                  /* link -> slot */
+    struct sounder *sounder;         /* told of calibration runs */
+    struct reciprocity *reciprocity; /* and of what comes of them; their owner's */
     int csi_event, precoder_event;
     _Atomic uint32_t session;     /* 0 = not welcomed */
     _Atomic tutti_tick epoch;     /* of the last welcome */
@@ -32,12 +37,14 @@ struct ap_link {
     uint64_t wakeups;
     int room;            /* streams of one precoder */
     size_t message_room; /* bytes of one estimates message */
+    size_t other_room;   /* and of the others */
     uint16_t id, n_sb, n_ant, n_ue;
     float power_mean, power_peak; /* the thread's: as ordered last; 0 = not yet */
 };
 
-/* Rings and wake-ups; no thread yet. */
-int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room);
+/* Rings and wake-ups; no thread yet. sounder and reciprocity are there before and outlive the link. */
+int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room,
+                   struct sounder *sounder, struct reciprocity *reciprocity);
 /* With the peer welcomed: from here on the thread owns it. */
 int ap_link_start(struct ap_link *link, const struct fh_welcome *welcome);
 void ap_link_stop(struct ap_link *link);    /* not started: nothing */
@@ -46,6 +53,9 @@ void ap_link_destroy(struct ap_link *link); /* half-built allowed */
 /* Slot thread: room for one message, or NULL when the thread is behind. Fill it, then ap_link_send. */
 struct ap_message *ap_link_message(struct ap_link *link);
 void ap_link_send(struct ap_link *link);
+/* The same for other messages. */
+struct ap_message *ap_link_other(struct ap_link *link);
+void ap_link_send_other(struct ap_link *link);
 void ap_link_log_counters(const struct ap_link *link);
 
 #endif

@@ -65,7 +65,14 @@ static int create_parts(struct ap *ap)
         status = accounts_create(&ap->accounts);
     }
     if (status >= 0) {
-        status = ap_link_create(&ap->link, c, ap->id, f->n_sb, config_stream_room(ap->config));
+        status = sounder_create(&ap->sounder, c, config_radio_of(c, CONFIG_ROLE_AP, ap->id), f, ap->id);
+    }
+    if (status >= 0) {
+        status = reciprocity_create(&ap->reciprocity, f->n_sb, c->network.n_ant, c->network.n_ue);
+    }
+    if (status >= 0) {
+        status = ap_link_create(&ap->link, c, ap->id, f->n_sb, config_stream_room(ap->config), &ap->sounder,
+                                &ap->reciprocity);
     }
     if (status >= 0) {
         ap->decision_samples = (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples;
@@ -124,6 +131,8 @@ void ap_destroy(struct ap *ap)
     node_radio_close(&ap->radio);
     node_span_destroy(&ap->span);
     capture_destroy(&ap->capture);
+    sounder_destroy(&ap->sounder);
+    reciprocity_destroy(&ap->reciprocity);
     streams_destroy(&ap->streams);
     downlink_destroy(&ap->downlink);
     accounts_destroy(ap->accounts);

@@ -29,13 +29,15 @@ void slot_prepare(struct ap *ap)
     if (ap->span.next >= decision_tick(ap, ap->block)) {
         ap->block++;
     }
+    reciprocity_follow(&ap->reciprocity, ap->block);
     downlink_encode(&ap->downlink, downlink_block(ap));
 }
 
 int slot_receive(struct ap *ap)
 {
     const tutti_tick to = decision_tick(ap, ap->block);
-    node_span_want(&ap->span, &ap->radio, to, "PG"); /* what capture_execute looks at */
+    /* what capture_execute and sounder_hear look at */
+    node_span_want(&ap->span, &ap->radio, to, sounder_listens(&ap->sounder, ap->block) ? "PGC" : "PG");
     return node_span_receive(&ap->span, &ap->radio, to);
 }
 
@@ -64,7 +66,14 @@ bool slot_estimate(struct ap *ap)
 {
     ap->capture_end_ns = clock_wall_ns();
     ap->reported_in = 0;
-    return capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block);
+    const bool whole = capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block);
+    if (whole) {
+        reciprocity_apply(&ap->reciprocity, &ap->capture);
+    }
+    for (uint64_t block = ap->block - (ap->block > 0); block <= ap->block; block++) {
+        sounder_hear(&ap->sounder, &ap->span, ap->radio.epoch, block, ap->capture.noise_power);
+    }
+    return whole;
 }
 
 static void fill_header(const struct ap *ap, struct wire_header *header)
@@ -100,8 +109,23 @@ static void fill_meta(struct ap *ap, uint32_t session, struct wire_csi_meta *met
     meta->n_account = accounts_collect(ap->accounts, ap->block, meta->account, WIRE_MAX_ACCOUNTS);
 }
 
+/* One measurement a block, as long as there are any. */
+static void tell_sounding(struct ap *ap)
+{
+    struct ap_message *message = ap->sounder.n_to_tell > 0 ? ap_link_other(&ap->link) : NULL;
+    if (message) {
+        message->n_bytes =
+            sounder_tell(&ap->sounder, ap->block, atomic_load(&ap->link.session), message->bytes, ap->link.other_room);
+        if (message->n_bytes > 0) {
+            ap_link_send_other(&ap->link);
+        }
+    }
+}
+
 void slot_report(struct ap *ap)
 {
+    tell_sounding(ap);
+
     struct ap_message *message = ap_link_message(&ap->link);
     if (!message) {
         ap->csi_dropped++;
@@ -176,4 +200,6 @@ void slot_transmit(struct ap *ap)
         learn_send_time(ap, clock_mono_ns() - start_ns);
     }
     downlink_beacon(&ap->downlink, &ap->radio, downlink_block(ap) + 1);
+    sounder_follow(&ap->sounder); /* an order came with the last precoder, at the latest */
+    sounder_send(&ap->sounder, &ap->radio, downlink_block(ap) + 1);
 }

@@ -18,7 +18,8 @@ int calib_table_create(struct calib_table *table, int n_sb, int n_ap, int n_ant)
 {
     *table = (struct calib_table){.n_sb = n_sb, .n_ap = n_ap, .n_ant = n_ant};
     table->c = calloc(size_of(table), sizeof *table->c);
-    if (!table->c) {
+    table->delay_samples = calloc((size_t)n_ap, sizeof *table->delay_samples);
+    if (!table->c || !table->delay_samples) {
         return error_set(TUTTI_ENOMEM, "out of memory for the calibration of %d access points", n_ap);
     }
     for (size_t i = 0; i < size_of(table); i++) {
@@ -30,6 +31,7 @@ int calib_table_create(struct calib_table *table, int n_sb, int n_ap, int n_ant)
 void calib_table_destroy(struct calib_table *table)
 {
     free(table->c);
+    free(table->delay_samples);
     *table = (struct calib_table){0};
 }
 
@@ -61,6 +63,7 @@ static int put_all(h5file_t *file, const struct calib_table *table)
     list_figures(&copy, &reference, figures);
     int status = h5file_put(file, COEFFICIENTS, H5_C64, 3, dims, table->c);
     status = status < 0 ? status : h5file_put(file, "/measured_ns", H5_U64, 1, one, &table->measured_ns);
+    status = status < 0 ? status : h5file_put(file, "/delay_samples", H5_F64, 1, &dims[1], table->delay_samples);
     for (int i = 0; status >= 0 && i < N_FIGURES; i++) {
         status = h5file_put(file, figures[i].path, H5_F64, 1, one, figures[i].value);
     }
@@ -101,6 +104,9 @@ static int read_all(h5file_t *file, const char *path, struct calib_table *t)
     int status = check_shape(file, path, t);
     status = status < 0 ? status : h5file_read(file, COEFFICIENTS, H5_C64, t->c, size_of(t) * sizeof *t->c);
     status = status < 0 ? status : h5file_read(file, "/measured_ns", H5_U64, &t->measured_ns, sizeof t->measured_ns);
+    status = status < 0 ? status
+                        : h5file_read(file, "/delay_samples", H5_F64, t->delay_samples,
+                                      (size_t)t->n_ap * sizeof *t->delay_samples);
     for (int i = 0; status >= 0 && i < N_FIGURES; i++) {
         status = h5file_read(file, figures[i].path, H5_F64, figures[i].value, sizeof(double));
     }
@@ -126,7 +132,8 @@ int calib_table_load(struct calib_table *table, const char *path, int n_sb, int 
 
 /* Use -------------------------------------------------------------------------------------------------------------- */
 
-void calib_table_apply(const struct calib_table *table, int ap, int n_ue, tutti_cf32 *H_hat, float *error_variance)
+void calib_table_apply(const struct calib_table *table, int ap, int n_ue, tutti_cf32 *H_hat, float *beta,
+                       float *error_variance)
 {
     double power = 0;
     for (int sb = 0; sb < table->n_sb; sb++) {
@@ -140,8 +147,10 @@ void calib_table_apply(const struct calib_table *table, int ap, int n_ue, tutti_
             }
         }
     }
+    power /= table->n_sb * table->n_ant;
     for (int k = 0; k < n_ue; k++) {
-        error_variance[k] *= (float)(power / (table->n_sb * table->n_ant));
+        beta[k] *= (float)power;
+        error_variance[k] = (float)power * error_variance[k] + (float)table->error_variance * beta[k];
     }
 }
 

@@ -10,15 +10,16 @@
 
 struct calib_table {
     int n_sb, n_ap, n_ant;
-    tutti_cf32 *c;        /* [n_sb][n_ap][n_ant], root-mean-square 1 */
-    uint64_t measured_ns; /* wall clock */
-    int reference;        /* antenna, counted over all APs */
+    tutti_cf32 *c;         /* [n_sb][n_ap][n_ant], root-mean-square 1 */
+    uint64_t measured_ns;  /* wall clock */
+    double *delay_samples; /* [n_ap] by which c turns over frequency, between subbands' centres too */
+    int reference;         /* antenna, counted over all APs */
     double residual, noise_residual;
     double error_variance;   /* of c relative to |c|^2 when measured */
     double drift_rad2_per_s; /* how fast it grows */
 };
 
-/* All coefficients 1, no error. */
+/* All coefficients 1, no delay, no error. */
 int calib_table_create(struct calib_table *table, int n_sb, int n_ap, int n_ant);
 void calib_table_destroy(struct calib_table *table); /* half-built allowed */
 int calib_table_save(const struct calib_table *table, const char *path);
@@ -26,8 +27,10 @@ int calib_table_save(const struct calib_table *table, const char *path);
  */
 int calib_table_load(struct calib_table *table, const char *path, int n_sb, int n_ap, int n_ant);
 
-/* One AP's estimates H_hat [n_sb][n_ant][n_ue] and their error variances [n_ue], in place. */
-void calib_table_apply(const struct calib_table *table, int ap, int n_ue, tutti_cf32 *H_hat, float *error_variance);
+/* One AP's estimates H_hat [n_sb][n_ant][n_ue], large-scale gains [n_ue] and error variances [n_ue], in place; the
+ * variance has that of the coefficients in it afterwards. */
+void calib_table_apply(const struct calib_table *table, int ap, int n_ue, tutti_cf32 *H_hat, float *beta,
+                       float *error_variance);
 
 /* Error variance at a later instant: sigma_cal^2 + d t. */
 double calib_table_variance(const struct calib_table *table, uint64_t now_ns);

@@ -99,6 +99,7 @@ void block_open(struct cpu_block *b, uint64_t number, tutti_tick tick, uint32_t 
     memset(b->user_used, 0, n_ue);
     b->solve_start_ns = b->solve_end_ns = b->solve_ns = 0;
     b->scheme = 0;
+    b->calibration = 0;
     b->stepped_down = b->an_solved = false;
     b->an_share = 0;
     b->eta = NULL;

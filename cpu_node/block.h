@@ -36,12 +36,13 @@ struct cpu_block {
     int scheme;                            /* enum mimo_scheme: the rung of the ladder it got */
     bool stepped_down;
     struct stream_set *streams;
-    const double *eta; /* [n_ap][n_ue] powers of the slow clock; NULL = equal */
-    double *bound;     /* [n_sb]; NaN unless the scheme has a certificate */
-    float *sinr;       /* [n_sb][n_ue] */
-    int *reason;       /* [n_sb] */
-    double an_share;   /* of every AP's power in this block; 0 = no noise */
-    bool an_solved;    /* every subband has one that no user hears */
+    const double *eta;    /* [n_ap][n_ue] powers of the slow clock; NULL = equal */
+    double *bound;        /* [n_sb]; NaN unless the scheme has a certificate */
+    float *sinr;          /* [n_sb][n_ue] */
+    int *reason;          /* [n_sb] */
+    uint32_t calibration; /* number of the one by which the estimates are turned; 0: none */
+    double an_share;      /* of every AP's power in this block; 0 = no noise */
+    bool an_solved;       /* every subband has one that no user hears */
 };
 
 int block_create(struct cpu_block **block, const struct block_shape *shape);

@@ -6,6 +6,7 @@
 #define TUTTI_CPU_NODE_CPU_H
 
 #include "base/config.h"
+#include "cpu_node/calibrate.h"
 #include "cpu_node/clock.h"
 #include "cpu_node/faults.h"
 #include "cpu_node/gather.h"
@@ -45,6 +46,7 @@ struct cpu {
     struct push *push;
     recorder_t *recorder;
     slow_t *slow; /* NULL: the configuration asks for nothing that it does */
+    calibrate_t *calibrate;
     fh_hub_t *hub;
     tutti_cf32 *coefficients;     /* [n_sb][n_ant][n_ue] one AP's estimates */
     float *beta, *error_variance; /* [n_ue] of it */

@@ -194,7 +194,10 @@ static void hear_data(struct cpu *cpu, int ap, const uint8_t *data, size_t n_byt
             outbox_tell_none(cpu, ap, header.block);
         }
         break;
-    default: /* nobody here takes uplink symbols, calibration or sensing yet */
+    case WIRE_CALIBRATION:
+        calibrate_hear(cpu->calibrate, ap, data, n_bytes);
+        break;
+    default: /* nobody here takes uplink symbols or sensing yet */
         cpu->counters.other_data++;
     }
 }
@@ -228,6 +231,7 @@ static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
     if (up) {
         cpu->account_ack[id] = 0; /* what another life in this place claimed must not hide its accounts */
         SAY(cpu, LOG_INFO, block, "AP-UP ap=%d", id);
+        calibrate_joined(cpu->calibrate, id, block);
         return;
     }
     plausible_forget(cpu->plausible, id);

@@ -40,6 +40,7 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
         block->scheme = (int)ladder_choose(&cpu->ladder, asked, left_ns, n_each);
     }
     block->stepped_down = block->scheme != (int)asked;
+    block->calibration = calibrate_in_force(cpu->calibrate, block->number);
     block->eta = slow_powers(cpu->slow, block->number);
     solver_execute(cpu->solver, block, &deadline);
     const uint64_t noise_ns = solver_noise_ns(cpu->solver);
@@ -66,6 +67,7 @@ static int loop(struct cpu *cpu)
         }
         rt_hot_leave();
         outbox_push(cpu, block);
+        calibrate_turn(cpu->calibrate, block->number, cpu->gather->alive);
         struct cpu_block *const other = recorder_exchange(cpu->recorder, block);
         if (other != block) {
             slow_expect(cpu->slow);

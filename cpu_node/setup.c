@@ -104,6 +104,34 @@ static int create_faults(struct cpu *cpu)
     return faults_create(&cpu->faults, &settings);
 }
 
+static void send_to_ap(void *context, int ap, const char *json)
+{
+    struct cpu *cpu = context;
+    fh_hub_send_control(cpu->hub, FH_ROLE_AP, ap, json);
+}
+
+static void say_calibration(void *context, uint64_t block, const char *sentence)
+{
+    struct cpu *cpu = context;
+    log_write(LOG_INFO, "calibrate", "%s block=%" PRIu64, sentence, block);
+    if (cpu->recorder) {
+        recorder_event(cpu->recorder, block, "%s", sentence);
+    }
+}
+
+static int create_calibrate(struct cpu *cpu)
+{
+    const struct calibrate_settings settings = {.config = cpu->config,
+                                                .frame = &cpu->frame,
+                                                .shape = cpu->shape,
+                                                .lockstep = cpu->lockstep,
+                                                .send = send_to_ap,
+                                                .say = say_calibration,
+                                                .context = cpu};
+    const int status = calibrate_create(&cpu->calibrate, &settings);
+    return status < 0 ? status : calibrate_start(cpu->calibrate);
+}
+
 static int create_slow(struct cpu *cpu)
 {
     const struct slow_settings settings = {
@@ -121,6 +149,7 @@ static int create_recorder(struct cpu *cpu)
                                                .welcome = cpu->welcome,
                                                .agreement = cpu->agreement,
                                                .slow = cpu->slow,
+                                               .calibrate = cpu->calibrate,
                                                .lockstep = cpu->lockstep};
     return recorder_create(&cpu->recorder, &settings);
 }
@@ -189,6 +218,7 @@ static int create_parts(struct cpu *cpu)
     status = status < 0 ? status : create_replay(cpu);
     status = status < 0 ? status : create_faults(cpu);
     status = status < 0 ? status : create_slow(cpu);
+    status = status < 0 ? status : create_calibrate(cpu);
     status = status < 0 ? status : create_recorder(cpu); /* owns the output before anybody is let in */
     status = status < 0 ? status : create_engine(cpu);
     status = status < 0 ? status : create_hub(cpu);
@@ -241,6 +271,7 @@ void cpu_destroy(struct cpu *cpu)
     cpu_stop(cpu);
     recorder_destroy(cpu->recorder);
     slow_destroy(cpu->slow);
+    calibrate_destroy(cpu->calibrate);
     fh_hub_destroy(cpu->hub);
     push_destroy(cpu->push);
     solver_destroy(cpu->solver);

@@ -57,6 +57,15 @@ struct config_sync {
     bool track_phase;
 };
 
+enum config_calibration_method { CONFIG_CALIBRATION_LS, CONFIG_CALIBRATION_ML };
+struct config_calibration {
+    char *file; /* "" = none; absolute after config_load */
+    bool at_start, when_stale;
+    int n_repeats;
+    enum config_calibration_method method;
+    bool smooth;
+};
+
 enum config_subband { CONFIG_SUBBAND_SMOOTH, CONFIG_SUBBAND_FLAT };
 struct config_precoding {
     enum mimo_scheme scheme;
@@ -237,6 +246,7 @@ struct config {
     struct config_payload payload;
     struct config_precoding precoding;
     struct config_sync sync;
+    struct config_calibration calibration;
     struct config_eve eve;
     struct config_resilience resilience;
     struct config_sensing sensing;

@@ -52,6 +52,7 @@ static const struct config_range ranges[] = {
     {"precoding.ob_gap", 1e-6, 0.5, ""},
     {"precoding.an_share", 0, 0.99, ""},
     {"precoding.an_target_sinr_db", -50, 100, ""},
+    {"calibration.n_repeats", 1, 100000, ""},
     {"eve.n_ant", 1, 8, ""},
     {"eve.target_user", 0, TUTTI_MAX_UE - 1, ""},
     {"eve.from_block", 0, 1e12, ""},
@@ -631,6 +632,25 @@ static int check_resilience(struct check *check)
     return 0;
 }
 
+/* Access points can only hear each other where the frame says so, and every antenna must be heard in every subband. */
+static int check_calibration(struct check *check)
+{
+    const struct config *const c = check->config;
+    const bool runs = c->calibration.at_start || c->calibration.when_stale;
+    if (!runs) {
+        return 0;
+    }
+    if (check->frame.n_cal == 0) {
+        return config_fail(check->layers, "calibration.at_start calibration.when_stale frame.schedule",
+                           "calibration needs C symbols in frame.schedule, such as \"B G P4 U20 C4 G D38 G\"");
+    }
+    if (c->network.n_ap < 2) {
+        return config_fail(check->layers, "calibration.at_start calibration.when_stale network.n_ap",
+                           "a single access point has nobody to hear it");
+    }
+    return 0;
+}
+
 static int check_adc(struct check *check)
 {
     const int ap = check->config->air.impairments.ap.adc_bits, ue = check->config->air.impairments.ue.adc_bits;
@@ -650,9 +670,10 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,   check_frame, check_pilots,    check_payload, check_scheme, check_precoding, check_eve,
-        check_engine,  check_lag,   check_endpoints, check_outputs, check_faults, check_backends,  check_gains,
-        check_sensing, check_taps,  check_delays,    check_adc,     check_iq,     check_events,    check_resilience,
+        check_names,    check_frame,  check_pilots,     check_payload,     check_scheme,  check_precoding,
+        check_eve,      check_engine, check_lag,        check_endpoints,   check_outputs, check_faults,
+        check_backends, check_gains,  check_sensing,    check_taps,        check_delays,  check_adc,
+        check_iq,       check_events, check_resilience, check_calibration,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

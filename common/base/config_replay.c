@@ -49,6 +49,7 @@ int config_make_replay(struct config *c, const char *collection)
     rc = rc ? rc : replace(&c->record.iq.dir, "");
     rc = rc ? rc : replace(&c->record.file, "run.h5");
     c->air.mode = CONFIG_AIR_LOCKSTEP;
+    c->calibration.at_start = c->calibration.when_stale = false;
     c->air.wait_for_all = false;
     c->network.n_blocks = 0;
     c->engine.block_budget_us = 0;

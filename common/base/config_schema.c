@@ -107,6 +107,17 @@ static const cyaml_schema_field_t precoding_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_strval_t calibration_methods[] = {{"ls", CONFIG_CALIBRATION_LS}, {"ml", CONFIG_CALIBRATION_ML}};
+static const cyaml_schema_field_t calibration_fields[] = {
+    TEXT(struct config_calibration, file),
+    BOOL(struct config_calibration, at_start),
+    BOOL(struct config_calibration, when_stale),
+    INT(struct config_calibration, n_repeats),
+    ENUM(struct config_calibration, method, calibration_methods),
+    BOOL(struct config_calibration, smooth),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t sync_fields[] = {
     BOOL(struct config_sync, track_phase),
     CYAML_FIELD_END,
@@ -332,6 +343,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, payload, payload_fields),
     SECTION(struct config, precoding, precoding_fields),
     SECTION(struct config, sync, sync_fields),
+    SECTION(struct config, calibration, calibration_fields),
     SECTION(struct config, eve, eve_fields),
     SECTION(struct config, resilience, resilience_fields),
     SECTION(struct config, sensing, sensing_fields),

@@ -81,14 +81,26 @@ static void index_letters(struct frame *f)
         case 'D':
             f->dl_symbol[f->n_dl++] = s;
             break;
-        case 'G':
-            f->guard_symbol[f->n_guard++] = s;
-            break;
         case 'B':
             f->beacon_symbol[f->n_beacon++] = s;
             break;
+        case 'C':
+            f->cal_symbol[f->n_cal++] = s;
+            break;
         default:
             break;
+        }
+    }
+}
+
+/* Other APs' C symbols end late where clocks are off, and so do B symbols where there are several and not all send: a
+ * guard right after them may not be silent. */
+static void index_guards(struct frame *f)
+{
+    for (int s = 0; s < f->n_symbol; s++) {
+        const char before = s > 0 ? f->letter[s - 1] : 'G';
+        if (f->letter[s] == 'G' && before != 'C' && (before != 'B' || f->n_beacon < 2)) {
+            f->guard_symbol[f->n_guard++] = s;
         }
     }
 }
@@ -101,6 +113,10 @@ static int check_letters(const struct frame *f, struct frame_fault *fault)
     }
     if (f->n_dl == 0) {
         return fail(fault, key, "there is no downlink symbol (D)");
+    }
+    if (f->n_guard == 0 && strchr(f->letter, 'G')) {
+        return fail(fault, key,
+                    "noise is measured in a guard symbol (G) that does not follow C or several B, there is none");
     }
     if (f->n_guard == 0) {
         return fail(fault, key, "there is no guard symbol (G), at least one is needed to measure noise");
@@ -123,6 +139,7 @@ static int set_schedule(struct frame *f, const struct config_frame *c, struct fr
     }
     f->n_symbol = n;
     index_letters(f);
+    index_guards(f);
     return check_letters(f, fault);
 }
 

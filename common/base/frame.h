@@ -19,8 +19,9 @@ struct frame {
     int n_pilot, pilot_symbol[TUTTI_MAX_SYMBOL]; /* symbol index of the t-th P; n_pilot = tau_p */
     int n_dl, dl_symbol[TUTTI_MAX_SYMBOL];       /* symbol index of the t-th D; contiguous */
     int n_dl_pilot;                              /* first of them that carry precoded pilots */
-    int n_guard, guard_symbol[TUTTI_MAX_SYMBOL]; /* G symbols: silent, used to measure noise */
+    int n_guard, guard_symbol[TUTTI_MAX_SYMBOL]; /* G symbols surely silent, used to measure noise: not after C or B2 */
     int n_beacon, beacon_symbol[TUTTI_MAX_SYMBOL];
+    int n_cal, cal_symbol[TUTTI_MAX_SYMBOL]; /* C symbols: access points sound each other in turn */
     int gap_samples;   /* end of the last P to the start of the first D: the longest chunk that keeps causality */
     int chunk_samples; /* of the emulated air; divides n_block_samples, <= gap_samples and half a block */
     int lag_blocks;    /* block b's precoder is applied in block b + this: engine.lag_blocks, or more where

@@ -34,6 +34,7 @@ enum record_when { ALWAYS, WITH_CSI, WITH_PRECODERS, WITH_NOISE, WITH_NOISE_VECT
     X(R_TICK, "/block/tick", H5_U64, "", FROM_BLOCK, ALWAYS)                                                           \
     X(R_SESSION, "/block/session", H5_U64, "", FROM_BLOCK, ALWAYS)                                                     \
     X(R_LEARNING, "/block/learning", H5_U8, "", FROM_BLOCK, ALWAYS)                                                    \
+    X(R_CALIBRATION, "/block/calibration", H5_I32, "", FROM_BLOCK, ALWAYS)                                             \
     X(R_AP_USED, "/block/ap_used", H5_U8, "a", FROM_BLOCK, ALWAYS)                                                     \
     X(R_USER_USED, "/block/user_used", H5_U8, "u", FROM_BLOCK, ALWAYS)                                                 \
     X(R_BETA, "/block/beta", H5_F64, "au", FROM_BLOCK, ALWAYS)                                                         \

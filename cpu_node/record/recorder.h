@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "cpu_node/block.h"
+#include "cpu_node/calibrate.h"
 #include "cpu_node/faults.h"
 #include "cpu_node/schedule.h"
 #include "cpu_node/slow.h"
@@ -17,8 +18,9 @@
 struct recorder_settings {
     const struct config *config; /* these outlive the recorder */
     const struct frame *frame;
-    slow_t *slow;          /* hears every block; NULL = none */
-    struct faults *faults; /* for observers' commands */
+    slow_t *slow;           /* hears every block; NULL = none */
+    calibrate_t *calibrate; /* observers ask it and are told of it */
+    struct faults *faults;  /* for observers' commands */
     struct block_shape shape;
     struct fh_welcome welcome;
     const char *agreement; /* copied */

@@ -42,9 +42,10 @@ struct recorder {
     struct live *live;
     uint8_t *alive; /* [n_ap + n_ue] work area of the live status */
     /* record thread */
-    uint32_t session;   /* of the newest block */
-    uint64_t newest;    /* newest solved block + 1 */
-    uint64_t newest_ns; /* monotonic, when it came */
+    uint32_t session;     /* of the newest block */
+    uint32_t calibration; /* the same */
+    uint64_t newest;      /* newest solved block + 1 */
+    uint64_t newest_ns;   /* monotonic, when it came */
     uint64_t n_blocks_seen;
     uint64_t start_ns, ended_ns; /* monotonic: of the thread; when the last block asked for was here, 0 = not yet */
     uint64_t next_status_ns;

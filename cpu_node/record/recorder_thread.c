@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
+#include "cpu_node/calibrate_talk.h"
 #include "cpu_node/record/recorder_state.h"
 
 #include <inttypes.h>
@@ -72,6 +73,15 @@ static void see_joins(recorder_t *r)
     }
 }
 
+/* Estimates are of another size from here on: what was learnt of their power does not count any more. */
+static void see_calibration(recorder_t *r, const struct cpu_block *block)
+{
+    for (int k = 0; block->calibration != r->calibration && k < r->settings.shape.n_ue; k++) {
+        secrecy_user_joined(r->secrecy, k);
+    }
+    r->calibration = block->calibration;
+}
+
 /* One block at a time: the lab link must be served even when writing is the bottleneck. */
 static bool write_block(recorder_t *r)
 {
@@ -87,6 +97,7 @@ static bool write_block(recorder_t *r)
     r->newest_ns = clock_mono_ns();
     if (block->number < end_of_run(r)) {
         see_joins(r);
+        see_calibration(r, block);
         record_rows_block(r->rows, block);
         secrecy_block(r->secrecy, block);
         live_block(r->live, block);
@@ -198,10 +209,15 @@ static void hear_coming_or_going(recorder_t *r, const struct fh_event *event)
 static void hear_observer(recorder_t *r, const struct fh_event *event)
 {
     char *answer = NULL;
-    if (!faults_command(r->settings.faults, (const char *)event->data, &answer)) {
+    const char *const words = (const char *)event->data;
+    const bool faults = faults_command(r->settings.faults, words, &answer);
+    if (!faults && !calibrate_command(r->settings.calibrate, words, &answer)) {
         r->reports->n_bad++;
-    } else if (answer) {
+    }
+    if (answer) {
         fh_hub_send_control(r->lab, FH_ROLE_OBSERVER, event->id, answer);
+    }
+    if (answer && faults) {
         run_file_event(r->file, clock_wall_ns(), r->newest, "FAULTS-CHANGED");
     }
     free(answer);
@@ -317,6 +333,7 @@ static char *status_text(recorder_t *r)
                              "users_alive", users, "block_errors", (json_int_t)r->reports->block_errors);
     if (root) {
         tell_live(r, root);
+        calibrate_tell(r->settings.calibrate, root);
     }
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);

@@ -94,6 +94,7 @@ static void write_inputs(struct record_rows *r, const struct cpu_block *block)
     const size_t n_sb = (size_t)r->shape.n_sb, n_ue = (size_t)r->shape.n_ue, n_ap = (size_t)r->shape.n_ap;
     const uint64_t b = block->number, tick = block->tick, session = block->session;
     const uint8_t learning = count_learning(r, block);
+    const int32_t calibration = (int32_t)block->calibration;
     for (size_t i = 0; i < n_ap * 5; i++) {
         r->counts[i] = block->radio_events[i / 5][i % 5];
     }
@@ -103,6 +104,7 @@ static void write_inputs(struct record_rows *r, const struct cpu_block *block)
     run_file_put(f, R_TICK, b, &tick);
     run_file_put(f, R_SESSION, b, &session);
     run_file_put(f, R_LEARNING, b, &learning);
+    run_file_put(f, R_CALIBRATION, b, &calibration);
     run_file_put(f, R_AP_USED, b, block->gathered);
     run_file_put(f, R_USER_USED, b, block->user_used);
     run_file_put(f, R_BETA, b, widen(r, block->beta, n_ap * n_ue, 1));

@@ -198,13 +198,13 @@ static int allocate(struct links *l)
                : error_set(TUTTI_ENOMEM, "no memory for %d radios", l->n_radio);
 }
 
-/* Runs of symbols in which APs hear each other. */
+/* Runs of symbols in which APs hear each other. A single beacon is sent by all of them at once: nobody listens. */
 static int set_windows(struct links *l, const struct frame *frame)
 {
     l->window = calloc((size_t)frame->n_symbol, sizeof *l->window);
     for (int s = 0; l->window && s < frame->n_symbol; s++) {
         const int from = s * frame->n_symbol_samples;
-        if (frame->letter[s] != 'B' && frame->letter[s] != 'C') {
+        if (frame->letter[s] != 'C' && (frame->letter[s] != 'B' || frame->n_beacon < 2)) {
             continue;
         }
         if (l->n_window == 0 || l->window[l->n_window - 1].to != from) {

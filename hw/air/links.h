@@ -3,8 +3,9 @@
  * now. Radio r is AP r for r < n_ap, then come the users, then the eavesdroppers. A link is directed; both directions
  * of a pair share one fading process, so propagation is reciprocal by construction and only hardware breaks it.
  *
- * APs hear each other in B and C symbols only, over links that are drawn once (air.large_scale.ap_snr_db): what
- * synchronisation and calibration live on. In other symbols nobody listens to another AP, and nothing is computed.
+ * APs hear each other in C symbols, and in B symbols where there are several, only, over links that are drawn once
+ * (air.large_scale.ap_snr_db): what synchronisation and calibration live on. In other symbols nobody listens to another
+ * AP, and nothing is computed.
  *
  * Timing: a radio with offset o labels as tick t what happens at t + o, so a link's delay is d + o_tx - o_rx. So that
  * nothing arrives before it was sent, all links are longer by the largest offsets together when offsets are on. */

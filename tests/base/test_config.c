@@ -466,7 +466,7 @@ static void test_wrong_bytes(void **state)
     load_wrong_bytes("network:\n\n  name: a\0b\n", 23, "3: not valid YAML: control characters are not allowed");
     load_wrong_bytes("a: &a [*a, *a]\n", 15,
                      "1: a: unknown key, a network file has network, frame, pilots, payload, "
-                     "precoding, sync, eve, resilience, sensing, engine, fronthaul, record, radio, air");
+                     "precoding, sync, calibration, eve, resilience, sensing, engine, fronthaul, record, radio, air");
 }
 
 /* The rest of the interface ------------------------------------------------------------------------------------------

@@ -193,24 +193,32 @@ static void a_table_comes_back_and_turns_estimates_round(void **state)
     }
     assert_int_equal(calib_table_create(&a, N_SB, N_AP, N_ANT), 0);
     assert_int_equal(calib_coefficients(N_SB, N, f, a.c), 0);
+    a.delay_samples[2] = 1.25;
     a.measured_ns = 1700000000123456789u, a.error_variance = 1e-4, a.drift_rad2_per_s = 1e-6, a.reference = 3;
     assert_int_equal(calib_table_save(&a, path), 0);
     assert_int_equal(calib_table_load(&b, path, N_SB, N_AP, N_ANT), 0);
     assert_memory_equal(a.c, b.c, sizeof *a.c * N_SB * N);
+    assert_true(b.delay_samples[2] == 1.25 && b.delay_samples[1] == 0);
     assert_true(b.measured_ns == a.measured_ns && b.reference == 3);
     assert_true(fabs(calib_table_variance(&b, a.measured_ns + 100000000000u) - 2e-4) < 1e-12);
     /* estimates of one user at AP 1: uplink g r; downlink t g, both up to one factor, conjugated as H_hat is */
     tutti_cf32 H[N_SB * N_ANT];
-    float variance = 1;
+    float variance = 1, beta = 2;
     for (int i = 0; i < N_SB * N_ANT; i++) {
         H[i] = (tutti_cf32)conj(d.r[N_ANT + i % N_ANT]);
     }
-    calib_table_apply(&b, 1, 1, H, &variance);
+    double power = 0; /* of the table's part */
+    for (int i = 0; i < N_SB * N_ANT; i++) {
+        const double size = cabs((double complex)b.c[(i / N_ANT * N_AP + 1) * N_ANT + i % N_ANT]);
+        power += size * size / (N_SB * N_ANT);
+    }
+    calib_table_apply(&b, 1, 1, H, &beta, &variance);
     const double complex common = H[0] / conj(d.t[N_ANT]);
     for (int i = 0; i < N_SB * N_ANT; i++) {
         assert_true(cabs(H[i] / conj(d.t[N_ANT + i % N_ANT]) / common - 1) < 1e-5);
     }
-    assert_true(variance > 0.2f && variance < 5);
+    assert_true(fabs((double)beta - 2 * power) < 1e-5);
+    assert_true(fabs((double)variance - (power + 1e-4 * 2 * power)) < 1e-6);
     calib_table_destroy(&b);
     assert_int_equal(calib_table_load(&b, path, N_SB, N_AP, N_ANT + 1), TUTTI_EFORMAT);
     assert_non_null(strstr(error_text(), path));

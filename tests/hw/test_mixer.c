@@ -753,7 +753,7 @@ static void test_between_aps(void **state)
 {
     (void)state;
     struct rig rig;
-    OPEN(&rig, 9, QUIET, "frame.schedule=B G P4 U20 C4 G D36 G", "air.impairments.ap.timing_offset_samples=3",
+    OPEN(&rig, 9, QUIET, "frame.schedule=B2 G P4 U19 C4 G D36 G", "air.impairments.ap.timing_offset_samples=3",
          "air.large_scale.ap_snr_db=130", "air.fading.model=rayleigh");
     const struct links_radio *radio = rig.links->radio;
     const int symbol = rig.frame.n_symbol_samples, block = rig.frame.n_block_samples;

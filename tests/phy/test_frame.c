@@ -94,6 +94,24 @@ static void many_schedules(void **state)
     }
 }
 
+/* Where other access points may still be heard, noise is not measured. */
+static void silent_guards(void **state)
+{
+    (void)state;
+    struct config c = phy_test_config();
+    char one_beacon[] = "B G P4 U20 C4 G D38 G", beacons[] = "B3 G P4 U22 G D36 G", none[] = "B2 G P4 U22 C2 G D33";
+    struct frame f;
+    c.frame.schedule = one_beacon;
+    assert_int_equal(frame_init(&f, &c), 0);
+    assert_true(f.n_guard == 2 && f.guard_symbol[0] == 1 && f.guard_symbol[1] == 69);
+    assert_true(f.n_cal == 4 && f.cal_symbol[0] == 26 && f.cal_symbol[3] == 29);
+    c.frame.schedule = beacons;
+    assert_int_equal(frame_init(&f, &c), 0);
+    assert_true(f.n_guard == 2 && f.guard_symbol[0] == 30 && f.guard_symbol[1] == 67 && f.n_cal == 0);
+    c.frame.schedule = none;
+    assert_true(frame_init(&f, &c) < 0);
+}
+
 /* Causality, checked sample by sample: the chunk that holds the last sample of the last pilot ends by the first D. */
 static void chunks_keep_causality(void **state)
 {
@@ -234,10 +252,10 @@ static void lags_follow_the_lead(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(default_timeline),      cmocka_unit_test(subcarriers_lie_around_dc),
-        cmocka_unit_test(many_schedules),        cmocka_unit_test(chunks_keep_causality),
-        cmocka_unit_test(wide_network),          cmocka_unit_test(lags_follow_the_lead),
-        cmocka_unit_test(refusals_name_the_key),
+        cmocka_unit_test(default_timeline), cmocka_unit_test(subcarriers_lie_around_dc),
+        cmocka_unit_test(many_schedules),   cmocka_unit_test(chunks_keep_causality),
+        cmocka_unit_test(wide_network),     cmocka_unit_test(lags_follow_the_lead),
+        cmocka_unit_test(silent_guards),    cmocka_unit_test(refusals_name_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

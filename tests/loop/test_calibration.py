@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole networks whose radios break reciprocity (chains of any phase, clocks that are off), calibrated while they run."""
+import os
+import subprocess
+
+import numpy as np
+from network import BIN, Network, blocks, check, db, finish
+
+FRAME = "frame.schedule=B G P4 U20 C4 G D38 G"
+CHAINS = ["air.impairments.ap.gain_mismatch_db=1", "air.impairments.ap.phase_mismatch_deg=180"]
+CLOCKS = ["air.impairments.ap.timing_offset_samples=2"]
+AHEAD, LEARN, TELL = 2, 16, 9  # blocks: from an order to its block; before the first run; from the end of a run to its result
+
+
+def harmonic(sinr):
+    return -db((1 / sinr).mean())
+
+
+def in_force(f, run, n):
+    """First block whose estimates are turned by calibration `run`."""
+    return int(np.argmax(f["block/calibration"][:n] == run))
+
+
+def at_start(*sets, n):
+    """SINR before and after, prediction after, blocks of what happened."""
+    with Network(sets=[FRAME, *sets], n_blocks=n) as net, net.run().file("run.h5") as f:
+        measured, predicted = f["user/sinr_measured"][:n], 1 / (1 / f["sinr_predicted"][:n]).mean(axis=1)
+        first = in_force(f, 1, n)
+        texts = [t.decode() for t in f["events/text"][:] if t.startswith(b"CALIB")]
+    return harmonic(measured[LEARN:max(first, LEARN + 1)]), harmonic(measured[first:]), harmonic(predicted[first:]), first, texts
+
+
+def chains_and_clocks():
+    n = blocks(90)
+    with Network(sets=[FRAME], n_blocks=n) as net, net.run().file("run.h5") as f:
+        ideal = harmonic(f["user/sinr_measured"][LEARN:n])
+        check((f["block/calibration"][:n] == 0).all(), "nobody asked for a calibration: none")
+    for what, sets, most in ("chains", CHAINS, 0.7), ("clocks", CLOCKS, 0.7):
+        before, after, told, first, texts = at_start(*sets, "calibration.at_start=true", n=n)
+        check(before < 8, f"{what}, not calibrated: {before:.2f} dB")
+        check(after > ideal - most, f"{what}, calibrated: {after:.2f} dB, ideal radios {ideal:.2f} dB")
+        check(abs(after - told) < 0.5, f"{what}, predicted {told:.2f} dB")
+        # 16 repeats, 4 a block, one AP a block
+        check(first == LEARN + AHEAD + 16 + 4 + 3 + AHEAD, f"{what}: in force from block {first}: {texts}")
+
+
+def on_demand():
+    """Asked for by hand in a running network; its file gives the same network when it is read at the start."""
+    n, file = blocks(150), "calibration.file=table.h5"
+    with Network(sets=[FRAME, *CHAINS, file], n_blocks=n) as net:
+        net.start().wait_for_block(5)
+        told = subprocess.run([os.path.join(BIN, "tutti"), "calibrate", "--config", os.path.join(net.out, "config.yaml")],
+                              capture_output=True, text=True, timeout=120)
+        check(told.returncode == 0 and "calibrated: error" in told.stdout, f"tutti calibrate: {told.stdout.splitlines()[-1:]} {told.stderr}")
+        check(net.wait() == 0, "the network went on to its end")
+        with net.file("run.h5") as f:
+            first = in_force(f, 1, n)
+            measured = f["user/sinr_measured"][:n]
+        check(harmonic(measured[first:]) > harmonic(measured[:first]) + 25, f"from block {first}: {harmonic(measured[first:]):.2f} dB")
+        path = os.path.join(net.dir, "table.h5")
+        check(os.path.exists(path), "the file is there")
+        with Network(sets=[FRAME, *CHAINS, f"calibration.file={path}"], n_blocks=40) as again, again.run().file("run.h5") as f:
+            check(in_force(f, 1, 40) == AHEAD, f"read at the start, in force from block {in_force(f, 1, 40)}")
+            once = f["user/sinr_measured"][AHEAD:40]
+        with Network(sets=[FRAME, *CHAINS, f"calibration.file={path}"], n_blocks=40) as again, again.run().file("run.h5") as f:
+            check((f["user/sinr_measured"][AHEAD:40] == once).all(), "twice the same")
+        check(harmonic(once[LEARN:]) > 38, f"with the file: {harmonic(once[LEARN:]):.2f} dB")
+
+
+def refused():
+    with Network(n_blocks=10000) as net:
+        net.start().wait_for_block(2)
+        told = subprocess.run([os.path.join(BIN, "tutti"), "calibrate", "--config", os.path.join(net.out, "config.yaml")],
+                              capture_output=True, text=True, timeout=120)
+        check(told.returncode == 1 and "C symbols" in told.stderr, f"no C symbols: {told.stderr.strip()}")
+        net.process.terminate()
+        net.wait()
+
+
+chains_and_clocks()
+on_demand()
+refused()
+finish()

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tutti calibrate: asks the CPU node of a running network for a calibration, as an observer on the lab link, and
+ * watches it to its end. */
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "fronthaul/peer.h"
+#include "tools/tool.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: tutti calibrate --config FILE [--set KEY=VALUE]...\n"
+    "\n"
+    "Calibrates the access points of a running network against each other: in the C symbols of the next blocks they "
+    "send\n"
+    "in turn and all others listen, the CPU node solves, and from some blocks later on every access point turns its\n"
+    "estimates by what came of it, without an interruption. Coefficients go to calibration.file, if that is set; the\n"
+    "other keys of `calibration` (see `tutti config show --defaults`) are those of the CPU node's network file.\n"
+    "For a network started by `tutti run`, FILE is DIR/config.yaml. Needs C symbols in frame.schedule.\n"
+    "\n"
+    "  tutti calibrate --config run-x/config.yaml\n"
+    "\n"
+    "The error told is what noise leaves of each coefficient; the misfit is how badly the pairs fit together, over "
+    "what\n"
+    "noise explains: about 1 is right, above 10 the result is refused.\n";
+
+static const uint64_t PATIENCE_NS = 5000000000u;
+
+struct watch {
+    json_int_t run; /* 0: not answered yet */
+    int percent;    /* told last */
+    uint64_t heard_ns;
+};
+
+static int parse(struct config_options *options, int argc, char **argv)
+{
+    for (int i = 1; i < argc;) {
+        const int taken = config_options_take(options, argc, argv, &i);
+        if (taken < 0) {
+            return tool_usage_error("calibrate", "%s", error_text());
+        }
+        if (!taken) {
+            return strcmp(argv[i], "--help") == 0 ? 1 : tool_usage_error("calibrate", "unknown argument %s", argv[i]);
+        }
+    }
+    return options->path ? 0 : tool_usage_error("calibrate", "--config FILE is missing");
+}
+
+static void tell_progress(struct watch *w, const char *state, double done)
+{
+    const int percent = (int)(100 * done);
+    if (isatty(STDOUT_FILENO)) {
+        printf("\r%-10s %3d %%", state, percent);
+        fflush(stdout);
+    } else if (percent / 25 != w->percent / 25 || w->percent < 0) {
+        printf("%s %d %%\n", state, percent);
+        fflush(stdout);
+    }
+    w->percent = percent;
+}
+
+/* 1: it is there; negative: it failed. */
+static int read_state(struct watch *w, const json_t *c)
+{
+    const char *state = json_string_value(json_object_get(c, "state"));
+    if (!state || json_integer_value(json_object_get(c, "run")) < w->run) {
+        return 0;
+    }
+    if (strcmp(state, "failed") == 0) {
+        return error_set(TUTTI_ENUMERIC, "%s", json_string_value(json_object_get(c, "sentence")));
+    }
+    if (strcmp(state, "done") != 0) {
+        tell_progress(w, state, json_number_value(json_object_get(c, "done")));
+        return 0;
+    }
+    printf("%scalibrated: error %.2f degrees or %.3f dB per coefficient, misfit %.2f (1 = noise alone)\n",
+           isatty(STDOUT_FILENO) ? "\r" : "", json_number_value(json_object_get(c, "error_rad")) * 180 / M_PI,
+           20 * log10(1 + json_number_value(json_object_get(c, "error_rad"))),
+           json_number_value(json_object_get(c, "misfit")));
+    return 1;
+}
+
+static int hear(struct watch *w, const char *text)
+{
+    json_t *root = json_loads(text, 0, NULL);
+    const char *type = json_string_value(json_object_get(root, "type"));
+    int status = 0;
+    w->heard_ns = clock_mono_ns();
+    if (type && strcmp(type, "calibrate_answer") == 0) {
+        const char *problem = json_string_value(json_object_get(root, "error"));
+        w->run = json_integer_value(json_object_get(root, "run"));
+        status = problem ? error_set(TUTTI_EREFUSED, "%s", problem) : 0;
+    } else if (type && strcmp(type, "status") == 0 && w->run > 0) {
+        status = read_state(w, json_object_get(root, "calibration"));
+    }
+    json_decref(root);
+    return status;
+}
+
+static int converse(fh_peer_t *peer, const char *endpoint)
+{
+    struct watch w = {.percent = -1, .heard_ns = clock_mono_ns()};
+    struct fh_event event;
+    bool sent = false;
+    for (int status = 0; status == 0;) {
+        if (clock_mono_ns() > w.heard_ns + PATIENCE_NS) {
+            return error_set(TUTTI_ETIMEOUT, "%s: no answer from a CPU node", endpoint);
+        }
+        status = fh_peer_wait(peer, -1, 100000, &event);
+        if (status < 0 || event.kind == FH_EVENT_REFUSED) {
+            return TUTTI_EREFUSED;
+        }
+        if (event.kind == FH_EVENT_STOP) {
+            return error_set(TUTTI_ECLOSED, "%s: the run has ended", endpoint);
+        }
+        if (event.kind == FH_EVENT_UP && !sent) {
+            sent = fh_peer_send_control(peer, "{\"type\":\"calibrate\"}") == TUTTI_OK;
+        }
+        status = event.kind == FH_EVENT_CONTROL ? hear(&w, (const char *)event.data) : 0;
+        if (status != 0) {
+            return status < 0 ? status : TUTTI_OK;
+        }
+    }
+    return TUTTI_OK;
+}
+
+static int ask(const struct config *config)
+{
+    const char *const endpoint = config->fronthaul.lab_endpoint;
+    const struct fh_hello hello = {
+        .role = FH_ROLE_OBSERVER, .id = (int)(getpid() % 30000), .key_dir = config_key_dir(config, endpoint)};
+    fh_peer_t *peer = NULL;
+    int status = fh_peer_create(&peer, endpoint, &hello, config->engine.peer_timeout_ms);
+    status = status < 0 ? status : converse(peer, endpoint);
+    fh_peer_destroy(peer);
+    return status;
+}
+
+int tool_calibrate(int argc, char **argv)
+{
+    struct config_options options = {0};
+    struct config *config = NULL;
+    int status = parse(&options, argc, argv);
+    if (status == 1) {
+        fputs(help, stdout);
+        status = TOOL_OK;
+    } else if (status == 0 &&
+               (config_load(&config, options.path, options.overrides, options.n_overrides) < 0 || ask(config) < 0)) {
+        status = tool_fault("calibrate");
+    }
+    config_free(config);
+    config_options_free(&options);
+    return status;
+}
