@@ -144,6 +144,15 @@ class Chaos:
         for stranger in silent:
             stranger.close()
 
+    def give_up(self):
+        """The logs of the last minutes, and nothing left running."""
+        for log in glob.glob(os.path.join(self.net.out, "logs", "*cpu*.log")):
+            print(log, *open(log).readlines()[-8:])
+        for child, _, _ in self.again:
+            child.kill()
+        self.net.process.terminate()
+        print(self.net.process.communicate(timeout=60)[0][-2000:])
+
     def run(self, seconds):
         self.start, self.expected = time.time(), set()
         harms = [self.kill_and_restart, self.stop_and_continue, self.stop_and_continue, self.stall_reader]
@@ -177,8 +186,12 @@ def main():
             net.env["LD_PRELOAD"], net.env["TUTTI_CLOCKSHIFT"] = SHIFT, chaos.clock
         net.start()
         net.wait_for_block(100)
-        chaos.run(SECONDS)
-        print("\n".join(chaos.log))
+        try:
+            chaos.run(SECONDS)
+        finally:
+            print("\n".join(chaos.log))
+            if sys.exc_info()[0]:
+                chaos.give_up()
         time.sleep(2)
         alive = nodes(net)
         check(all(alive.values()), "every program is there at the end: " + ", ".join(f"{k[0]} {k[1]}" for k, v in alive.items() if not v))

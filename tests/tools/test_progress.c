@@ -30,8 +30,10 @@ static void test_parse(void **state)
 {
     (void)state;
     struct progress_status s = {0};
+    assert_true(progress_parse(&s, "{\"type\":\"status\",\"block\":0}"));
+    assert_true(s.known && !s.started);
     assert_true(progress_parse(&s, status_json));
-    assert_true(s.known);
+    assert_true(s.known && s.started);
     assert_int_equal(s.block, 100);
     assert_int_equal(s.late, 1);
     assert_int_equal(s.aps_alive, 3);
@@ -44,6 +46,7 @@ static void test_parse(void **state)
     assert_memory_equal(&s, &before, sizeof s);
     assert_true(progress_parse(&s, "{\"type\":\"status\",\"block\":-5,\"sinr_db\":[]}"));
     assert_int_equal(s.block, 0);
+    assert_true(s.started); /* the start limit of a run is no limit for a CPU node that is started again */
     assert_true(isnan(s.sinr_db));
 }
 

@@ -316,7 +316,7 @@ static double start_limit_s(const struct run *run)
 static bool has_not_started(const struct run *run)
 {
     const double limit_s = start_limit_s(run);
-    return limit_s > 0 && progress_latest(run->progress)->block == 0 && !run->cpu_ended_ns &&
+    return limit_s > 0 && !progress_latest(run->progress)->started && !run->cpu_ended_ns &&
            (double)(clock_mono_ns() - run->start_ns) * 1e-9 > limit_s;
 }
 

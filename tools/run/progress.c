@@ -93,6 +93,7 @@ bool progress_parse(struct progress_status *status, const char *json)
     if (is_status) {
         status->known = true;
         status->block = count_of(root, "block");
+        status->started = status->started || status->block > 0;
         status->n_blocks = count_of(root, "n_blocks");
         status->early = count_of(root, "early");
         status->on_time = count_of(root, "on_time");

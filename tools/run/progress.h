@@ -11,6 +11,7 @@
 /* The latest status of the CPU node; block_errors counts wrongly decoded code blocks. */
 struct progress_status {
     bool known;
+    bool started; /* it has told of a block since we listen; a CPU node that is started again begins with none */
     uint64_t block, n_blocks, early, on_time, late, block_errors;
     int aps_alive, users_alive;
     double elapsed_s, sinr_db; /* mean over the users that report; NaN without */
