@@ -48,8 +48,9 @@ static void turn_round(struct h5_info *info, int least_rank)
         info->dims[info->rank - 1 - d] = info->dims[d];
         info->dims[d] = other;
     }
-    for (; info->rank < least_rank; info->rank++) {
-        info->dims[info->rank] = 1;
+    for (int d = info->rank > 0 ? info->rank : 0; d < least_rank && d < H5FILE_MAX_RANK; d++) {
+        info->dims[d] = 1;
+        info->rank = d + 1;
     }
 }
 
