@@ -408,7 +408,7 @@ class Command(unittest.TestCase):
         env["ASAN_OPTIONS"] = "handle_segv=0:detect_leaks=0"
         answer = self.tutti("run", "--config", "net.yaml", "--out", "out", env=env)
         self.assertEqual(answer.returncode, 1)
-        self.assertIn("tutti run: " + os.path.realpath(self.path("out", "run.h5")), answer.stderr)
+        self.assertRegex(answer.stderr, "tutti run: .*" + os.path.realpath(self.path("out", "run.h5")))  # an HDF5 that does not crash refuses
         self.assertRegex(answer.stdout, r"(?m)^logs  ")
         if h5py.version.hdf5_version == "1.10.8":
             self.assertIn("damaged: the HDF5 library crashed on it (SIG", answer.stderr)
