@@ -23,54 +23,75 @@ static inline __attribute__((always_inline)) void lanes_step(uint32_t state[4][L
     }
 }
 
-static inline __attribute__((always_inline)) void noise_body(uint64_t key, float sigma, int n, float *restrict re,
-                                                             float *restrict im)
+/* A counter and both halves of the key through a 32-bit mixer (the constants are those of lowbias32 by C. Wellons,
+ * 2018), which the lanes share. */
+static inline __attribute__((always_inline)) void seed_lanes(uint64_t key, uint32_t state[4][LANES])
 {
-    uint32_t state[4][LANES];
-    for (int w = 0; w < 2; w++) {
-        for (int l = 0; l < LANES; l++) {
-            const uint64_t x = random_u64(key, (uint64_t)(w * LANES + l));
-            state[2 * w][l] = (uint32_t)x;
-            state[2 * w + 1][l] = (uint32_t)(x >> 32) | (uint32_t)w; /* never all zero */
-        }
-    }
-    uint32_t a[BATCH], b[BATCH];
-    float x[BATCH], y[BATCH];
-    for (int start = 0; start < n; start += BATCH) {
-        for (int i = 0; i < BATCH; i += LANES) {
-            lanes_step(state, a + i);
-            lanes_step(state, b + i);
-        }
-        for (int i = 0; i < BATCH; i++) {
-            random_box_muller(a[i], b[i], &x[i], &y[i]);
-        }
-        const int count = n - start < BATCH ? n - start : BATCH;
-        for (int i = 0; i < count; i++) {
-            re[start + i] += sigma * x[i];
-            im[start + i] += sigma * y[i];
+    const uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
+    for (uint32_t w = 0; w < 4; w++) {
+        for (uint32_t l = 0; l < LANES; l++) {
+            uint32_t x = low + (w * LANES + l + 1) * 0x9e3779b9u;
+            x = (x ^ x >> 16) * 0x7feb352du;
+            x ^= high;
+            x = (x ^ x >> 15) * 0x846ca68bu;
+            x = (x ^ x >> 16) * 0x7feb352du;
+            state[w][l] = (x ^ x >> 15) | (w == 3); /* never all zero */
         }
     }
 }
 
-void noise_add_portable(uint64_t key, float sigma, int n, float *re, float *im)
+/* BATCH times two numbers: which of them become which part of which sample does not matter, so they go where no lane
+ * must be moved. */
+static inline __attribute__((always_inline)) void noise_batch(uint32_t state[4][LANES], float *restrict z)
 {
-    noise_body(key, sigma, n, re, im);
+    uint32_t a[BATCH], b[BATCH];
+    for (int i = 0; i < BATCH; i += LANES) {
+        lanes_step(state, a + i);
+        lanes_step(state, b + i);
+    }
+    for (int i = 0; i < BATCH; i++) {
+        random_box_muller(a[i], b[i], &z[i], &z[BATCH + i]);
+    }
+}
+
+static inline __attribute__((always_inline)) void noise_body(uint64_t key, float sigma, int n, float *restrict x)
+{
+    uint32_t state[4][LANES];
+    float z[2 * BATCH];
+    seed_lanes(key, state);
+    for (; n >= BATCH; n -= BATCH, x += 2 * BATCH) {
+        noise_batch(state, z);
+        for (int i = 0; i < 2 * BATCH; i++) {
+            x[i] += sigma * z[i];
+        }
+    }
+    if (n > 0) {
+        noise_batch(state, z);
+    }
+    for (int i = 0; i < 2 * n; i++) {
+        x[i] += sigma * z[i];
+    }
+}
+
+void noise_add_portable(uint64_t key, float sigma, int n, float *samples)
+{
+    noise_body(key, sigma, n, samples);
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void noise_add_avx2(uint64_t key, float sigma, int n, float *re, float *im)
+__attribute__((target("avx2"))) static void noise_add_avx2(uint64_t key, float sigma, int n, float *samples)
 {
-    noise_body(key, sigma, n, re, im);
+    noise_body(key, sigma, n, samples);
 }
 #endif
 
-void noise_add(uint64_t key, float sigma, int n, float *re, float *im)
+void noise_add(uint64_t key, float sigma, int n, float *samples)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2")) {
-        noise_add_avx2(key, sigma, n, re, im);
+        noise_add_avx2(key, sigma, n, samples);
         return;
     }
 #endif
-    noise_add_portable(key, sigma, n, re, im);
+    noise_add_portable(key, sigma, n, samples);
 }

@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
-/* re[i] += sigma N(0, 1), im[i] += sigma N(0, 1), all independent; sigma is per component. */
-void noise_add(uint64_t key, float sigma, int n, float *re, float *im);
+/* samples [2 n] += sigma N(0, 1), all independent: n complex samples, sigma per component. */
+void noise_add(uint64_t key, float sigma, int n, float *samples);
 /* The portable version, for tests; noise_add chooses by the processor. */
-void noise_add_portable(uint64_t key, float sigma, int n, float *re, float *im);
+void noise_add_portable(uint64_t key, float sigma, int n, float *samples);
 
 #endif

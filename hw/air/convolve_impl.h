@@ -4,6 +4,7 @@
 #include "hw/air/convolve.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { LANES = CONVOLVE_LANES, UNROLL = 4, STEP = LANES * UNROLL };
@@ -21,55 +22,78 @@ static inline void store(float *x, vec v)
     memcpy(x, &v, sizeof v);
 }
 
-/* The sums of UNROLL vectors stay in registers over all sources. */
-static inline void add_step(int n_source, const struct convolve_source *source, bool fresh, int i, float *y_re,
-                            float *y_im)
+#if CONVOLVE_LANES == 16
+#define EXCHANGED 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14
+#elif CONVOLVE_LANES == 8
+#define EXCHANGED 1, 0, 3, 2, 5, 4, 7, 6
+#else
+#define EXCHANGED 1, 0, 3, 2
+#endif
+
+/* With u = sum of Re(gain) x and v = sum of Im(gain) x, part by part, the sum of gain x is (Re u - Im v, Im u + Re v):
+ * parts change places once, not for every source. */
+static inline vec combine(vec u, vec v)
 {
-    vec re[UNROLL] = {{0}}, im[UNROLL] = {{0}};
-    for (int u = 0; !fresh && u < UNROLL; u++) {
-        re[u] = load(y_re + i + u * LANES);
-        im[u] = load(y_im + i + u * LANES);
+    const vec exchanged = __builtin_shufflevector(v, v, EXCHANGED), changed = u - exchanged, same = u + exchanged;
+    typedef int32_t mask __attribute__((vector_size(sizeof(vec))));
+    mask odd;
+    int32_t bits[LANES];
+    for (int i = 0; i < LANES; i++) {
+        bits[i] = -(i % 2);
     }
+    memcpy(&odd, bits, sizeof odd);
+    return (vec)(((mask)same & odd) | ((mask)changed & ~odd));
+}
+
+/* STEP parts from part i on; the sums stay in registers over all sources. */
+static inline void add_step(int n_source, const struct convolve_source *source, bool fresh, int i, float *y)
+{
+    vec u[UNROLL] = {{0}}, v[UNROLL] = {{0}};
     for (int s = 0; s < n_source; s++) {
         const float g_re = crealf(source[s].gain), g_im = cimagf(source[s].gain);
-        for (int u = 0; u < UNROLL; u++) {
-            const vec x_re = load(source[s].re + i + u * LANES), x_im = load(source[s].im + i + u * LANES);
-            re[u] += g_re * x_re - g_im * x_im;
-            im[u] += g_re * x_im + g_im * x_re;
+        const float *const x = (const float *)source[s].x + i;
+        for (int k = 0; k < UNROLL; k++) {
+            const vec part = load(x + k * LANES);
+            u[k] += g_re * part;
+            v[k] += g_im * part;
         }
     }
-    for (int u = 0; u < UNROLL; u++) {
-        store(y_re + i + u * LANES, re[u]);
-        store(y_im + i + u * LANES, im[u]);
+    for (int k = 0; k < UNROLL; k++) {
+        const vec sum = combine(u[k], v[k]);
+        store(y + i + k * LANES, fresh ? sum : load(y + i + k * LANES) + sum);
     }
 }
 
-static void add(int n, int n_source, const struct convolve_source *source, bool fresh, float *y_re, float *y_im)
+static void add(int n, int n_source, const struct convolve_source *source, bool fresh, tutti_cf32 *y)
 {
+    float *const out = (float *)y;
     int i = 0;
-    for (; i + STEP <= n; i += STEP) {
-        add_step(n_source, source, fresh, i, y_re, y_im);
+    for (; i + STEP <= 2 * n; i += STEP) {
+        add_step(n_source, source, fresh, i, out);
     }
-    for (; i < n; i++) {
-        float re = fresh ? 0 : y_re[i], im = fresh ? 0 : y_im[i];
+    for (; i < 2 * n; i += 2) {
+        float u[2] = {0}, v[2] = {0};
         for (int s = 0; s < n_source; s++) {
-            const float g_re = crealf(source[s].gain), g_im = cimagf(source[s].gain);
-            re += g_re * source[s].re[i] - g_im * source[s].im[i];
-            im += g_re * source[s].im[i] + g_im * source[s].re[i];
+            const float *const x = (const float *)source[s].x + i;
+            for (int k = 0; k < 2; k++) {
+                u[k] += crealf(source[s].gain) * x[k];
+                v[k] += cimagf(source[s].gain) * x[k];
+            }
         }
-        y_re[i] = re;
-        y_im[i] = im;
+        out[i] = fresh ? u[0] - v[1] : out[i] + (u[0] - v[1]);
+        out[i + 1] = fresh ? u[1] + v[0] : out[i + 1] + (u[1] + v[0]);
     }
 }
 
-static void rotate(int n, const float *restrict r_re, const float *restrict r_im, bool conjugate, float *restrict x_re,
-                   float *restrict x_im)
+static void rotate(int n, const tutti_cf32 *r, bool conjugate, tutti_cf32 *x)
 {
+    const float *restrict by = (const float *)r;
+    float *restrict part = (float *)x;
     const float sign = conjugate ? -1.0f : 1.0f;
-    for (int i = 0; i < n; i++) {
-        const float re = x_re[i], im = x_im[i], q = sign * r_im[i];
-        x_re[i] = re * r_re[i] - im * q;
-        x_im[i] = re * q + im * r_re[i];
+    for (int i = 0; i < 2 * n; i += 2) {
+        const float re = part[i], im = part[i + 1], q = sign * by[i + 1];
+        part[i] = re * by[i] - im * q;
+        part[i + 1] = re * q + im * by[i];
     }
 }
 
@@ -90,29 +114,6 @@ static void quantise(int n, int bits, float *x)
     }
 }
 
-static void split(int n, const tutti_cf32 *in, float *restrict re, float *restrict im)
-{
-    const float *restrict pair = (const float *)in;
-    for (int i = 0; i < n; i++) {
-        re[i] = pair[2 * i];
-        im[i] = pair[2 * i + 1];
-    }
-}
-
-static void join(int n, const float *restrict re, const float *restrict im, tutti_cf32 *restrict out)
-{
-    float *restrict pair = (float *)out;
-    for (int i = 0; i < n; i++) {
-        pair[2 * i] = re[i];
-        pair[2 * i + 1] = im[i];
-    }
-}
-
 extern const struct convolve_ops CONVOLVE_OPS;
-const struct convolve_ops CONVOLVE_OPS = {.name = CONVOLVE_NAME,
-                                          .add = add,
-                                          .rotate = rotate,
-                                          .clip = clip,
-                                          .quantise = quantise,
-                                          .split = split,
-                                          .join = join};
+const struct convolve_ops CONVOLVE_OPS = {
+    .name = CONVOLVE_NAME, .add = add, .rotate = rotate, .clip = clip, .quantise = quantise};

@@ -15,15 +15,18 @@ enum {
     PIECE = 256  /* samples of noise that can be made alone; divides TILE */
 };
 
-/* A radio's samples, split: the last n_history transmitted ones before this tile, then this tile. Those outside
- * [lo, hi) count as zero, whatever is there. */
+/* A radio's samples. Sent: the last n_history ones before this tile, then this tile; where nothing is to be
+ * remembered or done to them, they are taken from where they lie. Those outside [lo, hi) count as zero, whatever is
+ * there. Received: made where they are to lie. */
 struct line {
-    float *re, *im;             /* [n_ant][n_history + tile] */
-    int lo, hi;                 /* lo = hi: all quiet */
-    float *sum_re, *sum_im;     /* [n_ant][tile] received */
-    int from, to;               /* what is wanted of them, whole pieces; from = to: nothing */
-    float *rotor_re, *rotor_im; /* [tile] exp(j phase) of the oscillator, NULL = ideal */
-    double phase_noise_turns;   /* at the start of the tile */
+    const tutti_cf32 *sent; /* [n_ant][sent_stride] */
+    size_t sent_stride;
+    int lo, hi;               /* lo = hi: all quiet */
+    tutti_cf32 *copy;         /* [n_ant][n_history + tile]; NULL: taken from where they lie */
+    tutti_cf32 *sum;          /* [n_ant][chunk] from the tile's first sample on */
+    int from, to;             /* what is wanted of them, whole pieces; from = to: nothing */
+    tutti_cf32 *rotor;        /* [tile] exp(j phase) of the oscillator, NULL = ideal */
+    double phase_noise_turns; /* at the start of the tile */
 };
 
 /* A run of samples of a receive antenna, and all that arrives there. */
@@ -43,30 +46,23 @@ struct mixer {
     tutti_tick tick;                /* of the tile */
     tutti_tick links_until;         /* the coefficients hold before that */
     struct line *line;              /* [n_radio] */
-    float *step_re, *step_im;       /* [tile] phase noise increments */
+    float *step;                    /* [tile, even] phase noise increments */
     struct convolve_source *source; /* [transmit antennas of all radios] of one tap */
 };
 
 /* Zeros that take no memory before they are touched: a radio that is not there costs none. */
-static float *new_floats(size_t n)
+static tutti_cf32 *new_samples(size_t n)
 {
-    return calloc(n, sizeof(float));
+    return calloc(n, sizeof(tutti_cf32));
 }
 
 static bool fill_line(const mixer_t *m, struct line *line, const struct links_radio *radio)
 {
-    const size_t n_ant = (size_t)radio->n_ant, n_tx = n_ant * (size_t)m->stride, n_rx = n_ant * (size_t)m->tile;
-    line->re = new_floats(n_tx);
-    line->im = new_floats(n_tx);
-    line->sum_re = new_floats(n_rx);
-    line->sum_im = new_floats(n_rx);
-    bool good = line->re && line->im && line->sum_re && line->sum_im;
-    if (radio->cfo_turns != 0 || radio->phase_step_rad > 0) {
-        line->rotor_re = new_floats((size_t)m->tile);
-        line->rotor_im = new_floats((size_t)m->tile);
-        good = good && line->rotor_re && line->rotor_im;
-    }
-    return good;
+    const bool has_rotor = radio->cfo_turns != 0 || radio->phase_step_rad > 0;
+    const bool has_copy = m->n_history > 0 || radio->clip || has_rotor;
+    line->copy = has_copy ? new_samples((size_t)radio->n_ant * (size_t)m->stride) : NULL;
+    line->rotor = has_rotor ? new_samples((size_t)m->tile) : NULL;
+    return (line->copy || !has_copy) && (line->rotor || !has_rotor);
 }
 
 static int n_source_max(const struct links *links)
@@ -90,12 +86,11 @@ int mixer_create(mixer_t **mixer, struct links *links, uint64_t seed, int chunk)
         m->tile = chunk < TILE ? chunk : TILE;
         m->n_history = links->max_delay;
         m->stride = m->n_history + m->tile;
-        m->step_re = new_floats((size_t)m->tile);
-        m->step_im = new_floats((size_t)m->tile);
+        m->step = calloc((size_t)m->tile + 1, sizeof *m->step);
         m->ops = convolve_get();
         m->line = calloc((size_t)links->n_radio, sizeof *m->line);
         m->source = calloc((size_t)n_source_max(links), sizeof *m->source);
-        good = m->step_re && m->step_im && m->line && m->source;
+        good = m->step && m->line && m->source;
     }
     for (int r = 0; good && r < links->n_radio; r++) {
         good = fill_line(m, &m->line[r], &links->radio[r]);
@@ -115,16 +110,11 @@ void mixer_destroy(mixer_t *m)
     }
     for (int r = 0; m->line && r < m->links->n_radio; r++) {
         struct line *line = &m->line[r];
-        free(line->re);
-        free(line->im);
-        free(line->sum_re);
-        free(line->sum_im);
-        free(line->rotor_re);
-        free(line->rotor_im);
+        free(line->copy);
+        free(line->rotor);
     }
     free(m->line);
-    free(m->step_re);
-    free(m->step_im);
+    free(m->step);
     free(m->source);
     free(m);
 }
@@ -141,15 +131,13 @@ static void turn_oscillator(mixer_t *m, struct line *line, const struct links_ra
     const double noise_scale = radio->phase_step_rad / 6.28318530717958647692;
     double phase = fmod(radio->cfo_turns * (double)tile->tick, 1.0), re, im;
     if (noise_scale > 0) {
-        memset(m->step_re, 0, (size_t)tile->n * sizeof(float));
-        memset(m->step_im, 0, (size_t)tile->n * sizeof(float));
-        noise_add(random_key(m->seed, RANDOM_PHASE_NOISE, radio->code, tile->tick, 0), 1.0f, tile->n, m->step_re,
-                  m->step_im);
+        memset(m->step, 0, (size_t)(tile->n + 1) * sizeof *m->step);
+        noise_add(random_key(m->seed, RANDOM_PHASE_NOISE, radio->code, tile->tick, 0), 1.0f, (tile->n + 1) / 2,
+                  m->step);
         for (int i = 0; i < tile->n; i++) {
             random_phasor(phase + radio->cfo_turns * i + line->phase_noise_turns, &re, &im);
-            line->rotor_re[i] = (float)re;
-            line->rotor_im[i] = (float)im;
-            line->phase_noise_turns += noise_scale * (double)m->step_re[i];
+            line->rotor[i] = CMPLXF((float)re, (float)im);
+            line->phase_noise_turns += noise_scale * (double)m->step[i];
         }
         line->phase_noise_turns -= rint(line->phase_noise_turns);
         return;
@@ -158,8 +146,7 @@ static void turn_oscillator(mixer_t *m, struct line *line, const struct links_ra
     random_phasor(phase, &re, &im);
     random_phasor(radio->cfo_turns, &step_re, &step_im);
     for (int i = 0; i < tile->n; i++) {
-        line->rotor_re[i] = (float)re;
-        line->rotor_im[i] = (float)im;
+        line->rotor[i] = CMPLXF((float)re, (float)im);
         const double next = re * step_re - im * step_im;
         im = re * step_im + im * step_re;
         re = next;
@@ -183,58 +170,72 @@ static void move_line(const mixer_t *m, struct line *line, int n_ant, int n, int
 {
     const int lo = line->lo > n ? line->lo - n : 0, hi = line->hi > n ? line->hi - n : 0;
     for (int a = 0; a < n_ant; a++) {
-        float *re = line->re + (size_t)a * (size_t)m->stride, *im = line->im + (size_t)a * (size_t)m->stride;
+        tutti_cf32 *x = line->copy + (size_t)a * (size_t)m->stride;
         if (lo < hi) {
-            memmove(re + lo, re + lo + n, (size_t)(hi - lo) * sizeof *re);
-            memmove(im + lo, im + lo + n, (size_t)(hi - lo) * sizeof *im);
+            memmove(x + lo, x + lo + n, (size_t)(hi - lo) * sizeof *x);
         }
         if (lo < hi && from < to) { /* both in one run: what is between them becomes zero */
-            memset(re + hi, 0, (size_t)(m->n_history + from - hi) * sizeof *re);
-            memset(im + hi, 0, (size_t)(m->n_history + from - hi) * sizeof *im);
+            memset(x + hi, 0, (size_t)(m->n_history + from - hi) * sizeof *x);
         }
     }
     line->lo = lo < hi ? lo : from < to ? m->n_history + from : 0;
     line->hi = from < to ? m->n_history + to : lo < hi ? hi : 0;
 }
 
-/* Move the line on and put in what the radio transmits in the tile. */
+/* Moves the line on and puts in samples from..to-1 of the tile, as the radio's hardware sends them. */
+static void take_copy(const mixer_t *m, struct line *line, const struct links_radio *radio, const tutti_cf32 *samples,
+                      int from, int to)
+{
+    const int n = to - from;
+    move_line(m, line, radio->n_ant, m->n_before, from, to);
+    for (int a = 0; n > 0 && a < radio->n_ant; a++) {
+        tutti_cf32 *x = line->copy + (size_t)a * (size_t)m->stride + m->n_history + from;
+        memcpy(x, samples + (size_t)a * (size_t)m->chunk + from, (size_t)n * sizeof *x);
+        if (radio->clip) {
+            m->ops->clip(2 * n, (float *)x);
+        }
+        if (line->rotor) {
+            m->ops->rotate(n, line->rotor + from, false, x);
+        }
+    }
+    line->sent = line->copy;
+    line->sent_stride = (size_t)m->stride;
+}
+
+/* What the radio transmits in the tile. */
 static void take(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct mixer_input *in,
                  const struct tile *tile)
 {
     int from, to;
     cut(in->samples, in->from, in->to, tile, &from, &to);
-    const int n = to - from;
-    move_line(m, line, radio->n_ant, m->n_before, from, to);
-    for (int a = 0; n > 0 && a < radio->n_ant; a++) {
-        const size_t at = (size_t)a * (size_t)m->stride + (size_t)(m->n_history + from);
-        float *re = line->re + at, *im = line->im + at;
-        m->ops->split(n, in->samples + (size_t)a * (size_t)m->chunk + tile->at + from, re, im);
-        if (radio->clip) {
-            m->ops->clip(n, re);
-            m->ops->clip(n, im);
-        }
-        if (line->rotor_re) {
-            m->ops->rotate(n, line->rotor_re + from, line->rotor_im + from, false, re, im);
-        }
+    if (line->copy) {
+        take_copy(m, line, radio, in->samples ? in->samples + tile->at : NULL, from, to);
+    } else {
+        line->lo = from;
+        line->hi = to;
+        line->sent = from < to ? in->samples + tile->at : NULL;
+        line->sent_stride = (size_t)m->chunk;
     }
 }
 
 /* Adds what was gathered. The first sum in a tile does not care what was there, and makes zeros of the rest. */
-static void flush(const mixer_t *m, struct batch tile, struct batch *batch, float *sum_re, float *sum_im)
+static void flush(const mixer_t *m, struct batch tile, struct batch *batch, tutti_cf32 *sum)
 {
     if (batch->n_source == 0) {
         return;
     }
     if (batch->fresh) {
-        memset(sum_re + tile.from, 0, (size_t)(batch->from - tile.from) * sizeof *sum_re);
-        memset(sum_im + tile.from, 0, (size_t)(batch->from - tile.from) * sizeof *sum_im);
-        memset(sum_re + batch->to, 0, (size_t)(tile.to - batch->to) * sizeof *sum_re);
-        memset(sum_im + batch->to, 0, (size_t)(tile.to - batch->to) * sizeof *sum_im);
+        memset(sum + tile.from, 0, (size_t)(batch->from - tile.from) * sizeof *sum);
+        memset(sum + batch->to, 0, (size_t)(tile.to - batch->to) * sizeof *sum);
     }
-    m->ops->add(batch->to - batch->from, batch->n_source, m->source, batch->fresh, sum_re + batch->from,
-                sum_im + batch->from);
+    m->ops->add(batch->to - batch->from, batch->n_source, m->source, batch->fresh, sum + batch->from);
     batch->fresh = false;
     batch->n_source = 0;
+}
+
+static tutti_cf32 *sum_of(const mixer_t *m, int rx, int q)
+{
+    return m->line[rx].sum + (size_t)q * (size_t)m->chunk;
 }
 
 /* Samples of a line. */
@@ -250,8 +251,6 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
     const struct links *l = m->links;
     const struct link *link = links_between(l, tx, rx);
     const struct line *source = &m->line[tx];
-    struct line *sink = &m->line[rx];
-    float *sum_re = sink->sum_re + (size_t)q * (size_t)m->tile, *sum_im = sink->sum_im + (size_t)q * (size_t)m->tile;
     const int n_tx = l->radio[tx].n_ant, n_rx = l->radio[rx].n_ant;
     const int back = m->n_history - link->delay - l->tap_delay[tap]; /* line index of sample 0 of the tile */
     const int from = heard.lo - back > tile.from ? heard.lo - back : tile.from;
@@ -260,13 +259,12 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
         return;
     }
     if (from != batch->from || to != batch->to) {
-        flush(m, tile, batch, sum_re, sum_im);
+        flush(m, tile, batch, sum_of(m, rx, q));
         *batch = (struct batch){from, to, 0, batch->fresh};
     }
     for (int p = 0; p < n_tx; p++) {
-        const size_t at = (size_t)p * (size_t)m->stride + (size_t)(back + from);
-        m->source[batch->n_source++] =
-            (struct convolve_source){source->re + at, source->im + at, link->gain[(tap * n_rx + q) * n_tx + p]};
+        m->source[batch->n_source++] = (struct convolve_source){
+            source->sent + (size_t)p * source->sent_stride + (back + from), link->gain[(tap * n_rx + q) * n_tx + p]};
     }
 }
 
@@ -296,8 +294,7 @@ static void gather_windows(const mixer_t *m, int tx, int rx, int q, struct batch
 
 static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
 {
-    struct line *sink = &m->line[rx];
-    float *sum_re = sink->sum_re + (size_t)q * (size_t)m->tile, *sum_im = sink->sum_im + (size_t)q * (size_t)m->tile;
+    tutti_cf32 *const sum = sum_of(m, rx, q);
     struct batch batch = {.fresh = true};
     for (int tx = 0; tx < m->links->n_radio; tx++) {
         const struct link *link = links_between(m->links, tx, rx);
@@ -310,10 +307,9 @@ static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
             gather_taps(m, tx, rx, q, (struct run){m->line[tx].lo, m->line[tx].hi}, tile, &batch);
         }
     }
-    flush(m, tile, &batch, sum_re, sum_im);
+    flush(m, tile, &batch, sum);
     if (batch.fresh) { /* nothing came */
-        memset(sum_re + tile.from, 0, (size_t)(tile.to - tile.from) * sizeof *sum_re);
-        memset(sum_im + tile.from, 0, (size_t)(tile.to - tile.from) * sizeof *sum_im);
+        memset(sum + tile.from, 0, (size_t)(tile.to - tile.from) * sizeof *sum);
     }
 }
 
@@ -334,6 +330,7 @@ static void expect(struct line *line, const struct mixer_output *out, const stru
 {
     int from, to;
     cut(out->samples, out->from, out->to, tile, &from, &to);
+    line->sum = from < to ? out->samples + tile->at : NULL;
     const int end = (to + PIECE - 1) / PIECE * PIECE;
     line->from = from / PIECE * PIECE;
     line->to = end < tile->n ? end : tile->n;
@@ -341,30 +338,29 @@ static void expect(struct line *line, const struct mixer_output *out, const stru
 
 /* A function of the seed, the antenna and the tick alone, whatever else was made. */
 static void add_noise(const mixer_t *m, const struct links_radio *radio, int antenna, tutti_tick tick, int from, int to,
-                      float *re, float *im)
+                      tutti_cf32 *x)
 {
     for (int at = from; at < to; at += PIECE) {
         const uint64_t key = random_key(m->seed, RANDOM_NOISE, radio->code, (uint64_t)antenna, tick + (tutti_tick)at);
-        noise_add(key, radio->noise_sigma, at + PIECE < to ? PIECE : to - at, re + at, im + at);
+        noise_add(key, radio->noise_sigma, at + PIECE < to ? PIECE : to - at, (float *)(x + at));
     }
 }
 
 /* Receiver: oscillator, noise, converter. */
-static void give(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct tile *tile,
-                 tutti_cf32 *out)
+static void give(const mixer_t *m, int rx, const struct tile *tile)
 {
+    const struct line *line = &m->line[rx];
+    const struct links_radio *radio = &m->links->radio[rx];
     const int from = line->from, n = line->to - line->from;
     for (int a = 0; n > 0 && a < radio->n_ant; a++) {
-        float *re = line->sum_re + (size_t)a * (size_t)m->tile, *im = line->sum_im + (size_t)a * (size_t)m->tile;
-        if (line->rotor_re) {
-            m->ops->rotate(n, line->rotor_re + from, line->rotor_im + from, true, re + from, im + from);
+        tutti_cf32 *x = sum_of(m, rx, a);
+        if (line->rotor) {
+            m->ops->rotate(n, line->rotor + from, true, x + from);
         }
-        add_noise(m, radio, a, tile->tick, from, line->to, re, im);
+        add_noise(m, radio, a, tile->tick, from, line->to, x);
         if (radio->adc_bits > 0) {
-            m->ops->quantise(n, radio->adc_bits, re + from);
-            m->ops->quantise(n, radio->adc_bits, im + from);
+            m->ops->quantise(2 * n, radio->adc_bits, (float *)(x + from));
         }
-        m->ops->join(n, re + from, im + from, out + (size_t)a * (size_t)m->chunk + tile->at + from);
     }
 }
 
@@ -377,7 +373,7 @@ static void execute_tile(mixer_t *m, const struct tile *tile, const struct mixer
     for (int r = 0; r < n_radio; r++) {
         struct line *line = &m->line[r];
         const struct links_radio *radio = &m->links->radio[r];
-        if (line->rotor_re) {
+        if (line->rotor) {
             turn_oscillator(m, line, radio, tile);
         }
         take(m, line, radio, &in[r], tile);
@@ -394,7 +390,7 @@ static void execute_tile(mixer_t *m, const struct tile *tile, const struct mixer
         mix(m, (int)(from - tile->tick), (int)(to - tile->tick));
     }
     for (int r = 0; r < n_radio; r++) {
-        give(m, &m->line[r], &m->links->radio[r], tile, out[r].samples);
+        give(m, r, tile);
     }
     m->n_before = tile->n;
 }

@@ -25,13 +25,13 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double add_per_ns(const struct convolve_ops *ops, int n_source, struct convolve_source *source, float *y)
+static double add_per_ns(const struct convolve_ops *ops, int n_source, struct convolve_source *source, tutti_cf32 *y)
 {
     static double ns[N_RUNS];
     for (int r = 0; r < N_RUNS; r++) {
         const uint64_t start = clock_mono_ns();
         for (int k = 0; k < 8; k++) {
-            ops->add(N, n_source, source, false, y, y + N);
+            ops->add(N, n_source, source, false, y);
         }
         ns[r] = (double)(clock_mono_ns() - start) / 8;
     }
@@ -41,10 +41,10 @@ static double add_per_ns(const struct convolve_ops *ops, int n_source, struct co
 
 static void bench_kernels(void)
 {
-    static float x[MAX_SOURCE][2][N], y[2 * N];
+    static tutti_cf32 x[MAX_SOURCE][N], y[N];
     struct convolve_source source[MAX_SOURCE];
     for (int s = 0; s < MAX_SOURCE; s++) {
-        source[s] = (struct convolve_source){x[s][0], x[s][1], CMPLXF(1e-3f, 2e-3f)};
+        source[s] = (struct convolve_source){x[s], CMPLXF(1e-3f, 2e-3f)};
     }
     const struct convolve_ops *portable = convolve_get();
     for (int i = 0; convolve_variant(i); i++) {

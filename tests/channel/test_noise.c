@@ -15,7 +15,13 @@ static int setup(void **state)
     re = calloc(N, sizeof *re);
     im = calloc(N, sizeof *im);
     for (int i = 0; i < N; i += CHUNK) { /* as the medium draws it: a key per chunk */
-        noise_add(random_key(7, RANDOM_NOISE, 3, 1, (uint64_t)i), 1.0f, N - i < CHUNK ? N - i : CHUNK, re + i, im + i);
+        const int n = N - i < CHUNK ? N - i : CHUNK;
+        float x[2 * CHUNK] = {0};
+        noise_add(random_key(7, RANDOM_NOISE, 3, 1, (uint64_t)i), 1.0f, n, x);
+        for (int k = 0; k < n; k++) {
+            re[i + k] = x[2 * k];
+            im[i + k] = x[2 * k + 1];
+        }
     }
     return 0;
 }
@@ -138,10 +144,12 @@ static void test_white(void **state)
 static void test_versions_equal(void **state)
 {
     (void)state;
-    static float a[2][1001], b[2][1001];
-    noise_add(99, 0.25f, 1001, a[0], a[1]);
-    noise_add_portable(99, 0.25f, 1001, b[0], b[1]);
+    static float a[2002 + 1], b[2002 + 1];
+    a[2002] = b[2002] = 77;
+    noise_add(99, 0.25f, 1001, a);
+    noise_add_portable(99, 0.25f, 1001, b);
     assert_memory_equal(a, b, sizeof a);
+    assert_true(a[2001] != 0 && a[2002] == 77);
 }
 
 /* The bits themselves, so that another compiler or machine that rounds differently is noticed: a published vector of
@@ -177,17 +185,23 @@ static void test_phasor(void **state)
     }
 }
 
+/* Keys that differ in one bit, of either half, have nothing in common. */
 static void test_key_matters(void **state)
 {
     (void)state;
-    static float a[2][640], b[2][640];
-    noise_add(random_key(1, RANDOM_NOISE, 0, 0, 0), 1, 640, a[0], a[1]);
-    noise_add(random_key(1, RANDOM_NOISE, 0, 0, 1), 1, 640, b[0], b[1]);
-    double sum = 0;
-    for (int i = 0; i < 640; i++) {
-        sum += (double)a[0][i] * (double)b[0][i];
+    enum { FLOATS = 1280 };
+    static float a[FLOATS];
+    const uint64_t key = random_key(1, RANDOM_NOISE, 0, 0, 0);
+    noise_add(key, 1, FLOATS / 2, a);
+    for (int bit = 0; bit < 64; bit++) {
+        float b[FLOATS] = {0};
+        double sum = 0;
+        noise_add(key ^ 1ull << bit, 1, FLOATS / 2, b);
+        for (int i = 0; i < FLOATS; i++) {
+            sum += (double)a[i] * (double)b[i];
+        }
+        assert_near(sum / FLOATS, 0, 5 / sqrt(FLOATS));
     }
-    assert_near(sum / 640, 0, 5 / sqrt(640));
 }
 
 int main(void)
