@@ -90,6 +90,22 @@ static void text_row(struct listing *listing, const char *path)
     free(text);
 }
 
+/* A list of texts, such as the events of a run: how many, and the newest. */
+static void texts_row(struct listing *listing, const char *path, const struct h5_info *info)
+{
+    char shape[128], text[161] = "", start[41];
+    const uint64_t n_rows = info->dims[0];
+    if (n_rows > 0 && h5file_read_texts(listing->file, path, n_rows - 1, 1, sizeof text, text) < 0) {
+        listing->status = tool_fault("inspect");
+    }
+    table_cell(listing->table, "%s", shape_text(info, shape, sizeof shape));
+    for (int i = 0; i < 4; i++) {
+        table_cell(listing->table, "%s", "");
+    }
+    table_cell(listing->table, "%s%s%s", n_rows > 0 ? "last: " : "", printable(text, start, sizeof start),
+               strlen(text) < sizeof start ? "" : " ...");
+}
+
 static void number_row(struct listing *listing, const char *path, const struct h5_info *info)
 {
     struct dataset_stats s;
@@ -118,7 +134,9 @@ static void visit_dataset(void *context, const char *path, const struct h5_info 
     char name[512];
     table_cell(listing->table, "%s", printable(path, name, sizeof name));
     table_cell(listing->table, "%s", type_text(info->type));
-    if (info->type == H5_STRING) {
+    if (info->type == H5_STRING && info->rank == 1) {
+        texts_row(listing, path, info);
+    } else if (info->type == H5_STRING) {
         text_row(listing, path);
     } else {
         number_row(listing, path, info);
