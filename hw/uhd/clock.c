@@ -16,8 +16,11 @@ enum { POLL_MS = 2 };
 int uhd_device_now(struct uhd_device *d, tutti_tick *tick)
 {
     struct uhd_time now = {0};
+    uhd_error failed = UHD_ERROR_NONE;
     pthread_mutex_lock(&d->call);
-    const uhd_error failed = d->api->usrp_get_time_now(d->usrp, 0, &now.full_s, &now.frac_s);
+    for (size_t board = (size_t)d->n_board; !failed && board-- > 0;) {
+        failed = d->api->usrp_get_time_now(d->usrp, board, &now.full_s, &now.frac_s);
+    }
     pthread_mutex_unlock(&d->call);
     if (failed) {
         return uhd_device_failed(d, "cannot read its time");

@@ -45,7 +45,7 @@ int uhd_device_frontend(struct uhd_device *device, const struct radio_settings *
 int uhd_device_clock(struct uhd_device *device); /* clock.c: time at a pulse all boards share, else from 0 */
 int uhd_device_tune(struct uhd_device *device, const struct radio_settings *settings); /* tune.c */
 
-/* Round trips. */
+/* Round trips. Now: board 0's, but every board is asked: one that is gone is an error. */
 int uhd_device_now(struct uhd_device *device, tutti_tick *tick);
 int uhd_device_read_pps(struct uhd_device *device); /* fills last_pps of every board */
 /* Waits until a sensor says yes. 1 yes, 0 no, -1 there is none; board or channel, whatever `kind` ("m", "r", "t")

@@ -112,29 +112,35 @@ void ledger_add(ledger_t *l, tutti_tick at, int n, uint64_t tag)
 
 /* Messages ------------------------------------------------------------------------------------------------------ */
 
-/* The burst that ended last by the acknowledgement's time, of those that these antennas have not acknowledged. Without
- * one (a clock that is off), or without a time: the oldest of them, for devices go through their bursts in order. */
+static bool is_acked(const struct entry *b, uint64_t antennas)
+{
+    return (b->acked & antennas) == antennas;
+}
+
+/* The burst that ended last by the acknowledgement's time, of those that these antennas have not acknowledged: one that
+ * was lost is not made up by the next one's. Without one (a clock that is off): the oldest of them. */
 static struct entry *find_acked(ledger_t *l, const struct ledger_event *e, uint64_t antennas)
 {
     struct entry *oldest = NULL, *found = NULL;
     for (int i = 0; i < l->n_entry; i++) {
         struct entry *b = &l->entry[i];
-        if ((b->acked & antennas) == antennas) {
+        if (is_acked(b, antennas)) {
             continue;
         }
         oldest = oldest ? oldest : b;
-        found = e->timed && b->end <= e->tick + ACK_SLACK_SAMPLES ? b : found;
+        found = b->end <= e->tick + ACK_SLACK_SAMPLES ? b : found;
     }
     return found ? found : oldest;
 }
 
-/* The burst under way at the event's time: the last that had begun. */
+/* The burst under way at the event's time: the last that had begun. If these antennas have acknowledged that one, or
+ * there is none, the event is of the next one. */
 static struct entry *find_begun(ledger_t *l, const struct ledger_event *e, uint64_t antennas)
 {
     struct entry *found = NULL;
     for (int i = 0; i < l->n_entry; i++) {
         struct entry *b = &l->entry[i];
-        if (e->timed ? b->at <= e->tick : !found && (b->acked & antennas) != antennas) {
+        if (b->at <= e->tick || ((!found || is_acked(found, antennas)) && !is_acked(b, antennas))) {
             found = b;
         }
     }
@@ -154,13 +160,13 @@ static void hear_trouble(ledger_t *l, const struct ledger_event *e, uint64_t ant
     if (e->kind == LEDGER_SEQUENCE) {
         ledger_note_add(l, &(struct radio_note){RADIO_NOTE_SEQUENCE, 0, e->tick, e->antenna, 1});
     }
-    if (!b) {
+    if (!b || (e->kind == LEDGER_SEQUENCE && !e->timed)) {
         return;
     }
     if (e->kind == LEDGER_LATE || e->kind == LEDGER_TOO_LATE) {
         b->late |= antennas;
     } else {
-        cut(b, antennas, e->timed ? e->tick : b->at);
+        cut(b, antennas, e->tick);
     }
     if (e->kind == LEDGER_TOO_LATE || e->kind == LEDGER_INCOMPLETE) {
         b->acked = l->all; /* the device will not tell more of it */

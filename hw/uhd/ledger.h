@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What became of every burst: bursts that were handed over, the device's messages about them charged to tag and
  * antenna, one note for each. A burst counts as sent when every antenna has acknowledged its end and none told of
- * anything wrong; UHD's later packets of a late burst may still go out, so any L spoils it. One thread; knows no
- * libuhd; no allocation after create. */
+ * anything wrong; an acknowledgement that is lost is nobody else's; UHD's later packets of a late burst may still go
+ * out, so any L spoils it. One thread; knows no libuhd; no allocation after create. */
 #ifndef TUTTI_HW_UHD_LEDGER_H
 #define TUTTI_HW_UHD_LEDGER_H
 
@@ -10,18 +10,19 @@
 
 /* What a device tells about an antenna, or a transmit thread about a burst. */
 enum ledger_event_kind {
-    LEDGER_ACK,        /* burst acknowledgement: the tick is that of its end */
-    LEDGER_UNDERRUN,   /* U: the tick is about that of the first sample missing */
-    LEDGER_LATE,       /* L: the tick is the device's time when it noticed */
-    LEDGER_SEQUENCE,   /* S: packets were lost on the way to the device */
-    LEDGER_TOO_LATE,   /* not handed over at all, the device's time had passed; the tick is the burst's first */
+    LEDGER_ACK,      /* burst acknowledgement: the tick is that of its end */
+    LEDGER_UNDERRUN, /* U: the tick is about that of the first sample missing */
+    LEDGER_LATE,     /* L: the tick is the device's time when it noticed */
+    LEDGER_SEQUENCE, /* S: packets were lost on the way to the device; not timed: some burst's, long ago perhaps, so no
+                      * burst is charged: its acknowledgement is missing if its last packet was among them */
+    LEDGER_TOO_LATE, /* not handed over at all, the device's time had passed; the tick is the burst's first */
     LEDGER_INCOMPLETE, /* the device did not take all of it; the tick is that of the first sample it did not */
     LEDGER_N_KINDS
 };
 struct ledger_event {
     enum ledger_event_kind kind;
     int antenna; /* -1: all */
-    bool timed;  /* the tick is known */
+    bool timed;  /* the tick is the device's; else the newest one received */
     tutti_tick tick;
 };
 

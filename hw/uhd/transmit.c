@@ -149,8 +149,9 @@ static void on_message(struct uhd_transmit *t)
     api->async_metadata_has_time_spec(t->metadata, &event.timed);
     api->async_metadata_time_spec(t->metadata, &time.full_s, &time.frac_s);
     event.antenna = (int)channel;
-    event.tick = uhd_tick_of(time, t->device->rate_hz);
-    if (channel < (size_t)t->device->n_ant && ledger_kind_of((unsigned)code, &event.kind)) {
+    const bool known = ledger_kind_of((unsigned)code, &event.kind);
+    event.tick = event.timed ? uhd_tick_of(time, t->device->rate_hz) : atomic_load(&t->receive->newest);
+    if (known && channel < (size_t)t->device->n_ant) {
         tell(t->heard, &event, &t->n_heard_dropped);
         if (t->device->elastic) {
             rt_event_signal(t->message);

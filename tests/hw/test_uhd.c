@@ -257,6 +257,58 @@ static void test_underrun(void **state)
     ledger_destroy(l);
 }
 
+/* Lost packets are told without a time and long afterwards. Who lost its last packet is never acknowledged and counts
+ * as not sent, whenever that is told; nobody else is charged, neither by that message nor by an acknowledgement that is
+ * missing. */
+static void test_lost_packets(void **state)
+{
+    (void)state;
+    enum { N = 4, LENGTH = 100, EVERY = 500 };
+    for (int lost = -1; lost < N; lost++) {
+        ledger_t *l = make();
+        for (int i = 0; i < N; i++) {
+            add(l, (tutti_tick)(EVERY * i), LENGTH, (uint64_t)i);
+        }
+        for (int i = 0; i < N; i++) {
+            for (int antenna = 0; antenna < N_ANT; antenna++) {
+                if (i != lost || antenna == 0) {
+                    hear(l, LEDGER_ACK, antenna, (tutti_tick)(EVERY * i + LENGTH));
+                }
+            }
+            if (i == 2) {
+                ledger_hear(l, &(struct ledger_event){LEDGER_SEQUENCE, 1, false, 2 * EVERY + LENGTH});
+                expect(l, RADIO_NOTE_SEQUENCE, 0, 2 * EVERY + LENGTH, 1, 1);
+            }
+        }
+        ledger_settle(l, N * EVERY + GRACE);
+        for (int i = 0; i < N; i++) {
+            if (i == lost) {
+                expect(l, RADIO_NOTE_LATE, (uint64_t)i, (tutti_tick)(EVERY * i), 1, LENGTH);
+            } else {
+                expect(l, RADIO_NOTE_SENT, (uint64_t)i, (tutti_tick)(EVERY * i), -1, 0);
+            }
+        }
+        assert_true(ledger_counters(l)->untold == (lost >= 0));
+        ledger_destroy(l);
+    }
+}
+
+/* A device that tells of trouble before the burst's own time, the last one being done with. */
+static void test_late_told_early(void **state)
+{
+    (void)state;
+    ledger_t *l = make();
+    add(l, 1000, 10, 7);
+    add(l, 2000, 10, 8);
+    hear(l, LEDGER_ACK, -1, 1010);
+    hear(l, LEDGER_LATE, 0, 1500);
+    hear(l, LEDGER_ACK, 1, 2010);
+    ledger_settle(l, 2010);
+    expect(l, RADIO_NOTE_SENT, 7, 1000, -1, 0);
+    expect(l, RADIO_NOTE_LATE, 8, 2000, 0, 10);
+    ledger_destroy(l);
+}
+
 static void test_overlaps(void **state)
 {
     (void)state;
@@ -341,6 +393,8 @@ int main(void)
         cmocka_unit_test(test_untold),
         cmocka_unit_test(test_late),
         cmocka_unit_test(test_underrun),
+        cmocka_unit_test(test_lost_packets),
+        cmocka_unit_test(test_late_told_early),
         cmocka_unit_test(test_overlaps),
         cmocka_unit_test(test_notes_are_bounded),
         cmocka_unit_test(test_event_codes),

@@ -130,6 +130,7 @@ struct planned_fault {
     bool done;
 };
 struct ether;
+struct keep;
 struct world {
     enum world_clock clock;
     uint64_t rate;     /* samples a second */
@@ -150,6 +151,8 @@ struct world {
     int n_planned;
     struct planned_fault planned[WORLD_N_PLANNED];
     struct ether *ether;
+    const char *keep_folder; /* NULL: nothing is kept */
+    struct keep *keep;
     tutti_cf32 *tx, *rx; /* [n_device][DEVICE_N_CHANNEL][chunk] */
     bool *loud;          /* [n_device][DEVICE_N_CHANNEL] something was transmitted in the chunk */
 };
@@ -185,6 +188,7 @@ void receive_acknowledge(struct channel *channel, const struct packet_status *st
 /* Samples of ticks tick..tick+n-1. */
 void receive_samples(struct channel *channel, uint64_t tick, const tutti_cf32 *samples, int n);
 void receive_overrun(struct channel *channel, uint64_t tick);
+int16_t receive_converted(float x); /* as on the wire */
 /* Elastic: samples that may still be made before the host must have acknowledged some. */
 uint64_t receive_room(const struct channel *channel);
 void receive_reset(struct channel *channel);

@@ -31,8 +31,8 @@ class Emulator:
             self.command += ["--devices", str(devices)]
         self.devices = []
 
-    def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+    def __enter__(self, stderr=None):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         ready = self.process.stdout.readline().split()
         if ready[:1] != ["READY"]:
             sys.exit(f"{self.command}: no READY, exit status {self.process.wait(10)}")

@@ -6,6 +6,7 @@
 #include "base/rt.h"
 #include "ether.h"
 #include "faults.h"
+#include "keep.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -28,6 +29,7 @@ static const char usage[] =
     "  --address A       of the first device, 127.x.y.z (127.0.0.1)\n"
     "  --fault F         DEVICE:KIND[=NUMBER][@SECONDS], any number of times: what tests/usrp/faults.h lists, so many\n"
     "                    seconds after the device's first stream began\n"
+    "  --keep DIR        write what every device heard and sent (tests/usrp/keep.h); fixes the rate\n"
     "  --verbose          tell on standard error what hosts ask for; twice: every register\n"
     "Prints READY and the devices' addresses when they can be found.\n";
 
@@ -54,6 +56,10 @@ static int set_up(struct world *w, const struct config *config)
     for (int i = 0; i < w->n_device && !status; i++) {
         status = device_open(&w->device[i], w, i);
     }
+    if (!status && w->keep_folder) {
+        w->fixed_rate = true;
+        status = keep_create(&w->keep, w->keep_folder, w);
+    }
     return status ? status : rt_stop_install();
 }
 
@@ -63,6 +69,7 @@ static void tear_down(struct world *w)
         device_close(&w->device[i]);
     }
     ether_destroy(w->ether);
+    keep_destroy(w->keep);
     free(w->device);
     free(w->tx);
     free(w->rx);
@@ -155,6 +162,8 @@ static int take_option(struct world *w, double *rate_hz, int argc, char **argv, 
         w->ahead_us = atof(value);
     } else if (strcmp(name, "--speed") == 0) {
         w->speed = atof(value) > 0 ? atof(value) : 1;
+    } else if (strcmp(name, "--keep") == 0) {
+        w->keep_folder = value;
     } else if (strcmp(name, "--patience-ms") == 0) {
         w->patience_ns = (uint64_t)(1e6 * atof(value));
     } else if (strcmp(name, "--address") == 0) {

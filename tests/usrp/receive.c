@@ -82,7 +82,7 @@ uint64_t receive_room(const struct channel *c)
     return waiting < packet + ahead ? packet + ahead - waiting : 0;
 }
 
-static int16_t converted(float x)
+int16_t receive_converted(float x)
 {
     const float y = rintf(x * FULL_SCALE);
     return (int16_t)(y > FULL_SCALE - 1 ? FULL_SCALE - 1 : y < -FULL_SCALE ? -FULL_SCALE : y);
@@ -143,8 +143,8 @@ static int take(struct channel *c, uint64_t tick, const tutti_cf32 *samples, int
     }
     int16_t *to = r->samples + 2 * r->n_samples;
     for (int i = 0; i < n; i++) {
-        to[2 * i] = converted(crealf(samples[i]));
-        to[2 * i + 1] = converted(cimagf(samples[i]));
+        to[2 * i] = receive_converted(crealf(samples[i]));
+        to[2 * i + 1] = receive_converted(cimagf(samples[i]));
     }
     r->n_samples += n;
     r->left -= r->continuous ? 0 : (uint64_t)n;

@@ -326,7 +326,8 @@ static void test_lost(void **state)
     assert_true(n_error > 0);
 }
 
-/* A packet that never came: libuhd 4.3 tells nothing, only the burst's acknowledgement is missing. */
+/* A packet that never came: its burst is not acknowledged, and when the next packet comes the device tells of the gap.
+ */
 static void test_lost_on_the_way_out(void **state)
 {
     (void)state;

@@ -80,10 +80,15 @@ void transmit_take(struct channel *c, const struct packet_header *h, const uint8
     if (t->n_to_lose > 0) {
         t->n_to_lose--;
         c->device->counts.lost++;
+        device_say(c->device, "transmit channel %d lost a packet of tick %llu, %zu samples", c->index,
+                   h->type == PACKET_DATA_TIMED ? (unsigned long long)packet_word(bytes + 8) : 0ull, n);
         return;
     }
     t->broken = t->broken || h->sequence != t->sequence;
     t->sequence = (uint16_t)(h->sequence + 1);
+    if (t->broken && t->host) {
+        report(c); /* at once, as a stream endpoint does */
+    }
     if (t->cutting || !world_agree(c->device->world, c->device)) {
         t->cutting = t->cutting && !h->end_of_burst;
         consumed(c, h->length);
@@ -112,18 +117,19 @@ static void drop_late(struct channel *c, uint64_t tick)
     pop(c);
 }
 
-/* When the packet in front begins, not before `tick`; UINT64_MAX = there is none. Late ones are thrown away. */
-static uint64_t begins(struct channel *c, uint64_t tick)
+/* When the packet in front begins, not before `tick`; UINT64_MAX = there is none. Late ones are thrown away, and of
+ * those that begin before `end` those that a fault makes late when their time comes. */
+static uint64_t begins(struct channel *c, uint64_t tick, uint64_t end)
 {
     struct transmitter *t = &c->transmit;
     for (struct transmit_packet *p = front(t); p; p = front(t)) {
-        const bool fresh = p->at == 0 && p->timed;
-        const bool forced = fresh && !t->in_burst && t->n_to_be_late > 0;
-        if (!forced && !(fresh && p->time < tick)) {
+        const bool fresh = p->at == 0 && p->timed, late = fresh && p->time < tick;
+        const bool forced = fresh && !late && !t->in_burst && t->n_to_be_late > 0 && p->time < end;
+        if (!forced && !late) {
             return fresh ? p->time : tick;
         }
         t->n_to_be_late -= forced;
-        drop_late(c, tick);
+        drop_late(c, forced ? p->time + 1 : tick);
     }
     return UINT64_MAX;
 }
@@ -180,7 +186,7 @@ bool transmit_samples(struct channel *c, uint64_t tick, tutti_cf32 *out, int n)
     const uint64_t end = tick + (uint64_t)n;
     bool loud = false;
     for (uint64_t at = tick; at < end;) {
-        const uint64_t begin = begins(c, at);
+        const uint64_t begin = begins(c, at, end);
         if (begin == UINT64_MAX && t->in_burst) {
             underrun(c, at);
         }

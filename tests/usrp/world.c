@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "ether.h"
 #include "faults.h"
+#include "keep.h"
 
 #include <stdlib.h>
 
@@ -102,6 +103,7 @@ static void compute_chunk(struct world *w)
         struct device *d = &w->device[i / DEVICE_N_CHANNEL];
         receive_samples(&d->channel[i % DEVICE_N_CHANNEL], device_now(d), w->rx + (size_t)i * (size_t)n, n);
     }
+    keep_chunk(w->keep, w);
     w->now += (uint64_t)n;
 }
 
