@@ -37,6 +37,8 @@ bool block_clock_is_off(const struct block_clock *c, int ap)
     return c->claim[ap].off;
 }
 
+static const double SLACK_BLOCKS = 8;
+
 static int64_t distance(uint64_t block, uint64_t from)
 {
     const uint64_t far = (uint64_t)INT64_MAX;
@@ -69,47 +71,13 @@ static double lead_of(const struct block_clock *c, uint64_t block, uint64_t now_
     return (double)block - (double)now_ns / c->block_ns;
 }
 
+/* Where more than half were seen, and so where the others may be. */
 static void move_to(struct block_clock *c, uint64_t block, uint64_t now_ns)
 {
-    const double lead = lead_of(c, block, now_ns);
+    c->line = lead_of(c, block, now_ns);
+    c->most_lead = c->line > c->most_lead ? c->line : c->most_lead;
     c->now = block;
     c->moved_ns = now_ns;
-    c->most_lead = lead > c->most_lead ? lead : c->most_lead;
-}
-
-/* The clock moves on as far as more than half have reported. */
-static void move_on(struct block_clock *c, uint64_t block, uint64_t now_ns)
-{
-    while (c->now < block) {
-        int votes = 0, beyond = 0;
-        uint64_t next = block;
-        for (int ap = 0; ap < c->n_ap; ap++) {
-            const struct clock_claim *claim = &c->claim[ap];
-            if (claim->off || !has_vote(c, claim, now_ns)) {
-                continue;
-            }
-            votes++;
-            if (claim->block > c->now) {
-                beyond++;
-                next = claim->block < next ? claim->block : next;
-            }
-        }
-        if (2 * beyond <= votes) {
-            return;
-        }
-        move_to(c, next, now_ns);
-    }
-}
-
-/* Forward by no more than the time that has passed allows: the same time line, seen again. An emulated air that had
- * fallen behind the wall clock makes up for it faster than time passes, but gets no further before it than it was. */
-static bool is_continuation(const struct block_clock *c, uint64_t block, uint64_t now_ns)
-{
-    static const double SLACK_BLOCKS = 8, MOST_BLOCKS = 1e6; /* lock-step has no time to compare with */
-    const double passed = (double)(now_ns - c->moved_ns) / c->block_ns;
-    const double by = (double)distance(block, c->now);
-    const double gained = lead_of(c, block, now_ns) - c->most_lead;
-    return by > 0 && (c->paced ? gained <= 0.02 * passed + SLACK_BLOCKS : by <= MOST_BLOCKS);
 }
 
 /* Who has no vote now but was heard a moment ago: it is silent, or its connection is gone. */
@@ -118,13 +86,67 @@ static bool is_missed(const struct block_clock *c, const struct clock_claim *cla
     return c->paced && claim->heard_ns > 0 && (double)(now_ns - claim->heard_ns) <= CLOCK_SILENT_BLOCKS * c->block_ns;
 }
 
+/* Not further than the wall clock says since more than half were seen: where somebody alone may be. */
+static bool is_on_line(const struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    return !c->paced || lead_of(c, block, now_ns) <= c->line + SLACK_BLOCKS;
+}
+
+/* How many have a vote, have reported beyond now, and are missed; *next: the least block beyond now, at most block. */
+static bool count_beyond(const struct block_clock *c, uint64_t block, uint64_t now_ns, uint64_t *next, bool *all)
+{
+    int votes = 0, beyond = 0, missed = 0;
+    *next = block;
+    for (int ap = 0; ap < c->n_ap; ap++) {
+        const struct clock_claim *claim = &c->claim[ap];
+        const bool votes_now = has_vote(c, claim, now_ns);
+        missed += !votes_now && is_missed(c, claim, now_ns);
+        votes += votes_now && !claim->off;
+        if (votes_now && !claim->off && claim->block > c->now) {
+            beyond++;
+            *next = claim->block < *next ? claim->block : *next;
+        }
+    }
+    *all = 2 * beyond > votes + missed;
+    return 2 * beyond > votes;
+}
+
+/* The clock moves on as far as more than half have reported; while some are missed, those that are left take it no
+ * further than time does. */
+static void move_on(struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    uint64_t next;
+    bool all;
+    while (c->now < block && count_beyond(c, block, now_ns, &next, &all)) {
+        if (all) {
+            move_to(c, next, now_ns);
+        } else if (is_on_line(c, next, now_ns)) {
+            c->now = next;
+            c->moved_ns = now_ns;
+        } else {
+            return;
+        }
+    }
+}
+
+/* Forward by no more than the time that has passed allows: the same time line, seen again. An emulated air that had
+ * fallen behind the wall clock makes up for it faster than time passes, but gets no further before it than it was. */
+static bool is_continuation(const struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    static const double MOST_BLOCKS = 1e6; /* lock-step has no time to compare with */
+    const double passed = (double)(now_ns - c->moved_ns) / c->block_ns;
+    const double by = (double)distance(block, c->now);
+    const double gained = lead_of(c, block, now_ns) - c->most_lead;
+    return by > 0 && (c->paced ? gained <= 0.02 * passed + SLACK_BLOCKS : by <= MOST_BLOCKS);
+}
+
 /* More than half of those with a vote are within the window around the block that this AP reported. If that is another
  * time, and not ours seen again, who is missed is against it: when a machine stalls or the network breaks down, one AP
  * that goes on talking, or is back first, must not move the others. While others are there that have been silent for
  * longer (this node may have been stopped), one report is not enough. */
 static bool majority_is_with(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
 {
-    const bool another = !is_continuation(c, claim->block, now_ns);
+    const bool another = distance(claim->block, c->now) < 0 || !is_on_line(c, claim->block, now_ns);
     int votes = 0, here = 0, silent = 0;
     for (int ap = 0; ap < c->n_ap; ap++) {
         const struct clock_claim *other = &c->claim[ap];
@@ -157,12 +179,13 @@ enum clock_verdict block_clock_hear(struct block_clock *c, int ap, uint64_t bloc
                                     uint64_t sent_ago_ns, int64_t *by_blocks)
 {
     struct clock_claim *claim = &c->claim[ap];
-    const bool goes_on = claim->live && is_near(distance(block, claim->block)), later = block > claim->block;
+    const bool goes_on = claim->live && is_near(distance(block, claim->block)), later = block > claim->row_top;
     *claim = (struct clock_claim){.live = true,
                                   .in_row = goes_on ? claim->in_row + later : 1,
                                   .block = block,
                                   .heard_ns = now_ns,
-                                  .row_ns = goes_on ? claim->row_ns : now_ns};
+                                  .row_ns = goes_on ? claim->row_ns : now_ns,
+                                  .row_top = goes_on && !later ? claim->row_top : block};
     *by_blocks = c->started ? distance(block, c->now) : 0;
     if (!c->started) {
         return follow(c, block, now_ns);

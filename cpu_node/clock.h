@@ -26,8 +26,9 @@ enum {
 
 struct clock_claim {
     bool live, off;
-    int in_row;                       /* blocks of one time line, one after the other */
-    uint64_t block, heard_ns, row_ns; /* row_ns: when that row began */
+    int in_row; /* blocks of one time line, one after the other */
+    uint64_t block, heard_ns;
+    uint64_t row_ns, row_top; /* when that row began, its highest block */
 };
 
 struct block_clock {
@@ -37,7 +38,7 @@ struct block_clock {
     bool started;
     uint64_t now;              /* the newest block that the majority has reported */
     uint64_t moved_ns;         /* when it was reported */
-    double most_lead;          /* paced: the furthest this time line has been before the wall clock, in blocks */
+    double line, most_lead;    /* paced, blocks before the wall clock: when the majority was seen last, and at most */
     uint64_t off_reports;      /* counted: reports off the clock */
     struct clock_claim *claim; /* [n_ap] */
 };

@@ -226,11 +226,38 @@ static void one_ap_does_not_use_a_stall(void **state)
     for (int i = 0; i < 100; i++, now += BLOCK_NS) {
         assert_int_equal(hear(clock, 3, 20000, now), CLOCK_OFF);
     }
-    for (uint64_t i = 1; i < CLOCK_CONFIRM_BLOCKS; i++, now += BLOCK_NS) {
+    for (uint64_t i = 0; i < 100; i++, now += BLOCK_NS) { /* nor to and fro */
+        assert_int_equal(hear(clock, 3, 20000 + i % 2, now), CLOCK_OFF);
+    }
+    for (uint64_t i = 2; i < CLOCK_CONFIRM_BLOCKS; i++, now += BLOCK_NS) {
         assert_int_equal(clock->now, 99);
         hear(clock, 3, 20000 + i, now);
     }
     assert_int_equal(clock->now, 20007);
+    block_clock_destroy(clock);
+}
+
+/* The others stall, and one AP reports blocks that are not there yet, each a little further: it is not followed beyond
+ * what the wall clock says, so the others are not behind when they go on, and nothing begins anew. */
+static void one_ap_cannot_run_ahead(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(N_AP, true);
+    uint64_t now = 1, b = 100;
+    run(clock, 0, b, &now);
+    for (int i = 0; i < 60; i++, b++, now += BLOCK_NS) {
+        for (uint64_t k = 0; k < 20; k++) {
+            hear(clock, 3, clock->now + 1 + k, now);
+        }
+        assert_true(clock->now <= b + 9);
+    }
+    for (int ap = 0; ap < 3; ap++) {
+        assert_int_equal(hear(clock, ap, b, now), CLOCK_ON);
+    }
+    for (int ap = 0; ap < 3; ap++) {
+        assert_int_equal(hear(clock, ap, b + 30, now + 30 * (uint64_t)BLOCK_NS), CLOCK_ON);
+    }
+    assert_int_equal(clock->now, b + 30);
     block_clock_destroy(clock);
 }
 
@@ -308,6 +335,7 @@ int main(void)
         cmocka_unit_test(an_air_that_was_behind_catches_up),
         cmocka_unit_test(one_ap_does_not_use_a_stall),
         cmocka_unit_test(who_is_back_first_does_not_decide),
+        cmocka_unit_test(one_ap_cannot_run_ahead),
         cmocka_unit_test(one_report_after_a_silence_is_not_enough),
         cmocka_unit_test(half_of_the_network_can_fall_silent),
         cmocka_unit_test(what_was_delayed_is_late_and_not_off),

@@ -769,7 +769,7 @@ class FromElsewhere(unittest.TestCase):
             self.assertTrue(np.array_equal(a, b))
 
     def test_dimensions_in_reverse_order(self):
-        for n_block in (3, 700):  # more blocks than there may be users, too
+        for n_block in (3, 130):  # more blocks than there may be users, too
             data = make(n_block=n_block)
             ours, told = self.solved("ours", data)
             self.assertNotIn("reverse order", told)
