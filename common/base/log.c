@@ -20,7 +20,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 2048, N_UNITS = 16384, UNIT_BYTES = 60, WRITE_BYTES = 4096, EXIT_FLUSH_MS = 500, N_NAMES = 8 };
+enum {
+    LINE_BYTES = 2048,
+    N_UNITS = 16384,
+    UNIT_BYTES = 60,
+    WRITE_BYTES = 4096,
+    EXIT_FLUSH_MS = 500,
+    MOST_PATIENCE = 20,
+    N_NAMES = 8
+};
 #define FLUSH_LOOK_NS 1000000u
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -45,6 +53,7 @@ static _Atomic uint64_t n_written_out; /* position up to which lines are out, or
 
 enum writer_state { WRITER_NONE, WRITER_STARTING, WRITER_RUNNING };
 static _Atomic int writer_state;
+static _Atomic bool is_writing; /* the writer is at it, or held up by who does not read */
 static sem_t writer_wake;
 
 /* Writing out ------------------------------------------------------------------------------------------------------ */
@@ -116,9 +125,11 @@ static void *writer_main(void *argument)
         for (size_t got; (got = take_line(text + n, sizeof text - n)) > 0; n += got) {
             lines++;
         }
+        atomic_store(&is_writing, n > 0);
         if (n > 0 && !put_out(text, n)) {
             atomic_fetch_add(&n_lost, lines);
         }
+        atomic_store(&is_writing, false);
         if (n > 0) {
             atomic_store(&n_written_out, atomic_load(&head));
             continue;
@@ -191,11 +202,14 @@ static void start_writer(void)
 
 void log_flush(int timeout_ms)
 {
-    const uint64_t wanted = atomic_load(&tail);
-    const uint64_t until_ns = clock_mono_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
+    const uint64_t wanted = atomic_load(&tail), start_ns = clock_mono_ns();
+    const uint64_t patience_ns = (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
+    uint64_t held_ns = 0, last_ns = start_ns;
     while (atomic_load(&n_written_out) < wanted && atomic_load(&writer_state) != WRITER_NONE) {
         const uint64_t now_ns = clock_mono_ns();
-        if (now_ns >= until_ns) {
+        held_ns += atomic_load(&is_writing) ? now_ns - last_ns : 0;
+        last_ns = now_ns;
+        if (held_ns >= patience_ns || now_ns - start_ns >= MOST_PATIENCE * patience_ns) {
             return;
         }
         clock_sleep_until_ns(now_ns + FLUSH_LOOK_NS);
