@@ -30,9 +30,11 @@ struct ap {
     accounts_t *accounts;
     struct ap_link link;
 
-    int decision_samples; /* from a block's start to the end of its last pilot: the samples its decision needs */
-    uint64_t block;       /* under way: whose pilots come */
-    uint64_t lag;         /* the downlink decided with them is that of block + lag */
+    const struct roster *roster; /* of the downlink that is made */
+    int *sequence;               /* [n_ue] who sends which pilot in the block under way */
+    int decision_samples;        /* from a block's start to the end of its last pilot: the samples its decision needs */
+    uint64_t block;              /* under way: whose pilots come */
+    uint64_t lag;                /* the downlink decided with them is that of block + lag */
     uint64_t capture_end_ns;
     uint32_t reported_in; /* the session in which this block's estimates went out; 0: they did not */
     uint32_t session;     /* the last one there was a report in */

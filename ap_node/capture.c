@@ -44,6 +44,7 @@ static int create_estimate(struct capture *c, const struct config *config, int i
             .n_ant = c->n_ant,
             .n_ue = c->n_ue,
             .pilot_of_user = pilot_of_user,
+            .in_turns = c->in_turns,
             .tracking_blocks = config->pilots.tracking_blocks,
             .uplink_to_downlink = sqrt(downlink / uplink),
             .beta_known = known ? beta : NULL,
@@ -58,7 +59,10 @@ static int create_estimate(struct capture *c, const struct config *config, int i
 
 int capture_create(struct capture *c, const struct config *config, const struct frame *frame, int id)
 {
-    *c = (struct capture){.frame = frame, .n_ant = config->network.n_ant, .n_ue = config->network.n_ue};
+    *c = (struct capture){.frame = frame,
+                          .n_ant = config->network.n_ant,
+                          .n_ue = config->network.n_ue,
+                          .in_turns = config_rotates(config)};
     const size_t n_ant = (size_t)c->n_ant, n_ue = (size_t)c->n_ue, n_sc = (size_t)frame->n_sc;
     c->pilots = calloc(n_ant * (size_t)frame->n_pilot * n_sc, sizeof *c->pilots);
     c->silent = calloc(n_ant * n_sc, sizeof *c->silent);
@@ -127,7 +131,8 @@ static void keep_history(struct capture *c, struct node_radio *radio, uint64_t b
     }
 }
 
-bool capture_execute(struct capture *c, const struct node_span *span, struct node_radio *radio, uint64_t block)
+bool capture_execute(struct capture *c, const struct node_span *span, struct node_radio *radio, uint64_t block,
+                     const int *sequence)
 {
     const struct frame *f = c->frame;
     const tutti_tick epoch = radio->epoch;
@@ -144,6 +149,9 @@ bool capture_execute(struct capture *c, const struct node_span *span, struct nod
             ofdm_demodulate(c->ofdm, node_span_at(span, a, frame_symbol_tick(f, epoch, block, f->pilot_symbol[t])),
                             c->pilots + ((size_t)a * (size_t)f->n_pilot + (size_t)t) * (size_t)f->n_sc);
         }
+    }
+    if (c->in_turns) {
+        estimate_turns(c->estimate, sequence);
     }
     estimate_execute(c->estimate, c->pilots, c->H_hat, c->beta, c->error_variance);
     c->delay_samples = estimate_delay_samples(c->estimate);

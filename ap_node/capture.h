@@ -11,6 +11,7 @@
 struct capture {
     const struct frame *frame;
     int n_ant, n_ue;
+    bool in_turns; /* users take turns on the pilots */
     ofdm_t *ofdm;
     struct interpolate *interpolate;
     estimate_t *estimate;
@@ -28,7 +29,8 @@ struct capture {
 int capture_create(struct capture *capture, const struct config *config, const struct frame *frame, int id);
 void capture_destroy(struct capture *capture); /* half-built allowed */
 /* The noise of all silent symbols that the span holds, and the estimates of `block` if it holds all its pilots: true.
- */
-bool capture_execute(struct capture *capture, const struct node_span *span, struct node_radio *radio, uint64_t block);
+ * sequence [n_ue]: who sends which pilot, where users take turns. */
+bool capture_execute(struct capture *capture, const struct node_span *span, struct node_radio *radio, uint64_t block,
+                     const int *sequence);
 
 #endif

@@ -12,7 +12,7 @@ static int create_buffers(struct downlink *d, int room)
     const struct frame *f = d->frame;
     const size_t n_ant = (size_t)d->n_ant, n_ue = (size_t)d->n_ue, n_sc = (size_t)f->n_sc;
     const size_t symbol = (size_t)f->n_symbol_samples;
-    d->pilots = calloc(n_ue * (size_t)f->n_dl_pilot * n_sc, sizeof *d->pilots);
+    d->pilots = calloc((size_t)(d->n_place + 1) * (size_t)f->n_dl_pilot * n_sc, sizeof *d->pilots);
     d->labels = calloc(n_ue, (size_t)payload_label_stride(d->payload));
     d->data = calloc(n_ue * n_sc, sizeof *d->data);
     d->x = calloc(n_ant * n_sc, sizeof *d->x);
@@ -30,7 +30,10 @@ static int create_buffers(struct downlink *d, int room)
 int downlink_create(struct downlink *d, const struct config *config, const struct config_radio *radio,
                     const struct frame *frame, int room)
 {
-    *d = (struct downlink){.frame = frame, .n_ant = config->network.n_ant, .n_ue = config->network.n_ue};
+    *d = (struct downlink){.frame = frame,
+                           .n_ant = config->network.n_ant,
+                           .n_ue = config->network.n_ue,
+                           .n_place = config_n_served(config)};
     d->tx_scale = node_tx_scale(frame, radio->tx_power_dbm, radio->tx_full_scale_dbm);
     int status = payload_create(&d->payload, frame, &config->payload, config->network.seed);
     if (status >= 0) {
@@ -43,7 +46,7 @@ int downlink_create(struct downlink *d, const struct config *config, const struc
         status = rows_create(&d->rows, frame, d->n_ant, room, config->precoding.subband == CONFIG_SUBBAND_SMOOTH);
     }
     if (status >= 0) {
-        status = node_pilots_downlink(frame, d->n_ue, d->pilots);
+        status = node_pilots_downlink(frame, d->n_place, d->pilots);
     }
     if (status >= 0) {
         pilot_beacon(frame->n_sc, d->x);
@@ -81,17 +84,20 @@ void downlink_encode(struct downlink *d, uint64_t block)
 }
 
 /* Symbol sources of one downlink symbol: a user's precoded pilots first, then its data, made here; other streams'
- * own. */
+ * own. An older precoder may have streams of users that are not served any more: silence. */
 static void find_symbols(struct downlink *d, const struct streams *s, int symbol)
 {
     const struct frame *f = d->frame;
     const size_t n_sc = (size_t)f->n_sc;
     for (int i = 0; i < s->n_stream; i++) {
         const size_t user = s->list[i].user;
+        const int place =
+            s->list[i].kind == WIRE_STREAM_DATA && d->roster ? roster_place(d->roster, (int)user) : (int)user;
+        const size_t pilots = (size_t)(place >= 0 ? place : d->n_place);
         if (s->list[i].kind != WIRE_STREAM_DATA) {
             d->symbols[i] = s->symbols + (size_t)i * n_sc;
-        } else if (symbol < f->n_dl_pilot) {
-            d->symbols[i] = d->pilots + (user * (size_t)f->n_dl_pilot + (size_t)symbol) * n_sc;
+        } else if (symbol < f->n_dl_pilot || place < 0) {
+            d->symbols[i] = d->pilots + (pilots * (size_t)f->n_dl_pilot + (size_t)(place < 0 ? 0 : symbol)) * n_sc;
         } else {
             d->symbols[i] = d->data + user * n_sc;
             payload_symbols(d->payload, d->labels + user * (size_t)payload_label_stride(d->payload),

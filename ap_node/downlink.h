@@ -7,6 +7,7 @@
 #include "ap_node/rows.h"
 #include "ap_node/streams.h"
 #include "node/radio.h"
+#include "node/roster.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
 
@@ -14,11 +15,13 @@ struct downlink {
     const struct frame *frame;
     int n_ant, n_ue;
     float tx_scale;
-    double delay_samples; /* of this AP, as its estimates have it */
+    const struct roster *roster; /* of the block to be sent: which sequence a user's stream has */
+    double delay_samples;        /* of this AP, as its estimates have it */
     struct rows rows;
     ofdm_t *ofdm;
     payload_t *payload;
-    tutti_cf32 *pilots; /* [n_ue][n_dl_pilot][n_sc] */
+    int n_place;        /* streams with pilots of their own */
+    tutti_cf32 *pilots; /* [n_place + 1][n_dl_pilot][n_sc], the last ones silent */
     int8_t *labels;     /* [n_ue][payload_label_stride] of data_block */
     tutti_cf32 *data;   /* [n_ue][n_sc] of one symbol */
     uint64_t data_block;

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +44,11 @@ int ap_link_create(struct ap_link *link, const struct config *config, int id, in
     int status = ring_create(&link->csi_out, CSI_SLOTS, sizeof(struct ap_message) + link->message_room);
     status =
         status < 0 ? status : ring_create(&link->other_out, OTHER_SLOTS, sizeof(struct ap_message) + link->other_room);
+    status = status < 0 ? status : roster_book_create(&link->rosters, config);
+    link->roster = calloc(1, roster_bytes(config));
+    if (!link->roster) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the rosters");
+    }
     return status < 0 ? status : inbox_create(&link->inbox, room, (size_t)n_sb * (size_t)n_ant * (size_t)room);
 }
 
@@ -53,6 +59,8 @@ void ap_link_destroy(struct ap_link *link)
     ring_destroy(link->csi_out);
     ring_destroy(link->other_out);
     inbox_destroy(link->inbox);
+    roster_book_destroy(link->rosters);
+    free(link->roster);
     if (link->config) {
         close(link->csi_event);
         close(link->precoder_event);
@@ -198,13 +206,25 @@ static void hear_calibration(struct ap_link *link, const json_t *root)
     }
 }
 
+/* Who is served from some block on. */
+static bool hear_roster(struct ap_link *link, const char *text)
+{
+    if (roster_read(link->config, text, link->roster) < 0) {
+        return false;
+    }
+    if (!roster_book_add(link->rosters, link->roster)) {
+        log_write(LOG_WARNING, "link", "ROSTER-LOST from_block=%llu", (unsigned long long)link->roster->from_block);
+    }
+    return true;
+}
+
 static void receive_control(struct ap_link *link, const char *text)
 {
     static const struct {
         const char *type;
         void (*hear)(struct ap_link *link, const json_t *root);
     } words[] = {{"no_precoder", hear_no_precoder}, {"sound", hear_sound}, {"calibration", hear_calibration}};
-    json_t *root = json_loads(text, 0, NULL);
+    json_t *root = hear_roster(link, text) ? NULL : json_loads(text, 0, NULL);
     const char *type = json_string_value(json_object_get(root, "type"));
     for (size_t i = 0; type && i < sizeof words / sizeof *words; i++) {
         if (strcmp(type, words[i].type) == 0) {

@@ -9,6 +9,7 @@
 #include "ap_node/sounder.h"
 #include "base/ring.h"
 #include "fronthaul/peer.h"
+#include "node/roster.h"
 #include "node/thread.h"
 
 #include <stdatomic.h>
@@ -28,6 +29,8 @@ struct ap_link {
     inbox_t *inbox;                  /* link -> slot */
     struct sounder *sounder;         /* told of calibration runs */
     struct reciprocity *reciprocity; /* and of what comes of them; their owner's */
+    struct roster_book *rosters;     /* link -> slot: who is served */
+    struct roster *roster;           /* the thread's: the last one heard */
     int csi_event, precoder_event;
     _Atomic uint32_t session;     /* 0 = not welcomed */
     _Atomic tutti_tick epoch;     /* of the last welcome */

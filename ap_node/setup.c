@@ -9,6 +9,7 @@
 #include "node/realtime.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 /* Where the AP's own noise comes from: the system's entropy, or in emulation and replay the seed, so that runs repeat.
@@ -50,7 +51,9 @@ static int create_parts(struct ap *ap)
 {
     const struct config *c = ap->config;
     const struct frame *f = &ap->frame;
-    int status = node_span_create(&ap->span, c->network.n_ant, f->n_block_samples);
+    ap->sequence = calloc((size_t)c->network.n_ue, sizeof *ap->sequence);
+    int status = ap->sequence ? node_span_create(&ap->span, c->network.n_ant, f->n_block_samples)
+                              : error_set(TUTTI_ENOMEM, "out of memory for the pilots");
     if (status >= 0) {
         status = capture_create(&ap->capture, c, f, ap->id);
     }
@@ -137,6 +140,8 @@ void ap_destroy(struct ap *ap)
     downlink_destroy(&ap->downlink);
     accounts_destroy(ap->accounts);
     ap->accounts = NULL;
+    free(ap->sequence);
+    ap->sequence = NULL;
 }
 
 static void log_accounts(const struct ap *ap)

@@ -62,11 +62,23 @@ void slot_hear_notes(struct ap *ap)
     }
 }
 
+/* Who sends which pilot in this block, and who is served by the downlink made with them. */
+static void follow_roster(struct ap *ap)
+{
+    const struct roster *const now = roster_book_at(ap->link.rosters, ap->block);
+    for (int k = 0; k < ap->config->network.n_ue; k++) {
+        ap->sequence[k] = roster_sequence(ap->config, &ap->frame, now, k, ap->block);
+    }
+    ap->roster = roster_book_at(ap->link.rosters, ap->block + ap->lag);
+    ap->downlink.roster = ap->streams.roster = ap->roster;
+}
+
 bool slot_estimate(struct ap *ap)
 {
+    follow_roster(ap);
     ap->capture_end_ns = clock_wall_ns();
     ap->reported_in = 0;
-    const bool whole = capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block);
+    const bool whole = capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block, ap->sequence);
     if (whole) {
         reciprocity_apply(&ap->reciprocity, &ap->capture);
     }

@@ -26,6 +26,7 @@ int streams_create(struct streams *s, const struct streams_settings *settings)
     bool ok = true;
     s->list = room(n_stream, sizeof *s->list, &ok);
     s->V = room(n_sb * n_ant * n_stream, sizeof *s->V, &ok);
+    s->own = room(n_sb * n_ant * n_stream, sizeof *s->own, &ok);
     s->symbols = room(n_stream * n_sc, sizeof *s->symbols, &ok);
     s->extra = room(n_sb, sizeof *s->extra, &ok);
     s->scale = room(n_sb, sizeof *s->scale, &ok);
@@ -44,6 +45,7 @@ void streams_destroy(struct streams *s)
 {
     free(s->list);
     free(s->V);
+    free(s->own);
     free(s->symbols);
     free(s->extra);
     free(s->scale);
@@ -139,6 +141,11 @@ static bool limit(struct streams *s, const struct ap_rules *rules)
                               rules->power_peak, s->V, s->extra, s->scale);
 }
 
+static bool has_place(const struct streams *s, int user)
+{
+    return !s->roster || roster_place(s->roster, user) >= 0;
+}
+
 bool streams_prepare(struct streams *s, uint64_t block, const struct ap_rules *rules,
                      const struct wire_precoder_meta *meta, int n_stream, const tutti_cf32 *V,
                      const struct streams_estimates *e)
@@ -154,7 +161,8 @@ bool streams_prepare(struct streams *s, uint64_t block, const struct ap_rules *r
         s->fresh_every_symbol |= s->list[i].kind != WIRE_STREAM_DATA;
     }
     for (int k = 0; k < s->settings.n_ue; k++) {
-        s->beta[k] = e->beta[k] > e->error_variance[k] ? (double)e->beta[k] : 0; /* 0 = no usable estimate */
+        const bool usable = e->beta[k] > e->error_variance[k] && has_place(s, k);
+        s->beta[k] = usable ? (double)e->beta[k] : 0;
     }
     memset(s->extra, 0, (size_t)s->settings.n_sb * sizeof *s->extra);
     if (any_local(s, WIRE_STREAM_DATA)) {
@@ -169,13 +177,23 @@ bool streams_prepare(struct streams *s, uint64_t block, const struct ap_rules *r
 
 bool streams_prepare_local(struct streams *s, uint64_t block, const struct ap_rules *rules, const tutti_cf32 *H_hat)
 {
+    const int n_ue = s->settings.n_ue, n_row = s->settings.n_sb * s->settings.n_ant;
     s->block = block;
-    s->n_stream = s->settings.n_ue;
+    s->n_stream = 0;
     s->fresh_every_symbol = false;
-    for (int k = 0; k < s->n_stream; k++) {
-        s->list[k] = (struct wire_stream){.kind = WIRE_STREAM_DATA, .user = (uint16_t)k};
+    for (int k = 0; k < n_ue; k++) {
+        if (!has_place(s, k)) {
+            continue;
+        }
+        for (int row = 0; row < n_row; row++) {
+            s->own[row * s->settings.room + s->n_stream] = H_hat[row * n_ue + k];
+        }
+        s->list[s->n_stream++] = (struct wire_stream){.kind = WIRE_STREAM_DATA, .user = (uint16_t)k};
     }
-    apply_local_cb(s->settings.n_sb, s->settings.n_ant, s->n_stream, H_hat, s->V);
+    for (int row = 1; row < n_row; row++) { /* rows as long as there are streams */
+        memmove(s->own + row * s->n_stream, s->own + row * s->settings.room, (size_t)s->n_stream * sizeof *s->own);
+    }
+    apply_local_cb(s->settings.n_sb, s->settings.n_ant, s->n_stream, s->own, s->V);
     memset(s->extra, 0, (size_t)s->settings.n_sb * sizeof *s->extra);
     return limit(s, rules);
 }

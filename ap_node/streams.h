@@ -9,6 +9,7 @@
 #include "ap_node/rules.h"
 #include "mimo/splitmix.h"
 #include "mimo/stream_set.h"
+#include "node/roster.h"
 
 struct streams_settings {
     int n_sb, sc_per_sb, n_ant, n_ue, room; /* room: streams */
@@ -26,11 +27,13 @@ struct streams {
     struct streams_settings settings;
     struct splitmix private_random;
     struct stream_power power;
+    const struct roster *roster; /* of the block: beams and nulls of this AP's own are for users with a place */
     /* the block's */
     uint64_t block, noise_key;
     int n_stream;
     struct wire_stream *list; /* [room] */
     tutti_cf32 *V;            /* [n_sb][n_ant][n_stream] */
+    tutti_cf32 *own;          /* [n_sb][n_ant][room] this AP's estimates of those with a place */
     tutti_cf32 *symbols;      /* [room][n_sc]: those of streams that are not a user's data */
     bool fresh_every_symbol;  /* streams_renew has work */
     float *extra, *scale;     /* [n_sb]: power of null-space noise, and the limits' factor on its amplitude */

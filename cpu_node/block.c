@@ -29,11 +29,14 @@ static bool allocate_arrays(struct cpu_block *b, size_t n_sb, size_t n_ap, size_
     b->beta = calloc(n_ap * n_ue, sizeof(float));
     b->user_alive = calloc(n_ue, 1);
     b->user_used = calloc(n_ue, 1);
+    b->user_here = calloc(n_ue, 1);
+    b->place = calloc(n_ue, sizeof *b->place);
+    b->age_blocks = calloc(n_ue, sizeof *b->age_blocks);
     b->bound = calloc(n_sb, sizeof *b->bound);
     b->sinr = calloc(n_sb * n_ue, sizeof *b->sinr);
     b->reason = calloc(n_sb, sizeof *b->reason);
-    return b->H_hat && b->error_variance && b->beta && b->user_alive && b->user_used && b->bound && b->sinr &&
-           b->reason;
+    return b->H_hat && b->error_variance && b->beta && b->user_alive && b->user_used && b->user_here && b->place &&
+           b->age_blocks && b->bound && b->sinr && b->reason;
 }
 
 int block_create(struct cpu_block **block, const struct block_shape *s)
@@ -70,6 +73,9 @@ void block_destroy(struct cpu_block *b)
     free(b->beta);
     free(b->user_alive);
     free(b->user_used);
+    free(b->user_here);
+    free(b->place);
+    free(b->age_blocks);
     free(b->bound);
     free(b->sinr);
     free(b->reason);

@@ -30,6 +30,9 @@ struct cpu_block {
     float *error_variance, *beta;                                                /* [n_ap][n_ue] */
     /* the solve */
     uint8_t *user_alive; /* [n_ue] noise is kept away from these */
+    int32_t *place;      /* [n_ue] of the schedule, -1 = waits; user k's is k without one */
+    int32_t *age_blocks; /* [n_ue] since its pilot was heard last; 0 = in this block, -1 = never */
+    uint8_t *user_here;  /* [n_ue] alive, served or waiting */
     uint8_t *user_used;  /* [n_ue] served: all that are alive, with the analogue transmitter one in turn */
     uint64_t solve_start_ns, solve_end_ns; /* wall clock, for the hop table */
     uint64_t solve_ns;                     /* monotonic duration */

@@ -19,6 +19,7 @@
 #include "cpu_node/solve.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
+#include "node/roster.h"
 #include "phy/frame.h"
 
 struct cpu_counters {
@@ -54,6 +55,10 @@ struct cpu {
     uint8_t *silent;              /* [n_ap] of the block that closed last */
     uint64_t *silence_told;       /* [n_ap] block from which on it may be told again */
     struct schedule_user *user;   /* [n_ue] */
+    struct roster_book *rosters;  /* who is served when */
+    struct roster *roster;        /* the last one told */
+    uint64_t *sounded;            /* [n_ue] newest block + 1 with a user's pilot; 0 never */
+    bool rosters_stuck;           /* lock-step: somebody did not answer, nobody is waited for any more */
     struct cpu_counters counters;
 };
 
@@ -71,6 +76,12 @@ void cpu_renew_session(struct cpu *cpu);
 /* inbox.c: hears what comes over the fronthaul, at most one message, and gives out the block that is ready to be solved
  * in *block (NULL: none yet). Negative: the fronthaul is broken. */
 int inbox_turn(struct cpu *cpu, struct cpu_block **block);
+
+/* roster.c: before a block is solved: a new schedule of the slow clock is told to everybody, in lock-step until all
+ * know it; who has a place in this block and whose pilot was heard. Not part of the hot path. */
+void cpu_follow_schedule(struct cpu *cpu, struct cpu_block *block);
+/* To an AP that has come. */
+void cpu_tell_roster(struct cpu *cpu, int ap);
 
 /* block path */
 void cpu_solve(struct cpu *cpu, struct cpu_block *block);

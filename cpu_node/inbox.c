@@ -232,6 +232,7 @@ static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
         cpu->account_ack[id] = 0; /* what another life in this place claimed must not hide its accounts */
         SAY(cpu, LOG_INFO, block, "AP-UP ap=%d", id);
         calibrate_joined(cpu->calibrate, id, block);
+        cpu_tell_roster(cpu, id);
         return;
     }
     plausible_forget(cpu->plausible, id);

@@ -10,6 +10,7 @@
 #include "node/program.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* As the run did. */
 static void solve_again(struct cpu *cpu, struct cpu_block *block)
@@ -30,6 +31,8 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
     recorder_users(cpu->recorder, cpu->user);
     schedule_users(cpu->shape.n_ue, cpu->user, block->number, (uint64_t)c->engine.user_silent_blocks,
                    mimo_scheme_row((int)asked)->kind == MIMO_PHASE, block->user_alive, block->user_used);
+    memcpy(block->user_here, block->user_alive, (size_t)cpu->shape.n_ue);
+    schedule_places(cpu->shape.n_ue, block->place, block->user_alive, block->user_used);
     block->scheme = (int)asked;
     if (budget_us > 0) {
         const uint64_t now_ns = clock_mono_ns();
@@ -59,6 +62,7 @@ static int loop(struct cpu *cpu)
         if (!block) {
             continue;
         }
+        cpu_follow_schedule(cpu, block);
         rt_hot_enter();
         if (cpu->replay) {
             solve_again(cpu, block);

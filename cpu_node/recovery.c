@@ -474,11 +474,11 @@ static bool step(struct recovery *r, const struct recovery_input *in, uint64_t *
     return changed;
 }
 
-/* The first powers, before anything has happened. */
-static bool optimise_once(struct recovery *r, const struct recovery_input *in, uint64_t *from_block)
+/* Powers while nothing is disrupted, on the air from `from_block` on. */
+static bool optimise(struct recovery *r, const struct recovery_input *in, uint64_t from_block)
 {
     struct gap_result result;
-    if (r->started || r->phase != IDLE || in->block < r->set.first_block || build(r, in)) {
+    if (build(r, in)) {
         return false;
     }
     equal_now(r);
@@ -486,7 +486,6 @@ static bool optimise_once(struct recovery *r, const struct recovery_input *in, u
     gap_solve(r->gap, &GAP_OPTIONS_DEFAULT, r->eta, r->noise, &result);
     from_problem(r, r->eta, r->now);
     r->gap_now = result.end.psi_metric;
-    *from_block = in->block + 1;
     const struct recovery_note note = {.note = RECOVERY_NOTE_END,
                                        .kind = RECOVERY_START,
                                        .ap = -1,
@@ -494,12 +493,33 @@ static bool optimise_once(struct recovery *r, const struct recovery_input *in, u
                                        .n = 1,
                                        .onset = in->block,
                                        .detected = in->block,
-                                       .block = in->block + 1,
+                                       .block = from_block,
                                        .gap = r->gap_now,
                                        .absorption = 1 - result.start.psi_metric,
                                        .score.adaptation = 1 - r->gap_now};
     r->set.note(r->set.context, &note);
     return true;
+}
+
+/* The first powers, before anything has happened. */
+static bool optimise_once(struct recovery *r, const struct recovery_input *in, uint64_t *from_block)
+{
+    if (r->started || r->phase != IDLE || in->block < r->set.first_block) {
+        return false;
+    }
+    *from_block = in->block + 1;
+    return optimise(r, in, *from_block);
+}
+
+bool recovery_is_busy(const recovery_t *r)
+{
+    return r->phase != IDLE;
+}
+
+bool recovery_serve(recovery_t *r, const struct recovery_input *in, uint64_t from_block, const double **eta)
+{
+    *eta = r->now;
+    return r->started && r->phase == IDLE && optimise(r, in, from_block);
 }
 
 bool recovery_block(recovery_t *r, const struct recovery_input *in, const double **eta, uint64_t *from_block)

@@ -75,6 +75,11 @@ void recovery_destroy(recovery_t *recovery);
 /* Blocks in ascending order. True if powers change: eta [n_ap][n_ue], from *from_block on, valid until the next call.
  */
 bool recovery_block(recovery_t *recovery, const struct recovery_input *input, const double **eta, uint64_t *from_block);
+/* A disruption is being dealt with: who is served should not change. */
+bool recovery_is_busy(const recovery_t *recovery);
+/* Other users, input->user_served, will be served from from_block on: true with powers for them, unless there are none
+ * of this controller yet or it is busy. */
+bool recovery_serve(recovery_t *recovery, const struct recovery_input *input, uint64_t from_block, const double **eta);
 /* Predicted gap of the powers in use with the figures of the last disruption; NAN before there is one. */
 double recovery_gap(const recovery_t *recovery);
 

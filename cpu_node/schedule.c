@@ -26,3 +26,11 @@ void schedule_users(int n_ue, const struct schedule_user *user, uint64_t block, 
         }
     }
 }
+
+void schedule_places(int n_ue, const int32_t *place, uint8_t *alive, uint8_t *used)
+{
+    for (int k = 0; k < n_ue; k++) {
+        alive[k] = alive[k] && place[k] >= 0;
+        used[k] = used[k] && place[k] >= 0;
+    }
+}

@@ -16,4 +16,7 @@ struct schedule_user {
 void schedule_users(int n_ue, const struct schedule_user *user, uint64_t block, uint64_t silent_blocks,
                     bool one_in_turn, uint8_t *alive, uint8_t *used);
 
+/* Those who wait are not served, and nothing is kept away from them. place [n_ue], -1 = waits. */
+void schedule_places(int n_ue, const int32_t *place, uint8_t *alive, uint8_t *used);
+
 #endif

@@ -77,9 +77,12 @@ static int create_buffers(struct cpu *cpu)
     cpu->silent = calloc(n_ap, 1);
     cpu->silence_told = calloc(n_ap, sizeof *cpu->silence_told);
     cpu->user = calloc(n_ue, sizeof *cpu->user);
+    cpu->sounded = calloc(n_ue, sizeof *cpu->sounded);
+    cpu->roster = calloc(1, roster_bytes(cpu->config)); /* no place: nothing to tell yet */
     const bool whole = cpu->coefficients && cpu->beta && cpu->error_variance && cpu->account_ack && cpu->silent &&
-                       cpu->silence_told && cpu->user;
-    return whole ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the fronthaul buffers");
+                       cpu->silence_told && cpu->user && cpu->sounded && cpu->roster;
+    return whole ? roster_book_create(&cpu->rosters, cpu->config)
+                 : error_set(TUTTI_ENOMEM, "out of memory for the fronthaul buffers");
 }
 
 /* The secret from which all APs draw the same phase-only noise: the system's entropy, or the seed where two runs must
@@ -187,6 +190,10 @@ static int create_replay(struct cpu *cpu)
         return error_set(TUTTI_ECONFIG, "--replay: the radios of this network file do not play recordings "
                                         "(radio.ap.backend: file); `tutti replay` makes one");
     }
+    if (cpu->config->scheduler.n_served > 0) {
+        return error_set(TUTTI_ECONFIG, "--replay: a run with a schedule (scheduler.n_served: %d) cannot be replayed",
+                         cpu->config->scheduler.n_served);
+    }
     const int status = replay_create(&cpu->replay, &settings);
     cpu->welcome.epoch = status < 0 ? 0 : replay_epoch(cpu->replay);
     return status;
@@ -287,6 +294,9 @@ void cpu_destroy(struct cpu *cpu)
     free(cpu->silent);
     free(cpu->silence_told);
     free(cpu->user);
+    free(cpu->sounded);
+    free(cpu->roster);
+    roster_book_destroy(cpu->rosters);
     free(cpu->agreement);
 }
 

@@ -8,6 +8,7 @@
 #include "base/rt.h"
 #include "channel/channel.h"
 #include "cpu_node/recovery.h"
+#include "cpu_node/scheduler.h"
 #include "node/thread.h"
 
 #include <inttypes.h>
@@ -18,7 +19,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEARD_BLOCKS = 64, TABLES = 16, EVENTS = 256, EVENT_POLL_US = 20000, FIRST_TRACKED = 2 };
+enum { HEARD_BLOCKS = 64, TABLES = 16, EVENTS = 256, EVENT_POLL_US = 20000, FIRST_TRACKED = 2, ROSTERS = 8 };
+/* From a choice of users to its first block: everybody must have heard of it, and users send pilots ahead of time. */
+enum { LEAD_BLOCKS = 4 };
+static const double LEAD_US = 50000;             /* besides, where time does not wait */
 static const uint64_t PATIENCE_NS = 5000000000u; /* lock-step: then the thread counts as stuck */
 
 /* Slots of the rings: a header, then arrays. */
@@ -26,7 +30,8 @@ struct heard {
     uint64_t number;
     float *beta, *error_variance; /* into the slow clock's own memory, one set per slot */
     double *power;
-    uint8_t *present, *served, *suspected;
+    uint8_t *present, *served, *suspected, *alive, *sounded;
+    tutti_cf32 *gram; /* NULL without a scheduler */
 };
 struct table {
     uint64_t from_block;
@@ -39,9 +44,10 @@ struct event_line {
 
 struct slow {
     struct slow_settings settings;
-    recovery_t *recovery;
+    recovery_t *recovery;   /* NULL: no controller */
+    scheduler_t *scheduler; /* NULL: everybody is served */
     struct node_thread thread;
-    ring_t *heard, *tables, *events;
+    ring_t *heard, *tables, *events, *rosters;
     struct heard *heard_slot; /* [HEARD_BLOCKS] memory behind the ring's slots */
     double *table_memory;     /* [TABLES][n_ap][n_ue] */
     int event, done;
@@ -49,7 +55,8 @@ struct slow {
     _Atomic uint64_t n_done; /* blocks that are through, as many as were heard */
     uint64_t n_heard;        /* record thread */
     uint64_t n_lost;
-    uint64_t n_table; /* slow thread */
+    uint64_t n_table;     /* slow thread */
+    uint8_t *next_served; /* [n_ue] */
     /* block thread */
     uint64_t n_expected;
     double *eta;
@@ -131,6 +138,13 @@ void slow_hear(slow_t *s, const struct cpu_block *b, const double *power, const 
         memcpy(h->present, b->gathered, (size_t)b->shape.n_ap);
         memcpy(h->served, b->user_used, (size_t)b->shape.n_ue);
         memcpy(h->suspected, suspected, (size_t)b->shape.n_ue);
+        memcpy(h->alive, b->user_here, (size_t)b->shape.n_ue);
+        for (int k = 0; k < b->shape.n_ue; k++) {
+            h->sounded[k] = b->age_blocks[k] == 0;
+        }
+        if (s->scheduler) {
+            scheduler_gram(s->scheduler, b, h->gram);
+        }
     }
     ring_push(s->heard);
     rt_event_signal(s->event);
@@ -148,19 +162,93 @@ static void offer(slow_t *s, const double *eta, uint64_t from_block)
     ring_push(s->tables);
 }
 
-static void take(slow_t *s, const struct heard *h)
+static struct recovery_input input_of(const struct heard *h)
 {
-    const struct recovery_input in = {.block = h->number,
-                                      .beta = h->beta,
-                                      .error_variance = h->error_variance,
-                                      .power = h->power,
-                                      .ap_present = h->present,
-                                      .user_served = h->served,
-                                      .suspected = h->suspected};
+    return (struct recovery_input){.block = h->number,
+                                   .beta = h->beta,
+                                   .error_variance = h->error_variance,
+                                   .power = h->power,
+                                   .ap_present = h->present,
+                                   .user_served = h->served,
+                                   .suspected = h->suspected};
+}
+
+static void recover(slow_t *s, const struct heard *h)
+{
+    const struct recovery_input in = input_of(h);
     const double *eta;
     uint64_t from_block;
     if (recovery_block(s->recovery, &in, &eta, &from_block)) {
         offer(s, eta, from_block);
+    }
+}
+
+static void say_schedule(slow_t *s, uint64_t block, const struct roster *r, const struct scheduler_note *n)
+{
+    struct event_line *const line = ring_write_slot(s->events);
+    if (!line) {
+        return;
+    }
+    size_t at =
+        (size_t)snprintf(line->text, SLOW_EVENT_BYTES,
+                         "SCHEDULE from_block=%" PRIu64 " changed=%d eligible=%d rate=%.3f users=", r->from_block,
+                         n->n_changed, n->n_eligible, n->rate);
+    for (int i = 0; i < r->n_place && at < SLOW_EVENT_BYTES; i++) { /* a long list is cut, /schedule/place has it */
+        at += (size_t)snprintf(line->text + at, SLOW_EVENT_BYTES - at, "%s%d", i ? "," : "", roster_user(r, i));
+    }
+    line->block = block;
+    log_write(LOG_INFO, "slow", "%s", line->text);
+    ring_push(s->events);
+}
+
+/* Powers for those that will be served, from the same block on. */
+static void serve(slow_t *s, const struct heard *h, const struct roster *r)
+{
+    struct recovery_input in = input_of(h);
+    const double *eta;
+    for (int k = 0; k < s->settings.shape.n_ue; k++) {
+        s->next_served[k] = roster_place(r, k) >= 0;
+    }
+    in.user_served = s->next_served;
+    if (s->recovery && recovery_serve(s->recovery, &in, r->from_block, &eta)) {
+        offer(s, eta, r->from_block);
+    }
+}
+
+/* While powers are being won back it stays as it is: candidates are of the users that were served. */
+static void schedule(slow_t *s, const struct heard *h)
+{
+    const struct config *const c = s->settings.config;
+    const int *user_of_place;
+    struct scheduler_note note;
+    int n_present = 0;
+    for (int m = 0; m < s->settings.shape.n_ap; m++) {
+        n_present += h->present[m];
+    }
+    if (s->recovery && recovery_is_busy(s->recovery)) {
+        scheduler_hold(s->scheduler, h->number + 1);
+    }
+    if (!scheduler_hear(s->scheduler, h->number, h->gram, h->sounded, h->alive, n_present, &user_of_place, &note)) {
+        return;
+    }
+    struct roster *const r = ring_write_slot(s->rosters);
+    if (!r) {
+        return; /* eight are waiting: the block thread stands still */
+    }
+    const uint64_t lead = s->settings.lockstep ? 0 : (uint64_t)(LEAD_US / c->frame.block_us) + 1;
+    roster_fill(c, h->number + LEAD_BLOCKS + lead, user_of_place, r);
+    say_schedule(s, h->number, r, &note);
+    serve(s, h, r);
+    ring_push(s->rosters);
+}
+
+static void take(slow_t *s, const struct heard *h)
+{
+    if (s->scheduler) {
+        schedule(s, h);
+    }
+    if (s->recovery) {
+        recover(s, h);
     }
 }
 
@@ -216,6 +304,22 @@ const double *slow_powers(slow_t *s, uint64_t number)
         s->chosen = true;
     }
     return s->chosen ? s->eta : NULL;
+}
+
+const struct roster *slow_roster(slow_t *s)
+{
+    if (!s || !s->scheduler) {
+        return NULL;
+    }
+    if (s->settings.lockstep) {
+        wait_for_all(s);
+    }
+    return ring_peek(s->rosters, 0);
+}
+
+void slow_roster_taken(slow_t *s)
+{
+    ring_pop(s->rosters);
 }
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
@@ -317,10 +421,38 @@ static int create_controller(slow_t *s)
     return status;
 }
 
+static int create_scheduler(slow_t *s)
+{
+    const struct config *const c = s->settings.config;
+    const struct block_shape *const b = &s->settings.shape;
+    struct roster *const first = calloc(1, roster_bytes(c));
+    if (!first) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the slow clock");
+    }
+    roster_first(c, first);
+    const struct scheduler_settings settings = {.n_sb = b->n_sb,
+                                                .n_ap = b->n_ap,
+                                                .n_ant = b->n_ant,
+                                                .n_ue = b->n_ue,
+                                                .n_served = c->scheduler.n_served,
+                                                .metric = c->scheduler.metric,
+                                                .blocks = c->scheduler.blocks,
+                                                .average_blocks = c->scheduler.average_blocks,
+                                                .always = c->scheduler.always,
+                                                .n_always = (int)c->scheduler.always_count,
+                                                .period = roster_period(c, s->settings.frame),
+                                                .seed = c->network.seed,
+                                                .first = first->user};
+    const int status = scheduler_create(&s->scheduler, &settings);
+    free(first);
+    return status;
+}
+
 static int create_memory(slow_t *s)
 {
     const size_t n = pairs(s), n_ap = (size_t)s->settings.shape.n_ap, n_ue = (size_t)s->settings.shape.n_ue;
-    bool ok = true;
+    const bool schedules = s->settings.config->scheduler.n_served > 0;
+    bool ok = (s->next_served = calloc(n_ue, 1)) != NULL;
     s->heard_slot = calloc(HEARD_BLOCKS, sizeof *s->heard_slot);
     s->table_memory = calloc(TABLES * n, sizeof *s->table_memory);
     s->eta = calloc(n, sizeof *s->eta);
@@ -332,12 +464,16 @@ static int create_memory(slow_t *s)
         ok = (h->present = calloc(n_ap, 1)) && ok;
         ok = (h->served = calloc(n_ue, 1)) && ok;
         ok = (h->suspected = calloc(n_ue, 1)) && ok;
+        ok = (h->alive = calloc(n_ue, 1)) && ok;
+        ok = (h->sounded = calloc(n_ue, 1)) && ok;
+        ok = (!schedules || (h->gram = calloc(n_ue * n_ue, sizeof *h->gram))) && ok;
     }
     if (!ok || !s->heard_slot || !s->table_memory || !s->eta) {
         return error_set(TUTTI_ENOMEM, "out of memory for the slow clock");
     }
     /* half as many slots as there is memory behind them: what is read is never written */
     int status = ring_create(&s->heard, HEARD_BLOCKS / 2, sizeof(uint64_t));
+    status = status < 0 ? status : ring_create(&s->rosters, ROSTERS, roster_bytes(s->settings.config));
     status = status < 0 ? status : ring_create(&s->tables, TABLES / 2, sizeof(struct table));
     return status < 0 ? status : ring_create(&s->events, EVENTS, sizeof(struct event_line));
 }
@@ -345,7 +481,8 @@ static int create_memory(slow_t *s)
 int slow_create(slow_t **slow, const struct slow_settings *settings)
 {
     *slow = NULL;
-    if (!settings->config->resilience.controller) {
+    const bool controls = settings->config->resilience.controller, schedules = settings->config->scheduler.n_served > 0;
+    if (!controls && !schedules) {
         return TUTTI_OK;
     }
     slow_t *const s = *slow = calloc(1, sizeof *s);
@@ -358,8 +495,9 @@ int slow_create(slow_t **slow, const struct slow_settings *settings)
     if (s->event < 0 || s->done < 0) {
         return error_set(TUTTI_EIO, "cannot create a wake-up descriptor");
     }
-    const int status = create_memory(s);
-    return status < 0 ? status : create_controller(s);
+    int status = create_memory(s);
+    status = status < 0 || !schedules ? status : create_scheduler(s);
+    return status < 0 || !controls ? status : create_controller(s);
 }
 
 int slow_start(slow_t *s)
@@ -406,7 +544,8 @@ void slow_destroy(slow_t *s)
     }
     for (int i = 0; s->heard_slot && i < HEARD_BLOCKS; i++) {
         const struct heard *const h = &s->heard_slot[i];
-        void *const memory[] = {h->beta, h->error_variance, h->power, h->present, h->served, h->suspected};
+        void *const memory[] = {h->beta,      h->error_variance, h->power,   h->present, h->served,
+                                h->suspected, h->alive,          h->sounded, h->gram};
         for (size_t j = 0; j < sizeof memory / sizeof *memory; j++) {
             free(memory[j]);
         }
@@ -414,6 +553,9 @@ void slow_destroy(slow_t *s)
     free(s->heard_slot);
     free(s->table_memory);
     free(s->eta);
+    free(s->next_served);
+    scheduler_destroy(s->scheduler);
+    ring_destroy(s->rosters);
     ring_destroy(s->heard);
     ring_destroy(s->tables);
     ring_destroy(s->events);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The slow clock: one thread off the block path that sees every block's large-scale figures and decides what changes
- * slower than the channel, so far the powers of the resilience controller (cpu_node/recovery.h). The record thread
- * feeds it, after the attack detector; the block thread takes powers at a block's boundary and never waits for them,
- * except in lock-step, where nothing may depend on the machine's speed. */
+ * slower than the channel: who is served (cpu_node/scheduler.h), the powers of the resilience controller
+ * (cpu_node/recovery.h). The record thread feeds it, after the attack detector; the block thread takes powers and
+ * rosters at a block's boundary and never waits for them, except in lock-step, where nothing may depend on the
+ * machine's speed. */
 #ifndef TUTTI_CPU_NODE_SLOW_H
 #define TUTTI_CPU_NODE_SLOW_H
 
 #include "base/config.h"
 #include "cpu_node/block.h"
+#include "node/roster.h"
 #include "phy/frame.h"
 
 enum { SLOW_EVENT_BYTES = 160 };
@@ -34,6 +36,10 @@ bool slow_event(slow_t *slow, uint64_t *block, char text[SLOW_EVENT_BYTES]);
 /* Block thread, before block `number` is solved: powers [n_ap][n_ue] as shares of an AP's budget, NULL = none chosen
  * yet. Valid until the next call. */
 const double *slow_powers(slow_t *slow, uint64_t number);
+/* Block thread: the next roster to be told, NULL = none; then slow_roster_taken. In lock-step both wait for the slow
+ * thread as slow_powers does. */
+const struct roster *slow_roster(slow_t *slow);
+void slow_roster_taken(slow_t *slow);
 /* Block thread: a block has gone to the record thread. */
 void slow_expect(slow_t *slow);
 

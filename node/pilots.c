@@ -7,10 +7,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What makes a pilot: sequences of length tau, the scrambling, and the users' sequences. */
+/* What makes a pilot: sequences of length tau and the scrambling. */
 struct known {
     tutti_cf32 *phi, *scrambling, *symbol;
-    int *pilot_of_user;
 };
 
 static void known_free(struct known *k)
@@ -18,16 +17,14 @@ static void known_free(struct known *k)
     free(k->phi);
     free(k->scrambling);
     free(k->symbol);
-    free(k->pilot_of_user);
 }
 
-static int known_make(struct known *k, int tau, int n_sc, int n_ue)
+static int known_make(struct known *k, int tau, int n_sc)
 {
     k->phi = calloc((size_t)tau * (size_t)tau, sizeof *k->phi);
     k->scrambling = calloc((size_t)n_sc, sizeof *k->scrambling);
     k->symbol = calloc((size_t)n_sc, sizeof *k->symbol);
-    k->pilot_of_user = calloc((size_t)n_ue, sizeof *k->pilot_of_user);
-    if (!k->phi || !k->scrambling || !k->symbol || !k->pilot_of_user) {
+    if (!k->phi || !k->scrambling || !k->symbol) {
         return error_set(TUTTI_ENOMEM, "out of memory for the pilots");
     }
     pilot_sequences(tau, k->phi);
@@ -35,12 +32,12 @@ static int known_make(struct known *k, int tau, int n_sc, int n_ue)
     return TUTTI_OK;
 }
 
-int node_pilots_downlink(const struct frame *frame, int n_ue, tutti_cf32 *out)
+int node_pilots_downlink(const struct frame *frame, int n, tutti_cf32 *out)
 {
     const int tau = frame->n_dl_pilot;
     struct known known = {0};
-    const int status = known_make(&known, tau, frame->n_sc, n_ue);
-    for (int k = 0; status >= 0 && k < n_ue; k++) {
+    const int status = known_make(&known, tau, frame->n_sc);
+    for (int k = 0; status >= 0 && k < n; k++) {
         for (int t = 0; t < tau; t++) {
             pilot_symbol(tau, k, t, frame->n_sc, known.phi, known.scrambling,
                          out + (size_t)(k * tau + t) * (size_t)frame->n_sc);
@@ -50,16 +47,14 @@ int node_pilots_downlink(const struct frame *frame, int n_ue, tutti_cf32 *out)
     return status;
 }
 
-int node_pilots_uplink(const struct config *config, const struct frame *frame, int user, float scale, ofdm_t *ofdm,
-                       tutti_cf32 *out)
+int node_pilots_uplink(const struct frame *frame, int sequence, float scale, ofdm_t *ofdm, tutti_cf32 *out)
 {
     const int tau = frame->n_pilot;
     struct known known = {0};
-    const int status = known_make(&known, tau, frame->n_sc, config->network.n_ue);
+    const int status = known_make(&known, tau, frame->n_sc);
     if (status >= 0) {
-        pilot_assignment(config, frame, known.pilot_of_user);
         for (int t = 0; t < tau; t++) {
-            pilot_symbol(tau, known.pilot_of_user[user], t, frame->n_sc, known.phi, known.scrambling, known.symbol);
+            pilot_symbol(tau, sequence, t, frame->n_sc, known.phi, known.scrambling, known.symbol);
             ofdm_modulate(ofdm, known.symbol, scale, out + (size_t)t * (size_t)frame->n_symbol_samples);
         }
     }

@@ -9,7 +9,7 @@
 
 enum { CONSTELLATION_EVERY = 16 }; /* blocks */
 
-static void send_report(struct ue *ue, uint64_t block)
+static void send_report(struct ue *ue, uint64_t block, bool idle)
 {
     const bool show = block % CONSTELLATION_EVERY == 0;
     const struct report_points points = {
@@ -18,11 +18,36 @@ static void send_report(struct ue *ue, uint64_t block)
         .n_points = ue->config->record.constellation_points,
     };
     const size_t room = CONTROL_MAX_BYTES + 1;
-    const int status = ue->role == UE_EVE ? report_eve(ue->text, room, block, ue->n_wanted, ue->measurements)
-                                          : report_user(ue->text, room, block, &ue->measurements[0], &points);
+    const int status = idle                 ? report_idle(ue->text, room, block)
+                       : ue->role == UE_EVE ? report_eve(ue->text, room, block, ue->n_wanted, ue->measurements)
+                                            : report_user(ue->text, room, block, &ue->measurements[0], &points);
     ue->counters.points_cut += status > 0;
     if (status < 0 || fh_peer_send_control(ue->lab, ue->text) < 0) {
         ue->counters.reports_lost++;
+    }
+}
+
+static void follow_roster(struct ue *ue, uint64_t block)
+{
+    const struct roster *const roster = roster_book_at(ue->own_rosters, block);
+    for (int j = 0; j < roster->n_place; j++) {
+        ue->user_of_stream[j] = roster_user(roster, j);
+    }
+    receiver_streams(ue->receiver, ue->user_of_stream);
+}
+
+/* Who is served from some block on: for the slot thread, and for the central node the word that it is known here. */
+static void hear_roster(struct ue *ue, const char *text)
+{
+    char answer[96];
+    if (roster_read(ue->config, text, ue->roster) < 0) {
+        return;
+    }
+    if (!roster_book_add(ue->rosters, ue->roster) || !roster_book_add(ue->own_rosters, ue->roster)) {
+        log_write(LOG_WARNING, "lab", "ROSTER-LOST from_block=%llu", (unsigned long long)ue->roster->from_block);
+    }
+    if (roster_write_heard(ue->roster, answer, sizeof answer) >= 0) {
+        fh_peer_send_control(ue->lab, answer);
     }
 }
 
@@ -34,9 +59,12 @@ static void process_capture(struct ue *ue)
     if (!capture) {
         return;
     }
-    receiver_execute(ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, ue->measurements);
-    send_report(ue, capture->block);
-    for (int i = 0; i < ue->n_wanted; i++) {
+    follow_roster(ue, capture->block);
+    if (!capture->idle) {
+        receiver_execute(ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, ue->measurements);
+    }
+    send_report(ue, capture->block, capture->idle);
+    for (int i = 0; i < ue->n_wanted && !capture->idle; i++) {
         ue->counters.code_blocks += (uint64_t)ue->measurements[i].payload.code_blocks;
         ue->counters.code_block_errors += (uint64_t)ue->measurements[i].payload.code_block_errors;
     }
@@ -66,6 +94,9 @@ static int on_event(struct ue *ue, const struct fh_event *event)
         break;
     case FH_EVENT_REFUSED:
         return TUTTI_EREFUSED;
+    case FH_EVENT_CONTROL:
+        hear_roster(ue, (const char *)event->data);
+        break;
     case FH_EVENT_STOP:
         rt_stop_request();
         break;

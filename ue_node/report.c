@@ -67,12 +67,23 @@ int report_user(char *text, size_t room, uint64_t block, const struct receiver_m
     return status < 0 ? status : cut;
 }
 
+int report_idle(char *text, size_t room, uint64_t block)
+{
+    struct text t = {text, room, 0};
+    add(&t, "{\"type\":\"idle\",\"block\":%llu}", (unsigned long long)block);
+    return finish(&t);
+}
+
 int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements)
 {
     struct text t = {text, room, 0};
     add(&t, "{\"type\":\"eve_report\",\"block\":%llu,\"users\":[", (unsigned long long)block);
     for (int k = 0; k < n_user; k++) {
         add(&t, "%s{", k ? "," : "");
+        if (isnan(measurements[k].sinr)) { /* nothing was sent to this user */
+            add(&t, "}");
+            continue;
+        }
         add_figures(&t, &measurements[k]);
         add(&t, ",\"sinr_genie\":%.9g}", isfinite(measurements[k].sinr_genie) ? measurements[k].sinr_genie : 0.0);
     }

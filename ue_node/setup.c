@@ -31,12 +31,15 @@ static int modulate_pilots(struct ue *ue)
     const size_t symbol = (size_t)f->n_symbol_samples;
     tutti_cf32 *packed = calloc((size_t)f->n_pilot * symbol, sizeof *packed);
     int status = packed ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the pilots");
-    if (status >= 0 && ue->pilot_user >= 0) {
-        status = node_pilots_uplink(ue->config, f, ue->pilot_user, scale, ue->ofdm, packed);
-    }
-    for (int t = 0; status >= 0 && t < f->n_pilot; t++) {
-        const size_t place = (size_t)(f->pilot_symbol[t] - f->pilot_symbol[0]);
-        memcpy(ue->pilots + place * symbol, packed + (size_t)t * symbol, symbol * sizeof *packed);
+    for (int q = 0; status >= 0 && ue->pilot_user >= 0 && q < ue->n_sequence; q++) {
+        const struct roster *const first = roster_book_at(ue->rosters, 0);
+        const int own = roster_sequence(ue->config, f, first, ue->pilot_user, 0);
+        tutti_cf32 *const out = ue->pilots + (size_t)q * (size_t)ue->n_pilot_samples;
+        status = node_pilots_uplink(f, ue->n_sequence > 1 ? q : own, scale, ue->ofdm, packed);
+        for (int t = 0; status >= 0 && t < f->n_pilot; t++) {
+            const size_t place = (size_t)(f->pilot_symbol[t] - f->pilot_symbol[0]);
+            memcpy(out + place * symbol, packed + (size_t)t * symbol, symbol * sizeof *packed);
+        }
     }
     for (int a = 0; a < ue->n_ant; a++) {
         ue->pilot_buffers[a] = a == 0 ? ue->pilots : ue->silence;
@@ -49,13 +52,17 @@ static int create_buffers(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
     ue->n_pilot_samples = (f->pilot_symbol[f->n_pilot - 1] - f->pilot_symbol[0] + 1) * f->n_symbol_samples;
-    ue->pilots = calloc((size_t)ue->n_pilot_samples, sizeof *ue->pilots);
+    ue->n_sequence = config_rotates(ue->config) ? f->n_pilot : 1;
+    ue->pilots = calloc((size_t)ue->n_sequence * (size_t)ue->n_pilot_samples, sizeof *ue->pilots);
+    ue->roster = calloc(1, roster_bytes(ue->config));
+    ue->user_of_stream = calloc((size_t)config_n_served(ue->config), sizeof *ue->user_of_stream);
     ue->unscramble = calloc((size_t)f->n_sc, sizeof *ue->unscramble);
     ue->silence = calloc((size_t)ue->n_pilot_samples, sizeof *ue->silence);
     ue->pilot_buffers = calloc((size_t)ue->n_ant, sizeof *ue->pilot_buffers);
     ue->measurements = calloc((size_t)ue->n_wanted, sizeof *ue->measurements);
     ue->text = calloc(CONTROL_MAX_BYTES + 1, 1);
-    if (!ue->pilots || !ue->silence || !ue->unscramble || !ue->pilot_buffers || !ue->measurements || !ue->text) {
+    if (!ue->pilots || !ue->silence || !ue->unscramble || !ue->pilot_buffers || !ue->measurements || !ue->text ||
+        !ue->roster || !ue->user_of_stream) {
         return error_set(TUTTI_ENOMEM, "out of memory for the sample buffers");
     }
     delay_start(&ue->delay, f);
@@ -63,7 +70,9 @@ static int create_buffers(struct ue *ue)
     for (int i = 0; i < f->n_sc; i++) {
         ue->unscramble[i] = conjf(ue->unscramble[i]);
     }
-    const int status = node_span_create(&ue->span, ue->n_ant, f->n_block_samples);
+    int status = node_span_create(&ue->span, ue->n_ant, f->n_block_samples);
+    status = status < 0 ? status : roster_book_create(&ue->rosters, ue->config);
+    status = status < 0 ? status : roster_book_create(&ue->own_rosters, ue->config);
     return status < 0 ? status
                       : ring_create(&ue->captures, CAPTURE_SLOTS,
                                     sizeof(struct ue_capture) +
@@ -101,7 +110,7 @@ static int take_role(struct ue *ue, const struct config *config, enum ue_role ro
 static int create_receiver(struct ue *ue)
 {
     const struct receiver_settings settings = {.n_ant = ue->n_ant,
-                                               .n_stream = ue->n_ue,
+                                               .n_stream = config_n_served(ue->config),
                                                .payload = &ue->config->payload,
                                                .seed = ue->config->network.seed,
                                                .smooth = ue->config->precoding.subband == CONFIG_SUBBAND_SMOOTH,
@@ -186,6 +195,10 @@ void ue_destroy(struct ue *ue)
     free(ue->pilots);
     free(ue->silence);
     free(ue->unscramble);
+    roster_book_destroy(ue->rosters);
+    roster_book_destroy(ue->own_rosters);
+    free(ue->roster);
+    free(ue->user_of_stream);
     free(ue->pilot_buffers);
     free(ue->text);
 }

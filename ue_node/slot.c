@@ -13,7 +13,14 @@ static tutti_tick end_of_downlink(const struct ue *ue, uint64_t block)
 static void queue_pilots(struct ue *ue, uint64_t block)
 {
     const tutti_tick at = node_radio_tick(&ue->radio, block, ue->frame.pilot_symbol[0]);
-    if (ue->pilot_user >= 0 && block >= ue->pilot_from_block && at >= ue->span.next) {
+    if (ue->pilot_user < 0 || block < ue->pilot_from_block || at < ue->span.next) {
+        return;
+    }
+    const struct roster *const roster = roster_book_at(ue->rosters, block);
+    const int sequence = roster_sequence(ue->config, &ue->frame, roster, ue->pilot_user, block);
+    if (sequence >= 0) {
+        const size_t one = (size_t)ue->n_pilot_samples;
+        ue->pilot_buffers[0] = ue->pilots + (ue->n_sequence > 1 ? (size_t)sequence * one : 0);
         node_radio_burst(&ue->radio, ue->pilot_buffers, ue->n_pilot_samples, at, NODE_TAG_OTHER | block);
     }
 }
@@ -36,7 +43,8 @@ void slot_prepare(struct ue *ue)
 int slot_receive(struct ue *ue)
 {
     const tutti_tick to = end_of_downlink(ue, ue->block);
-    node_span_want(&ue->span, &ue->radio, to, "D"); /* what slot_capture_downlink looks at */
+    ue->idle = ue->role == UE_USER && roster_place(roster_book_at(ue->rosters, ue->block), ue->id) < 0;
+    node_span_want(&ue->span, &ue->radio, to, ue->idle ? "" : "D"); /* what slot_capture_downlink looks at */
     return node_span_receive(&ue->span, &ue->radio, to);
 }
 
@@ -90,14 +98,17 @@ void slot_capture_downlink(struct ue *ue)
     if (!capture) {
         return;
     }
-    for (int a = 0; a < ue->n_ant; a++) {
+    capture->block = ue->block;
+    capture->idle = ue->idle;
+    for (int a = 0; a < ue->n_ant && !ue->idle; a++) {
         for (int d = 0; d < f->n_dl; d++) {
             ofdm_demodulate(ue->ofdm, node_span_at(&ue->span, a, first + (tutti_tick)(d * f->n_symbol_samples)),
                             capture->Y + (size_t)(a * f->n_dl + d) * (size_t)f->n_sc);
         }
     }
-    follow_delay(ue, capture->Y);
-    capture->block = ue->block;
+    if (!ue->idle) {
+        follow_delay(ue, capture->Y);
+    }
     ring_push(ue->captures);
     rt_event_signal(ue->capture_event);
 }

@@ -9,6 +9,7 @@
 #include "base/ring.h"
 #include "fronthaul/peer.h"
 #include "node/radio.h"
+#include "node/roster.h"
 #include "node/span.h"
 #include "node/thread.h"
 #include "phy/delay.h"
@@ -21,6 +22,7 @@
 /* The downlink of one block, in a ring slot. */
 struct ue_capture {
     uint64_t block;
+    bool idle;      /* nothing was sent to this user: no Y */
     tutti_cf32 Y[]; /* [n_ant][n_dl][n_sc] */
 };
 
@@ -50,11 +52,18 @@ struct ue {
     struct receiver_measurement *measurements; /* [n_wanted] */
 
     uint64_t block;                   /* under way */
+    bool idle;                        /* nothing in it is for this user */
     uint64_t pilots_block;            /* the next whose pilots are to be queued */
     int n_pilot_samples;              /* first P symbol to the end of the last */
-    tutti_cf32 *pilots;               /* [n_pilot_samples], from the first antenna */
+    int n_sequence;                   /* uplink pilots this node may be asked for: all, or its own */
+    tutti_cf32 *pilots;               /* [n_sequence][n_pilot_samples], from the first antenna */
     tutti_cf32 *silence;              /* the same from the others */
     const tutti_cf32 **pilot_buffers; /* [n_ant] */
+
+    struct roster_book *rosters;     /* decode thread -> slot thread: who is served */
+    struct roster_book *own_rosters; /* the decode thread's own */
+    struct roster *roster;           /* decode thread: the last one heard */
+    int *user_of_stream;             /* [n_stream] */
 
     fh_peer_t *lab;
     struct node_thread decode;
@@ -87,6 +96,8 @@ struct report_points {
 };
 int report_user(char *text, size_t room, uint64_t block, const struct receiver_measurement *measurement,
                 const struct report_points *points);
+/* A user that nothing was sent to says that it is there. */
+int report_idle(char *text, size_t room, uint64_t block);
 int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements);
 
 /* decode.c: the decode thread. */

@@ -111,6 +111,18 @@ struct config_resilience {
     enum config_eve_knowledge eve_knowledge;
 };
 
+/* Users served and how candidates are sounded. */
+enum config_metric { CONFIG_METRIC_CESG, CONFIG_METRIC_STRONGEST, CONFIG_METRIC_RANDOM };
+enum config_sounding { CONFIG_SOUNDING_ALL, CONFIG_SOUNDING_ROTATE };
+struct config_scheduler {
+    int n_served; /* 0 = all */
+    enum config_metric metric;
+    int blocks, average_blocks;
+    int *always;
+    unsigned always_count;
+    enum config_sounding sounding;
+};
+
 struct config_engine {
     double gather_deadline_us, block_budget_us;
     int n_workers;
@@ -245,6 +257,7 @@ struct config {
     struct config_pilots pilots;
     struct config_payload payload;
     struct config_precoding precoding;
+    struct config_scheduler scheduler;
     struct config_sync sync;
     struct config_calibration calibration;
     struct config_eve eve;
@@ -304,6 +317,17 @@ enum { CONFIG_EXTRA_STREAMS = 8 }; /* of a precoder message beside one per user:
 static inline int config_stream_room(const struct config *config)
 {
     return config->network.n_ue + CONFIG_EXTRA_STREAMS;
+}
+
+/* Users with a stream at a time, each with a downlink pilot sequence of its own: network.n_ue or scheduler.n_served. */
+static inline int config_n_served(const struct config *config)
+{
+    return config->scheduler.n_served > 0 ? config->scheduler.n_served : config->network.n_ue;
+}
+/* Users take turns on uplink pilot sequences. */
+static inline bool config_rotates(const struct config *config)
+{
+    return config->scheduler.n_served > 0 && config->scheduler.sounding == CONFIG_SOUNDING_ROTATE;
 }
 
 /* Some node's radio is on the emulated air. */

@@ -20,6 +20,20 @@ static void write_frame(FILE *out, const struct config *config)
             f->subcarriers_per_subband);
 }
 
+/* Who sends which sequence follows from these and from what the central node tells. */
+static void write_scheduler(FILE *out, const struct config *config)
+{
+    const struct config_scheduler *const s = &config->scheduler;
+    fprintf(out, "scheduler.n_served: %d\n", s->n_served);
+    if (s->n_served > 0) {
+        fprintf(out, "scheduler.sounding: %s\nscheduler.always:", config_rotates(config) ? "rotate" : "all");
+        for (unsigned i = 0; i < s->always_count; i++) {
+            fprintf(out, " %d", s->always[i]);
+        }
+        fputc('\n', out);
+    }
+}
+
 static void write_pilots(FILE *out, const struct config *config)
 {
     char letters[TUTTI_MAX_SYMBOL + 1];
@@ -87,6 +101,7 @@ static void write_all(FILE *out, const struct config *config)
     write_frame(out, config);
     write_pilots(out, config);
     write_lag(out, config);
+    write_scheduler(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
             4 << 2 * (int)config->payload.modulation, config->payload.max_code_block_bits);
     fprintf(out, "precoding.local: %s\nprecoding.subband: %s\nair.repeatable: %s\n",

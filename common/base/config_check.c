@@ -56,6 +56,10 @@ static const struct config_range ranges[] = {
     {"eve.n_ant", 1, 8, ""},
     {"eve.target_user", 0, TUTTI_MAX_UE - 1, ""},
     {"eve.from_block", 0, 1e12, ""},
+    {"scheduler.n_served", 0, TUTTI_MAX_UE, "0 for all users"},
+    {"scheduler.blocks", 1, 1000000, ""},
+    {"scheduler.average_blocks", 1, 1000, ""},
+    {"scheduler.always", 0, TUTTI_MAX_UE - 1, ""},
     {"resilience.w_sec", 0, 1, ""},
     {"resilience.w_qos", 0, 1, ""},
     {"resilience.r_min", 0, 100, ""},
@@ -191,6 +195,9 @@ static int check_pilots(struct check *check)
     const int n_ue = check->config->network.n_ue, tau = check->frame.n_pilot;
     int user_of[TUTTI_MAX_SYMBOL];
     memset(user_of, -1, sizeof(user_of));
+    if (config_rotates(check->config)) {
+        return 0; /* never two at a time */
+    }
     for (int k = 0; k < n_ue; k++) {
         const int pilot = pilots->assignment_count ? pilots->assignment[k] : k % tau;
         if (user_of[pilot] >= 0 && pilots->large_scale != CONFIG_LS_KNOWN) {
@@ -651,6 +658,49 @@ static int check_calibration(struct check *check)
     return 0;
 }
 
+static int check_always(struct check *check)
+{
+    const struct config *const c = check->config;
+    const struct config_scheduler *const s = &c->scheduler;
+    bool has_target = false;
+    for (unsigned i = 0; i < s->always_count; i++) {
+        bool twice = false;
+        for (unsigned j = 0; j < i; j++) {
+            twice = twice || s->always[j] == s->always[i];
+        }
+        if (twice || s->always[i] >= c->network.n_ue) {
+            return config_fail(check->layers, "scheduler.always network.n_ue", "user %d %s", s->always[i],
+                               twice ? "is listed twice" : "is not there");
+        }
+        has_target = has_target || s->always[i] == c->eve.target_user;
+    }
+    if (c->resilience.controller && s->n_served < c->network.n_ue && !has_target) {
+        return config_fail(check->layers, "scheduler.always resilience.controller eve.target_user",
+                           "the user that the resilience controller protects, %d, must always be served: list it here",
+                           c->eve.target_user);
+    }
+    return 0;
+}
+
+static int check_scheduler(struct check *check)
+{
+    const struct config *const c = check->config;
+    const struct config_scheduler *const s = &c->scheduler;
+    if (s->n_served == 0) {
+        return 0;
+    }
+    if (s->n_served > c->network.n_ue || (int)s->always_count > s->n_served) {
+        return config_fail(check->layers, "scheduler.n_served scheduler.always network.n_ue",
+                           "%d of %d users cannot be served with %u of them always", s->n_served, c->network.n_ue,
+                           s->always_count);
+    }
+    if (mimo_scheme_row((int)c->precoding.scheme)->kind == MIMO_PHASE || c->precoding.local) {
+        return config_fail(check->layers, "scheduler.n_served precoding.scheme precoding.local",
+                           "a schedule needs precoders of the central node: neither analog nor local: true");
+    }
+    return check_always(check);
+}
+
 static int check_adc(struct check *check)
 {
     const int ap = check->config->air.impairments.ap.adc_bits, ue = check->config->air.impairments.ue.adc_bits;
@@ -670,10 +720,10 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,    check_frame,  check_pilots,     check_payload,     check_scheme,  check_precoding,
-        check_eve,      check_engine, check_lag,        check_endpoints,   check_outputs, check_faults,
-        check_backends, check_gains,  check_sensing,    check_taps,        check_delays,  check_adc,
-        check_iq,       check_events, check_resilience, check_calibration,
+        check_names,    check_frame,  check_pilots,     check_payload,     check_scheme,    check_precoding,
+        check_eve,      check_engine, check_lag,        check_endpoints,   check_outputs,   check_faults,
+        check_backends, check_gains,  check_sensing,    check_taps,        check_delays,    check_adc,
+        check_iq,       check_events, check_resilience, check_calibration, check_scheduler,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -30,6 +30,9 @@ static const cyaml_strval_t an_policies[] = {{"fixed", CONFIG_AN_FIXED}, {"adapt
 static const cyaml_strval_t subbands[] = {{"smooth", CONFIG_SUBBAND_SMOOTH}, {"flat", CONFIG_SUBBAND_FLAT}};
 static const cyaml_strval_t attacks[] = {{"passive", CONFIG_ATTACK_PASSIVE}, {"pilot", CONFIG_ATTACK_PILOT}};
 static const cyaml_strval_t sensing_objectives[] = {{"cp", CONFIG_SENSING_CP}, {"sp", CONFIG_SENSING_SP}};
+static const cyaml_strval_t metrics[] = {
+    {"cesg", CONFIG_METRIC_CESG}, {"strongest", CONFIG_METRIC_STRONGEST}, {"random", CONFIG_METRIC_RANDOM}};
+static const cyaml_strval_t soundings[] = {{"all", CONFIG_SOUNDING_ALL}, {"rotate", CONFIG_SOUNDING_ROTATE}};
 static const cyaml_strval_t starts[] = {{"current", CONFIG_START_CURRENT}, {"epa", CONFIG_START_EPA}};
 static const cyaml_strval_t deployments[] = {{"running", CONFIG_DEPLOY_RUNNING}, {"final", CONFIG_DEPLOY_FINAL}};
 static const cyaml_strval_t eve_knowledges[] = {{"estimated", CONFIG_EVE_ESTIMATED}, {"known", CONFIG_EVE_KNOWN}};
@@ -128,6 +131,16 @@ static const cyaml_schema_field_t eve_fields[] = {
     ENUM(struct config_eve, attack, attacks),
     INT(struct config_eve, target_user),
     UINT(struct config_eve, from_block),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t scheduler_fields[] = {
+    INT(struct config_scheduler, n_served),
+    ENUM(struct config_scheduler, metric, metrics),
+    INT(struct config_scheduler, blocks),
+    INT(struct config_scheduler, average_blocks),
+    LIST(struct config_scheduler, always, int_entry, TUTTI_MAX_UE),
+    ENUM(struct config_scheduler, sounding, soundings),
     CYAML_FIELD_END,
 };
 
@@ -342,6 +355,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, pilots, pilots_fields),
     SECTION(struct config, payload, payload_fields),
     SECTION(struct config, precoding, precoding_fields),
+    SECTION(struct config, scheduler, scheduler_fields),
     SECTION(struct config, sync, sync_fields),
     SECTION(struct config, calibration, calibration_fields),
     SECTION(struct config, eve, eve_fields),

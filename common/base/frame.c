@@ -169,10 +169,12 @@ static int set_block(struct frame *f, const struct config_frame *c, struct frame
 
 static int set_downlink(struct frame *f, const struct config *config, struct frame_fault *fault)
 {
-    const int n_pilot = config->frame.n_dl_pilot_symbols, n_ue = config->network.n_ue;
-    if (n_pilot < 1 || n_pilot < n_ue) {
-        return fail(fault, "frame.n_dl_pilot_symbols network.n_ue",
-                    "%d users need as many downlink pilot symbols, n_dl_pilot_symbols is %d", n_ue, n_pilot);
+    const int n_pilot = config->frame.n_dl_pilot_symbols, n_stream = config_n_served(config);
+    if (n_pilot < 1 || n_pilot < n_stream) {
+        return fail(fault,
+                    config->scheduler.n_served > 0 ? "frame.n_dl_pilot_symbols scheduler.n_served"
+                                                   : "frame.n_dl_pilot_symbols network.n_ue",
+                    "%d users need as many downlink pilot symbols, n_dl_pilot_symbols is %d", n_stream, n_pilot);
     }
     if (n_pilot >= f->n_dl) {
         return fail(fault, "frame.n_dl_pilot_symbols frame.schedule",
@@ -198,6 +200,28 @@ static int check_assignment(const struct frame *f, const struct config *config, 
             return fail(fault, keys, "pilot %d of user %u is outside 0..%d, the schedule has %d pilot symbols (P)",
                         p->assignment[k], k, f->n_pilot - 1, f->n_pilot);
         }
+    }
+    return 0;
+}
+
+/* All candidates at once, or those served and in the rest of the sequences the others in turn. */
+static int check_sounding(const struct frame *f, const struct config *config, struct frame_fault *fault)
+{
+    const int n_ue = config->network.n_ue, n_served = config->scheduler.n_served;
+    if (n_served == 0) {
+        return 0;
+    }
+    if (!config_rotates(config) && f->n_pilot < n_ue) {
+        return fail(fault, "scheduler.sounding frame.schedule network.n_ue",
+                    "sounding all of %d users in every block needs as many pilot symbols (P), the schedule has %d; "
+                    "rotate needs fewer",
+                    n_ue, f->n_pilot);
+    }
+    if (config_rotates(config) && (config->pilots.assignment_count > 0 || f->n_pilot < n_served + (n_ue > n_served))) {
+        return fail(fault, "scheduler.sounding frame.schedule scheduler.n_served pilots.assignment",
+                    "rotating %d users through the pilots of %d served ones needs more than %d pilot symbols (P, the "
+                    "schedule has %d) and no pilots.assignment",
+                    n_ue, n_served, n_served, f->n_pilot);
     }
     return 0;
 }
@@ -274,6 +298,9 @@ int frame_plan(struct frame *frame, const struct config *config, struct frame_fa
     }
     if (status == 0) {
         status = check_assignment(frame, config, fault);
+    }
+    if (status == 0) {
+        status = check_sounding(frame, config, fault);
     }
     if (status == 0) {
         status = set_chunk(frame, config->air.chunk_samples, fault);

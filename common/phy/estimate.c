@@ -23,10 +23,14 @@ struct track {
 
 struct estimate {
     int n_ant, n_ue, n_sc, n_sb, sc_per_sb, tau;
-    int n_used_pilot;  /* distinct pilots in use */
-    int *used_pilot;   /* [n_used_pilot] pilot index */
-    int *slot_of_user; /* [n_ue] index into used_pilot */
-    int *sharing;      /* [n_used_pilot] users on it */
+    int n_used_pilot;   /* distinct pilots in use */
+    int *used_pilot;    /* [n_used_pilot] pilot index */
+    int *slot_of_user;  /* [n_ue] index into used_pilot; -1: sends no pilot in this block */
+    int n_track;        /* received powers that are tracked: one per pilot, or, where users take turns, per user */
+    int *track_of_user; /* [n_ue] */
+    int *track_of_slot; /* [n_used_pilot]; -1: nobody sends it */
+    int *sharing;       /* [n_track] users on it */
+    bool in_turns;
     bool known;
     double a; /* effective pilot power S tau rho over the averaged noise */
     double to_downlink;
@@ -39,7 +43,7 @@ struct estimate {
     tutti_cf32 *sums;       /* [n_sb][n_ant][tau] descrambled sums over the subband */
     tutti_cf32 *z;          /* [n_sb][n_ant][n_used_pilot] */
     struct track noise;
-    struct track *power; /* [n_used_pilot] mean |z|^2 */
+    struct track *power; /* [n_track] mean |z|^2 */
 };
 
 static void track_add(struct track *track, double value)
@@ -62,7 +66,7 @@ static int check_settings(const struct frame *frame, const struct estimate_setti
         return error_set(TUTTI_EINVAL, "estimate: tracking_blocks %d and uplink_to_downlink %g must be positive",
                          s->tracking_blocks, s->uplink_to_downlink);
     }
-    for (int k = 0; k < s->n_ue; k++) {
+    for (int k = 0; k < s->n_ue && !s->in_turns; k++) {
         if (s->pilot_of_user[k] < 0 || s->pilot_of_user[k] >= frame->n_pilot) {
             return error_set(TUTTI_EINVAL, "estimate: pilot %d of user %d, allowed 0 to %d", s->pilot_of_user[k], k,
                              frame->n_pilot - 1);
@@ -79,9 +83,12 @@ static int check_settings(const struct frame *frame, const struct estimate_setti
 
 static bool allocate(estimate_t *e)
 {
-    const size_t n_ue = (size_t)e->n_ue, tau = (size_t)e->tau, rows = (size_t)e->n_sb * (size_t)e->n_ant;
+    const size_t tau = (size_t)e->tau, rows = (size_t)e->n_sb * (size_t)e->n_ant;
+    const size_t n_ue = e->in_turns && e->tau > e->n_ue ? tau : (size_t)e->n_ue; /* slots may be more than users */
     e->used_pilot = calloc(n_ue, sizeof *e->used_pilot);
     e->slot_of_user = calloc(n_ue, sizeof *e->slot_of_user);
+    e->track_of_user = calloc(n_ue, sizeof *e->track_of_user);
+    e->track_of_slot = calloc(n_ue, sizeof *e->track_of_slot);
     e->sharing = calloc(n_ue, sizeof *e->sharing);
     e->beta = calloc(n_ue, sizeof *e->beta);
     e->coefficient = calloc(n_ue, sizeof *e->coefficient);
@@ -91,8 +98,8 @@ static bool allocate(estimate_t *e)
     e->straight = calloc((size_t)e->n_sc, sizeof *e->straight);
     e->sums = calloc(rows * tau, sizeof *e->sums);
     e->z = calloc(rows * n_ue, sizeof *e->z);
-    return e->used_pilot && e->slot_of_user && e->sharing && e->beta && e->coefficient && e->power && e->unspread &&
-           e->unscramble && e->straight && e->sums && e->z;
+    return e->used_pilot && e->slot_of_user && e->track_of_user && e->track_of_slot && e->sharing && e->beta &&
+           e->coefficient && e->power && e->unspread && e->unscramble && e->straight && e->sums && e->z;
 }
 
 static void collect_pilots(estimate_t *e, const int *pilot_of_user)
@@ -105,8 +112,40 @@ static void collect_pilots(estimate_t *e, const int *pilot_of_user)
         if (slot == e->n_used_pilot) {
             e->used_pilot[e->n_used_pilot++] = pilot_of_user[k];
         }
-        e->slot_of_user[k] = slot;
+        e->slot_of_user[k] = e->track_of_user[k] = slot;
+        e->track_of_slot[slot] = slot;
         e->sharing[slot]++;
+    }
+    e->n_track = e->n_used_pilot;
+}
+
+/* All pilots are looked at; who sends which changes from block to block. */
+static void prepare_turns(estimate_t *e)
+{
+    e->n_used_pilot = e->tau;
+    e->n_track = e->n_ue;
+    for (int q = 0; q < e->tau; q++) {
+        e->used_pilot[q] = q;
+        e->track_of_slot[q] = -1;
+    }
+    for (int k = 0; k < e->n_ue; k++) {
+        e->slot_of_user[k] = -1;
+        e->track_of_user[k] = k;
+        e->sharing[k] = 1;
+    }
+}
+
+void estimate_turns(estimate_t *e, const int *pilot_of_user)
+{
+    for (int q = 0; q < e->tau; q++) {
+        e->track_of_slot[q] = -1;
+    }
+    for (int k = 0; k < e->n_ue; k++) {
+        const int q = pilot_of_user[k];
+        e->slot_of_user[k] = q >= 0 && q < e->tau && e->track_of_slot[q] < 0 ? q : -1;
+        if (e->slot_of_user[k] >= 0) {
+            e->track_of_slot[q] = k;
+        }
     }
 }
 
@@ -150,11 +189,16 @@ int estimate_create(estimate_t **estimate, const struct frame *frame, const stru
     e->to_downlink = settings->uplink_to_downlink;
     e->a = e->sc_per_sb * (double)e->tau / (e->to_downlink * e->to_downlink);
     e->known = settings->beta_known != NULL;
+    e->in_turns = settings->in_turns;
     e->noise.window = (long)settings->tracking_blocks * (frame->n_guard > 0 ? frame->n_guard : 1);
     if (!allocate(e)) {
         goto out_of_memory;
     }
-    collect_pilots(e, settings->pilot_of_user);
+    if (e->in_turns) {
+        prepare_turns(e);
+    } else {
+        collect_pilots(e, settings->pilot_of_user);
+    }
     if (fill_sequences(e) != 0 ||
         (settings->interpolate && spread_create(&e->spread, frame, settings->interpolate, e->n_used_pilot) != 0)) {
         goto out_of_memory;
@@ -162,8 +206,8 @@ int estimate_create(estimate_t **estimate, const struct frame *frame, const stru
     for (int k = 0; k < e->n_ue; k++) {
         e->beta[k] = e->known ? settings->beta_known[k] : FLOOR_POWER / e->a;
     }
-    for (int q = 0; q < e->n_used_pilot; q++) {
-        e->power[q].window = settings->tracking_blocks;
+    for (int i = 0; i < e->n_track; i++) {
+        e->power[i].window = settings->tracking_blocks;
     }
     *estimate = e;
     return 0;
@@ -179,6 +223,8 @@ void estimate_destroy(estimate_t *estimate)
     }
     free(estimate->used_pilot);
     free(estimate->slot_of_user);
+    free(estimate->track_of_user);
+    free(estimate->track_of_slot);
     free(estimate->sharing);
     free(estimate->beta);
     free(estimate->coefficient);
@@ -196,12 +242,12 @@ _Static_assert(ESTIMATE_HISTORY(0) == 3 + SPREAD_HISTORY, "room for what the spr
 
 static int n_history(const estimate_t *e)
 {
-    return 3 * (e->n_used_pilot + 1) + (e->spread ? SPREAD_HISTORY : 0);
+    return 3 * (e->n_track + 1) + (e->spread ? SPREAD_HISTORY : 0);
 }
 
 int estimate_keep(const estimate_t *e, double *values)
 {
-    for (int q = -1; q < e->n_used_pilot; q++, values += 3) {
+    for (int q = -1; q < e->n_track; q++, values += 3) {
         const struct track *track = q < 0 ? &e->noise : &e->power[q];
         values[0] = track->mean;
         values[1] = track->spread;
@@ -218,7 +264,7 @@ int estimate_recall(estimate_t *e, const double *values, int n)
     if (n != n_history(e)) {
         return TUTTI_EINVAL;
     }
-    for (int q = -1; q < e->n_used_pilot; q++, values += 3) {
+    for (int q = -1; q < e->n_track; q++, values += 3) {
         struct track *track = q < 0 ? &e->noise : &e->power[q];
         track->mean = values[0];
         track->spread = values[1];
@@ -229,8 +275,8 @@ int estimate_recall(estimate_t *e, const double *values, int n)
         spread_recall(e->spread, values);
     }
     for (int k = 0; k < e->n_ue && !e->known; k++) {
-        const int q = e->slot_of_user[k];
-        e->beta[k] = fmax(e->power[q].mean - 1.0, FLOOR_POWER) / (e->a * e->sharing[q]);
+        const int i = e->track_of_user[k];
+        e->beta[k] = fmax(e->power[i].mean - 1.0, FLOOR_POWER) / (e->a * e->sharing[i]);
     }
     return TUTTI_OK;
 }
@@ -327,15 +373,18 @@ static void track_large_scale(estimate_t *e)
     const int rows = e->n_sb * e->n_ant;
     for (int q = 0; q < e->n_used_pilot; q++) {
         double sum = 0.0;
+        if (e->track_of_slot[q] < 0) {
+            continue;
+        }
         for (int row = 0; row < rows; row++) {
             const tutti_cf32 z = e->z[row * e->n_used_pilot + q];
             sum += (double)crealf(z) * (double)crealf(z) + (double)cimagf(z) * (double)cimagf(z);
         }
-        track_add(&e->power[q], sum / rows);
+        track_add(&e->power[e->track_of_slot[q]], sum / rows);
     }
     for (int k = 0; k < e->n_ue; k++) {
-        const int q = e->slot_of_user[k];
-        e->beta[k] = fmax(e->power[q].mean - 1.0, FLOOR_POWER) / (e->a * e->sharing[q]);
+        const int i = e->track_of_user[k];
+        e->beta[k] = fmax(e->power[i].mean - 1.0, FLOOR_POWER) / (e->a * e->sharing[i]);
     }
 }
 
@@ -345,7 +394,7 @@ static double tracking_error(const estimate_t *e, int k, double total)
 {
     const double noise = e->noise.spread / ((double)e->n_ant * e->n_sc), signal = total - 1.0;
     const double gamma = e->a * e->beta[k] * e->beta[k] / total;
-    const double power = e->power[e->slot_of_user[k]].spread * (signal * signal + (2.0 * signal + 1.0) / e->n_sb) /
+    const double power = e->power[e->track_of_user[k]].spread * (signal * signal + (2.0 * signal + 1.0) / e->n_sb) /
                          e->n_ant; /* variance of mean |z|^2 */
     return 0.25 * noise * gamma + (e->known ? 0.0 : 2.0 * power / (e->a * total * total * total));
 }
@@ -356,6 +405,11 @@ static void mmse_coefficients(estimate_t *e, float *beta, float *error_variance)
 {
     for (int k = 0; k < e->n_ue; k++) {
         double others = 0.0;
+        if (e->slot_of_user[k] < 0) { /* nothing was heard of it: the mean, zero */
+            e->coefficient[k] = 0;
+            beta[k] = error_variance[k] = (float)e->beta[k];
+            continue;
+        }
         for (int j = 0; j < e->n_ue; j++) {
             if (j != k && e->slot_of_user[j] == e->slot_of_user[k]) {
                 others += e->beta[j];
@@ -401,7 +455,8 @@ void estimate_execute(estimate_t *estimate, const tutti_cf32 *Y, tutti_cf32 *H_h
     mmse_coefficients(e, beta, error_variance);
     for (int row = 0; row < rows; row++) {
         for (int k = 0; k < e->n_ue; k++) {
-            H_hat[row * e->n_ue + k] = e->coefficient[k] * conjf(e->z[row * e->n_used_pilot + e->slot_of_user[k]]);
+            const int q = e->slot_of_user[k];
+            H_hat[row * e->n_ue + k] = q < 0 ? 0 : e->coefficient[k] * conjf(e->z[row * e->n_used_pilot + q]);
         }
     }
 }

@@ -29,7 +29,8 @@ typedef struct estimate estimate_t;
 
 struct estimate_settings {
     int n_ant, n_ue;
-    const int *pilot_of_user; /* [n_ue], copied */
+    const int *pilot_of_user; /* [n_ue], copied; not looked at where users take turns */
+    bool in_turns;            /* estimate_turns says before every block who sends which pilot */
     int tracking_blocks;
     double uplink_to_downlink; /* amplitude factor: from sqrt(SNR) of the uplink pilot to the downlink units above */
     const double *beta_known;  /* [n_ue] large-scale gains in downlink units, or NULL to track; copied */
@@ -41,6 +42,10 @@ int estimate_create(estimate_t **estimate, const struct frame *frame, const stru
 void estimate_destroy(estimate_t *estimate);
 /* Feed one silent symbol: subcarriers [n_ant][n_sc]. */
 void estimate_noise(estimate_t *estimate, const tutti_cf32 *silent);
+/* Who sends which pilot in the block to come, [n_ue], -1 = none: large-scale fading is then tracked per user, over the
+ * blocks with its pilot, and estimates of the others are zero with error variance beta. Of users on one pilot the first
+ * counts. */
+void estimate_turns(estimate_t *estimate, const int *pilot_of_user);
 /* Y [n_ant][tau][n_sc], subcarriers fastest. Writes H_hat [n_sb][n_ant][n_ue] (ue fastest), beta and error_variance
  * [n_ue] (downlink units). */
 void estimate_execute(estimate_t *estimate, const tutti_cf32 *Y, tutti_cf32 *H_hat, float *beta, float *error_variance);

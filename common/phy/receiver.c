@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NOBODY = -2 }; /* numbers from here down are no user's */
+
 /* Effective channels and noise of all subbands: [n_sb][n_stream][n_ant] and [n_sb][n_ant][n_ant]. */
 struct channels {
     double *gain_re, *gain_im, *noise_re, *noise_im;
@@ -23,6 +25,7 @@ struct receiver {
     const struct frame *frame;
     const struct simd_ops *simd;
     int n_ant, n_stream, n_data; /* n_data: data symbols */
+    int *user_of_stream;         /* [n_stream], whose payload it carries; -1 nobody's */
     payload_t *payload;
     bool smooth, track_phase;
     int bits_per_symbol;
@@ -81,6 +84,7 @@ static bool allocate_estimation(receiver_t *r)
     const struct frame *f = r->frame;
     const size_t n_sc = (size_t)f->n_sc, n_sb = (size_t)f->n_sb, tau = (size_t)f->n_dl_pilot;
     const size_t antennas = (size_t)r->n_ant, streams = (size_t)r->n_stream;
+    r->user_of_stream = calloc(streams, sizeof *r->user_of_stream);
     r->scrambling = calloc(n_sc, sizeof *r->scrambling);
     r->unscramble = calloc(n_sc, sizeof *r->unscramble);
     r->slope = calloc(n_sc, sizeof *r->slope);
@@ -95,8 +99,9 @@ static bool allocate_estimation(receiver_t *r)
     r->deviation = calloc(antennas * tau * n_sc, sizeof *r->deviation);
     r->sums = calloc(2 * n_sb, sizeof(double));
     return allocate_channels(&r->channels, n_sb, streams, antennas) && allocate_rows(&r->rows, n_sc) &&
-           allocate_rows(&r->factor, n_sc) && r->scrambling && r->unscramble && r->slope && r->sloped && r->values &&
-           r->between && r->row && r->chip_re && r->chip_im && r->mean_re && r->mean_im && r->deviation && r->sums;
+           allocate_rows(&r->factor, n_sc) && r->user_of_stream && r->scrambling && r->unscramble && r->slope &&
+           r->sloped && r->values && r->between && r->row && r->chip_re && r->chip_im && r->mean_re && r->mean_im &&
+           r->deviation && r->sums;
 }
 
 static bool allocate_stream(receiver_t *r)
@@ -174,6 +179,9 @@ static int build(receiver_t *r, const struct receiver_settings *s)
     if (!allocate_estimation(r) || !allocate_stream(r)) {
         return error_set(TUTTI_ENOMEM, "receiver: out of memory");
     }
+    for (int j = 0; j < r->n_stream; j++) {
+        r->user_of_stream[j] = j;
+    }
     int status = interpolate_create(&r->interpolate, r->frame, s->smooth ? INTERPOLATE_PRECODERS : INTERPOLATE_FLAT);
     if (status == 0) {
         r->lost_freedom = 2 * r->interpolate->own_factor - r->interpolate->noise_factor;
@@ -239,11 +247,12 @@ void receiver_destroy(receiver_t *receiver)
     payload_destroy(r->payload);
     interpolate_destroy(r->interpolate);
     fit_destroy(r->fit);
-    void *const owned[] = {r->scrambling, r->chip_re,      r->chip_im,     r->mean_re,        r->mean_im, r->deviation,
-                           r->equaliser,  r->variance,     r->truth,       r->noise_variance, r->sums,    r->cross,
-                           r->power,      r->work,         r->w_re,        r->w_im,           r->zeros,   r->truths,
-                           r->equalised,  r->gain_squared, r->disturbance, r->unscramble,     r->slope,   r->sloped,
-                           r->values,     r->between,      r->row,         r->turned_rad};
+    void *const owned[] = {r->scrambling,  r->chip_re,    r->chip_im,    r->mean_re,       r->mean_im,
+                           r->deviation,   r->equaliser,  r->variance,   r->truth,         r->noise_variance,
+                           r->sums,        r->cross,      r->power,      r->work,          r->w_re,
+                           r->w_im,        r->zeros,      r->truths,     r->equalised,     r->gain_squared,
+                           r->disturbance, r->unscramble, r->slope,      r->sloped,        r->values,
+                           r->between,     r->row,        r->turned_rad, r->user_of_stream};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
         free(owned[i]);
     }
@@ -372,7 +381,9 @@ static void fit_channels(receiver_t *r, uint64_t block, const tutti_cf32 *Y)
 {
     const struct frame *f = r->frame;
     for (int j = 0; j < r->n_stream; j++) {
-        payload_encode(r->payload, j, block, r->truths + (size_t)j * (size_t)f->n_data_re);
+        /* a stream that is not sent has a payload that nobody else has: its gains come out as noise */
+        const int user = r->user_of_stream[j] >= 0 ? r->user_of_stream[j] : NOBODY - j;
+        payload_encode(r->payload, user, block, r->truths + (size_t)j * (size_t)f->n_data_re);
     }
     fit_execute(r->fit, r->truths, symbol_of(r, Y, 0, f->n_dl_pilot), (size_t)f->n_dl * (size_t)f->n_sc,
                 r->known.gain_re, r->known.gain_im, r->known.noise_re, r->known.noise_im);
@@ -578,15 +589,34 @@ static double genie_sinr(receiver_t *r, int stream)
     return signal > 0 && error > 0 ? signal / error : 0;
 }
 
+static int stream_of(const receiver_t *r, int user)
+{
+    int j = 0;
+    while (j < r->n_stream && r->user_of_stream[j] != user) {
+        j++;
+    }
+    return j < r->n_stream ? j : -1;
+}
+
+void receiver_streams(receiver_t *receiver, const int *user_of_stream)
+{
+    memcpy(receiver->user_of_stream, user_of_stream, (size_t)receiver->n_stream * sizeof *user_of_stream);
+}
+
 static void receive_stream(receiver_t *r, int user, uint64_t block, const tutti_cf32 *Y, struct receiver_measurement *m)
 {
-    make_equaliser(r, user);
+    const int stream = stream_of(r, user);
+    if (stream < 0) {
+        *m = (struct receiver_measurement){.sinr = NAN, .sinr_genie = NAN, .evm = NAN};
+        return;
+    }
+    make_equaliser(r, stream);
     equalise(r, Y);
     follow_phase(r);
     payload_decode(r->payload, user, block, r->equalised, r->noise_variance, &m->payload);
     payload_encode(r->payload, user, block, r->truth);
     measure(r, m);
-    m->sinr_genie = r->fit ? genie_sinr(r, user) : 0;
+    m->sinr_genie = r->fit ? genie_sinr(r, stream) : 0;
 }
 
 void receiver_execute(receiver_t *receiver, uint64_t block, const tutti_cf32 *Y, int n_wanted, const int *wanted,

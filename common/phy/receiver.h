@@ -41,6 +41,9 @@ struct receiver_measurement {
  */
 int receiver_create(receiver_t **receiver, const struct frame *frame, const struct receiver_settings *settings);
 void receiver_destroy(receiver_t *receiver);
+/* From the next block on stream j carries user_of_stream[j]'s payload, [n_stream], -1 nobody's; before the first call
+ * user j's. What is measured of a user without a stream is NaN and zero bits. */
+void receiver_streams(receiver_t *receiver, const int *user_of_stream);
 /* Y [n_ant][n_dl][n_sc]; measurements [n_wanted], one for the stream of each user in wanted. */
 void receiver_execute(receiver_t *receiver, uint64_t block, const tutti_cf32 *Y, int n_wanted, const int *wanted,
                       struct receiver_measurement *measurements);

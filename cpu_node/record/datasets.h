@@ -15,7 +15,16 @@ enum record_source {
     FROM_REPORTS /* what follows from both */
 };
 /* Whether it is kept at all. */
-enum record_when { ALWAYS, WITH_CSI, WITH_PRECODERS, WITH_NOISE, WITH_NOISE_VECTORS, WITH_EVE, WITH_POINTS };
+enum record_when {
+    ALWAYS,
+    WITH_CSI,
+    WITH_PRECODERS,
+    WITH_NOISE,
+    WITH_NOISE_VECTORS,
+    WITH_EVE,
+    WITH_POINTS,
+    WITH_SCHEDULE
+};
 
 /* X(enumerator, path, type, shape after the row, source, when). Shape, slowest first: s subband, a AP, n antenna, u
  * user, e eavesdropper, 5 five, p constellation point. */
@@ -37,6 +46,8 @@ enum record_when { ALWAYS, WITH_CSI, WITH_PRECODERS, WITH_NOISE, WITH_NOISE_VECT
     X(R_CALIBRATION, "/block/calibration", H5_I32, "", FROM_BLOCK, ALWAYS)                                             \
     X(R_AP_USED, "/block/ap_used", H5_U8, "a", FROM_BLOCK, ALWAYS)                                                     \
     X(R_USER_USED, "/block/user_used", H5_U8, "u", FROM_BLOCK, ALWAYS)                                                 \
+    X(R_PLACE, "/schedule/place", H5_I32, "u", FROM_BLOCK, WITH_SCHEDULE)                                              \
+    X(R_AGE, "/schedule/age_blocks", H5_I32, "u", FROM_BLOCK, WITH_SCHEDULE)                                           \
     X(R_BETA, "/block/beta", H5_F64, "au", FROM_BLOCK, ALWAYS)                                                         \
     X(R_NOISE_POWER, "/block/noise_power", H5_F64, "a", FROM_BLOCK, ALWAYS)                                            \
     X(R_EVENTS, "/radio/events", H5_I64, "a5", FROM_BLOCK, ALWAYS)                                                     \
@@ -86,7 +97,7 @@ enum { CONSTELLATION_EVERY = 16 };
 
 struct record_shape {
     int n_sb, n_ap, n_ant, n_ue, n_eve, n_points;
-    bool csi, precoders, noise, noise_vectors;
+    bool csi, precoders, noise, noise_vectors, schedule;
 };
 
 struct record_column_spec {

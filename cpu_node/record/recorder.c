@@ -24,9 +24,11 @@ static int create_rings(recorder_t *r)
         status < 0 ? status : ring_create(&r->accounts, RECORD_ACCOUNTS_PER_AP * n_ap, sizeof(struct account_message));
     status = status < 0 ? status : ring_create(&r->events, RECORD_EVENTS, sizeof(struct event_message));
     status = status < 0 ? status : ring_create(&r->welcomes, 4, sizeof(struct fh_welcome));
+    status = status < 0 ? status : ring_create(&r->rosters, 8, sizeof(struct roster_message));
     r->event = rt_event_create();
+    r->roster_event = rt_event_create();
     r->space = rt_event_create();
-    if (r->event < 0 || r->space < 0) {
+    if (r->event < 0 || r->space < 0 || r->roster_event < 0) {
         return error_set(TUTTI_EIO, "cannot create a wake-up descriptor");
     }
     for (int i = 0; i < RECORD_BLOCKS - 1 && status >= 0; i++) {
@@ -53,6 +55,7 @@ static struct record_shape shape_of(const struct recorder_settings *s)
         .precoders = c->record.precoders,
         .noise = c->precoding.an != CONFIG_AN_NONE,
         .noise_vectors = c->precoding.an == CONFIG_AN_PHASE_ONLY,
+        .schedule = c->scheduler.n_served > 0,
     };
 }
 
@@ -98,16 +101,17 @@ int recorder_create(recorder_t **recorder, const struct recorder_settings *setti
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
     }
     r->settings = *settings;
-    r->event = r->space = -1;
+    r->event = r->space = r->roster_event = -1;
     r->last_account = calloc((size_t)settings->shape.n_ap, sizeof *r->last_account);
     r->last_eve_report = calloc((size_t)settings->config->network.n_eve + 1, sizeof *r->last_eve_report);
     r->heard = calloc((size_t)settings->shape.n_ue, sizeof *r->heard);
+    r->roster_heard = calloc((size_t)(settings->shape.n_ue + settings->config->network.n_eve), sizeof *r->roster_heard);
     r->ap_alive = calloc((size_t)settings->shape.n_ap, sizeof *r->ap_alive);
     r->ap_joins = calloc((size_t)settings->shape.n_ap, sizeof *r->ap_joins);
     r->joins_seen = calloc((size_t)settings->shape.n_ap, sizeof *r->joins_seen);
     r->alive = calloc((size_t)(settings->shape.n_ap + settings->shape.n_ue), 1);
-    if (!r->last_account || !r->last_eve_report || !r->heard || !r->ap_alive || !r->ap_joins || !r->joins_seen ||
-        !r->alive) {
+    if (!r->last_account || !r->last_eve_report || !r->heard || !r->roster_heard || !r->ap_alive || !r->ap_joins ||
+        !r->joins_seen || !r->alive) {
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
     }
     int status = create_files(r); /* own first, then everything else */
@@ -157,6 +161,7 @@ static void destroy_rings(recorder_t *r)
     ring_destroy(r->accounts);
     ring_destroy(r->events);
     ring_destroy(r->welcomes);
+    ring_destroy(r->rosters);
 }
 
 void recorder_destroy(recorder_t *r)
@@ -178,6 +183,10 @@ void recorder_destroy(recorder_t *r)
     if (r->space >= 0) {
         close(r->space);
     }
+    if (r->roster_event >= 0) {
+        close(r->roster_event);
+    }
+    free(r->roster_heard);
     free(r->config_text);
     free(r->last_account);
     free(r->last_eve_report);
@@ -248,6 +257,29 @@ void recorder_rewelcome(recorder_t *r, const struct fh_welcome *welcome)
         ring_push(r->welcomes);
         rt_event_signal(r->event);
     }
+}
+
+void recorder_roster(recorder_t *r, const struct roster *roster)
+{
+    struct roster_message *slot = ring_write_slot(r->rosters);
+    if (slot && roster_write(roster, slot->text, sizeof slot->text) >= 0) {
+        ring_push(r->rosters);
+        rt_event_signal(r->event);
+    }
+}
+
+bool recorder_roster_heard(recorder_t *r, uint64_t from_block)
+{
+    const int n_ue = r->settings.shape.n_ue, n = n_ue + r->settings.config->network.n_eve;
+    bool all = true;
+    for (int i = 0; i < n; i++) {
+        const bool here = i < n_ue ? fh_hub_alive(r->lab, FH_ROLE_UE, i) : fh_hub_alive(r->lab, FH_ROLE_EVE, i - n_ue);
+        all = all && (!here || atomic_load(&r->roster_heard[i]) == from_block + 1);
+    }
+    if (!all) {
+        rt_event_wait(r->roster_event, 100000);
+    }
+    return all;
 }
 
 void recorder_users(const recorder_t *r, struct schedule_user *user)

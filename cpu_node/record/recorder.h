@@ -13,7 +13,10 @@
 #include "cpu_node/slow.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
+#include "node/roster.h"
 #include "phy/frame.h"
+
+enum { RECORDER_ROSTER_BYTES = 1024 }; /* of a roster as text */
 
 struct recorder_settings {
     const struct config *config; /* these outlive the recorder */
@@ -45,6 +48,10 @@ void recorder_event(recorder_t *recorder, uint64_t block, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 /* Time started anew: users and eavesdroppers are welcomed anew. */
 void recorder_rewelcome(recorder_t *recorder, const struct fh_welcome *welcome);
+/* A roster goes out to users and eavesdroppers, and to those who come later. */
+void recorder_roster(recorder_t *recorder, const struct roster *roster);
+/* All users and eavesdroppers that are there know it (lock-step waits for that), in at most 100 ms. */
+bool recorder_roster_heard(recorder_t *recorder, uint64_t from_block);
 /* Who is there: user [n_ue]. */
 void recorder_users(const recorder_t *recorder, struct schedule_user *user);
 void recorder_aps_alive(recorder_t *recorder, int n_alive, int ap, bool up);

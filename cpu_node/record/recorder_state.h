@@ -26,12 +26,16 @@ struct event_message {
     char text[RUN_FILE_EVENT_BYTES];
 };
 
+struct roster_message {
+    char text[RECORDER_ROSTER_BYTES];
+};
+
 struct recorder {
     struct recorder_settings settings;
     char *config_text;
     struct node_thread thread;
     /* block thread -> record thread, and free blocks back */
-    ring_t *blocks, *free_blocks, *accounts, *events, *welcomes;
+    ring_t *blocks, *free_blocks, *accounts, *events, *welcomes, *rosters;
     struct cpu_block *spare[RECORD_BLOCKS]; /* all blocks that were made here, until handed out */
     int event, space;                       /* something there; room again */
     fh_hub_t *lab;
@@ -52,12 +56,15 @@ struct recorder {
     uint64_t *last_account;    /* [n_ap] newest block + 1 with an account */
     uint64_t *last_eve_report; /* [n_eve] */
     uint64_t blocks_twice;
-    uint32_t *joins_seen; /* [n_ap] */
+    uint32_t *joins_seen;               /* [n_ap] */
+    char roster[RECORDER_ROSTER_BYTES]; /* the last one; "" none yet */
     /* shared */
     _Atomic bool complete;
-    _Atomic uint64_t *heard;    /* [n_ue] newest block + 1 each user reported, or at which it was welcomed */
-    _Atomic uint8_t *ap_alive;  /* [n_ap] */
-    _Atomic uint32_t *ap_joins; /* [n_ap] how often it has said hello */
+    _Atomic uint64_t *heard;        /* [n_ue] newest block + 1 each user reported, or at which it was welcomed */
+    _Atomic uint64_t *roster_heard; /* [n_ue + n_eve] first block + 1 of the last roster each has heard */
+    int roster_event;               /* something of that has changed */
+    _Atomic uint8_t *ap_alive;      /* [n_ap] */
+    _Atomic uint32_t *ap_joins;     /* [n_ap] how often it has said hello */
     _Atomic int aps_alive;
     _Atomic uint64_t last_block; /* newest block handed over */
     /* block thread */

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const uint64_t STATUS_PERIOD_NS = 250000000u, LAST_REPORTS_NS = 3000000000u;
 enum {
@@ -154,11 +155,21 @@ static void write_slow_events(recorder_t *r)
     }
 }
 
+static void tell_rosters(recorder_t *r)
+{
+    for (const struct roster_message *m; (m = ring_peek(r->rosters, 0)) != NULL; ring_pop(r->rosters)) {
+        memcpy(r->roster, m->text, sizeof r->roster);
+        fh_hub_broadcast_control(r->lab, FH_ROLE_UE, r->roster);
+        fh_hub_broadcast_control(r->lab, FH_ROLE_EVE, r->roster);
+    }
+}
+
 static void take_all(recorder_t *r)
 {
     for (const struct fh_welcome *w; (w = ring_peek(r->welcomes, 0)) != NULL; ring_pop(r->welcomes)) {
         fh_hub_rewelcome(r->lab, w);
     }
+    tell_rosters(r);
     write_events(r);
     write_slow_events(r);
     if (write_block(r) && ring_count(r->blocks) > 0) {
@@ -193,6 +204,9 @@ static void say(recorder_t *r, enum log_level level, const char *what, int id, c
 static void hear_coming_or_going(recorder_t *r, const struct fh_event *event)
 {
     const bool up = event->kind == FH_EVENT_UP;
+    if (up && r->roster[0]) {
+        fh_hub_send_control(r->lab, event->role, event->id, r->roster);
+    }
     if (event->role == FH_ROLE_EVE) {
         say(r, LOG_INFO, up ? "EVE-UP" : "EVE-DOWN", event->id, "eve");
     }
@@ -223,10 +237,27 @@ static void hear_observer(recorder_t *r, const struct fh_event *event)
     free(answer);
 }
 
+/* The first thing in a report is its type. */
+static bool hear_roster_heard(recorder_t *r, const struct fh_event *event)
+{
+    uint64_t from_block;
+    const bool eve = event->role == FH_ROLE_EVE;
+    if (strncmp((const char *)event->data, "{\"type\":\"roster", 15) != 0 ||
+        !roster_read_heard((const char *)event->data, &from_block)) {
+        return false;
+    }
+    atomic_store(&r->roster_heard[eve ? r->settings.shape.n_ue + event->id : event->id], from_block + 1);
+    rt_event_signal(r->roster_event);
+    return true;
+}
+
 static void hear_report(recorder_t *r, const struct fh_event *event)
 {
     uint64_t block;
     const char *json = (const char *)event->data;
+    if (hear_roster_heard(r, event)) {
+        return;
+    }
     const struct report_span span = span_of(r);
     if (event->role == FH_ROLE_UE && record_reports_user(r->reports, event->id, json, span, &block) >= 0 &&
         block + 1 > atomic_load(&r->heard[event->id])) {

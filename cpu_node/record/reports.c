@@ -4,8 +4,10 @@
 #include "base/error.h"
 #include "cpu_node/record/scan.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,7 +182,8 @@ static int keep_eve(struct record_reports *r, int eve, json_t *root, struct repo
     }
     for (size_t k = 0; k < n_ue; k++) {
         json_t *user = json_array_get(users, k);
-        if (json_unpack(user, "{s:F, s:F}", "sinr", &r->heard[k], "sinr_genie", &r->heard[n_ue + k]) != 0) {
+        r->heard[k] = r->heard[n_ue + k] = NAN; /* {}: nothing was sent to this user */
+        if (json_unpack(user, "{s?F, s?F}", "sinr", &r->heard[k], "sinr_genie", &r->heard[n_ue + k]) != 0) {
             return TUTTI_EFORMAT;
         }
     }
@@ -210,8 +213,20 @@ static int keep(struct record_reports *r, const char *wanted, keep_fn *keeper, i
     return status;
 }
 
+/* A user that nothing was sent to is there all the same. */
+static bool is_idle(const char *json, int64_t *block)
+{
+    return sscanf(json, "{\"type\":\"idle\",\"block\":%" SCNd64 "}", block) == 1;
+}
+
 int record_reports_user(struct record_reports *r, int user, const char *json, struct report_span span, uint64_t *block)
 {
+    int64_t idle_block;
+    if (is_idle(json, &idle_block)) {
+        const int status = check_block(r, idle_block, span, block);
+        r->n_bad += status == TUTTI_EFORMAT;
+        return status;
+    }
     struct scanned_report v = {.point = r->numbers, .room = 2 * r->shape.n_points};
     if (!scan_report(json, COUNT_NAME, &v)) {
         return keep(r, "report", keep_user, user, json, span, block);

@@ -107,6 +107,8 @@ static void write_inputs(struct record_rows *r, const struct cpu_block *block)
     run_file_put(f, R_CALIBRATION, b, &calibration);
     run_file_put(f, R_AP_USED, b, block->gathered);
     run_file_put(f, R_USER_USED, b, block->user_used);
+    run_file_put(f, R_PLACE, b, block->place);
+    run_file_put(f, R_AGE, b, block->age_blocks);
     run_file_put(f, R_BETA, b, widen(r, block->beta, n_ap * n_ue, 1));
     run_file_put(f, R_NOISE_POWER, b, widen(r, block->noise_power, n_ap, 1));
     run_file_put(f, R_EVENTS, b, r->counts);

@@ -309,6 +309,9 @@ int secrecy_create(struct secrecy **secrecy, const struct config *config, const 
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
     }
     pilot_assignment(config, frame, s->pilot_of_user);
+    for (int k = 0; config_rotates(config) && k < s->n_ue; k++) {
+        s->pilot_of_user[k] = k; /* in turns nobody shares one */
+    }
     s->predictable = predictable(s);
     const int status = s->predictable ? load_gains(s) : TUTTI_OK;
     return status < 0 ? status : create_attack(s);

@@ -307,6 +307,44 @@ static void bad_samples_do_not_stick(void **state)
     estimate_destroy(e);
 }
 
+/* Users 0 and 2 take turns on pilot 1: each is tracked by its own blocks, whoever is silent is told as unknown, and the
+ * errors are those of a pilot for one. */
+static void users_take_turns(void **state)
+{
+    (void)state;
+    static const int turn[2][N_UE] = {{1, 3, -1}, {-1, 3, 1}};
+    struct world w = make_world(0.5, 0.02, 0.1);
+    const double beta[N_UE] = {0.5, 0.02, 0.1}, a = S * TAU / (to_downlink * to_downlink);
+    const struct estimate_settings s = {
+        .n_ant = N_ANT, .n_ue = N_UE, .tracking_blocks = 100, .uplink_to_downlink = to_downlink, .in_turns = true};
+    double error[N_UE] = {0};
+    int n_error = 0;
+    estimate_t *e;
+    assert_int_equal(estimate_create(&e, &w.frame, &s), 0);
+    for (int r = 0; r < 1000; r++) {
+        const int silent = r % 2 ? 0 : 2, sends = 2 - silent;
+        memcpy(w.beta, beta, sizeof beta);
+        w.beta[silent] = 0;
+        estimate_turns(e, turn[r % 2]);
+        run_block(&w, e);
+        for (int i = 0; i < N_SB * N_ANT; i++) {
+            const double complex *const g = &w.g[0][0][0] + (size_t)(i * N_UE);
+            const tutti_cf32 *const h = &w.H_hat[0][0][0] + (size_t)(i * N_UE);
+            assert_true(h[silent] == 0.0f);
+            error[sends] += r >= 400 ? square(g[sends] - conj((double complex)h[sends])) / (N_SB * N_ANT) : 0;
+        }
+        assert_true(w.error_variance[silent] == w.beta_hat[silent]);
+        n_error += r >= 400 && sends == 0;
+    }
+    for (int k = 0; k < N_UE; k++) {
+        assert_true(fabs((double)w.beta_hat[k] / beta[k] - 1) < 0.1); /* 100 blocks of 24 fades: 2 % */
+    }
+    for (int k = 0; k < N_UE; k += 2) {
+        assert_true(fabs(error[k] / n_error / (beta[k] / (a * beta[k] + 1)) - 1) < 0.1); /* 7200 estimates: 1.2 % */
+    }
+    estimate_destroy(e);
+}
+
 static void settings_are_checked(void **state)
 {
     (void)state;
@@ -330,6 +368,7 @@ int main(void)
         cmocka_unit_test(silent_user_is_floored),
         cmocka_unit_test(nothing_known_gives_zero),
         cmocka_unit_test(bad_samples_do_not_stick),
+        cmocka_unit_test(users_take_turns),
         cmocka_unit_test(settings_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
