@@ -37,6 +37,10 @@ struct table {
     uint64_t from_block;
     double *eta;
 };
+struct gap_value {
+    uint64_t block;
+    double gap;
+};
 struct event_line {
     uint64_t block;
     char text[SLOW_EVENT_BYTES];
@@ -47,7 +51,7 @@ struct slow {
     recovery_t *recovery;   /* NULL: no controller */
     scheduler_t *scheduler; /* NULL: everybody is served */
     struct node_thread thread;
-    ring_t *heard, *tables, *events, *rosters;
+    ring_t *heard, *tables, *events, *rosters, *gaps;
     struct heard *heard_slot; /* [HEARD_BLOCKS] memory behind the ring's slots */
     double *table_memory;     /* [TABLES][n_ap][n_ue] */
     int event, done;
@@ -110,6 +114,18 @@ bool slow_event(slow_t *s, uint64_t *block, char text[SLOW_EVENT_BYTES])
     *block = line->block;
     memcpy(text, line->text, SLOW_EVENT_BYTES);
     ring_pop(s->events);
+    return true;
+}
+
+bool slow_gap(slow_t *s, uint64_t *block, double *gap)
+{
+    const struct gap_value *const value = s ? ring_peek(s->gaps, 0) : NULL;
+    if (!value) {
+        return false;
+    }
+    *block = value->block;
+    *gap = value->gap;
+    ring_pop(s->gaps);
     return true;
 }
 
@@ -180,6 +196,11 @@ static void recover(slow_t *s, const struct heard *h)
     uint64_t from_block;
     if (recovery_block(s->recovery, &in, &eta, &from_block)) {
         offer(s, eta, from_block);
+    }
+    struct gap_value *const value = ring_write_slot(s->gaps);
+    if (value) {
+        *value = (struct gap_value){.block = h->number, .gap = recovery_gap(s->recovery)};
+        ring_push(s->gaps);
     }
 }
 
@@ -473,6 +494,7 @@ static int create_memory(slow_t *s)
     }
     /* half as many slots as there is memory behind them: what is read is never written */
     int status = ring_create(&s->heard, HEARD_BLOCKS / 2, sizeof(uint64_t));
+    status = status < 0 ? status : ring_create(&s->gaps, EVENTS, sizeof(struct gap_value));
     status = status < 0 ? status : ring_create(&s->rosters, ROSTERS, roster_bytes(s->settings.config));
     status = status < 0 ? status : ring_create(&s->tables, TABLES / 2, sizeof(struct table));
     return status < 0 ? status : ring_create(&s->events, EVENTS, sizeof(struct event_line));
@@ -556,6 +578,7 @@ void slow_destroy(slow_t *s)
     free(s->next_served);
     scheduler_destroy(s->scheduler);
     ring_destroy(s->rosters);
+    ring_destroy(s->gaps);
     ring_destroy(s->heard);
     ring_destroy(s->tables);
     ring_destroy(s->events);

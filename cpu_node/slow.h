@@ -33,6 +33,9 @@ void slow_hear(slow_t *slow, const struct cpu_block *block, const double *power,
 /* Record thread: the next line for the time line; false: none. */
 bool slow_event(slow_t *slow, uint64_t *block, char text[SLOW_EVENT_BYTES]);
 
+/* Record thread: the controller's predicted gap of the next block, NaN = none yet; false: no block is through. */
+bool slow_gap(slow_t *slow, uint64_t *block, double *gap);
+
 /* Block thread, before block `number` is solved: powers [n_ap][n_ue] as shares of an AP's budget, NULL = none chosen
  * yet. Valid until the next call. */
 const double *slow_powers(slow_t *slow, uint64_t number);

@@ -23,7 +23,8 @@ enum record_when {
     WITH_NOISE_VECTORS,
     WITH_EVE,
     WITH_POINTS,
-    WITH_SCHEDULE
+    WITH_SCHEDULE,
+    WITH_CONTROLLER
 };
 
 /* X(enumerator, path, type, shape after the row, source, when). Shape, slowest first: s subband, a AP, n antenna, u
@@ -81,6 +82,7 @@ enum record_when {
     X(R_EVE_BIT_ERRORS, "/eve/bit_errors", H5_I64, "eu", FROM_EVE, WITH_EVE)                                           \
     X(R_EVE_CODE_BLOCKS, "/eve/code_blocks", H5_I64, "eu", FROM_EVE, WITH_EVE)                                         \
     X(R_EVE_CODE_BLOCK_ERRORS, "/eve/code_block_errors", H5_I64, "eu", FROM_EVE, WITH_EVE)                             \
+    X(R_GAP, "/resilience/gap_predicted", H5_F64, "", FROM_REPORTS, WITH_CONTROLLER)                                   \
     X(R_RATE_PREDICTED, "/secrecy/rate_predicted", H5_F64, "u", FROM_BLOCK, WITH_EVE)                                  \
     X(R_RATE_MEASURED, "/secrecy/rate_measured", H5_F64, "u", FROM_REPORTS, WITH_EVE)                                  \
     X(R_RATE_GENIE, "/secrecy/rate_genie", H5_F64, "u", FROM_REPORTS, WITH_EVE)
@@ -97,7 +99,7 @@ enum { CONSTELLATION_EVERY = 16 };
 
 struct record_shape {
     int n_sb, n_ap, n_ant, n_ue, n_eve, n_points;
-    bool csi, precoders, noise, noise_vectors, schedule;
+    bool csi, precoders, noise, noise_vectors, schedule, controller;
 };
 
 struct record_column_spec {

@@ -56,6 +56,7 @@ static struct record_shape shape_of(const struct recorder_settings *s)
         .noise = c->precoding.an != CONFIG_AN_NONE,
         .noise_vectors = c->precoding.an == CONFIG_AN_PHASE_ONLY,
         .schedule = c->scheduler.n_served > 0,
+        .controller = c->resilience.controller,
     };
 }
 

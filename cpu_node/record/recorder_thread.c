@@ -153,6 +153,9 @@ static void write_slow_events(recorder_t *r)
     while (slow_event(r->settings.slow, &block, text)) {
         run_file_event(r->file, clock_wall_ns(), block, text);
     }
+    for (double gap; slow_gap(r->settings.slow, &block, &gap);) {
+        run_file_put(r->file, R_GAP, block, &gap);
+    }
 }
 
 static void tell_rosters(recorder_t *r)

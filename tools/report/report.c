@@ -6,6 +6,8 @@
 #include "tools/report/eve.h"
 #include "tools/report/host.h"
 #include "tools/report/plots.h"
+#include "tools/report/recovery.h"
+#include "tools/report/schedule.h"
 #include "tools/terminal/html.h"
 
 #include <errno.h>
@@ -54,6 +56,8 @@ struct page {
     const struct summary *summary;
     struct report_plots plots;
     struct report_eve eve;
+    struct report_recovery recovery;
+    struct report_schedule schedule;
     plot_t *plot;
     bool has_plots;
 };
@@ -302,6 +306,8 @@ static void write_page(const struct page *page)
     write_tiles(page);
     write_users(page);
     report_eve_write(&page->eve, page->has_plots ? page->plot : NULL, page->recording, page->out);
+    report_recovery_write(&page->recovery, page->has_plots ? page->plot : NULL, page->recording, page->out);
+    report_schedule_write(&page->schedule, page->has_plots ? page->plot : NULL, page->recording, page->out);
     write_latency(page);
     write_schemes(page);
     write_precoders(page);
@@ -362,6 +368,8 @@ int report_write(const char *path, const char *source, const struct recording *r
     if (status == 0) {
         report_plots_collect(&page.plots, page.plot, recording, summary);
         report_eve_collect(&page.eve, page.plot, recording);
+        report_recovery_collect(&page.recovery, page.plot, recording);
+        report_schedule_collect(&page.schedule, page.plot, recording);
         page.has_plots = *has_plots = plot_draw(page.plot) == 0;
         status = write_file(&page, path);
     }

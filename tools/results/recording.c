@@ -384,6 +384,12 @@ static int load_user_arrays(struct source *file, struct recording *r)
     if (status == 0) {
         status = load(file, (struct want){"/block/learning", H5_U8, 1, 1, {0}, r->n_block}, &r->learning);
     }
+    if (status == 0) {
+        status = load(file, (struct want){"/schedule/place", H5_I32, 4, 2, {0, n_ue}, r->n_block}, &r->place);
+    }
+    if (status == 0) {
+        status = load(file, (struct want){"/schedule/age_blocks", H5_I32, 4, 2, {0, n_ue}, r->n_block}, &r->age_blocks);
+    }
     struct h5_info info;
     if (status < 0 || h5file_info(file->h5, "/user/constellation", &info) < 0 || info.rank != 3 || info.dims[2] < 1 ||
         info.dims[2] > 65536) {
@@ -565,6 +571,8 @@ void recording_free(struct recording *r)
                             r->ap_used,
                             r->user_used,
                             r->learning,
+                            r->place,
+                            r->age_blocks,
                             r->gap,
                             r->applied,
                             r->arrival,

@@ -36,6 +36,7 @@ struct recording {
     int32_t *scheme, *reason;     /* [n_block] */
     double *solve_time_s;         /* [n_block] NaN = no solve */
     uint8_t *ap_used, *user_used; /* [n_block][n_ap], [n_block][n_ue] */
+    int32_t *place, *age_blocks;  /* [n_block][n_ue] of the schedule; 0 in a run without one */
     uint8_t *learning;            /* [n_block] 1 = an AP of the solve had just begun to track gains and noise */
     double *gap; /* [n_block][n_sb] 1 - least predicted SINR of those served over /sinr_bound, >= 0; NaN = no bound */
     uint8_t *applied, *arrival;  /* [n_block][n_ap] enum wire_sent, wire_arrival */

@@ -5,6 +5,8 @@
 #include "base/rt.h"
 #include "tools/contained.h"
 #include "tools/report/eve.h"
+#include "tools/report/recovery.h"
+#include "tools/report/schedule.h"
 #include "tools/report/report.h"
 #include "tools/run/children.h"
 #include "tools/run/host.h"
@@ -418,6 +420,8 @@ static int conclude_from_recording(void *context)
     if (summary && !run->options->quiet) {
         summary_print(summary, stdout);
         report_eve_print(recording, stdout);
+        report_recovery_print(recording, stdout);
+        report_schedule_print(recording, stdout);
         putchar('\n');
     }
     const bool wants_report = summary && !run->options->no_report;
