@@ -75,7 +75,6 @@ static double lead_of(const struct block_clock *c, uint64_t block, uint64_t now_
 static void move_to(struct block_clock *c, uint64_t block, uint64_t now_ns)
 {
     c->line = lead_of(c, block, now_ns);
-    c->most_lead = c->line > c->most_lead ? c->line : c->most_lead;
     c->now = block;
     c->moved_ns = now_ns;
 }
@@ -129,15 +128,13 @@ static void move_on(struct block_clock *c, uint64_t block, uint64_t now_ns)
     }
 }
 
-/* Forward by no more than the time that has passed allows: the same time line, seen again. An emulated air that had
- * fallen behind the wall clock makes up for it faster than time passes, but gets no further before it than it was. */
-static bool is_continuation(const struct block_clock *c, uint64_t block, uint64_t now_ns)
+/* Forward is the same time line, seen again: this node was stopped, or an emulated air that had fallen behind makes up
+ * for it, faster than time passes. Nothing that came before can be mistaken for it, and a recording bears the gap. */
+static bool is_continuation(const struct block_clock *c, uint64_t block)
 {
-    static const double MOST_BLOCKS = 1e6; /* lock-step has no time to compare with */
-    const double passed = (double)(now_ns - c->moved_ns) / c->block_ns;
-    const double by = (double)distance(block, c->now);
-    const double gained = lead_of(c, block, now_ns) - c->most_lead;
-    return by > 0 && (c->paced ? gained <= 0.02 * passed + SLACK_BLOCKS : by <= MOST_BLOCKS);
+    static const int64_t MOST_BLOCKS = 1000000;
+    const int64_t by = distance(block, c->now);
+    return by > 0 && by <= MOST_BLOCKS;
 }
 
 /* More than half of those with a vote are within the window around the block that this AP reported. If that is another
@@ -164,10 +161,9 @@ static bool majority_is_with(const struct block_clock *c, const struct clock_cla
 
 static enum clock_verdict follow(struct block_clock *c, uint64_t block, uint64_t now_ns)
 {
-    const bool same = c->started && is_continuation(c, block, now_ns);
+    const bool same = c->started && is_continuation(c, block);
     const bool first = !c->started;
     c->started = true;
-    c->most_lead = same ? c->most_lead : lead_of(c, block, now_ns);
     move_to(c, block, now_ns);
     for (int ap = 0; ap < c->n_ap; ap++) {
         c->claim[ap].off = c->claim[ap].live && !is_near(distance(c->claim[ap].block, block));

@@ -11,7 +11,7 @@
 enum clock_verdict {
     CLOCK_ON,       /* of this time */
     CLOCK_OFF,      /* not the majority's time */
-    CLOCK_JUMPED,   /* it is of the majority's time, which went on unseen for a while: forward, as long as it took */
+    CLOCK_JUMPED,   /* it is of the majority's time, which went on unseen for a while: forward */
     CLOCK_RESTARTED /* the majority's time started anew: nothing that came before is comparable */
 };
 
@@ -38,7 +38,7 @@ struct block_clock {
     bool started;
     uint64_t now;              /* the newest block that the majority has reported */
     uint64_t moved_ns;         /* when it was reported */
-    double line, most_lead;    /* paced, blocks before the wall clock: when the majority was seen last, and at most */
+    double line;               /* paced: how far the majority was before the wall clock when it was seen last, blocks */
     uint64_t off_reports;      /* counted: reports off the clock */
     struct clock_claim *claim; /* [n_ap] */
 };
