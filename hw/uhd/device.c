@@ -10,9 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { POLL_MS = 20, LOG_FLUSH_MS = 500 };
+
+/* libuhd 4.3 has a thread per board that looks for control messages every 0.1 ms, which costs more than the samples do.
+ * Threads inherit how much later than asked for the system may wake them. */
+static const unsigned long CONTROL_SLACK_NS = 500000;
 
 int uhd_device_failed(const struct uhd_device *d, const char *what)
 {
@@ -34,7 +39,10 @@ int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
     d->n_ant = s->n_ant;
     d->elastic = uhd_words_number(d->args, "elastic", 0) > 0;
     d->tick_multiple = uhd_words_number(d->args, "tick_multiple", 1);
+    const int slack_ns = prctl(PR_GET_TIMERSLACK);
+    prctl(PR_SET_TIMERSLACK, CONTROL_SLACK_NS);
     const uhd_error code = d->api->usrp_make(&d->usrp, d->args);
+    prctl(PR_SET_TIMERSLACK, slack_ns);
     if (code) {
         char complaint[512] = "";
         d->api->get_last_error(complaint, sizeof complaint - 1);
