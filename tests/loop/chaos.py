@@ -80,9 +80,10 @@ class Chaos:
             self.seen.append((f["block/tick"].shape[0], f["block/tick"][-500:]))
         self.say("kill tutti-cpu")
         self.kill("tutti-cpu", None)
+        left = self.net.blocks_done()
         time.sleep(self.dice.choice((0, 0.5, 3)))
         self.restart("tutti-cpu", None)
-        self.net.wait_until(lambda: self.net.blocks_done() > self.seen[-1][0] + 20, "blocks after the central node's return")
+        self.net.wait_until(lambda: self.net.blocks_done() > left + 20, "blocks after the central node's return")
 
     def stop_and_continue(self):
         program, number = self.dice.choice([("tutti-ap", i) for i in range(N_AP)] + [("tutti-ue", i) for i in range(N_UE)]
