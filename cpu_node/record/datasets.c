@@ -27,6 +27,8 @@ static size_t length_of(char letter, const struct record_shape *s)
         return (size_t)s->n_eve;
     case 'p':
         return (size_t)s->n_points;
+    case 'l':
+        return RECORD_LOSSES;
     default:
         return 5;
     }

@@ -28,7 +28,7 @@ enum record_when {
 };
 
 /* X(enumerator, path, type, shape after the row, source, when). Shape, slowest first: s subband, a AP, n antenna, u
- * user, e eavesdropper, 5 five, p constellation point. */
+ * user, e eavesdropper, 5 five, p constellation point, l cause of loss. */
 #define RECORD_MAP(X)                                                                                                  \
     X(R_H_HAT, "/H_hat", H5_C64, "sanu", FROM_BLOCK, WITH_CSI)                                                         \
     X(R_ERROR_VARIANCE, "/error_variance", H5_F64, "sau", FROM_BLOCK, WITH_CSI)                                        \
@@ -36,6 +36,8 @@ enum record_when {
     X(R_AN, "/an", H5_C64, "san", FROM_BLOCK, WITH_NOISE_VECTORS)                                                      \
     X(R_AN_SHARE, "/an_share", H5_F64, "", FROM_BLOCK, WITH_NOISE)                                                     \
     X(R_SINR_PREDICTED, "/sinr_predicted", H5_F64, "su", FROM_BLOCK, ALWAYS)                                           \
+    X(R_SINR_EXPECTED, "/sinr_expected", H5_F64, "u", FROM_BLOCK, ALWAYS)                                              \
+    X(R_LOSS, "/loss_db", H5_F64, "l", FROM_BLOCK, ALWAYS)                                                             \
     X(R_SINR_BOUND, "/sinr_bound", H5_F64, "s", FROM_BLOCK, ALWAYS)                                                    \
     X(R_SOLVE_TIME, "/solve_time_s", H5_F64, "", FROM_BLOCK, ALWAYS)                                                   \
     X(R_SCHEME, "/scheme", H5_I32, "", FROM_BLOCK, ALWAYS)                                                             \
@@ -96,6 +98,8 @@ enum record_dataset {
 
 /* Blocks per row of /user/constellation; every other dataset has a row per block. */
 enum { CONSTELLATION_EVERY = 16 };
+/* Causes of loss, of enum expected_loss. */
+enum { RECORD_LOSSES = 6 };
 
 struct record_shape {
     int n_sb, n_ap, n_ant, n_ue, n_eve, n_points;

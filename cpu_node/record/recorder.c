@@ -75,6 +75,7 @@ static int create_files(recorder_t *r)
     free(path);
     status = status < 0 ? status : record_rows_create(&r->rows, r->file, &shape);
     status = status < 0 ? status : record_reports_create(&r->reports, r->file, &shape);
+    status = status < 0 ? status : losses_create(&r->losses, c, r->settings.frame, r->file);
     return status < 0 ? status : secrecy_create(&r->secrecy, c, r->settings.frame, r->file);
 }
 
@@ -174,6 +175,7 @@ void recorder_destroy(recorder_t *r)
     fh_hub_destroy(r->lab);
     destroy_rings(r);
     secrecy_destroy(r->secrecy);
+    losses_destroy(r->losses);
     live_destroy(r->live);
     record_reports_destroy(r->reports);
     record_rows_destroy(r->rows);

@@ -6,6 +6,7 @@
 
 #include "base/ring.h"
 #include "cpu_node/record/live.h"
+#include "cpu_node/record/losses.h"
 #include "cpu_node/record/recorder.h"
 #include "cpu_node/record/reports.h"
 #include "cpu_node/record/rows.h"
@@ -43,6 +44,7 @@ struct recorder {
     struct record_rows *rows;
     struct record_reports *reports;
     struct secrecy *secrecy;
+    struct losses *losses;
     struct live *live;
     uint8_t *alive; /* [n_ap + n_ue] work area of the live status */
     /* record thread */

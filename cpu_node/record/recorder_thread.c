@@ -83,6 +83,21 @@ static void see_calibration(recorder_t *r, const struct cpu_block *block)
     r->calibration = block->calibration;
 }
 
+/* The hardware is not any more what it was when it was calibrated. */
+static void see_losses(recorder_t *r, const struct cpu_block *block)
+{
+    char text[RUN_FILE_EVENT_BYTES];
+    double loss_db = 0;
+    if (losses_block(r->losses, block, &loss_db)) {
+        snprintf(text, sizeof text, "CALIB-STALE run=%" PRIu32 " loss_db=%.2f", block->calibration, loss_db);
+        run_file_event(r->file, clock_wall_ns(), block->number, text);
+        log_write(LOG_WARNING, "calibrate", "%s block=%" PRIu64, text, block->number);
+        if (r->settings.config->calibration.when_stale) {
+            calibrate_request(r->settings.calibrate);
+        }
+    }
+}
+
 /* One block at a time: the lab link must be served even when writing is the bottleneck. */
 static bool write_block(recorder_t *r)
 {
@@ -100,6 +115,7 @@ static bool write_block(recorder_t *r)
         see_joins(r);
         see_calibration(r, block);
         record_rows_block(r->rows, block);
+        see_losses(r, block);
         secrecy_block(r->secrecy, block);
         live_block(r->live, block);
         slow_hear(r->settings.slow, block, secrecy_power(r->secrecy), secrecy_suspected(r->secrecy));

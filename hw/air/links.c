@@ -3,28 +3,24 @@
 
 #include "base/error.h"
 #include "channel/channel.h"
+#include "channel/hardware.h"
 #include "channel/random.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { USER_CODE = 0x10000, EVE_CODE = 0x20000 };
-
 /* Hardware ------------------------------------------------------------------------------------------------------ */
 
-static tutti_cf32 draw_mismatch(const struct config_impairments *imp, uint64_t key, uint64_t counter)
+static enum config_role role_of(const struct links_radio *r)
 {
-    float z, unused;
-    double re, im;
-    random_normal(key, 2 * counter, &z, &unused);
-    const double amplitude = pow(10, imp->gain_mismatch_db * (double)z / 20);
-    random_phasor(imp->phase_mismatch_deg / 360 * (2 * random_uniform(key, 2 * counter + 1) - 1), &re, &im);
-    return __builtin_complex((float)(amplitude * re), (float)(amplitude * im));
+    return r->is_ap ? CONFIG_ROLE_AP : r->is_eve ? CONFIG_ROLE_EVE : CONFIG_ROLE_UE;
 }
 
-static int set_hardware(struct links_radio *r, const struct config_impairments *imp, uint64_t seed, double rate_hz,
-                        double block_s)
+static int set_hardware(struct links_radio *r, const struct config *config)
 {
+    const enum config_role role = role_of(r);
+    const struct config_impairments *imp = hardware_of(config, role);
+    const double rate_hz = config->frame.sample_rate_hz;
     r->tx_gain = calloc((size_t)r->n_ant, sizeof *r->tx_gain);
     r->rx_gain = calloc((size_t)r->n_ant, sizeof *r->rx_gain);
     r->tx_drawn = calloc((size_t)r->n_ant, sizeof *r->tx_drawn);
@@ -33,17 +29,14 @@ static int set_hardware(struct links_radio *r, const struct config_impairments *
         return error_set(TUTTI_ENOMEM, "no memory for %d antennas", r->n_ant);
     }
     for (int a = 0; a < r->n_ant; a++) {
-        const uint64_t key = random_key(seed, RANDOM_HARDWARE, r->code, 1, (uint64_t)a);
-        r->tx_gain[a] = r->tx_drawn[a] = draw_mismatch(imp, key, 0);
-        r->rx_gain[a] = draw_mismatch(imp, key, 1);
+        hardware_gains(config, role, r->id, a, &r->tx_drawn[a], &r->rx_gain[a]);
+        r->tx_gain[a] = r->tx_drawn[a];
     }
-    const uint64_t key = random_key(seed, RANDOM_HARDWARE, r->code, 0, 0);
-    r->cfo_turns = imp->cfo_hz * (2 * random_uniform(key, 0) - 1) / rate_hz;
+    r->cfo_turns = hardware_cfo_hz(config, role, r->id) / rate_hz;
     /* a Wiener phase of linewidth B has increments of variance 2 pi B / rate */
     r->phase_step_rad = sqrt(6.28318530717958647692 * imp->phase_noise_linewidth_hz / rate_hz);
-    const int span = 2 * imp->timing_offset_samples + 1;
-    r->timing_samples = (int)(random_uniform(key, 1) * span) - imp->timing_offset_samples;
-    r->drift_step_rad = sqrt(imp->phase_drift_rad2_per_s * block_s);
+    r->timing_samples = hardware_timing_samples(config, role, r->id);
+    r->drift_step_rad = sqrt(imp->phase_drift_rad2_per_s * config->frame.block_us * 1e-6);
     r->clip = imp->clip;
     r->adc_bits = imp->adc_bits;
     return TUTTI_OK;
@@ -51,7 +44,7 @@ static int set_hardware(struct links_radio *r, const struct config_impairments *
 
 static void set_levels(struct links_radio *r, const struct config *config)
 {
-    const enum config_role role = r->is_ap ? CONFIG_ROLE_AP : r->is_eve ? CONFIG_ROLE_EVE : CONFIG_ROLE_UE;
+    const enum config_role role = role_of(r);
     const struct config_radio *own = config_radio_of(config, role, r->id);
     const struct config_radio *common = r->is_ap    ? &config->radio.ap
                                         : r->is_eve ? &config->radio.eve
@@ -66,18 +59,14 @@ static void set_levels(struct links_radio *r, const struct config *config)
 
 static int set_radio(struct links_radio *r, const struct config *config, int index)
 {
-    static const struct config_impairments none = {0}; /* the worst case: an eavesdropper with ideal hardware */
     const int n_ap = config->network.n_ap, n_ue = config->network.n_ue;
     r->is_ap = index < n_ap;
     r->is_eve = index >= n_ap + n_ue;
     r->id = r->is_ap ? index : r->is_eve ? index - n_ap - n_ue : index - n_ap;
-    r->code = (uint64_t)(r->is_ap ? r->id : r->is_eve ? EVE_CODE + r->id : USER_CODE + r->id);
+    r->code = hardware_code(role_of(r), r->id);
     r->n_ant = r->is_ap ? config->network.n_ant : r->is_eve ? config->eve.n_ant : 1;
     set_levels(r, config);
-    const struct config_impairments *imp = r->is_ap    ? &config->air.impairments.ap
-                                           : r->is_eve ? &none
-                                                       : &config->air.impairments.ue;
-    return set_hardware(r, imp, config->network.seed, config->frame.sample_rate_hz, config->frame.block_us * 1e-6);
+    return set_hardware(r, config);
 }
 
 /* Links --------------------------------------------------------------------------------------------------------- */

@@ -66,7 +66,23 @@ def blockage():
     check(abs(db(noise_limited[2] / noise_limited[0])) < 3, "and as before afterwards")
 
 
+def losses():
+    """What users measure is what is expected of them, with everything at once."""
+    sets = ["precoding.subband=flat", "sync.track_phase=false", "air.fading.variation=jakes", "air.fading.doppler_hz=4",
+            "air.impairments.ue.cfo_hz=10", "air.impairments.ue.phase_noise_linewidth_hz=0.1", "air.impairments.ap.phase_mismatch_deg=2"]
+    n = blocks(160)
+    with Network(sets=sets, n_blocks=n) as net, net.run().file("run.h5") as f:
+        measured, expected = harmonic(f["user/sinr_measured"][:n]), harmonic(f["sinr_expected"][:n])
+        predicted, loss = harmonic(1 / (1 / f["sinr_predicted"][:n]).mean(axis=1)), f["loss_db"][SKIP:n].mean(axis=0)
+        text = net.text
+    # fading differs from seed to seed: interference of few users at few instants
+    check(abs(measured - expected) < 0.8, f"everything at once: measured {measured:.2f} dB, expected {expected:.2f} dB, without losses {predicted:.2f} dB")
+    check(predicted > measured + 8 and loss.argmax() == 0 and loss[4] > 3 and loss[3] == loss[5] == 0, f"losses by cause {np.round(loss, 2)} dB")
+    check("Largest loss: ageing" in text, "and the table says so")
+
+
 spread()
+losses()
 oscillators()
 blockage()
 finish()

@@ -188,8 +188,10 @@ static void write_users(const struct page *page)
         "decoding, of the blocks reported; BLER of code blocks: those of a missing report count as wrong. Blocks "
         "solved "
         "without a user are left out of its figures; served: blocks solved with it. Mbit/s: bits of right code blocks "
-        "over the whole run.</p>\n<h3>SINR over blocks</h3>\n",
+        "over the whole run.</p>\n<p class=\"note\">",
         page->out);
+    summary_write_losses(s, page->out);
+    fputs("</p>\n<h3>SINR over blocks</h3>\n", page->out);
     html_key(page->out, 2, colour, text);
     fputs("<div class=\"grid\">\n", page->out);
     for (int k = 0; k < page->plots.n_user; k++) {

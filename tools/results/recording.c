@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/frame.h"
 #include "base/h5file.h"
+#include "mimo/expected.h"
 #include "tools/results/predicted.h"
 
 #include <math.h>
@@ -244,6 +245,19 @@ static double gap_to_bound(const double *sinr, int n_ue, double bound)
     return fmax(1 - least / bound, 0); /* below 0 by rounding only */
 }
 
+/* Recordings of earlier versions have none. */
+static int load_expected(struct source *file, struct recording *r)
+{
+    struct h5_info info;
+    if (h5file_info(file->h5, "/sinr_expected", &info) < 0 || h5file_info(file->h5, "/loss_db", &info) < 0) {
+        return TUTTI_OK;
+    }
+    int status =
+        load(file, (struct want){"/sinr_expected", H5_F64, 8, 2, {0, (size_t)r->n_ue}, r->n_block}, &r->sinr_expected);
+    return status ? status
+                  : load(file, (struct want){"/loss_db", H5_F64, 8, 2, {0, EXPECTED_N}, r->n_block}, &r->loss_db);
+}
+
 /* Writes over the bounds what is missing to them. */
 static int load_gap(struct source *file, struct recording *r, const double *sinr)
 {
@@ -390,6 +404,7 @@ static int load_user_arrays(struct source *file, struct recording *r)
     if (status == 0) {
         status = load(file, (struct want){"/schedule/age_blocks", H5_I32, 4, 2, {0, n_ue}, r->n_block}, &r->age_blocks);
     }
+    status = status ? status : load_expected(file, r);
     struct h5_info info;
     if (status < 0 || h5file_info(file->h5, "/user/constellation", &info) < 0 || info.rank != 3 || info.dims[2] < 1 ||
         info.dims[2] > 65536) {
@@ -573,6 +588,8 @@ void recording_free(struct recording *r)
                             r->learning,
                             r->place,
                             r->age_blocks,
+                            r->sinr_expected,
+                            r->loss_db,
                             r->gap,
                             r->applied,
                             r->arrival,

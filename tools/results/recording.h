@@ -33,11 +33,12 @@ struct recording {
     double block_s;                     /* length of a block; NaN when unknown */
     uint64_t *stamp[RECORDING_N_STAMP]; /* [n_block][n_ap] wall clock ns; 0 = did not happen */
     uint64_t *solve_start_ns, *solve_end_ns;
-    int32_t *scheme, *reason;     /* [n_block] */
-    double *solve_time_s;         /* [n_block] NaN = no solve */
-    uint8_t *ap_used, *user_used; /* [n_block][n_ap], [n_block][n_ue] */
-    int32_t *place, *age_blocks;  /* [n_block][n_ue] of the schedule; 0 in a run without one */
-    uint8_t *learning;            /* [n_block] 1 = an AP of the solve had just begun to track gains and noise */
+    int32_t *scheme, *reason;        /* [n_block] */
+    double *solve_time_s;            /* [n_block] NaN = no solve */
+    uint8_t *ap_used, *user_used;    /* [n_block][n_ap], [n_block][n_ue] */
+    int32_t *place, *age_blocks;     /* [n_block][n_ue] of the schedule; 0 in a run without one */
+    uint8_t *learning;               /* [n_block] 1 = an AP of the solve had just begun to track gains and noise */
+    double *sinr_expected, *loss_db; /* [n_block][n_ue], [n_block][EXPECTED_N]; NULL: recorded before there were any */
     double *gap; /* [n_block][n_sb] 1 - least predicted SINR of those served over /sinr_bound, >= 0; NaN = no bound */
     uint8_t *applied, *arrival;  /* [n_block][n_ap] enum wire_sent, wire_arrival */
     double *sinr_measured, *evm; /* [n_block][n_ue] linear; NaN = no report */

@@ -154,7 +154,7 @@ static double add_report(struct summary_user *u, const struct recording *r, size
 static void count_user(struct summary_user *u, const struct recording *r, int k, int64_t n_code_block, double *sinr,
                        double *evm)
 {
-    double measured = 0, predicted = 0, right_bits = 0;
+    double measured = 0, predicted = 0, expected = 0, right_bits = 0;
     size_t n_sinr = 0, n_evm = 0;
     for (size_t b = 0; b < r->n_block; b++) {
         const size_t i = b * (size_t)r->n_ue + (size_t)k;
@@ -180,13 +180,31 @@ static void count_user(struct summary_user *u, const struct recording *r, int k,
         if (r->sinr_measured[i] > 0 && r->sinr_predicted[j] > 0 && !r->learning[solved]) {
             measured += 10 * log10(r->sinr_measured[i]);
             predicted += 10 * log10(r->sinr_predicted[j]);
+            expected += r->sinr_expected ? 10 * log10(r->sinr_expected[j]) : NAN;
             u->n_sinr++;
         }
     }
     u->sinr_measured_db = u->n_sinr ? measured / (double)u->n_sinr : NAN;
     u->sinr_predicted_db = u->n_sinr ? predicted / (double)u->n_sinr : NAN;
+    u->sinr_expected_db = u->n_sinr ? expected / (double)u->n_sinr : NAN;
     u->throughput_bps = r->n_block ? right_bits / ((double)r->n_block * r->block_s) : NAN;
     take_quantiles(u, sinr, n_sinr, evm, n_evm);
+}
+
+static void count_losses(struct summary *s, const struct recording *r)
+{
+    for (int loss = 0; loss < EXPECTED_N; loss++) {
+        double sum = 0;
+        size_t n = 0;
+        for (size_t b = 0; r->loss_db && b < r->n_block; b++) {
+            const double value = r->loss_db[b * EXPECTED_N + (size_t)loss];
+            if (!r->learning[b] && isfinite(value)) {
+                sum += value;
+                n++;
+            }
+        }
+        s->loss_db[loss] = n ? sum / (double)n : NAN;
+    }
 }
 
 /* What the blocks between pilots and downlink cost; the prediction is that of the pilots' time. */
@@ -194,6 +212,7 @@ static void take_ageing(struct summary *s, const struct recording *r)
 {
     struct frame frame;
     s->lag_blocks = r->lag_blocks;
+    count_losses(s, r);
     s->doppler_hz = s->ageing = NAN;
     if (r->lag_blocks > 0 && config_has_emulated(r->config) && frame_init(&frame, r->config) == 0) {
         const struct config_fading_model *f = &r->config->air.fading;
@@ -623,6 +642,29 @@ static void write_ageing(const struct summary *s, FILE *out)
     fputs(".\n", out);
 }
 
+void summary_write_losses(const struct summary *s, FILE *out)
+{
+    static const double WORTH_SAYING_DB = 0.05;
+    int most = 0;
+    for (int loss = 1; loss < EXPECTED_N; loss++) {
+        most = s->loss_db[loss] > s->loss_db[most] ? loss : most;
+    }
+    if (!(s->loss_db[most] > WORTH_SAYING_DB)) {
+        return;
+    }
+    fputs("Expected with what is known of clocks, channels and hardware:", out);
+    for (int k = 0; k < s->n_ue; k++) {
+        fprintf(out, "%s user %d %.2f dB", k ? "," : "", k, s->user[k].sinr_expected_db);
+    }
+    fprintf(out, ". Largest loss: %s, %.1f dB alone", expected_name((enum expected_loss)most), s->loss_db[most]);
+    for (int loss = 0; loss < EXPECTED_N; loss++) {
+        if (loss != most && s->loss_db[loss] > WORTH_SAYING_DB) {
+            fprintf(out, "; %s %.1f dB", expected_name((enum expected_loss)loss), s->loss_db[loss]);
+        }
+    }
+    fputs(".\n", out);
+}
+
 static void write_notes(const struct summary *s, FILE *out)
 {
     static const char letter[] = "UODSL";
@@ -641,6 +683,7 @@ static void write_notes(const struct summary *s, FILE *out)
                 "and total that fall among them read \">\" and the largest that is known; means leave them out.\n",
                 s->n_unknown[HOP_DOWNLINK]);
     }
+    summary_write_losses(s, out);
     write_ageing(s, out);
     if (s->n_learning) {
         fprintf(out,

@@ -5,6 +5,7 @@
 
 #include "base/stats.h"
 #include "fronthaul/wire.h"
+#include "mimo/expected.h"
 #include "mimo/precoder.h"
 #include "tools/results/recording.h"
 
@@ -37,6 +38,7 @@ struct summary_user {
                          * blocks of learning */
     double sinr_measured_db; /* mean over those blocks of the SINR in dB; NaN without any */
     double sinr_predicted_db;
+    double sinr_expected_db;            /* with every loss known of; NaN where the recording has none */
     double sinr_median_db, sinr_low_db; /* median, 5 % quantile over all reports; -INFINITY where the report says 0 */
     double evm;                         /* median over reports, fraction */
     double throughput_bps;              /* bits of right code blocks over the whole run; NaN when unknown */
@@ -76,7 +78,8 @@ struct summary {
     int lag_blocks;    /* downlinks were so many blocks after the pilots of their precoders */
     double doppler_hz; /* with a lag: how fast the emulated channels changed; NaN where that is not known */
     double ageing;     /* with a lag and a known Doppler: error over signal by ageing, zero-forcing of all antennas */
-    bool fell_behind;  /* paced, and below SUMMARY_KEPT_UP */
+    double loss_db[EXPECTED_N]; /* by each cause alone, mean over blocks without those of learning; NaN unknown */
+    bool fell_behind;           /* paced, and below SUMMARY_KEPT_UP */
     uint64_t n_event;
     const struct recording_event *event; /* the recording's */
 };
@@ -95,6 +98,8 @@ int summary_check(const struct recording *recording, uint64_t n_block);
 double summary_hop_quantile_us(const struct summary *summary, int hop, double q, bool *censored);
 
 void summary_print(const struct summary *summary, FILE *out);
+/* A sentence on what users should have measured and what cost them most; nothing where that is not known. */
+void summary_write_losses(const struct summary *summary, FILE *out);
 void summary_html_users(const struct summary *summary, FILE *out);
 void summary_html_schemes(const struct summary *summary, FILE *out);
 void summary_html_hops(const struct summary *summary, FILE *out);

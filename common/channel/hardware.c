@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "channel/hardware.h"
+
+#include "channel/random.h"
+
+#include <math.h>
+
+enum { USER_CODE = 0x10000, EVE_CODE = 0x20000 };
+
+uint64_t hardware_code(enum config_role role, int id)
+{
+    return (uint64_t)(role == CONFIG_ROLE_AP ? id : role == CONFIG_ROLE_EVE ? EVE_CODE + id : USER_CODE + id);
+}
+
+const struct config_impairments *hardware_of(const struct config *config, enum config_role role)
+{
+    static const struct config_impairments none = {0};
+    return role == CONFIG_ROLE_AP   ? &config->air.impairments.ap
+           : role == CONFIG_ROLE_UE ? &config->air.impairments.ue
+                                    : &none;
+}
+
+static tutti_cf32 draw_mismatch(const struct config_impairments *imp, uint64_t key, uint64_t counter)
+{
+    float z, unused;
+    double re, im;
+    random_normal(key, 2 * counter, &z, &unused);
+    const double amplitude = pow(10, imp->gain_mismatch_db * (double)z / 20);
+    random_phasor(imp->phase_mismatch_deg / 360 * (2 * random_uniform(key, 2 * counter + 1) - 1), &re, &im);
+    return __builtin_complex((float)(amplitude * re), (float)(amplitude * im));
+}
+
+void hardware_gains(const struct config *config, enum config_role role, int id, int antenna, tutti_cf32 *tx,
+                    tutti_cf32 *rx)
+{
+    const struct config_impairments *imp = hardware_of(config, role);
+    const uint64_t key =
+        random_key(config->network.seed, RANDOM_HARDWARE, hardware_code(role, id), 1, (uint64_t)antenna);
+    *tx = draw_mismatch(imp, key, 0);
+    *rx = draw_mismatch(imp, key, 1);
+}
+
+static uint64_t radio_key(const struct config *config, enum config_role role, int id)
+{
+    return random_key(config->network.seed, RANDOM_HARDWARE, hardware_code(role, id), 0, 0);
+}
+
+double hardware_cfo_hz(const struct config *config, enum config_role role, int id)
+{
+    return hardware_of(config, role)->cfo_hz * (2 * random_uniform(radio_key(config, role, id), 0) - 1);
+}
+
+int hardware_timing_samples(const struct config *config, enum config_role role, int id)
+{
+    const int most = hardware_of(config, role)->timing_offset_samples;
+    return (int)(random_uniform(radio_key(config, role, id), 1) * (2 * most + 1)) - most;
+}
