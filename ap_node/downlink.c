@@ -21,9 +21,10 @@ static int create_buffers(struct downlink *d, int room)
     d->beacon = calloc(symbol, sizeof *d->beacon);
     d->silence = calloc(symbol, sizeof *d->silence);
     d->symbols = calloc((size_t)room, sizeof *d->symbols);
+    d->places = calloc(n_ant, sizeof *d->places);
     d->buffers = calloc(n_ant, sizeof *d->buffers);
     const bool ok = d->pilots && d->labels && d->data && d->x && d->burst && d->symbol && d->beacon && d->silence &&
-                    d->symbols && d->buffers;
+                    d->symbols && d->places && d->buffers;
     return ok ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the downlink");
 }
 
@@ -69,6 +70,7 @@ void downlink_destroy(struct downlink *d)
     free(d->beacon);
     free(d->silence);
     free(d->symbols);
+    free(d->places);
     free(d->buffers);
     *d = (struct downlink){0};
 }
@@ -106,8 +108,16 @@ static void find_symbols(struct downlink *d, const struct streams *s, int symbol
     }
 }
 
-/* Downlink symbol i of all antennas, to out [n_ant][stride]. */
-static void make_symbol(struct downlink *d, struct streams *s, int i, tutti_cf32 *out, size_t stride)
+/* out [n_ant][stride] from now on. */
+static void place(struct downlink *d, tutti_cf32 *out, size_t stride)
+{
+    for (int a = 0; a < d->n_ant; a++) {
+        d->places[a] = out + (size_t)a * stride;
+    }
+}
+
+/* Downlink symbol i of all antennas to their places. */
+static void make_symbol(struct downlink *d, struct streams *s, int i)
 {
     const struct frame *f = d->frame;
     streams_renew(s, i);
@@ -115,19 +125,22 @@ static void make_symbol(struct downlink *d, struct streams *s, int i, tutti_cf32
     find_symbols(d, s, i);
     rows_apply(&d->rows, s->n_stream, d->symbols, d->x);
     for (int a = 0; a < d->n_ant; a++) {
-        d->buffers[a] = out + (size_t)a * stride;
-        ofdm_modulate(d->ofdm, d->x + (size_t)a * (size_t)f->n_sc, d->tx_scale, out + (size_t)a * stride);
+        d->buffers[a] = d->places[a];
+        ofdm_modulate(d->ofdm, d->x + (size_t)a * (size_t)f->n_sc, d->tx_scale, d->places[a]);
     }
 }
 
-/* From the transform straight to the radio: no symbol leaves the cache in between. */
+/* From the transform straight to where the radio wants it, or by a symbol that does not leave the cache. */
 static int send_in_parts(struct downlink *d, struct streams *s, struct node_radio *radio, uint64_t block)
 {
     const struct frame *f = d->frame;
     const int length = f->n_dl * f->n_symbol_samples;
     const int status = node_radio_burst_open(radio, length, node_radio_tick(radio, block, f->dl_symbol[0]), block);
     for (int i = 0; status >= 0 && i < f->n_dl; i++) {
-        make_symbol(d, s, i, d->symbol, (size_t)f->n_symbol_samples);
+        if (!radio_burst_place(radio->radio, f->n_symbol_samples, d->places)) {
+            place(d, d->symbol, (size_t)f->n_symbol_samples);
+        }
+        make_symbol(d, s, i);
         radio_burst_part(radio->radio, d->buffers, f->n_symbol_samples);
     }
     return status;
@@ -138,7 +151,8 @@ static int send_whole(struct downlink *d, struct streams *s, struct node_radio *
     const struct frame *f = d->frame;
     const size_t symbol = (size_t)f->n_symbol_samples, length = (size_t)f->n_dl * symbol;
     for (int i = 0; i < f->n_dl; i++) {
-        make_symbol(d, s, i, d->burst + (size_t)i * symbol, length);
+        place(d, d->burst + (size_t)i * symbol, length);
+        make_symbol(d, s, i);
     }
     for (int a = 0; a < d->n_ant; a++) {
         d->buffers[a] = d->burst + (size_t)a * length;

@@ -32,6 +32,7 @@ struct downlink {
     tutti_cf32 *beacon;         /* [n_symbol_samples] from the first antenna */
     tutti_cf32 *silence;        /* the same from the others */
     const tutti_cf32 **symbols; /* [room] */
+    tutti_cf32 **places;        /* [n_ant] where a symbol is made */
     const tutti_cf32 **buffers; /* [n_ant] */
 };
 

@@ -226,6 +226,12 @@ static void air_burst_part(void *state, const tutti_cf32 *const *buffers, int n)
     }
 }
 
+static bool air_burst_place(void *state, int n, tutti_cf32 **buffers)
+{
+    struct air_radio *r = state;
+    return r->port && timeline_burst_place(r->timeline, n, buffers);
+}
+
 static int air_note(void *state, struct radio_note *note)
 {
     struct air_radio *r = state;
@@ -347,6 +353,7 @@ const struct radio_ops air_radio_ops = {.name = "air",
                                         .burst = air_burst,
                                         .burst_open = air_burst_open,
                                         .burst_part = air_burst_part,
+                                        .burst_place = air_burst_place,
                                         .note = air_note,
                                         .notes_lost = air_notes_lost,
                                         .wakeups = air_wakeups,

@@ -128,6 +128,11 @@ void radio_burst_part(radio_t *radio, const tutti_cf32 *const *buffers, int n)
     radio->ops->burst_part(radio->state, buffers, n);
 }
 
+bool radio_burst_place(radio_t *radio, int n, tutti_cf32 **buffers)
+{
+    return radio->ops->burst_place && radio->ops->burst_place(radio->state, n, buffers);
+}
+
 int radio_note(radio_t *radio, struct radio_note *note)
 {
     return radio->ops->note(radio->state, note);

@@ -121,6 +121,9 @@ int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_t
  * radio_burst_part, before anything else is asked of the radio. */
 int radio_burst_open(radio_t *radio, int n, tutti_tick at, uint64_t tag);
 void radio_burst_part(radio_t *radio, const tutti_cf32 *const *buffers, int n);
+/* Between them, a hint: where the next part of n samples may be made, so that radio_burst_part, given the same
+ * pointers, need not copy it. false: there is no such place, make it anywhere. */
+bool radio_burst_place(radio_t *radio, int n, tutti_cf32 **buffers);
 
 /* Paced: the latest clock_mono_ns at which a burst from tick `at` should be handed over, by the clock of the samples
  * got last. A few ns. */

@@ -19,6 +19,7 @@ struct radio_ops {
     /* Both or neither: NULL = bursts are taken whole only. radio_info.in_parts follows from that. */
     int (*burst_open)(void *state, int n, tutti_tick at, uint64_t tag);
     void (*burst_part)(void *state, const tutti_cf32 *const *buffers, int n);
+    bool (*burst_place)(void *state, int n, tutti_cf32 **buffers); /* NULL = parts are always copied */
     int (*note)(void *state, struct radio_note *note);
     uint64_t (*notes_lost)(const void *state);
     uint64_t (*wakeups)(const void *state);

@@ -102,7 +102,10 @@ static void copy_in(timeline_t *t, const tutti_cf32 *const *buffers, tutti_tick 
         const tutti_tick offset = from % chunk, step = earlier(end - from, chunk - offset);
         tutti_cf32 *cell = cell_of(t, from);
         for (int a = 0; a < t->set.n_ant; a++) {
-            memcpy(cell + (size_t)a * chunk + offset, buffers[a] + (from - at), step * sizeof *cell);
+            tutti_cf32 *const place = cell + (size_t)a * chunk + offset;
+            if (place != buffers[a] + (from - at)) { /* else it was made there */
+                memcpy(place, buffers[a] + (from - at), step * sizeof *cell);
+            }
         }
         from += step;
     }
@@ -190,6 +193,18 @@ void timeline_burst_part(timeline_t *t, const tutti_cf32 *const *buffers, int n)
     const tutti_tick end = earlier(t->part + (tutti_tick)n, t->part_end);
     copy_in(t, buffers, t->part, later(t->part, t->part_from), end);
     t->part = end;
+}
+
+bool timeline_burst_place(const timeline_t *t, int n, tutti_cf32 **buffers)
+{
+    const tutti_tick chunk = (tutti_tick)t->set.chunk_samples, offset = t->part % chunk, end = t->part + (tutti_tick)n;
+    if (offset + (tutti_tick)n > chunk || t->part < t->part_from || end > t->part_end) {
+        return false;
+    }
+    for (int a = 0; a < t->set.n_ant; a++) {
+        buffers[a] = cell_of(t, t->part) + (size_t)a * chunk + offset;
+    }
+    return true;
 }
 
 int timeline_burst(timeline_t *t, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)

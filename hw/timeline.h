@@ -38,6 +38,8 @@ int timeline_burst(timeline_t *timeline, const tutti_cf32 *const *buffers, int n
 /* As radio_burst_open and radio_burst_part; nothing may be taken before all parts are there. */
 int timeline_burst_open(timeline_t *timeline, int n, tutti_tick at, uint64_t tag);
 void timeline_burst_part(timeline_t *timeline, const tutti_cf32 *const *buffers, int n);
+/* As radio_burst_place: in the ring, where the part lies in one chunk and none of it comes too late. */
+bool timeline_burst_place(const timeline_t *timeline, int n, tutti_cf32 **buffers);
 /* The chunk at `taken`, which moves on by one. Not to be called when taken = settled + n_cell * chunk. */
 void timeline_take(timeline_t *timeline, struct timeline_piece *piece);
 /* For devices that want whole chunks: makes zeros of what is outside [from, to) of the piece taken last. */

@@ -28,7 +28,7 @@ static void rows_turn(int n_sc, const float *turn, float *y)
     }
 }
 
-enum { ANGLE_LANES = SIMD_BYTES_MAX / 4, ANGLE_VECTORS = ANGLE_LANES / FLOATS };
+enum { ANGLE_LANES = 2 * SIMD_BYTES_MAX / 4, ANGLE_VECTORS = ANGLE_LANES / FLOATS };
 
 struct angle {
     floats same, other;                                   /* the turn, see spread_number */
@@ -45,16 +45,21 @@ static inline floats nearest_level(const struct angle *a, floats x)
     return a->unit * (2.0f * (((cut - 1.0f) * 0.5f + whole) - whole) + 1.0f);
 }
 
-/* ANGLE_LANES / 2 subcarriers. */
+static inline void angle_add_some(struct angle *a, int v, floats weight, const float *y)
+{
+    const floats x = floats_load(y + v * FLOATS), t = a->same * x + a->other * exchanged(x);
+    const floats d = weight * nearest_level(a, t);
+    a->direct[v] += t * d;
+    a->crossed[v] += t * exchanged(d);
+}
+
+/* ANGLE_LANES / 2 subcarriers; a vector of weights is for two of samples. */
 static inline void angle_add(struct angle *a, const float *weight, const float *y)
 {
-    for (int v = 0; v < ANGLE_VECTORS; v++) {
-        const floats x = floats_load(y + v * FLOATS), t = a->same * x + a->other * exchanged(x);
-        floats w = {0};
-        memcpy(&w, weight + v * FLOATS / 2, sizeof w / 2);
-        const floats d = __builtin_shufflevector(w, w, LOW_FLOATS) * nearest_level(a, t);
-        a->direct[v] += t * d;
-        a->crossed[v] += t * exchanged(d);
+    for (int v = 0; v < ANGLE_VECTORS; v += 2) {
+        const floats w = floats_load(weight + v * FLOATS / 2);
+        angle_add_some(a, v, __builtin_shufflevector(w, w, LOW_FLOATS), y);
+        angle_add_some(a, v + 1, __builtin_shufflevector(w, w, HIGH_FLOATS), y);
     }
 }
 

@@ -232,6 +232,35 @@ static void test_parts(void **state)
     timeline_destroy(t);
 }
 
+/* Parts made in the places they are to lie: the same chunks; no place where a part goes over a chunk's end or begins
+ * too late. */
+static void test_places(void **state)
+{
+    (void)state;
+    tutti_cf32 *place[N_ANT], apart[N_ANT][3];
+    timeline_t *t = make(0);
+    assert_good(timeline_burst_open(t, 9, 5, 1)); /* of its parts of 3 the second goes over the end */
+    for (int k = 0; k < 3; k++) {
+        const bool there = timeline_burst_place(t, 3, place);
+        assert_int_equal(there, k != 1);
+        for (int a = 0; a < N_ANT; a++) {
+            place[a] = there ? place[a] : apart[a];
+            for (int i = 0; i < 3; i++) {
+                place[a][i] = (float)(1000 * a + 50 + 3 * k + i);
+            }
+        }
+        timeline_burst_part(t, (const tutti_cf32 *const *)place, 3);
+    }
+    assert_false(timeline_burst_place(t, 1, place)); /* beyond what was promised */
+    expect_piece(t, 5, 10, 50);
+    expect_piece(t, 0, 4, 55);
+    assert_good(timeline_burst_open(t, 6, 18, 2)); /* 2 samples of it are too late */
+    assert_false(timeline_burst_place(t, 2, place));
+    timeline_burst_part(t, (const tutti_cf32 *const[]){apart[0], apart[1]}, 2);
+    assert_true(timeline_burst_place(t, 4, place));
+    timeline_destroy(t);
+}
+
 /* Handed over in time here, but the device went on without it: from the beginning (late), in the middle or at the end
  * (cut), by a jump over many chunks. */
 static void test_not_sent(void **state)
@@ -331,9 +360,9 @@ static void test_create(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_silence_fill), cmocka_unit_test(test_order),    cmocka_unit_test(test_overlap),
-        cmocka_unit_test(test_too_far),      cmocka_unit_test(test_late_cut), cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_not_sent),     cmocka_unit_test(test_wrap),     cmocka_unit_test(test_notes_overflow),
-        cmocka_unit_test(test_reset),        cmocka_unit_test(test_create)};
+        cmocka_unit_test(test_silence_fill),   cmocka_unit_test(test_order),    cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_too_far),        cmocka_unit_test(test_late_cut), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_places),         cmocka_unit_test(test_not_sent), cmocka_unit_test(test_wrap),
+        cmocka_unit_test(test_notes_overflow), cmocka_unit_test(test_reset),    cmocka_unit_test(test_create)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,6 +119,12 @@ void radio_burst_part(radio_t *radio, const tutti_cf32 *const *buffers, int n)
     b->n_part++;
 }
 
+bool radio_burst_place(radio_t *radio, int n, tutti_cf32 **buffers)
+{
+    (void)radio, (void)n, (void)buffers;
+    return false;
+}
+
 int radio_burst(radio_t *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag)
 {
     const int status = radio_burst_open(radio, n, at, tag);
