@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "isac/drop.h"
 #include "isac/modes.h"
+#include "sanitized.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -116,7 +117,8 @@ static double as_printed(const struct drop *d, const struct powers *p, int k)
 static void closed_forms_are_those_of_drawn_channels(void **state)
 {
     (void)state;
-    enum { DRAWS = 100000 };
+    enum { DRAWS = SANITIZED ? 4000 : 100000 };
+    const double most = SANITIZED ? 0.075 : 0.015;
     double printed_off = 0;
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct drop d;
@@ -138,13 +140,13 @@ static void closed_forms_are_those_of_drawn_channels(void **state)
         for (int k = 0; k < K; k++) {
             const double wanted = pow(sums.wanted[k] / DRAWS, 2);
             const double measured = wanted / (sums.total[k] / DRAWS - wanted + 1 / d.scene.rho);
-            assert_true(fabs(sinr[k] / measured - 1) < 0.015);
+            assert_true(fabs(sinr[k] / measured - 1) < most);
             printed_off = fmax(printed_off, fabs(as_printed(&d, &p, k) / measured - 1));
         }
         for (int l = 0; l < L; l++) {
             const double data = sums.data[l] / DRAWS, own = sums.own[l] / DRAWS, cross = sums.cross[l] / DRAWS;
-            assert_true(fabs(masr[l] / (own / (data + cross)) - 1) < 0.015);
-            assert_true(fabs(sinr_eve[l] / (data / (own + cross + 1 / d.scene.rho)) - 1) < 0.015);
+            assert_true(fabs(masr[l] / (own / (data + cross)) - 1) < most);
+            assert_true(fabs(sinr_eve[l] / (data / (own + cross + 1 / d.scene.rho)) - 1) < most);
         }
     }
     print_message("the users' SINR as printed in the paper is up to %.0f %% off\n", 100 * printed_off);
