@@ -28,6 +28,7 @@ static const struct command {
     {"dashboard", "a running network as a live page and as metrics", tool_dashboard},
     {"doctor", "check this host: what costs a network time or samples, what makes it impossible", tool_doctor},
     {"isac", "plan which access points serve users and which illuminate zones", tool_isac},
+    {"power", "the powers that a network file's scheme gets, with what they yield and a bound", tool_power},
 };
 enum { N_COMMAND = sizeof commands / sizeof commands[0] };
 

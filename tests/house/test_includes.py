@@ -42,6 +42,7 @@ ALLOWED = {
     "tools/latency": MIDDLE | {"tools", "tools/terminal"},
     "tools/dashboard": MIDDLE | {"tools", "fronthaul"},
     "tools/doctor": MIDDLE | {"tools", "node/host"},
+    "tools/power": MIDDLE | {"tools", "tools/terminal"},
     "tools/isac": MIDDLE | {"tools", "tools/terminal"},
     "tools/study": MIDDLE | {"tools", "tools/terminal"},
     "tools/radio": MIDDLE | {"tools", "tools/terminal"},
