@@ -336,12 +336,51 @@ static void the_papers_deployment_waits_for_all(void **state)
     close_world(&w);
 }
 
+/* Another set of users: powers for those alone, from the block that was asked for, as good as solving it makes them;
+ * none before there are any, and none while a disruption is dealt with. */
+static void a_new_set_gets_powers(void **state)
+{
+    (void)state;
+    struct world w;
+    const double *eta;
+    open_world(&w, 1, 0.8);
+    start_world(&w);
+    fill_block(&w);
+    uint8_t next[K] = {1, 0, 1, 1};
+    const struct recovery_input in = {.block = FIRST - 1,
+                                      .beta = w.beta,
+                                      .error_variance = w.variance,
+                                      .power = w.power,
+                                      .ap_present = w.present,
+                                      .user_served = next,
+                                      .suspected = w.suspected};
+    assert_false(recovery_serve(w.recovery, &in, 150, &eta));
+    run_until(&w, 140);
+    assert_true(recovery_serve(w.recovery, &in, 150, &eta));
+    double share[K] = {0};
+    for (int i = 0; i < M * K; i++) {
+        share[i % K] += eta[i];
+    }
+    assert_true(share[1] == 0 && share[0] > 0 && share[2] > 0 && share[3] > 0);
+    const struct recovery_note *const note = find(&w, RECOVERY_NOTE_END, RECOVERY_START, 0);
+    assert_true(note && note->block == 150);
+    assert_true(recovery_gap(w.recovery) < 1 - note->absorption); /* better than equal powers */
+    run_until(&w, ATTACK + w.detection_delay + 2);
+    assert_true(recovery_is_busy(w.recovery));
+    assert_false(recovery_serve(w.recovery, &in, 400, &eta));
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(candidates_come_when_they_should), cmocka_unit_test(time_is_traded_for_quality),
-        cmocka_unit_test(the_attacker_is_estimated),        cmocka_unit_test(a_lost_ap_and_its_return),
-        cmocka_unit_test(a_blocked_link_is_told),           cmocka_unit_test(the_papers_deployment_waits_for_all),
+        cmocka_unit_test(candidates_come_when_they_should),
+        cmocka_unit_test(time_is_traded_for_quality),
+        cmocka_unit_test(the_attacker_is_estimated),
+        cmocka_unit_test(a_lost_ap_and_its_return),
+        cmocka_unit_test(a_blocked_link_is_told),
+        cmocka_unit_test(the_papers_deployment_waits_for_all),
+        cmocka_unit_test(a_new_set_gets_powers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

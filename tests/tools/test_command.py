@@ -126,6 +126,61 @@ class Command(unittest.TestCase):
         self.assertIn("n_blocks: 30", page)
         self.assertIn("0.1.0-synthetic", page)
 
+    def test_report_of_a_recovery(self):
+        """The time line's words as tables: what was absorbed, tried, deployed; onset to deployment counted."""
+        config = ("network: {name: trial, n_ap: 2, n_ue: 2, n_eve: 1, n_blocks: 90}\nprecoding: {scheme: ppzf, power: equal}\n"
+                  "eve: {attack: pilot, from_block: 20}\nresilience: {controller: true, step_blocks: %d}\n")
+        lines = [
+            (31, "RESILIENCE-BEGIN kind=pilot-attack ap=-1 ue=0 onset=20 onset_known=1 detected=31"),
+            (40, "RESILIENCE-ABSORBED kind=pilot-attack gap=0.543210 r_abs=0.456790"),
+            (41, "RESILIENCE-CANDIDATE kind=pilot-attack n=1 block=51 ms=155.000 gap=0.310000 r_ada=0.690000 r_rec=0.900000 "
+                 "score=0.760000 deployed=1"),
+            (50, "RESILIENCE-CANDIDATE kind=pilot-attack n=2 block=61 ms=205.000 gap=0.290000 r_ada=0.710000 r_rec=0.700000 "
+                 "score=0.701234 deployed=0"),
+            (51, "RESILIENCE-END kind=pilot-attack n=1 block=51 blocks=31 ms=155.000 gap=0.310000 r_abs=0.456790"),
+            (70, "RESILIENCE-BEGIN kind=ap-lost ap=1 ue=-1 onset=68 onset_known=0 detected=70"),
+            (71, "RESILIENCE-MADE-UP kind=<script>"),
+        ]
+        for step in (10, 0):
+            path = self.path("made.h5")
+            synthetic_run.write(path, config % step, 90, True, n_ap=2, n_ue=2)
+            with h5py.File(path, "r+") as f:
+                f["events/block"] = np.array([block for block, _ in lines], np.uint64)
+                f["events/wall_ns"] = np.zeros(len(lines), np.uint64)
+                f["events/text"] = np.array([text.encode() for _, text in lines], "S160")
+            answer = self.tutti("report", path, "--out", self.path("page.html"))
+            self.assertEqual(answer.returncode, 0, answer.stderr)
+            page = self.read("page.html")
+            rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", page, re.S)]
+            self.assertIn(["pilot-attack", "user 0", "20", "31", "0.5432", "0.4568", "0.6900", "0.9000", "0.7600", "31",
+                           "155.0", "0.3100"], rows)
+            self.assertIn(["ap-lost", "AP 1", "68?", "70", "-", "-", "-", "-", "-", "-", "-", "not over"], rows)
+            self.assertIn(["pilot-attack", "2", "61", "205.0", "0.2900", "0.7100", "0.7000", "0.7012", "no"], rows)
+            self.assertEqual("change nothing" in page, step == 0)
+            self.assertNotIn("<script>", page)
+
+    def test_report_of_a_schedule(self):
+        """Sum rate of those served with its error over sets, ages of those that wait."""
+        config = ("network: {name: trial, n_ap: 2, n_ue: 4, n_blocks: 90}\n"
+                  "scheduler: {n_served: 2, blocks: 10, sounding: rotate, metric: strongest}\nframe: {schedule: 'B G P4 U24 G D38 G'}\n")
+        path, n = self.path("made.h5"), 90
+        synthetic_run.write(path, config, n, True, n_ap=2, n_ue=4)
+        with h5py.File(path, "r+") as f:
+            first = np.arange(n) // 10 % 3  # users 0, 1, then 1, 2, then 2, 3
+            place = np.full((n, 4), -1)
+            place[np.arange(n), first], place[np.arange(n), first + 1] = 0, 1
+            age = np.where(place >= 0, 0, (np.arange(n)[:, None] + np.arange(4)) % 3)
+            f["schedule/place"], f["schedule/age_blocks"] = place.astype(np.int32), age.astype(np.int32)
+            f["block/user_used"][...] = place >= 0
+            rate = np.where(place >= 0, np.log2(1 + f["user/sinr_measured"][:]), 0).sum(axis=1)[20:].reshape(-1, 10).mean(axis=1)
+        answer = self.tutti("report", path, "--out", self.path("page.html"))
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        page = self.read("page.html")
+        self.assertIn("2 of 4 users served at a time, chosen by strongest every 10 blocks; the set changed 8 times.", page)
+        self.assertIn(f"{rate.mean():.2f} bit/s/Hz of the data symbols, standard error {rate.std(ddof=1) / 7 ** 0.5:.2f} (7 times",
+                      page)
+        self.assertIn(f"{age[20:][place[20:] < 0].mean():.1f} blocks old in the mean, 2 at most", page)
+
     def test_report_without_gnuplot(self):
         record = self.recording()
         answer = self.tutti("report", record, env={"PATH": self.folder})

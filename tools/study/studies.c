@@ -4,17 +4,15 @@
 
 #include <stddef.h>
 
-extern const struct study STUDY_PPZF_PRECODERS, STUDY_PPZF_FIG3A, STUDY_PPZF_FIG3B, STUDY_PPZF_FIG3C, STUDY_PPZF_AN;
+extern const struct study STUDY_PPZF_PRECODERS, STUDY_PPZF_FIG3A, STUDY_PPZF_FIG3B, STUDY_PPZF_FIG3C, STUDY_PPZF_AN,
+    STUDY_PPZF_TIMELINE;
 extern const struct study STUDY_RLSPA_FIG1, STUDY_RLSPA_FIG2, STUDY_RLSPA_LAMBDA, STUDY_RLSPA_BOUND, STUDY_RLSPA_NNLS,
     STUDY_RLSPA_BLOCK, STUDY_RLSPA_SENSITIVITY, STUDY_RLSPA_SCHEDULE;
 
-static const struct study *const TABLE[] = {&STUDY_PPZF_PRECODERS, &STUDY_PPZF_FIG3A,
-                                            &STUDY_PPZF_FIG3B,     &STUDY_PPZF_FIG3C,
-                                            &STUDY_PPZF_AN,        &STUDY_RLSPA_FIG1,
-                                            &STUDY_RLSPA_FIG2,     &STUDY_RLSPA_LAMBDA,
-                                            &STUDY_RLSPA_BOUND,    &STUDY_RLSPA_NNLS,
-                                            &STUDY_RLSPA_BLOCK,    &STUDY_RLSPA_SENSITIVITY,
-                                            &STUDY_RLSPA_SCHEDULE, NULL};
+static const struct study *const TABLE[] = {
+    &STUDY_PPZF_PRECODERS, &STUDY_PPZF_FIG3A,  &STUDY_PPZF_FIG3B,        &STUDY_PPZF_FIG3C,     &STUDY_PPZF_AN,
+    &STUDY_PPZF_TIMELINE,  &STUDY_RLSPA_FIG1,  &STUDY_RLSPA_FIG2,        &STUDY_RLSPA_LAMBDA,   &STUDY_RLSPA_BOUND,
+    &STUDY_RLSPA_NNLS,     &STUDY_RLSPA_BLOCK, &STUDY_RLSPA_SENSITIVITY, &STUDY_RLSPA_SCHEDULE, NULL};
 
 const struct study *const *study_table(void)
 {
