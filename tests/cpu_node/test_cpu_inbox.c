@@ -76,6 +76,10 @@ void recorder_aps_alive(recorder_t *recorder, int n_alive, int ap, bool up)
 {
     (void)recorder, (void)n_alive, (void)ap, (void)up;
 }
+void cpu_tell_roster(struct cpu *cpu, int ap)
+{
+    (void)cpu, (void)ap;
+}
 void cpu_renew_session(struct cpu *cpu)
 {
     world.n_renewed++;
@@ -121,6 +125,9 @@ static int enter(void **state)
     assert_int_equal(block_clock_create(&cpu.clock, N_AP, 5e6, false), 0);
     assert_int_equal(plausible_create(&cpu.plausible, N_AP, N_UE, 1e-9), 0);
     assert_int_equal(gather_create(&cpu.gather, &cpu.shape, 1e9, false), 0);
+    const struct calibrate_settings calibration = {
+        .config = config, .frame = &cpu.frame, .shape = cpu.shape, .lockstep = true};
+    assert_int_equal(calibrate_create(&cpu.calibrate, &calibration), 0);
     cpu.coefficients = calloc((size_t)(cpu.shape.n_sb * cpu.shape.n_ant * N_UE), sizeof *cpu.coefficients);
     cpu.beta = calloc(N_UE, sizeof *cpu.beta);
     cpu.error_variance = calloc(N_UE, sizeof *cpu.error_variance);
@@ -137,6 +144,7 @@ static int leave(void **state)
     block_clock_destroy(cpu.clock);
     plausible_destroy(cpu.plausible);
     gather_destroy(cpu.gather);
+    calibrate_destroy(cpu.calibrate);
     free(cpu.coefficients);
     free(cpu.beta);
     free(cpu.error_variance);
