@@ -77,7 +77,7 @@ build release && tests release
 if [ "$quick" = no ]; then
     step format format
     build clang-warnings
-    build dev && ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 tests dev
+    build dev && LSAN_OPTIONS="suppressions=$(pwd)/tests/lsan.supp:print_suppressions=0" ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 tests dev
     build tsan && TSAN_OPTIONS="halt_on_error=1 suppressions=$(pwd)/tests/tsan.supp" tests tsan -L threads
 fi
 

@@ -9,6 +9,8 @@
 #include "timekeeper.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 enum {
     DEVICE_N_CHANNEL = 2,
@@ -114,7 +116,8 @@ struct device {
     struct timekeeper time;
     struct channel channel[DEVICE_N_CHANNEL];
     /* Faults that last. */
-    bool unlocked, gone, mismatch;
+    bool unlocked, mismatch;
+    atomic_bool gone;
     bool has_streamed;
     uint64_t first_stream; /* world sample */
     struct device_counts counts;
@@ -150,6 +153,11 @@ struct world {
     struct device *device;
     int n_planned;
     struct planned_fault planned[WORLD_N_PLANNED];
+    pthread_mutex_t lock; /* held by the main thread while it works, and for faults */
+    pthread_t discovery;
+    struct pollfd *discovery_fds;
+    bool discovery_runs;
+    atomic_bool discovery_stop;
     struct ether *ether;
     const char *keep_folder; /* NULL: nothing is kept */
     struct keep *keep;
@@ -202,11 +210,14 @@ bool transmit_samples(struct channel *channel, uint64_t tick, tutti_cf32 *out, i
 bool transmit_starves(struct channel *channel, uint64_t tick, int n, uint64_t now_ns);
 void transmit_reset(struct channel *channel);
 
-/* rpc.c, methods.c, discovery.c */
+/* discovery.c: a thread of its own */
+int discovery_start(struct world *world);
+void discovery_stop(struct world *world); /* not started: nothing */
+
+/* rpc.c, methods.c */
 void rpc_accept(struct device *device);
 void rpc_serve(struct device *device, struct connection *connection);
 void rpc_close(struct device *device, struct connection *connection);
-void discovery_serve(struct device *device);
 
 /* world.c */
 void world_set_rate(struct world *world, uint64_t rate);

@@ -33,7 +33,7 @@ static const char usage[] =
     "  --verbose          tell on standard error what hosts ask for; twice: every register\n"
     "Prints READY and the devices' addresses when they can be found.\n";
 
-enum { MAX_DEVICES = 64, POLLS_PER_DEVICE = 3 + DEVICE_N_CONNECTION };
+enum { MAX_DEVICES = 64, POLLS_PER_DEVICE = 2 + DEVICE_N_CONNECTION };
 
 static int make_buffers(struct world *w)
 {
@@ -65,6 +65,7 @@ static int set_up(struct world *w, const struct config *config)
 
 static void tear_down(struct world *w)
 {
+    discovery_stop(w);
     for (int i = 0; w->device && i < w->n_device; i++) {
         device_close(&w->device[i]);
     }
@@ -95,7 +96,6 @@ static int watch(const struct world *w, struct pollfd *watched)
     for (int i = 0; i < w->n_device; i++) {
         const struct device *d = &w->device[i];
         watched[n++] = (struct pollfd){.fd = d->packet_fd, .events = POLLIN};
-        watched[n++] = (struct pollfd){.fd = d->discovery_fd, .events = POLLIN};
         watched[n++] = (struct pollfd){.fd = d->rpc_fd, .events = POLLIN};
         for (int c = 0; c < DEVICE_N_CONNECTION; c++) {
             watched[n++] = (struct pollfd){.fd = d->connection[c].fd, .events = POLLIN};
@@ -112,15 +112,12 @@ static void serve(struct world *w, const struct pollfd *watched)
         if (p[0].revents) {
             link_serve(d);
         }
-        if (p[1].revents) {
-            discovery_serve(d);
-        }
         for (int c = 0; c < DEVICE_N_CONNECTION; c++) {
-            if (p[3 + c].revents && d->connection[c].fd == p[3 + c].fd) {
+            if (p[2 + c].revents && d->connection[c].fd == p[2 + c].fd) {
                 rpc_serve(d, &d->connection[c]);
             }
         }
-        if (p[2].revents) {
+        if (p[1].revents) {
             rpc_accept(d);
         }
     }
@@ -128,21 +125,26 @@ static void serve(struct world *w, const struct pollfd *watched)
 
 static int run(struct world *w)
 {
+    int status = TUTTI_OK;
     struct pollfd *watched = calloc(1 + (size_t)w->n_device * POLLS_PER_DEVICE, sizeof *watched);
     if (!watched) {
         return error_set(TUTTI_ENOMEM, "no memory for %d devices", w->n_device);
     }
     uint64_t wait_ns = 0;
-    while (!rt_stop_requested()) {
+    status = discovery_start(w);
+    while (!status && !rt_stop_requested()) {
         const struct timespec wait = {.tv_nsec = (long)(wait_ns < 100000000u ? wait_ns : 100000000u)};
         const int n = watch(w, watched);
-        if (ppoll(watched, (nfds_t)n, &wait, NULL) > 0) {
+        const bool any = ppoll(watched, (nfds_t)n, &wait, NULL) > 0;
+        pthread_mutex_lock(&w->lock);
+        if (any) {
             serve(w, watched);
         }
         wait_ns = world_advance(w);
+        pthread_mutex_unlock(&w->lock);
     }
     free(watched);
-    return TUTTI_OK;
+    return status;
 }
 
 /* Takes an option of this program: 1 = taken, 0 = none of them, negative: wrong. */
@@ -225,6 +227,7 @@ int main(int argc, char **argv)
              : network  ? config_load(&config, options.path, options.overrides, options.n_overrides)
                         : TUTTI_OK;
     if (!status) {
+        pthread_mutex_init(&world.lock, NULL);
         world_set_rate(&world, (uint64_t)rate_hz);
         status = set_up(&world, config);
     }

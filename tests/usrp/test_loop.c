@@ -163,13 +163,14 @@ static int open_radio(void **state)
     return 0;
 }
 
-/* Starts reception 0.1 s from now, at the second's thousandth; returns the first tick. */
+/* Starts reception 0.3 s from now, for a busy machine takes its time to say so, at the second's thousandth; returns the
+ * first tick. */
 static int64_t begin(void)
 {
     int64_t full;
     double frac;
     assert_uhd(uhd_usrp_get_time_now(usrp, 0, &full, &frac));
-    const int64_t first = (ticks(full, frac) + RATE / 10) / SLOT * SLOT;
+    const int64_t first = (ticks(full, frac) + RATE * 3 / 10) / SLOT * SLOT;
     uhd_stream_cmd_t command = {.stream_mode = UHD_STREAM_MODE_START_CONTINUOUS,
                                 .stream_now = false,
                                 .time_spec_full_secs = first / RATE,
