@@ -464,9 +464,10 @@ static void test_wrong_bytes(void **state)
         "network:\n  name: \xff\n", 19,
         "2: network.name: '\xff' is not 1..48 letters, digits, '_', '-', '.' (it becomes a directory name)");
     load_wrong_bytes("network:\n\n  name: a\0b\n", 23, "3: not valid YAML: control characters are not allowed");
-    load_wrong_bytes("a: &a [*a, *a]\n", 15,
-                     "1: a: unknown key, a network file has network, frame, pilots, payload, "
-                     "precoding, sync, calibration, eve, resilience, sensing, engine, fronthaul, record, radio, air");
+    load_wrong_bytes(
+        "a: &a [*a, *a]\n", 15,
+        "1: a: unknown key, a network file has network, frame, pilots, payload, "
+        "precoding, scheduler, sync, calibration, eve, resilience, sensing, engine, fronthaul, record, radio, air");
 }
 
 /* The rest of the interface ------------------------------------------------------------------------------------------
@@ -545,6 +546,7 @@ static void test_agreement_names_the_key(void **state)
         {"payload.modulation=qam256", "payload.modulation: 'qam256' there, 'qam16' here"},
         {"payload.max_code_block_bits=1024", "payload.max_code_block_bits: '1024' there, '6144' here"},
         {"precoding={local: true, scheme: cb, power: equal}", "precoding.local: 'true' there, 'false' here"},
+        {"scheduler.n_served=2", "scheduler.n_served: '2' there, '0' here"},
         {"precoding.subband=flat", "precoding.subband: 'flat' there, 'smooth' here"},
         {"air.mode=paced", "air.repeatable: 'false' there, 'true' here"},
         {"fronthaul.uplink_encoding=sc16", "fronthaul.uplink_encoding: 'sc16' there, 'cf32' here"},
