@@ -5,6 +5,9 @@
 #include <immintrin.h>
 #include <math.h>
 
+/* Widths and lengths are constants of the caller. */
+#define ALWAYS static inline __attribute__((always_inline))
+
 /* The first n of eight lanes. */
 static inline __m256i first_lanes(size_t n)
 {
@@ -12,13 +15,13 @@ static inline __m256i first_lanes(size_t n)
 }
 
 /* Eight values, or zeros from the n-th on. */
-static inline __m256 load_values(const float *in, size_t n)
+ALWAYS __m256 load_values(const float *in, size_t n)
 {
     return n >= GROUP ? _mm256_loadu_ps(in) : _mm256_maskload_ps(in, first_lanes(n));
 }
 
 /* Largest magnitudes of n values, lane by lane, as bits: magnitudes order as their bits do. */
-static inline __m256i lane_peaks(const float *in, size_t n)
+ALWAYS __m256i lane_peaks(const float *in, size_t n)
 {
     const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
     __m256i peak = _mm256_setzero_si256();
@@ -117,7 +120,8 @@ struct exponents {
     float a[GROUP], b[GROUP];
 };
 
-static inline void find_exponents(struct exponents *x, const float *in, size_t n_rows, size_t n, int bits)
+/* False if one of the rows is not finite. */
+ALWAYS bool find_exponents(struct exponents *x, const float *in, size_t n_rows, size_t n, int bits)
 {
     __m256i v[GROUP];
     for (size_t r = 0; r < GROUP; r++) {
@@ -134,6 +138,7 @@ static inline void find_exponents(struct exponents *x, const float *in, size_t n
     _mm256_storeu_si256((__m256i *)(void *)x->e, e);
     _mm256_storeu_si256((__m256i *)(void *)x->a, powers_of_two(half));
     _mm256_storeu_si256((__m256i *)(void *)x->b, powers_of_two(_mm256_sub_epi32(k, half)));
+    return _mm256_testz_si256(wild, wild);
 }
 
 static inline void bfp_put_row(uint8_t *out, const float *in, size_t n, int bits, int exponent, struct bfp_factors f)
@@ -154,18 +159,98 @@ static inline void bfp_put_row(uint8_t *out, const float *in, size_t n, int bits
     }
 }
 
-static inline void bfp_pack_rows(uint8_t *out, const float *in, size_t n_rows, size_t n, int bits)
+/* Eight values of one row and eight of the next, or of the same: bits bytes each, to one and other in this order. Each
+ * is written with zeros up to 16 bytes, so what comes behind must be written later. */
+ALWAYS void groups_pack(uint8_t *one, uint8_t *other, __m256 x, __m256 y, int bits)
+{
+    const int16_t limit = (int16_t)((1 << (bits - 1)) - 1);
+    const __m256i mask = _mm256_set1_epi16((int16_t)low_bits(bits));
+    __m256i v = _mm256_packs_epi32(_mm256_cvtps_epi32(x), _mm256_cvtps_epi32(y));
+    v = _mm256_max_epi16(_mm256_min_epi16(v, _mm256_set1_epi16(limit)), _mm256_set1_epi16((int16_t)-limit));
+    const __m256i pair = _mm256_madd_epi16(_mm256_and_si256(v, mask), _mm256_set1_epi32(1 << 16 | 1 << bits));
+    const __m256i quad =
+        _mm256_or_si256(_mm256_mul_epu32(pair, _mm256_set1_epi64x(1ll << 2 * bits)), _mm256_srli_epi64(pair, 32));
+    /* x's four first and four last mantissas, then y's; joined to one number of 128 bits each */
+    const __m256i sorted = _mm256_permute4x64_epi64(quad, 0xd8);
+    const __m256i first = _mm256_unpacklo_epi64(sorted, sorted), last = _mm256_srli_si256(sorted, 8);
+    const __m256i up = _mm256_sllv_epi64(first, _mm256_setr_epi64x(4 * bits, 64, 4 * bits, 64));
+    const __m256i down = _mm256_srlv_epi64(first, _mm256_setr_epi64x(64, 64 - 4 * bits, 64, 64 - 4 * bits));
+    const __m256i joined = _mm256_or_si256(_mm256_or_si256(up, down), last);
+    /* its bytes from the top down; a negative index gives zero */
+    const __m128i count = _mm_setr_epi8(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+    const __m256i order = _mm256_broadcastsi128_si256(_mm_sub_epi8(_mm_set1_epi8((int8_t)bits), count));
+    const __m256i bytes = _mm256_shuffle_epi8(joined, order);
+    _mm_storeu_si128((__m128i *)(void *)one, _mm256_castsi256_si128(bytes));
+    _mm_storeu_si128((__m128i *)(void *)other, _mm256_extracti128_si256(bytes, 1));
+}
+
+ALWAYS __m256 scaled(const float *in, size_t n, const struct exponents *x, size_t r)
+{
+    return _mm256_mul_ps(_mm256_mul_ps(load_values(in, n), _mm256_set1_ps(x->a[r])), _mm256_set1_ps(x->b[r]));
+}
+
+/* Two rows of at most eight values. */
+ALWAYS void rows_pack(uint8_t *out, const float *in, size_t n, int bits, const struct exponents *x, size_t r)
 {
     const size_t row_bytes = bfp_row_bytes(n, (unsigned)bits);
-    for (size_t first = 0; first < n_rows; first += GROUP) {
+    groups_pack(out + 1, out + row_bytes + 1, scaled(in, n, x, r), scaled(in + n, n, x, r + 1), bits);
+    out[0] = (uint8_t)x->e[r];
+    out[row_bytes] = (uint8_t)x->e[r + 1];
+}
+
+/* A row of more than eight: two groups at a time, and what is left alone. */
+ALWAYS void row_pack(uint8_t *out, const float *in, size_t n, int bits, const struct exponents *x, size_t r)
+{
+    size_t at = 0;
+    *out++ = (uint8_t)x->e[r];
+    for (; at + GROUP < n; at += (size_t)2 * GROUP, out += 2 * bits) {
+        groups_pack(out, out + bits, scaled(in + at, n - at, x, r), scaled(in + at + GROUP, n - at - GROUP, x, r),
+                    bits);
+    }
+    if (at < n) {
+        uint8_t unused[16];
+        groups_pack(out, unused, scaled(in + at, n - at, x, r), _mm256_setzero_ps(), bits);
+    }
+}
+
+/* Rows of which one is not finite, or that end less than 16 bytes before the array does. */
+static void rows_pack_exactly(uint8_t *out, const float *in, size_t n_rows, size_t n, int bits,
+                              const struct exponents *x, size_t first)
+{
+    const size_t row_bytes = bfp_row_bytes(n, (unsigned)bits);
+    for (size_t r = first; r < n_rows; r++) {
+        uint8_t *row = out + r * row_bytes;
+        *row = (uint8_t)x->e[r];
+        bfp_put_row(row + 1, in + r * n, n, bits, x->e[r], (struct bfp_factors){x->a[r], x->b[r]});
+    }
+}
+
+ALWAYS void pack_all(uint8_t *out, const float *in, size_t n_rows, size_t n, int bits)
+{
+    const size_t row_bytes = bfp_row_bytes(n, (unsigned)bits);
+    const uint8_t *const end = out + n_rows * row_bytes;
+    for (size_t first = 0; first < n_rows; first += GROUP, in += GROUP * n, out += GROUP * row_bytes) {
         struct exponents x;
         const size_t some = n_rows - first < GROUP ? n_rows - first : GROUP;
-        find_exponents(&x, in + first * n, some, n, bits);
-        for (size_t r = 0; r < some; r++) {
-            uint8_t *row = out + (first + r) * row_bytes;
-            *row = (uint8_t)x.e[r];
-            bfp_put_row(row + 1, in + (first + r) * n, n, bits, x.e[r], (struct bfp_factors){x.a[r], x.b[r]});
+        const bool finite = find_exponents(&x, in, some, n, bits);
+        size_t r = 0;
+        for (; finite && n <= GROUP && r + 2 <= some && (size_t)(end - out) >= (r + 1) * row_bytes + 17; r += 2) {
+            rows_pack(out + r * row_bytes, in + r * n, n, bits, &x, r);
         }
+        for (; finite && n > GROUP && r < some && (size_t)(end - out) >= (r + 1) * row_bytes + 16; r++) {
+            row_pack(out + r * row_bytes, in + r * n, n, bits, &x, r);
+        }
+        rows_pack_exactly(out, in, some, n, bits, &x, r);
+    }
+}
+
+/* Four users, the smallest row of whole groups, are worth a loop that knows their number. */
+static inline void bfp_pack_rows(uint8_t *out, const float *in, size_t n_rows, size_t n, int bits)
+{
+    if (n == GROUP) {
+        pack_all(out, in, n_rows, GROUP, bits);
+    } else {
+        pack_all(out, in, n_rows, n, bits);
     }
 }
 
