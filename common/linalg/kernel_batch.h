@@ -40,14 +40,27 @@ static inline lane lane_choose(lane_mask m, lane yes, lane no)
     return (lane)(((lane_mask)yes & m) | ((lane_mask)no & ~m));
 }
 
+/* b where either is not a number. One instruction, which gcc does not find by itself. */
 static inline lane lane_max(lane a, lane b)
 {
+#if KERNEL_BYTES == 32 && defined(__AVX__)
+    return (lane)__builtin_ia32_maxps256(a, b);
+#elif KERNEL_BYTES == 16 && defined(__SSE__)
+    return (lane)__builtin_ia32_maxps(a, b);
+#else
     return lane_choose(a > b, a, b);
+#endif
 }
 
 static inline lane lane_min(lane a, lane b)
 {
+#if KERNEL_BYTES == 32 && defined(__AVX__)
+    return (lane)__builtin_ia32_minps256(a, b);
+#elif KERNEL_BYTES == 16 && defined(__SSE__)
+    return (lane)__builtin_ia32_minps(a, b);
+#else
     return lane_choose(a < b, a, b);
+#endif
 }
 
 static inline lane lane_root(lane a)
@@ -89,7 +102,8 @@ static inline void lane_transpose(lane *v)
     LANE_STAGE(v, 1)
 }
 
-/* With eight lanes the exchange of halves costs no shuffle: the halves are loaded, or stored, where they belong. */
+/* With eight lanes the exchange of halves costs no shuffle: the halves are loaded, or stored, where they belong. Within
+ * a half the order of the stages is the one whose every step is one instruction. */
 #if KERNEL_BYTES == 32
 typedef float lane_half __attribute__((vector_size(16)));
 
@@ -101,6 +115,19 @@ static inline lane lane_join(const float *low, const float *high)
     return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
 }
 
+/* Four vectors as 4 x 4 matrices in both halves. */
+KERNEL_INLINE void lane_transpose_halves(lane *v)
+{
+    const lane a = __builtin_shufflevector(v[0], v[1], 0, 8, 1, 9, 4, 12, 5, 13);
+    const lane b = __builtin_shufflevector(v[0], v[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    const lane c = __builtin_shufflevector(v[2], v[3], 0, 8, 1, 9, 4, 12, 5, 13);
+    const lane d = __builtin_shufflevector(v[2], v[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    v[0] = __builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13);
+    v[1] = __builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15);
+    v[2] = __builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13);
+    v[3] = __builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+
 /* v[c] = entries e.. of source c, transposed. */
 static inline void lane_load_square(const float *const *source, int e, lane *v)
 {
@@ -109,20 +136,20 @@ static inline void lane_load_square(const float *const *source, int e, lane *v)
         v[i] = lane_join(source[i] + e, source[i + 4] + e);
         v[i + 4] = lane_join(source[i] + e + 4, source[i + 4] + e + 4);
     }
-    LANE_STAGE(v, 2)
-    LANE_STAGE(v, 1)
+    lane_transpose_halves(v);
+    lane_transpose_halves(v + 4);
 }
 
 static inline void lane_store_square(lane *v, float *const *target, int e)
 {
-    LANE_STAGE(v, 2)
-    LANE_STAGE(v, 1)
-    KERNEL_UNROLL for (int i = 0; i < KERNEL_LANES; i++)
+    lane_transpose_halves(v);
+    lane_transpose_halves(v + 4);
+    KERNEL_UNROLL for (int i = 0; i < 4; i++)
     {
-        const lane_half low = __builtin_shufflevector(v[i], v[i], 0, 1, 2, 3);
-        const lane_half high = __builtin_shufflevector(v[i], v[i], 4, 5, 6, 7);
-        memcpy(target[i % 4] + e + i / 4 * 4, &low, sizeof low);
-        memcpy(target[i % 4 + 4] + e + i / 4 * 4, &high, sizeof high);
+        const lane low = __builtin_shufflevector(v[i], v[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        const lane high = __builtin_shufflevector(v[i], v[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+        lane_store(target[i] + e, low);
+        lane_store(target[i + 4] + e, high);
     }
 }
 #else
@@ -142,9 +169,22 @@ static inline void lane_store_square(lane *v, float *const *target, int e)
 /* Floats ahead that are fetched into the cache: the subbands' arrays are too many streams for the processor to see. */
 enum { LANE_AHEAD = 128 };
 
+/* One array for all lanes, as the central node has it for all but the estimates. */
+static inline bool lane_same(const float *const *source)
+{
+    int n = 1;
+    while (n < KERNEL_LANES && source[n] == source[0]) {
+        n++;
+    }
+    return n == KERNEL_LANES;
+}
+
 static void lane_pack(int n, const float *const *source, float *target)
 {
     int e = 0;
+    for (const bool same = lane_same(source); same && e < n; e++) {
+        lane_store(target + (ptrdiff_t)e * KERNEL_LANES, lane_all(source[0][e]));
+    }
     for (; e + KERNEL_LANES <= n; e += KERNEL_LANES) {
         lane v[KERNEL_LANES];
         lane_load_square(source, e, v);
@@ -166,17 +206,18 @@ static inline lane lane_unpack_ap(int begin, int per_ap, int n, const float *A, 
                                   float *const *target)
 {
     const float *const end = amplitude + (ptrdiff_t)n * KERNEL_LANES, *g = amplitude;
-    lane sum[4] = {{0}};
+    lane sum0 = {0}, sum1 = {0}, sum2 = {0};
     int e = begin;
     for (; e + KERNEL_LANES <= begin + per_ap; e += KERNEL_LANES) {
         const float *x = A + (ptrdiff_t)e * KERNEL_LANES;
         lane v[KERNEL_LANES];
         KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s += 2)
         {
-            v[s] = lane_load(x + (ptrdiff_t)s * KERNEL_LANES) * lane_load(g);
-            v[s + 1] = lane_load(x + (ptrdiff_t)(s + 1) * KERNEL_LANES) * lane_load(g);
-            sum[s % 4] += v[s] * v[s];
-            sum[s % 4 + 1] += v[s + 1] * v[s + 1];
+            const lane factor = lane_keep(lane_load(g));
+            v[s] = lane_load(x + (ptrdiff_t)s * KERNEL_LANES) * factor;
+            v[s + 1] = lane_load(x + (ptrdiff_t)(s + 1) * KERNEL_LANES) * factor;
+            sum0 += v[s] * v[s];
+            sum1 += v[s + 1] * v[s + 1];
             g = g + KERNEL_LANES < end ? g + KERNEL_LANES : amplitude;
         }
         KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(target[s] + e + LANE_AHEAD, 1);
@@ -185,12 +226,12 @@ static inline lane lane_unpack_ap(int begin, int per_ap, int n, const float *A, 
     for (; e < begin + per_ap; e++) {
         const lane v =
             lane_load(A + (ptrdiff_t)e * KERNEL_LANES) * lane_load(amplitude + (ptrdiff_t)(e / 2 % n) * KERNEL_LANES);
-        sum[e % 4] += v * v;
+        sum2 += v * v;
         for (int s = 0; s < KERNEL_LANES; s++) {
             target[s][e] = v[s];
         }
     }
-    return sum[0] + sum[1] + (sum[2] + sum[3]);
+    return sum0 + sum1 + sum2;
 }
 
 /* use: the largest of the APs' energies by their budgets; not a number where anything written is not finite. */

@@ -18,7 +18,7 @@ struct set {
     struct mimo_solution solutions[N_SB];
     tutti_cf32 *G;                       /* [n_ue][n_ue], LAPACK's */
     float *H, *P, *A, *b, *work, *pivot; /* the kernel's */
-    double *plain;                       /* [n_ap][n_ue], [n_ue], [n_ap]: LAPACK's powers */
+    float *plain;                        /* [n_ap][n_ue], [2][n_ue], [n_ap]: LAPACK's powers */
 };
 
 /* One way to solve all subbands, and what it took in every round. */
@@ -72,63 +72,65 @@ static void lapack_solve(struct runner *runner, struct set *set)
     }
 }
 
-/* One step of the power balance (the formula stands at kernel_ops.maxmin): next_k = 1 + sum_m E_mk share_m. */
-static double balance(const struct set *set, const float *E, const double *b, double *eta, double *share)
+/* One step of the power balance (the formula stands at kernel_ops.maxmin): next_k = 1 + sum_m E_mk share_m. next [n] is
+ * work; loops that a compiler makes vectors of. Returns the relative distance of the bounds. */
+static float balance(const struct set *set, const float *E, const float *b, float *eta, float *share, float *next)
 {
     const int n = set->n_ue;
-    double least = INFINITY, most = 0, use = 0;
+    float least = INFINITY, most = 0, use = 0;
     for (int k = 0; k < n; k++) {
-        double next = 1;
-        for (int m = 0; m < set->n_ap; m++) {
-            next += (double)E[m * n + k] * share[m];
-        }
-        least = fmin(least, next / eta[k]);
-        most = fmax(most, next / eta[k]);
-        eta[k] = next;
+        next[k] = 1;
     }
     for (int m = 0; m < set->n_ap; m++) {
-        share[m] = 0;
         for (int k = 0; k < n; k++) {
-            share[m] += b[m * n + k] * eta[k];
+            next[k] += E[m * n + k] * share[m];
         }
-        use = fmax(use, share[m]);
     }
     for (int k = 0; k < n; k++) {
-        eta[k] /= use;
+        least = fminf(least, next[k] / eta[k]);
+        most = fmaxf(most, next[k] / eta[k]);
+        eta[k] = next[k];
     }
     for (int m = 0; m < set->n_ap; m++) {
-        share[m] /= use;
+        float sum = 0;
+        for (int k = 0; k < n; k++) {
+            sum += b[m * n + k] * eta[k];
+        }
+        share[m] = sum;
+        use = fmaxf(use, sum);
     }
+    cblas_sscal(n, 1 / use, eta, 1);
+    cblas_sscal(set->n_ap, 1 / use, share, 1);
     return most / least - 1;
 }
 
 /* LAPACK's beams with what the batch does besides: max-min power and predicted SINRs, budgets 1. */
 static void lapack_maxmin(struct runner *runner, struct set *set)
 {
-    const int rows = set->rows, n = set->n_ue, n_ant = set->n_ant;
-    double *b = set->plain, *eta = b + set->n_ap * n, *share = eta + n;
+    const int rows = set->rows, n = set->n_ue, per_ap = 2 * set->n_ant;
+    float *b = set->plain, *eta = b + set->n_ap * n, *next = eta + n, *share = next + n;
     lapack_inverse(runner, set);
     for (int s = 0; s < N_SB; s++) {
+        const float *E = set->c[s].channel.error_variance;
         float *W = (float *)set->c[s].solution.W; /* column-major */
-        memset(b, 0, sizeof *b * (size_t)(set->n_ap * n + n + set->n_ap));
         for (int k = 0; k < n; k++) {
             eta[k] = 1;
-            for (int i = 0; i < 2 * rows; i++) {
-                b[i / 2 / n_ant * n + k] += (double)(W[2 * k * rows + i] * W[2 * k * rows + i]);
-            }
-        }
-        while (balance(set, set->c[s].channel.error_variance, b, eta, share) > 1e-4) {
-        }
-        for (int k = 0; k < n; k++) {
-            const float amplitude = sqrtf((float)eta[k]);
-            double interference = 1;
-            for (int i = 0; i < 2 * rows; i++) {
-                W[2 * k * rows + i] *= amplitude;
-            }
             for (int m = 0; m < set->n_ap; m++) {
-                interference += (double)set->c[s].channel.error_variance[m * n + k] * share[m];
+                const float *w = W + 2 * k * rows + m * per_ap;
+                float energy = 0;
+                for (int i = 0; i < per_ap; i++) {
+                    energy += w[i] * w[i];
+                }
+                b[m * n + k] = energy;
             }
-            set->solutions[s].sinr[k] = (float)(eta[k] / interference);
+        }
+        memset(share, 0, sizeof *share * (size_t)set->n_ap);
+        while (balance(set, E, b, eta, share, next) > 1e-4f) {
+        }
+        balance(set, E, b, eta, share, next); /* next: interference and noise */
+        for (int k = 0; k < n; k++) {
+            cblas_csscal(rows, sqrtf(eta[k]), W + 2 * k * rows, 1);
+            set->solutions[s].sinr[k] = eta[k] / next[k];
         }
     }
 }
@@ -166,7 +168,7 @@ static void set_create(struct set *set, int n_ap, int n_ant, int n_ue)
     set->G = calloc(n * n, sizeof *set->G);
     set->H = aligned_alloc(64, size);
     set->A = aligned_alloc(64, size);
-    set->plain = calloc((size_t)n_ap * (n + 1) + n, sizeof *set->plain);
+    set->plain = calloc((size_t)n_ap * (n + 1) + 2 * n, sizeof *set->plain);
     set->P = aligned_alloc(64, (size_t)n_ap * lane);
     set->b = aligned_alloc(64, (size_t)n_ap * n * lane);
     set->work = aligned_alloc(64, kernel_zf_work(n_ue) * lane);
