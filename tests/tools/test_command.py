@@ -80,12 +80,12 @@ class Command(unittest.TestCase):
     # config, help, errors
 
     def test_help_and_version(self):
-        self.assertIn("usage: tutti", self.tutti("--help").stdout)
+        self.assertIn("Usage: tutti", self.tutti("--help").stdout)
         self.assertRegex(self.tutti("--version").stdout, r"^tutti \d+\.\d+\.\d+\n$")
         for command in ("run", "config", "report", "inspect"):
             answer = self.tutti(command, "--help")
             self.assertEqual(answer.returncode, 0)
-            self.assertIn(f"usage: tutti {command}", answer.stdout)
+            self.assertIn(f"Usage: tutti {command}", answer.stdout)
         for wrong in ([], ["nonsense"], ["run"], ["run", "--config", "net.yaml", "--nonsense"], ["config", "polish"],
                       ["inspect"], ["report", "a", "b"]):
             answer = self.tutti(*wrong)
