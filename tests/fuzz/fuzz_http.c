@@ -87,8 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
         n_silent++;
         return 0;
     }
-    MUST(strncmp(text, "HTTP/", 5) == 0 && isdigit((unsigned char)text[9])); /* of the version that was asked in */
-    const int code = atoi(text + 9);
+    const char *const space = strchr(text, ' '); /* behind the version that was asked in */
+    MUST(strncmp(text, "HTTP/", 5) == 0 && space && isdigit((unsigned char)space[1]));
+    const int code = atoi(space + 1);
     MUST(code >= 200 && code < 600);
     const bool tells = strstr(text, "\"type\":\"network\"") || strstr(text, "tutti_build_info");
     MUST(!tells || (code == 200 && names_loopback(data, n_bytes) && memmem(data, n_bytes, "GET ", 4)));
