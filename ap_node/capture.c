@@ -135,7 +135,7 @@ bool capture_execute(struct capture *c, const struct node_span *span, struct nod
                      const int *sequence)
 {
     const struct frame *f = c->frame;
-    const tutti_tick epoch = radio->epoch;
+    const tutti_tick epoch = node_radio_epoch(radio);
     if (block > 0) {
         measure_noise(c, span, epoch, block - 1);
     }

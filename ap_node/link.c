@@ -24,6 +24,7 @@ int ap_link_create(struct ap_link *link, const struct config *config, int id, in
                              .precoder_event = rt_event_create(),
                              .room = room,
                              .sounder = sounder,
+                             .most_shift = sounder->frame->fft_size / 2,
                              .reciprocity = reciprocity,
                              .other_room = sounder_message_bytes(sounder),
                              .id = (uint16_t)id,
@@ -180,6 +181,13 @@ static void hear_sound(struct ap_link *link, const json_t *root)
     }
 }
 
+/* A clock that is off by more than a symbol is none to be corrected unseen. */
+static int shift_of(const json_t *root, int most)
+{
+    const json_int_t shift = json_integer_value(json_object_get(root, "shift_samples"));
+    return shift >= -most && shift <= most ? (int)shift : 0;
+}
+
 /* A table comes in runs of subbands, in order; the last one makes it count. */
 static void hear_calibration(struct ap_link *link, const json_t *root)
 {
@@ -194,6 +202,7 @@ static void hear_calibration(struct ap_link *link, const json_t *root)
     part->from_block = (uint64_t)json_integer_value(json_object_get(root, "from_block"));
     part->delay_samples = json_number_value(json_object_get(root, "delay_samples"));
     part->error_variance = json_number_value(json_object_get(root, "error_variance"));
+    part->shift_samples = shift_of(root, link->most_shift);
     for (size_t i = 0; i < n / 2; i++) {
         const double re = json_number_value(json_array_get(c, 2 * i)),
                      im = json_number_value(json_array_get(c, 2 * i + 1));
@@ -201,8 +210,8 @@ static void hear_calibration(struct ap_link *link, const json_t *root)
     }
     if (end == link->n_sb) {
         reciprocity_push(link->reciprocity);
-        log_write(LOG_INFO, "link", "CALIBRATED run=%u from_block=%llu delay_samples=%.4f", part->run,
-                  (unsigned long long)part->from_block, part->delay_samples);
+        log_write(LOG_INFO, "link", "CALIBRATED run=%u from_block=%llu shift_samples=%d delay_samples=%.4f", part->run,
+                  (unsigned long long)part->from_block, part->shift_samples, part->delay_samples);
     }
 }
 

@@ -42,6 +42,7 @@ struct ap_link {
     size_t message_room; /* bytes of one estimates message */
     size_t other_room;   /* and of the others */
     uint16_t id, n_sb, n_ant, n_ue;
+    int most_shift;               /* samples that a calibration may shift this AP's time by */
     float power_mean, power_peak; /* the thread's: as ordered last; 0 = not yet */
 };
 

@@ -37,6 +37,7 @@ void reciprocity_follow(struct reciprocity *r, uint64_t block)
         memcpy(r->table.c, part->c, (size_t)r->n_sb * (size_t)r->n_ant * sizeof *part->c);
         r->table.delay_samples[0] = part->delay_samples;
         r->table.error_variance = part->error_variance;
+        r->shift_samples = part->shift_samples;
         r->run = part->run;
         ring_pop(r->parts);
     }

@@ -14,13 +14,15 @@ struct reciprocity_part {
     uint64_t from_block;
     uint32_t run; /* number of the calibration */
     double delay_samples, error_variance;
-    tutti_cf32 c[]; /* [n_sb][n_ant] */
+    int shift_samples; /* to act so much earlier than this AP's clock says */
+    tutti_cf32 c[];    /* [n_sb][n_ant] */
 };
 
 struct reciprocity {
     struct calib_table table; /* of one AP */
     ring_t *parts;            /* link -> slot */
     uint32_t run;             /* in force; 0: none */
+    int shift_samples;
     int n_ue, n_sb, n_ant;
 };
 

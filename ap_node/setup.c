@@ -52,7 +52,7 @@ static int create_parts(struct ap *ap)
     const struct config *c = ap->config;
     const struct frame *f = &ap->frame;
     ap->sequence = calloc((size_t)c->network.n_ue, sizeof *ap->sequence);
-    int status = ap->sequence ? node_span_create(&ap->span, c->network.n_ant, f->n_block_samples)
+    int status = ap->sequence ? node_span_create(&ap->span, c->network.n_ant, f->n_block_samples + f->n_symbol_samples)
                               : error_set(TUTTI_ENOMEM, "out of memory for the pilots");
     if (status >= 0) {
         status = capture_create(&ap->capture, c, f, ap->id);

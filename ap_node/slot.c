@@ -22,14 +22,26 @@ static tutti_tick first_downlink(const struct ap *ap)
     return node_radio_tick(&ap->radio, downlink_block(ap), ap->frame.dl_symbol[0]);
 }
 
+/* A new calibration may say how late this AP's clock is: whole samples are made up for by acting so much earlier. */
+static void follow_calibration(struct ap *ap)
+{
+    const uint32_t before = ap->reciprocity.run;
+    reciprocity_follow(&ap->reciprocity, ap->block);
+    if (ap->reciprocity.run != before) {
+        const int earlier = ap->reciprocity.shift_samples - ap->radio.shift;
+        ap->radio.shift += earlier;
+        estimate_moved(ap->capture.estimate, earlier);
+    }
+}
+
 void slot_prepare(struct ap *ap)
 {
     node_radio_follow(&ap->radio, atomic_load_explicit(&ap->link.epoch, memory_order_relaxed), ap->span.next);
-    ap->block = frame_block_of(&ap->frame, ap->radio.epoch, ap->span.next);
+    ap->block = frame_block_of(&ap->frame, node_radio_epoch(&ap->radio), ap->span.next);
     if (ap->span.next >= decision_tick(ap, ap->block)) {
         ap->block++;
     }
-    reciprocity_follow(&ap->reciprocity, ap->block);
+    follow_calibration(ap);
     downlink_encode(&ap->downlink, downlink_block(ap));
 }
 
@@ -83,7 +95,7 @@ bool slot_estimate(struct ap *ap)
         reciprocity_apply(&ap->reciprocity, &ap->capture);
     }
     for (uint64_t block = ap->block - (ap->block > 0); block <= ap->block; block++) {
-        sounder_hear(&ap->sounder, &ap->span, ap->radio.epoch, block, ap->capture.noise_power);
+        sounder_hear(&ap->sounder, &ap->span, node_radio_epoch(&ap->radio), block, ap->capture.noise_power);
     }
     return whole;
 }
@@ -95,7 +107,7 @@ static void fill_header(const struct ap *ap, struct wire_header *header)
         .node = (uint16_t)ap->id,
         .session = atomic_load_explicit(&ap->link.session, memory_order_acquire),
         .block = ap->block,
-        .tick = node_radio_tick(&ap->radio, ap->block, 0),
+        .tick = frame_symbol_tick(&ap->frame, ap->radio.epoch, ap->block, 0), /* the network's */
         .n_sb = (uint16_t)ap->frame.n_sb,
         .n_ant = (uint16_t)ap->capture.n_ant,
         .n_stream = (uint16_t)ap->capture.n_ue,
@@ -126,6 +138,7 @@ static void tell_sounding(struct ap *ap)
 {
     struct ap_message *message = ap->sounder.n_to_tell > 0 ? ap_link_other(&ap->link) : NULL;
     if (message) {
+        ap->sounder.shift_samples = ap->radio.shift;
         message->n_bytes =
             sounder_tell(&ap->sounder, ap->block, atomic_load(&ap->link.session), message->bytes, ap->link.other_room);
         if (message->n_bytes > 0) {

@@ -25,7 +25,7 @@ static int create_buffers(struct sounder *s)
     s->shift = calloc(n_ap, sizeof *s->shift);
     s->place = calloc(n_sc, sizeof *s->place);
     s->centre = calloc(n_sb, sizeof *s->centre);
-    s->statistic = calloc(2 + n_sb * n_ant, sizeof *s->statistic);
+    s->statistic = calloc(3 + n_sb * n_ant, sizeof *s->statistic);
     s->values = calloc(n_sb * n_ant * n_ant, sizeof *s->values);
     s->buffers = calloc(n_ant, sizeof *s->buffers);
     return s->sequence && s->x && s->burst && s->Y && s->sum && s->count && s->shift && s->place && s->centre &&
@@ -248,7 +248,7 @@ static struct wire_header header_of(const struct sounder *s, uint64_t block, uin
 
 static uint32_t n_statistic(const struct sounder *s)
 {
-    return 2 + (uint32_t)(s->frame->n_sb * s->n_ant);
+    return 3 + (uint32_t)(s->frame->n_sb * s->n_ant);
 }
 
 size_t sounder_message_bytes(const struct sounder *s)
@@ -291,7 +291,7 @@ static void average(struct sounder *s, int from, int q, int p, double delay)
             all += count[i];
         }
         s->values[((size_t)sb * n + (size_t)q) * n + (size_t)p] = all > 0 ? sum / all : 0;
-        s->statistic[2 + (size_t)sb * n + (size_t)p] = all;
+        s->statistic[3 + (size_t)sb * n + (size_t)p] = all;
     }
 }
 
@@ -301,6 +301,7 @@ static void conclude(struct sounder *s, int from)
     const double delay = find_delay(s, from);
     s->statistic[0] = (float)s->plan.run;
     s->statistic[1] = (float)delay;
+    s->statistic[2] = (float)s->shift_samples;
     for (int row = 0; row < s->n_ant * s->n_ant; row++) {
         average(s, from, row / s->n_ant, row % s->n_ant, delay);
     }

@@ -22,7 +22,8 @@ struct sounder {
     float tx_scale;
     ring_t *plans; /* of struct sounder_plan, link -> slot */
     struct sounder_plan plan;
-    int n_to_tell; /* measurements that still have to go up */
+    int shift_samples; /* in use here, told with what was heard */
+    int n_to_tell;     /* measurements that still have to go up */
     ofdm_t *ofdm;
     tutti_cf32 *sequence;       /* [n_sc] */
     tutti_cf32 *x;              /* [n_sc] */
@@ -33,7 +34,7 @@ struct sounder {
     int *shift;                 /* [n_ap] samples by which the window follows what comes from an AP */
     double *place;              /* [n_sc] in subcarriers from the carrier */
     double *centre;             /* [n_sb] of the subbands, in subcarriers from the carrier */
-    float *statistic;           /* [2 + n_sb n_ant] of one message: number of the run, delay, counts */
+    float *statistic;           /* [3 + n_sb n_ant] of one message: run, delay, shift, counts */
     tutti_cf32 *values;         /* [n_sb][n_ant][n_ant] of one message */
     const tutti_cf32 **buffers; /* [n_ant] */
 };

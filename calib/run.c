@@ -21,7 +21,8 @@ int calib_run_create(struct calib_run *r, const struct frame *frame, int n_ap, i
     r->count = calloc(pairs, sizeof *r->count);
     r->delay = calloc(aps, sizeof *r->delay);
     r->heard = calloc(aps, 1);
-    if (!r->centre || !r->y || !r->count || !r->delay || !r->heard) {
+    r->shift = calloc((size_t)n_ap, sizeof *r->shift);
+    if (!r->centre || !r->y || !r->count || !r->delay || !r->heard || !r->shift) {
         return error_set(TUTTI_ENOMEM, "out of memory for the calibration of %d antennas", r->n_all);
     }
     const double spacing_hz = frame->sample_rate_hz / frame->fft_size;
@@ -38,6 +39,7 @@ void calib_run_destroy(struct calib_run *r)
     free(r->count);
     free(r->delay);
     free(r->heard);
+    free(r->shift);
     *r = (struct calib_run){0};
 }
 
@@ -54,7 +56,7 @@ static size_t pair_of(const struct calib_run *r, int sb, int i, int j)
 }
 
 void calib_run_add(struct calib_run *r, int from, int to, const tutti_cf32 *values, const float *count,
-                   double delay_samples)
+                   double delay_samples, int shift_samples)
 {
     const int n = r->n_ant;
     for (int sb = 0; sb < r->n_sb; sb++) {
@@ -68,6 +70,7 @@ void calib_run_add(struct calib_run *r, int from, int to, const tutti_cf32 *valu
     }
     r->delay[from * r->n_ap + to] = delay_samples;
     r->heard[from * r->n_ap + to] = 1;
+    r->shift[to] = shift_samples;
 }
 
 int calib_run_heard(const struct calib_run *r)
@@ -85,6 +88,7 @@ struct solving {
     uint8_t *heard;    /* [n_all][n_all] */
     double *noise;     /* [n_all] */
     double *offset;    /* [n_ap] samples by which an AP's clock is late */
+    double *whole;     /* [n_ap] of them */
     double complex *f; /* [n_sb][n_all] */
 };
 
@@ -94,8 +98,9 @@ static int create_solving(struct solving *s, const struct calib_run *r)
     s->heard = calloc(n * n, 1);
     s->noise = calloc(n, sizeof *s->noise);
     s->offset = calloc((size_t)r->n_ap, sizeof *s->offset);
+    s->whole = calloc((size_t)r->n_ap, sizeof *s->whole);
     s->f = calloc((size_t)r->n_sb * n, sizeof *s->f);
-    return s->heard && s->noise && s->offset && s->f
+    return s->heard && s->noise && s->offset && s->whole && s->f
                ? TUTTI_OK
                : error_set(TUTTI_ENOMEM, "out of memory for the calibration of %d antennas", r->n_all);
 }
@@ -105,6 +110,7 @@ static void destroy_solving(struct solving *s)
     free(s->heard);
     free(s->noise);
     free(s->offset);
+    free(s->whole);
     free(s->f);
 }
 
@@ -200,6 +206,17 @@ static void turn_together(const struct calib_run *r, const double *offset, doubl
     }
 }
 
+/* What an AP makes up for by acting earlier is in its chains no more. */
+static void take_whole_samples(const struct calib_run *r, struct solving *s, struct calib_table *table)
+{
+    for (int ap = 0; ap < r->n_ap; ap++) {
+        s->whole[ap] = rint(s->offset[ap]);
+        table->shift_samples[ap] = r->shift[ap] + (int)s->whole[ap];
+        table->delay_samples[ap] = 2 * (s->offset[ap] - s->whole[ap]);
+    }
+    turn(r, s->whole, -1, s->f);
+}
+
 static int find_table(const struct calib_run *r, const struct config_calibration *settings, struct solving *s,
                       struct calib_table *table)
 {
@@ -214,9 +231,7 @@ static int find_table(const struct calib_run *r, const struct config_calibration
         smooth(r, s, table);
     }
     turn_together(r, s->offset, s->f);
-    for (int ap = 0; ap < r->n_ap; ap++) {
-        table->delay_samples[ap] = 2 * s->offset[ap];
-    }
+    take_whole_samples(r, s, table);
     return status < 0 ? status : calib_coefficients(r->n_sb, r->n_all, s->f, table->c);
 }
 

@@ -19,6 +19,7 @@ struct calib_run {
     double *count;     /* [n_sb][n_all][n_all] subcarriers that y is the mean of; 0: not heard */
     double *delay;     /* [n_ap][n_ap] samples from AP to AP */
     uint8_t *heard;    /* [n_ap][n_ap] */
+    int *shift;        /* [n_ap] samples by which an AP acted earlier when it was heard */
 };
 
 int calib_run_create(struct calib_run *run, const struct frame *frame, int n_ap, int n_ant); /* TUTTI_ENOMEM */
@@ -26,9 +27,10 @@ void calib_run_destroy(struct calib_run *run);                                  
 void calib_run_reset(struct calib_run *run);
 
 /* What AP `to` heard of AP `from`: values [n_sb][n_ant hearing][n_ant sending], means over count [n_sb][n_ant sending]
- * subcarriers about each subband's centre, the slope of delay_samples taken off inside subbands. */
+ * subcarriers about each subband's centre, the slope of delay_samples taken off inside subbands.
+ * shift_samples: by which `to` acted earlier than its clock said. */
 void calib_run_add(struct calib_run *run, int from, int to, const tutti_cf32 *values, const float *count,
-                   double delay_samples);
+                   double delay_samples, int shift_samples);
 /* How many of the n_ap (n_ap - 1) measurements are there. */
 int calib_run_heard(const struct calib_run *run);
 /* The table, created before with this shape; measured_ns is the caller's. TUTTI_EINVAL: somebody was not heard, the

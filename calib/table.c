@@ -19,7 +19,8 @@ int calib_table_create(struct calib_table *table, int n_sb, int n_ap, int n_ant)
     *table = (struct calib_table){.n_sb = n_sb, .n_ap = n_ap, .n_ant = n_ant};
     table->c = calloc(size_of(table), sizeof *table->c);
     table->delay_samples = calloc((size_t)n_ap, sizeof *table->delay_samples);
-    if (!table->c || !table->delay_samples) {
+    table->shift_samples = calloc((size_t)n_ap, sizeof *table->shift_samples);
+    if (!table->c || !table->delay_samples || !table->shift_samples) {
         return error_set(TUTTI_ENOMEM, "out of memory for the calibration of %d access points", n_ap);
     }
     for (size_t i = 0; i < size_of(table); i++) {
@@ -32,6 +33,7 @@ void calib_table_destroy(struct calib_table *table)
 {
     free(table->c);
     free(table->delay_samples);
+    free(table->shift_samples);
     *table = (struct calib_table){0};
 }
 
@@ -64,6 +66,7 @@ static int put_all(h5file_t *file, const struct calib_table *table)
     int status = h5file_put(file, COEFFICIENTS, H5_C64, 3, dims, table->c);
     status = status < 0 ? status : h5file_put(file, "/measured_ns", H5_U64, 1, one, &table->measured_ns);
     status = status < 0 ? status : h5file_put(file, "/delay_samples", H5_F64, 1, &dims[1], table->delay_samples);
+    status = status < 0 ? status : h5file_put(file, "/shift_samples", H5_I32, 1, &dims[1], table->shift_samples);
     for (int i = 0; status >= 0 && i < N_FIGURES; i++) {
         status = h5file_put(file, figures[i].path, H5_F64, 1, one, figures[i].value);
     }
@@ -107,6 +110,9 @@ static int read_all(h5file_t *file, const char *path, struct calib_table *t)
     status = status < 0 ? status
                         : h5file_read(file, "/delay_samples", H5_F64, t->delay_samples,
                                       (size_t)t->n_ap * sizeof *t->delay_samples);
+    status = status < 0 ? status
+                        : h5file_read(file, "/shift_samples", H5_I32, t->shift_samples,
+                                      (size_t)t->n_ap * sizeof *t->shift_samples);
     for (int i = 0; status >= 0 && i < N_FIGURES; i++) {
         status = h5file_read(file, figures[i].path, H5_F64, figures[i].value, sizeof(double));
     }

@@ -13,6 +13,7 @@ struct calib_table {
     tutti_cf32 *c;         /* [n_sb][n_ap][n_ant], root-mean-square 1 */
     uint64_t measured_ns;  /* wall clock */
     double *delay_samples; /* [n_ap] by which c turns over frequency, between subbands' centres too */
+    int *shift_samples;    /* [n_ap] an AP acts so much earlier than its clock says; c and delay are of what is left */
     int reference;         /* antenna, counted over all APs */
     double residual, noise_residual;
     double error_variance;   /* of c relative to |c|^2 when measured */

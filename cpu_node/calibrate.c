@@ -37,7 +37,7 @@ struct calibrate {
     uint64_t newest, all_alive_since; /* block numbers */
     bool began_by_itself, all_alive;
     tutti_cf32 *values;             /* [n_sb][n_ant][n_ant] */
-    float *statistic;               /* [2 + n_sb n_ant] */
+    float *statistic;               /* [3 + n_sb n_ant] */
     _Atomic uint32_t number, asked; /* of the newest run; of the newest one asked for */
     _Atomic int state;              /* enum calibrate_state */
     _Atomic uint64_t progress;      /* in 1/1000 */
@@ -56,7 +56,7 @@ static int create_buffers(calibrate_t *c)
     const struct block_shape *s = &c->settings.shape;
     const size_t n_sb = (size_t)s->n_sb, n_ant = (size_t)s->n_ant;
     c->values = calloc(n_sb * n_ant * n_ant, sizeof *c->values);
-    c->statistic = calloc(2 + n_sb * n_ant, sizeof *c->statistic);
+    c->statistic = calloc(3 + n_sb * n_ant, sizeof *c->statistic);
     if (!c->values || !c->statistic) {
         return error_set(TUTTI_ENOMEM, "out of memory for calibrations");
     }
@@ -184,8 +184,8 @@ static void send_rows(calibrate_t *c, int ap, int first, int n, uint64_t from_bl
     }
     int at = snprintf(text, room,
                       "{\"type\":\"calibration\",\"run\":%" PRIu32 ",\"from_block\":%" PRIu64
-                      ",\"first_sb\":%d,\"delay_samples\":%.9g,\"error_variance\":%.9g,\"c\":[",
-                      c->in_force, from_block, first, t->delay_samples[ap], t->error_variance);
+                      ",\"first_sb\":%d,\"delay_samples\":%.9g,\"error_variance\":%.9g,\"shift_samples\":%d,\"c\":[",
+                      c->in_force, from_block, first, t->delay_samples[ap], t->error_variance, t->shift_samples[ap]);
     for (int i = 0; i < n * t->n_ant; i++) {
         const tutti_cf32 v = t->c[((size_t)(first + i / t->n_ant) * (size_t)t->n_ap + (size_t)ap) * (size_t)t->n_ant +
                                   (size_t)(i % t->n_ant)];
@@ -262,7 +262,7 @@ void calibrate_hear(calibrate_t *c, int ap, const uint8_t *data, size_t n_bytes)
     const struct block_shape *s = &c->settings.shape;
     const size_t room = (size_t)s->n_sb * (size_t)s->n_ant * (size_t)s->n_ant;
     struct wire_header header;
-    struct wire_array_meta meta = {.statistic = c->statistic, .statistic_room = 2 + (uint32_t)(s->n_sb * s->n_ant)};
+    struct wire_array_meta meta = {.statistic = c->statistic, .statistic_room = 3 + (uint32_t)(s->n_sb * s->n_ant)};
     if (wire_unpack_array(data, n_bytes, &header, &meta, c->values, room) != WIRE_OK || header.node != ap ||
         header.n_sb != s->n_sb || header.n_ant != s->n_ant || header.n_stream != s->n_ant ||
         meta.n_statistic != meta.statistic_room || meta.subject >= s->n_ap || meta.subject == ap) {
@@ -270,7 +270,8 @@ void calibrate_hear(calibrate_t *c, int ap, const uint8_t *data, size_t n_bytes)
     }
     const float number = c->statistic[0];
     if (atomic_load(&c->state) == CALIBRATE_SOUNDING && number == (float)atomic_load(&c->number)) {
-        calib_run_add(&c->run, meta.subject, ap, c->values, c->statistic + 2, (double)c->statistic[1]);
+        calib_run_add(&c->run, meta.subject, ap, c->values, c->statistic + 3, (double)c->statistic[1],
+                      (int)c->statistic[2]);
     }
 }
 

@@ -23,6 +23,7 @@ struct node_radio {
     struct radio_info info;
     const struct frame *frame;
     tutti_tick epoch, first; /* first: of the first sample */
+    int shift;               /* samples by which this node acts earlier, its clock being late */
     struct node_radio_counters counters;
 };
 
@@ -52,10 +53,15 @@ int node_radio_note(struct node_radio *radio, struct radio_note *note);
 /* Sends a burst; what the radio does not take is counted. */
 int node_radio_burst(struct node_radio *radio, const tutti_cf32 *const *buffers, int n, tutti_tick at, uint64_t tag);
 int node_radio_burst_open(struct node_radio *radio, int n, tutti_tick at, uint64_t tag); /* in parts, likewise */
+/* The epoch by this node's clock: may lie before tick 0, and wraps around then. */
+static inline tutti_tick node_radio_epoch(const struct node_radio *radio)
+{
+    return radio->epoch - (tutti_tick)(int64_t)radio->shift;
+}
 /* Sample of this block's symbol. */
 static inline tutti_tick node_radio_tick(const struct node_radio *radio, uint64_t block, int symbol)
 {
-    return frame_symbol_tick(radio->frame, radio->epoch, block, symbol);
+    return frame_symbol_tick(radio->frame, node_radio_epoch(radio), block, symbol);
 }
 /* clock_mono_ns by which a burst from tick `at` must be handed over, by the clock of the samples got last: what the
  * radio asks for, or lead_us if that is more. */

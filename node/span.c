@@ -105,10 +105,11 @@ void node_span_want(const struct node_span *span, struct node_radio *radio, tutt
     if (radio->iq && node_iq_wants(radio->iq)) {
         return;
     }
-    uint64_t block = cursor < radio->epoch ? 0 : frame_block_of(f, radio->epoch, cursor);
-    for (; frame_symbol_tick(f, radio->epoch, block, 0) < to; block++) {
+    const tutti_tick epoch = node_radio_epoch(radio);
+    uint64_t block = (int64_t)(cursor - epoch) < 0 ? 0 : frame_block_of(f, epoch, cursor);
+    for (; (int64_t)(frame_symbol_tick(f, epoch, block, 0) - to) < 0; block++) {
         for (int s = 0; s < f->n_symbol; s++) {
-            const tutti_tick begin = frame_symbol_tick(f, radio->epoch, block, s);
+            const tutti_tick begin = frame_symbol_tick(f, epoch, block, s);
             const tutti_tick end = begin + (tutti_tick)f->n_symbol_samples;
             if (strchr(letters, f->letter[s]) && end > cursor && begin < to) {
                 radio_unwanted(radio->radio, cursor, begin);

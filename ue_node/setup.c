@@ -57,18 +57,22 @@ static int create_buffers(struct ue *ue)
     ue->roster = calloc(1, roster_bytes(ue->config));
     ue->user_of_stream = calloc((size_t)config_n_served(ue->config), sizeof *ue->user_of_stream);
     ue->unscramble = calloc((size_t)f->n_sc, sizeof *ue->unscramble);
+    ue->unbeacon = calloc((size_t)f->n_sc, sizeof *ue->unbeacon);
+    ue->beacon = calloc((size_t)f->n_sc, sizeof *ue->beacon);
     ue->silence = calloc((size_t)ue->n_pilot_samples, sizeof *ue->silence);
     ue->pilot_buffers = calloc((size_t)ue->n_ant, sizeof *ue->pilot_buffers);
     ue->measurements = calloc((size_t)ue->n_wanted, sizeof *ue->measurements);
     ue->text = calloc(CONTROL_MAX_BYTES + 1, 1);
-    if (!ue->pilots || !ue->silence || !ue->unscramble || !ue->pilot_buffers || !ue->measurements || !ue->text ||
-        !ue->roster || !ue->user_of_stream) {
+    if (!ue->pilots || !ue->silence || !ue->unscramble || !ue->unbeacon || !ue->beacon || !ue->pilot_buffers ||
+        !ue->measurements || !ue->text || !ue->roster || !ue->user_of_stream) {
         return error_set(TUTTI_ENOMEM, "out of memory for the sample buffers");
     }
     delay_start(&ue->delay, f);
     pilot_scrambling(f->n_sc, ue->unscramble);
+    pilot_beacon(f->n_sc, ue->unbeacon);
     for (int i = 0; i < f->n_sc; i++) {
         ue->unscramble[i] = conjf(ue->unscramble[i]);
+        ue->unbeacon[i] = conjf(ue->unbeacon[i]);
     }
     int status = node_span_create(&ue->span, ue->n_ant, f->n_block_samples);
     status = status < 0 ? status : roster_book_create(&ue->rosters, ue->config);
@@ -195,6 +199,8 @@ void ue_destroy(struct ue *ue)
     free(ue->pilots);
     free(ue->silence);
     free(ue->unscramble);
+    free(ue->unbeacon);
+    free(ue->beacon);
     roster_book_destroy(ue->rosters);
     roster_book_destroy(ue->own_rosters);
     free(ue->roster);

@@ -44,7 +44,7 @@ int slot_receive(struct ue *ue)
 {
     const tutti_tick to = end_of_downlink(ue, ue->block);
     ue->idle = ue->role == UE_USER && roster_place(roster_book_at(ue->rosters, ue->block), ue->id) < 0;
-    node_span_want(&ue->span, &ue->radio, to, ue->idle ? "" : "D"); /* what slot_capture_downlink looks at */
+    node_span_want(&ue->span, &ue->radio, to, ue->idle ? "" : "BD"); /* what slot_capture_downlink looks at */
     return node_span_receive(&ue->span, &ue->radio, to);
 }
 
@@ -70,16 +70,40 @@ static struct ue_capture *claim_capture(struct ue *ue)
     return capture;
 }
 
-/* The FFT windows of the next block follow the delay of this one's downlink pilots. */
-static void follow_delay(struct ue *ue, const tutti_cf32 *Y)
+/* Of the beacons of this block, as far as they are here: known and unprecoded, they come as late as the access points
+ * are heard. What is precoded is not: its delay on the way is taken off before it is sent. */
+static void add_beacons(struct ue *ue, double complex *turn, double *power)
 {
     const struct frame *f = &ue->frame;
-    double complex turn = 0;
-    double power = 0;
+    for (int b = 0; b < f->n_beacon; b++) {
+        const tutti_tick tick = node_radio_tick(&ue->radio, ue->block, f->beacon_symbol[b]);
+        for (int a = 0; node_span_has(&ue->span, tick, f->n_symbol_samples) && a < ue->n_ant; a++) {
+            ofdm_demodulate(ue->ofdm, node_span_at(&ue->span, a, tick), ue->beacon);
+            delay_row(f, ue->beacon, ue->unbeacon, turn, power);
+        }
+    }
+}
+
+/* Frames without a beacon have nothing better. */
+static void add_pilots(const struct ue *ue, const tutti_cf32 *Y, double complex *turn, double *power)
+{
+    const struct frame *f = &ue->frame;
     for (int a = 0; a < ue->n_ant; a++) {
         for (int d = 0; d < f->n_dl_pilot; d++) {
-            delay_row(f, Y + (size_t)(a * f->n_dl + d) * (size_t)f->n_sc, ue->unscramble, &turn, &power);
+            delay_row(f, Y + (size_t)(a * f->n_dl + d) * (size_t)f->n_sc, ue->unscramble, turn, power);
         }
+    }
+}
+
+/* The FFT windows of the next block follow the delay of this one. */
+static void follow_delay(struct ue *ue, const tutti_cf32 *Y)
+{
+    double complex turn = 0;
+    double power = 0;
+    if (ue->frame.n_beacon > 0) {
+        add_beacons(ue, &turn, &power);
+    } else {
+        add_pilots(ue, Y, &turn, &power);
     }
     delay_add(&ue->delay, turn, power);
     ofdm_follow(ue->ofdm, delay_samples(&ue->delay));

@@ -46,8 +46,9 @@ struct ue {
     struct node_radio radio;
     struct node_span span;
     ofdm_t *ofdm;
-    struct delay delay;     /* of the downlink: where the FFT windows lie */
-    tutti_cf32 *unscramble; /* [n_sc] of the downlink pilots */
+    struct delay delay;            /* of the downlink: where the FFT windows lie */
+    tutti_cf32 *unbeacon, *beacon; /* [n_sc] conj of the beacon's sequence; one beacon symbol */
+    tutti_cf32 *unscramble;        /* [n_sc] of the downlink pilots */
     receiver_t *receiver;
     struct receiver_measurement *measurements; /* [n_wanted] */
 

@@ -37,6 +37,11 @@ void delay_add(struct delay *delay, double complex turn, double power)
     delay->turn += (relative - delay->turn) / (double)delay->count;
 }
 
+void delay_move(struct delay *delay, double earlier_samples)
+{
+    delay->turn *= cexp(-2 * I * M_PI * earlier_samples / delay->fft_size);
+}
+
 double delay_samples(const struct delay *delay)
 {
     return delay->count ? -carg(delay->turn) * delay->fft_size / (2 * M_PI) : 0;

@@ -22,6 +22,8 @@ void delay_row(const struct frame *frame, const tutti_cf32 *y, const tutti_cf32 
                double *power);
 /* One block's sums. Not finite or nothing there: passed over. */
 void delay_add(struct delay *delay, double complex turn, double power);
+/* The windows begin so many samples earlier from now on. */
+void delay_move(struct delay *delay, double earlier_samples);
 /* Samples that the signal comes later than the window, -n_fft/2 .. n_fft/2; 0 before the first block. */
 double delay_samples(const struct delay *delay);
 

@@ -310,6 +310,14 @@ double estimate_delay_samples(const estimate_t *estimate)
     return estimate->spread ? delay_samples(&estimate->spread->delay) : 0;
 }
 
+void estimate_moved(estimate_t *estimate, int earlier_samples)
+{
+    if (estimate->spread) {
+        delay_move(&estimate->spread->delay, earlier_samples);
+        spread_restart(estimate->spread);
+    }
+}
+
 double estimate_spread(const estimate_t *estimate)
 {
     return estimate->spread ? spread_ratio(estimate->spread) : 0;

@@ -58,6 +58,9 @@ int estimate_recall(estimate_t *estimate, const double *values, int n);
 double estimate_noise_power(const estimate_t *estimate);
 /* Delay of the pilots against the FFT window as tracked, samples; 0 where none is followed. */
 double estimate_delay_samples(const estimate_t *estimate);
+/* From the next block on symbols are looked at so many samples earlier: what is tracked of delays moves along, and what
+ * they are spread by is measured anew. */
+void estimate_moved(estimate_t *estimate, int earlier_samples);
 /* Power that the spread of delays leaves outside interpolated channels, over theirs, as tracked. */
 double estimate_spread(const estimate_t *estimate);
 

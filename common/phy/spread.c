@@ -140,6 +140,12 @@ void spread_measure(struct spread *s, int n_ant, int n_pilot, const tutti_cf32 *
     take(s, n_ant, n_pilot, residual, power, noise, noise_variance);
 }
 
+void spread_restart(struct spread *s)
+{
+    s->residual = s->power = s->doubt = 0;
+    s->count = s->blocks = 0;
+}
+
 double spread_ratio(const struct spread *s)
 {
     return s->power > 0 && s->residual > 4 * sqrt(s->doubt) ? fmin(s->residual / s->power, 1) : 0;

@@ -38,6 +38,8 @@ void spread_follow(struct spread *spread, int n_ant, const tutti_cf32 *Y, const 
  */
 void spread_measure(struct spread *spread, int n_ant, int n_pilot, const tutti_cf32 *Y, const tutti_cf32 *unscramble,
                     const tutti_cf32 *unspread, const tutti_cf32 *z, float scale, double noise, double noise_variance);
+/* What was measured of the spread does not count any more. */
+void spread_restart(struct spread *spread);
 /* Residual over power, as averaged; 0 before the first, and while noise may be all of it (four standard deviations). */
 double spread_ratio(const struct spread *spread);
 

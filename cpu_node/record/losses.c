@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 _Static_assert((int)EXPECTED_N == (int)RECORD_LOSSES, "a column per cause");
-enum { REPORT_BLOCKS = 8 }; /* so many blocks ago the users have reported */
+enum { SETTLE_BLOCKS = 32 }; /* after a calibration, until windows and averages have followed */
+enum { REPORT_BLOCKS = 8 };  /* so many blocks ago the users have reported */
 static const double STALE_LOSS_DB = 1;
 
 struct losses {
@@ -229,7 +230,8 @@ bool losses_block(struct losses *l, const struct cpu_block *block, double *loss_
         l->since_block = 0;
     }
     expect_block(l, block);
-    if (l->calibration == 0 || block->number < l->since_block + REPORT_BLOCKS + (uint64_t)l->lag_blocks) {
+    if (l->calibration == 0 ||
+        block->number < l->since_block + SETTLE_BLOCKS + REPORT_BLOCKS + (uint64_t)l->lag_blocks) {
         return false;
     }
     compare(l, block->number - REPORT_BLOCKS);

@@ -193,11 +193,12 @@ static void a_table_comes_back_and_turns_estimates_round(void **state)
     }
     assert_int_equal(calib_table_create(&a, N_SB, N_AP, N_ANT), 0);
     assert_int_equal(calib_coefficients(N_SB, N, f, a.c), 0);
-    a.delay_samples[2] = 1.25;
+    a.delay_samples[2] = 1.25, a.shift_samples[1] = -3;
     a.measured_ns = 1700000000123456789u, a.error_variance = 1e-4, a.drift_rad2_per_s = 1e-6, a.reference = 3;
     assert_int_equal(calib_table_save(&a, path), 0);
     assert_int_equal(calib_table_load(&b, path, N_SB, N_AP, N_ANT), 0);
     assert_memory_equal(a.c, b.c, sizeof *a.c * N_SB * N);
+    assert_true(b.shift_samples[1] == -3 && b.shift_samples[0] == 0);
     assert_true(b.delay_samples[2] == 1.25 && b.delay_samples[1] == 0);
     assert_true(b.measured_ns == a.measured_ns && b.reference == 3);
     assert_true(fabs(calib_table_variance(&b, a.measured_ns + 100000000000u) - 2e-4) < 1e-12);

@@ -79,7 +79,7 @@ static void hear(struct world *w, int from, int to, double snr, uint64_t seed)
     for (int i = 0; i < N_SB * N_ANT; i++) {
         count[i] = S;
     }
-    calib_run_add(&w->run, from, to, values, count, delay);
+    calib_run_add(&w->run, from, to, values, count, delay, 7);
 }
 
 static void hear_all(struct world *w, double snr, uint64_t seed)
@@ -98,7 +98,8 @@ static double error_of(const struct world *w, const struct calib_table *table)
     for (int sb = 0; sb < N_SB; sb++) {
         double complex ratio[N], mean = 0;
         for (int i = 0; i < N; i++) {
-            const double turned = w->run.centre[sb] * 2 * w->offset[i / N_ANT];
+            const double left = w->offset[i / N_ANT] - (table->shift_samples[i / N_ANT] - 7);
+            const double turned = w->run.centre[sb] * 2 * left;
             const double complex truth = w->t[i] / w->r[i] * cexp(-2 * I * M_PI * turned / N_FFT);
             ratio[i] = (double complex)table->c[sb * N + i] / truth;
             mean += ratio[i] / N;
@@ -133,7 +134,9 @@ static void test_clocks_and_chains(void **state)
             mean += w.offset[m] / N_AP;
         }
         for (int m = 0; m < N_AP; m++) { /* between centres, too: c turns by twice the clock's offset */
-            assert_true(fabs(table.delay_samples[m] - 2 * (w.offset[m] - mean)) < 1e-9);
+            const double late = w.offset[m] - mean;
+            assert_int_equal(table.shift_samples[m], 7 + (int)rint(late)); /* it acted 7 samples earlier already */
+            assert_true(fabs(table.delay_samples[m] - 2 * (late - rint(late))) < 1e-9);
         }
         for (int i = 0; i < N; i++) { /* no common slope beside it */
             const double turned = (w.run.centre[1] - w.run.centre[0]) * table.delay_samples[i / N_ANT];

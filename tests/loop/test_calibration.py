@@ -9,8 +9,8 @@ from network import BIN, Network, blocks, check, db, finish
 
 FRAME = "frame.schedule=B G P4 U20 C4 G D38 G"
 CHAINS = ["air.impairments.ap.gain_mismatch_db=1", "air.impairments.ap.phase_mismatch_deg=180"]
-CLOCKS = ["air.impairments.ap.timing_offset_samples=2"]
-AHEAD, LEARN, TELL = 2, 16, 9  # blocks: from an order to its block; before the first run; from the end of a run to its result
+CLOCKS = ["air.impairments.ap.timing_offset_samples=4"]
+AHEAD, LEARN, SETTLE = 2, 16, 20  # blocks: from an order to its block; before the first run; until windows have followed shifted clocks
 
 
 def harmonic(sinr):
@@ -28,11 +28,12 @@ def at_start(*sets, n):
         measured, predicted = f["user/sinr_measured"][:n], 1 / (1 / f["sinr_predicted"][:n]).mean(axis=1)
         first = in_force(f, 1, n)
         texts = [t.decode() for t in f["events/text"][:] if t.startswith(b"CALIB")]
-    return harmonic(measured[LEARN:max(first, LEARN + 1)]), harmonic(measured[first:]), harmonic(predicted[first:]), first, texts
+    after = first + SETTLE
+    return harmonic(measured[LEARN:max(first, LEARN + 1)]), harmonic(measured[after:]), harmonic(predicted[after:]), first, texts
 
 
 def chains_and_clocks():
-    n = blocks(90)
+    n = max(90, blocks(100))
     with Network(sets=[FRAME], n_blocks=n) as net, net.run().file("run.h5") as f:
         ideal = harmonic(f["user/sinr_measured"][LEARN:n])
         check((f["block/calibration"][:n] == 0).all(), "nobody asked for a calibration: none")
