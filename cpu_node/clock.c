@@ -137,26 +137,28 @@ static bool is_continuation(const struct block_clock *c, uint64_t block)
     return by > 0 && by <= MOST_BLOCKS;
 }
 
-/* More than half of those with a vote are within the window around the block that this AP reported. If that is another
- * time, and not ours seen again, who is missed is against it: when a machine stalls or the network breaks down, one AP
- * that goes on talking, or is back first, must not move the others. While others are there that have been silent for
- * longer (this node may have been stopped), one report is not enough. */
+/* More than half of those with a vote are within the window around the block that this AP reported, and fewer than half
+ * in that around now: windows overlap, and who reports from just outside must not take along those who are both. If
+ * that is another time, and not ours seen again, who is missed is against it: when a machine stalls or the network
+ * breaks down, one AP that goes on talking, or is back first, must not move the others. While others are there that
+ * have been silent for longer (this node may have been stopped), one report is not enough. */
 static bool majority_is_with(const struct block_clock *c, const struct clock_claim *claim, uint64_t now_ns)
 {
     const bool another = distance(claim->block, c->now) < 0 || !is_on_line(c, claim->block, now_ns);
-    int votes = 0, here = 0, silent = 0;
+    int votes = 0, here = 0, stay = 0, silent = 0;
     for (int ap = 0; ap < c->n_ap; ap++) {
         const struct clock_claim *other = &c->claim[ap];
         if (has_vote(c, other, now_ns)) {
             votes++;
             here += is_near(distance(other->block, claim->block));
+            stay += other != claim && is_near(distance(other->block, c->now));
         } else if (another && is_missed(c, other, now_ns)) {
             votes++;
         } else {
             silent += other->live;
         }
     }
-    return 2 * here > votes && (silent == 0 || is_confirmed(c, claim, now_ns));
+    return 2 * here > votes && 2 * stay < votes && (silent == 0 || is_confirmed(c, claim, now_ns));
 }
 
 static enum clock_verdict follow(struct block_clock *c, uint64_t block, uint64_t now_ns)

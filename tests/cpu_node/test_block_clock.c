@@ -263,6 +263,27 @@ static void one_ap_cannot_run_ahead(void **state)
     block_clock_destroy(clock);
 }
 
+/* A block just outside the window, and near enough to the others, who are where they should be: nobody follows. */
+static void windows_that_overlap_move_nobody(void **state)
+{
+    (void)state;
+    for (int paced = 0; paced < 2; paced++) {
+        struct block_clock *clock = make(N_AP, paced);
+        uint64_t now = 1;
+        run(clock, 500, 600, &now);
+        assert_int_equal(hear(clock, 0, 600, now), CLOCK_ON);
+        assert_int_equal(hear(clock, 1, 600, now), CLOCK_ON);
+        assert_int_equal(hear(clock, 3, 599 + CLOCK_AHEAD_BLOCKS + 1, now), CLOCK_OFF);
+        assert_int_equal(clock->now, 599);
+        assert_int_equal(hear(clock, 2, 600, now), CLOCK_ON);
+        assert_int_equal(clock->now, 600);
+        run(clock, 601, 602, &now);
+        assert_int_equal(hear(clock, 3, 601 - CLOCK_BEHIND_BLOCKS - 1, now), CLOCK_OFF);
+        assert_int_equal(clock->now, 601);
+        block_clock_destroy(clock);
+    }
+}
+
 /* All connections break, and the first who is back tells of another time: it is not followed before the others could
  * have come back, unless more than half tell the same. Our own time, seen again, is followed at once. */
 static void who_is_back_first_does_not_decide(void **state)
@@ -338,6 +359,7 @@ int main(void)
         cmocka_unit_test(one_ap_does_not_use_a_stall),
         cmocka_unit_test(who_is_back_first_does_not_decide),
         cmocka_unit_test(one_ap_cannot_run_ahead),
+        cmocka_unit_test(windows_that_overlap_move_nobody),
         cmocka_unit_test(one_report_after_a_silence_is_not_enough),
         cmocka_unit_test(half_of_the_network_can_fall_silent),
         cmocka_unit_test(what_was_delayed_is_late_and_not_off),
