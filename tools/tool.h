@@ -20,6 +20,7 @@ int tool_study(int argc, char **argv);
 int tool_latency(int argc, char **argv);
 int tool_dashboard(int argc, char **argv);
 int tool_doctor(int argc, char **argv);
+int tool_flowgraph(int argc, char **argv);
 int tool_isac(int argc, char **argv);
 int tool_power(int argc, char **argv);
 

@@ -15,6 +15,7 @@ enum config_an_policy { CONFIG_AN_FIXED, CONFIG_AN_ADAPTIVE };
 enum config_attack { CONFIG_ATTACK_PASSIVE, CONFIG_ATTACK_PILOT };
 enum config_sensing_objective { CONFIG_SENSING_CP, CONFIG_SENSING_SP };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
+enum config_medium { CONFIG_MEDIUM_OWN, CONFIG_MEDIUM_ZMQ };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
 /* Same numbers as enum wire_encoding. */
 enum config_encoding { CONFIG_CF32, CONFIG_SC16, CONFIG_BFP };
@@ -227,10 +228,17 @@ struct config_event {
     double loss_db; /* blockage: what the links of these APs with these users or eavesdroppers lose, both ways */
 };
 
+struct config_zmq {
+    char *tx, *rx, *links;
+    double stall_ms;
+};
+
 struct config_air {
     char *endpoint;
     enum config_air_mode mode;
     int chunk_samples;
+    enum config_medium medium;
+    struct config_zmq zmq;
     bool wait_for_all;
     double radio_timeout_ms;
     char *truth;

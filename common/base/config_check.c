@@ -113,6 +113,7 @@ static const struct config_range ranges[] = {
     {"radio.eve.id", 0, TUTTI_MAX_UE - 1, ""},
     {"air.chunk_samples", 0, 1e8, "0 for the largest that fits"},
     {"air.radio_timeout_ms", 1, 3.6e6, ""},
+    {"air.zmq.stall_ms", 1, 3.6e6, ""},
     {"air.large_scale.snr_db", -100, 150, ""},
     {"air.large_scale.eve_snr_db", -100, 150, ""},
     {"air.large_scale.ap_snr_db", -100, 150, ""},
@@ -511,6 +512,48 @@ static int check_gains(struct check *check)
     return rc;
 }
 
+static bool is_impaired(const struct config_impairments *i)
+{
+    return i->gain_mismatch_db > 0 || i->phase_mismatch_deg > 0 || i->phase_drift_rad2_per_s > 0 || i->cfo_hz > 0 ||
+           i->phase_noise_linewidth_hz > 0 || i->timing_offset_samples > 0 || i->clip || i->adc_bits > 0;
+}
+
+/* Room for a port per antenna behind the first. */
+static int check_zmq_ports(struct check *check, const char *key, const char *endpoint)
+{
+    const struct config_network *const n = &check->config->network;
+    const int n_port = n->n_ap * n->n_ant + n->n_ue + n->n_eve * check->config->eve.n_ant;
+    struct endpoint_tcp tcp;
+    if (!endpoint_parse_tcp(endpoint, &tcp) || tcp.port + n_port - 1 > 65535) {
+        return config_fail(check->layers, key, "'%.80s' is not tcp://ADDRESS:PORT with room for %d ports up to 65535",
+                           endpoint, n_port);
+    }
+    return 0;
+}
+
+/* What tutti-air does not compute it cannot spoil, nor say what it was. */
+static int check_medium(struct check *check)
+{
+    const struct config_air *const air = &check->config->air;
+    if (air->medium != CONFIG_MEDIUM_ZMQ) {
+        return 0;
+    }
+    if (air->mode == CONFIG_AIR_PACED) {
+        return config_fail(check->layers, "air.medium air.mode",
+                           "medium zmq needs mode lockstep: a flowgraph does not keep real time");
+    }
+    if (*air->truth) {
+        return config_fail(check->layers, "air.truth air.medium",
+                           "with medium zmq nobody here knows the true channels");
+    }
+    if (is_impaired(&air->impairments.ap) || is_impaired(&air->impairments.ue)) {
+        return config_fail(check->layers, "air.impairments air.medium",
+                           "with medium zmq impairments are the flowgraph's business");
+    }
+    const int rc = check_zmq_ports(check, "air.zmq.tx", air->zmq.tx);
+    return rc ? rc : check_zmq_ports(check, "air.zmq.rx", air->zmq.rx);
+}
+
 /* Lines of sight need a geometry; zones are points in it. */
 static int check_sensing(struct check *check)
 {
@@ -720,10 +763,10 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,    check_frame,  check_pilots,     check_payload,     check_scheme,    check_precoding,
-        check_eve,      check_engine, check_lag,        check_endpoints,   check_outputs,   check_faults,
-        check_backends, check_gains,  check_sensing,    check_taps,        check_delays,    check_adc,
-        check_iq,       check_events, check_resilience, check_calibration, check_scheduler,
+        check_names,    check_frame,  check_pilots,  check_payload,    check_scheme,      check_precoding,
+        check_eve,      check_engine, check_lag,     check_endpoints,  check_outputs,     check_faults,
+        check_backends, check_gains,  check_sensing, check_medium,     check_taps,        check_delays,
+        check_adc,      check_iq,     check_events,  check_resilience, check_calibration, check_scheduler,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -6,6 +6,7 @@
 #include "base/rt.h"
 #include "hw/air/medium.h"
 #include "hw/air/mixer.h"
+#include "hw/air/outside.h"
 #include "hw/air/truth.h"
 
 #include <stdio.h>
@@ -32,7 +33,8 @@ struct air {
     struct config *config;
     struct frame frame;
     struct links *links;
-    mixer_t *mixer;
+    mixer_t *mixer;     /* the channels, or */
+    outside_t *outside; /* somebody else's */
     truth_t *truth;
     medium_t *medium;
 };
@@ -47,7 +49,8 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     }
     const struct config *c = air->config;
     const int chunk = air->frame.chunk_samples;
-    status = mixer_create(&air->mixer, air->links, c->network.seed, chunk);
+    status =
+        c->air.medium == CONFIG_MEDIUM_OWN ? mixer_create(&air->mixer, air->links, c->network.seed, chunk) : TUTTI_OK;
     const struct medium_settings settings = {.endpoint = c->air.endpoint,
                                              .n_ap = c->network.n_ap,
                                              .n_ue = c->network.n_ue,
@@ -64,6 +67,9 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     status = status ? status : medium_create(&air->medium, &settings); /* owns its place before it writes a file */
     status = status ? status : truth_create(&air->truth, c, &air->frame, air->links);
     status = status ? status : rt_stop_install();
+    if (!status && c->air.medium == CONFIG_MEDIUM_ZMQ) {
+        status = outside_create(&air->outside, c, air->links, chunk);
+    }
     if (!status) {
         log_write(LOG_INFO, "air",
                   "READY version=%s endpoint=%s mode=%s aps=%d users=%d eves=%d chunk_samples=%d taps=%d",
@@ -91,10 +97,31 @@ static void on_change(void *truth)
     }
 }
 
+/* The same with channels that somebody else computes. */
+static int run_outside(struct air *air)
+{
+    int event, status = TUTTI_OK;
+    while (status == TUTTI_OK && (event = medium_gather(air->medium)) == MEDIUM_CHUNK) {
+        status = outside_execute(air->outside, medium_tick(air->medium), medium_input(air->medium),
+                                 medium_output(air->medium));
+        if (status == TUTTI_OK) {
+            medium_deliver(air->medium);
+        }
+    }
+    const struct outside_counters *const n = outside_counters(air->outside);
+    log_write(LOG_INFO, "air", "OUTSIDE restarts=%llu stalls=%llu bad_peers=%llu not_finite=%llu",
+              (unsigned long long)n->restarts, (unsigned long long)n->stalls, (unsigned long long)n->bad_peers,
+              (unsigned long long)n->not_finite);
+    return status == TUTTI_ESTOPPED ? TUTTI_OK : status < 0 ? status : event < 0 ? event : TUTTI_OK;
+}
+
 /* THE loop. */
 static int run(struct air *air)
 {
     int event;
+    if (air->outside) {
+        return run_outside(air);
+    }
     while ((event = medium_gather(air->medium)) == MEDIUM_CHUNK) {
         rt_hot_enter();
         mixer_execute(air->mixer, medium_tick(air->medium), medium_input(air->medium), medium_output(air->medium),
@@ -135,6 +162,7 @@ static int teardown(struct air *air)
     medium_destroy(air->medium);
     const int status = truth_close(air->truth);
     mixer_destroy(air->mixer);
+    outside_destroy(air->outside);
     links_destroy(air->links);
     config_free(air->config);
     return status;
