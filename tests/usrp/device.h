@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* An emulated E320-like device and the world of all of them: what the files of this room share. One thread runs
- * everything; a device is three sockets (discovery, RPC, packets) at a loopback address of its own, one motherboard
- * with two channels, and a clock of the world's samples. */
+ * everything but discovery; a device is three sockets (discovery, RPC, packets) at a loopback address of its own, one
+ * motherboard with two channels, and a clock of the world's samples. */
 #ifndef TUTTI_TESTS_USRP_DEVICE_H
 #define TUTTI_TESTS_USRP_DEVICE_H
 

@@ -166,15 +166,15 @@ def try_fault(run, name, todo, must, may, kinds, message):
     first, before = len(kind), events[-1, 0].astype(int)
     for board, text in todo:
         run.fault(board, text)
-    run.wait(30)  # an overrun takes about 20 blocks
-    limit = time.time() + 60
-    while time.time() < limit:
+    least = 12 if must or kinds else 30
+    limit = time.monotonic() + 60
+    done = False
+    while not done and time.monotonic() < limit:
+        time.sleep(0.1)
         [events, kind] = run.rows("radio/events", "applied/kind")
-        rest = kind[first - 3:-4, 0]
-        if len(rest) > 20 and np.all(rest[-8:] == 1):
-            break
-        time.sleep(0.2)
-    counted = events[-1, 0].astype(int) - before
+        rest, counted = kind[first - 3:-4, 0], events[-1, 0].astype(int) - before
+        told = all(counted["UODSL".index(l)] > 0 for l in must) and (not kinds or np.any(rest != 1))
+        done = told and len(rest) > least and np.all(rest[-8:] == 1)
     bad = [(first - 3 + i, int(k)) for i, k in enumerate(rest) if k != 1]
     letters = "".join(f"{l}{n} " for l, n in zip("UODSL", counted) if n)
     device = open(run.said).read()[said:]
