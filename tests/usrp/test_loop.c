@@ -31,7 +31,7 @@ enum {
 static const char *emulator;
 static char **command_line;
 static pid_t child;
-static char address[N_BOARD][16];
+static char address[N_BOARD][32];
 static uhd_usrp_handle usrp;
 static uhd_rx_streamer_handle rx;
 static uhd_tx_streamer_handle tx;
