@@ -198,15 +198,22 @@ static int find_eligible(struct scheduler *s, uint64_t number, const uint8_t *al
     return n;
 }
 
+/* Begins a set of n with those it must have; how many it has now. */
+static int force(struct scheduler *s, int n, const int *forced, int n_forced)
+{
+    int n_chosen = 0;
+    memset(s->taken, 0, (size_t)s->set.n_ue);
+    for (; n_chosen < n_forced && n_chosen < n; n_chosen++) {
+        s->taken[forced[n_chosen]] = 1;
+        s->chosen[n_chosen] = forced[n_chosen];
+    }
+    return n_chosen;
+}
+
 static int random_set(struct scheduler *s, uint64_t number, int n_eligible, int n, const int *forced, int n_forced)
 {
     struct splitmix random = splitmix_make(s->set.seed ^ 0x5C4ED01Eu, number);
-    int n_chosen = 0;
-    memset(s->taken, 0, (size_t)s->set.n_ue);
-    for (int i = 0; i < n_forced && n_chosen < n; i++) {
-        s->taken[forced[i]] = 1;
-        s->chosen[n_chosen++] = forced[i];
-    }
+    int n_chosen = force(s, n, forced, n_forced);
     while (n_chosen < n) {
         const int i = (int)(splitmix_next(&random) % (uint64_t)n_eligible);
         if (!s->taken[i]) {
@@ -219,12 +226,7 @@ static int random_set(struct scheduler *s, uint64_t number, int n_eligible, int 
 
 static int strongest_set(struct scheduler *s, int n_eligible, int n, const int *forced, int n_forced)
 {
-    int n_chosen = 0;
-    memset(s->taken, 0, (size_t)s->set.n_ue);
-    for (int i = 0; i < n_forced && n_chosen < n; i++) {
-        s->taken[forced[i]] = 1;
-        s->chosen[n_chosen++] = forced[i];
-    }
+    int n_chosen = force(s, n, forced, n_forced);
     while (n_chosen < n) {
         int best = -1;
         for (int i = 0; i < n_eligible; i++) {

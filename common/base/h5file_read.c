@@ -541,20 +541,28 @@ static int compare_objects(const void *a, const void *b)
     return strcmp(((const struct entry *)a)->object, ((const struct entry *)b)->object);
 }
 
+/* All datasets in the order of their paths; free_entries takes them back, whatever the status. */
+static int list_entries(h5file_t *file, struct entry_list *list)
+{
+    *list = (struct entry_list){0};
+    h5file_enter(file);
+    int status = TUTTI_OK;
+    if (H5Ovisit2(file->id, H5_INDEX_NAME, H5_ITER_INC, collect_dataset, list, H5O_INFO_BASIC) < 0) {
+        status = h5file_fail(file, NULL, "list its datasets");
+    }
+    h5file_leave(file, status);
+    if (list->n) {
+        qsort(list->entries, list->n, sizeof *list->entries, compare_objects);
+    }
+    return status;
+}
+
 /* Datasets of types we do not read are left out. */
 int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, const struct h5_info *info),
                 void *context)
 {
-    struct entry_list list = {0};
-    h5file_enter(file);
-    int status = TUTTI_OK;
-    if (H5Ovisit2(file->id, H5_INDEX_NAME, H5_ITER_INC, collect_dataset, &list, H5O_INFO_BASIC) < 0) {
-        status = h5file_fail(file, NULL, "list its datasets");
-    }
-    h5file_leave(file, status);
-    if (list.n) {
-        qsort(list.entries, list.n, sizeof *list.entries, compare_objects);
-    }
+    struct entry_list list;
+    const int status = list_entries(file, &list);
     for (size_t i = 0; i < list.n && !status; i++) {
         struct h5_info info;
         if (h5file_info(file, list.entries[i].object, &info) == TUTTI_OK) {
@@ -568,16 +576,8 @@ int h5file_list(h5file_t *file, void (*visit)(void *context, const char *path, c
 int h5file_list_unreadable(h5file_t *file, void (*visit)(void *context, const char *path, const char *why),
                            void *context)
 {
-    struct entry_list list = {0};
-    h5file_enter(file);
-    int status = TUTTI_OK;
-    if (H5Ovisit2(file->id, H5_INDEX_NAME, H5_ITER_INC, collect_dataset, &list, H5O_INFO_BASIC) < 0) {
-        status = h5file_fail(file, NULL, "list its datasets");
-    }
-    h5file_leave(file, status);
-    if (list.n) {
-        qsort(list.entries, list.n, sizeof *list.entries, compare_objects);
-    }
+    struct entry_list list;
+    const int status = list_entries(file, &list);
     for (size_t i = 0; i < list.n && !status; i++) {
         struct h5_info info;
         if (h5file_info(file, list.entries[i].object, &info) != TUTTI_OK) {
