@@ -191,8 +191,21 @@ static void count_user(struct summary_user *u, const struct recording *r, int k,
     take_quantiles(u, sinr, n_sinr, evm, n_evm);
 }
 
+static void find_width(struct summary *s, const struct config *config)
+{
+    if (!config) {
+        return;
+    }
+    s->sc_per_sb = config->frame.subcarriers_per_subband;
+    s->narrower = s->sc_per_sb - 1;
+    while (s->narrower > 0 && config->frame.n_used_subcarriers % s->narrower != 0) {
+        s->narrower--;
+    }
+}
+
 static void count_losses(struct summary *s, const struct recording *r)
 {
+    find_width(s, r->config);
     for (int loss = 0; loss < EXPECTED_N; loss++) {
         double sum = 0;
         size_t n = 0;
@@ -642,6 +655,19 @@ static void write_ageing(const struct summary *s, FILE *out)
     fputs(".\n", out);
 }
 
+/* Delays that are spread over more than a subband bears: what would help, and its price. */
+static void write_width(const struct summary *s, FILE *out)
+{
+    static const double WORTH_BYTES_DB = 0.5;
+    if (s->loss_db[EXPECTED_SPREAD] > WORTH_BYTES_DB && s->narrower > 0) {
+        fprintf(
+            out,
+            "The delays ask for narrower subbands: frame.subcarriers_per_subband %d instead of %d, at %.3g times the "
+            "coefficients on the fronthaul.\n",
+            s->narrower, s->sc_per_sb, (double)s->sc_per_sb / s->narrower);
+    }
+}
+
 void summary_write_losses(const struct summary *s, FILE *out)
 {
     static const double WORTH_SAYING_DB = 0.05;
@@ -663,6 +689,7 @@ void summary_write_losses(const struct summary *s, FILE *out)
         }
     }
     fputs(".\n", out);
+    write_width(s, out);
 }
 
 static void write_notes(const struct summary *s, FILE *out)
