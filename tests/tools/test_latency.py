@@ -187,7 +187,7 @@ class Latency(unittest.TestCase):
     def test_a_server_serves_one_probe_after_the_other(self):
         server, endpoint = self.start_server()
         for _ in range(2):
-            self.probe(endpoint, "--aps", "2", "--blocks", "30")
+            self.probe(endpoint, "--aps", "2", "--blocks", "60")
             self.check_counts(2, 60)
             self.assertIsNone(self.result["server_cpu_s"])
         server.send_signal(signal.SIGTERM)
