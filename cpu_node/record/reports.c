@@ -182,8 +182,9 @@ static int keep_eve(struct record_reports *r, int eve, json_t *root, struct repo
     }
     for (size_t k = 0; k < n_ue; k++) {
         json_t *user = json_array_get(users, k);
-        r->heard[k] = r->heard[n_ue + k] = NAN; /* {}: nothing was sent to this user */
-        if (json_unpack(user, "{s?F, s?F}", "sinr", &r->heard[k], "sinr_genie", &r->heard[n_ue + k]) != 0) {
+        const bool idle = json_is_object(user) && json_object_size(user) == 0; /* nothing was sent to this user */
+        r->heard[k] = r->heard[n_ue + k] = NAN;
+        if (!idle && json_unpack(user, "{s:F, s:F}", "sinr", &r->heard[k], "sinr_genie", &r->heard[n_ue + k]) != 0) {
             return TUTTI_EFORMAT;
         }
     }

@@ -204,6 +204,13 @@ static void rates_follow_from_both_ends(void **state)
                                         "{\"type\":\"eve_report\",\"block\":50,\"users\":[{\"sinr\":1},{\"sinr\":1}]}",
                                         SPAN, &block),
                      TUTTI_EFORMAT); /* without a genie's */
+    assert_int_equal(
+        record_reports_eve(reports, 0,
+                           "{\"type\":\"eve_report\",\"block\":51,\"users\":[{},{\"sinr\":1,\"sinr_genie\":2}]}", SPAN,
+                           &block),
+        0); /* nothing was sent to the first one */
+    genie = run_file_peek(file, R_EVE_GENIE, 51);
+    assert_true(isnan(genie[0]) && genie[1] == 2);
 }
 
 /* What was sent, once per block and AP, whatever else the same AP says later. */

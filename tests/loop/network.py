@@ -55,6 +55,7 @@ class Network:
             self.command += ["--set", s]
         self.command += list(args)
         self.env = {**os.environ, **(env or {})}
+        self.process, self.nodes = None, []  # nodes: started by hand, so nobody else ends them
 
     def start(self):
         self.process = subprocess.Popen(self.command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -93,6 +94,13 @@ class Network:
         return self
 
     def __exit__(self, *_):
+        for process in [self.process, *self.nodes]:
+            if process and process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
         self.remove()
 
     # helpers for tests that touch single processes -------------------------------------------------------------------
@@ -112,8 +120,10 @@ class Network:
     def start_node(self, program, *args):
         """Start one node again, as a person would, from the run's own configuration."""
         log = open(os.path.join(self.out, "logs", "again.log"), "a")
-        return subprocess.Popen([os.path.join(BIN, program), "--config", "config.yaml", *args], cwd=self.out, stdout=log,
+        node = subprocess.Popen([os.path.join(BIN, program), "--config", "config.yaml", *args], cwd=self.out, stdout=log,
                                 stderr=log, env=self.env)
+        self.nodes.append(node)
+        return node
 
     def blocks_done(self, name="run.h5"):
         try:
