@@ -33,7 +33,14 @@ if [ "$network" = examples/usrp.yaml ]; then
     fi
 fi
 
-rm -rf out/demo
+# The newest demo is out/demo; what an earlier one left is kept beside it.
+if [ -e out/demo ]; then
+    n=1
+    while [ -e "out/demo.$n" ]; do
+        n=$((n + 1))
+    done
+    mv out/demo "out/demo.$n"
+fi
 status=0
 build/release/bin/tutti run --config "$network" --check --out out/demo "$@" || status=$?
 if [ "$status" = 0 ] && [ -f out/demo/report.html ]; then
