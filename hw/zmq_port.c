@@ -48,12 +48,14 @@ static int end_watch(struct end *end, void *context)
     return end->monitor && zmq_connect(end->monitor, place) == 0 ? TUTTI_OK : end_fail(end, "cannot watch");
 }
 
-static int end_open(struct end *end, void *context, int type, const char *endpoint)
+static int end_open(struct end *end, void *context, int type, const char *endpoint, int max_samples)
 {
     const int none = 0, on = 1;
+    const int64_t most = 8 * (int64_t)SAMPLE_BYTES * max_samples + 4096; /* far beyond the rules: not even taken in */
     snprintf(end->endpoint, sizeof end->endpoint, "%s", endpoint);
     end->socket = zmq_socket(context, type);
-    if (!end->socket || zmq_setsockopt(end->socket, ZMQ_LINGER, &none, sizeof none)) {
+    if (!end->socket || zmq_setsockopt(end->socket, ZMQ_LINGER, &none, sizeof none) ||
+        zmq_setsockopt(end->socket, ZMQ_MAXMSGSIZE, &most, sizeof most)) {
         return end_fail(end, "no socket for");
     }
     if (type == ZMQ_REQ && (zmq_setsockopt(end->socket, ZMQ_REQ_RELAXED, &on, sizeof on) ||
@@ -92,8 +94,8 @@ int zmq_port_create(zmq_port_t **port, const struct zmq_port_settings *settings)
     if (!p->surplus) {
         return error_set(TUTTI_ENOMEM, "out of memory");
     }
-    const int status = end_open(&p->give, settings->context, ZMQ_REP, settings->give_at);
-    return status < 0 ? status : end_open(&p->take, settings->context, ZMQ_REQ, settings->take_at);
+    const int status = end_open(&p->give, settings->context, ZMQ_REP, settings->give_at, p->max_samples);
+    return status < 0 ? status : end_open(&p->take, settings->context, ZMQ_REQ, settings->take_at, p->max_samples);
 }
 
 void zmq_port_destroy(zmq_port_t *port)
@@ -277,5 +279,5 @@ int zmq_port_restart(zmq_port_t *port)
     end_close(&port->take);
     port->asked = false;
     port->n_surplus = port->n = port->given = port->taken = 0;
-    return end_open(&port->take, port->context, ZMQ_REQ, endpoint);
+    return end_open(&port->take, port->context, ZMQ_REQ, endpoint, port->max_samples);
 }
