@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "hw/radio.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "hw/radio_ops.h"
 
@@ -28,7 +29,9 @@ static int find_backend(const char *name, const struct radio_ops **ops)
             return TUTTI_OK;
         }
     }
-    return error_set(TUTTI_ECONFIG, "radio backend '%s' is not built in", name ? name : "");
+    char why[160] = "";
+    (void)config_backend_check(name ? name : "", why, sizeof why);
+    return error_set(TUTTI_ECONFIG, "radio backend %s", why);
 }
 
 static int check_settings(const struct radio_settings *s)

@@ -306,6 +306,10 @@ int config_make_replay(struct config *config, const char *collection);
 /* The radio of one node: the common default with the node's own list entry over it. Never NULL for an id in range. */
 const struct config_radio *config_radio_of(const struct config *config, enum config_role role, int id);
 
+/* TUTTI_OK if this build has a radio backend of that name, else TUTTI_ECONFIG and in `sentence` what is wrong with the
+ * name, or what to install for it. */
+int config_backend_check(const char *name, char *sentence, size_t room);
+
 /* What to hand to radio_open as args: the radio's own, else for the emulated air air.endpoint. */
 const char *config_radio_args(const struct config *config, const struct config_radio *radio);
 

@@ -77,8 +77,6 @@ void config_text_unescape(struct config *config);
 size_t config_text_too_deep(const char *text, size_t length);
 
 /* config_radio.c */
-/* TUTTI_OK, or TUTTI_ECONFIG and a sentence. */
-int config_backend_check(const char *name, char *sentence, size_t room);
 bool config_radio_is_emulated(const struct config_radio *radio); /* by its backend */
 bool config_radio_is_replay(const struct config_radio *radio);
 int config_radios_check(struct config_layers *layers); /* ids there, known, once; after config_layers_validate */
