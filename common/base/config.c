@@ -155,6 +155,9 @@ static int resolve_paths(struct config *config, const char *path)
     if (rc == 0) {
         rc = resolve_path(config, &config->calibration.file, "");
     }
+    if (rc == 0) {
+        rc = resolve_path(config, &config->air.fading.file, "");
+    }
     return rc ? rc : resolve_path(config, &config->fronthaul.key_dir, "");
 }
 

@@ -19,9 +19,17 @@ enum config_medium { CONFIG_MEDIUM_OWN, CONFIG_MEDIUM_ZMQ };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
 /* Same numbers as enum wire_encoding. */
 enum config_encoding { CONFIG_CF32, CONFIG_SC16, CONFIG_BFP };
-enum config_gain_model { CONFIG_GAIN_UNIFORM, CONFIG_GAIN_EXPLICIT, CONFIG_GAIN_GEOMETRY };
+enum config_gain_model { CONFIG_GAIN_UNIFORM, CONFIG_GAIN_EXPLICIT, CONFIG_GAIN_GEOMETRY, CONFIG_GAIN_FILE };
 enum config_path_loss { CONFIG_PL_UMI, CONFIG_PL_THREE_SLOPE, CONFIG_PL_LOG_DISTANCE };
-enum config_fading { CONFIG_FADING_NONE, CONFIG_FADING_RAYLEIGH, CONFIG_FADING_RICIAN, CONFIG_FADING_TDL };
+enum config_fading {
+    CONFIG_FADING_NONE,
+    CONFIG_FADING_RAYLEIGH,
+    CONFIG_FADING_RICIAN,
+    CONFIG_FADING_TDL,
+    CONFIG_FADING_FILE
+};
+enum config_layout { CONFIG_LAYOUT_AUTO, CONFIG_LAYOUT_ROWS, CONFIG_LAYOUT_COLUMNS };
+enum config_file_units { CONFIG_UNITS_SNR, CONFIG_UNITS_GAIN };
 enum config_security { CONFIG_SECURITY_AUTO, CONFIG_SECURITY_CURVE, CONFIG_SECURITY_NONE };
 enum config_iq_symbols { CONFIG_IQ_ALL, CONFIG_IQ_PG };
 enum config_variation { CONFIG_VARIATION_BLOCK, CONFIG_VARIATION_JAKES };
@@ -198,6 +206,8 @@ struct config_gains {
     double ap_height_m, ue_height_m;
     enum config_path_loss path_loss;
     double reference_db, exponent, shadowing_db;
+    enum config_file_units file_units;
+    uint64_t drop_seed, shadowing_seed; /* 0: network.seed */
 };
 
 struct config_fading_model {
@@ -209,6 +219,10 @@ struct config_fading_model {
     unsigned tap_powers_db_count;
     enum config_variation variation;
     double doppler_hz;
+    uint64_t seed; /* 0: network.seed */
+    char *file;
+    enum config_layout layout;
+    int row_blocks;
 };
 
 struct config_impairments {

@@ -133,6 +133,10 @@ static const struct config_range ranges[] = {
     {"air.fading.tap_delays_samples", 0, 4095, ""},
     {"air.fading.tap_powers_db", -200, 100, ""},
     {"air.fading.doppler_hz", 0, 1e5, ""},
+    {"air.fading.seed", 0, 9007199254740992, ""},
+    {"air.fading.row_blocks", 1, 1000000000, ""},
+    {"air.large_scale.drop_seed", 0, 9007199254740992, ""},
+    {"air.large_scale.shadowing_seed", 0, 9007199254740992, ""},
     {"air.delay_samples", 0, 4095, ""},
     {"air.events.block", 0, 1e12, ""},
     {"air.events.to_block", 0, 1e12, "0 for the end"},
@@ -298,7 +302,7 @@ static int check_lag(struct check *check)
     const struct config *const c = check->config;
     const struct config_fading_model *const fading = &c->air.fading;
     if (check->frame.lag_blocks > 0 && config_has_emulated(c) && fading->model != CONFIG_FADING_NONE &&
-        fading->variation == CONFIG_VARIATION_BLOCK) {
+        fading->model != CONFIG_FADING_FILE && fading->variation == CONFIG_VARIATION_BLOCK) {
         return config_fail(check->layers,
                            "engine.tx_lead_us engine.lag_blocks air.fading.variation frame.schedule air.mode",
                            "by lag_blocks = %d and tx_lead_us = %.10g a block's precoder is applied %d block(s) later, "
@@ -589,6 +593,26 @@ static int check_taps(struct check *check)
     return 0;
 }
 
+/* A file's channels stand for a block each, and its gains can only come from it. */
+static int check_played(struct check *check)
+{
+    const struct config_air *const air = &check->config->air;
+    const bool plays = air->fading.model == CONFIG_FADING_FILE;
+    if (plays && !*air->fading.file) {
+        return config_fail(check->layers, "air.fading.file air.fading.model",
+                           "model file plays channels from a file: name it");
+    }
+    if (plays && air->fading.variation != CONFIG_VARIATION_BLOCK) {
+        return config_fail(check->layers, "air.fading.variation air.fading.model",
+                           "a file has one channel for a block: variation must be block");
+    }
+    if (air->large_scale.model == CONFIG_GAIN_FILE && !plays) {
+        return config_fail(check->layers, "air.large_scale.model air.fading.model",
+                           "gains come from a file only with air.fading.model: file");
+    }
+    return 0;
+}
+
 /* Half the cyclic prefix is left to synchronisation. */
 static int check_delays(struct check *check)
 {
@@ -763,10 +787,10 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,    check_frame,  check_pilots,  check_payload,    check_scheme,      check_precoding,
-        check_eve,      check_engine, check_lag,     check_endpoints,  check_outputs,     check_faults,
-        check_backends, check_gains,  check_sensing, check_medium,     check_taps,        check_delays,
-        check_adc,      check_iq,     check_events,  check_resilience, check_calibration, check_scheduler,
+        check_names,   check_frame,      check_pilots,      check_payload,   check_scheme, check_precoding, check_eve,
+        check_engine,  check_lag,        check_endpoints,   check_outputs,   check_faults, check_backends,  check_gains,
+        check_sensing, check_medium,     check_played,      check_taps,      check_delays, check_adc,       check_iq,
+        check_events,  check_resilience, check_calibration, check_scheduler,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

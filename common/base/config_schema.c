@@ -40,14 +40,20 @@ static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"
 static const cyaml_strval_t media[] = {{"own", CONFIG_MEDIUM_OWN}, {"zmq", CONFIG_MEDIUM_ZMQ}};
 static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
 static const cyaml_strval_t encodings[] = {{"cf32", CONFIG_CF32}, {"sc16", CONFIG_SC16}, {"bfp", CONFIG_BFP}};
-static const cyaml_strval_t gain_models[] = {
-    {"uniform", CONFIG_GAIN_UNIFORM}, {"explicit", CONFIG_GAIN_EXPLICIT}, {"geometry", CONFIG_GAIN_GEOMETRY}};
+static const cyaml_strval_t gain_models[] = {{"uniform", CONFIG_GAIN_UNIFORM},
+                                             {"explicit", CONFIG_GAIN_EXPLICIT},
+                                             {"geometry", CONFIG_GAIN_GEOMETRY},
+                                             {"file", CONFIG_GAIN_FILE}};
 static const cyaml_strval_t path_losses[] = {
     {"umi", CONFIG_PL_UMI}, {"three_slope", CONFIG_PL_THREE_SLOPE}, {"log_distance", CONFIG_PL_LOG_DISTANCE}};
 static const cyaml_strval_t fadings[] = {{"none", CONFIG_FADING_NONE},
                                          {"rayleigh", CONFIG_FADING_RAYLEIGH},
                                          {"rician", CONFIG_FADING_RICIAN},
-                                         {"tdl", CONFIG_FADING_TDL}};
+                                         {"tdl", CONFIG_FADING_TDL},
+                                         {"file", CONFIG_FADING_FILE}};
+static const cyaml_strval_t layouts[] = {
+    {"auto", CONFIG_LAYOUT_AUTO}, {"rows", CONFIG_LAYOUT_ROWS}, {"columns", CONFIG_LAYOUT_COLUMNS}};
+static const cyaml_strval_t file_units[] = {{"snr", CONFIG_UNITS_SNR}, {"gain", CONFIG_UNITS_GAIN}};
 static const cyaml_strval_t securities[] = {
     {"auto", CONFIG_SECURITY_AUTO}, {"curve", CONFIG_SECURITY_CURVE}, {"none", CONFIG_SECURITY_NONE}};
 static const cyaml_strval_t iq_symbols[] = {{"all", CONFIG_IQ_ALL}, {"PG", CONFIG_IQ_PG}};
@@ -286,6 +292,9 @@ static const cyaml_schema_field_t gains_fields[] = {
     REAL(struct config_gains, reference_db),
     REAL(struct config_gains, exponent),
     REAL(struct config_gains, shadowing_db),
+    ENUM(struct config_gains, file_units, file_units),
+    UINT(struct config_gains, drop_seed),
+    UINT(struct config_gains, shadowing_seed),
     CYAML_FIELD_END,
 };
 
@@ -296,6 +305,10 @@ static const cyaml_schema_field_t fading_fields[] = {
     LIST(struct config_fading_model, tap_powers_db, real_entry, MAX_TAPS),
     ENUM(struct config_fading_model, variation, variations),
     REAL(struct config_fading_model, doppler_hz),
+    UINT(struct config_fading_model, seed),
+    TEXT(struct config_fading_model, file),
+    ENUM(struct config_fading_model, layout, layouts),
+    INT(struct config_fading_model, row_blocks),
     CYAML_FIELD_END,
 };
 

@@ -2,6 +2,7 @@
 #include "channel/channel.h"
 
 #include "base/error.h"
+#include "channel/played.h"
 #include "channel/random.h"
 
 #include <math.h>
@@ -66,6 +67,12 @@ double channel_log_distance_db(double distance_m, double reference_db, double ex
     return reference_db - 10 * exponent * log10(fmax(distance_m, 1));
 }
 
+/* Seeds of parts: 0 is the network's. */
+static uint64_t seed_or(uint64_t own, const struct config *config)
+{
+    return own ? own : config->network.seed;
+}
+
 static void place(uint64_t seed, enum random_purpose purpose, const struct config_row *given, unsigned n_given, int n,
                   double area_m, double height_m, double *position_m)
 {
@@ -83,10 +90,11 @@ static void place(uint64_t seed, enum random_purpose purpose, const struct confi
 void channel_positions(const struct config *config, double *ap_m, double *ue_m)
 {
     const struct config_gains *gains = &config->air.large_scale;
-    place(config->network.seed, RANDOM_POSITION_AP, gains->ap_positions_m, gains->ap_positions_m_count,
-          config->network.n_ap, gains->area_m, gains->ap_height_m, ap_m);
-    place(config->network.seed, RANDOM_POSITION_UE, gains->ue_positions_m, gains->ue_positions_m_count,
-          config->network.n_ue, gains->area_m, gains->ue_height_m, ue_m);
+    const uint64_t seed = seed_or(gains->drop_seed, config);
+    place(seed, RANDOM_POSITION_AP, gains->ap_positions_m, gains->ap_positions_m_count, config->network.n_ap,
+          gains->area_m, gains->ap_height_m, ap_m);
+    place(seed, RANDOM_POSITION_UE, gains->ue_positions_m, gains->ue_positions_m_count, config->network.n_ue,
+          gains->area_m, gains->ue_height_m, ue_m);
 }
 
 void channel_eve_positions(const struct config *config, const double *ue_m, double *eve_m)
@@ -94,7 +102,7 @@ void channel_eve_positions(const struct config *config, const double *ue_m, doub
     const struct config_gains *gains = &config->air.large_scale;
     const double *centre = ue_m + 3 * config->eve.target_user;
     for (int e = 0; e < config->network.n_eve; e++) {
-        const uint64_t key = random_key(config->network.seed, RANDOM_POSITION_EVE, (uint64_t)e, 0, 0);
+        const uint64_t key = random_key(seed_or(gains->drop_seed, config), RANDOM_POSITION_EVE, (uint64_t)e, 0, 0);
         double *p = eve_m + 3 * e, c, s;
         if ((unsigned)e < gains->eve_positions_m_count) {
             const double *given = gains->eve_positions_m[e].value;
@@ -148,7 +156,8 @@ static double gain_at(const struct config *config, const double *p, const double
 {
     const struct config_gains *gains = &config->air.large_scale;
     const double distance_m = distance_between_m(p, q);
-    const uint64_t key = random_key(config->network.seed, RANDOM_SHADOWING, ap, other, (uint64_t)kind);
+    const uint64_t key =
+        random_key(seed_or(gains->shadowing_seed, config), RANDOM_SHADOWING, ap, other, (uint64_t)kind);
     float z, unused;
     random_normal(key, 0, &z, &unused);
     const bool near = gains->path_loss == CONFIG_PL_THREE_SLOPE && distance_m <= THREE_SLOPE_FAR_M;
@@ -217,6 +226,28 @@ static int uniform(double gain_db, int n, double *beta_db)
     return TUTTI_OK;
 }
 
+/* A file that has no eavesdroppers leaves theirs to the settings. */
+static int from_file(const struct config *config, enum shadowed kind, double *beta_db)
+{
+    const bool eve = kind == SHADOWED_EVE;
+    const int n = eve ? config->network.n_eve : config->network.n_ue;
+    const double snr_scale = config->air.large_scale.file_units == CONFIG_UNITS_GAIN ? 1
+                             : eve ? channel_eve_downlink_snr_scale(config)
+                                   : channel_downlink_snr_scale(config);
+    struct frame frame;
+    struct played *played = NULL;
+    int status = frame_init(&frame, config);
+    status = status ? status : played_open(&played, config, &frame);
+    if (!status && eve && played->eve.n_column == 0) {
+        uniform(config->air.large_scale.eve_snr_db - 10 * log10(channel_eve_downlink_snr_scale(config)),
+                config->network.n_ap * n, beta_db);
+    } else if (!status) {
+        played_gains(played, eve ? &played->eve : &played->user, n, snr_scale, beta_db);
+    }
+    played_close(played);
+    return status;
+}
+
 int channel_large_scale(const struct config *config, double *beta_db)
 {
     const struct config_gains *gains = &config->air.large_scale;
@@ -226,6 +257,8 @@ int channel_large_scale(const struct config *config, double *beta_db)
         return from_list("air.large_scale.gain_db", gains->gain_db, gains->gain_db_count, n_ap, n_ue, beta_db);
     case CONFIG_GAIN_GEOMETRY:
         return from_geometry(config, SHADOWED_USER, beta_db);
+    case CONFIG_GAIN_FILE:
+        return from_file(config, SHADOWED_USER, beta_db);
     case CONFIG_GAIN_UNIFORM:
     default:
         return uniform(gains->snr_db - 10 * log10(channel_downlink_snr_scale(config)), n_ap * n_ue, beta_db);
@@ -245,6 +278,8 @@ int channel_eve_large_scale(const struct config *config, double *beta_db)
                          beta_db);
     case CONFIG_GAIN_GEOMETRY:
         return from_geometry(config, SHADOWED_EVE, beta_db);
+    case CONFIG_GAIN_FILE:
+        return from_file(config, SHADOWED_EVE, beta_db);
     case CONFIG_GAIN_UNIFORM:
     default:
         return uniform(gains->eve_snr_db - 10 * log10(channel_eve_downlink_snr_scale(config)), n_ap * n_eve, beta_db);

@@ -2,12 +2,14 @@
 #include "hw/air/links.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "channel/channel.h"
 #include "channel/hardware.h"
 #include "channel/random.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Hardware ------------------------------------------------------------------------------------------------------ */
 
@@ -71,6 +73,18 @@ static int set_radio(struct links_radio *r, const struct config *config, int ind
 
 /* Links --------------------------------------------------------------------------------------------------------- */
 
+/* What the file has to play between these two. */
+static void choose_played(const struct links *l, struct links_pair *pair)
+{
+    const struct links_radio *other = &l->radio[pair->second];
+    if (!l->played || pair->between_aps) {
+        return;
+    }
+    const struct played_links *played = other->is_eve ? &l->played->eve : &l->played->user;
+    pair->played = played->n_column > 0 ? played : NULL;
+    pair->played_column = other->is_eve ? other->id * other->n_ant : other->id;
+}
+
 static int connect_direction(struct links *l, const struct config *config, int tx, int rx, int pair, double beta_db,
                              int common_delay)
 {
@@ -99,7 +113,7 @@ static int connect_pair(struct links *l, const struct config *config, int first,
     model.variation = pair->between_aps ? CONFIG_VARIATION_BLOCK : model.variation; /* and drawn once */
     const struct fading_settings settings = {
         .model = &model,
-        .seed = config->network.seed,
+        .seed = config->air.fading.seed ? config->air.fading.seed : config->network.seed,
         .link = a->code << 32 | b->code,
         .n_first = a->n_ant,
         .n_second = b->n_ant,
@@ -108,6 +122,7 @@ static int connect_pair(struct links *l, const struct config *config, int first,
         .n_block_samples = l->n_block_samples,
     };
     pair->first = first, pair->second = second;
+    choose_played(l, pair);
     int status = fading_create(&pair->fading, &settings);
     pair->g = calloc((size_t)(l->n_tap * a->n_ant * b->n_ant), sizeof *pair->g);
     l->n_pair++;
@@ -204,6 +219,13 @@ static int set_windows(struct links *l, const struct frame *frame)
     return l->window ? TUTTI_OK : error_set(TUTTI_ENOMEM, "no memory for the frame's symbols");
 }
 
+static void set_tap_delays(struct links *l, const struct config *config)
+{
+    for (int tap = 0; tap < l->n_tap; tap++) {
+        l->tap_delay[tap] = l->played ? l->played->user.delay[tap] : fading_tap_delay(&config->air.fading, tap);
+    }
+}
+
 static int fill(struct links *l, const struct config *config)
 {
     int status = allocate(l);
@@ -213,9 +235,7 @@ static int fill(struct links *l, const struct config *config)
     if (status) {
         return status;
     }
-    for (int tap = 0; tap < l->n_tap; tap++) {
-        l->tap_delay[tap] = fading_tap_delay(&config->air.fading, tap);
-    }
+    set_tap_delays(l, config);
     for (int r = 0; !status && r < l->n_radio; r++) {
         status = set_radio(&l->radio[r], config, r);
         l->drifts = l->drifts || l->radio[r].drift_step_rad > 0;
@@ -234,6 +254,24 @@ static int fill(struct links *l, const struct config *config)
     return status ? status : set_blockages(l, config);
 }
 
+/* Users and eavesdroppers of a file share one set of taps. */
+static int play(struct links *l, const struct config *config, const struct frame *frame)
+{
+    const int status = played_open(&l->played, config, frame);
+    if (status) {
+        return status;
+    }
+    const struct played_links *u = &l->played->user, *e = &l->played->eve;
+    if (e->n_column > 0 &&
+        (e->n_tap != u->n_tap || memcmp(e->delay, u->delay, (size_t)u->n_tap * sizeof *u->delay) != 0)) {
+        return error_set(TUTTI_ECONFIG, "air.fading.file: /eve must have the taps or subbands that the users have");
+    }
+    log_write(LOG_INFO, "air", "PLAY file=%s blocks=%llu taps=%d eavesdroppers=%s left_over_db=%.1f",
+              config->air.fading.file, (unsigned long long)u->n_row, u->n_tap, e->n_column > 0 ? "played" : "drawn",
+              10 * log10(fmax(u->left_over, 1e-12)));
+    return TUTTI_OK;
+}
+
 int links_create(struct links **links, const struct config *config, const struct frame *frame)
 {
     struct links *l = calloc(1, sizeof *l);
@@ -243,13 +281,15 @@ int links_create(struct links **links, const struct config *config, const struct
     }
     l->n_ap = config->network.n_ap, l->n_ue = config->network.n_ue, l->n_eve = config->network.n_eve;
     l->n_radio = l->n_ap + l->n_ue + l->n_eve;
-    l->n_tap = fading_n_tap(&config->air.fading);
+    l->row_blocks = config->air.fading.row_blocks;
+    int status = config->air.fading.model == CONFIG_FADING_FILE ? play(l, config, frame) : TUTTI_OK;
+    l->n_tap = l->played ? l->played->user.n_tap : fading_n_tap(&config->air.fading);
     l->n_block_samples = frame->n_block_samples, l->n_symbol_samples = frame->n_symbol_samples;
     l->changes_in_block =
         config->air.fading.variation == CONFIG_VARIATION_JAKES && config->air.fading.model != CONFIG_FADING_NONE;
     l->symbol = -1;
     l->seed = config->network.seed;
-    int status = set_windows(l, frame);
+    status = status ? status : set_windows(l, frame);
     status = status ? status : fill(l, config);
     if (status) {
         links_destroy(l);
@@ -279,6 +319,7 @@ void links_destroy(struct links *l)
     for (int i = 0; i < l->n_blockage; i++) {
         free(l->blockage[i].pair);
     }
+    played_close(l->played);
     free(l->blockage);
     free(l->tap_delay);
     free(l->window);
@@ -332,8 +373,14 @@ static void update_pair(struct links *l, int p, bool first_time)
     if (pair->between_aps && !first_time && !l->drifts) {
         return;
     }
-    if (!pair->between_aps) {
+    if (pair->played) {
+        const uint64_t row = played_row(pair->played, l->block, l->row_blocks);
+        played_copy(l->played, pair->played, row, pair->first, pair->played_column, l->radio[pair->second].n_ant,
+                    pair->g);
+    } else if (!pair->between_aps) {
         fading_execute(pair->fading, l->block, l->symbol, pair->g);
+    }
+    if (!pair->between_aps) {
         pair->blocked = blocked_now(l, p);
     }
     combine(l, pair->first, pair->second);

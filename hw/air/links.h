@@ -14,6 +14,7 @@
 
 #include "base/config.h"
 #include "channel/fading.h"
+#include "channel/played.h"
 #include "phy/frame.h"
 
 struct links_radio {
@@ -38,8 +39,10 @@ struct links_pair {
     int first, second; /* radios */
     bool between_aps;  /* heard in links->window only; never changes but for the hardware */
     fading_t *fading;
-    tutti_cf32 *g; /* [n_tap][n_first][n_second] of now */
-    float blocked; /* amplitude factor of what stands in the way now, 1 = nothing */
+    tutti_cf32 *g;                     /* [n_tap][n_first][n_second] of now */
+    const struct played_links *played; /* NULL: drawn */
+    int played_column;                 /* first of the second radio */
+    float blocked;                     /* amplitude factor of what stands in the way now, 1 = nothing */
 };
 
 struct link {
@@ -81,6 +84,8 @@ struct links {
     int n_block_samples, n_symbol_samples;
     bool changes_in_block, drifts;
     uint64_t seed;
+    struct played *played;       /* air.fading.model: file */
+    int row_blocks;              /* of it */
     struct links_window *window; /* [n_window] of a block, in order: runs of B and C symbols */
     int n_window;
 };

@@ -86,6 +86,30 @@ static int declare_eve(truth_t *t)
     return t->h_eve < 0 ? t->h_eve : TUTTI_OK;
 }
 
+/* Of a geometry: where everybody stands. */
+static int put_positions(const truth_t *t, const struct config *config)
+{
+    const struct config_network *n = &config->network;
+    const size_t ap[2] = {(size_t)n->n_ap, 3}, ue[2] = {(size_t)n->n_ue, 3}, eve[2] = {(size_t)n->n_eve, 3};
+    if (config->air.large_scale.model != CONFIG_GAIN_GEOMETRY) {
+        return TUTTI_OK;
+    }
+    double *const ap_m = calloc(3 * (ap[0] + ue[0] + eve[0]), sizeof *ap_m);
+    if (!ap_m) {
+        return error_set(TUTTI_ENOMEM, "no memory for positions");
+    }
+    double *const ue_m = ap_m + 3 * ap[0], *const eve_m = ue_m + 3 * ue[0];
+    channel_positions(config, ap_m, ue_m);
+    channel_eve_positions(config, ue_m, eve_m);
+    int status = h5file_put(t->file, "/positions/ap_m", H5_F64, 2, ap, ap_m);
+    status = status ? status : h5file_put(t->file, "/positions/ue_m", H5_F64, 2, ue, ue_m);
+    if (!status && n->n_eve > 0) {
+        status = h5file_put(t->file, "/positions/eve_m", H5_F64, 2, eve, eve_m);
+    }
+    free(ap_m);
+    return status;
+}
+
 /* A new file, whatever is there already; never the recording's. */
 static int begin_file(truth_t *t, const struct config *config)
 {
@@ -133,6 +157,7 @@ static int declare(truth_t *t, const struct config *config)
     const size_t dims[4] = {(size_t)t->n_sb, (size_t)l->n_ap, (size_t)t->n_ant, (size_t)l->n_ue};
     int status = begin_file(t, config);
     status = status ? status : put_gains(t, config);
+    status = status ? status : put_positions(t, config);
     status = status ? status : put_events(t, config);
     if (status) {
         return status;
