@@ -19,6 +19,7 @@ struct track {
     double mean;
     double spread; /* variance of the mean over that of one value: sum of the squared weights */
     long count, window;
+    long silent; /* so many of the last values in a row were noise alone */
 };
 
 struct estimate {
@@ -54,6 +55,22 @@ static void track_add(struct track *track, double value)
     const double gain = 1.0 / (double)track->count;
     track->mean += (value - track->mean) * gain;
     track->spread = (1.0 - gain) * (1.0 - gain) * track->spread + gain * gain;
+}
+
+/* `value` is the mean of `rows` powers that are exponential with mean 1 where nobody sends. A user that begins to send,
+ * or comes back after so long that little of it is left in the mean, is averaged from there on: silence from before
+ * would make it look weak, and every AP would shrink its estimates differently. A fade is not taken for silence: it
+ * must last, and what follows must stand far above the noise and the mean. */
+static void track_power(struct track *track, double value, int rows)
+{
+    const double sd = 1.0 / sqrt(rows);
+    const bool was_silent = track->silent > 0 && track->silent >= (track->count < 8 ? track->count : 8);
+    if (was_silent && value - 1.0 > 8.0 * sd + 12.0 * sd * sd && value - 1.0 > 4.0 * (track->mean - 1.0)) {
+        track->mean = track->spread = 0.0;
+        track->count = 0;
+    }
+    track_add(track, value);
+    track->silent = value - 1.0 < 4.0 * sd ? track->silent + 1 : 0;
 }
 
 static int check_settings(const struct frame *frame, const struct estimate_settings *s)
@@ -238,20 +255,21 @@ void estimate_destroy(estimate_t *estimate)
     free(estimate);
 }
 
-_Static_assert(ESTIMATE_HISTORY(0) == 3 + SPREAD_HISTORY, "room for what the spread keeps");
+_Static_assert(ESTIMATE_HISTORY(0) == 4 + SPREAD_HISTORY, "room for what the spread keeps");
 
 static int n_history(const estimate_t *e)
 {
-    return 3 * (e->n_track + 1) + (e->spread ? SPREAD_HISTORY : 0);
+    return 4 * (e->n_track + 1) + (e->spread ? SPREAD_HISTORY : 0);
 }
 
 int estimate_keep(const estimate_t *e, double *values)
 {
-    for (int q = -1; q < e->n_track; q++, values += 3) {
+    for (int q = -1; q < e->n_track; q++, values += 4) {
         const struct track *track = q < 0 ? &e->noise : &e->power[q];
         values[0] = track->mean;
         values[1] = track->spread;
         values[2] = (double)track->count;
+        values[3] = (double)track->silent;
     }
     if (e->spread) {
         spread_keep(e->spread, values);
@@ -264,12 +282,13 @@ int estimate_recall(estimate_t *e, const double *values, int n)
     if (n != n_history(e)) {
         return TUTTI_EINVAL;
     }
-    for (int q = -1; q < e->n_track; q++, values += 3) {
+    for (int q = -1; q < e->n_track; q++, values += 4) {
         struct track *track = q < 0 ? &e->noise : &e->power[q];
         track->mean = values[0];
         track->spread = values[1];
         track->count = values[2] > 0 && values[2] < (double)track->window ? (long)values[2] : track->window;
         track->count = values[2] > 0 ? track->count : 0;
+        track->silent = values[3] > 0 && values[3] < 1e9 ? (long)values[3] : 0;
     }
     if (e->spread) {
         spread_recall(e->spread, values);
@@ -388,7 +407,7 @@ static void track_large_scale(estimate_t *e)
             const tutti_cf32 z = e->z[row * e->n_used_pilot + q];
             sum += (double)crealf(z) * (double)crealf(z) + (double)cimagf(z) * (double)cimagf(z);
         }
-        track_add(&e->power[e->track_of_slot[q]], sum / rows);
+        track_power(&e->power[e->track_of_slot[q]], sum / rows, rows);
     }
     for (int k = 0; k < e->n_ue; k++) {
         const int i = e->track_of_user[k];

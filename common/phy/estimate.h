@@ -6,9 +6,10 @@
  *     c_k = sqrt(a) beta_k / (a sum_j beta_j |phi_j^H phi_k|^2 + 1),   gamma_k = sqrt(a) beta_k c_k,
  *     e_k = beta_k - gamma_k.
  * Large-scale fading is the moving average of |z|^2 less the noise (users on one pilot cannot be told apart by power
- * and get equal shares); the noise is measured in guard symbols. Until the first estimate_noise, and for a block with
- * samples that are not finite, the estimate is zero with error variance beta, and nothing is tracked.
- * The error variance is honest from the first block on; it counts, besides e_k, what the tracked quantities are off by:
+ * and get equal shares), begun anew with a user that was silent before; the noise is measured in guard symbols. Until
+ * the first estimate_noise, and for a block with samples that are not finite, the estimate is zero with error variance
+ * beta, and nothing is tracked. The error variance is honest from the first block on; it counts, besides e_k, what the
+ * tracked quantities are off by:
  * - the noise power, a mean with relative variance v, sets the scale of z: gamma_k v / 4 (large for strong users in the
  *   first blocks, and what limits prediction beyond 40 dB later);
  * - beta_k, where it is tracked and not known, with variance u sets c_k: 2 a u / (a sum_j beta_j + 1)^3, to second
@@ -51,7 +52,7 @@ void estimate_turns(estimate_t *estimate, const int *pilot_of_user);
 void estimate_execute(estimate_t *estimate, const tutti_cf32 *Y, tutti_cf32 *H_hat, float *beta, float *error_variance);
 /* What the estimates of the next block depend on besides its samples, the averages so far: recorded and replayed.
  * ESTIMATE_HISTORY(n_ue) numbers at most; keep returns how many; recall: TUTTI_EINVAL when it is another number. */
-#define ESTIMATE_HISTORY(n_ue) (3 * ((n_ue) + 1) + 8)
+#define ESTIMATE_HISTORY(n_ue) (4 * ((n_ue) + 1) + 8)
 int estimate_keep(const estimate_t *estimate, double *values);
 int estimate_recall(estimate_t *estimate, const double *values, int n);
 /* Noise power per subcarrier in sample units squared, as tracked. */

@@ -203,6 +203,41 @@ static void tracker_follows_a_change(void **state)
     estimate_destroy(e);
 }
 
+/* A user that begins after the AP did, or is back after a long silence, is known within a few blocks; one that is away
+ * for less than the window stays in the mean. */
+static void a_user_that_begins_late_is_averaged_from_there(void **state)
+{
+    (void)state;
+    static const int silent_blocks[] = {1, 3, 30, 400};
+    struct world w = make_world(0.5, 0.0, 0.5);
+    estimate_t *e = make(&w, false);
+    for (size_t i = 0; i < sizeof silent_blocks / sizeof silent_blocks[0]; i++) {
+        w.beta[1] = 0.0;
+        for (int r = 0; r < silent_blocks[i]; r++) {
+            run_block(&w, e);
+        }
+        w.beta[1] = 0.5;
+        for (int r = 0; r < 10; r++) {
+            run_block(&w, e);
+        }
+        assert_true(fabs(w.beta_hat[1] / 0.5 - 1.0) < 5.0 / sqrt(10 * N_SB * N_ANT));
+        check_errors(&w, e, 400);
+        estimate_destroy(e);
+        e = make(&w, false);
+    }
+    for (int r = 0; r < 100; r++) {
+        run_block(&w, e);
+    }
+    w.beta[1] = 0.0;
+    for (int r = 0; r < 20; r++) {
+        run_block(&w, e);
+    }
+    w.beta[1] = 1.2; /* 20 blocks of silence left four fifths: not that much stronger, so it is averaged on */
+    run_block(&w, e);
+    assert_true(w.beta_hat[1] < 0.6);
+    estimate_destroy(e);
+}
+
 /* True and reported error of user 1, who has a pilot of its own, in the n-th block after the start: means over many
  * starts. A flat channel over the band, so that a block shows few independent fades. */
 enum { STARTS = 1500, FIRST_BLOCKS = 6 };
@@ -364,6 +399,7 @@ int main(void)
         cmocka_unit_test(known_mode_has_the_formula_variance),
         cmocka_unit_test(tracked_mode_converges),
         cmocka_unit_test(tracker_follows_a_change),
+        cmocka_unit_test(a_user_that_begins_late_is_averaged_from_there),
         cmocka_unit_test(error_variance_holds_from_the_first_block),
         cmocka_unit_test(silent_user_is_floored),
         cmocka_unit_test(nothing_known_gives_zero),
