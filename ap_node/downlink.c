@@ -28,10 +28,11 @@ static int create_buffers(struct downlink *d, int room)
     return ok ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the downlink");
 }
 
-int downlink_create(struct downlink *d, const struct config *config, const struct config_radio *radio,
-                    const struct frame *frame, int room)
+int downlink_create(struct downlink *d, const struct config *config, int id, const struct frame *frame, int room)
 {
+    const struct config_radio *const radio = config_radio_of(config, CONFIG_ROLE_AP, id);
     *d = (struct downlink){.frame = frame,
+                           .ap = id,
                            .n_ant = config->network.n_ant,
                            .n_ue = config->network.n_ue,
                            .n_place = config_n_served(config)};
@@ -174,6 +175,9 @@ void downlink_beacon(struct downlink *d, struct node_radio *radio, uint64_t bloc
         d->buffers[a] = a == 0 ? d->beacon : d->silence;
     }
     for (int b = 0; b < f->n_beacon; b++) {
+        if (!frame_sends_beacon(f, d->ap, b)) {
+            continue;
+        }
         node_radio_burst(radio, d->buffers, f->n_symbol_samples, node_radio_tick(radio, block, f->beacon_symbol[b]),
                          NODE_TAG_OTHER | block);
     }

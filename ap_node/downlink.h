@@ -13,7 +13,7 @@
 
 struct downlink {
     const struct frame *frame;
-    int n_ant, n_ue;
+    int ap, n_ant, n_ue;
     float tx_scale;
     const struct roster *roster; /* of the block to be sent: which sequence a user's stream has */
     double delay_samples;        /* of this AP, as its estimates have it */
@@ -36,16 +36,17 @@ struct downlink {
     const tutti_cf32 **buffers; /* [n_ant] */
 };
 
-/* room: streams; radio: of this AP. */
-int downlink_create(struct downlink *downlink, const struct config *config, const struct config_radio *radio,
-                    const struct frame *frame, int room);
+/* Of AP id; room: streams. */
+int downlink_create(struct downlink *downlink, const struct config *config, int id, const struct frame *frame,
+                    int room);
 void downlink_destroy(struct downlink *downlink); /* half-built allowed */
 /* The data of a block, ahead of time: while nothing else is to be done. */
 void downlink_encode(struct downlink *downlink, uint64_t block);
 /* Precodes, modulates and hands over the whole downlink of a block; the radio's answer (TUTTI_OK: a note will follow).
  */
 int downlink_send(struct downlink *downlink, struct streams *streams, struct node_radio *radio, uint64_t block);
-/* The beacon of a block, from the first antenna, known and unprecoded, so that users can find the frame. */
+/* The beacons of a block that this AP sends, from the first antenna, known and unprecoded, so that users can find the
+ * frame. */
 void downlink_beacon(struct downlink *downlink, struct node_radio *radio, uint64_t block);
 
 #endif

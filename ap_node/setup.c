@@ -58,8 +58,7 @@ static int create_parts(struct ap *ap)
         status = capture_create(&ap->capture, c, f, ap->id);
     }
     if (status >= 0) {
-        status = downlink_create(&ap->downlink, c, config_radio_of(c, CONFIG_ROLE_AP, ap->id), f,
-                                 config_stream_room(ap->config));
+        status = downlink_create(&ap->downlink, c, ap->id, f, config_stream_room(ap->config));
     }
     if (status >= 0) {
         status = create_streams(ap);

@@ -62,7 +62,10 @@ struct config_payload {
     int max_code_block_bits;
 };
 
+enum config_sync_mode { CONFIG_SYNC_SHARED, CONFIG_SYNC_AIR };
 struct config_sync {
+    enum config_sync_mode mode;
+    int reference_ap; /* of mode air */
     bool track_phase;
 };
 

@@ -90,6 +90,14 @@ static void write_lag(FILE *out, const struct config *config)
     }
 }
 
+/* Who sends which beacon; only in mode air, for the same reason. */
+static void write_sync(FILE *out, const struct config *config)
+{
+    if (config->sync.mode == CONFIG_SYNC_AIR) {
+        fprintf(out, "sync.mode: air\nsync.reference_ap: %d\n", config->sync.reference_ap);
+    }
+}
+
 static void write_all(FILE *out, const struct config *config)
 {
     static const char *const encodings[] = {"cf32", "sc16", "bfp"};
@@ -101,6 +109,7 @@ static void write_all(FILE *out, const struct config *config)
     write_frame(out, config);
     write_pilots(out, config);
     write_lag(out, config);
+    write_sync(out, config);
     write_scheduler(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
             4 << 2 * (int)config->payload.modulation, config->payload.max_code_block_bits);

@@ -52,6 +52,7 @@ static const struct config_range ranges[] = {
     {"precoding.ob_gap", 1e-6, 0.5, ""},
     {"precoding.an_share", 0, 0.99, ""},
     {"precoding.an_target_sinr_db", -50, 100, ""},
+    {"sync.reference_ap", 0, TUTTI_MAX_AP - 1, ""},
     {"calibration.n_repeats", 1, 100000, ""},
     {"eve.n_ant", 1, 8, ""},
     {"eve.target_user", 0, TUTTI_MAX_UE - 1, ""},

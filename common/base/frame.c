@@ -167,6 +167,25 @@ static int set_block(struct frame *f, const struct config_frame *c, struct frame
     return 0;
 }
 
+/* The reference is found and followed by the same symbol twice, with nothing between. */
+static int set_reference(struct frame *f, const struct config *config, struct frame_fault *fault)
+{
+    f->reference_ap = -1;
+    if (config->sync.mode != CONFIG_SYNC_AIR) {
+        return 0;
+    }
+    if (f->n_beacon < 2 || f->beacon_symbol[1] != f->beacon_symbol[0] + 1) {
+        return fail(fault, "sync.mode frame.schedule",
+                    "mode air needs two B symbols in a row, of the reference alone, such as \"B3 G P4 U22 G D38 G\"");
+    }
+    if (config->sync.reference_ap >= config->network.n_ap) {
+        return fail(fault, "sync.reference_ap network.n_ap", "there is no access point %d: network.n_ap = %d",
+                    config->sync.reference_ap, config->network.n_ap);
+    }
+    f->reference_ap = config->sync.reference_ap;
+    return 0;
+}
+
 static int set_downlink(struct frame *f, const struct config *config, struct frame_fault *fault)
 {
     const int n_pilot = config->frame.n_dl_pilot_symbols, n_stream = config_n_served(config);
@@ -292,6 +311,9 @@ int frame_plan(struct frame *frame, const struct config *config, struct frame_fa
     }
     if (status == 0) {
         status = set_block(frame, c, fault);
+    }
+    if (status == 0) {
+        status = set_reference(frame, config, fault);
     }
     if (status == 0) {
         status = set_downlink(frame, config, fault);

@@ -32,20 +32,40 @@ struct place {
     bool pushes; /* a precoder for every block, there before it is asked for */
 };
 
-static int open_place(void **state)
+static int open_with(void **state, const char *reference)
 {
     static struct place p; /* zero again for every test */
     p = (struct place){.script = {.n_ant = N_ANT, .tells = true}};
     *state = &p;
-    const char *const overrides[] = {"network.n_ant=2", "network.n_ue=3", "engine.mute_blocks=1000",
-                                     "engine.lockstep_timeout_ms=3600000"};
-    if (config_load(&p.config, NULL, overrides, 4) < 0 || ap_create(&p.ap, p.config, 1) < 0) {
+    const char *const overrides[] = {"network.n_ant=2",
+                                     "network.n_ue=3",
+                                     "engine.mute_blocks=1000",
+                                     "engine.lockstep_timeout_ms=3600000",
+                                     "frame.schedule=B3 G P4 U22 G D38 G",
+                                     "sync.mode=air",
+                                     reference};
+    if (config_load(&p.config, NULL, overrides, reference ? 7 : 4) < 0 || ap_create(&p.ap, p.config, 1) < 0) {
         return -1;
     }
     p.ap.radio = (struct node_radio){.radio = &p.script,
                                      .info = {.rate_hz = 1.92e6, .repeatable = true, .turnaround_samples = 1},
                                      .frame = &p.ap.frame};
     return 0;
+}
+
+static int open_place(void **state)
+{
+    return open_with(state, NULL);
+}
+
+static int open_reference(void **state)
+{
+    return open_with(state, "sync.reference_ap=1");
+}
+
+static int open_follower(void **state)
+{
+    return open_with(state, "sync.reference_ap=0");
 }
 
 static int close_place(void **state)
@@ -181,6 +201,36 @@ static void test_block_by_block(void **state)
         assert_int_equal(p->account[i].block, i);
         assert_int_equal(p->account[i].sent, WIRE_SENT_LOCAL_CB);
         assert_int_equal(p->account[i].arrival, WIRE_ARRIVAL_NONE);
+    }
+}
+
+/* Bursts that began in a block's symbol s. */
+static int n_bursts_at(const struct place *p, uint64_t block, int symbol)
+{
+    int n = 0;
+    for (int i = 0; i < p->script.n_burst; i++) {
+        n += p->script.burst[i].at == frame_symbol_tick(&p->ap.frame, 0, block, symbol);
+    }
+    return n;
+}
+
+static void test_reference_sends_two_beacons(void **state)
+{
+    struct place *p = *state;
+    start(p, 0);
+    run_blocks(p, 4);
+    for (uint64_t b = 1; b < 4; b++) {
+        assert_true(n_bursts_at(p, b, 0) == 1 && n_bursts_at(p, b, 1) == 1 && n_bursts_at(p, b, 2) == 0);
+    }
+}
+
+static void test_others_send_the_third(void **state)
+{
+    struct place *p = *state;
+    start(p, 0);
+    run_blocks(p, 4);
+    for (uint64_t b = 1; b < 4; b++) {
+        assert_true(n_bursts_at(p, b, 0) == 0 && n_bursts_at(p, b, 1) == 0 && n_bursts_at(p, b, 2) == 1);
     }
 }
 
@@ -416,18 +466,21 @@ static void test_a_burst_in_parts(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
-    const struct CMUnitTest tests[] = {CASE(test_block_by_block),
-                                       CASE(test_samples_lost_over_blocks),
-                                       CASE(test_samples_lost_in_pilots),
-                                       CASE(test_precoders_and_their_stamps),
-                                       CASE(test_the_deadline_is_absolute),
-                                       CASE(test_what_is_told_of_the_radio),
-                                       CASE(test_starting_inside_a_block),
-                                       CASE(test_what_the_radio_refuses),
-                                       CASE(test_time_goes_back),
-                                       CASE(test_another_epoch_is_followed),
-                                       CASE(test_lag),
-                                       CASE(test_a_burst_in_parts),
-                                       CASE(test_nothing_reported_nothing_awaited)};
+    const struct CMUnitTest tests[] = {
+        CASE(test_block_by_block),
+        CASE(test_samples_lost_over_blocks),
+        CASE(test_samples_lost_in_pilots),
+        CASE(test_precoders_and_their_stamps),
+        CASE(test_the_deadline_is_absolute),
+        CASE(test_what_is_told_of_the_radio),
+        CASE(test_starting_inside_a_block),
+        CASE(test_what_the_radio_refuses),
+        CASE(test_time_goes_back),
+        CASE(test_another_epoch_is_followed),
+        CASE(test_lag),
+        CASE(test_a_burst_in_parts),
+        CASE(test_nothing_reported_nothing_awaited),
+        cmocka_unit_test_setup_teardown(test_reference_sends_two_beacons, open_reference, close_place),
+        cmocka_unit_test_setup_teardown(test_others_send_the_third, open_follower, close_place)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -315,6 +315,7 @@ static const char *const keys[] = {
     "radio.ap.tx_full_scale_dbm=3.5",
     "radio.ap.rx_full_scale_dbm=-4.5",
     "radio.ap.master_clock_rate_hz=200000000",
+    "sync.reference_ap=2",
     "radio.ap.freq_hz=3500000000",
     "radio.ap.bandwidth_hz=40000000",
     "radio.ap.tx_gain_db=12.5",

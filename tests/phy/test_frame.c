@@ -112,6 +112,31 @@ static void silent_guards(void **state)
     assert_true(frame_init(&f, &c) < 0);
 }
 
+/* The reference alone twice, then the others; with one clock everybody always. */
+static void who_sends_beacons(void **state)
+{
+    (void)state;
+    struct config c = phy_test_config();
+    char schedule[] = "B3 G P4 U22 G D36 G";
+    struct frame f;
+    char backend[] = "air";
+    c.network.n_ap = 4;
+    c.radio.ap.backend = backend;
+    c.frame.schedule = schedule;
+    assert_int_equal(frame_init(&f, &c), 0);
+    for (int i = 0; i < 3 * c.network.n_ap; i++) {
+        assert_true(frame_sends_beacon(&f, i / 3, i % 3));
+    }
+    c.sync.mode = CONFIG_SYNC_AIR;
+    c.sync.reference_ap = 1;
+    assert_int_equal(frame_init(&f, &c), 0);
+    for (int i = 0; i < 3 * c.network.n_ap; i++) {
+        assert_int_equal(frame_sends_beacon(&f, i / 3, i % 3), i / 3 == 1 ? i % 3 != 2 : i % 3 == 2);
+    }
+    strcpy(schedule, "B G B2 P4 U22 D36");
+    assert_true(frame_init(&f, &c) < 0);
+}
+
 /* Causality, checked sample by sample: the chunk that holds the last sample of the last pilot ends by the first D. */
 static void chunks_keep_causality(void **state)
 {
@@ -252,10 +277,11 @@ static void lags_follow_the_lead(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(default_timeline), cmocka_unit_test(subcarriers_lie_around_dc),
-        cmocka_unit_test(many_schedules),   cmocka_unit_test(chunks_keep_causality),
-        cmocka_unit_test(wide_network),     cmocka_unit_test(lags_follow_the_lead),
-        cmocka_unit_test(silent_guards),    cmocka_unit_test(refusals_name_the_key),
+        cmocka_unit_test(default_timeline),      cmocka_unit_test(subcarriers_lie_around_dc),
+        cmocka_unit_test(many_schedules),        cmocka_unit_test(chunks_keep_causality),
+        cmocka_unit_test(wide_network),          cmocka_unit_test(lags_follow_the_lead),
+        cmocka_unit_test(silent_guards),         cmocka_unit_test(who_sends_beacons),
+        cmocka_unit_test(refusals_name_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
