@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Large-scale gains in downlink units: of the emulated air, which alone can know them. beta [n_ue]. */
 static int known_gains(const struct config *config, int id, double downlink, double *beta)
@@ -69,8 +70,9 @@ int capture_create(struct capture *c, const struct config *config, const struct 
     c->H_hat = calloc((size_t)frame->n_sb * n_ant * n_ue, sizeof *c->H_hat);
     c->beta = calloc(n_ue, sizeof *c->beta);
     c->error_variance = calloc(n_ue, sizeof *c->error_variance);
-    c->history = calloc(ESTIMATE_HISTORY(n_ue), sizeof *c->history);
-    if (!c->history || !c->pilots || !c->silent || !c->H_hat || !c->beta || !c->error_variance) {
+    c->history = calloc(ESTIMATE_HISTORY(n_ue) + n_ue, sizeof *c->history);
+    c->sequence = calloc(n_ue, sizeof *c->sequence);
+    if (!c->history || !c->sequence || !c->pilots || !c->silent || !c->H_hat || !c->beta || !c->error_variance) {
         return error_set(TUTTI_ENOMEM, "out of memory for the estimates");
     }
     int status = ofdm_create(&c->ofdm, frame);
@@ -91,6 +93,7 @@ void capture_destroy(struct capture *c)
     free(c->beta);
     free(c->error_variance);
     free(c->history);
+    free(c->sequence);
     *c = (struct capture){0};
 }
 
@@ -121,13 +124,20 @@ static bool has_pilots(const struct capture *c, const struct node_span *span, tu
     return true;
 }
 
-/* The averages so far go with a recording of the samples, and come back from it: noted once what lies before the block
+/* The averages so far, and in a schedule with turns whose pilot is which, go with a recording of the samples, and come
+ * back from it: noted once what lies before the block
  * has been counted. */
 static void keep_history(struct capture *c, struct node_radio *radio, uint64_t block)
 {
-    const int n = estimate_keep(c->estimate, c->history);
-    if (node_radio_history(radio, block, c->history, n)) {
+    const int n = estimate_keep(c->estimate, c->history), n_turns = c->in_turns ? c->n_ue : 0;
+    for (int k = 0; k < n_turns; k++) {
+        c->history[n + k] = c->sequence[k];
+    }
+    if (node_radio_history(radio, block, c->history, n + n_turns)) {
         estimate_recall(c->estimate, c->history, n);
+        for (int k = 0; k < n_turns; k++) {
+            c->sequence[k] = (int)c->history[n + k];
+        }
     }
 }
 
@@ -136,6 +146,7 @@ bool capture_execute(struct capture *c, const struct node_span *span, struct nod
 {
     const struct frame *f = c->frame;
     const tutti_tick epoch = node_radio_epoch(radio);
+    memcpy(c->sequence, sequence, (size_t)c->n_ue * sizeof *sequence);
     if (block > 0) {
         measure_noise(c, span, epoch, block - 1);
     }
@@ -151,7 +162,7 @@ bool capture_execute(struct capture *c, const struct node_span *span, struct nod
         }
     }
     if (c->in_turns) {
-        estimate_turns(c->estimate, sequence);
+        estimate_turns(c->estimate, c->sequence);
     }
     estimate_execute(c->estimate, c->pilots, c->H_hat, c->beta, c->error_variance);
     c->delay_samples = estimate_delay_samples(c->estimate);

@@ -21,7 +21,8 @@ struct capture {
     float *beta, *error_variance; /* [n_ue] */
     double delay_samples;         /* of the pilots, against the frame */
     double noise_power;           /* per subcarrier, sample units squared */
-    double *history;              /* [ESTIMATE_HISTORY(n_ue)] */
+    double *history;              /* [ESTIMATE_HISTORY(n_ue) + n_ue] */
+    int *sequence;                /* [n_ue] of this block: the pilot of each user, -1 = none */
     bool have;                    /* there have been estimates */
 };
 

@@ -29,23 +29,27 @@ struct cpu_block {
     tutti_cf32 *H_hat;                                                           /* [n_sb][n_ap][n_ant][n_ue] */
     float *error_variance, *beta;                                                /* [n_ap][n_ue] */
     /* the solve */
-    uint8_t *user_alive; /* [n_ue] noise is kept away from these */
-    int32_t *place;      /* [n_ue] of the schedule, -1 = waits; user k's is k without one */
-    int32_t *age_blocks; /* [n_ue] since its pilot was heard last; 0 = in this block, -1 = never */
-    uint8_t *user_here;  /* [n_ue] alive, served or waiting */
-    uint8_t *user_used;  /* [n_ue] served: all that are alive, with the analogue transmitter one in turn */
+    uint8_t *user_alive;  /* [n_ue] noise is kept away from these */
+    int32_t *place;       /* [n_ue] of the schedule, -1 = waits; user k's is k without one */
+    int32_t *seat;        /* [n_ue] place in the roster of this block's pilots, -1 = waits */
+    uint64_t roster_from; /* first block of that roster */
+    int32_t *age_blocks;  /* [n_ue] since its pilot was heard last; 0 = in this block, -1 = never */
+    uint8_t *user_here;   /* [n_ue] alive, served or waiting */
+    uint8_t *user_used;   /* [n_ue] served: all that are alive, with the analogue transmitter one in turn */
     uint64_t solve_start_ns, solve_end_ns; /* wall clock, for the hop table */
     uint64_t solve_ns;                     /* monotonic duration */
     int scheme;                            /* enum mimo_scheme: the rung of the ladder it got */
     bool stepped_down;
     struct stream_set *streams;
-    const double *eta;    /* [n_ap][n_ue] powers of the slow clock; NULL = equal */
-    double *bound;        /* [n_sb]; NaN unless the scheme has a certificate */
-    float *sinr;          /* [n_sb][n_ue] */
-    int *reason;          /* [n_sb] */
-    uint32_t calibration; /* number of the one by which the estimates are turned; 0: none */
-    double an_share;      /* of every AP's power in this block; 0 = no noise */
-    bool an_solved;       /* every subband has one that no user hears */
+    bool powered;  /* the slow clock has powers for this block; else equal ones */
+    double *power; /* [n_ap][n_ue] these: shares of an AP's budget, or parts of the shape (cpu_node/powers.h) */
+    double *shape_of_powers; /* [n_sb][n_ue] of robust least squares' powers, each subband's own; else zeros */
+    double *bound;           /* [n_sb]; NaN unless the scheme has a certificate */
+    float *sinr;             /* [n_sb][n_ue] */
+    int *reason;             /* [n_sb] */
+    uint32_t calibration;    /* number of the one by which the estimates are turned; 0: none */
+    double an_share;         /* of every AP's power in this block; 0 = no noise */
+    bool an_solved;          /* every subband has one that no user hears */
 };
 
 int block_create(struct cpu_block **block, const struct block_shape *shape);

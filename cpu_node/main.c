@@ -44,7 +44,7 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
     }
     block->stepped_down = block->scheme != (int)asked;
     block->calibration = calibrate_in_force(cpu->calibrate, block->number);
-    block->eta = slow_powers(cpu->slow, block->number);
+    slow_powers(cpu->slow, block);
     solver_execute(cpu->solver, block, &deadline);
     const uint64_t noise_ns = solver_noise_ns(cpu->solver);
     ladder_learn(&cpu->ladder, (enum mimo_scheme)block->scheme, block->solve_ns - noise_ns, n_each);
@@ -63,6 +63,9 @@ static int loop(struct cpu *cpu)
             continue;
         }
         cpu_follow_schedule(cpu, block);
+        if (cpu->replay && replay_powers(cpu->replay, block) < 0) {
+            return TUTTI_EIO;
+        }
         rt_hot_enter();
         if (cpu->replay) {
             solve_again(cpu, block);

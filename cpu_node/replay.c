@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/h5file.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,15 @@ struct replay {
     uint8_t *solved;              /* [n_row] */
     uint8_t *ap_used, *user_used; /* [n_row][n_ap], [n_row][n_ue] */
     int32_t *scheme;              /* [n_row] */
-    struct ap_state *ap;          /* [n_ap] */
+    h5file_t *file;               /* open where the run has powers */
+    double *power;                /* [n_ap][n_ue] of the row read last */
+    /* the schedule: every roster once */
+    int32_t *seat; /* [n_roster][n_ue] */
+    uint64_t *roster_from;
+    size_t n_roster, n_told, room_roster;
+    struct roster *roster;
+    int *user_of_place;  /* [n_served] */
+    struct ap_state *ap; /* [n_ap] */
 };
 
 /* The run's recording ---------------------------------------------------------------------------------------------- */
@@ -84,6 +93,71 @@ static int read_epoch(struct replay *r, h5file_t *file)
     return status;
 }
 
+/* Powers are read block by block: a long run has many. */
+static int find_powers(struct replay *r, h5file_t *file)
+{
+    const struct replay_settings *s = &r->settings;
+    struct h5_info info;
+    if (h5file_exists(file, "/power") <= 0) {
+        return TUTTI_OK;
+    }
+    const int status = h5file_info(file, "/power", &info);
+    if (status >= 0 && (info.rank != 3 || info.dims[1] != (size_t)s->n_ap || info.dims[2] != (size_t)s->n_ue ||
+                        info.dims[0] < r->n_row)) {
+        return error_set(TUTTI_EFORMAT, "/power of the run is not of this network");
+    }
+    r->power = calloc((size_t)(s->n_ap * s->n_ue), sizeof *r->power);
+    if (!r->power) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the powers of the run");
+    }
+    return status < 0 ? status : h5file_open(&r->file, s->path);
+}
+
+static int keep_roster(struct replay *r, uint64_t from, const int32_t *seat)
+{
+    const size_t n_ue = (size_t)r->settings.n_ue;
+    if (r->n_roster == r->room_roster) {
+        const size_t room = 2 * r->room_roster + 16;
+        int32_t *const seats = realloc(r->seat, room * n_ue * sizeof *seats);
+        r->seat = seats ? seats : r->seat;
+        uint64_t *const froms = seats ? realloc(r->roster_from, room * sizeof *froms) : NULL;
+        if (!froms) {
+            return error_set(TUTTI_ENOMEM, "out of memory for the schedule of the run");
+        }
+        r->roster_from = froms;
+        r->room_roster = room;
+    }
+    r->roster_from[r->n_roster] = from;
+    memcpy(r->seat + r->n_roster++ * n_ue, seat, n_ue * sizeof *seat);
+    return TUTTI_OK;
+}
+
+/* Of solved blocks, each roster once. */
+static int read_rosters(struct replay *r, h5file_t *file)
+{
+    const size_t n_ue = (size_t)r->settings.n_ue;
+    const int n_served = r->settings.config->scheduler.n_served;
+    uint64_t n = r->n_row, from = 0;
+    if (n_served == 0) {
+        return TUTTI_OK;
+    }
+    int32_t *const seat = calloc(n_ue, sizeof *seat);
+    r->roster = calloc(1, roster_bytes(r->settings.config));
+    r->user_of_place = calloc((size_t)n_served, sizeof *r->user_of_place);
+    int status = seat && r->roster && r->user_of_place
+                     ? check_shape(file, "/schedule/seat", r->settings.n_ue, &n)
+                     : error_set(TUTTI_ENOMEM, "out of memory for the schedule of the run");
+    for (uint64_t row = 0; status >= 0 && row < n; row++) {
+        status = r->solved[row] ? h5file_read_rows(file, "/schedule/from_block", H5_U64, row, 1, &from) : status;
+        if (status >= 0 && r->solved[row] && (r->n_roster == 0 || from != r->roster_from[r->n_roster - 1])) {
+            status = h5file_read_rows(file, "/schedule/seat", H5_I32, row, 1, seat);
+            status = status < 0 ? status : keep_roster(r, from, seat);
+        }
+    }
+    free(seat);
+    return status;
+}
+
 static void expect_aps(struct replay *r)
 {
     for (uint64_t row = 0; row < r->n_row; row++) {
@@ -105,6 +179,8 @@ int replay_create(replay_t **replay, const struct replay_settings *settings)
     int status = r->ap ? h5file_open(&file, settings->path) : error_set(TUTTI_ENOMEM, "out of memory for the replay");
     status = status < 0 ? status : read_masks(r, file);
     status = status < 0 ? status : read_epoch(r, file);
+    status = status < 0 ? status : find_powers(r, file);
+    status = status < 0 ? status : read_rosters(r, file);
     h5file_close(file);
     if (status >= 0) {
         expect_aps(r);
@@ -125,6 +201,12 @@ void replay_destroy(replay_t *r)
     free(r->ap_used);
     free(r->user_used);
     free(r->scheme);
+    h5file_close(r->file);
+    free(r->power);
+    free(r->seat);
+    free(r->roster_from);
+    free(r->roster);
+    free(r->user_of_place);
     free(r);
 }
 
@@ -153,6 +235,41 @@ void replay_decide(const replay_t *r, struct cpu_block *block, int asked)
     memcpy(block->user_used, r->user_used + row * n_ue, n_ue);
     memcpy(block->user_alive, block->user_used, n_ue);
     block->scheme = r->settings.own_scheme ? asked : r->scheme[row];
+    block->powered = block->powered && block->scheme == r->scheme[row];
+}
+
+int replay_powers(replay_t *r, struct cpu_block *block)
+{
+    const size_t pairs = (size_t)(r->settings.n_ap * r->settings.n_ue);
+    block->powered = false;
+    if (!r->file || !replay_was_solved(r, block->number)) {
+        return TUTTI_OK;
+    }
+    const int status = h5file_read_rows(r->file, "/power", H5_F64, block->number - r->first_block, 1, r->power);
+    block->powered = status >= 0 && !isnan(r->power[0]);
+    if (block->powered) {
+        memcpy(block->power, r->power, pairs * sizeof *r->power);
+    }
+    return status;
+}
+
+const struct roster *replay_roster(replay_t *r, uint64_t block)
+{
+    const int n_ue = r->settings.n_ue, n_served = r->settings.config->scheduler.n_served;
+    if (r->n_told == r->n_roster || r->roster_from[r->n_told] > block) {
+        return NULL;
+    }
+    const int32_t *const seat = r->seat + r->n_told * (size_t)n_ue;
+    for (int i = 0; i < n_served; i++) {
+        r->user_of_place[i] = -1;
+    }
+    for (int k = 0; k < n_ue; k++) {
+        if (seat[k] >= 0 && seat[k] < n_served) {
+            r->user_of_place[seat[k]] = k;
+        }
+    }
+    roster_fill(r->settings.config, r->roster_from[r->n_told++], r->user_of_place, r->roster);
+    return r->roster;
 }
 
 /* Reports ---------------------------------------------------------------------------------------------------------- */

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A replay: the APs play recordings of what they received, and what else a solve depends on comes from the run that is
- * replayed: which APs and users were in it, and the scheme, which the clock may have chosen. The APs are brought into
+ * replayed: which APs and users were in it, the scheme, which the clock may have chosen, the powers of the slow clock,
+ * which comes in its own time, and who was served and sounded. The APs are brought into
  * step here: each holds one report at most, and the oldest block's go on when every AP has one or is at its end. */
 #ifndef TUTTI_CPU_NODE_REPLAY_H
 #define TUTTI_CPU_NODE_REPLAY_H
 
 #include "cpu_node/block.h"
+#include "node/roster.h"
 
 typedef struct replay replay_t;
 
 struct replay_settings {
-    const char *path; /* of the run's recording */
+    const char *path;            /* of the run's recording */
+    const struct config *config; /* of the replay; outlives it */
     int n_ap, n_ue, n_block_samples;
     bool own_scheme; /* the scheme is the configuration's, not the run's */
 };
@@ -26,8 +29,12 @@ tutti_tick replay_epoch(const replay_t *replay);
 bool replay_was_solved(const replay_t *replay, uint64_t block);
 /* This AP was in it. */
 bool replay_used(const replay_t *replay, uint64_t block, int ap);
-/* The users and the scheme of the run into the block; asked: the configuration's. */
+/* The run's powers of a block into it: reads the file, so not part of the hot path. */
+int replay_powers(replay_t *replay, struct cpu_block *block);
+/* The users and the scheme of the run into the block; asked: the configuration's. Powers of another scheme go. */
 void replay_decide(const replay_t *replay, struct cpu_block *block, int asked);
+/* The next roster that holds in `block` or before; NULL: none. Valid until the next call. */
+const struct roster *replay_roster(replay_t *replay, uint64_t block);
 
 /* An AP came, or is at its end. */
 void replay_set_alive(replay_t *replay, int ap, bool alive);

@@ -10,6 +10,9 @@
 #include <string.h>
 
 static const uint64_t PATIENCE_NS = 10000000000u;
+/* A replay tells rosters so many blocks before they are needed: an AP hears of one before it has this block's answer.
+ */
+enum { REPLAY_AHEAD_BLOCKS = 2 };
 
 void cpu_tell_roster(struct cpu *cpu, int ap)
 {
@@ -54,8 +57,14 @@ void cpu_follow_schedule(struct cpu *cpu, struct cpu_block *block)
     for (const struct roster *next; (next = slow_roster(cpu->slow)) != NULL; slow_roster_taken(cpu->slow)) {
         tell(cpu, next);
     }
+    const uint64_t ahead = block->number + (uint64_t)cpu->frame.lag_blocks + REPLAY_AHEAD_BLOCKS;
+    for (const struct roster *next; cpu->replay && (next = replay_roster(cpu->replay, ahead)) != NULL;) {
+        tell(cpu, next);
+    }
     const struct roster *roster = roster_book_at(cpu->rosters, block->number);
+    block->roster_from = roster->from_block;
     for (int k = 0; k < cpu->shape.n_ue; k++) {
+        block->seat[k] = roster_place(roster, k);
         if (roster_sequence(cpu->config, &cpu->frame, roster, k, block->number) >= 0) {
             cpu->sounded[k] = block->number + 1;
         }

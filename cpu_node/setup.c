@@ -137,6 +137,9 @@ static int create_calibrate(struct cpu *cpu)
 
 static int create_slow(struct cpu *cpu)
 {
+    if (cpu->replay_path) {
+        return TUTTI_OK; /* what it decided is in the run */
+    }
     const struct slow_settings settings = {
         .config = cpu->config, .frame = &cpu->frame, .shape = cpu->shape, .lockstep = cpu->lockstep};
     const int status = slow_create(&cpu->slow, &settings);
@@ -179,6 +182,7 @@ static int create_engine(struct cpu *cpu)
 static int create_replay(struct cpu *cpu)
 {
     const struct replay_settings settings = {.path = cpu->replay_path,
+                                             .config = cpu->config,
                                              .n_ap = cpu->shape.n_ap,
                                              .n_ue = cpu->shape.n_ue,
                                              .n_block_samples = cpu->frame.n_block_samples,
@@ -189,10 +193,6 @@ static int create_replay(struct cpu *cpu)
     if (!cpu->lockstep) {
         return error_set(TUTTI_ECONFIG, "--replay: the radios of this network file do not play recordings "
                                         "(radio.ap.backend: file); `tutti replay` makes one");
-    }
-    if (cpu->config->scheduler.n_served > 0) {
-        return error_set(TUTTI_ECONFIG, "--replay: a run with a schedule (scheduler.n_served: %d) cannot be replayed",
-                         cpu->config->scheduler.n_served);
     }
     const int status = replay_create(&cpu->replay, &settings);
     cpu->welcome.epoch = status < 0 ? 0 : replay_epoch(cpu->replay);

@@ -7,6 +7,7 @@
 #include "base/ring.h"
 #include "base/rt.h"
 #include "channel/channel.h"
+#include "cpu_node/powers.h"
 #include "cpu_node/recovery.h"
 #include "cpu_node/scheduler.h"
 #include "node/thread.h"
@@ -29,13 +30,14 @@ static const uint64_t PATIENCE_NS = 5000000000u; /* lock-step: then the thread c
 struct heard {
     uint64_t number;
     float *beta, *error_variance; /* into the slow clock's own memory, one set per slot */
-    double *power;
+    double *power, *shape;
     uint8_t *present, *served, *suspected, *alive, *sounded;
     tutti_cf32 *gram; /* NULL without a scheduler */
 };
 struct table {
     uint64_t from_block;
     double *eta;
+    uint8_t *present, *served; /* APs and users that it is for */
 };
 struct gap_value {
     uint64_t block;
@@ -50,10 +52,12 @@ struct slow {
     struct slow_settings settings;
     recovery_t *recovery;   /* NULL: no controller */
     scheduler_t *scheduler; /* NULL: everybody is served */
+    powers_t *powers;       /* NULL: no such powers */
     struct node_thread thread;
     ring_t *heard, *tables, *events, *rosters, *gaps;
     struct heard *heard_slot; /* [HEARD_BLOCKS] memory behind the ring's slots */
     double *table_memory;     /* [TABLES][n_ap][n_ue] */
+    uint8_t *table_masks;     /* [TABLES][n_ap + n_ue] */
     int event, done;
     _Atomic bool stop;
     _Atomic uint64_t n_done; /* blocks that are through, as many as were heard */
@@ -61,9 +65,12 @@ struct slow {
     uint64_t n_lost;
     uint64_t n_table;     /* slow thread */
     uint8_t *next_served; /* [n_ue] */
+    uint8_t *offered_for; /* [n_ue] users of the newest table */
+    uint64_t offered_from;
     /* block thread */
     uint64_t n_expected;
     double *eta;
+    uint8_t *for_ap, *for_user; /* whom it is for */
     bool chosen, stuck;
 };
 
@@ -131,6 +138,16 @@ bool slow_gap(slow_t *s, uint64_t *block, double *gap)
 
 /* Handing over ----------------------------------------------------------------------------------------------------- */
 
+/* Over the subbands. */
+static void mean_shape(const struct cpu_block *b, double *shape)
+{
+    const int n_ue = b->shape.n_ue;
+    memset(shape, 0, (size_t)n_ue * sizeof *shape);
+    for (int i = 0; i < b->shape.n_sb * n_ue; i++) {
+        shape[i % n_ue] += b->shape_of_powers[i] / b->shape.n_sb;
+    }
+}
+
 void slow_hear(slow_t *s, const struct cpu_block *b, const double *power, const uint8_t *suspected)
 {
     if (!s) {
@@ -151,6 +168,7 @@ void slow_hear(slow_t *s, const struct cpu_block *b, const double *power, const 
         memcpy(h->beta, b->beta, pairs(s) * sizeof *h->beta);
         memcpy(h->error_variance, b->error_variance, pairs(s) * sizeof *h->error_variance);
         memcpy(h->power, power, pairs(s) * sizeof *h->power);
+        mean_shape(b, h->shape);
         memcpy(h->present, b->gathered, (size_t)b->shape.n_ap);
         memcpy(h->served, b->user_used, (size_t)b->shape.n_ue);
         memcpy(h->suspected, suspected, (size_t)b->shape.n_ue);
@@ -166,15 +184,26 @@ void slow_hear(slow_t *s, const struct cpu_block *b, const double *power, const 
     rt_event_signal(s->event);
 }
 
-static void offer(slow_t *s, const double *eta, uint64_t from_block)
+/* present NULL: for whatever APs there are. */
+static void offer(slow_t *s, const double *eta, const uint8_t *present, const uint8_t *served, uint64_t from_block)
 {
+    const size_t n_ap = (size_t)s->settings.shape.n_ap, n_ue = (size_t)s->settings.shape.n_ue;
     struct table *const t = ring_write_slot(s->tables);
     if (!t) {
         return; /* sixteen are waiting: the block thread stands still */
     }
     t->from_block = from_block;
-    t->eta = s->table_memory + (s->n_table++ % TABLES) * pairs(s);
+    t->eta = s->table_memory + s->n_table % TABLES * pairs(s);
+    t->present = s->table_masks + s->n_table++ % TABLES * (n_ap + n_ue);
+    t->served = t->present + n_ap;
     memcpy(t->eta, eta, pairs(s) * sizeof *eta);
+    memset(t->present, 1, n_ap);
+    if (present) {
+        memcpy(t->present, present, n_ap);
+    }
+    memcpy(t->served, served, n_ue);
+    memcpy(s->offered_for, served, n_ue);
+    s->offered_from = from_block;
     ring_push(s->tables);
 }
 
@@ -189,13 +218,25 @@ static struct recovery_input input_of(const struct heard *h)
                                    .suspected = h->suspected};
 }
 
+/* Somebody whom the newest powers leave out: a schedule from before there were any, a user that has come back. */
+static bool others_are_served(const slow_t *s, const struct heard *h)
+{
+    bool others = false;
+    for (int k = 0; k < s->settings.shape.n_ue; k++) {
+        others = others || (h->served[k] && !s->offered_for[k]);
+    }
+    return others && s->offered_from <= h->number;
+}
+
 static void recover(slow_t *s, const struct heard *h)
 {
     const struct recovery_input in = input_of(h);
     const double *eta;
     uint64_t from_block;
     if (recovery_block(s->recovery, &in, &eta, &from_block)) {
-        offer(s, eta, from_block);
+        offer(s, eta, NULL, h->served, from_block);
+    } else if (others_are_served(s, h) && recovery_serve(s->recovery, &in, h->number + 1, &eta)) {
+        offer(s, eta, NULL, h->served, h->number + 1);
     }
     struct gap_value *const value = ring_write_slot(s->gaps);
     if (value) {
@@ -232,7 +273,7 @@ static void serve(slow_t *s, const struct heard *h, const struct roster *r)
     }
     in.user_served = s->next_served;
     if (s->recovery && recovery_serve(s->recovery, &in, r->from_block, &eta)) {
-        offer(s, eta, r->from_block);
+        offer(s, eta, NULL, in.user_served, r->from_block);
     }
 }
 
@@ -263,8 +304,25 @@ static void schedule(slow_t *s, const struct heard *h)
     ring_push(s->rosters);
 }
 
+static void follow_gains(slow_t *s, const struct heard *h)
+{
+    const struct powers_input in = {.block = h->number,
+                                    .beta = h->beta,
+                                    .error_variance = h->error_variance,
+                                    .ap_present = h->present,
+                                    .user_served = h->served,
+                                    .shape = h->shape};
+    const double *power;
+    if (powers_block(s->powers, &in, &power)) {
+        offer(s, power, h->present, h->served, h->number + 1);
+    }
+}
+
 static void take(slow_t *s, const struct heard *h)
 {
+    if (s->powers) {
+        follow_gains(s, h);
+    }
     if (s->scheduler) {
         schedule(s, h);
     }
@@ -312,19 +370,37 @@ static void wait_for_all(slow_t *s)
     }
 }
 
-const double *slow_powers(slow_t *s, uint64_t number)
+static bool is_for(const slow_t *s, const struct cpu_block *b)
+{
+    bool all = s->chosen;
+    for (int m = 0; m < b->shape.n_ap; m++) {
+        all = all && (s->for_ap[m] || !b->gathered[m]);
+    }
+    for (int k = 0; k < b->shape.n_ue; k++) {
+        all = all && (s->for_user[k] || !b->user_used[k]);
+    }
+    return all;
+}
+
+void slow_powers(slow_t *s, struct cpu_block *block)
 {
     if (!s) {
-        return NULL;
+        return;
     }
     if (s->settings.lockstep) {
         wait_for_all(s);
     }
-    for (const struct table *t; (t = ring_peek(s->tables, 0)) != NULL && t->from_block <= number; ring_pop(s->tables)) {
+    for (const struct table *t; (t = ring_peek(s->tables, 0)) != NULL && t->from_block <= block->number;
+         ring_pop(s->tables)) {
         memcpy(s->eta, t->eta, pairs(s) * sizeof *s->eta);
+        memcpy(s->for_ap, t->present, (size_t)block->shape.n_ap);
+        memcpy(s->for_user, t->served, (size_t)block->shape.n_ue);
         s->chosen = true;
     }
-    return s->chosen ? s->eta : NULL;
+    block->powered = is_for(s, block);
+    if (block->powered) {
+        memcpy(block->power, s->eta, pairs(s) * sizeof *s->eta);
+    }
 }
 
 const struct roster *slow_roster(slow_t *s)
@@ -469,19 +545,34 @@ static int create_scheduler(slow_t *s)
     return status;
 }
 
+static int create_powers(slow_t *s)
+{
+    const struct config *const c = s->settings.config;
+    const struct config_precoding *const p = &c->precoding;
+    const struct powers_settings settings = {.n_ap = s->settings.shape.n_ap,
+                                             .n_ant = s->settings.shape.n_ant,
+                                             .n_ue = s->settings.shape.n_ue,
+                                             .average_blocks = p->scheme == MIMO_CB ? 0 : p->average_blocks};
+    return powers_create(&s->powers, &settings);
+}
+
 static int create_memory(slow_t *s)
 {
     const size_t n = pairs(s), n_ap = (size_t)s->settings.shape.n_ap, n_ue = (size_t)s->settings.shape.n_ue;
     const bool schedules = s->settings.config->scheduler.n_served > 0;
     bool ok = (s->next_served = calloc(n_ue, 1)) != NULL;
+    ok = (s->offered_for = calloc(n_ue, 1)) && ok;
     s->heard_slot = calloc(HEARD_BLOCKS, sizeof *s->heard_slot);
     s->table_memory = calloc(TABLES * n, sizeof *s->table_memory);
+    s->table_masks = calloc(TABLES * (n_ap + n_ue), 1);
     s->eta = calloc(n, sizeof *s->eta);
+    ok = ok && s->table_masks && (s->for_ap = calloc(n_ap, 1)) && (s->for_user = calloc(n_ue, 1));
     for (int i = 0; s->heard_slot && i < HEARD_BLOCKS; i++) {
         struct heard *const h = &s->heard_slot[i];
         ok = (h->beta = calloc(n, sizeof *h->beta)) && ok;
         ok = (h->error_variance = calloc(n, sizeof *h->error_variance)) && ok;
         ok = (h->power = calloc(n, sizeof *h->power)) && ok;
+        ok = (h->shape = calloc(n_ue, sizeof *h->shape)) && ok;
         ok = (h->present = calloc(n_ap, 1)) && ok;
         ok = (h->served = calloc(n_ue, 1)) && ok;
         ok = (h->suspected = calloc(n_ue, 1)) && ok;
@@ -500,11 +591,17 @@ static int create_memory(slow_t *s)
     return status < 0 ? status : ring_create(&s->events, EVENTS, sizeof(struct event_line));
 }
 
+bool slow_has_powers(const struct config *config)
+{
+    return config->resilience.controller || powers_wanted(config);
+}
+
 int slow_create(slow_t **slow, const struct slow_settings *settings)
 {
     *slow = NULL;
     const bool controls = settings->config->resilience.controller, schedules = settings->config->scheduler.n_served > 0;
-    if (!controls && !schedules) {
+    const bool powers = powers_wanted(settings->config);
+    if (!controls && !schedules && !powers) {
         return TUTTI_OK;
     }
     slow_t *const s = *slow = calloc(1, sizeof *s);
@@ -519,6 +616,7 @@ int slow_create(slow_t **slow, const struct slow_settings *settings)
     }
     int status = create_memory(s);
     status = status < 0 || !schedules ? status : create_scheduler(s);
+    status = status < 0 || !powers ? status : create_powers(s);
     return status < 0 || !controls ? status : create_controller(s);
 }
 
@@ -566,17 +664,22 @@ void slow_destroy(slow_t *s)
     }
     for (int i = 0; s->heard_slot && i < HEARD_BLOCKS; i++) {
         const struct heard *const h = &s->heard_slot[i];
-        void *const memory[] = {h->beta,      h->error_variance, h->power,   h->present, h->served,
-                                h->suspected, h->alive,          h->sounded, h->gram};
+        void *const memory[] = {h->beta,   h->error_variance, h->power, h->shape,   h->present,
+                                h->served, h->suspected,      h->alive, h->sounded, h->gram};
         for (size_t j = 0; j < sizeof memory / sizeof *memory; j++) {
             free(memory[j]);
         }
     }
     free(s->heard_slot);
     free(s->table_memory);
+    free(s->table_masks);
+    free(s->for_ap);
+    free(s->for_user);
     free(s->eta);
     free(s->next_served);
+    free(s->offered_for);
     scheduler_destroy(s->scheduler);
+    powers_destroy(s->powers);
     ring_destroy(s->rosters);
     ring_destroy(s->gaps);
     ring_destroy(s->heard);

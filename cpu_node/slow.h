@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The slow clock: one thread off the block path that sees every block's large-scale figures and decides what changes
  * slower than the channel: who is served (cpu_node/scheduler.h), the powers of the resilience controller
- * (cpu_node/recovery.h). The record thread feeds it, after the attack detector; the block thread takes powers and
- * rosters at a block's boundary and never waits for them, except in lock-step, where nothing may depend on the
- * machine's speed. */
+ * (cpu_node/recovery.h), those that follow from tracked gains or averages (cpu_node/powers.h). The record thread feeds
+ * it, after the attack detector; the block thread takes powers and rosters at a block's boundary and never waits for
+ * them, except in lock-step, where nothing may depend on the machine's speed. */
 #ifndef TUTTI_CPU_NODE_SLOW_H
 #define TUTTI_CPU_NODE_SLOW_H
 
@@ -36,9 +36,11 @@ bool slow_event(slow_t *slow, uint64_t *block, char text[SLOW_EVENT_BYTES]);
 /* Record thread: the controller's predicted gap of the next block, NaN = none yet; false: no block is through. */
 bool slow_gap(slow_t *slow, uint64_t *block, double *gap);
 
-/* Block thread, before block `number` is solved: powers [n_ap][n_ue] as shares of an AP's budget, NULL = none chosen
- * yet. Valid until the next call. */
-const double *slow_powers(slow_t *slow, uint64_t number);
+/* Whether a configuration asks for powers of the slow clock. */
+bool slow_has_powers(const struct config *config);
+/* Block thread, before the block is solved, APs and users known: its power and powered; not powered = none chosen yet
+ * for all of these APs and users. */
+void slow_powers(slow_t *slow, struct cpu_block *block);
 /* Block thread: the next roster to be told, NULL = none; then slow_roster_taken. In lock-step both wait for the slow
  * thread as slow_powers does. */
 const struct roster *slow_roster(slow_t *slow);

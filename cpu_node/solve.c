@@ -33,8 +33,10 @@ struct solver {
     struct solver_settings settings;
     struct mimo_shape shape;
     float *ap_power; /* [n_ap] for data: what a fixed share of noise leaves of 1 */
+    double *eta;     /* [n_ap][n_ue] powers given to this block, as mimo/precoder.h wants them */
     struct mimo_channel *channel;
     struct mimo_solution *solution;           /* [n_sb] */
+    bool given;                               /* eta holds */
     struct worker *worker;                    /* [n_workers] */
     struct interpolate *precoders, *channels; /* how they go between subbands */
     struct between *between;
@@ -156,11 +158,13 @@ static void solve_subbands(struct worker *worker, struct cpu_block *block, int f
             .ap_active = block->gathered,
             .ue_active = block->user_used,
             .beta = block->beta,
-            .eta = block->eta,
+            .eta = s->given ? s->eta : NULL,
         };
-        s->solution[sb] =
-            (struct mimo_solution){.W = block->streams->W + (size_t)sb * one, .sinr = block->sinr + (size_t)sb * n_ue};
+        s->solution[sb] = (struct mimo_solution){.W = block->streams->W + (size_t)sb * one,
+                                                 .sinr = block->sinr + (size_t)sb * n_ue,
+                                                 .shape = block->shape_of_powers + (size_t)sb * n_ue};
     }
+    memset(block->shape_of_powers + (size_t)first * n_ue, 0, (size_t)(last - first) * n_ue * sizeof(double));
     execute(worker, block, first, last - first);
     for (int sb = first; sb < last; sb++) {
         const int reason = s->solution[sb].reason;
@@ -284,6 +288,39 @@ static void list_streams(const solver_t *s, struct cpu_block *block)
     }
 }
 
+/* Conjugate beams at shares of the power for data: the estimates vary by beta - error, so that E||w||^2 = N eta gamma.
+ * Equal ones until the slow clock has some: the max-min problem is never solved in the block path. */
+static void give_shares(solver_t *s, const struct cpu_block *block)
+{
+    const int n_ue = s->shape.n_ue;
+    int n_used = 0;
+    for (int k = 0; k < n_ue; k++) {
+        n_used += block->user_used[k];
+    }
+    for (int i = 0; i < s->shape.n_ap * n_ue; i++) {
+        const double gamma = fmax((double)block->beta[i] - (double)block->error_variance[i], 0);
+        const double share = !block->user_used[i % n_ue] ? 0 : block->powered ? block->power[i] : 1.0 / n_used;
+        s->eta[i] = gamma > 0 ? share * (double)s->ap_power[i / n_ue] / (s->shape.n_ant * gamma) : 0;
+    }
+    s->given = true;
+}
+
+/* Powers of the slow clock are for the scheme asked for; a rung below shares power out by itself. */
+static void give_powers(solver_t *s, const struct cpu_block *block)
+{
+    const struct config_precoding *const p = s->settings.precoding;
+    s->given = false;
+    if (block->scheme != (int)p->scheme) {
+        return;
+    }
+    if (p->scheme == MIMO_CB && p->power == MIMO_POWER_MAXMIN) {
+        give_shares(s, block);
+    } else if (block->powered) {
+        memcpy(s->eta, block->power, (size_t)(s->shape.n_ap * s->shape.n_ue) * sizeof *s->eta);
+        s->given = true;
+    }
+}
+
 uint64_t solver_noise_ns(const solver_t *s)
 {
     uint64_t most_ns = 0;
@@ -298,6 +335,7 @@ void solver_execute(solver_t *s, struct cpu_block *block, const struct solver_de
     const uint64_t start_ns = clock_mono_ns();
     block->solve_start_ns = clock_wall_ns();
     s->block = block;
+    give_powers(s, block);
     s->deadline = *deadline;
     stream_set_clear(block->streams);
     atomic_store(&s->n_pending, s->n_workers - 1);
@@ -383,7 +421,8 @@ int solver_create(solver_t **solver, const struct solver_settings *settings)
     s->channel = calloc(n_sb, sizeof *s->channel);
     s->solution = calloc(n_sb, sizeof *s->solution);
     s->worker = calloc(n_workers, sizeof *s->worker);
-    if (!s->ap_power || !s->channel || !s->solution || !s->worker || s->done < 0) {
+    s->eta = calloc((size_t)(shape->n_ap * shape->n_ue), sizeof *s->eta);
+    if (!s->ap_power || !s->eta || !s->channel || !s->solution || !s->worker || s->done < 0) {
         return error_set(TUTTI_ENOMEM, "out of memory for the solver");
     }
     int status = interpolate_create(&s->precoders, settings->frame, INTERPOLATE_PRECODERS);
@@ -434,6 +473,7 @@ void solver_destroy(solver_t *s)
     interpolate_destroy(s->precoders);
     interpolate_destroy(s->channels);
     free(s->ap_power);
+    free(s->eta);
     free(s->channel);
     free(s->solution);
     free(s->worker);

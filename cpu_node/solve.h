@@ -27,8 +27,8 @@ int solver_n_each(const solver_t *solver);
 struct solver_deadline {
     uint64_t data_ns, all_ns;
 };
-/* block->scheme, stepped_down, user_alive and user_used are set; fills streams, sinr, bound, reason, an_share. No heap,
- * locks or formatting. */
+/* block->scheme, stepped_down, user_alive, user_used and powered are set; fills streams, sinr, bound, reason, an_share.
+ * No heap, locks or formatting. */
 void solver_execute(solver_t *solver, struct cpu_block *block, const struct solver_deadline *deadline);
 /* How long the last block's phase-only noise took the slowest worker; part of block->solve_ns. */
 uint64_t solver_noise_ns(const solver_t *solver);

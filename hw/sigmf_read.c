@@ -221,7 +221,7 @@ static int read_capture(const struct reader *r, struct sigmf_meta *m, struct sig
 /* 1: an annotation of a history, taken in; 0: it is none. */
 static int read_history(const struct reader *r, struct sigmf_track *t, uint64_t start, uint64_t block)
 {
-    enum { MOST = 4 * (TUTTI_MAX_UE + 1) };
+    enum { MOST = 6 * (TUTTI_MAX_UE + 1) };
     double values[MOST];
     const json_t *list = json_object_get(r->object, "tutti:values");
     const size_t n = json_array_size(list);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BOOK_SLOTS = 16 };
+enum { BOOK_SLOTS = 256 }; /* a replay of an AP that was away hears of all that were meanwhile */
 
 struct roster_book {
     size_t bytes;

@@ -82,6 +82,7 @@ enum config_subband { CONFIG_SUBBAND_SMOOTH, CONFIG_SUBBAND_FLAT };
 struct config_precoding {
     enum mimo_scheme scheme;
     enum mimo_power power;
+    int average_blocks;
     double upsilon, ob_gap;
     enum config_an an;
     enum config_an_policy an_policy;

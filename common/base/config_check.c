@@ -49,6 +49,7 @@ static const struct config_range ranges[] = {
     {"pilots.tracking_blocks", 1, 1000000, ""},
     {"payload.max_code_block_bits", 40, 65536, ""},
     {"precoding.upsilon", 0, 1, ""},
+    {"precoding.average_blocks", 1, 10000, ""},
     {"precoding.ob_gap", 1e-6, 0.5, ""},
     {"precoding.an_share", 0, 0.99, ""},
     {"precoding.an_target_sinr_db", -50, 100, ""},
@@ -272,6 +273,11 @@ static int check_precoding(struct check *check)
     if (p->local && p->an != CONFIG_AN_NONE && p->an_policy == CONFIG_AN_ADAPTIVE) {
         return config_fail(check->layers, "precoding.an_policy precoding.local",
                            "adaptive needs the precoders at the CPU node; local: true goes with an_policy: fixed");
+    }
+    if (p->average_blocks > 1 && !(MIMO_RLSPA_POWER & MIMO_ONLY(p->power))) {
+        return config_fail(check->layers, "precoding.average_blocks precoding.power",
+                           "powers are averaged with power: rlspa_wc, rlspa_wiener; power: %s goes with 1",
+                           mimo_power_name((int)p->power));
     }
     if (p->an != CONFIG_AN_NONE && n->n_ue >= TUTTI_MAX_STREAM) {
         return config_fail(check->layers, "precoding.an network.n_ue",

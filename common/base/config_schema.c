@@ -106,6 +106,7 @@ static const cyaml_schema_field_t payload_fields[] = {
 static const cyaml_schema_field_t precoding_fields[] = {
     ENUM(struct config_precoding, scheme, schemes),
     ENUM(struct config_precoding, power, powers),
+    INT(struct config_precoding, average_blocks),
     REAL(struct config_precoding, upsilon),
     REAL(struct config_precoding, ob_gap),
     ENUM(struct config_precoding, an, an_kinds),

@@ -182,6 +182,9 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
     solution->sinr_bound = NAN;
     solution->iterations = 0;
     solution->reason = MIMO_REASON_NO_USER;
+    for (int k = 0; solution->shape && k < p->shape.n_ue; k++) {
+        solution->shape[k] = 0;
+    }
     if (!mimo_scheme_row((int)scheme) || !(p->schemes & MIMO_ONLY(scheme))) {
         return stop_empty(
             p, solution, error_set(TUTTI_EINVAL, "precoder: not created for scheme %s", mimo_scheme_name((int)scheme)));
@@ -211,14 +214,14 @@ int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum m
     const bool served = precoder->batch && mimo_scheme_row((int)scheme) && precoder->schemes & MIMO_ONLY(scheme);
     const bool each =
         scheme == MIMO_CB && power == MIMO_POWER_MAXMIN; /* powers are of this call, never of one before */
-    const bool alone = served && each && n_sb > 1 && !channels[0].eta, lanes = served && (!each || alone);
+    const bool alone = served && each && n_sb > 1, lanes = served && (!each || alone);
     const int step = lanes ? batch_lanes(precoder->batch) : 1;
     int rc = alone && execute_first(precoder, channels, solutions) ? TUTTI_ENUMERIC : 0;
     for (int first = alone; first < n_sb; first += step) {
         const int n = n_sb - first < step ? n_sb - first : step;
         unsigned left = (1u << n) - 1;
         /* powers that were handed in are for one subband at a time */
-        const bool given = channels[first].eta && mimo_holds_mean(scheme, power) && mimo_scheme_is_local((int)scheme);
+        const bool given = channels[first].eta && mimo_holds_mean(scheme, power) && !each;
         if (lanes && !given) {
             left = batch_execute(precoder->batch, scheme, power, precoder->settings.upsilon, n, channels + first,
                                  solutions + first);

@@ -23,7 +23,8 @@
  * - MIMO_POWER_MAXMIN_USER. cb: every AP's estimates scaled to its budget, then one power per user; the others: as
  *   MIMO_POWER_MAXMIN.
  * - MIMO_POWER_RLSPA_WC, _WIENER. zf, rzf: robust least squares at block level (rlspa/block.h, docs/power.md) on the
- *   beams at unit norm, this subband alone; then one factor so that the worst AP is at its budget.
+ *   beams at unit norm, of this subband alone (solution->shape says what they are) or with the shape handed in as
+ *   channel->eta; then one factor so that the worst AP is at its budget.
  * analog gives all power to one user. */
 
 /* A budget that holds on average is exceeded by at most this on one subband of one block: 3 dB. */
@@ -68,8 +69,8 @@ struct mimo_channel {
     const uint8_t *ap_active;    /* [n_ap] */
     const uint8_t *ue_active;    /* [n_ue] */
     const float *beta; /* [n_ap][n_ue] large-scale gain for cb maxmin, FZF, PZF, PPZF; NULL = from H_hat itself */
-    const double
-        *eta; /* [n_ap][n_ue] >= 0, powers for cb maxmin and for fzf, pzf, ppzf on average; NULL = solved here, equal */
+    const double *eta; /* [n_ap][n_ue] >= 0, powers for cb maxmin and for fzf, pzf, ppzf on average; for rlspa_* the
+                          users' parts, the same at all APs; NULL = solved here, equal */
 };
 
 struct mimo_solution {
@@ -78,6 +79,8 @@ struct mimo_solution {
     int reason;        /* enum mimo_reason */
     double sinr_bound; /* out: no precoder can give all served users more (OB only; else NaN) */
     int iterations;    /* out: OB only; else 0 */
+    double *shape;     /* [n_ue] out, rlspa_*: each user's part of the powers by its own figures, sum 1; zeros: no
+                          such powers. NULL: not wanted */
 };
 
 typedef struct precoder precoder_t;

@@ -84,7 +84,33 @@ static double add_up(const struct mimo_problem *q, double *gamma)
     return total;
 }
 
-void scheme_amplitudes_rlspa(struct precoder *p, enum mimo_power power)
+/* Parts of the powers, from amplitudes. */
+static void tell_shape(const struct mimo_problem *q, const double *amplitude, double *shape)
+{
+    double sum = 0;
+    for (int k = 0; k < q->n_ue; k++) {
+        sum += amplitude[k] * amplitude[k];
+    }
+    for (int k = 0; k < q->n_ue; k++) {
+        shape[q->ue[k]] = sum > 0 ? amplitude[k] * amplitude[k] / sum : 0;
+    }
+}
+
+/* Amplitudes of the parts handed in, unless they give nobody anything. */
+static void take_shape(const struct mimo_problem *q, int n_ue, const double *eta, double *amplitude)
+{
+    const double *const part = eta + q->ap[0] * n_ue;
+    double sum = 0;
+    for (int k = 0; k < q->n_ue; k++) {
+        sum += part[q->ue[k]];
+    }
+    for (int k = 0; k < q->n_ue && sum > 0; k++) {
+        amplitude[k] = sqrt(part[q->ue[k]]);
+    }
+}
+
+void scheme_amplitudes_rlspa(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
+                             struct mimo_solution *solution)
 {
     const struct mimo_problem *q = &p->problem;
     const struct split H = {q->Hr, q->Hi}, U = {p->Ur, p->Ui};
@@ -101,6 +127,12 @@ void scheme_amplitudes_rlspa(struct precoder *p, enum mimo_power power)
     }
     block_ridge(power == MIMO_POWER_RLSPA_WC ? BLOCK_WC : BLOCK_WIENER, &links, &error, NULL, p->noise);
     block_solve(&links, p->noise, LINKS_FULL, shape);
+    if (solution->shape) {
+        tell_shape(q, shape, solution->shape);
+    }
+    if (channel->eta) {
+        take_shape(q, p->shape.n_ue, channel->eta, shape);
+    }
     scheme_amplitudes_common(p, shape);
 }
 

@@ -49,8 +49,10 @@ MIMO_SCHEME_MAP(SCHEME_DECLARE)
 void scheme_amplitudes_one(struct precoder *p);
 /* amplitude_k = c weight_k with c as large as the worst AP allows. */
 void scheme_amplitudes_common(struct precoder *p, const double *weight);
-/* Powers of rlspa/block.h for the beams in U, which are left at unit norm, the budgets held strictly. */
-void scheme_amplitudes_rlspa(struct precoder *p, enum mimo_power power);
+/* Powers of rlspa/block.h for the beams in U, which are left at unit norm, the budgets held strictly; their shape is
+ * told, and another one taken where the channel has it. */
+void scheme_amplitudes_rlspa(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
+                             struct mimo_solution *solution);
 /* Max-min over one power per user for the beams in U, the budgets held strictly. Users whose beam misses them are left
  * out of the problem (mimo_problem_drop) and of U. */
 void scheme_amplitudes_maxmin(struct precoder *p);

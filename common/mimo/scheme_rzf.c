@@ -65,10 +65,9 @@ static void unit_weights(struct precoder *p)
 int scheme_rzf_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                      struct mimo_solution *solution)
 {
-    (void)channel;
     beams(p);
     if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
-        scheme_amplitudes_rlspa(p, power);
+        scheme_amplitudes_rlspa(p, power, channel, solution);
     } else if (power != MIMO_POWER_EQUAL) {
         scheme_amplitudes_maxmin(p);
     } else {

@@ -51,7 +51,8 @@ static void beams(struct precoder *p)
 }
 
 /* Returns the smallest pivot; with 0 nothing is written. */
-static double zero_force(struct precoder *p, enum mimo_power power, struct mimo_solution *solution)
+static double zero_force(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
+                         struct mimo_solution *solution)
 {
     const double pivot = factor(p);
     if (!(pivot > 0)) {
@@ -59,7 +60,7 @@ static double zero_force(struct precoder *p, enum mimo_power power, struct mimo_
     }
     beams(p);
     if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
-        scheme_amplitudes_rlspa(p, power);
+        scheme_amplitudes_rlspa(p, power, channel, solution);
     } else if (power != MIMO_POWER_EQUAL) {
         scheme_amplitudes_maxmin(p);
     } else {
@@ -81,7 +82,7 @@ int scheme_zf_solve(struct precoder *p, enum mimo_power power, const struct mimo
         scheme_rzf_solve(p, power, channel, solution);
         return MIMO_REASON_FEW_ANTENNAS;
     }
-    const double pivot = zero_force(p, power, solution);
+    const double pivot = zero_force(p, power, channel, solution);
     if (pivot >= MIMO_NEAR_SINGULAR) {
         return MIMO_REASON_ASKED;
     }
@@ -93,6 +94,6 @@ int scheme_zf_solve(struct precoder *p, enum mimo_power power, const struct mimo
     if (scheme_least_sinr(p, channel, solution) > zf) {
         return MIMO_REASON_NEAR_SINGULAR;
     }
-    zero_force(p, power, solution);
+    zero_force(p, power, channel, solution);
     return MIMO_REASON_ASKED;
 }

@@ -62,6 +62,8 @@ static bool is_kept(enum record_when when, const struct record_shape *s)
         return s->n_eve > 0;
     case WITH_SCHEDULE:
         return s->schedule;
+    case WITH_POWERS:
+        return s->powers;
     case WITH_CONTROLLER:
         return s->controller;
     case WITH_POINTS:

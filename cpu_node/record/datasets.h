@@ -24,6 +24,7 @@ enum record_when {
     WITH_EVE,
     WITH_POINTS,
     WITH_SCHEDULE,
+    WITH_POWERS,
     WITH_CONTROLLER
 };
 
@@ -51,6 +52,9 @@ enum record_when {
     X(R_USER_USED, "/block/user_used", H5_U8, "u", FROM_BLOCK, ALWAYS)                                                 \
     X(R_PLACE, "/schedule/place", H5_I32, "u", FROM_BLOCK, WITH_SCHEDULE)                                              \
     X(R_AGE, "/schedule/age_blocks", H5_I32, "u", FROM_BLOCK, WITH_SCHEDULE)                                           \
+    X(R_SEAT, "/schedule/seat", H5_I32, "u", FROM_BLOCK, WITH_SCHEDULE)                                                \
+    X(R_ROSTER_FROM, "/schedule/from_block", H5_U64, "", FROM_BLOCK, WITH_SCHEDULE)                                    \
+    X(R_POWER, "/power", H5_F64, "au", FROM_BLOCK, WITH_POWERS)                                                        \
     X(R_BETA, "/block/beta", H5_F64, "au", FROM_BLOCK, ALWAYS)                                                         \
     X(R_NOISE_POWER, "/block/noise_power", H5_F64, "a", FROM_BLOCK, ALWAYS)                                            \
     X(R_EVENTS, "/radio/events", H5_I64, "a5", FROM_BLOCK, ALWAYS)                                                     \
@@ -103,7 +107,7 @@ enum { RECORD_LOSSES = 6 };
 
 struct record_shape {
     int n_sb, n_ap, n_ant, n_ue, n_eve, n_points;
-    bool csi, precoders, noise, noise_vectors, schedule, controller;
+    bool csi, precoders, noise, noise_vectors, schedule, controller, powers;
 };
 
 struct record_column_spec {

@@ -57,6 +57,7 @@ static struct record_shape shape_of(const struct recorder_settings *s)
         .noise_vectors = c->precoding.an == CONFIG_AN_PHASE_ONLY,
         .schedule = c->scheduler.n_served > 0,
         .controller = c->resilience.controller,
+        .powers = slow_has_powers(c),
     };
 }
 

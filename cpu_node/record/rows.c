@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 int record_rows_create(struct record_rows **rows, run_file_t *file, const struct record_shape *s)
@@ -46,6 +47,15 @@ static const double *widen(struct record_rows *r, const float *values, size_t n,
     return r->wide;
 }
 
+/* NaN where everybody got the same. */
+static const double *powers_of(struct record_rows *r, const struct cpu_block *block)
+{
+    for (int i = 0; i < r->shape.n_ap * r->shape.n_ue; i++) {
+        r->wide[i] = block->powered ? block->power[i] : NAN;
+    }
+    return r->wide;
+}
+
 static void write_solution(struct record_rows *r, const struct cpu_block *block)
 {
     const size_t n_sb = (size_t)r->shape.n_sb, n_ue = (size_t)r->shape.n_ue;
@@ -62,6 +72,7 @@ static void write_solution(struct record_rows *r, const struct cpu_block *block)
     if (r->shape.noise_vectors) {
         run_file_put(f, R_AN, b, block->streams->extra);
     }
+    run_file_put(f, R_POWER, b, powers_of(r, block));
     run_file_put(f, R_AN_SHARE, b, &block->an_share);
     run_file_put(f, R_SINR_PREDICTED, b, widen(r, block->sinr, n_sb * n_ue, 1));
     run_file_put(f, R_SINR_BOUND, b, block->bound);
@@ -109,6 +120,8 @@ static void write_inputs(struct record_rows *r, const struct cpu_block *block)
     run_file_put(f, R_USER_USED, b, block->user_used);
     run_file_put(f, R_PLACE, b, block->place);
     run_file_put(f, R_AGE, b, block->age_blocks);
+    run_file_put(f, R_SEAT, b, block->seat);
+    run_file_put(f, R_ROSTER_FROM, b, &block->roster_from);
     run_file_put(f, R_BETA, b, widen(r, block->beta, n_ap * n_ue, 1));
     run_file_put(f, R_NOISE_POWER, b, widen(r, block->noise_power, n_ap, 1));
     run_file_put(f, R_EVENTS, b, r->counts);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A recorded network replayed by other processes gives the run's estimates and precoders bit by bit: from all samples, from pilots and
-guards alone, with messages lost, access points silent and schemes stepped down by the clock, through killed and lost samples. A sample
+guards alone, with powers and schedules of the slow clock, with messages lost, access points silent and schemes stepped down by the clock, through killed and lost samples. A sample
 that is changed is found."""
 import glob
 import json
@@ -165,8 +165,36 @@ def test_what_the_clock_did():
         print(f"schemes of the run: {dict(zip(*np.unique(scheme, return_counts=True)))}")
 
 
+def test_what_the_slow_clock_did():
+    """Powers and who is served come from the run, in turns whose pilot was which too, even from the middle of it on."""
+    uneven = ["air.large_scale.model=geometry", "air.large_scale.area_m=200"]
+    served = ["scheduler.n_served=2", "scheduler.blocks=5", "scheduler.average_blocks=2", 'frame.schedule="B G P4 U14 G D30 G"',
+              "frame.n_dl_pilot_symbols=2", "pilots.tracking_blocks=10"]
+    cases = [("max-min of conjugate beams", ["precoding.scheme=cb", *uneven], ", n_blocks: 0", {}, 0),
+             ("averaged least squares", ["precoding.power=rlspa_wc", "precoding.average_blocks=8"], ", n_blocks: 0", {}, 0),
+             ("powers towards targets, in turns", ["precoding.scheme=ppzf", "precoding.power=equal", "resilience.controller=true",
+                                                   "scheduler.always=[0]", "scheduler.metric=random", "scheduler.sounding=rotate", *served, *uneven], ", from_block: 26",
+              dict(n_ue=7, n_ant=4), 26)]
+    for what, sets, part, more, first in cases:
+        n = 50
+        with network("symbols: PG, nodes: [ap0, ap1]" + part, sets, n, **more) as net:
+            net.run()
+            check_identical(net, what, n - first)
+            with net.file("run.h5") as f:
+                power = f["power"][:n]
+                given = ~np.isnan(power[:, 0, 0])
+                check(given[-1] and len(np.unique(power[given], axis=0)) > 1, f"{what}: powers in {given.sum()} of {n} blocks, changing")
+                check((power[given].sum(axis=2) < 1 + 1e-9).all(), f"{what}: within the budgets")
+                if first:
+                    seats = len(np.unique(f["schedule/seat"][:n], axis=0))
+                    check(seats > 2 and (f["schedule/from_block"][first:n] > 0).all(), f"{what}: {seats} schedules")
+                    waits = np.broadcast_to(f["schedule/seat"][:n][:, None] < 0, power.shape)
+                    check((power[given][waits[given]] == 0).all(), "nothing for those that wait")
+
+
 test_all_samples()
 test_pilots_and_guards()
 test_later_and_again()
+test_what_the_slow_clock_did()
 test_what_the_clock_did()
 finish()

@@ -45,6 +45,7 @@ void case_create(struct channel_case *c, struct random *random, int n_ap, int n_
     c->P = need(m, sizeof *c->P);
     c->ap_active = need(m, 1);
     c->ue_active = need(k, 1);
+    c->solution.shape = NULL;
     c->solution.W = need(m * n * k, sizeof *c->solution.W);
     c->solution.sinr = need(k, sizeof *c->solution.sinr);
     for (size_t i = 0; i < m; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Powers handed to the beams of fzf, pzf and ppzf: equal ones change nothing, a user's zero silences it at that AP, and
- * amplitudes go with the root of the power; in a batch as one by one. */
+ * amplitudes go with the root of the power; in a batch as one by one. So with the coefficients of cb. */
 #include "mimo/precoder.h"
 #include "reference.h"
 
@@ -71,8 +71,44 @@ static void given_powers_are_used(void **state)
     }
 }
 
+/* cb maxmin: W = sqrt(eta) H_hat in every subband, in lanes as in the first one. */
+static void given_coefficients_are_used(void **state)
+{
+    (void)state;
+    struct random random = {17};
+    struct mimo_channel channels[N_SB];
+    double eta[M * K];
+    static float beta[M * K];
+    for (int i = 0; i < M * K; i++) {
+        eta[i] = 1e-6 * (1 + i % 7); /* far below the cap */
+        beta[i] = 1e3f;
+    }
+    for (int b = 0; b < N_SB; b++) {
+        case_create(&cases[b], &random, M, N, K, 20, 30, 0.05);
+        solutions[b] = cases[b].solution;
+        channels[b] = cases[0].channel;
+        channels[b].H_hat = cases[b].channel.H_hat;
+        channels[b].beta = beta;
+        channels[b].eta = eta;
+    }
+    assert_int_equal(precoder_create(&precoder, &cases[0].shape), 0);
+    precoder_execute_batch(precoder, MIMO_CB, MIMO_POWER_MAXMIN, N_SB, channels, solutions);
+    for (int b = 0; b < N_SB; b++) {
+        assert_int_equal(solutions[b].reason, MIMO_REASON_ASKED);
+        for (int i = 0; i < SIZE; i++) {
+            const float factor = sqrtf((float)eta[i / (N * K) * K + i % K]);
+            assert_true(cabsf(solutions[b].W[i] - factor * channels[b].H_hat[i]) <= 1e-5f * cabsf(solutions[b].W[i]));
+        }
+    }
+    precoder_destroy(precoder);
+    for (int b = 0; b < N_SB; b++) {
+        case_destroy(&cases[b]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(given_powers_are_used)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(given_powers_are_used),
+                                       cmocka_unit_test(given_coefficients_are_used)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,39 @@ static void check(struct channel_case *c, enum mimo_scheme scheme, bool wiener)
     assert_true(fabs(use - 1) < 1e-5);
 }
 
+/* The shape told is that of the powers; one that is handed in is the shape of what comes out, the budgets held. */
+static void check_shape(struct channel_case *c, enum mimo_scheme scheme, enum mimo_power power)
+{
+    double told[TUTTI_MAX_UE], eta[W_MOST], sum = 0, given = 0, use = 0;
+    const int n_ue = c->shape.n_ue;
+    c->solution.shape = told;
+    solve(c, scheme, power);
+    for (int k = 0; k < n_ue; k++) {
+        sum += pow(norm(c, c->solution.W, k), 2);
+    }
+    for (int k = 0; k < n_ue; k++) {
+        assert_true(fabs(told[k] - pow(norm(c, c->solution.W, k), 2) / sum) < 1e-5);
+    }
+    for (int i = 0; i < c->shape.n_ap * n_ue; i++) {
+        eta[i] = 1 + i % n_ue;
+    }
+    c->channel.eta = eta;
+    solve(c, scheme, power);
+    sum = 0;
+    for (int k = 0; k < n_ue; k++) {
+        sum += pow(norm(c, c->solution.W, k), 2);
+        given += c->ue_active[k] ? eta[k] : 0;
+    }
+    for (int k = 0; k < n_ue; k++) {
+        const double part = c->ue_active[k] ? eta[k] / given : 0;
+        assert_true(fabs(pow(norm(c, c->solution.W, k), 2) / sum - part) < 1e-5);
+    }
+    for (int m = 0; m < c->shape.n_ap; m++) {
+        use = fmax(use, plain_power(c, c->solution.W, m) / (double)c->P[m]);
+    }
+    assert_true(fabs(use - 1) < 1e-5);
+}
+
 static void powers_follow_the_closed_form(void **state)
 {
     (void)state;
@@ -117,7 +150,9 @@ static void powers_follow_the_closed_form(void **state)
             c.ap_active[1] = 0;
             c.ue_active[0] = 0;
         }
-        check(&c, trial % 4 < 2 ? MIMO_ZF : MIMO_RZF, trial % 2);
+        const enum mimo_scheme scheme = trial % 4 < 2 ? MIMO_ZF : MIMO_RZF;
+        check(&c, scheme, trial % 2);
+        check_shape(&c, scheme, trial % 2 ? MIMO_POWER_RLSPA_WIENER : MIMO_POWER_RLSPA_WC);
         case_destroy(&c);
     }
 }
