@@ -41,7 +41,7 @@ static bool hear(powers_t *powers, uint64_t block, const double *shape, const do
 /* SINRs of the users served by the closed form, least and largest; budgets and those left out on the way. */
 static void examine(const double *power, double range[2])
 {
-    double b[M * K], gamma[M * K], eta[M * K], P[M], sinr[K];
+    double b[M * K], gamma[M * K], eta[M * K], P[M], sinr[K], most = 0;
     int n = 0, user[K];
     for (int k = 0; k < K; k++) {
         user[n] = k;
@@ -55,6 +55,7 @@ static void examine(const double *power, double range[2])
             assert_true(power[m * K + k] >= 0 && (power[m * K + k] == 0 || (present[m] && served[k])));
         }
         assert_true(sum <= 1 + 1e-9);
+        most = fmax(most, sum);
         for (int i = 0; i < n; i++) {
             const int from = m * K + user[i];
             b[m * n + i] = present[m] ? (double)beta[from] : 0;
@@ -62,6 +63,7 @@ static void examine(const double *power, double range[2])
             eta[m * n + i] = present[m] ? power[from] / (N * gamma[m * n + i]) : 0;
         }
     }
+    assert_true(most > 1 - 1e-6); /* else all could have more */
     const struct maxmin_cb_network network = {.n_ap = M, .n_ant = N, .n_ue = n, .beta = b, .gamma = gamma, .P = P};
     maxmin_cb_sinr(&network, eta, sinr);
     range[0] = range[1] = sinr[0];
