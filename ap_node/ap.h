@@ -12,6 +12,7 @@
 #include "ap_node/reciprocity.h"
 #include "ap_node/sounder.h"
 #include "ap_node/streams.h"
+#include "ap_node/uplink.h"
 #include "node/radio.h"
 #include "node/span.h"
 
@@ -27,6 +28,7 @@ struct ap {
     struct choice choice;
     struct streams streams;
     struct downlink downlink;
+    struct uplink uplink;
     accounts_t *accounts;
     struct ap_link link;
 
@@ -50,12 +52,14 @@ void ap_destroy(struct ap *ap); /* half-built allowed */
 void ap_log_counters(const struct ap *ap);
 
 /* slot.c: what the loop calls, once per block; no heap, locks, formatting or ZeroMQ. */
-void slot_prepare(struct ap *ap);    /* which block is next; its data symbols, ahead of time */
-int slot_receive(struct ap *ap);     /* all samples up to the block's last pilot; negative: the loop ends */
-bool slot_in_time(struct ap *ap);    /* false: the block has passed meanwhile */
-bool slot_estimate(struct ap *ap);   /* false: its pilots are not whole */
-void slot_report(struct ap *ap);     /* estimates and accounts to the link thread */
-void slot_transmit(struct ap *ap);   /* choose a precoder, precode, hand over the downlink and the next beacon */
+void slot_prepare(struct ap *ap);  /* which block is next; its data symbols, ahead of time */
+int slot_receive(struct ap *ap);   /* all samples up to the block's last pilot; negative: the loop ends */
+bool slot_in_time(struct ap *ap);  /* false: the block has passed meanwhile */
+bool slot_estimate(struct ap *ap); /* false: its pilots are not whole */
+void slot_report(struct ap *ap);   /* estimates and accounts to the link thread */
+void slot_transmit(struct ap *ap); /* choose a precoder, precode, hand over the downlink and the next beacon */
+/* Users' data of the block before, to the link thread; this block's is next if its pilots were whole. */
+void slot_uplink(struct ap *ap, bool whole);
 void slot_hear_notes(struct ap *ap); /* what became of earlier bursts */
 
 #endif

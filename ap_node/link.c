@@ -13,9 +13,20 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CSI_SLOTS = 8, OTHER_SLOTS = 2 };
+enum { CSI_SLOTS = 8, OTHER_SLOTS = 2, UPLINK_SLOTS = 4 };
 
-int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room,
+static int create_rings(struct ap_link *link)
+{
+    int status = ring_create(&link->csi_out, CSI_SLOTS, sizeof(struct ap_message) + link->message_room);
+    status =
+        status < 0 ? status : ring_create(&link->other_out, OTHER_SLOTS, sizeof(struct ap_message) + link->other_room);
+    if (status >= 0 && link->uplink_room > 0) {
+        status = ring_create(&link->uplink_out, UPLINK_SLOTS, sizeof(struct ap_message) + link->uplink_room);
+    }
+    return status;
+}
+
+int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room, size_t uplink_room,
                    struct sounder *sounder, struct reciprocity *reciprocity)
 {
     const int n_ant = config->network.n_ant, n_ue = config->network.n_ue;
@@ -27,6 +38,7 @@ int ap_link_create(struct ap_link *link, const struct config *config, int id, in
                              .most_shift = sounder->frame->fft_size / 2,
                              .reciprocity = reciprocity,
                              .other_room = sounder_message_bytes(sounder),
+                             .uplink_room = uplink_room,
                              .id = (uint16_t)id,
                              .n_sb = (uint16_t)n_sb,
                              .n_ant = (uint16_t)n_ant,
@@ -42,9 +54,7 @@ int ap_link_create(struct ap_link *link, const struct config *config, int id, in
         return error_set(TUTTI_ECONFIG, "estimates of %d subbands, %d antennas and %d users do not fit one message",
                          n_sb, n_ant, n_ue);
     }
-    int status = ring_create(&link->csi_out, CSI_SLOTS, sizeof(struct ap_message) + link->message_room);
-    status =
-        status < 0 ? status : ring_create(&link->other_out, OTHER_SLOTS, sizeof(struct ap_message) + link->other_room);
+    int status = create_rings(link);
     status = status < 0 ? status : roster_book_create(&link->rosters, config);
     link->roster = calloc(1, roster_bytes(config));
     if (!link->roster) {
@@ -59,6 +69,7 @@ void ap_link_destroy(struct ap_link *link)
     fh_peer_destroy(link->peer);
     ring_destroy(link->csi_out);
     ring_destroy(link->other_out);
+    ring_destroy(link->uplink_out);
     inbox_destroy(link->inbox);
     roster_book_destroy(link->rosters);
     free(link->roster);
@@ -91,6 +102,17 @@ void ap_link_send_other(struct ap_link *link)
     rt_event_signal(link->csi_event);
 }
 
+struct ap_message *ap_link_uplink(struct ap_link *link)
+{
+    return ring_write_slot(link->uplink_out);
+}
+
+void ap_link_send_uplink(struct ap_link *link)
+{
+    ring_push(link->uplink_out);
+    rt_event_signal(link->csi_event);
+}
+
 static void send_all(struct ap_link *link, ring_t *ring)
 {
     const struct ap_message *message;
@@ -107,6 +129,9 @@ static void send_reports(struct ap_link *link)
     rt_event_wait(link->csi_event, 0);
     send_all(link, link->csi_out);
     send_all(link, link->other_out);
+    if (link->uplink_out) {
+        send_all(link, link->uplink_out);
+    }
 }
 
 static bool fits(const struct ap_link *link, const struct ap_precoder *p)

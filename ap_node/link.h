@@ -26,6 +26,7 @@ struct ap_link {
     fh_peer_t *peer;
     ring_t *csi_out;                 /* of struct ap_message, slot -> link */
     ring_t *other_out;               /* the same for what the APs heard of each other */
+    ring_t *uplink_out;              /* and for users' data; NULL: none */
     inbox_t *inbox;                  /* link -> slot */
     struct sounder *sounder;         /* told of calibration runs */
     struct reciprocity *reciprocity; /* and of what comes of them; their owner's */
@@ -41,13 +42,14 @@ struct ap_link {
     int room;            /* streams of one precoder */
     size_t message_room; /* bytes of one estimates message */
     size_t other_room;   /* and of the others */
+    size_t uplink_room;  /* of users' data; 0: none */
     uint16_t id, n_sb, n_ant, n_ue;
     int most_shift;               /* samples that a calibration may shift this AP's time by */
     float power_mean, power_peak; /* the thread's: as ordered last; 0 = not yet */
 };
 
 /* Rings and wake-ups; no thread yet. sounder and reciprocity are there before and outlive the link. */
-int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room,
+int ap_link_create(struct ap_link *link, const struct config *config, int id, int n_sb, int room, size_t uplink_room,
                    struct sounder *sounder, struct reciprocity *reciprocity);
 /* With the peer welcomed: from here on the thread owns it. */
 int ap_link_start(struct ap_link *link, const struct fh_welcome *welcome);
@@ -60,6 +62,9 @@ void ap_link_send(struct ap_link *link);
 /* The same for other messages. */
 struct ap_message *ap_link_other(struct ap_link *link);
 void ap_link_send_other(struct ap_link *link);
+/* The same for users' data, with uplink_room bytes. */
+struct ap_message *ap_link_uplink(struct ap_link *link);
+void ap_link_send_uplink(struct ap_link *link);
 void ap_link_log_counters(const struct ap_link *link);
 
 #endif

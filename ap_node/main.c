@@ -22,10 +22,12 @@ static int loop(struct ap *ap)
         if (!slot_in_time(ap)) {
             continue;
         }
-        if (slot_estimate(ap)) {
+        const bool whole = slot_estimate(ap);
+        if (whole) {
             slot_report(ap);
         }
         slot_transmit(ap);
+        slot_uplink(ap, whole);
         if (ap->blocks == WARM_UP_BLOCKS && !rt_hot()) {
             rt_hot_enter();
         }

@@ -73,8 +73,11 @@ static int create_parts(struct ap *ap)
         status = reciprocity_create(&ap->reciprocity, f->n_sb, c->network.n_ant, c->network.n_ue);
     }
     if (status >= 0) {
-        status = ap_link_create(&ap->link, c, ap->id, f->n_sb, config_stream_room(ap->config), &ap->sounder,
-                                &ap->reciprocity);
+        status = uplink_create(&ap->uplink, c, f, ap->id);
+    }
+    if (status >= 0) {
+        status = ap_link_create(&ap->link, c, ap->id, f->n_sb, config_stream_room(ap->config),
+                                uplink_message_bytes(&ap->uplink), &ap->sounder, &ap->reciprocity);
     }
     if (status >= 0) {
         ap->decision_samples = (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples;
@@ -134,6 +137,7 @@ void ap_destroy(struct ap *ap)
     node_span_destroy(&ap->span);
     capture_destroy(&ap->capture);
     sounder_destroy(&ap->sounder);
+    uplink_destroy(&ap->uplink);
     reciprocity_destroy(&ap->reciprocity);
     streams_destroy(&ap->streams);
     downlink_destroy(&ap->downlink);
@@ -167,5 +171,10 @@ void ap_log_counters(const struct ap *ap)
     log_write(LOG_INFO, "radio", "COUNTERS %s csi_dropped=%llu wakeups=%llu notes_lost=%llu", text,
               (unsigned long long)ap->csi_dropped, (unsigned long long)radio_wakeups(ap->radio.radio),
               (unsigned long long)radio_notes_lost(ap->radio.radio));
+    if (ap->uplink.config) {
+        log_write(LOG_INFO, "uplink", "COUNTERS sent=%llu missed=%llu dropped=%llu",
+                  (unsigned long long)ap->uplink.sent, (unsigned long long)ap->uplink.missed,
+                  (unsigned long long)ap->uplink.dropped);
+    }
     ap_link_log_counters(&ap->link);
 }

@@ -48,8 +48,10 @@ void slot_prepare(struct ap *ap)
 int slot_receive(struct ap *ap)
 {
     const tutti_tick to = decision_tick(ap, ap->block);
-    /* what capture_execute and sounder_hear look at */
-    node_span_want(&ap->span, &ap->radio, to, sounder_listens(&ap->sounder, ap->block) ? "PGC" : "PG");
+    /* what capture_execute, sounder_hear and uplink_send look at */
+    const bool sounding = sounder_listens(&ap->sounder, ap->block);
+    node_span_want(&ap->span, &ap->radio, to,
+                   ap->uplink.config ? (sounding ? "PGUC" : "PGU") : (sounding ? "PGC" : "PG"));
     return node_span_receive(&ap->span, &ap->radio, to);
 }
 
@@ -164,6 +166,14 @@ void slot_report(struct ap *ap)
     message->n_bytes = wire_pack_csi(message->bytes, ap->link.message_room, &header, &meta, ap->capture.H_hat);
     ap_link_send(&ap->link);
     ap->reported_in = header.session;
+}
+
+void slot_uplink(struct ap *ap, bool whole)
+{
+    uplink_send(&ap->uplink, &ap->capture, &ap->span, &ap->link);
+    if (whole) {
+        uplink_remember(&ap->uplink, &ap->capture, &ap->reciprocity, &ap->radio, ap->block, ap->reported_in);
+    }
 }
 
 /* Repeatable radios wait for an answer, bounded only against a dead peer, if there was something to answer: what was

@@ -17,6 +17,7 @@
 #include "cpu_node/replay.h"
 #include "cpu_node/slow.h"
 #include "cpu_node/solve.h"
+#include "cpu_node/uplink/uplink.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
 #include "node/roster.h"
@@ -24,7 +25,8 @@
 
 struct cpu_counters {
     uint64_t bytes_up, bytes_down; /* of data messages, headers included */
-    uint64_t blocks, csi_refused[WIRE_N_ERRORS], csi_foreign, off_clock, implausible, other_data, push_failed, restarts;
+    uint64_t blocks, csi_refused[WIRE_N_ERRORS], csi_foreign, off_clock, implausible, other_data, uplink_foreign,
+        push_failed, restarts;
 };
 
 struct cpu {
@@ -48,6 +50,7 @@ struct cpu {
     recorder_t *recorder;
     slow_t *slow; /* NULL: the configuration asks for nothing that it does */
     calibrate_t *calibrate;
+    uplink_t *uplink; /* NULL: no uplink data */
     fh_hub_t *hub;
     tutti_cf32 *coefficients;     /* [n_sb][n_ant][n_ue] one AP's estimates */
     float *beta, *error_variance; /* [n_ue] of it */

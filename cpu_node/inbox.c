@@ -177,6 +177,17 @@ static void hear_estimates(struct cpu *cpu, int ap, const uint8_t *data, size_t 
     }
 }
 
+/* Users' data are for the uplink thread; of another time or session they are nobody's. */
+static void hear_uplink(struct cpu *cpu, int ap, const struct wire_header *header, const uint8_t *data, size_t n_bytes)
+{
+    const bool ours = header->node == ap && header->session == cpu->welcome.session &&
+                      header->tick == frame_symbol_tick(&cpu->frame, cpu->welcome.epoch, header->block, 0);
+    cpu->counters.uplink_foreign += !ours;
+    if (ours && !uplink_hear(cpu->uplink, ap, data, n_bytes)) {
+        cpu->counters.other_data++;
+    }
+}
+
 static void hear_data(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes)
 {
     struct wire_header header;
@@ -197,7 +208,10 @@ static void hear_data(struct cpu *cpu, int ap, const uint8_t *data, size_t n_byt
     case WIRE_CALIBRATION:
         calibrate_hear(cpu->calibrate, ap, data, n_bytes);
         break;
-    default: /* nobody here takes uplink symbols or sensing yet */
+    case WIRE_UPLINK:
+        hear_uplink(cpu, ap, &header, data, n_bytes);
+        break;
+    default: /* nobody here takes sensing yet */
         cpu->counters.other_data++;
     }
 }

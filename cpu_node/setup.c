@@ -219,6 +219,17 @@ static int create_hub(struct cpu *cpu)
     return status;
 }
 
+static int create_uplink(struct cpu *cpu)
+{
+    const struct uplink_settings settings = {.config = cpu->config,
+                                             .frame = &cpu->frame,
+                                             .shape = cpu->shape,
+                                             .recorder = cpu->recorder,
+                                             .lockstep = cpu->lockstep};
+    const int status = uplink_create(&cpu->uplink, &settings);
+    return status < 0 ? status : uplink_start(cpu->uplink);
+}
+
 static int create_parts(struct cpu *cpu)
 {
     int status = create_buffers(cpu);
@@ -228,6 +239,7 @@ static int create_parts(struct cpu *cpu)
     status = status < 0 ? status : create_calibrate(cpu);
     status = status < 0 ? status : create_recorder(cpu); /* owns the output before anybody is let in */
     status = status < 0 ? status : create_engine(cpu);
+    status = status < 0 ? status : create_uplink(cpu);
     status = status < 0 ? status : create_hub(cpu);
     return status < 0 ? status : recorder_start(cpu->recorder);
 }
@@ -265,6 +277,7 @@ int cpu_create(struct cpu *cpu, const struct config *config)
 void cpu_stop(struct cpu *cpu)
 {
     rt_stop_request();
+    uplink_stop(cpu->uplink);
     recorder_stop(cpu->recorder);
     slow_stop(cpu->slow);
     /* A finished run is over for everybody; a node stopped by hand leaves the others waiting for its return. */
@@ -276,6 +289,7 @@ void cpu_stop(struct cpu *cpu)
 void cpu_destroy(struct cpu *cpu)
 {
     cpu_stop(cpu);
+    uplink_destroy(cpu->uplink);
     recorder_destroy(cpu->recorder);
     slow_destroy(cpu->slow);
     calibrate_destroy(cpu->calibrate);
@@ -315,6 +329,7 @@ void cpu_log_counters(const struct cpu *cpu)
               c->bytes_up, c->bytes_down, c->blocks, cpu->gather->n_incomplete, cpu->gather->n_late,
               cpu->gather->n_early, refused, c->csi_foreign, c->off_clock, c->implausible, c->other_data,
               cpu->gather->n_jumped, c->restarts, c->push_failed);
+    uplink_log_counters(cpu->uplink);
     recorder_log_counters(cpu->recorder);
     struct fh_counters counters;
     fh_hub_counters(cpu->hub, &counters);

@@ -18,6 +18,13 @@ static inline void encoding_set(struct wire_header *header, const struct config_
     header->mantissa_bits = (uint8_t)(encoding == CONFIG_BFP ? config->mantissa_bits : 0);
 }
 
+/* How uplink symbols travel. */
+static inline void encoding_of_uplink(struct wire_header *header, const struct config *config)
+{
+    header->encoding = (uint8_t)config->uplink.encoding;
+    header->mantissa_bits = (uint8_t)(config->uplink.encoding == CONFIG_BFP ? config->fronthaul.mantissa_bits : 0);
+}
+
 /* The same for a whole network: with local precoding the APs build the beams, only large-scale figures and powers
  * travel. */
 static inline void encoding_of_network(struct wire_header *header, const struct config *config, enum wire_type type)

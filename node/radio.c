@@ -27,13 +27,14 @@ static int letter_of(enum radio_note_kind kind)
     }
 }
 
-/* What lies furthest ahead when it is queued: after the downlink of one block the pilots of the block after next. No
- * more than needed: what is used in turn stays in the cache. */
-static int samples_ahead(const struct frame *f)
+/* What lies furthest ahead when it is queued: after the downlink of one block the pilots, and the data behind them, of
+ * the block after next. No more than needed: what is used in turn stays in the cache. */
+static int samples_ahead(const struct config *config, const struct frame *f)
 {
+    const bool data = config->uplink.mode != CONFIG_UPLINK_NONE && f->n_ul > 0;
     const int dl_end = f->n_dl > 0 ? (f->dl_symbol[f->n_dl - 1] + 1) * f->n_symbol_samples : 0;
-    const int pilots_end = f->n_pilot > 0 ? (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples : 0;
-    return (2 + f->lag_blocks) * f->n_block_samples - dl_end + pilots_end;
+    const int last = data ? f->ul_symbol[f->n_ul - 1] : f->n_pilot > 0 ? f->pilot_symbol[f->n_pilot - 1] : -1;
+    return (2 + f->lag_blocks) * f->n_block_samples - dl_end + (last + 1) * f->n_symbol_samples;
 }
 
 /* Bursts begin at symbols, so these must fall on the grid of the radio's timed operations. */
@@ -72,7 +73,7 @@ int node_radio_open(struct node_radio *radio, const struct config *config, const
         .clock_source = c->clock_source,
         .time_source = c->time_source,
         .chunk_samples = frame->chunk_samples,
-        .n_tx_buffer_samples = samples_ahead(frame),
+        .n_tx_buffer_samples = samples_ahead(config, frame),
         .priority = node_priority(&config->engine, NODE_DUTY_SLOT),
     };
     *radio = (struct node_radio){.frame = frame};

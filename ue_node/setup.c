@@ -123,6 +123,13 @@ static int create_receiver(struct ue *ue)
     return receiver_create(&ue->receiver, &ue->frame, &settings);
 }
 
+static int create_uplink(struct ue *ue)
+{
+    const struct config_radio *radio = config_radio_of(ue->config, CONFIG_ROLE_UE, ue->id);
+    const float scale = node_tx_scale(&ue->frame, radio->tx_power_dbm, radio->tx_full_scale_dbm);
+    return uplink_create(&ue->uplink, ue->config, &ue->frame, scale, ue->pilots);
+}
+
 static int create_parts(struct ue *ue)
 {
     ue->capture_event = rt_event_create();
@@ -137,7 +144,10 @@ static int create_parts(struct ue *ue)
     if (status >= 0) {
         status = create_receiver(ue);
     }
-    return status < 0 ? status : modulate_pilots(ue);
+    if (status >= 0) {
+        status = modulate_pilots(ue);
+    }
+    return status < 0 || ue->role != UE_USER ? status : create_uplink(ue);
 }
 
 int ue_create(struct ue *ue, const struct config *config, enum ue_role role, int id)
@@ -190,6 +200,7 @@ void ue_destroy(struct ue *ue)
     fh_peer_destroy(ue->lab);
     node_span_destroy(&ue->span);
     receiver_destroy(ue->receiver);
+    uplink_destroy(&ue->uplink);
     ofdm_destroy(ue->ofdm);
     ring_destroy(ue->captures);
     close_event(&ue->capture_event);

@@ -21,6 +21,10 @@ static void queue_pilots(struct ue *ue, uint64_t block)
     if (sequence >= 0) {
         const size_t one = (size_t)ue->n_pilot_samples;
         ue->pilot_buffers[0] = ue->pilots + (ue->n_sequence > 1 ? (size_t)sequence * one : 0);
+        if (ue->uplink.n_samples > 0) {
+            uplink_burst(&ue->uplink, &ue->radio, ue->ofdm, ue->id, block);
+            return;
+        }
         node_radio_burst(&ue->radio, ue->pilot_buffers, ue->n_pilot_samples, at, NODE_TAG_OTHER | block);
     }
 }

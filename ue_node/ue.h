@@ -16,6 +16,7 @@
 #include "phy/frame.h"
 #include "phy/ofdm.h"
 #include "phy/receiver.h"
+#include "ue_node/uplink.h"
 
 #include <stdatomic.h>
 
@@ -60,6 +61,8 @@ struct ue {
     tutti_cf32 *pilots;               /* [n_sequence][n_pilot_samples], from the first antenna */
     tutti_cf32 *silence;              /* the same from the others */
     const tutti_cf32 **pilot_buffers; /* [n_ant] */
+
+    struct uplink uplink; /* its data behind the pilots */
 
     struct roster_book *rosters;     /* decode thread -> slot thread: who is served */
     struct roster_book *own_rosters; /* the decode thread's own */

@@ -69,6 +69,21 @@ struct config_sync {
     bool track_phase;
 };
 
+/* Users' data towards the access points. */
+enum config_uplink_mode { CONFIG_UPLINK_NONE, CONFIG_UPLINK_CENTRAL, CONFIG_UPLINK_LOCAL };
+enum config_combiner { CONFIG_COMBINER_MMSE, CONFIG_COMBINER_ZF, CONFIG_COMBINER_MR };
+enum config_fusion { CONFIG_FUSION_INSTANT, CONFIG_FUSION_LSFD };
+enum config_uplink_streams { CONFIG_STREAMS_AUTO, CONFIG_STREAMS_ANTENNAS, CONFIG_STREAMS_MATCHED };
+struct config_uplink {
+    enum config_uplink_mode mode;
+    enum config_combiner combiner;
+    enum config_fusion fusion;
+    enum config_modulation modulation;
+    enum config_uplink_streams streams;
+    enum config_encoding encoding;
+    int n_workers;
+};
+
 enum config_calibration_method { CONFIG_CALIBRATION_LS, CONFIG_CALIBRATION_ML };
 struct config_calibration {
     char *file; /* "" = none; absolute after config_load */
@@ -285,6 +300,7 @@ struct config {
     struct config_precoding precoding;
     struct config_scheduler scheduler;
     struct config_sync sync;
+    struct config_uplink uplink;
     struct config_calibration calibration;
     struct config_eve eve;
     struct config_resilience resilience;
@@ -358,6 +374,14 @@ static inline int config_n_served(const struct config *config)
 static inline bool config_rotates(const struct config *config)
 {
     return config->scheduler.n_served > 0 && config->scheduler.sounding == CONFIG_SOUNDING_ROTATE;
+}
+
+/* Access points send matched filters or combined streams, one per user, instead of what their antennas receive. */
+static inline bool config_uplink_per_user(const struct config *config)
+{
+    const struct config_uplink *const u = &config->uplink;
+    return u->mode == CONFIG_UPLINK_LOCAL || u->streams == CONFIG_STREAMS_MATCHED ||
+           (u->streams == CONFIG_STREAMS_AUTO && config->network.n_ue < config->network.n_ant);
 }
 
 /* Some node's radio is on the emulated air. */

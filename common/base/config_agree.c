@@ -98,6 +98,25 @@ static void write_sync(FILE *out, const struct config *config)
     }
 }
 
+/* The same: only where users send data. */
+static void write_uplink(FILE *out, const struct config *config)
+{
+    static const char *const encodings[] = {"cf32", "sc16", "bfp"}, *const modes[] = {"none", "central", "local"};
+    const struct config_uplink *const u = &config->uplink;
+    if (u->mode == CONFIG_UPLINK_NONE) {
+        return;
+    }
+    fprintf(out, "uplink.mode: %s\nuplink.modulation: qam%d\nuplink.encoding: %s\nuplink.streams: %s\n", modes[u->mode],
+            4 << 2 * (int)u->modulation, encodings[u->encoding],
+            config_uplink_per_user(config) ? "one per user" : "antennas");
+    if (u->mode == CONFIG_UPLINK_LOCAL) {
+        fprintf(out, "uplink.combiner: %s\n", u->combiner == CONFIG_COMBINER_MR ? "mr" : "mmse");
+    }
+    if (u->encoding == CONFIG_BFP) {
+        fprintf(out, "uplink, fronthaul.mantissa_bits: %d\n", config->fronthaul.mantissa_bits);
+    }
+}
+
 static void write_all(FILE *out, const struct config *config)
 {
     static const char *const encodings[] = {"cf32", "sc16", "bfp"};
@@ -111,6 +130,7 @@ static void write_all(FILE *out, const struct config *config)
     write_lag(out, config);
     write_sync(out, config);
     write_scheduler(out, config);
+    write_uplink(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
             4 << 2 * (int)config->payload.modulation, config->payload.max_code_block_bits);
     fprintf(out, "precoding.local: %s\nprecoding.subband: %s\nair.repeatable: %s\n",

@@ -54,6 +54,7 @@ static const struct config_range ranges[] = {
     {"precoding.an_share", 0, 0.99, ""},
     {"precoding.an_target_sinr_db", -50, 100, ""},
     {"sync.reference_ap", 0, TUTTI_MAX_AP - 1, ""},
+    {"uplink.n_workers", 1, 64, ""},
     {"calibration.n_repeats", 1, 100000, ""},
     {"eve.n_ant", 1, 8, ""},
     {"eve.target_user", 0, TUTTI_MAX_UE - 1, ""},
@@ -775,6 +776,49 @@ static int check_scheduler(struct check *check)
     return check_always(check);
 }
 
+/* Where U symbols may lie: after the estimates' pilots and before the downlink, for a user sends both as one burst. */
+static int check_uplink_symbols(struct check *check)
+{
+    const struct frame *const f = &check->frame;
+    const int least = 2 * (8 + 32 + 6), bits_per_symbol = 2 * ((int)check->config->uplink.modulation + 1);
+    if (f->n_ul == 0) {
+        return config_fail(check->layers, "uplink.mode frame.schedule",
+                           "users send their data in U symbols, the schedule has none");
+    }
+    if (f->ul_symbol[0] < f->pilot_symbol[f->n_pilot - 1] || f->ul_symbol[f->n_ul - 1] > f->dl_symbol[0]) {
+        return config_fail(check->layers, "uplink.mode frame.schedule",
+                           "uplink symbols (U) must lie between the last pilot (P) and the first downlink symbol (D)");
+    }
+    if (f->n_ul * f->n_sc * bits_per_symbol < least) {
+        return config_fail(check->layers, "uplink.modulation frame.schedule frame.n_used_subcarriers",
+                           "a block's U symbols carry %d coded bits per user, the shortest code block needs %d",
+                           f->n_ul * f->n_sc * bits_per_symbol, least);
+    }
+    return 0;
+}
+
+static int check_uplink(struct check *check)
+{
+    const struct config *const c = check->config;
+    const struct config_uplink *const u = &c->uplink;
+    if (u->mode == CONFIG_UPLINK_NONE) {
+        return 0;
+    }
+    if (u->mode == CONFIG_UPLINK_LOCAL && u->combiner == CONFIG_COMBINER_ZF) {
+        return config_fail(check->layers, "uplink.combiner uplink.mode",
+                           "zf needs all antennas at the CPU node: an AP alone goes with combiner: mmse, mr");
+    }
+    if (u->mode == CONFIG_UPLINK_CENTRAL && c->precoding.local) {
+        return config_fail(check->layers, "uplink.mode precoding.local",
+                           "no estimates travel with precoding.local, so the CPU node cannot combine: mode: local");
+    }
+    if (c->scheduler.n_served > 0) {
+        return config_fail(check->layers, "uplink.mode scheduler.n_served",
+                           "uplink data goes with all users at once: scheduler.n_served: 0");
+    }
+    return check_uplink_symbols(check);
+}
+
 static int check_adc(struct check *check)
 {
     const int ap = check->config->air.impairments.ap.adc_bits, ue = check->config->air.impairments.ue.adc_bits;
@@ -797,7 +841,7 @@ int config_check(struct config_layers *layers, const struct config *config)
         check_names,   check_frame,      check_pilots,      check_payload,   check_scheme, check_precoding, check_eve,
         check_engine,  check_lag,        check_endpoints,   check_outputs,   check_faults, check_backends,  check_gains,
         check_sensing, check_medium,     check_played,      check_taps,      check_delays, check_adc,       check_iq,
-        check_events,  check_resilience, check_calibration, check_scheduler,
+        check_events,  check_resilience, check_calibration, check_scheduler, check_uplink,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

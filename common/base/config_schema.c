@@ -137,6 +137,24 @@ static const cyaml_schema_field_t sync_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_strval_t uplink_modes[] = {
+    {"none", CONFIG_UPLINK_NONE}, {"central", CONFIG_UPLINK_CENTRAL}, {"local", CONFIG_UPLINK_LOCAL}};
+static const cyaml_strval_t combiners[] = {
+    {"mmse", CONFIG_COMBINER_MMSE}, {"zf", CONFIG_COMBINER_ZF}, {"mr", CONFIG_COMBINER_MR}};
+static const cyaml_strval_t fusions[] = {{"instant", CONFIG_FUSION_INSTANT}, {"lsfd", CONFIG_FUSION_LSFD}};
+static const cyaml_strval_t uplink_streams[] = {
+    {"auto", CONFIG_STREAMS_AUTO}, {"antennas", CONFIG_STREAMS_ANTENNAS}, {"matched", CONFIG_STREAMS_MATCHED}};
+static const cyaml_schema_field_t uplink_fields[] = {
+    ENUM(struct config_uplink, mode, uplink_modes),
+    ENUM(struct config_uplink, combiner, combiners),
+    ENUM(struct config_uplink, fusion, fusions),
+    ENUM(struct config_uplink, modulation, modulations),
+    ENUM(struct config_uplink, streams, uplink_streams),
+    ENUM(struct config_uplink, encoding, encodings),
+    INT(struct config_uplink, n_workers),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t eve_fields[] = {
     INT(struct config_eve, n_ant),
     ENUM(struct config_eve, attack, attacks),
@@ -384,6 +402,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, precoding, precoding_fields),
     SECTION(struct config, scheduler, scheduler_fields),
     SECTION(struct config, sync, sync_fields),
+    SECTION(struct config, uplink, uplink_fields),
     SECTION(struct config, calibration, calibration_fields),
     SECTION(struct config, eve, eve_fields),
     SECTION(struct config, resilience, resilience_fields),

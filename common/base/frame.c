@@ -78,6 +78,9 @@ static void index_letters(struct frame *f)
         case 'P':
             f->pilot_symbol[f->n_pilot++] = s;
             break;
+        case 'U':
+            f->ul_symbol[f->n_ul++] = s;
+            break;
         case 'D':
             f->dl_symbol[f->n_dl++] = s;
             break;

@@ -17,6 +17,7 @@ struct frame {
     int n_symbol_samples, n_block_samples, n_symbol;
     char letter[TUTTI_MAX_SYMBOL + 1];           /* [n_symbol], NUL-terminated, one of B P U G D C */
     int n_pilot, pilot_symbol[TUTTI_MAX_SYMBOL]; /* symbol index of the t-th P; n_pilot = tau_p */
+    int n_ul, ul_symbol[TUTTI_MAX_SYMBOL];       /* symbol index of the t-th U */
     int n_dl, dl_symbol[TUTTI_MAX_SYMBOL];       /* symbol index of the t-th D; contiguous */
     int n_dl_pilot;                              /* first of them that carry precoded pilots */
     int n_guard, guard_symbol[TUTTI_MAX_SYMBOL]; /* G symbols surely silent, used to measure noise: not after C or B2 */

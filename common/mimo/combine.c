@@ -48,6 +48,11 @@ void combine_destroy(combine_t *combine)
     }
 }
 
+void combine_users(combine_t *combine, int n_ue)
+{
+    combine->n_ue = n_ue;
+}
+
 double combine_noise(int n_ue, const float *e)
 {
     double z = 1;

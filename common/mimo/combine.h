@@ -19,6 +19,9 @@ typedef struct combine combine_t;
 int combine_create(combine_t **combine, int n_ue); /* 0, TUTTI_ENOMEM */
 void combine_destroy(combine_t *combine);          /* NULL allowed */
 
+/* From here on so many users, at most those of create. */
+void combine_users(combine_t *combine, int n_ue);
+
 /* z of one AP from its error variances e [n_ue]. */
 double combine_noise(int n_ue, const float *e);
 /* w of one AP. */

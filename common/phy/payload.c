@@ -66,14 +66,14 @@ static int set_code_blocks(payload_t *p, int max_code_block_bits)
         return error_set(
             TUTTI_ECONFIG,
             "payload: %d coded bits per block in %d code blocks leave no room for data beside the CRC; lengthen the "
-            "D part of frame.schedule or change payload.max_code_block_bits %d",
+            "data part (D or U) of frame.schedule or change payload.max_code_block_bits %d",
             p->n_coded, p->n_cb, max_code_block_bits);
     }
     p->cb_coded = 2 * (8 * p->cb_bytes + VITERBI_TAIL_BITS);
     return 0;
 }
 
-static int set_shape(payload_t *p, const struct frame *frame, const struct config_payload *config)
+static int set_shape(payload_t *p, int n_re, const struct config_payload *config)
 {
     p->axis_bits = (int)config->modulation + 1;
     if (p->axis_bits < 1 || p->axis_bits > MAX_AXIS_BITS) {
@@ -82,7 +82,7 @@ static int set_shape(payload_t *p, const struct frame *frame, const struct confi
     }
     const double n_level = 1 << p->axis_bits;
     p->bits_per_symbol = 2 * p->axis_bits;
-    p->n_re = frame->n_data_re;
+    p->n_re = n_re;
     p->n_coded = p->n_re * p->bits_per_symbol;
     p->stride = (2 * p->n_re + SIMD_BYTES_MAX - 1) / SIMD_BYTES_MAX * SIMD_BYTES_MAX;
     p->unit = (float)sqrt(1.5 / (n_level * n_level - 1.0)); /* two axes of mean power (n_level^2 - 1) / 3 units */
@@ -127,7 +127,7 @@ static int allocate(payload_t *p)
     return interleave_create(&p->interleave, p->axis_bits, 2 * p->n_re, p->stride);
 }
 
-int payload_create(payload_t **payload, const struct frame *frame, const struct config_payload *config, uint64_t seed)
+static int create(payload_t **payload, int n_re, const struct config_payload *config, uint64_t seed)
 {
     payload_t *p = calloc(1, sizeof *p);
     *payload = p;
@@ -136,7 +136,7 @@ int payload_create(payload_t **payload, const struct frame *frame, const struct 
     }
     p->simd = simd_get();
     p->seed = seed;
-    int status = set_shape(p, frame, config);
+    int status = set_shape(p, n_re, config);
     if (status == 0) {
         status = allocate(p);
     }
@@ -147,6 +147,18 @@ int payload_create(payload_t **payload, const struct frame *frame, const struct 
     }
     code_crc_init(&p->crc);
     return 0;
+}
+
+int payload_create(payload_t **payload, const struct frame *frame, const struct config_payload *config, uint64_t seed)
+{
+    return create(payload, frame->n_data_re, config, seed);
+}
+
+int payload_create_uplink(payload_t **payload, const struct frame *frame, const struct config_payload *config,
+                          uint64_t seed)
+{
+    static const uint64_t UPWARDS = 0x7570776172647321u; /* any other seed */
+    return create(payload, frame->n_ul * frame->n_sc, config, seed ^ UPWARDS);
 }
 
 void payload_destroy(payload_t *payload)

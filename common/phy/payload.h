@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The downlink payload of one user in one block: pseudo-random bits from (seed, user, block), so the receiver knows the
- * truth; CRC-32 per code block; K=7 rate-1/2 convolutional code (171, 133 octal, tail-terminated); interleaved over the
- * block (phy/interleave.h); QAM with Gray labels and unit mean power (I in the upper half of a label, Q in the lower,
- * as liquid-dsp has it). The block's n_data_re * bits_per_symbol coded bits are filled by equal code blocks of at most
- * max_code_block_bits; the remainder is pseudo-random padding. Bits are sent first bit first = most significant bit of
- * each byte; the CRC follows its data, top byte first. Create allocates; the rest does not. One handle per thread. */
+/* The payload of one user in one block, downlink or uplink: pseudo-random bits from (seed, user, block), so the
+ * receiver knows the truth; CRC-32 per code block; K=7 rate-1/2 convolutional code (171, 133 octal, tail-terminated);
+ * interleaved over the block (phy/interleave.h); QAM with Gray labels and unit mean power (I in the upper half of a
+ * label, Q in the lower, as liquid-dsp has it). The block's n_data_re * bits_per_symbol coded bits are filled by equal
+ * code blocks of at most max_code_block_bits; the remainder is pseudo-random padding. Bits are sent first bit first =
+ * most significant bit of each byte; the CRC follows its data, top byte first. Create allocates; the rest does not. One
+ * handle per thread. */
 #ifndef TUTTI_PHY_PAYLOAD_H
 #define TUTTI_PHY_PAYLOAD_H
 
@@ -14,6 +15,10 @@ typedef struct payload payload_t;
 
 /* Errors: TUTTI_ECONFIG with the key named, TUTTI_ENOMEM; *payload is NULL then. */
 int payload_create(payload_t **payload, const struct frame *frame, const struct config_payload *config, uint64_t seed);
+/* The same for what users send in the n_ul U symbols, [n_ul][n_sc] below in place of [n_dl - n_dl_pilot][n_sc]: other
+ * bits of the same seed. */
+int payload_create_uplink(payload_t **payload, const struct frame *frame, const struct config_payload *config,
+                          uint64_t seed);
 void payload_destroy(payload_t *payload);
 int payload_bits_per_symbol(const payload_t *payload);
 int payload_code_blocks(const payload_t *payload); /* per user and block */

@@ -8,6 +8,7 @@
 #include "phy/mmse.h"
 #include "phy/phase_track.h"
 #include "phy/pilot.h"
+#include "phy/quality.h"
 #include "phy/subband.h"
 
 #include <math.h>
@@ -520,56 +521,14 @@ static void follow_phase(receiver_t *r)
 
 /* Measuring -------------------------------------------------------------------------------------------------------- */
 
-/* cross: sum equalised conj(truth), power: sum |truth|^2, of every subband. */
-static void correlate_with_truth(receiver_t *r)
-{
-    const struct frame *f = r->frame;
-    subband_clear(f, &r->rows);
-    subband_clear(f, &r->factor);
-    for (size_t at = 0; at < (size_t)f->n_data_re; at += (size_t)f->n_sc) {
-        const float *x = (const float *)(r->equalised + at), *s = (const float *)(r->truth + at);
-        r->simd->rows_dot(f->n_sc, x, s, r->rows.direct, r->rows.crossed);
-        r->simd->rows_dot(f->n_sc, s, s, r->factor.direct, r->factor.crossed);
-    }
-    subband_sum(f, &r->rows, r->cross, r->cross + f->n_sb);
-    subband_sum(f, &r->factor, r->power, NULL);
-}
-
-/* sums: sum |equalised - fitted gain truth|^2 of every subband; the errors themselves are squared, so that the noise of
- * a strong signal is not the difference of two large sums. */
-static void measure_errors(receiver_t *r)
-{
-    const struct frame *f = r->frame;
-    for (int sb = 0; sb < f->n_sb; sb++) {
-        subband_factor(f, sb, r->cross[sb] / r->power[sb], r->cross[f->n_sb + sb] / r->power[sb], &r->factor);
-    }
-    subband_clear(f, &r->rows);
-    for (size_t at = 0; at < (size_t)f->n_data_re; at += (size_t)f->n_sc) {
-        r->simd->rows_residual(f->n_sc, r->factor.direct, r->factor.crossed, (const float *)(r->truth + at),
-                               (const float *)(r->equalised + at), r->rows.direct);
-    }
-    subband_sum(f, &r->rows, r->sums, NULL);
-}
-
-/* y = g s + e with g the least-squares gain: the fit takes one degree of freedom from the error and adds error / n to
- * the signal, both undone. Subbands count by their power before equalising. */
+/* Subbands count by their power before equalising. */
 static void measure(receiver_t *r, struct receiver_measurement *m)
 {
-    const struct frame *f = r->frame;
-    const double n = (double)r->n_data * f->sc_per_sb;
-    double signal = 0, error = 0, deviation = 0, reference = 0;
-    correlate_with_truth(r);
-    measure_errors(r);
-    for (int sb = 0; sb < f->n_sb; sb++) {
-        const double s_power = r->power[sb], re = r->cross[sb] / s_power, im = r->cross[f->n_sb + sb] / s_power;
-        const double residual = r->sums[sb] / (n - 1.0); /* per symbol */
-        signal += r->gain_squared[sb] * ((re * re + im * im) * s_power / n - residual / n);
-        error += r->gain_squared[sb] * residual;
-        deviation += r->sums[sb] + ((re - 1) * (re - 1) + im * im) * s_power; /* from the truth, not from g times it */
-        reference += s_power;
-    }
-    m->sinr = signal > 0 && error > 0 ? signal / error : 0;
-    m->evm = sqrt(deviation / reference);
+    const struct quality_work work = {r->rows, r->factor, r->sums, r->cross, r->power};
+    const struct quality q =
+        quality_measure(r->frame, r->simd, r->n_data, r->equalised, r->truth, r->gain_squared, &work);
+    m->sinr = q.sinr;
+    m->evm = q.evm;
 }
 
 /* The fitted channel is off by its own noise. With d = tr R^-1 noise dimensions of it, g^H R^-1 g comes out n / (n - d)

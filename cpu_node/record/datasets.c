@@ -64,6 +64,10 @@ static bool is_kept(enum record_when when, const struct record_shape *s)
         return s->schedule;
     case WITH_POWERS:
         return s->powers;
+    case WITH_UPLINK:
+        return s->uplink;
+    case WITH_UPLINK_POINTS:
+        return s->uplink && s->n_points > 0;
     case WITH_CONTROLLER:
         return s->controller;
     case WITH_POINTS:

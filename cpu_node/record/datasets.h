@@ -12,6 +12,7 @@ enum record_source {
     FROM_AP,     /* an AP's account of a block: its cell of the row, blocks later */
     FROM_USER,   /* a user's report: its cell, any time later */
     FROM_EVE,    /* the same of an eavesdropper */
+    FROM_UPLINK, /* a block's uplink data, some blocks later */
     FROM_REPORTS /* what follows from both */
 };
 /* Whether it is kept at all. */
@@ -25,7 +26,9 @@ enum record_when {
     WITH_POINTS,
     WITH_SCHEDULE,
     WITH_POWERS,
-    WITH_CONTROLLER
+    WITH_CONTROLLER,
+    WITH_UPLINK,
+    WITH_UPLINK_POINTS
 };
 
 /* X(enumerator, path, type, shape after the row, source, when). Shape, slowest first: s subband, a AP, n antenna, u
@@ -88,6 +91,20 @@ enum record_when {
     X(R_EVE_BIT_ERRORS, "/eve/bit_errors", H5_I64, "eu", FROM_EVE, WITH_EVE)                                           \
     X(R_EVE_CODE_BLOCKS, "/eve/code_blocks", H5_I64, "eu", FROM_EVE, WITH_EVE)                                         \
     X(R_EVE_CODE_BLOCK_ERRORS, "/eve/code_block_errors", H5_I64, "eu", FROM_EVE, WITH_EVE)                             \
+    X(R_UPLINK_SINR, "/uplink/sinr_measured", H5_F64, "u", FROM_UPLINK, WITH_UPLINK)                                   \
+    X(R_UPLINK_PREDICTED, "/uplink/sinr_predicted", H5_F64, "u", FROM_UPLINK, WITH_UPLINK)                             \
+    X(R_UPLINK_EVM, "/uplink/evm", H5_F64, "u", FROM_UPLINK, WITH_UPLINK)                                              \
+    X(R_UPLINK_BITS, "/uplink/bits", H5_I64, "u", FROM_UPLINK, WITH_UPLINK)                                            \
+    X(R_UPLINK_BIT_ERRORS, "/uplink/bit_errors", H5_I64, "u", FROM_UPLINK, WITH_UPLINK)                                \
+    X(R_UPLINK_CODED_BITS, "/uplink/coded_bits", H5_I64, "u", FROM_UPLINK, WITH_UPLINK)                                \
+    X(R_UPLINK_CODED_BIT_ERRORS, "/uplink/coded_bit_errors", H5_I64, "u", FROM_UPLINK, WITH_UPLINK)                    \
+    X(R_UPLINK_CODE_BLOCKS, "/uplink/code_blocks", H5_I64, "u", FROM_UPLINK, WITH_UPLINK)                              \
+    X(R_UPLINK_CODE_BLOCK_ERRORS, "/uplink/code_block_errors", H5_I64, "u", FROM_UPLINK, WITH_UPLINK)                  \
+    X(R_UPLINK_CONSTELLATION, "/uplink/constellation", H5_C64, "up", FROM_UPLINK, WITH_UPLINK_POINTS)                  \
+    X(R_UPLINK_AP_USED, "/uplink/ap_used", H5_U8, "a", FROM_UPLINK, WITH_UPLINK)                                       \
+    X(R_UPLINK_BYTES, "/uplink/bytes", H5_I64, "a", FROM_UPLINK, WITH_UPLINK)                                          \
+    X(R_UPLINK_COMBINE_TIME, "/uplink/combine_time_s", H5_F64, "", FROM_UPLINK, WITH_UPLINK)                           \
+    X(R_UPLINK_DECODE_TIME, "/uplink/decode_time_s", H5_F64, "", FROM_UPLINK, WITH_UPLINK)                             \
     X(R_GAP, "/resilience/gap_predicted", H5_F64, "", FROM_REPORTS, WITH_CONTROLLER)                                   \
     X(R_RATE_PREDICTED, "/secrecy/rate_predicted", H5_F64, "u", FROM_BLOCK, WITH_EVE)                                  \
     X(R_RATE_MEASURED, "/secrecy/rate_measured", H5_F64, "u", FROM_REPORTS, WITH_EVE)                                  \
@@ -107,7 +124,7 @@ enum { RECORD_LOSSES = 6 };
 
 struct record_shape {
     int n_sb, n_ap, n_ant, n_ue, n_eve, n_points;
-    bool csi, precoders, noise, noise_vectors, schedule, controller, powers;
+    bool csi, precoders, noise, noise_vectors, schedule, controller, powers, uplink;
 };
 
 struct record_column_spec {

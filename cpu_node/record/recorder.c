@@ -58,6 +58,7 @@ static struct record_shape shape_of(const struct recorder_settings *s)
         .schedule = c->scheduler.n_served > 0,
         .controller = c->resilience.controller,
         .powers = slow_has_powers(c),
+        .uplink = c->uplink.mode != CONFIG_UPLINK_NONE,
     };
 }
 
@@ -76,6 +77,7 @@ static int create_files(recorder_t *r)
     free(path);
     status = status < 0 ? status : record_rows_create(&r->rows, r->file, &shape);
     status = status < 0 ? status : record_reports_create(&r->reports, r->file, &shape);
+    status = status < 0 ? status : record_uplink_create(&r->uplink, r->file, &shape, r->settings.lockstep);
     status = status < 0 ? status : losses_create(&r->losses, c, r->settings.frame, r->file);
     return status < 0 ? status : secrecy_create(&r->secrecy, c, r->settings.frame, r->file);
 }
@@ -179,6 +181,7 @@ void recorder_destroy(recorder_t *r)
     losses_destroy(r->losses);
     live_destroy(r->live);
     record_reports_destroy(r->reports);
+    record_uplink_destroy(r->uplink);
     record_rows_destroy(r->rows);
     run_file_destroy(r->file);
     if (r->event >= 0) {
@@ -251,6 +254,13 @@ void recorder_event(recorder_t *r, uint64_t block, const char *format, ...)
     va_end(arguments);
     ring_push(r->events);
     rt_event_signal(r->event);
+}
+
+void recorder_uplink(recorder_t *r, const struct record_uplink_row *row)
+{
+    if (record_uplink_send(r->uplink, row)) {
+        rt_event_signal(r->event);
+    }
 }
 
 void recorder_rewelcome(recorder_t *r, const struct fh_welcome *welcome)

@@ -9,6 +9,7 @@
 #include "cpu_node/block.h"
 #include "cpu_node/calibrate.h"
 #include "cpu_node/faults.h"
+#include "cpu_node/record/uplink.h"
 #include "cpu_node/schedule.h"
 #include "cpu_node/slow.h"
 #include "fronthaul/hub.h"
@@ -55,6 +56,9 @@ bool recorder_roster_heard(recorder_t *recorder, uint64_t from_block);
 /* Who is there: user [n_ue]. */
 void recorder_users(const recorder_t *recorder, struct schedule_user *user);
 void recorder_aps_alive(recorder_t *recorder, int n_alive, int ap, bool up);
+
+/* Uplink thread: a block's figures, copied; waits for room in lock-step. */
+void recorder_uplink(recorder_t *recorder, const struct record_uplink_row *row);
 
 /* Any thread: everything that was asked for is on disk. */
 bool recorder_is_complete(const recorder_t *recorder);

@@ -43,6 +43,7 @@ struct recorder {
     run_file_t *file;
     struct record_rows *rows;
     struct record_reports *reports;
+    struct record_uplink *uplink; /* NULL: none */
     struct secrecy *secrecy;
     struct losses *losses;
     struct live *live;

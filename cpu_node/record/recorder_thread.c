@@ -155,6 +155,13 @@ static void write_accounts(recorder_t *r)
     }
 }
 
+static void write_uplink(recorder_t *r)
+{
+    if (run_file_has_begun(r->file)) {
+        record_uplink_write(r->uplink, run_file_first_block(r->file), end_of_run(r));
+    }
+}
+
 static void write_events(recorder_t *r)
 {
     for (const struct event_message *m; (m = ring_peek(r->events, 0)) != NULL; ring_pop(r->events)) {
@@ -195,6 +202,7 @@ static void take_all(recorder_t *r)
         rt_event_signal(r->event);
     }
     write_accounts(r);
+    write_uplink(r);
 }
 
 /* The lab link ----------------------------------------------------------------------------------------------------- */
@@ -319,7 +327,7 @@ static bool all_have_told(const recorder_t *r, uint64_t end)
             return false;
         }
     }
-    return true;
+    return !r->uplink || r->uplink->newest >= end;
 }
 
 /* The run is over when the last block is recorded with its accounts and the users' reports of it (or they do not
@@ -436,6 +444,7 @@ int recorder_body(void *argument)
     }
     write_events(r);
     write_accounts(r);
+    write_uplink(r);
     lose_accounts(r);
     tell_observers(r);
     rt_event_signal(r->space);

@@ -284,6 +284,13 @@ static const char *const keys[] = {
     "payload.max_code_block_bits=999",
     "precoding.scheme=cb",
     "precoding.power=equal",
+    "uplink.mode=local",
+    "uplink.combiner=mr",
+    "uplink.fusion=lsfd",
+    "uplink.modulation=qam64",
+    "uplink.streams=matched",
+    "uplink.encoding=bfp",
+    "uplink.n_workers=3",
     "engine.gather_deadline_us=11.5",
     "engine.n_workers=2",
     "engine.solve_cores=[1]",
@@ -465,10 +472,10 @@ static void test_wrong_bytes(void **state)
         "network:\n  name: \xff\n", 19,
         "2: network.name: '\xff' is not 1..48 letters, digits, '_', '-', '.' (it becomes a directory name)");
     load_wrong_bytes("network:\n\n  name: a\0b\n", 23, "3: not valid YAML: control characters are not allowed");
-    load_wrong_bytes(
-        "a: &a [*a, *a]\n", 15,
-        "1: a: unknown key, a network file has network, frame, pilots, payload, "
-        "precoding, scheduler, sync, calibration, eve, resilience, sensing, engine, fronthaul, record, radio, air");
+    load_wrong_bytes("a: &a [*a, *a]\n", 15,
+                     "1: a: unknown key, a network file has network, frame, pilots, payload, "
+                     "precoding, scheduler, sync, uplink, calibration, eve, resilience, sensing, engine, fronthaul, "
+                     "record, radio, air");
 }
 
 /* The rest of the interface ------------------------------------------------------------------------------------------
@@ -500,6 +507,7 @@ static void test_agreement_is_about_meanings(void **state)
                                        "engine.stale_blocks=9",
                                        "air.fading.model=none",
                                        "precoding.scheme=cb",
+                                       "uplink.modulation=qam64",
                                        "precoding.upsilon=0.5",
                                        "frame.schedule=BGPPPPU24GD38G",
                                        "pilots.assignment=[0, 1, 2, 3]",
@@ -548,6 +556,7 @@ static void test_agreement_names_the_key(void **state)
         {"payload.max_code_block_bits=1024", "payload.max_code_block_bits: '1024' there, '6144' here"},
         {"precoding={local: true, scheme: cb, power: equal}", "precoding.local: 'true' there, 'false' here"},
         {"scheduler.n_served=2", "scheduler.n_served: '2' there, '0' here"},
+        {"uplink={mode: local, combiner: mr}", "uplink.mode: 'local' there, 'nothing' here"},
         {"precoding.subband=flat", "precoding.subband: 'flat' there, 'smooth' here"},
         {"air.mode=paced", "air.repeatable: 'false' there, 'true' here"},
         {"fronthaul.uplink_encoding=sc16", "fronthaul.uplink_encoding: 'sc16' there, 'cf32' here"},

@@ -21,7 +21,9 @@ static struct {
     bool there;
     int wait_status;
     char said[MAX_EVENTS][160];
-    int n_said, n_renewed, n_none;
+    int n_said, n_renewed, n_none, n_uplink;
+    size_t uplink_bytes;
+    bool takes_uplink;
     struct wire_account account[MAX_EVENTS];
     int account_ap[MAX_EVENTS], n_account, account_room;
     uint64_t refused_block; /* of an account that finds no room */
@@ -75,6 +77,13 @@ void recorder_rewelcome(recorder_t *recorder, const struct fh_welcome *welcome)
 void recorder_aps_alive(recorder_t *recorder, int n_alive, int ap, bool up)
 {
     (void)recorder, (void)n_alive, (void)ap, (void)up;
+}
+bool uplink_hear(uplink_t *uplink, int ap, const uint8_t *data, size_t n_bytes)
+{
+    (void)uplink, (void)data;
+    world.n_uplink++;
+    world.uplink_bytes = ap == 0 ? n_bytes : 0;
+    return world.takes_uplink;
 }
 void cpu_tell_roster(struct cpu *cpu, int ap)
 {
@@ -377,6 +386,37 @@ static void other_types_are_not_taken_for_estimates(void **state)
     run_block(20);
 }
 
+static void hear_uplink_of(uint32_t session, tutti_tick tick)
+{
+    static uint8_t bytes[4096];
+    const struct wire_array_meta meta = {.subject = 1};
+    const struct wire_header header = {
+        .type = WIRE_UPLINK, .session = session, .block = 1000, .tick = tick, .n_sb = 1, .n_ant = 1, .n_stream = 1};
+    const tutti_cf32 value = 1;
+    const size_t n = wire_pack_array(bytes, sizeof bytes, &header, &meta, &value);
+    world.event = (struct fh_event){.kind = FH_EVENT_DATA, .role = FH_ROLE_AP, .data = bytes, .n_bytes = n};
+    world.there = true;
+    assert_null(turn());
+}
+
+/* Uplink data goes to its thread, unless it is of another session or time, or nobody asked for it. */
+static void uplink_data_goes_to_its_thread(void **state)
+{
+    (void)state;
+    whole_blocks_come_out(state);
+    const tutti_tick tick = frame_symbol_tick(&cpu.frame, cpu.welcome.epoch, 1000, 0);
+    world.takes_uplink = true;
+    hear_uplink_of(cpu.welcome.session, tick);
+    assert_true(world.n_uplink == 1 && world.uplink_bytes == WIRE_HEADER_BYTES + 8 + 8);
+    hear_uplink_of(cpu.welcome.session + 1, tick);
+    hear_uplink_of(cpu.welcome.session, tick + 1);
+    assert_true(world.n_uplink == 1 && cpu.counters.uplink_foreign == 2 && cpu.counters.other_data == 0);
+    world.takes_uplink = false;
+    hear_uplink_of(cpu.welcome.session, tick);
+    assert_true(world.n_uplink == 2 && cpu.counters.other_data == 1);
+    run_block(20);
+}
+
 /* A noise power 60 dB too low: the AP is left out, named, not waited for, and taken back. */
 static void implausible_estimates_are_left_out(void **state)
 {
@@ -448,6 +488,7 @@ int main(void)
         CASE(after_an_outage_the_first_report_counts),
         CASE(foreign_messages_are_counted),
         CASE(other_types_are_not_taken_for_estimates),
+        CASE(uplink_data_goes_to_its_thread),
         CASE(implausible_estimates_are_left_out),
         CASE(accounts_are_kept_once),
         CASE(a_broken_fronthaul_is_told),

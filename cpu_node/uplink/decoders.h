@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Threads that combine, follow, decode and measure users' streams, one user at a time; the caller is one of them. */
+#ifndef TUTTI_CPU_NODE_UPLINK_DECODERS_H
+#define TUTTI_CPU_NODE_UPLINK_DECODERS_H
+
+#include "cpu_node/uplink/weights.h"
+#include "phy/upstream.h"
+
+struct uplink_user {
+    struct upstream_figures figures;
+    double sinr_predicted; /* linear, of all subbands together: one over the mean of error over signal */
+    uint64_t combine_ns, decode_ns;
+};
+typedef struct uplink_decoders uplink_decoders_t;
+
+int uplink_decoders_create(uplink_decoders_t **decoders, const struct config *config, const struct frame *frame);
+int uplink_decoders_start(uplink_decoders_t *decoders);
+void uplink_decoders_destroy(uplink_decoders_t *decoders); /* ends the threads; NULL and half-built allowed */
+/* All users of user_here [n_ue]: users [n_ue] of those; blocks until all are done. */
+void uplink_decoders_execute(uplink_decoders_t *decoders, uint64_t block, const uplink_weights_t *weights,
+                             const uint8_t *user_here, struct uplink_user *users);
+/* What was decoded last of a user: [n_ul][n_sc]. */
+const tutti_cf32 *uplink_decoders_symbols(const uplink_decoders_t *decoders, int user);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The uplink thread: users' data from what the APs send of the U symbols. The block thread only moves messages and
+ * what it knows of a block into a ring, without waiting except in lock-step; this thread gathers, combines, decodes
+ * (with the threads of decoders.h) and hands figures to the record thread. docs/uplink.md. */
+#ifndef TUTTI_CPU_NODE_UPLINK_UPLINK_H
+#define TUTTI_CPU_NODE_UPLINK_UPLINK_H
+
+#include "base/config.h"
+#include "cpu_node/block.h"
+#include "cpu_node/record/recorder.h"
+#include "phy/frame.h"
+
+struct uplink_settings {
+    const struct config *config; /* these outlive it */
+    const struct frame *frame;
+    struct block_shape shape;
+    recorder_t *recorder;
+    bool lockstep;
+};
+typedef struct uplink uplink_t;
+
+/* *uplink stays NULL when the configuration has no uplink. */
+int uplink_create(uplink_t **uplink, const struct uplink_settings *settings);
+int uplink_start(uplink_t *uplink); /* NULL allowed in all of these */
+void uplink_stop(uplink_t *uplink); /* after a stop request */
+void uplink_destroy(uplink_t *uplink);
+void uplink_log_counters(const uplink_t *uplink);
+
+/* Block thread. A solved block: its estimates, the APs in it and the users that are here. Copied. */
+void uplink_block(uplink_t *uplink, const struct cpu_block *block);
+/* Block thread. A message of this session, copied as it is; false: nobody here takes it. */
+bool uplink_hear(uplink_t *uplink, int ap, const uint8_t *data, size_t n_bytes);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a block's streams are multiplied with to become users' symbols, and what SINR is left: the central combiners and
+ * the fusions of docs/uplink.md over mimo/combine.h and mimo/fuse.h. Create allocates; the rest does not. */
+#ifndef TUTTI_CPU_NODE_UPLINK_WEIGHTS_H
+#define TUTTI_CPU_NODE_UPLINK_WEIGHTS_H
+
+#include "cpu_node/uplink/window.h"
+
+typedef struct uplink_weights uplink_weights_t;
+
+struct uplink_weights_settings {
+    struct uplink_shape shape;
+    const struct config *config; /* read at create only */
+    const int *pilot_of_user;    /* [n_ue] copied */
+};
+
+int uplink_weights_create(uplink_weights_t **weights, const struct uplink_weights_settings *settings);
+void uplink_weights_destroy(uplink_weights_t *weights); /* NULL and half-built allowed */
+/* Of the APs that have sent and the users that are here. */
+void uplink_weights_make(uplink_weights_t *weights, const struct uplink_block *block);
+/* User k's symbols [n_ul][n_sc], gain 1, and in sinr [n_sb] their SINR as the estimates predict it (0: nobody hears
+ * the user). Cost n_ul n_sc multiply-adds a stream. */
+void uplink_weights_apply(const uplink_weights_t *weights, int k, tutti_cf32 *symbols, double *sinr);
+
+#endif

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Users' data towards the access points: predicted and measured SINR of every combiner and fusion, what an encoding costs, antennas and
+matched filters alike, a downlink that does not notice, and the formula of the central combiner once more from the recorded estimates.
+With an argument, the number of blocks (200: the figures of docs/uplink.md), all combiners and encodings."""
+import sys
+
+import numpy as np
+
+from network import Network, blocks, check, check_long, db, finish
+
+FULL = len(sys.argv) > 1
+N_BLOCKS = int(sys.argv[1]) if FULL else blocks(70)
+SETTLED = 20
+SAME = ["H_hat", "W", "sinr_predicted", "user/sinr_measured", "user/evm", "user/coded_bit_errors", "user/bit_errors", "applied/kind"]
+
+
+class Run:
+    def __init__(self, mode, combiner="mmse", fusion="instant", **more):
+        keys = {"mode": mode, "combiner": combiner, "fusion": fusion, **more}
+        with Network(sets=[f"uplink.{k}={v}" for k, v in keys.items()], n_blocks=N_BLOCKS) as net:
+            net.run()
+            with net.file("run.h5") as f:
+                self.same = {name: f[name][:] for name in SAME}
+                self.error_variance = f["error_variance"][:]
+                if mode == "none":
+                    check("uplink" not in f, "no uplink, no records of it")
+                    return
+                self.measured, self.predicted = f["uplink/sinr_measured"][:], f["uplink/sinr_predicted"][:]
+                self.errors, self.blocks = f["uplink/code_block_errors"][:], f["uplink/code_blocks"][:]
+                self.bits = [f["uplink/" + name][:] for name in ("bits", "bit_errors", "coded_bits", "coded_bit_errors")]
+                self.bytes, self.used = f["uplink/bytes"][:], f["uplink/ap_used"][:]
+            with net.file("truth.h5") as f:
+                self.to_uplink = np.mean(f["beta_uplink_snr"][:] / f["beta"][:])
+
+    def db(self):
+        return np.mean(db(self.measured[SETTLED:]))
+
+
+def judge(name, run, errors=True):
+    check(run.measured.shape == (N_BLOCKS, 4) and not np.any(np.isnan(run.measured)), f"{name}: every block, every user")
+    difference = np.mean(db(run.measured[SETTLED:]) - db(run.predicted[SETTLED:]))
+    check(abs(difference) <= 0.3, f"{name}: measured {run.db():.2f} dB, {difference:+.3f} dB off the prediction")
+    check(np.all(run.blocks > 0) and (not errors or not np.any(run.errors)), f"{name}: {run.errors.sum()} of {run.blocks.sum()} blocks wrong")
+    check(np.all(run.used == 1), f"{name}: all access points in all blocks")
+
+
+def formula(run):
+    """(5.11) and (5.5) of [Demir 2021] with v written out, from the recorded estimates."""
+    H, e = run.same["H_hat"], run.error_variance * run.to_uplink
+    G = H.conj() * np.sqrt(run.to_uplink)
+    b, sb, n_ap, n_ant, k = G.shape
+    z = np.repeat(1 + e.sum(-1), n_ant, axis=-1)
+    G = G.reshape(b, sb, -1, k)
+    covariance = np.einsum("bsmi,bsni->bsmn", G, G.conj()) + np.einsum("bsm,mn->bsmn", z, np.eye(n_ap * n_ant))
+    v = np.linalg.solve(covariance, G)
+    gain = np.abs(np.einsum("bsmk,bsmi->bski", v.conj(), G)) ** 2
+    signal = np.einsum("bskk->bsk", gain)
+    sinr = signal / (gain.sum(-1) - signal + np.einsum("bsm,bsmk->bsk", z, np.abs(v) ** 2))
+    return 1 / np.mean(1 / sinr, axis=1)
+
+
+none, central = Run("none"), Run("central")
+for name in SAME:
+    check(none.same[name].tobytes() == central.same[name].tobytes(), f"{name} does not change by the uplink")
+judge("central mmse", central)
+wrong = np.max(np.abs(formula(central) / central.predicted - 1)[SETTLED:])
+check(wrong < 1e-3, f"the prediction is the formula's, {wrong:.1e} off")
+check(np.all(central.bytes == 72 + 8 + 4 * 24 * 72 * 8), "four antennas, 24 symbols, 72 subcarriers of 8 bytes")
+
+matched = Run("central", streams="matched")
+check(all(np.array_equal(a, b) for a, b in zip(matched.bits, central.bits)), "matched filters give the bits that antennas give")
+instant = Run("local")
+judge("local mmse, instant", instant)
+if FULL:
+    judge("central zf", Run("central", "zf"))
+    judge("central mr", Run("central", "mr"), errors=False)
+    judge("local mr, instant", Run("local", "mr"))
+    judge("local mr, lsfd", Run("local", "mr", "lsfd"), errors=False)
+lsfd = Run("local", "mmse", "lsfd")
+judge("local mmse, lsfd", lsfd)
+check_long(abs(central.db() - instant.db() - 5.5) < 1, f"central is {central.db() - instant.db():.2f} dB above local")
+check_long(abs(instant.db() - lsfd.db() - 4) < 1.5, f"instant fusion is {instant.db() - lsfd.db():.2f} dB above LSFD")
+for encoding, n_bytes in [("bfp", 16128), ("sc16", 27648 + 24 * 6 * 4)][: 1 + FULL]:  # sc16 has a scale per symbol and subband
+    coded = Run("central", encoding=encoding)
+    lost = central.db() - coded.db()
+    check(-0.05 < lost < 0.3, f"{encoding} costs {lost:.3f} dB")
+    check(np.all(coded.bytes == 80 + n_bytes), f"{encoding}: {coded.bytes[0, 0]} bytes")
+finish()
