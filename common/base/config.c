@@ -177,6 +177,8 @@ int config_load(struct config **config, const char *path, const char *const *ove
     }
     if (rc == 0) {
         config_text_unescape(*config);
+        struct config_precoding *const p = &(*config)->precoding;
+        p->power = mimo_power_meant((int)p->scheme, p->local, p->power);
         rc = resolve_paths(*config, path);
     }
     if (rc == 0) {

@@ -248,8 +248,9 @@ static int check_scheme(struct check *check)
                            "an AP cannot build the beams of %s alone; local: true goes with scheme: %s",
                            mimo_scheme_name((int)p->scheme), mimo_scheme_list_local(text, sizeof(text)));
     }
-    if (p->local && p->power != MIMO_POWER_EQUAL) {
-        return config_fail(check->layers, "precoding.local precoding.power", "local: true goes with power: equal");
+    if (p->local && p->power != MIMO_POWER_EQUAL_SHARES) {
+        return config_fail(check->layers, "precoding.local precoding.power",
+                           "local: true goes with power: equal_shares (or, for short, equal)");
     }
     if (mimo_scheme_check_antennas((int)p->scheme, n->n_ap, n->n_ant, n->n_ue) == 0) {
         return 0;
@@ -692,11 +693,11 @@ static int check_resilience(struct check *check)
         return 0;
     }
     if ((scheme != MIMO_PPZF && scheme != MIMO_PZF && scheme != MIMO_FZF) || c->precoding.local ||
-        c->precoding.power != MIMO_POWER_EQUAL || c->precoding.an != CONFIG_AN_NONE) {
+        c->precoding.power != MIMO_POWER_EQUAL_SHARES || c->precoding.an != CONFIG_AN_NONE) {
         return config_fail(check->layers,
                            "resilience.controller precoding.scheme precoding.local precoding.power precoding.an",
-                           "the controller needs scheme ppzf, pzf or fzf with local: false, power: equal (it sets the "
-                           "powers) and an: none");
+                           "the controller needs scheme ppzf, pzf or fzf with local: false, power: equal_shares (it "
+                           "sets the powers) and an: none");
     }
     if (c->eve.target_user >= c->network.n_ue) {
         return config_fail(check->layers, "resilience.controller eve.target_user network.n_ue",

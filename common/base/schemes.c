@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const struct mimo_scheme_row rows[MIMO_N_SCHEMES] = {
-#define MIMO_SCHEME_ROW(id, name, number, kind, antennas, powers, mean, below, about)                                  \
-    [id] = {#name, about, kind, antennas, powers, mean, below},
+#define MIMO_SCHEME_ROW(id, name, number, kind, antennas, powers, equal, mean, below, about)                           \
+    [id] = {#name, about, kind, antennas, powers, equal, mean, below},
     MIMO_SCHEME_MAP(MIMO_SCHEME_ROW)
 #undef MIMO_SCHEME_ROW
 };
@@ -55,10 +55,22 @@ int mimo_power_find(const char *name)
     return -1;
 }
 
+enum mimo_power mimo_power_meant(int scheme, bool local, enum mimo_power power)
+{
+    const struct mimo_scheme_row *const row = mimo_scheme_row(scheme);
+    if (!row || power != MIMO_POWER_EQUAL) {
+        return power;
+    }
+    return local && row->kind == MIMO_PER_AP ? MIMO_POWER_EQUAL_SHARES : row->equal;
+}
+
 bool mimo_scheme_allows(int scheme, int power)
 {
     const struct mimo_scheme_row *const row = mimo_scheme_row(scheme);
-    return row && power >= 0 && power < MIMO_N_POWERS && (row->powers >> power & 1u);
+    if (!row || power < 0 || power >= MIMO_N_POWERS) {
+        return false;
+    }
+    return row->powers >> mimo_power_meant(scheme, false, (enum mimo_power)power) & 1u;
 }
 
 bool mimo_scheme_is_local(int scheme)
@@ -75,14 +87,15 @@ enum mimo_scheme mimo_scheme_below(enum mimo_scheme scheme)
 enum mimo_power mimo_power_on_rung(enum mimo_scheme asked, enum mimo_scheme rung, enum mimo_power power)
 {
     const struct mimo_scheme_row *const row = mimo_scheme_row((int)rung);
-    if (!mimo_scheme_allows((int)rung, (int)power) && mimo_scheme_allows((int)rung, MIMO_POWER_EQUAL)) {
-        return MIMO_POWER_EQUAL;
+    const enum mimo_power own = mimo_power_meant((int)rung, false, MIMO_POWER_EQUAL);
+    if (!mimo_scheme_allows((int)rung, (int)power) && mimo_scheme_allows((int)rung, (int)own)) {
+        return own;
     }
     if (rung == asked) {
-        return power;
+        return mimo_power_meant((int)rung, false, power);
     }
-    if (!row || row->below == rung) {
-        return MIMO_POWER_EQUAL;
+    if (!row || row->below == rung || power == MIMO_POWER_EQUAL) {
+        return own;
     }
     return power == MIMO_POWER_MAXMIN && mimo_scheme_allows((int)rung, MIMO_POWER_MAXMIN_USER) ? MIMO_POWER_MAXMIN_USER
                                                                                                : power;

@@ -82,10 +82,10 @@ struct kernel_ops {
     /* The links of beams with C = H^H A: F and noise, and E divided by each user's own gain. */
     void (*couple)(int n_ap, int n, const float *C, float *F, float *noise, float *E);
     void (*weigh)(int n_ap, int n, const float *P, float *E); /* E_mk *= P_m, [n_ap][n][lane] and [n_ap][lane] */
-    /* Equal and max-min powers eta [n][lane]; share [n_ap][lane] is what each AP uses of its budget, interference
-     * [n][lane] is work; spread [lane] is the relative distance of the bounds on the optimum. maxmin returns the
-     * iterations. */
-    void (*equal)(const struct kernel_links *links, float *eta, float *share);
+    /* Powers eta, by the rule of that name, [n][lane]; share [n_ap][lane] is what each AP uses of its budget,
+     * interference [n][lane] is work; spread [lane] is the relative distance of the bounds on the optimum. maxmin
+     * returns the iterations. */
+    void (*received)(const struct kernel_links *links, float *eta, float *share);             /* equal |h_k^H w_k|^2 */
     void (*one)(const struct kernel_links *links, float *eta, float *share);                  /* eta = 1 */
     void (*unit)(const struct kernel_links *links, const float *P, float *eta, float *share); /* equal ||w_k||^2 */
     int (*maxmin)(const struct kernel_links *links, int max_iterations, float tolerance, float *eta, float *share,

@@ -698,14 +698,21 @@ static inline void lane_multiply(int n, lane factor, float *x)
     }
 }
 
-static void lane_equal(const struct kernel_links *l, float *eta, float *share)
+/* The worst AP to its budget. */
+static inline void lane_to_budget(const struct kernel_links *l, float *eta, float *share)
 {
-    for (int k = 0; k < l->n; k++) {
-        lane_store(eta + (ptrdiff_t)k * KERNEL_LANES, lane_all(1));
-    }
     const lane factor = 1 / lane_use(l, eta, share);
     lane_multiply(l->n, factor, eta);
     lane_multiply(l->n_ap, factor, share);
+}
+
+/* eta_k = c / |h_k^H a_k|^2: what a beam needs for the same received power; the beams of zf have gain 1. */
+static void lane_received(const struct kernel_links *l, float *eta, float *share)
+{
+    for (int k = 0; k < l->n; k++) {
+        lane_store(eta + (ptrdiff_t)k * KERNEL_LANES, lane_noise(l, k));
+    }
+    lane_to_budget(l, eta, share);
 }
 
 /* Max-min powers of fixed beams: eta <- interference(eta) + noise, scaled so that the worst AP meets its budget. The
@@ -714,7 +721,10 @@ static void lane_equal(const struct kernel_links *l, float *eta, float *share)
 static int lane_maxmin(const struct kernel_links *l, int max_iterations, float tolerance, float *eta, float *share,
                        float *interference, float *spread)
 {
-    lane_equal(l, eta, share);
+    for (int k = 0; k < l->n; k++) {
+        lane_store(eta + (ptrdiff_t)k * KERNEL_LANES, lane_all(1));
+    }
+    lane_to_budget(l, eta, share);
     int i = 0;
     for (bool done = false; i < max_iterations && !done; i++) {
         lane_leak(l, eta, share, interference);

@@ -48,7 +48,7 @@ const struct kernel_ops KERNEL_OPS = {
     .weigh = lane_weigh,
     .one = lane_one,
     .unit = lane_unit,
-    .equal = lane_equal,
+    .received = lane_received,
     .maxmin = lane_maxmin,
     .finish = lane_finish,
 };

@@ -168,9 +168,7 @@ static void lane_unit(const struct kernel_links *l, const float *P, float *eta, 
         }
         lane_store(eta + (ptrdiff_t)k * KERNEL_LANES, 1 / energy);
     }
-    const lane factor = 1 / lane_use(l, eta, share);
-    lane_multiply(l->n, factor, eta);
-    lane_multiply(l->n_ap, factor, share);
+    lane_to_budget(l, eta, share);
 }
 
 static void lane_one(const struct kernel_links *l, float *eta, float *share)

@@ -390,6 +390,9 @@ static unsigned beams(struct batch *b, enum mimo_scheme scheme, enum mimo_power 
             ops->cb_each(n_ap, n_ant, n, b->H, b->each, b->P, (float)MIMO_PEAK_RATIO, b->A, b->C, b->b, pivot);
             return other_figures(b, n_sb, channels);
         }
+        if (power == MIMO_POWER_EQUAL_SHARES) {
+            return local_beams(b, scheme, true, upsilon, n_sb, in, pivot);
+        }
         ops->cb(n_ap, n_ant, n, b->H, b->P, b->A, b->C, b->b);
         for (int s = 0; s < ops->n_lane; s++) {
             pivot[s] = 1;
@@ -407,14 +410,21 @@ static void powers(struct batch *b, enum mimo_scheme scheme, enum mimo_power pow
     const struct kernel_ops *ops = b->ops;
     if (scheme == MIMO_CB && power == MIMO_POWER_MAXMIN) { /* in the beams already */
         ops->one(links, b->eta, b->share);
-    } else if (power != MIMO_POWER_EQUAL) {
-        ops->maxmin(links, MAXMIN_ITERATIONS, MAXMIN_TOLERANCE, b->eta, b->share, b->interference, spread);
-    } else if (scheme == MIMO_ZF) {
-        ops->equal(links, b->eta, b->share);
-    } else if (scheme == MIMO_RZF) {
+        return;
+    }
+    switch (power) {
+    case MIMO_POWER_EQUAL_RECEIVED:
+        ops->received(links, b->eta, b->share);
+        break;
+    case MIMO_POWER_EQUAL_SENT:
         ops->unit(links, b->P, b->eta, b->share);
-    } else {
+        break;
+    case MIMO_POWER_EQUAL_SHARES:
+    case MIMO_POWER_BY_STRENGTH: /* in the beams already */
         ops->one(links, b->eta, b->share);
+        break;
+    default:
+        ops->maxmin(links, MAXMIN_ITERATIONS, MAXMIN_TOLERANCE, b->eta, b->share, b->interference, spread);
     }
 }
 
@@ -436,9 +446,10 @@ static bool serves(const struct batch *b, enum mimo_scheme scheme)
     return scheme == MIMO_ZF ? n <= rows : scheme != MIMO_FZF || n < b->shape.n_ant;
 }
 
-unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
+unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power asked, double upsilon, int n_sb,
                        const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
+    const enum mimo_power power = mimo_power_on_rung(scheme, scheme, asked);
     if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) { /* least squares: not here */
         return (1u << n_sb) - 1;
     }

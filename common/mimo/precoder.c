@@ -11,7 +11,7 @@
 bool mimo_holds_mean(enum mimo_scheme scheme, enum mimo_power power)
 {
     const struct mimo_scheme_row *const row = mimo_scheme_row((int)scheme);
-    return row && row->mean & MIMO_ONLY(power);
+    return row && row->mean & MIMO_ONLY(mimo_power_on_rung(scheme, scheme, power));
 }
 
 const char *mimo_reason_text(int reason)
@@ -194,7 +194,8 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
     if (p->problem.n_ue == 0 || p->problem.n_ap == 0) {
         return stop_empty(p, solution, TUTTI_ENUMERIC);
     }
-    const int reason = solve[scheme](p, power, channel, solution);
+    const enum mimo_power rule = mimo_power_on_rung(scheme, scheme, power);
+    const int reason = solve[scheme](p, rule, channel, solution);
     solution->reason = reason == MIMO_REASON_ASKED ? p->problem.reason : reason;
     mimo_sinr(&p->shape, channel, solution->W, solution->sinr);
     return solution->reason == MIMO_REASON_ASKED ? 0 : TUTTI_ENUMERIC;
@@ -208,9 +209,10 @@ static int execute_first(struct precoder *p, const struct mimo_channel *channel,
     return status;
 }
 
-int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power power, int n_sb,
+int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power asked, int n_sb,
                            const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
+    const enum mimo_power power = mimo_power_on_rung(scheme, scheme, asked);
     const bool served = precoder->batch && mimo_scheme_row((int)scheme) && precoder->schemes & MIMO_ONLY(scheme);
     const bool each =
         scheme == MIMO_CB && power == MIMO_POWER_MAXMIN; /* powers are of this call, never of one before */

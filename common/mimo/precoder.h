@@ -11,11 +11,14 @@
 
 #include "base/schemes.h"
 
-/* Schemes and power rules are rows of the table in base/schemes.h.
- * - MIMO_POWER_EQUAL. cb: every AP at its whole budget, one factor for all its estimates. fzf, pzf, ppzf: AP m gives
- * each of the K served users ap_power[m] / K on average; the share of a user that it has no estimate of stays unused.
- * zf: the same received power for all users, the worst AP at its budget. rzf: the same transmit power for all users,
- * the worst AP at its budget. An AP that builds cb itself (precoding.local) splits its budget as with ppzf.
+/* Schemes and power rules are rows of the table in base/schemes.h; a rule that a scheme does not have is read as
+ * MIMO_POWER_EQUAL, and that as the scheme's own of the first four.
+ * - MIMO_POWER_EQUAL_RECEIVED. zf, rzf: every user receives the same power of its own stream, the worst AP at its
+ *   budget.
+ * - MIMO_POWER_EQUAL_SENT. zf, rzf: the same transmit power for all users, the worst AP at its budget.
+ * - MIMO_POWER_EQUAL_SHARES. cb, fzf, pzf, ppzf: AP m gives each of the K served users ap_power[m] / K on average; the
+ *   share of a user that it has no estimate of stays unused. What APs do by themselves (precoding.local).
+ * - MIMO_POWER_BY_STRENGTH. cb: every AP at its whole budget, one factor for all its estimates.
  * - MIMO_POWER_MAXMIN. zf, rzf, fzf, pzf, ppzf: one power per user on top of the beams, chosen so that the least SINR
  * is as large as per-AP power allows. cb: one coefficient per AP and user from large-scale fading alone
  *   (control/maxmin_cb.h), W = sqrt(eta_mk) H_hat: handed in as channel->eta, or solved here from beta as if all pilots
@@ -70,7 +73,7 @@ struct mimo_channel {
     const uint8_t *ue_active;    /* [n_ue] */
     const float *beta; /* [n_ap][n_ue] large-scale gain for cb maxmin, FZF, PZF, PPZF; NULL = from H_hat itself */
     const double *eta; /* [n_ap][n_ue] >= 0, powers for cb maxmin and for fzf, pzf, ppzf on average; for rlspa_* the
-                          users' parts, the same at all APs; NULL = solved here, equal */
+                          users' parts, the same at all APs; NULL = solved here, or the rule's */
 };
 
 struct mimo_solution {

@@ -41,14 +41,42 @@ static void drop(struct precoder *p, int k)
     mimo_problem_drop(&p->problem, k);
 }
 
-void scheme_amplitudes_maxmin(struct precoder *p)
+/* F, noise and B of the beams in U, without the users that they miss; false when nobody is left. */
+static bool couple(struct precoder *p)
 {
     const struct mimo_problem *q = &p->problem;
     int missed = 1;
     while (q->n_ue > 0 && (missed = mimo_problem_beams(q, p->Ur, p->Ui, p->F, p->noise, p->B)) > 0) {
         drop(p, missed - 1);
     }
-    if (q->n_ue == 0) {
+    return q->n_ue > 0;
+}
+
+void scheme_amplitudes_sent(struct precoder *p)
+{
+    const struct mimo_problem *q = &p->problem;
+    const struct split U = {p->Ur, p->Ui};
+    beams_norms(q->n_row, q->n_ue, &U, p->noise);
+    for (int k = 0; k < q->n_ue; k++) {
+        p->noise[k] = 1 / sqrt(p->noise[k]);
+    }
+    scheme_amplitudes_common(p, p->noise);
+}
+
+void scheme_amplitudes_received(struct precoder *p)
+{
+    if (couple(p)) {
+        for (int k = 0; k < p->problem.n_ue; k++) {
+            p->noise[k] = sqrt(p->noise[k]); /* one over the gain */
+        }
+        scheme_amplitudes_common(p, p->noise);
+    }
+}
+
+void scheme_amplitudes_maxmin(struct precoder *p)
+{
+    const struct mimo_problem *q = &p->problem;
+    if (!couple(p)) {
         return;
     }
     maxmin_power(q->n_ue, q->n_ap, p->F, p->noise, p->B, q->n_ue, q->P, p->p, p->work);

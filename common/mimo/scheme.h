@@ -53,6 +53,10 @@ void scheme_amplitudes_common(struct precoder *p, const double *weight);
  * told, and another one taken where the channel has it. */
 void scheme_amplitudes_rlspa(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                              struct mimo_solution *solution);
+/* The same power sent to every user for the beams in U. */
+void scheme_amplitudes_sent(struct precoder *p);
+/* The same power received by every user for the beams in U; users are left out as with max-min. */
+void scheme_amplitudes_received(struct precoder *p);
 /* Max-min over one power per user for the beams in U, the budgets held strictly. Users whose beam misses them are left
  * out of the problem (mimo_problem_drop) and of U. */
 void scheme_amplitudes_maxmin(struct precoder *p);

@@ -178,11 +178,14 @@ static int solve_cb_maxmin(struct precoder *p, const struct mimo_channel *channe
 int scheme_cb_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                     struct mimo_solution *solution)
 {
+    if (power == MIMO_POWER_EQUAL_SHARES) {
+        return solve(p, MIMO_CB, power, channel, solution);
+    }
     if (power == MIMO_POWER_MAXMIN) {
         return solve_cb_maxmin(p, channel, solution);
     }
     conjugate(p);
-    if (power == MIMO_POWER_EQUAL) {
+    if (power == MIMO_POWER_BY_STRENGTH) {
         scheme_amplitudes_one(p);
     } else {
         scheme_amplitudes_maxmin(p);

@@ -3,9 +3,6 @@
 #include "linalg/small.h"
 #include "mimo/scheme.h"
 
-#include <math.h>
-#include <string.h>
-
 /* Far below what single precision resolves: keeps the factor positive where lambda G drowns the noise. */
 static const double RIDGE = 1e-13;
 
@@ -46,33 +43,18 @@ static void beams(struct precoder *p)
     }
 }
 
-/* weight_k = 1 / ||u_k||, so that every user has the same transmit power. */
-static void unit_weights(struct precoder *p)
-{
-    const struct mimo_problem *q = &p->problem;
-    memset(p->noise, 0, (size_t)q->n_ue * sizeof *p->noise);
-    for (int r = 0; r < q->n_row; r++) {
-        for (int k = 0; k < q->n_ue; k++) {
-            const double re = p->Ur[r * q->n_ue + k], im = p->Ui[r * q->n_ue + k];
-            p->noise[k] += re * re + im * im;
-        }
-    }
-    for (int k = 0; k < q->n_ue; k++) {
-        p->noise[k] = 1 / sqrt(p->noise[k]);
-    }
-}
-
 int scheme_rzf_solve(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
                      struct mimo_solution *solution)
 {
     beams(p);
     if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
         scheme_amplitudes_rlspa(p, power, channel, solution);
-    } else if (power != MIMO_POWER_EQUAL) {
-        scheme_amplitudes_maxmin(p);
+    } else if (power == MIMO_POWER_EQUAL_SENT) {
+        scheme_amplitudes_sent(p);
+    } else if (power == MIMO_POWER_EQUAL_RECEIVED) {
+        scheme_amplitudes_received(p);
     } else {
-        unit_weights(p);
-        scheme_amplitudes_common(p, p->noise);
+        scheme_amplitudes_maxmin(p);
     }
     scheme_store(p, solution);
     return MIMO_REASON_ASKED;

@@ -117,7 +117,7 @@ static bool predictable(const struct secrecy *s)
     const enum config_fading fading = c->air.fading.model;
     return s->n_eve > 0 && c->eve.n_ant == 1 && is_emulated(c) && mimo_scheme_is_local((int)scheme) &&
            scheme != MIMO_CB && (c->precoding.an == CONFIG_AN_NONE || c->precoding.an_policy == CONFIG_AN_FIXED) &&
-           c->precoding.power == MIMO_POWER_EQUAL && c->precoding.an != CONFIG_AN_PHASE_ONLY &&
+           c->precoding.power == MIMO_POWER_EQUAL_SHARES && c->precoding.an != CONFIG_AN_PHASE_ONLY &&
            (fading == CONFIG_FADING_RAYLEIGH || fading == CONFIG_FADING_TDL) && own_pilots(s);
 }
 

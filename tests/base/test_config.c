@@ -283,7 +283,7 @@ static const char *const keys[] = {
     "payload.modulation=qam256",
     "payload.max_code_block_bits=999",
     "precoding.scheme=cb",
-    "precoding.power=equal",
+    "precoding.power=equal_sent",
     "uplink.mode=local",
     "uplink.combiner=mr",
     "uplink.fusion=lsfd",
@@ -878,12 +878,14 @@ static void test_table_of_precoders(void **state)
         const char *const overrides[] = {sets[0], sets[1], sets[2], "network.n_ant=8"};
         struct config *config = NULL;
         const int status = config_load(&config, NULL, overrides, 4);
-        const bool right = mimo_scheme_allows(scheme, power) &&
-                           (!local || (mimo_scheme_row(scheme)->kind == MIMO_PER_AP && power == MIMO_POWER_EQUAL));
+        const enum mimo_power meant = mimo_power_meant(scheme, local, (enum mimo_power)power);
+        const bool right =
+            mimo_scheme_allows(scheme, power) &&
+            (!local || (mimo_scheme_row(scheme)->kind == MIMO_PER_AP && meant == MIMO_POWER_EQUAL_SHARES));
         assert_int_equal(status, right ? 0 : TUTTI_ECONFIG);
         if (right) {
             assert_int_equal(config->precoding.scheme, scheme);
-            assert_int_equal(config->precoding.power, power);
+            assert_int_equal(config->precoding.power, meant);
         } else {
             assert_non_null(strstr(error_text(), "goes with"));
         }

@@ -61,9 +61,33 @@ static void test_power_on_rungs(void **state)
 {
     (void)state;
     assert_int_equal(mimo_power_on_rung(MIMO_CB, MIMO_CB, MIMO_POWER_MAXMIN), MIMO_POWER_MAXMIN);
-    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_CB, MIMO_POWER_MAXMIN), MIMO_POWER_EQUAL);
+    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_CB, MIMO_POWER_MAXMIN), MIMO_POWER_BY_STRENGTH);
     assert_int_equal(mimo_power_on_rung(MIMO_OB, MIMO_ZF, MIMO_POWER_MAXMIN), MIMO_POWER_MAXMIN_USER);
-    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_CB, MIMO_POWER_EQUAL), MIMO_POWER_EQUAL);
+    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_CB, MIMO_POWER_EQUAL), MIMO_POWER_BY_STRENGTH);
+    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_ZF, MIMO_POWER_EQUAL), MIMO_POWER_EQUAL_RECEIVED);
+    assert_int_equal(mimo_power_on_rung(MIMO_RZF, MIMO_RZF, MIMO_POWER_EQUAL_RECEIVED), MIMO_POWER_EQUAL_RECEIVED);
+    assert_int_equal(mimo_power_on_rung(MIMO_PPZF, MIMO_CB, MIMO_POWER_EQUAL_SHARES), MIMO_POWER_BY_STRENGTH);
+    assert_int_equal(mimo_power_on_rung(MIMO_OB, MIMO_ZF, MIMO_POWER_EQUAL), MIMO_POWER_EQUAL_RECEIVED);
+}
+
+/* `equal` is no rule: every scheme says which one it is short for, one that it has. */
+static void test_equal_is_short_for_one_rule(void **state)
+{
+    (void)state;
+    for (int s = 0; s < MIMO_N_SCHEMES; s++) {
+        const enum mimo_power meant = mimo_power_meant(s, false, MIMO_POWER_EQUAL);
+        assert_false(mimo_scheme_row(s)->powers & MIMO_ONLY(MIMO_POWER_EQUAL));
+        assert_int_equal(mimo_scheme_allows(s, MIMO_POWER_EQUAL), s != MIMO_OB);
+        assert_true(s == MIMO_OB ? meant == MIMO_POWER_EQUAL : mimo_scheme_allows(s, (int)meant));
+        assert_true(mimo_scheme_is_local(s) || mimo_power_meant(s, true, MIMO_POWER_EQUAL) == meant);
+        assert_true(!mimo_scheme_is_local(s) || mimo_power_meant(s, true, MIMO_POWER_EQUAL) == MIMO_POWER_EQUAL_SHARES);
+        for (int p = 1; p < MIMO_N_POWERS; p++) {
+            assert_int_equal(mimo_power_meant(s, true, (enum mimo_power)p), p);
+        }
+    }
+    assert_int_equal(mimo_power_meant(MIMO_CB, false, MIMO_POWER_EQUAL), MIMO_POWER_BY_STRENGTH);
+    assert_int_equal(mimo_power_meant(MIMO_RZF, false, MIMO_POWER_EQUAL), MIMO_POWER_EQUAL_SENT);
+    assert_int_equal(mimo_power_meant(MIMO_N_SCHEMES, true, MIMO_POWER_EQUAL), MIMO_POWER_EQUAL);
 }
 
 static void test_antennas(void **state)
@@ -86,7 +110,8 @@ static void test_lists(void **state)
     (void)state;
     char text[128], small[8];
     assert_string_equal(mimo_scheme_list_local(text, sizeof text), "cb, fzf, pzf, ppzf");
-    assert_string_equal(mimo_power_list(MIMO_CB, text, sizeof text), "equal, maxmin, maxmin_user");
+    assert_string_equal(mimo_power_list(MIMO_CB, text, sizeof text),
+                        "equal, maxmin, maxmin_user, equal_shares, by_strength");
     assert_string_equal(mimo_power_list(MIMO_OB, text, sizeof text), "maxmin");
     assert_string_equal(mimo_scheme_list(small, sizeof small), "cb, zf,");
     assert_non_null(strstr(mimo_scheme_list(text, sizeof text), "analog"));
@@ -101,6 +126,7 @@ int main(void)
         cmocka_unit_test(test_antennas),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_power_on_rungs),
+        cmocka_unit_test(test_equal_is_short_for_one_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,9 +111,10 @@ static void limits_follow_the_scheme(void **state)
         enum mimo_power power;
         bool local;
         float peak;
-    } CASES[] = {{MIMO_ZF, MIMO_POWER_MAXMIN, false, 1},    {MIMO_CB, MIMO_POWER_EQUAL, false, 1},
-                 {MIMO_ANALOG, MIMO_POWER_EQUAL, false, 1}, {MIMO_PPZF, MIMO_POWER_EQUAL, false, 2},
-                 {MIMO_ZF, MIMO_POWER_EQUAL, false, 1},     {MIMO_CB, MIMO_POWER_EQUAL, true, 2}};
+    } CASES[] = {{MIMO_ZF, MIMO_POWER_MAXMIN, false, 1},      {MIMO_CB, MIMO_POWER_EQUAL, false, 1},
+                 {MIMO_ANALOG, MIMO_POWER_EQUAL, false, 1},   {MIMO_PPZF, MIMO_POWER_EQUAL, false, 2},
+                 {MIMO_ZF, MIMO_POWER_EQUAL, false, 1},       {MIMO_CB, MIMO_POWER_EQUAL, true, 2},
+                 {MIMO_CB, MIMO_POWER_EQUAL_SHARES, false, 2}};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         const struct config_precoding p = {.scheme = CASES[i].scheme, .power = CASES[i].power, .local = CASES[i].local};
         float mean, peak;

@@ -333,14 +333,14 @@ static double lane_sinr(const struct lanes *l, const struct kernel_links *links,
     return (double)l->eta[k * w + s] / interference;
 }
 
-/* Equal or max-min powers over these links: budgets, SINRs and balance. */
+/* Powers for equal received power, or max-min, over these links: budgets, SINRs and balance. */
 static void check_shares(struct lanes *l, const struct kernel_ops *ops, const struct kernel_links *links, bool maxmin)
 {
     const int n = links->n, w = ops->n_lane;
     if (maxmin) {
         ops->maxmin(links, 100, 1e-5f, l->eta, l->share, l->interference, l->spread);
     } else {
-        ops->equal(links, l->eta, l->share);
+        ops->received(links, l->eta, l->share);
     }
     const float guard = maxmin ? 1 : 0.9f; /* less than full power does not keep max-min SINRs equal */
     ops->finish(links, guard, l->share, l->eta, l->sinr);
@@ -353,7 +353,8 @@ static void check_shares(struct lanes *l, const struct kernel_ops *ops, const st
         const double sinr = lane_sinr(l, links, w, s, k, &use);
         assert_true(fabs(use / (double)guard - 1) < 1e-5);
         assert_true(fabs((double)l->sinr[i] / sinr - 1) < 1e-5);
-        assert_true(fabs((double)l->eta[i] / (double)l->eta[s] - 1) < 1e-6 || maxmin);
+        const double gains = links->noise ? (double)links->noise[s] / (double)links->noise[i] : 1; /* squared */
+        assert_true(fabs(gains * (double)l->eta[i] / (double)l->eta[s] - 1) < 1e-6 || maxmin);
         assert_true(fabs((double)l->sinr[i] / (double)l->sinr[s] - 1) < 1e-4 || !maxmin);
         assert_true(!maxmin || l->spread[s] <= 1e-5f);
     }

@@ -137,6 +137,71 @@ static void cb_equal_is_the_matched_beam_at_full_power(void **state)
     case_destroy(&c);
 }
 
+/* Powers of a solution that one word promises to be the same for all users: received by each, or sent to each. */
+static double promised(const struct channel_case *c, enum mimo_power power, int k)
+{
+    if (power == MIMO_POWER_EQUAL_RECEIVED) {
+        return pow(cabs(plain_response(c, c->solution.W, k, k)), 2);
+    }
+    double sent = 0;
+    for (int r = 0; r < c->shape.n_ap * c->shape.n_ant; r++) {
+        sent += pow(cabs((double complex)c->solution.W[r * c->shape.n_ue + k]), 2);
+    }
+    return sent;
+}
+
+static void check_word(struct channel_case *c, enum mimo_scheme scheme, enum mimo_power power)
+{
+    run(c, scheme, power);
+    for (int k = 0; k < c->shape.n_ue; k++) {
+        assert_true(fabs(promised(c, power, k) / promised(c, power, 0) - 1) < 1e-4);
+    }
+    assert_true(plain_excess(c, c->solution.W) > -1e-5);
+}
+
+/* A word of the central precoders means one rule whatever scheme it stands at, also where zf falls back to rzf; the two
+ * words differ. */
+static void equal_words_mean_one_rule_each(void **state)
+{
+    (void)state;
+    struct random random = {61};
+    for (int i = 0; i < 40; i++) {
+        const enum mimo_scheme scheme = i & 1 ? MIMO_RZF : MIMO_ZF;
+        const bool few = i >= 20;
+        struct channel_case c;
+        case_create(&c, &random, few ? 1 : 4, few ? 3 : 2, 5, 10, 20, 0.05);
+        check_word(&c, scheme, MIMO_POWER_EQUAL_RECEIVED);
+        const double one = promised(&c, MIMO_POWER_EQUAL_SENT, 1) / promised(&c, MIMO_POWER_EQUAL_SENT, 0);
+        check_word(&c, scheme, MIMO_POWER_EQUAL_SENT);
+        assert_int_equal(c.solution.reason, few && !(i & 1) ? MIMO_REASON_FEW_ANTENNAS : MIMO_REASON_ASKED);
+        assert_true(fabs(one - 1) > 1e-3);
+        case_destroy(&c);
+    }
+}
+
+/* What is not a rule of the scheme, `equal` first, is read as the rule that `equal` is short for there. */
+static void equal_is_the_rule_of_the_table(void **state)
+{
+    (void)state;
+    struct random random = {62};
+    for (int scheme = 0; scheme < MIMO_N_SCHEMES; scheme++) {
+        for (int power = 0; power < MIMO_N_POWERS; power++) {
+            const enum mimo_power meant = mimo_power_meant(scheme, false, MIMO_POWER_EQUAL);
+            if (power != MIMO_POWER_EQUAL && mimo_scheme_allows(scheme, power)) {
+                continue;
+            }
+            struct channel_case c;
+            tutti_cf32 W[3 * 6 * 4];
+            case_create(&c, &random, 3, 6, 4, 10, 20, 0.05);
+            run(&c, (enum mimo_scheme)scheme, meant);
+            memcpy(W, c.solution.W, sizeof W);
+            run(&c, (enum mimo_scheme)scheme, (enum mimo_power)power);
+            assert_memory_equal(W, c.solution.W, sizeof W);
+            case_destroy(&c);
+        }
+    }
+}
+
 static void masks_leave_out_and_the_rest_is_as_if_alone(void **state)
 {
     (void)state;
@@ -196,7 +261,8 @@ static void singular_falls_back_and_says_so(void **state)
             assert_int_equal(run(&c, MIMO_ZF, (enum mimo_power)power), TUTTI_ENUMERIC);
             assert_int_equal(c.solution.reason, kind ? MIMO_REASON_SINGULAR : MIMO_REASON_FEW_ANTENNAS);
             const double least = plain_min_sinr(&c, c.solution.W);
-            assert_int_equal(run(&c, MIMO_RZF, (enum mimo_power)power), 0); /* what it fell back to */
+            const enum mimo_power rule = mimo_power_meant(MIMO_ZF, false, (enum mimo_power)power);
+            assert_int_equal(run(&c, MIMO_RZF, rule), 0); /* what it fell back to */
             assert_true(least > 0 && fabs(least / plain_min_sinr(&c, c.solution.W) - 1) < 1e-6);
             case_destroy(&c);
         }
@@ -222,7 +288,7 @@ static void nearly_identical_users_get_rzf(void **state)
         const int rc = run(&c, MIMO_ZF, power), reason = c.solution.reason;
         const double least = plain_min_sinr(&c, c.solution.W);
         assert_int_equal(rc, reason == MIMO_REASON_ASKED ? 0 : TUTTI_ENUMERIC);
-        run(&c, MIMO_RZF, power);
+        run(&c, MIMO_RZF, mimo_power_meant(MIMO_ZF, false, power));
         if (i / 2 < 5) { /* closer than that */
             assert_true(least >= plain_min_sinr(&c, c.solution.W) * (1 - 1e-6));
         }
@@ -653,6 +719,8 @@ int main(void)
         cmocka_unit_test(maxmin_equalises_and_beats_equal_power),
         cmocka_unit_test(maxmin_cannot_be_improved_by_other_powers),
         cmocka_unit_test(cb_equal_is_the_matched_beam_at_full_power),
+        cmocka_unit_test(equal_words_mean_one_rule_each),
+        cmocka_unit_test(equal_is_the_rule_of_the_table),
         cmocka_unit_test(masks_leave_out_and_the_rest_is_as_if_alone),
         cmocka_unit_test(singular_falls_back_and_says_so),
         cmocka_unit_test(nearly_identical_users_get_rzf),

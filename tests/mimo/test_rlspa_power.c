@@ -165,7 +165,7 @@ static void only_central_zero_forcing_has_them(void **state)
         assert_int_equal(mimo_scheme_allows(s, MIMO_POWER_RLSPA_WC), s == MIMO_ZF || s == MIMO_RZF);
         assert_int_equal(mimo_scheme_allows(s, MIMO_POWER_RLSPA_WIENER), s == MIMO_ZF || s == MIMO_RZF);
     }
-    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_PPZF, MIMO_POWER_RLSPA_WC), MIMO_POWER_EQUAL);
+    assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_PPZF, MIMO_POWER_RLSPA_WC), MIMO_POWER_EQUAL_SHARES);
     assert_int_equal(mimo_power_on_rung(MIMO_ZF, MIMO_ZF, MIMO_POWER_RLSPA_WC), MIMO_POWER_RLSPA_WC);
 }
 

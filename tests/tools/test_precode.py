@@ -21,6 +21,8 @@ import h5py
 import numpy as np
 
 TUTTI = ""
+# power rules and the schemes that have them, besides maxmin, maxmin_user and, short for one of these, equal
+WORDS = {"equal_received": ("zf", "rzf"), "equal_sent": ("zf", "rzf", "analog"), "equal_shares": ("cb", "fzf", "pzf", "ppzf"), "by_strength": ("cb",)}
 SCHEMES = {}  # name: number, as --help lists them
 
 
@@ -138,12 +140,22 @@ class Precode(unittest.TestCase):
         data = make()
         write(self.input, data)
         for scheme in SCHEMES:
-            for power in ("equal", "maxmin", "maxmin_user"):
-                if scheme == "ob" and power != "maxmin":
+            for power in ("equal", "maxmin", "maxmin_user", *WORDS):
+                if (scheme == "ob" and power != "maxmin") or (power in WORDS and scheme not in WORDS[power]):
                     continue
                 with self.subTest(scheme=scheme, power=power):
-                    mean_power = (power, scheme) in (("equal", "fzf"), ("equal", "pzf"), ("equal", "ppzf"), ("maxmin", "cb"))
+                    mean_power = (power == "equal" and scheme in ("fzf", "pzf", "ppzf")) or (power, scheme) == ("maxmin", "cb") or power == "equal_shares"
                     self.check_result(data, self.solve(scheme, "--power", power)[0], scheme, 1.0, mean_power)
+
+    def test_equal_is_short_for_a_word(self):
+        """What is solved with `equal` is what is solved with the word, and the table says the word."""
+        write(self.input, make())
+        for scheme, word in (("zf", "equal_received"), ("rzf", "equal_sent"), ("ppzf", "equal_shares"), ("cb", "by_strength")):
+            with self.subTest(scheme=scheme):
+                short, said = self.solve(scheme, "--power", "equal")
+                exact, _ = self.solve(scheme, "--power", word)
+                np.testing.assert_array_equal(short["W"], exact["W"])
+                self.assertIn(f"{scheme}, {word} power", said)
 
     def test_zf_maxmin(self):
         data = make(n_sb=3, error=0.05, seed=2)
@@ -493,6 +505,7 @@ class Precode(unittest.TestCase):
                                     (["--seed", "--an phase-only"], "zf", ["--an", "none", "--seed", "2"]),
                                     (["--seed -1"], "zf", ["--an", "nullspace", "--seed", "-1"]),
                                     (["--power big", "equal, maxmin"], "zf", ["--power", "big"]),
+                                    (["--power equal_sent", "equal_shares, by_strength"], "cb", ["--power", "equal_sent"]),
                                     (["--power equal", "ob"], "ob", ["--power", "equal"]),
                                     (["--upsilon 2", "0 to 1"], "pzf", ["--upsilon", "2"]),
                                     (["--gap nan"], "ob", ["--gap", "nan"]),

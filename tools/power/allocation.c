@@ -336,7 +336,7 @@ static int robust(struct allocation *a, const struct frame *f)
         draw_estimates(&d, a, draw);
         const double omega = omega_of(f);
         const double ours = add_draw(&d, a, a->config->precoding.power, omega, a->eta, a->rate);
-        const double equal = add_draw(&d, a, MIMO_POWER_EQUAL, omega, a->eta_equal, a->rate_equal);
+        const double equal = add_draw(&d, a, MIMO_POWER_EQUAL_SENT, omega, a->eta_equal, a->rate_equal);
         a->value += ours / DRAWS;
         a->value_equal += equal / DRAWS;
         square += (ours - equal) * (ours - equal) / DRAWS;
@@ -356,7 +356,7 @@ static int choose_kind(struct allocation *a)
     const struct config_precoding *const p = &a->config->precoding;
     const bool closed = p->scheme == MIMO_FZF || p->scheme == MIMO_PZF || p->scheme == MIMO_PPZF;
     const bool rlspa = p->power == MIMO_POWER_RLSPA_WC || p->power == MIMO_POWER_RLSPA_WIENER;
-    if (closed && p->power == MIMO_POWER_EQUAL) {
+    if (closed && p->power == MIMO_POWER_EQUAL_SHARES) {
         a->kind = ALLOCATION_GAP;
     } else if (p->scheme == MIMO_CB && p->power == MIMO_POWER_MAXMIN) {
         a->kind = ALLOCATION_MAXMIN;
@@ -366,7 +366,7 @@ static int choose_kind(struct allocation *a)
         return error_set(
             TUTTI_ECONFIG,
             "precoding.scheme %s with precoding.power %s: there is no power problem of large-scale figures. "
-            "There is one for ppzf, pzf and fzf with equal (towards the targets of `resilience`), cb with "
+            "There is one for ppzf, pzf and fzf with equal_shares (towards the targets of `resilience`), cb with "
             "maxmin, zf and rzf with rlspa_wc or rlspa_wiener",
             mimo_scheme_name((int)p->scheme), mimo_power_name((int)p->power));
     }

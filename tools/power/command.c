@@ -13,7 +13,7 @@ static const char help[] =
     "(`air.large_scale`), without running it: per access point and user, what they yield against equal powers, and "
     "how\n"
     "near to the best that is.\n"
-    "  ppzf, pzf, fzf with power: equal    towards the targets of section `resilience`, as its controller solves it\n"
+    "  ppzf, pzf, fzf with equal_shares    towards the targets of section `resilience`, as its controller solves it\n"
     "  cb with power: maxmin               the least SINR as large as possible, with a bound that no powers pass\n"
     "  zf, rzf with rlspa_wc, rlspa_wiener robust least squares at block level, mean over channels drawn\n\n"
     "  --set KEY=VALUE    another value for a key of the file, such as precoding.scheme=cb\n"

@@ -59,6 +59,26 @@ static const char help_options[] =
     "file with fewer blocks. After kill -9 it reads with h5py.File(name, \"r\", swmr=True). The next start overwrites "
     "it.\n";
 
+/* "equal_received for zf, ..." */
+static void write_what_equal_is(FILE *out)
+{
+    const char *before = "";
+    for (int p = 1; p < MIMO_N_POWERS; p++) {
+        const char *between = "";
+        for (int s = 0; s < MIMO_N_SCHEMES; s++) {
+            if (mimo_power_meant(s, false, MIMO_POWER_EQUAL) == (enum mimo_power)p) {
+                if (!*between) {
+                    fprintf(out, "%s%s for", before, mimo_power_name(p));
+                    before = ", ";
+                }
+                fprintf(out, "%s %s", between, mimo_scheme_name(s));
+                between = " and";
+            }
+        }
+    }
+    fputc('\n', out);
+}
+
 /* The schemes and power rules are those of the table (base/schemes.h). */
 static void write_help(FILE *out)
 {
@@ -72,8 +92,12 @@ static void write_help(FILE *out)
         fprintf(out, "  %-18s %-7s %s\n", s ? "" : "--scheme NAME", mimo_scheme_name(s), mimo_scheme_row(s)->about);
     }
     for (int p = 0; p < MIMO_N_POWERS; p++) {
-        fprintf(out, "  %-18s %-11s %s%s\n", p ? "" : "--power NAME", mimo_power_name(p), powers[p],
+        fprintf(out, "  %-18s %-14s %s%s\n", p ? "" : "--power NAME", mimo_power_name(p), powers[p],
                 p == MIMO_POWER_MAXMIN ? " (default)" : "");
+        if (p == MIMO_POWER_EQUAL) {
+            fprintf(out, "  %-18s %-14s ", "", "");
+            write_what_equal_is(out);
+        }
     }
     fputs(help_options, out);
 }
@@ -193,11 +217,11 @@ static int check(struct precode_options *o)
     }
     precoder_settings_default(&o->job.settings);
     o->job.scheme = (enum mimo_scheme)scheme;
-    o->job.power = (enum mimo_power)power;
     if (!mimo_scheme_allows(scheme, power)) {
         return tool_usage_error("precode", "--power %s does not go with --scheme %s; allowed are %s", o->power,
                                 o->scheme, mimo_power_list(scheme, list, sizeof list));
     }
+    o->job.power = mimo_power_meant(scheme, false, (enum mimo_power)power);
     if (!take_number(o->upsilon, 0, 1, &o->job.settings.upsilon)) {
         return tool_usage_error("precode", "--upsilon %s; allowed are numbers 0 to 1", o->upsilon);
     }
