@@ -62,6 +62,7 @@ static double omega_of(const struct recording *r)
                : NAN;
 }
 
+/* The mean of the blocks' rates; the rate of the mean SINR would be more than a code over all of them can carry. */
 static double user_rate(const struct recording *r, double omega, int k, uint64_t first, uint64_t n)
 {
     double sum = 0;
@@ -69,11 +70,11 @@ static double user_rate(const struct recording *r, double omega, int k, uint64_t
     for (uint64_t b = first; b < first + n && b < r->n_block; b++) {
         const double sinr = r->sinr_measured[b * (uint64_t)r->n_ue + (uint64_t)k];
         if (recording_user_counts(r, b, k) && !isnan(sinr)) {
-            sum += sinr;
+            sum += log2(1 + sinr);
             count++;
         }
     }
-    return count ? omega * log2(1 + sum / count) : NAN;
+    return count ? omega * sum / count : NAN;
 }
 
 /* Of user k's stream at the eavesdropper that hears it best; 0 without one. */
@@ -85,10 +86,10 @@ static double eve_rate(const struct recording *r, double omega, int k, uint64_t 
         int count = 0;
         for (uint64_t b = first; b < first + n && b < r->n_block; b++) {
             const double sinr = r->eve_sinr[(b * (uint64_t)r->n_eve + (uint64_t)e) * (uint64_t)r->n_ue + (uint64_t)k];
-            sum += isnan(sinr) ? 0 : sinr;
+            sum += isnan(sinr) ? 0 : log2(1 + sinr);
             count += !isnan(sinr);
         }
-        highest = fmax(highest, count ? omega * log2(1 + sum / count) : 0);
+        highest = fmax(highest, count ? omega * sum / count : 0);
     }
     return highest;
 }
