@@ -14,6 +14,8 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", "start a whole network from one configuration, watch it, report", tool_run},
+    {"watch", "the progress of a network that runs, started by hand or not", tool_watch},
+    {"sweep", "a run for every combination of settings, as rows of one table", tool_sweep},
     {"config", "check a configuration, show the effective one or the defaults", tool_config},
     {"replay", "play recorded samples to the access points, solve again, compare", tool_replay},
     {"report", "write the report of a recorded run as one HTML file", tool_report},

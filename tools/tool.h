@@ -23,6 +23,8 @@ int tool_doctor(int argc, char **argv);
 int tool_flowgraph(int argc, char **argv);
 int tool_isac(int argc, char **argv);
 int tool_power(int argc, char **argv);
+int tool_sweep(int argc, char **argv);
+int tool_watch(int argc, char **argv);
 
 /* Says on stderr what is wrong with the command line and where help is. Returns TOOL_USAGE. */
 int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -20,6 +20,7 @@ struct progress {
     struct progress_status status;
     struct status_line line;
     bool stop_seen, link_over;
+    bool linked; /* the CPU node is there now */
 };
 
 int progress_create(progress_t **out, const struct config *config, bool quiet)
@@ -58,6 +59,16 @@ void progress_clear(progress_t *p)
 bool progress_stop_seen(const progress_t *p)
 {
     return p->stop_seen;
+}
+
+bool progress_linked(const progress_t *p)
+{
+    return p->linked;
+}
+
+bool progress_over(const progress_t *p)
+{
+    return p->link_over;
 }
 
 const struct progress_status *progress_latest(const progress_t *p)
@@ -151,6 +162,9 @@ void progress_wait(progress_t *p, int fd, int64_t timeout_us)
     }
     struct fh_event event;
     const int status = fh_peer_wait(p->peer, fd, timeout_us, &event);
+    if (status >= 0 && (event.kind == FH_EVENT_UP || event.kind == FH_EVENT_DOWN)) {
+        p->linked = event.kind == FH_EVENT_UP;
+    }
     if (status < 0 || event.kind == FH_EVENT_REFUSED) {
         p->link_over = true; /* the run does not need its spectator */
     } else if (event.kind == FH_EVENT_STOP) {

@@ -28,6 +28,11 @@ void progress_clear(progress_t *progress);
 /* The CPU node has said that the run is over. */
 bool progress_stop_seen(const progress_t *progress);
 
+/* The CPU node is there, as far as is known. */
+bool progress_linked(const progress_t *progress);
+/* Nothing more will come: the run is over, a stop was asked for, or the CPU node refuses us. */
+bool progress_over(const progress_t *progress);
+
 /* What the CPU node has told so far. */
 const struct progress_status *progress_latest(const progress_t *progress);
 
