@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """More users than are served: whoever is served decodes its stream whatever its number, those that wait stay and are sounded as
-planned, the choice follows the gains, it beats a random one, and the same run gives the same choices."""
+planned, the choice follows the gains, it beats a random one, the same run gives the same choices, and all this
+works by the wall clock."""
+import re
+
 import numpy as np
-from network import SHORT, Network, check as say, db, finish
+from network import SHORT, Network, check as say, check_long, db, finish
 
 N_AP, N_UE, N_SERVED, EVERY, WINDOW, LEAD = 3, 8, 2, 5, 5, 4
 BLOCKS = 80 if SHORT else 180
@@ -79,6 +82,32 @@ def sounded_as_planned(data):
     check("rotate: tracked gain of the weak, dB", db(weak.mean()), WEAK - 1, WEAK + 1)
 
 
+def by_the_wall_clock():
+    """Paced, in turns, at a tenth of the default rate, so that a word has 300 ms: sets change on the air as they were told."""
+    n = 60
+    sets = ["air.mode=paced", "frame.sample_rate_hz=192000", "frame.block_us=50000", "payload.modulation=qam4", "scheduler.metric=random",
+            "scheduler.n_served=2", "frame.n_dl_pilot_symbols=2", "scheduler.blocks=5", "scheduler.average_blocks=2", *TURNS]
+    with Network(n_ap=2, n_ue=6, n_blocks=n, sets=sets) as net:
+        with net.run().file("run.h5") as f:
+            solved = f["block/solved"][:n] > 0
+            text = [t.decode() for t in f["events/text"][:]]
+            decided = f["events/block"][:][[t.startswith("SCHEDULE") for t in text]]
+            begins = np.array([int(re.search(r"from_block=(\d+)", t)[1]) for t in text if t.startswith("SCHEDULE")])
+            names = ["block/user_used", "schedule/seat", "schedule/from_block", "user/sinr_measured", "schedule/age_blocks"]
+            data = {name: f[name][:n][solved] for name in names}
+    used, seat = data["block/user_used"] > 0, data["schedule/seat"]
+    check("paced: sets", len(np.unique(data["schedule/from_block"])), 2, 12)
+    check("paced: blocks from a choice to its first one", np.unique(begins - decided.astype(int)).max(), LEAD + 2, LEAD + 2)
+    check("paced: ... and least", np.unique(begins - decided.astype(int)).min(), LEAD + 2, LEAD + 2)
+    told = {0: 0, **dict(zip(begins, begins))}
+    expected = [max(b for b in told if b <= block) for block in np.flatnonzero(solved)]
+    check("paced: rosters hold from their block on", np.mean(data["schedule/from_block"] == expected), 1, 1)
+    check("paced: nobody without a seat is served", (used & (seat < 0)).sum(), 0, 0)
+    check("paced: whoever is served was sounded in the block", data["schedule/age_blocks"][used].max(), 0, 0)
+    heard = (~np.isnan(data["user/sinr_measured"]))[used].mean()
+    check_long(heard > 0.8, f"paced: {100 * heard:.0f} % of what was served was decoded by whom it was for")
+
+
 every, turns = run("cesg", ALL), run("cesg", TURNS)
 for name, data in (("all", every), ("rotate", turns)):
     decodes(name, data)
@@ -95,4 +124,5 @@ if not SHORT: # a short run has too few sets
     again = run("random", TURNS)
     check("the same choices", float(np.array_equal(again["schedule/place"], random["schedule/place"])), 1, 1)
     check("the same precoders", float(np.array_equal(again["W"], random["W"])), 1, 1)
+    by_the_wall_clock()
 finish()
