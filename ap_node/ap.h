@@ -10,6 +10,7 @@
 #include "ap_node/downlink.h"
 #include "ap_node/link.h"
 #include "ap_node/reciprocity.h"
+#include "ap_node/slave.h"
 #include "ap_node/sounder.h"
 #include "ap_node/streams.h"
 #include "ap_node/uplink.h"
@@ -22,6 +23,7 @@ struct ap {
     int id;
     struct node_radio radio;
     struct node_span span;
+    struct slave slave;
     struct capture capture;
     struct sounder sounder;
     struct reciprocity reciprocity;
@@ -37,6 +39,7 @@ struct ap {
     int decision_samples;        /* from a block's start to the end of its last pilot: the samples its decision needs */
     uint64_t block;              /* under way: whose pilots come */
     uint64_t lag;                /* the downlink decided with them is that of block + lag */
+    int move_samples;            /* to later ticks, from the next block on: the reference says so */
     uint64_t capture_end_ns;
     uint32_t reported_in; /* the session in which this block's estimates went out; 0: they did not */
     uint32_t session;     /* the last one there was a report in */

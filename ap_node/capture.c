@@ -161,6 +161,7 @@ bool capture_execute(struct capture *c, const struct node_span *span, struct nod
                             c->pilots + ((size_t)a * (size_t)f->n_pilot + (size_t)t) * (size_t)f->n_sc);
         }
     }
+    slave_delay(c->slave, true, c->n_ant * f->n_pilot, c->pilots);
     if (c->in_turns) {
         estimate_turns(c->estimate, c->sequence);
     }

@@ -4,6 +4,7 @@
 #ifndef TUTTI_AP_NODE_CAPTURE_H
 #define TUTTI_AP_NODE_CAPTURE_H
 
+#include "ap_node/slave.h"
 #include "node/span.h"
 #include "phy/estimate.h"
 #include "phy/ofdm.h"
@@ -11,7 +12,8 @@
 struct capture {
     const struct frame *frame;
     int n_ant, n_ue;
-    bool in_turns; /* users take turns on the pilots */
+    const struct slave *slave; /* NULL, or whose delay is taken off what is received */
+    bool in_turns;             /* users take turns on the pilots */
     ofdm_t *ofdm;
     struct interpolate *interpolate;
     estimate_t *estimate;

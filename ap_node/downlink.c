@@ -6,6 +6,7 @@
 #include "phy/pilot.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int create_buffers(struct downlink *d, int room)
 {
@@ -125,10 +126,13 @@ static void make_symbol(struct downlink *d, struct streams *s, int i)
     rows_renew(&d->rows, s);
     find_symbols(d, s, i);
     rows_apply(&d->rows, s->n_stream, d->symbols, d->x);
+    slave_delay(d->slave, false, d->n_ant, d->x);
     for (int a = 0; a < d->n_ant; a++) {
         d->buffers[a] = d->places[a];
         ofdm_modulate(d->ofdm, d->x + (size_t)a * (size_t)f->n_sc, d->tx_scale, d->places[a]);
     }
+    const tutti_tick tick = d->first_tick + (tutti_tick)i * (tutti_tick)f->n_symbol_samples;
+    slave_turn(d->slave, tick, d->n_ant, f->n_symbol_samples, d->places);
 }
 
 /* From the transform straight to where the radio wants it, or by a symbol that does not leave the cache. */
@@ -165,6 +169,7 @@ int downlink_send(struct downlink *d, struct streams *s, struct node_radio *radi
 {
     downlink_encode(d, block);
     rows_prepare(&d->rows, s, d->delay_samples);
+    d->first_tick = node_radio_tick(radio, block, d->frame->dl_symbol[0]);
     return radio->info.in_parts ? send_in_parts(d, s, radio, block) : send_whole(d, s, radio, block);
 }
 
@@ -172,13 +177,15 @@ void downlink_beacon(struct downlink *d, struct node_radio *radio, uint64_t bloc
 {
     const struct frame *f = d->frame;
     for (int a = 0; a < d->n_ant; a++) {
-        d->buffers[a] = a == 0 ? d->beacon : d->silence;
+        d->buffers[a] = a == 0 ? d->symbol : d->silence;
     }
     for (int b = 0; b < f->n_beacon; b++) {
         if (!frame_sends_beacon(f, d->ap, b)) {
             continue;
         }
-        node_radio_burst(radio, d->buffers, f->n_symbol_samples, node_radio_tick(radio, block, f->beacon_symbol[b]),
-                         NODE_TAG_OTHER | block);
+        const tutti_tick tick = node_radio_tick(radio, block, f->beacon_symbol[b]);
+        memcpy(d->symbol, d->beacon, (size_t)f->n_symbol_samples * sizeof *d->symbol);
+        slave_turn(d->slave, tick, 1, f->n_symbol_samples, &d->symbol);
+        node_radio_burst(radio, d->buffers, f->n_symbol_samples, tick, NODE_TAG_OTHER | block);
     }
 }

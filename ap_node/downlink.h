@@ -5,6 +5,7 @@
 #define TUTTI_AP_NODE_DOWNLINK_H
 
 #include "ap_node/rows.h"
+#include "ap_node/slave.h"
 #include "ap_node/streams.h"
 #include "node/radio.h"
 #include "node/roster.h"
@@ -16,6 +17,8 @@ struct downlink {
     int ap, n_ant, n_ue;
     float tx_scale;
     const struct roster *roster; /* of the block to be sent: which sequence a user's stream has */
+    struct slave *slave;         /* NULL, or what turns all that is sent */
+    tutti_tick first_tick;       /* of the downlink being made */
     double delay_samples;        /* of this AP, as its estimates have it */
     struct rows rows;
     ofdm_t *ofdm;

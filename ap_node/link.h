@@ -6,6 +6,7 @@
 
 #include "ap_node/inbox.h"
 #include "ap_node/reciprocity.h"
+#include "ap_node/slave.h"
 #include "ap_node/sounder.h"
 #include "base/ring.h"
 #include "fronthaul/peer.h"
@@ -29,6 +30,7 @@ struct ap_link {
     ring_t *uplink_out;              /* and for users' data; NULL: none */
     inbox_t *inbox;                  /* link -> slot */
     struct sounder *sounder;         /* told of calibration runs */
+    ring_t *notes;                   /* of struct slave_note: what to tell of synchronisation; its owner's */
     struct reciprocity *reciprocity; /* and of what comes of them; their owner's */
     struct roster_book *rosters;     /* link -> slot: who is served */
     struct roster *roster;           /* the thread's: the last one heard */

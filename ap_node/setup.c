@@ -52,8 +52,12 @@ static int create_parts(struct ap *ap)
     const struct config *c = ap->config;
     const struct frame *f = &ap->frame;
     ap->sequence = calloc((size_t)c->network.n_ue, sizeof *ap->sequence);
-    int status = ap->sequence ? node_span_create(&ap->span, c->network.n_ant, f->n_block_samples + f->n_symbol_samples)
-                              : error_set(TUTTI_ENOMEM, "out of memory for the pilots");
+    int status =
+        ap->sequence ? slave_create(&ap->slave, c, f, ap->id) : error_set(TUTTI_ENOMEM, "out of memory for the pilots");
+    if (status >= 0) { /* a slave's time may move by half a block when it finds its reference */
+        const int n_block = ap->slave.follows ? 2 : 1;
+        status = node_span_create(&ap->span, c->network.n_ant, n_block * f->n_block_samples + f->n_symbol_samples);
+    }
     if (status >= 0) {
         status = capture_create(&ap->capture, c, f, ap->id);
     }
@@ -80,6 +84,8 @@ static int create_parts(struct ap *ap)
                                 uplink_message_bytes(&ap->uplink), &ap->sounder, &ap->reciprocity);
     }
     if (status >= 0) {
+        ap->capture.slave = ap->downlink.slave = ap->sounder.slave = &ap->slave;
+        ap->link.notes = ap->slave.notes;
         ap->decision_samples = (f->pilot_symbol[f->n_pilot - 1] + 1) * f->n_symbol_samples;
         ap->lag = (uint64_t)f->lag_blocks;
         ap->choice = (struct choice){
@@ -135,6 +141,7 @@ void ap_destroy(struct ap *ap)
     ap_link_destroy(&ap->link);
     node_radio_close(&ap->radio);
     node_span_destroy(&ap->span);
+    slave_destroy(&ap->slave);
     capture_destroy(&ap->capture);
     sounder_destroy(&ap->sounder);
     uplink_destroy(&ap->uplink);

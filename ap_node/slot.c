@@ -22,15 +22,21 @@ static tutti_tick first_downlink(const struct ap *ap)
     return node_radio_tick(&ap->radio, downlink_block(ap), ap->frame.dl_symbol[0]);
 }
 
+static void act_earlier(struct ap *ap, int samples)
+{
+    ap->radio.shift += samples;
+    if (samples != 0) {
+        estimate_moved(ap->capture.estimate, samples);
+    }
+}
+
 /* A new calibration may say how late this AP's clock is: whole samples are made up for by acting so much earlier. */
 static void follow_calibration(struct ap *ap)
 {
     const uint32_t before = ap->reciprocity.run;
     reciprocity_follow(&ap->reciprocity, ap->block);
-    if (ap->reciprocity.run != before) {
-        const int earlier = ap->reciprocity.shift_samples - ap->radio.shift;
-        ap->radio.shift += earlier;
-        estimate_moved(ap->capture.estimate, earlier);
+    if (ap->reciprocity.run != before) { /* what the clocks have run apart since is not in it */
+        act_earlier(ap, ap->reciprocity.shift_samples - slave_moved(&ap->slave) - ap->radio.shift);
     }
 }
 
@@ -41,17 +47,26 @@ void slot_prepare(struct ap *ap)
     if (ap->span.next >= decision_tick(ap, ap->block)) {
         ap->block++;
     }
+    act_earlier(ap, -ap->move_samples);
+    ap->move_samples = 0;
     follow_calibration(ap);
     downlink_encode(&ap->downlink, downlink_block(ap));
+}
+
+/* Letters of the symbols that capture_execute, slave_hear, sounder_hear and uplink_send look at. */
+static const char *wanted(const struct ap *ap)
+{
+    static const char *const letters[2][2][2] = {{{"PG", "PGC"}, {"PGU", "PGUC"}},
+                                                 {{"PGB", "PGCB"}, {"PGUB", "PGUCB"}}};
+    return letters[ap->slave.follows][ap->uplink.config != NULL][sounder_listens(&ap->sounder, ap->block)];
 }
 
 int slot_receive(struct ap *ap)
 {
     const tutti_tick to = decision_tick(ap, ap->block);
-    /* what capture_execute, sounder_hear and uplink_send look at */
-    const bool sounding = sounder_listens(&ap->sounder, ap->block);
-    node_span_want(&ap->span, &ap->radio, to,
-                   ap->uplink.config ? (sounding ? "PGUC" : "PGU") : (sounding ? "PGC" : "PG"));
+    if (!slave_searches(&ap->slave)) { /* who searches looks at everything */
+        node_span_want(&ap->span, &ap->radio, to, wanted(ap));
+    }
     return node_span_receive(&ap->span, &ap->radio, to);
 }
 
@@ -92,6 +107,7 @@ bool slot_estimate(struct ap *ap)
     follow_roster(ap);
     ap->capture_end_ns = clock_wall_ns();
     ap->reported_in = 0;
+    ap->move_samples = slave_hear(&ap->slave, &ap->span, &ap->radio, ap->block, wanted(ap));
     const bool whole = capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block, ap->sequence);
     if (whole) {
         reciprocity_apply(&ap->reciprocity, &ap->capture);
@@ -125,6 +141,7 @@ static void fill_meta(struct ap *ap, uint32_t session, struct wire_csi_meta *met
     }
     meta->noise_power = (float)ap->capture.noise_power;
     meta->delay_samples = (float)ap->capture.delay_samples;
+    meta->sync = (uint16_t)ap->slave.state;
     meta->beta = ap->capture.beta;
     meta->error_variance = ap->capture.error_variance;
     if (session != 0 && session != ap->session) {
@@ -140,7 +157,7 @@ static void tell_sounding(struct ap *ap)
 {
     struct ap_message *message = ap->sounder.n_to_tell > 0 ? ap_link_other(&ap->link) : NULL;
     if (message) {
-        ap->sounder.shift_samples = ap->radio.shift;
+        ap->sounder.shift_samples = ap->radio.shift + slave_moved(&ap->slave);
         message->n_bytes =
             sounder_tell(&ap->sounder, ap->block, atomic_load(&ap->link.session), message->bytes, ap->link.other_room);
         if (message->n_bytes > 0) {
@@ -217,7 +234,11 @@ void slot_transmit(struct ap *ap)
     struct choice_made made;
     ap->downlink.delay_samples = ap->capture.delay_samples;
     set_deadline(ap, &deadline);
-    choice_make(&ap->choice, ap->block, &deadline, ap->capture.have, ap->accounts, &made);
+    if (slave_in_step(&ap->slave)) {
+        choice_make(&ap->choice, ap->block, &deadline, ap->capture.have, ap->accounts, &made);
+    } else { /* what it sent would only disturb */
+        made = (struct choice_made){.kind = WIRE_SENT_MUTE};
+    }
     const uint64_t start_ns = clock_mono_ns();
     const bool silent = made.kind == WIRE_SENT_MUTE;
     struct wire_account account = {
@@ -234,7 +255,9 @@ void slot_transmit(struct ap *ap)
     if (!silent) {
         learn_send_time(ap, clock_mono_ns() - start_ns);
     }
-    downlink_beacon(&ap->downlink, &ap->radio, downlink_block(ap) + 1);
     sounder_follow(&ap->sounder); /* an order came with the last precoder, at the latest */
-    sounder_send(&ap->sounder, &ap->radio, downlink_block(ap) + 1);
+    if (slave_in_step(&ap->slave)) {
+        downlink_beacon(&ap->downlink, &ap->radio, downlink_block(ap) + 1);
+        sounder_send(&ap->sounder, &ap->radio, downlink_block(ap) + 1);
+    }
 }

@@ -132,16 +132,18 @@ void sounder_send(struct sounder *s, struct node_radio *radio, uint64_t block)
     const bool ours = is_of_run(s, block) && sender_of(s, block) == s->id;
     for (int t = 0; ours && t < f->n_cal; t++) {
         const int repeat = repeat_of(s, block, t);
+        const tutti_tick tick = node_radio_tick(radio, block, f->cal_symbol[t]);
         for (int a = 0; a < s->n_ant; a++) {
-            tutti_cf32 *const out = s->burst + (size_t)a * (size_t)f->n_symbol_samples;
+            tutti_cf32 *out = s->burst + (size_t)a * (size_t)f->n_symbol_samples;
             for (int i = 0; i < f->n_sc; i++) {
                 s->x[i] = antenna_of(s, i, repeat) == a ? s->sequence[i] : 0;
             }
+            slave_delay(s->slave, false, 1, s->x);
             ofdm_modulate(s->ofdm, s->x, s->tx_scale, out);
+            slave_turn(s->slave, tick, 1, f->n_symbol_samples, &out);
             s->buffers[a] = out;
         }
-        node_radio_burst(radio, s->buffers, f->n_symbol_samples, node_radio_tick(radio, block, f->cal_symbol[t]),
-                         NODE_TAG_OTHER | block);
+        node_radio_burst(radio, s->buffers, f->n_symbol_samples, tick, NODE_TAG_OTHER | block);
     }
 }
 
@@ -181,6 +183,7 @@ static bool demodulate(struct sounder *s, const struct node_span *span, tutti_ti
             y[i] *= conjf(s->sequence[i]);
         }
     }
+    slave_delay(s->slave, true, s->n_ant, s->Y);
     return true;
 }
 

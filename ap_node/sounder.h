@@ -6,6 +6,7 @@
 #ifndef TUTTI_AP_NODE_SOUNDER_H
 #define TUTTI_AP_NODE_SOUNDER_H
 
+#include "ap_node/slave.h"
 #include "base/ring.h"
 #include "fronthaul/wire.h"
 #include "node/span.h"
@@ -20,7 +21,8 @@ struct sounder {
     const struct frame *frame;
     int n_ap, n_ant, id;
     float tx_scale;
-    ring_t *plans; /* of struct sounder_plan, link -> slot */
+    struct slave *slave; /* NULL, or what turns all that is sent */
+    ring_t *plans;       /* of struct sounder_plan, link -> slot */
     struct sounder_plan plan;
     int shift_samples; /* in use here, told with what was heard */
     int n_to_tell;     /* measurements that still have to go up */

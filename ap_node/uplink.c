@@ -248,6 +248,7 @@ static bool take_symbols(struct uplink *u, struct capture *capture, const struct
         for (int a = 0; a < u->n_ant; a++) {
             tutti_cf32 *const row = u->rows + (size_t)a * (size_t)f->n_sc;
             ofdm_demodulate(capture->ofdm, node_span_at(span, a, tick), row);
+            slave_delay(capture->slave, true, 1, row);
             straighten(u, a, row);
         }
         hand_on(u, u->values + (size_t)d * (size_t)u->n_column * (size_t)f->n_sc);

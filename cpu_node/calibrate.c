@@ -36,6 +36,7 @@ struct calibrate {
     uint64_t begin_block, end_block;  /* of the run under way */
     uint64_t newest, all_alive_since; /* block numbers */
     bool began_by_itself, all_alive;
+    uint8_t *strange;               /* [n_ap] joined after the calibration in force, with another phase */
     tutti_cf32 *values;             /* [n_sb][n_ant][n_ant] */
     float *statistic;               /* [3 + n_sb n_ant] */
     _Atomic uint32_t number, asked; /* of the newest run; of the newest one asked for */
@@ -57,7 +58,8 @@ static int create_buffers(calibrate_t *c)
     const size_t n_sb = (size_t)s->n_sb, n_ant = (size_t)s->n_ant;
     c->values = calloc(n_sb * n_ant * n_ant, sizeof *c->values);
     c->statistic = calloc(3 + n_sb * n_ant, sizeof *c->statistic);
-    if (!c->values || !c->statistic) {
+    c->strange = calloc((size_t)s->n_ap, 1);
+    if (!c->values || !c->statistic || !c->strange) {
         return error_set(TUTTI_ENOMEM, "out of memory for calibrations");
     }
     int status = calib_run_create(&c->run, c->settings.frame, s->n_ap, s->n_ant);
@@ -127,6 +129,7 @@ void calibrate_destroy(calibrate_t *c)
     pthread_mutex_destroy(&c->mutex);
     free(c->values);
     free(c->statistic);
+    free(c->strange);
     free(c);
 }
 
@@ -209,8 +212,26 @@ static uint64_t ahead(const calibrate_t *c)
     return (uint64_t)c->settings.frame->lag_blocks + (c->settings.lockstep ? AHEAD_BLOCKS : AHEAD_PACED_BLOCKS);
 }
 
+/* What an AP measures its phase against is its own from when it began: a table from before is not about it. */
+static bool is_strange(const calibrate_t *c)
+{
+    const struct config *config = c->settings.config;
+    return c->have_table && config->sync.mode == CONFIG_SYNC_AIR && c->settings.frame->n_cal > 0 &&
+           (config->calibration.at_start || config->calibration.when_stale);
+}
+
+bool calibrate_excludes(const calibrate_t *c, int ap)
+{
+    return c->strange[ap];
+}
+
 void calibrate_joined(calibrate_t *c, int ap, uint64_t now)
 {
+    if (is_strange(c)) {
+        c->strange[ap] = 1;
+        c->began_by_itself = false;
+        return;
+    }
     if (c->have_table && atomic_load(&c->state) != CALIBRATE_SOLVING) {
         c->from_block = c->from_block ? c->from_block : now + ahead(c); /* of the file */
         send_table(c, ap, now + ahead(c));
@@ -348,6 +369,7 @@ static void finish(calibrate_t *c, uint64_t number)
     c->have_table = true;
     c->in_force = atomic_load(&c->number);
     c->from_block = number + ahead(c);
+    memset(c->strange, 0, (size_t)c->settings.shape.n_ap);
     for (int ap = 0; ap < c->settings.shape.n_ap; ap++) {
         send_table(c, ap, c->from_block);
     }
@@ -365,8 +387,17 @@ static bool is_collected(const calibrate_t *c, uint64_t number)
     return c->settings.lockstep ? number >= due : number >= c->end_block && (all || number >= due + SLACK_BLOCKS);
 }
 
-static void go_on(calibrate_t *c, uint64_t number)
+static void go_on(calibrate_t *c, uint64_t number, const uint8_t *alive)
 {
+    for (int ap = 0; ap < c->settings.shape.n_ap && number < c->end_block; ap++) {
+        if (!alive[ap]) {
+            char text[100];
+            snprintf(text, sizeof text, "access point %d went away, or out of step, in the middle of it", ap);
+            c->began_by_itself = false;
+            fail(c, number, text);
+            return;
+        }
+    }
     const uint64_t length = c->end_block - c->begin_block, gone = number > c->begin_block ? number - c->begin_block : 0;
     atomic_store(&c->progress, gone < length ? 1000 * gone / length : 1000);
     if (is_collected(c, number)) {
@@ -384,7 +415,11 @@ static void ask_at_start(calibrate_t *c, uint64_t number, const uint8_t *alive)
     }
     c->all_alive_since = all && c->all_alive ? c->all_alive_since : number;
     c->all_alive = all;
-    if (c->settings.config->calibration.at_start && !c->began_by_itself && all &&
+    bool strange = false;
+    for (int ap = 0; ap < c->settings.shape.n_ap; ap++) {
+        strange = strange || c->strange[ap];
+    }
+    if ((c->settings.config->calibration.at_start || strange) && !c->began_by_itself && all &&
         number >= c->all_alive_since + LEARN_BLOCKS) {
         c->began_by_itself = true;
         calibrate_request(c);
@@ -403,7 +438,7 @@ void calibrate_turn(calibrate_t *c, uint64_t number, const uint8_t *alive)
     c->newest = number;
     const int state = atomic_load(&c->state);
     if (state == CALIBRATE_SOUNDING) {
-        go_on(c, number);
+        go_on(c, number, alive);
     } else if (state != CALIBRATE_SOLVING && atomic_load(&c->asked) != atomic_load(&c->number)) {
         begin(c, number, alive);
     }

@@ -17,6 +17,7 @@
 #include "cpu_node/replay.h"
 #include "cpu_node/slow.h"
 #include "cpu_node/solve.h"
+#include "cpu_node/sync_watch.h"
 #include "cpu_node/uplink/uplink.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
@@ -51,6 +52,7 @@ struct cpu {
     slow_t *slow; /* NULL: the configuration asks for nothing that it does */
     calibrate_t *calibrate;
     uplink_t *uplink; /* NULL: no uplink data */
+    sync_watch_t *sync;
     fh_hub_t *hub;
     tutti_cf32 *coefficients;     /* [n_sb][n_ant][n_ue] one AP's estimates */
     float *beta, *error_variance; /* [n_ue] of it */

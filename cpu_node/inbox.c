@@ -133,7 +133,8 @@ static bool place(struct cpu *cpu, int ap, const struct wire_header *header, con
                     &block) != GATHER_PLACED) {
         return false;
     }
-    if (lost || (!cpu->replay && !is_plausible(cpu, ap, header, meta))) {
+    if (lost || !sync_watch_hear(cpu->sync, ap, header->block, meta->sync) || calibrate_excludes(cpu->calibrate, ap) ||
+        (!cpu->replay && !is_plausible(cpu, ap, header, meta))) {
         block->excused[ap] = 1;
     } else {
         store(cpu, block, ap, header, meta);
@@ -250,6 +251,7 @@ static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
         return;
     }
     plausible_forget(cpu->plausible, id);
+    sync_watch_gone(cpu->sync, id);
     SAY(cpu, LOG_WARNING, block, "AP-DOWN ap=%d", id);
     if (n_alive == 0 && cpu->session_used) { /* nobody is disturbed, and who comes back may live in another time */
         SAY(cpu, LOG_WARNING, block, "OUTAGE all_aps=%d", cpu->shape.n_ap);
@@ -261,6 +263,8 @@ static void handle(struct cpu *cpu, const struct fh_event *event)
 {
     if (event->kind == FH_EVENT_DATA) {
         hear_data(cpu, event->id, event->data, event->n_bytes);
+    } else if (event->kind == FH_EVENT_CONTROL) {
+        sync_watch_report(cpu->sync, event->id, (const char *)event->data);
     } else if (event->kind == FH_EVENT_UP || event->kind == FH_EVENT_DOWN) {
         hear_coming_or_going(cpu, event->id, event->kind == FH_EVENT_UP);
     }

@@ -75,7 +75,7 @@ static int loop(struct cpu *cpu)
         rt_hot_leave();
         outbox_push(cpu, block);
         uplink_block(cpu->uplink, block); /* behind the precoders: nobody waits for it */
-        calibrate_turn(cpu->calibrate, block->number, cpu->gather->alive);
+        calibrate_turn(cpu->calibrate, block->number, sync_watch_fit(cpu->sync, cpu->gather->alive));
         struct cpu_block *const other = recorder_exchange(cpu->recorder, block);
         if (other != block) {
             slow_expect(cpu->slow);

@@ -122,6 +122,19 @@ static void say_calibration(void *context, uint64_t block, const char *sentence)
     }
 }
 
+static void say_sync(void *context, uint64_t block, bool bad, const char *sentence)
+{
+    struct cpu *cpu = context;
+    log_write(bad ? LOG_WARNING : LOG_INFO, "sync", "%s block=%" PRIu64, sentence, block);
+    recorder_event(cpu->recorder, block, "%s", sentence);
+}
+
+static int create_sync(struct cpu *cpu)
+{
+    const struct sync_watch_settings settings = {.n_ap = cpu->shape.n_ap, .say = say_sync, .context = cpu};
+    return sync_watch_create(&cpu->sync, &settings);
+}
+
 static int create_calibrate(struct cpu *cpu)
 {
     const struct calibrate_settings settings = {.config = cpu->config,
@@ -156,6 +169,7 @@ static int create_recorder(struct cpu *cpu)
                                                .agreement = cpu->agreement,
                                                .slow = cpu->slow,
                                                .calibrate = cpu->calibrate,
+                                               .sync = cpu->sync,
                                                .lockstep = cpu->lockstep};
     return recorder_create(&cpu->recorder, &settings);
 }
@@ -236,6 +250,7 @@ static int create_parts(struct cpu *cpu)
     status = status < 0 ? status : create_replay(cpu);
     status = status < 0 ? status : create_faults(cpu);
     status = status < 0 ? status : create_slow(cpu);
+    status = status < 0 ? status : create_sync(cpu);
     status = status < 0 ? status : create_calibrate(cpu);
     status = status < 0 ? status : create_recorder(cpu); /* owns the output before anybody is let in */
     status = status < 0 ? status : create_engine(cpu);
@@ -293,6 +308,7 @@ void cpu_destroy(struct cpu *cpu)
     recorder_destroy(cpu->recorder);
     slow_destroy(cpu->slow);
     calibrate_destroy(cpu->calibrate);
+    sync_watch_destroy(cpu->sync);
     fh_hub_destroy(cpu->hub);
     push_destroy(cpu->push);
     solver_destroy(cpu->solver);

@@ -85,6 +85,23 @@ enum wire_sent {
 };
 enum wire_arrival { WIRE_ARRIVAL_NONE, WIRE_ARRIVAL_EARLY, WIRE_ARRIVAL_ON_TIME, WIRE_ARRIVAL_LATE };
 
+/* How an AP stands to the network's time and phase (sync.mode). */
+enum wire_sync {
+    WIRE_SYNC_SHARED, /* all have one clock */
+    WIRE_SYNC_REFERENCE,
+    WIRE_SYNC_SEARCHING, /* no beacon */
+    WIRE_SYNC_ACQUIRED,  /* the beacon is there, the loop not closed or not settled */
+    WIRE_SYNC_LOCKED,
+    WIRE_SYNC_HOLD, /* by prediction */
+    WIRE_SYNC_LOST, /* held too long: mute */
+    WIRE_N_SYNC
+};
+/* Its estimates count and it may send. */
+static inline bool wire_sync_counts(int sync)
+{
+    return sync != WIRE_SYNC_SEARCHING && sync != WIRE_SYNC_ACQUIRED && sync != WIRE_SYNC_LOST;
+}
+
 /* The account of one block at one AP: made once, when the radio has told what became of the burst. Times are
  * clock_wall_ns, 0 = did not happen. */
 struct wire_account {
@@ -104,6 +121,7 @@ struct wire_csi_meta {
     float noise_power;            /* per subcarrier, sample units squared, > 0 */
     float delay_samples;          /* of this AP against the frame, taken off the estimates; 0 = none */
     float *beta, *error_variance; /* [n_stream] */
+    uint16_t sync;                /* enum wire_sync */
     int n_account; /* 0..WIRE_MAX_ACCOUNTS, oldest first, of consecutive or older blocks not yet acknowledged */
     struct wire_account account[WIRE_MAX_ACCOUNTS];
 };

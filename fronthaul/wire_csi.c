@@ -6,7 +6,7 @@
 #include "fronthaul/wire_internal.h"
 
 /* Offsets in the payload, docs/wire.md. */
-enum { AT_CAPTURE_END = 0, AT_EVENTS = 8, AT_NOISE_POWER = 28, AT_DELAY = 32, AT_N_ACCOUNT = 36, AT_RESERVED = 38 };
+enum { AT_CAPTURE_END = 0, AT_EVENTS = 8, AT_NOISE_POWER = 28, AT_DELAY = 32, AT_N_ACCOUNT = 36, AT_SYNC = 38 };
 
 static size_t meta_bytes(const struct wire_header *header, int n_account)
 {
@@ -41,7 +41,7 @@ static void put_meta(uint8_t *out, const struct wire_csi_meta *meta, size_t n_us
     put_f32(out + AT_NOISE_POWER, meta->noise_power);
     put_f32(out + AT_DELAY, meta->delay_samples);
     put_u16(out + AT_N_ACCOUNT, (uint16_t)meta->n_account);
-    put_u16(out + AT_RESERVED, 0);
+    put_u16(out + AT_SYNC, meta->sync);
     out += CSI_FIXED_BYTES;
     for (size_t k = 0; k < n_user; k++) {
         put_f32(out + 4 * k, meta->beta[k]);
@@ -107,8 +107,9 @@ static bool get_meta(struct wire_csi_meta *meta, const uint8_t *in, size_t n_use
     meta->capture_end_ns = get_u64(in + AT_CAPTURE_END);
     meta->noise_power = get_f32(in + AT_NOISE_POWER);
     meta->delay_samples = get_f32(in + AT_DELAY);
+    meta->sync = get_u16(in + AT_SYNC);
     bool good = finite_f32(meta->noise_power) && meta->noise_power > 0 && finite_f32(meta->delay_samples) &&
-                get_u16(in + AT_RESERVED) == 0;
+                meta->sync < WIRE_N_SYNC;
     in += CSI_FIXED_BYTES;
     for (size_t k = 0; k < n_user; k++) {
         meta->beta[k] = get_f32(in + 4 * k);

@@ -65,7 +65,8 @@ struct config_payload {
 enum config_sync_mode { CONFIG_SYNC_SHARED, CONFIG_SYNC_AIR };
 struct config_sync {
     enum config_sync_mode mode;
-    int reference_ap; /* of mode air */
+    int reference_ap;                    /* of mode air */
+    double linewidth_hz, frequency_walk; /* of one AP's oscillator, as its loop assumes */
     bool track_phase;
 };
 

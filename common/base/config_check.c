@@ -54,6 +54,8 @@ static const struct config_range ranges[] = {
     {"precoding.an_share", 0, 0.99, ""},
     {"precoding.an_target_sinr_db", -50, 100, ""},
     {"sync.reference_ap", 0, TUTTI_MAX_AP - 1, ""},
+    {"sync.linewidth_hz", 1e-6, 1e3, ""},
+    {"sync.frequency_walk", 1e-6, 1e6, ""},
     {"uplink.n_workers", 1, 64, ""},
     {"calibration.n_repeats", 1, 100000, ""},
     {"eve.n_ant", 1, 8, ""},

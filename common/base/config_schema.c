@@ -131,10 +131,9 @@ static const cyaml_schema_field_t calibration_fields[] = {
 
 static const cyaml_strval_t sync_modes[] = {{"shared", CONFIG_SYNC_SHARED}, {"air", CONFIG_SYNC_AIR}};
 static const cyaml_schema_field_t sync_fields[] = {
-    ENUM(struct config_sync, mode, sync_modes),
-    INT(struct config_sync, reference_ap),
-    BOOL(struct config_sync, track_phase),
-    CYAML_FIELD_END,
+    ENUM(struct config_sync, mode, sync_modes), INT(struct config_sync, reference_ap),
+    REAL(struct config_sync, linewidth_hz),     REAL(struct config_sync, frequency_walk),
+    BOOL(struct config_sync, track_phase),      CYAML_FIELD_END,
 };
 
 static const cyaml_strval_t uplink_modes[] = {

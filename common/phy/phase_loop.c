@@ -79,11 +79,22 @@ double phase_loop_sigma_rad(const struct phase_loop *loop)
     return sqrt(loop->now[0][0]);
 }
 
-double phase_loop_channel_variance(const struct phase_loop *loop, double pilot_s, double data_s)
+static double channel_variance(const struct phase_loop_settings *settings, const double P[2][2], double pilot_s,
+                               double data_s)
 {
-    const double d = TWO_PI * loop->settings.linewidth_hz, q = loop->settings.frequency_walk;
+    const double d = TWO_PI * settings->linewidth_hz, q = settings->frequency_walk;
     const double t1 = pilot_s, t2 = data_s, a1 = t1 + t2;
-    const double state = 4 * loop->P[0][0] + 4 * a1 * loop->P[0][1] + a1 * a1 * loop->P[1][1];
+    const double state = 4 * P[0][0] + 4 * a1 * P[0][1] + a1 * a1 * P[1][1];
     const double walk = t1 * t1 * t1 / 3 + t2 * t2 * t2 / 3 + t1 * t1 * (3 * t2 - t1) / 3;
     return state + d * (4 * t1 + (t2 - t1)) + q * walk;
+}
+
+double phase_loop_channel_variance(const struct phase_loop *loop, double pilot_s, double data_s)
+{
+    return channel_variance(&loop->settings, loop->P, pilot_s, data_s);
+}
+
+double phase_loop_error_variance(const struct phase_loop *loop, double pilot_s, double data_s)
+{
+    return channel_variance(&loop->settings, loop->now, pilot_s, data_s);
 }

@@ -46,5 +46,7 @@ double phase_loop_sigma_rad(const struct phase_loop *loop);
 /* Variance, rad^2, of an AP's error in the effective channel: pilots pilot_s and data data_s after the beacon's centre,
  * both directions: a^T P a + D (4 t1 + (t2 - t1)) + q (t1^3/3 + t2^3/3 + t1^2 (3 t2 - t1) / 3), a = (2, t1 + t2). */
 double phase_loop_channel_variance(const struct phase_loop *loop, double pilot_s, double data_s);
+/* The same with the state's variance as it is now: larger while the loop settles and while it predicts. */
+double phase_loop_error_variance(const struct phase_loop *loop, double pilot_s, double data_s);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "channel/hardware.h"
 #include "mimo/expected.h"
+#include "phy/phase_loop.h"
 #include "phy/pilot.h"
 
 #include <math.h>
@@ -19,7 +20,8 @@ struct losses {
     run_file_t *file;
     int n_sb, n_ap, n_ant, n_ue, lag_blocks;
     double block_s;
-    struct expected_causes causes; /* chain and ap_turn: of the block and subband looked at */
+    double beacon_s, followed_variance; /* sync.mode air: centre of the beacon; what is left of slaves' phases */
+    struct expected_causes causes;      /* chain and ap_turn: of the block and subband looked at */
     struct expected_work *work;
     double *cfo_hz, *ap_cfo_hz;   /* [n_ue], [n_ap] */
     int *pilot;                   /* [n_ue] */
@@ -65,13 +67,19 @@ static void draw_chains(struct losses *l, const struct frame *frame)
     }
 }
 
+/* The carrier of the network against none: the reference's, if one is followed. */
+static double network_cfo_hz(const struct config *c)
+{
+    return c->sync.mode == CONFIG_SYNC_AIR ? hardware_cfo_hz(c, CONFIG_ROLE_AP, c->sync.reference_ap) : 0;
+}
+
 static void draw(struct losses *l, const struct frame *frame)
 {
     const struct config *c = l->config;
     const struct config_fading_model *f = &c->air.fading;
     struct expected_causes *causes = &l->causes;
     for (int k = 0; k < l->n_ue; k++) {
-        l->cfo_hz[k] = hardware_cfo_hz(c, CONFIG_ROLE_UE, k);
+        l->cfo_hz[k] = hardware_cfo_hz(c, CONFIG_ROLE_UE, k) - network_cfo_hz(c);
     }
     for (int m = 0; m < l->n_ap; m++) {
         l->ap_cfo_hz[m] = hardware_cfo_hz(c, CONFIG_ROLE_AP, m);
@@ -80,9 +88,31 @@ static void draw(struct losses *l, const struct frame *frame)
     draw_chains(l, frame);
     causes->ages = f->variation == CONFIG_VARIATION_JAKES && f->model != CONFIG_FADING_NONE;
     causes->ageing = expect_ageing(&causes->times, f->doppler_hz);
-    causes->user_cfo_hz = c->air.impairments.ue.cfo_hz > 0 ? l->cfo_hz : NULL;
+    causes->user_cfo_hz = c->air.impairments.ue.cfo_hz > 0 || network_cfo_hz(c) != 0 ? l->cfo_hz : NULL;
     causes->pilot = l->pilot;
     causes->user_linewidth_hz = c->air.impairments.ue.phase_noise_linewidth_hz;
+}
+
+/* Slaves follow their reference: what their loops leave, in the mean over the data, of the phases that APs have by
+ * themselves; the reference has none. */
+static double followed_variance(const struct losses *l)
+{
+    const struct config *c = l->config;
+    const struct expect_times *t = &l->causes.times;
+    const double snr = pow(10, c->air.large_scale.ap_snr_db / 10);
+    const struct phase_loop_settings settings = {
+        .interval_s = l->block_s,
+        .linewidth_hz = 2 * c->air.impairments.ap.phase_noise_linewidth_hz,
+        .frequency_walk = c->sync.frequency_walk,
+        .measured_variance = phase_loop_beacon_variance(l->n_ant, c->frame.n_used_subcarriers, snr)};
+    struct phase_loop loop;
+    double sum = 0;
+    phase_loop_start(&loop, &settings, 0, 0, 1, 1);
+    for (int d = 0; d < t->n_data; d++) {
+        sum += phase_loop_channel_variance(&loop, t->pilot_s - l->beacon_s,
+                                           t->first_data_s + d * t->symbol_s - l->beacon_s);
+    }
+    return sum / t->n_data * (l->n_ap - 1) / l->n_ap;
 }
 
 int losses_create(struct losses **losses, const struct config *config, const struct frame *frame, run_file_t *file)
@@ -104,6 +134,10 @@ int losses_create(struct losses **losses, const struct config *config, const str
     }
     if (config_has_emulated(config)) {
         draw(l, frame);
+    }
+    if (config_has_emulated(config) && config->sync.mode == CONFIG_SYNC_AIR) {
+        l->beacon_s = frame->beacon_symbol[1] * l->causes.times.symbol_s - l->lag_blocks * l->block_s;
+        l->followed_variance = followed_variance(l);
     }
     return expected_work_create(&l->work, l->n_ue);
 }
@@ -133,6 +167,10 @@ static void turn_aps(struct losses *l, uint64_t block)
     const double age_s = (double)(block - l->since_block) * l->block_s;
     const double data_s = t->first_data_s + 0.5 * (t->n_data - 1) * t->symbol_s;
     if (!config_has_emulated(l->config)) {
+        return;
+    }
+    if (l->config->sync.mode == CONFIG_SYNC_AIR) {
+        l->causes.ap_phase_variance = l->followed_variance;
         return;
     }
     l->causes.ap_phase_variance = expect_ap_phase(t, imp->phase_noise_linewidth_hz, age_s);

@@ -12,6 +12,7 @@
 #include "cpu_node/record/uplink.h"
 #include "cpu_node/schedule.h"
 #include "cpu_node/slow.h"
+#include "cpu_node/sync_watch.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/wire.h"
 #include "node/roster.h"
@@ -23,6 +24,7 @@ struct recorder_settings {
     const struct config *config; /* these outlive the recorder */
     const struct frame *frame;
     slow_t *slow;           /* hears every block; NULL = none */
+    sync_watch_t *sync;     /* observers are told of it */
     calibrate_t *calibrate; /* observers ask it and are told of it */
     struct faults *faults;  /* for observers' commands */
     struct block_shape shape;

@@ -392,6 +392,7 @@ static char *status_text(recorder_t *r)
     if (root) {
         tell_live(r, root);
         calibrate_tell(r->settings.calibrate, root);
+        sync_watch_tell(r->settings.sync, root);
     }
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(root);

@@ -29,6 +29,7 @@ struct place {
     int n_account;
     uint32_t radio_events[5]; /* of the last report */
     float noise_power;
+    int sync;
     bool pushes; /* a precoder for every block, there before it is asked for */
 };
 
@@ -98,6 +99,7 @@ static void hear_reports(struct place *p)
         p->reported[p->n_reported++] = header.block;
         memcpy(p->radio_events, meta.radio_events, sizeof p->radio_events);
         p->noise_power = meta.noise_power;
+        p->sync = meta.sync;
         for (int i = 0; i < meta.n_account; i++) {
             p->account[p->n_account++] = meta.account[i];
             atomic_store(&p->ap.link.account_ack, meta.account[i].block + 1);
@@ -228,10 +230,23 @@ static void test_others_send_the_third(void **state)
 {
     struct place *p = *state;
     start(p, 0);
+    p->ap.slave.follows = false; /* as if it were in step: there is no reference here */
+    p->ap.slave.state = WIRE_SYNC_LOCKED;
     run_blocks(p, 4);
     for (uint64_t b = 1; b < 4; b++) {
         assert_true(n_bursts_at(p, b, 0) == 0 && n_bursts_at(p, b, 1) == 0 && n_bursts_at(p, b, 2) == 1);
     }
+}
+
+static void test_without_the_reference_nothing_is_sent(void **state)
+{
+    struct place *p = *state;
+    start(p, 0);
+    p->pushes = true;
+    run_blocks(p, 4);
+    assert_int_equal(p->script.n_burst, 0);
+    assert_int_equal(p->n_reported, 4); /* all the same: it is there */
+    assert_int_equal(p->sync, WIRE_SYNC_SEARCHING);
 }
 
 static void test_samples_lost_over_blocks(void **state)
@@ -481,6 +496,7 @@ int main(void)
         CASE(test_a_burst_in_parts),
         CASE(test_nothing_reported_nothing_awaited),
         cmocka_unit_test_setup_teardown(test_reference_sends_two_beacons, open_reference, close_place),
-        cmocka_unit_test_setup_teardown(test_others_send_the_third, open_follower, close_place)};
+        cmocka_unit_test_setup_teardown(test_others_send_the_third, open_follower, close_place),
+        cmocka_unit_test_setup_teardown(test_without_the_reference_nothing_is_sent, open_follower, close_place)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

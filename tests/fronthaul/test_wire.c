@@ -733,7 +733,7 @@ static void test_each_reason_of_refusal_of_estimates(void **state)
     }
     expect_u8(&csi, PAYLOAD + 36, 1, WIRE_BAD_SHAPE); /* accounts: but two are there */
     expect_u8(&csi, PAYLOAD + 36, WIRE_MAX_ACCOUNTS + 1, WIRE_BAD_SHAPE);
-    expect_u8(&csi, PAYLOAD + 38, 1, WIRE_BAD_VALUE); /* reserved */
+    expect_u8(&csi, PAYLOAD + 38, WIRE_N_SYNC, WIRE_BAD_VALUE); /* no such state */
     for (int i = 0; i < 3; i++) {
         expect_f32(&csi, USERS + 8, gain[i], WIRE_BAD_VALUE);  /* beta of the last user */
         expect_f32(&csi, USERS + 12, gain[i], WIRE_BAD_VALUE); /* error variance of the first */

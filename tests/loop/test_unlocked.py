@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Access points without a shared clock: from cold they find the reference, lock, are calibrated and serve as theory says; without the
+reference they hold, fall silent when they no longer know their phase, and are back within 20 blocks of its return."""
+import os
+import signal
+
+import numpy as np
+from network import Network, check, db, finish
+
+UNLOCKED = ["frame.schedule=B3 G P4 G U17 C4 G D38 G", "sync.mode=air", "calibration.at_start=true", "calibration.n_repeats=48",
+            "air.large_scale.ap_snr_db=20", "air.impairments.ap.cfo_hz=300", "air.impairments.ap.phase_noise_linewidth_hz=0.01"]
+RUN_BLOCKS = 48  # of a calibration: 48 repeats, 4 a block, 4 access points
+
+
+def harmonic(sinr):
+    with np.errstate(divide="ignore"):  # a user that hears nothing measures 0
+        return -db((1 / sinr).mean())
+
+
+def events(f, start):
+    """(block, text) of events that begin so."""
+    return [(int(b), t.decode()) for b, t in zip(f["events/block"][:], f["events/text"][:]) if t.decode().startswith(start)]
+
+
+def first(f, start, after=0):
+    blocks = [b for b, _ in events(f, start) if b >= after]
+    return blocks[0] if blocks else 10**9
+
+
+def locks_and_serves():
+    """Not shorter where runs are short: what is judged comes after 100 blocks."""
+    n = 300
+    with Network(sets=UNLOCKED, n_blocks=n, snr_db=30) as net, net.run().file("run.h5") as f:
+        measured, expected = f["user/sinr_measured"][:n], f["sinr_expected"][:n]
+        for ap in 1, 2, 3:
+            check(first(f, f"SYNC-LOCKED ap={ap}") <= 30, f"AP {ap} locked at block {first(f, f'SYNC-LOCKED ap={ap}')}")
+        calibrated = first(f, "CALIBRATED run=1")
+        check(calibrated <= 100, f"calibrated at block {calibrated}: {events(f, 'CALIBRAT')}")
+        check(not events(f, "SYNC-HOLD") and not events(f, "SYNC-LOST"), "nobody lost the reference")
+        before, after = harmonic(measured[40:60]), harmonic(measured[100:])
+        check(before < 0, f"locked, not calibrated: {before:.2f} dB")
+        for b in range(100, n - 49, 50):
+            told, part = harmonic(expected[b:b + 50]), harmonic(measured[b:b + 50])
+            check(abs(part - told) < 1, f"blocks {b}..{b + 49}: {part:.2f} dB, formula {told:.2f} dB")
+        check(f["block/ap_used"][100:n].all(), "all access points in every block")
+        return after
+
+
+def without_following(after):
+    """The same hardware as if it had one clock: what the loop is worth."""
+    n = 150
+    with Network(sets=[*UNLOCKED, "sync.mode=shared"], n_blocks=n) as net, net.run().file("run.h5") as f:
+        alone = harmonic(f["user/sinr_measured"][100:n])
+    check(alone < after - 15, f"not followed: {alone:.2f} dB, followed: {after:.2f} dB")
+
+
+def reference_dies():
+    with Network(sets=UNLOCKED, n_blocks=0, args=["--keep-going"]) as net:
+        net.start().wait_for_block(1)
+        net.wait_for_log("cpu.log", "CALIBRATED run=1")
+        net.wait_for_block(net.blocks_done() + 40)
+        os.kill(net.pid_of("tutti-ap", 0), signal.SIGKILL)
+        net.wait_for_log("cpu.log", "SYNC-LOST", 3)
+        net.wait_for_block(net.blocks_done() + 60)
+        net.start_node("tutti-ap", "--id", "0")
+        net.wait_for_log("cpu.log", "CALIBRATED run=2")
+        net.wait_for_block(net.blocks_done() + 80)
+        net.process.terminate()
+        net.wait()
+        with net.file("run.h5") as f:
+            judge_death(f)
+
+
+def judge_death(f):
+    n = f["block/tick"].shape[0] - 20
+    gone, back = first(f, "AP-DOWN ap=0"), first(f, "SYNC-REFERENCE ap=0", first(f, "AP-DOWN ap=0"))
+    measured, expected, chosen = f["user/sinr_measured"][:n], f["sinr_expected"][:n], f["applied/chosen"][:n]
+    for ap in 1, 2, 3:
+        lost, locked = first(f, f"SYNC-LOST ap={ap}", gone), first(f, f"SYNC-LOCKED ap={ap}", back)
+        check(5 <= lost - gone <= 60, f"AP {ap} held for {lost - gone} blocks, then said that it was lost")
+        check(set(chosen[gone + 4:lost - 2, ap]) <= {1, 2}, f"AP {ap} served while it held")
+        check(set(chosen[lost + 2:back, ap]) == {4}, f"AP {ap} was silent from then on")
+        check(locked - back <= 20, f"AP {ap} locked {locked - back} blocks after the reference was back")
+    held = harmonic(measured[gone + 2:gone + 10])
+    check(held > 10, f"first blocks without the reference: {held:.2f} dB")
+    again = first(f, "CALIBRATED run=2")
+    part, told = harmonic(measured[again + 40:n]), harmonic(expected[again + 40:n])
+    check(abs(part - told) < 1, f"after its return, calibrated again: {part:.2f} dB, formula {told:.2f} dB")
+    check(f["block/ap_used"][again + 10:n].all(), "all access points are used again")
+
+
+without_following(locks_and_serves())
+reference_dies()
+finish()
