@@ -48,7 +48,9 @@ static const char *const fault_name[CPU_N_FAULTS] = {[CPU_FAULT_CSI_LOST] = "csi
                                                      [CPU_FAULT_CSI_REORDERED] = "csi_reordered",
                                                      [CPU_FAULT_PRECODER_REORDERED] = "precoder_reordered",
                                                      [CPU_FAULT_SILENT] = "silent",
-                                                     [CPU_FAULT_PARTITION] = "partition"};
+                                                     [CPU_FAULT_PARTITION] = "partition",
+                                                     [CPU_FAULT_UPLINK_LOST] = "uplink_lost",
+                                                     [CPU_FAULT_UPLINK_DELAYED] = "uplink_delayed"};
 
 int faults_create(struct faults **faults, const struct faults_settings *settings)
 {
@@ -108,12 +110,13 @@ static void count(struct faults *f, int ap, uint64_t block, enum cpu_fault fault
 
 static bool is_lost(struct faults *f, int ap, uint64_t block, enum fault_direction direction)
 {
-    if (f->now.silent_ap == ap && direction == FAULT_UP) {
+    static const enum cpu_fault lost[] = {CPU_FAULT_CSI_LOST, CPU_FAULT_PRECODER_LOST, CPU_FAULT_UPLINK_LOST};
+    if (f->now.silent_ap == ap && direction != FAULT_DOWN) {
         count(f, ap, block, CPU_FAULT_SILENT);
     } else if (f->now.partition_ap == ap) {
         count(f, ap, block, CPU_FAULT_PARTITION);
     } else if (f->now.loss > 0 && draw(f, ap, block, direction, PURPOSE_LOSS) < f->now.loss) {
-        count(f, ap, block, direction == FAULT_UP ? CPU_FAULT_CSI_LOST : CPU_FAULT_PRECODER_LOST);
+        count(f, ap, block, lost[direction]);
     } else {
         return false;
     }
@@ -123,14 +126,17 @@ static bool is_lost(struct faults *f, int ap, uint64_t block, enum fault_directi
 /* How much later this message comes. One that is to be overtaken comes after the next block's. */
 static double delay_us(struct faults *f, int ap, uint64_t block, enum fault_direction direction)
 {
+    static const enum cpu_fault late[] = {CPU_FAULT_CSI_DELAYED, CPU_FAULT_PRECODER_DELAYED, CPU_FAULT_UPLINK_DELAYED};
+    static const enum cpu_fault overtaken[] = {CPU_FAULT_CSI_REORDERED, CPU_FAULT_PRECODER_REORDERED,
+                                               CPU_FAULT_UPLINK_DELAYED};
     double us = 0;
     if (f->now.delay_us > 0 || f->now.jitter_us > 0) {
         us = f->now.delay_us + f->now.jitter_us * (2 * draw(f, ap, block, direction, PURPOSE_JITTER) - 1);
-        count(f, ap, block, direction == FAULT_UP ? CPU_FAULT_CSI_DELAYED : CPU_FAULT_PRECODER_DELAYED);
+        count(f, ap, block, late[direction]);
     }
     if (f->now.reorder > 0 && draw(f, ap, block, direction, PURPOSE_REORDER) < f->now.reorder) {
         us += 1.5 * f->settings.block_us;
-        count(f, ap, block, direction == FAULT_UP ? CPU_FAULT_CSI_REORDERED : CPU_FAULT_PRECODER_REORDERED);
+        count(f, ap, block, overtaken[direction]);
     }
     return us;
 }
@@ -168,7 +174,10 @@ enum fault_verdict faults_judge(struct faults *f, int ap, uint64_t block, enum f
     if (hold(f, ap, direction, now_ns + (uint64_t)(us * 1e3), data, n_bytes)) {
         return FAULT_HELD;
     }
-    count(f, ap, block, direction == FAULT_UP ? CPU_FAULT_CSI_LOST : CPU_FAULT_PRECODER_LOST);
+    count(f, ap, block,
+          direction == FAULT_UP     ? CPU_FAULT_CSI_LOST
+          : direction == FAULT_DOWN ? CPU_FAULT_PRECODER_LOST
+                                    : CPU_FAULT_UPLINK_LOST);
     return FAULT_LOST;
 }
 

@@ -19,9 +19,11 @@ enum cpu_fault {
     CPU_FAULT_PRECODER_REORDERED,
     CPU_FAULT_SILENT,
     CPU_FAULT_PARTITION,
+    CPU_FAULT_UPLINK_LOST, /* known after its block is recorded: only counted */
+    CPU_FAULT_UPLINK_DELAYED,
     CPU_N_FAULTS
 };
-enum fault_direction { FAULT_UP, FAULT_DOWN };
+enum fault_direction { FAULT_UP, FAULT_DOWN, FAULT_UPLINK /* users' data, upwards too */ };
 enum fault_verdict { FAULT_PASS, FAULT_LOST, FAULT_HELD /* copied, comes later */ };
 
 struct faults_settings {

@@ -179,11 +179,16 @@ static void hear_estimates(struct cpu *cpu, int ap, const uint8_t *data, size_t 
 }
 
 /* Users' data are for the uplink thread; of another time or session they are nobody's. */
-static void hear_uplink(struct cpu *cpu, int ap, const struct wire_header *header, const uint8_t *data, size_t n_bytes)
+static void hear_uplink(struct cpu *cpu, int ap, const struct wire_header *header, const uint8_t *data, size_t n_bytes,
+                        bool judged)
 {
     const bool ours = header->node == ap && header->session == cpu->welcome.session &&
                       header->tick == frame_symbol_tick(&cpu->frame, cpu->welcome.epoch, header->block, 0);
     cpu->counters.uplink_foreign += !ours;
+    if (!judged && ours &&
+        faults_judge(cpu->faults, ap, header->block, FAULT_UPLINK, clock_mono_ns(), data, n_bytes) != FAULT_PASS) {
+        return; /* nobody waits for it longer than its window is long */
+    }
     if (ours && !uplink_hear(cpu->uplink, ap, data, n_bytes)) {
         cpu->counters.other_data++;
     }
@@ -210,7 +215,7 @@ static void hear_data(struct cpu *cpu, int ap, const uint8_t *data, size_t n_byt
         calibrate_hear(cpu->calibrate, ap, data, n_bytes);
         break;
     case WIRE_UPLINK:
-        hear_uplink(cpu, ap, &header, data, n_bytes);
+        hear_uplink(cpu, ap, &header, data, n_bytes, false);
         break;
     default: /* nobody here takes sensing yet */
         cpu->counters.other_data++;
@@ -221,7 +226,11 @@ static void hear_data(struct cpu *cpu, int ap, const uint8_t *data, size_t n_byt
 static void deliver(void *context, int ap, enum fault_direction direction, const uint8_t *data, size_t n_bytes)
 {
     struct cpu *cpu = context;
-    if (direction == FAULT_UP) {
+    struct wire_header header;
+    if (direction == FAULT_UPLINK) {
+        wire_unpack_header(data, n_bytes, &header); /* as it was when it was held */
+        hear_uplink(cpu, ap, &header, data, n_bytes, true);
+    } else if (direction == FAULT_UP) {
         hear_estimates(cpu, ap, data, n_bytes, true);
     } else {
         outbox_send(cpu, ap, data, n_bytes);

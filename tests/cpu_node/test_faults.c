@@ -73,6 +73,9 @@ static void silence_and_partition_concern_their_ap(void **state)
     assert_int_equal(judge(f, 0, 5, FAULT_UP, 0), FAULT_PASS);
     assert_int_equal(judge(f, 1, 5, FAULT_UP, 0), FAULT_LOST);
     assert_int_equal(judge(f, 1, 5, FAULT_DOWN, 0), FAULT_PASS);
+    assert_int_equal(judge(f, 1, 5, FAULT_UPLINK, 0), FAULT_LOST);
+    assert_int_equal(judge(f, 2, 5, FAULT_UPLINK, 0), FAULT_LOST);
+    assert_int_equal(judge(f, 0, 5, FAULT_UPLINK, 0), FAULT_PASS);
     assert_int_equal(judge(f, 2, 5, FAULT_UP, 0), FAULT_LOST);
     assert_int_equal(judge(f, 2, 5, FAULT_DOWN, 0), FAULT_LOST);
     faults_of_block(f, 5, mask);

@@ -2,6 +2,9 @@
 """Users' data towards the access points: predicted and measured SINR of every combiner and fusion, what an encoding costs, antennas and
 matched filters alike, a downlink that does not notice, and the formula of the central combiner once more from the recorded estimates.
 With an argument, the number of blocks (200: the figures of docs/uplink.md), all combiners and encodings."""
+import os
+import re
+import signal
 import sys
 
 import numpy as np
@@ -15,11 +18,13 @@ SAME = ["H_hat", "W", "sinr_predicted", "user/sinr_measured", "user/evm", "user/
 
 
 class Run:
-    def __init__(self, mode, combiner="mmse", fusion="instant", **more):
+    def __init__(self, mode, combiner="mmse", fusion="instant", sets=(), **more):
         keys = {"mode": mode, "combiner": combiner, "fusion": fusion, **more}
-        with Network(sets=[f"uplink.{k}={v}" for k, v in keys.items()], n_blocks=N_BLOCKS) as net:
-            net.run()
+        with Network(sets=[*(f"uplink.{k}={v}" for k, v in keys.items()), *sets], n_blocks=N_BLOCKS) as net:
+            self.text = net.run().text
+            self.cpu_log = net.log("cpu.log")
             with net.file("run.h5") as f:
+                self.in_solve = f["block/ap_used"][:]
                 self.same = {name: f[name][:] for name in SAME}
                 self.error_variance = f["error_variance"][:]
                 if mode == "none":
@@ -59,7 +64,46 @@ def formula(run):
     return 1 / np.mean(1 / sinr, axis=1)
 
 
+def told(run):
+    """The table says what the recording does."""
+    row = re.search(r"Uplink data.*\nuser.*\n0 +([\d.]+) +([\d.]+)", run.text)
+    learnt = db(run.measured[16:, 0]).mean()
+    check(row and abs(float(row.group(1)) - learnt) < 0.006, f"user 0 in the table: {row and row.group(1)} dB, recorded {learnt:.2f} dB")
+
+
+def test_lost():
+    """Messages are lost on the way: the others are combined without them."""
+    run = Run("central", sets=["fronthaul.faults.loss=0.1"])
+    lost = np.sum((run.in_solve == 1) & (run.used == 0) & np.any(run.used, axis=1)[:, None])
+    counted = sum(int(n) for n in re.findall(r"uplink_lost=(\d+)", run.cpu_log))
+    said = int(re.search(r"\[uplink\] COUNTERS.* lost=(\d+)", run.cpu_log).group(1))
+    check(lost > N_BLOCKS // 10 and lost <= said <= counted, f"{lost} recorded as missing, {said} missed, {counted} lost on purpose")
+    whole = np.all(run.used == 1, axis=1)
+    some = (np.sum(run.used, axis=1) == 3) & (np.arange(N_BLOCKS) >= SETTLED)
+    check(whole.any() and some.any() and not np.any(run.errors), f"{some.sum()} blocks of three access points: all decoded")
+    off = np.mean(db(run.measured[some]) - db(run.predicted[some]))
+    check(abs(off) < 0.4, f"the prediction knows who is missing: {off:+.3f} dB")
+
+
+def test_killed():
+    """kill -9 of an access point: the uplink goes on with the rest."""
+    with Network(n_blocks=0, args=["--keep-going"], sets=["uplink.mode=central"]) as net:
+        net.start()
+        net.wait_for_block(40)
+        os.kill(net.pid_of("tutti-ap", 2), signal.SIGKILL)
+        net.wait_for_log("cpu.log", "AP-DOWN ap=2")
+        net.wait_for_block(net.blocks_done() + 40)
+        net.process.terminate()
+        net.wait()
+        with net.file("run.h5") as f:
+            used, wrong, bits = f["uplink/ap_used"][:], f["uplink/code_block_errors"][:], f["uplink/bits"][:]
+    rest = np.flatnonzero((used[:, 2] == 0) & (used.sum(1) == 3))
+    check(rest.size >= 30, f"{rest.size} blocks without access point 2, {used.shape[0]} in all")
+    check(np.all(bits[rest] > 0) and not np.any(wrong[SETTLED:]), "all users decode with the rest")
+
+
 none, central = Run("none"), Run("central")
+told(central)
 for name in SAME:
     check(none.same[name].tobytes() == central.same[name].tobytes(), f"{name} does not change by the uplink")
 judge("central mmse", central)
@@ -85,4 +129,6 @@ for encoding, n_bytes in [("bfp", 16128), ("sc16", 27648 + 24 * 6 * 4)][: 1 + FU
     lost = central.db() - coded.db()
     check(-0.05 < lost < 0.3, f"{encoding} costs {lost:.3f} dB")
     check(np.all(coded.bytes == 80 + n_bytes), f"{encoding}: {coded.bytes[0, 0]} bytes")
+test_lost()
+test_killed()
 finish()

@@ -124,12 +124,17 @@ static int draw_constellation(plot_t *plot, const struct recording *r, int user)
     if (row < 0) {
         return -1;
     }
-    const tutti_cf32 *points = r->constellation + ((size_t)row * (size_t)r->n_ue + (size_t)user) * (size_t)r->n_point;
+    return report_draw_points(
+        plot, r->constellation + ((size_t)row * (size_t)r->n_ue + (size_t)user) * (size_t)r->n_point, r->n_point);
+}
+
+int report_draw_points(plot_t *plot, const tutti_cf32 *points, int n_point)
+{
     float extent = 1.3f;
     const int number = plot_begin(plot, 240, 240);
     FILE *out = plot_script(plot);
     fputs("$points << EOD\n", out);
-    for (int p = 0; p < r->n_point; p++) {
+    for (int p = 0; p < n_point; p++) {
         if (is_point(points[p])) {
             fprintf(out, "%.4f %.4f\n", (double)crealf(points[p]), (double)cimagf(points[p]));
             extent = fmaxf(extent, 1.05f * fmaxf(fabsf(crealf(points[p])), fabsf(cimagf(points[p]))));

@@ -24,6 +24,8 @@ struct report_plots {
 
 void report_plots_collect(struct report_plots *plots, plot_t *plot, const struct recording *recording,
                           const struct summary *summary);
+/* A small drawing of equalised symbols, those that are numbers; what plot_svg is asked for. */
+int report_draw_points(plot_t *plot, const tutti_cf32 *points, int n_point);
 /* The last row of the constellations with points of this user, or -1. */
 int64_t report_constellation_row(const struct recording *recording, int user);
 

@@ -461,6 +461,52 @@ static int load_eve_arrays(struct source *file, struct recording *r)
     return status;
 }
 
+static int load_uplink_points(struct source *file, const struct recording *r, struct recording_uplink *u)
+{
+    struct h5_info info;
+    if (h5file_info(file->h5, "/uplink/constellation", &info) < 0 || info.rank != 3 || info.dims[2] < 1 ||
+        info.dims[2] > 65536) {
+        return 0;
+    }
+    u->n_point = (int)info.dims[2];
+    u->n_constellation = (r->n_block + 15) / 16;
+    return load(
+        file,
+        (struct want){"/uplink/constellation", H5_C64, 8, 3, {0, (size_t)r->n_ue, info.dims[2]}, u->n_constellation},
+        &u->constellation);
+}
+
+static int load_uplink(struct source *file, struct recording *r)
+{
+    struct recording_uplink *const u = &r->uplink;
+    struct h5_info info;
+    u->there = h5file_info(file->h5, "/uplink/sinr_measured", &info) >= 0;
+    const size_t n_ue = (size_t)r->n_ue, n_ap = (size_t)r->n_ap;
+    const struct {
+        struct want want;
+        void *out;
+    } arrays[] = {
+        {{"/uplink/sinr_measured", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &u->sinr_measured},
+        {{"/uplink/sinr_predicted", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &u->sinr_predicted},
+        {{"/uplink/evm", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &u->evm},
+        {{"/uplink/bits", H5_I64, 8, 2, {0, n_ue}, r->n_block}, &u->bits},
+        {{"/uplink/bit_errors", H5_I64, 8, 2, {0, n_ue}, r->n_block}, &u->bit_errors},
+        {{"/uplink/coded_bits", H5_I64, 8, 2, {0, n_ue}, r->n_block}, &u->coded_bits},
+        {{"/uplink/coded_bit_errors", H5_I64, 8, 2, {0, n_ue}, r->n_block}, &u->coded_bit_errors},
+        {{"/uplink/code_blocks", H5_I64, 8, 2, {0, n_ue}, r->n_block}, &u->code_blocks},
+        {{"/uplink/code_block_errors", H5_I64, 8, 2, {0, n_ue}, r->n_block}, &u->code_block_errors},
+        {{"/uplink/bytes", H5_I64, 8, 2, {0, n_ap}, r->n_block}, &u->bytes},
+        {{"/uplink/ap_used", H5_U8, 1, 2, {0, n_ap}, r->n_block}, &u->ap_used},
+        {{"/uplink/combine_time_s", H5_F64, 8, 1, {0}, r->n_block}, &u->combine_s},
+        {{"/uplink/decode_time_s", H5_F64, 8, 1, {0}, r->n_block}, &u->decode_s},
+    };
+    int status = 0;
+    for (size_t i = 0; u->there && status == 0 && i < sizeof arrays / sizeof arrays[0]; i++) {
+        status = load(file, arrays[i].want, arrays[i].out);
+    }
+    return u->there && status == 0 ? load_uplink_points(file, r, u) : status;
+}
+
 /* Recordings of before they had events tell of none. */
 static int load_events(h5file_t *file, struct recording *r)
 {
@@ -542,6 +588,9 @@ int recording_load(struct recording **out, const char *path)
         status = load_eve_arrays(&source, r);
     }
     if (status == 0) {
+        status = load_uplink(&source, r);
+    }
+    if (status == 0) {
         status = load_predicted(&source, r);
     }
     if (status == 0) {
@@ -566,6 +615,16 @@ bool recording_user_counts(const struct recording *r, uint64_t block, int user)
     }
     const size_t solved = (size_t)block - (size_t)r->lag_blocks;
     return r->solve_start_ns[solved] == 0 || r->user_used[solved * (size_t)r->n_ue + (size_t)user] != 0;
+}
+
+static void free_uplink(struct recording_uplink *u)
+{
+    void *const arrays[] = {
+        u->sinr_measured, u->sinr_predicted,    u->evm,   u->bits,    u->bit_errors, u->coded_bits, u->coded_bit_errors,
+        u->code_blocks,   u->code_block_errors, u->bytes, u->ap_used, u->combine_s,  u->decode_s,   u->constellation};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        free(arrays[i]);
+    }
 }
 
 void recording_free(struct recording *r)
@@ -619,6 +678,7 @@ void recording_free(struct recording *r)
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }
+    free_uplink(&r->uplink);
     config_free(r->config);
     free(r);
 }

@@ -24,6 +24,19 @@ struct recording_event {
     char text[RECORDING_EVENT_ROOM];
 };
 
+/* Users' data towards the access points (docs/uplink.md), shapes as of the arrays of the same names. */
+struct recording_uplink {
+    bool there; /* else the rest is NULL */
+    double *sinr_measured, *sinr_predicted, *evm;
+    int64_t *bits, *bit_errors, *coded_bits, *coded_bit_errors, *code_blocks, *code_block_errors;
+    int64_t *bytes;               /* [n_block][n_ap] of the message */
+    uint8_t *ap_used;             /* [n_block][n_ap] */
+    double *combine_s, *decode_s; /* [n_block] */
+    uint64_t n_constellation;
+    int n_point;
+    tutti_cf32 *constellation; /* [n_constellation][n_ue][n_point] */
+};
+
 struct recording {
     char *version, *config_yaml; /* NULL when the file has none */
     int lag_blocks;              /* a row's precoder went out in the downlink so many rows later */
@@ -58,6 +71,7 @@ struct recording {
     uint64_t n_constellation; /* rows of the next */
     int n_point;
     tutti_cf32 *constellation; /* [n_constellation][n_ue][n_point] NaN = never written */
+    struct recording_uplink uplink;
 };
 
 /* TUTTI_EFORMAT when the file is not a run recording. */
