@@ -27,6 +27,7 @@ air: {large_scale: {snr_db: 12}}
 # What does not depend on the machine's speed.
 SAME = ["run", "precoding.scheme", "network.seed", "blocks", "solved", "sinr_measured_db", "sinr_worst_db", "sinr_predicted_db",
         "sinr_expected_db", "bler", "throughput_bps", "fresh"]
+WITHOUT_REPORTS = ["run", "precoding.scheme", "network.seed", "blocks", "solved", "fresh"]
 
 
 class Sweep(unittest.TestCase):
@@ -72,17 +73,23 @@ class Sweep(unittest.TestCase):
             with h5py.File(os.path.join(self.folder, "a", "runs", f"{int(row['run']):06}", "run.h5"), "r") as run:
                 used = run["block/learning"][:] == 0
                 user = 10 * np.log10(run["user/sinr_measured"][used]).mean(axis=0)
-                wrong = run["user/code_block_errors"][:].sum() / run["user/code_blocks"][:].sum()
+                told = run["user/code_blocks"][:]
+                missing = (told == 0).sum()  # the last report of a user may come too late on a busy machine; what is missing is wrong
+                wrong = (run["user/code_block_errors"][:].sum() + missing * told.max()) / (told.max() * told.size)
                 self.assertIn(f"scheme: {row['precoding.scheme']}\n", run["config"][()].decode())
             self.assertAlmostEqual(float(row["sinr_measured_db"]), user.mean(), places=3)
             self.assertAlmostEqual(float(row["sinr_worst_db"]), user.min(), places=3)
+            self.assertEqual(int(row["missing"]), missing)
             self.assertAlmostEqual(float(row["bler"]), wrong, places=5)
             self.assertEqual((row["blocks"], row["solved"], float(row["fresh"])), ("20", "20", 1))
         self.assertLess(self.killed("b"), 4)
         answer = self.sweep("b", "--quiet")
         self.assertEqual(answer.returncode, 0, answer.stderr)
         again = sorted(self.rows("b"), key=lambda r: int(r["run"]))
-        self.assertEqual([[r[k] for k in SAME] for r in again], [[r[k] for k in SAME] for r in whole])
+        self.assertEqual([r["run"] for r in again], [r["run"] for r in whole])
+        for a, b in zip(again, whole):
+            names = SAME if a["missing"] == b["missing"] == "0" else WITHOUT_REPORTS
+            self.assertEqual([a[k] for k in names], [b[k] for k in names])
         self.assertEqual(os.listdir(os.path.join(self.folder, "b", "runs")), [])
         before = self.rows("b")
         self.assertEqual(self.sweep("b").returncode, 0)

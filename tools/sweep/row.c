@@ -9,9 +9,10 @@
 
 void row_head(FILE *out)
 {
-    fputs(",blocks,solved,sinr_measured_db,sinr_worst_db,sinr_predicted_db,sinr_expected_db,bler,throughput_bps,"
-          "secrecy_bit_s_hz,fresh,solve_p50_us,total_p50_us,total_p99_us,realtime\n",
-          out);
+    fputs(
+        ",blocks,solved,sinr_measured_db,sinr_worst_db,sinr_predicted_db,sinr_expected_db,missing,bler,throughput_bps,"
+        "secrecy_bit_s_hz,fresh,solve_p50_us,total_p50_us,total_p99_us,realtime\n",
+        out);
 }
 
 /* Means over those that are known. */
@@ -30,16 +31,17 @@ static double mean(const double *value, size_t stride, size_t n)
 static void write_users(const struct summary *s, FILE *out)
 {
     const size_t n = (size_t)s->n_ue, stride = sizeof *s->user;
-    uint64_t errors = 0, all = 0;
+    uint64_t errors = 0, all = 0, missing = 0;
     double bps = 0, worst = NAN;
     for (int k = 0; k < s->n_ue; k++) {
         errors += s->user[k].code_block_errors;
         all += s->user[k].code_blocks;
+        missing += s->user[k].n_missing;
         bps += s->user[k].throughput_bps;
         worst = fmin(worst, s->user[k].sinr_measured_db);
     }
-    fprintf(out, ",%.4f,%.4f,%.4f,%.4f,%.6g,%.6g", mean(&s->user->sinr_measured_db, stride, n), worst,
-            mean(&s->user->sinr_predicted_db, stride, n), mean(&s->user->sinr_expected_db, stride, n),
+    fprintf(out, ",%.4f,%.4f,%.4f,%.4f,%" PRIu64 ",%.6g,%.6g", mean(&s->user->sinr_measured_db, stride, n), worst,
+            mean(&s->user->sinr_predicted_db, stride, n), mean(&s->user->sinr_expected_db, stride, n), missing,
             all ? (double)errors / (double)all : NAN, bps);
 }
 
