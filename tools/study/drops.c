@@ -2,11 +2,10 @@
 /* Drops by several threads, each row appended to a text file as it is done: whoever comes back goes on from there. */
 #include "base/clock.h"
 #include "base/error.h"
-#include "tools/study/study_run.h"
+#include "tools/study/crew.h"
 
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,19 +70,7 @@ int study_run_take(struct study_run *run, const char *rows_file)
     return status;
 }
 
-struct crew {
-    struct study_run *run;
-    FILE *out;
-    const volatile int *stop;
-    pthread_mutex_t lock;
-    int next, status, n_done;
-    uint64_t begin_ns;
-    bool told; /* somebody watches */
-    char error[512];
-};
-
-/* The next drop of this shard that is not there; -1: none. */
-static int next_drop(struct crew *crew)
+int crew_next(struct crew *crew)
 {
     struct study_run *const run = crew->run;
     int drop = -1;
@@ -111,7 +98,7 @@ static void tell(struct crew *crew)
     fputs(left ? "" : "\r\033[K", stderr);
 }
 
-static void finish_row(struct crew *crew, int drop, int status)
+void crew_finish(struct crew *crew, int drop, int status)
 {
     struct study_run *const run = crew->run;
     pthread_mutex_lock(&crew->lock);
@@ -141,14 +128,14 @@ static void *work(void *argument)
     void *worker = NULL;
     int status = run->study->open ? run->study->open(run, &worker) : 0;
     if (status) {
-        finish_row(crew, 0, status);
+        crew_finish(crew, 0, status);
     }
-    for (int drop = status ? -1 : next_drop(crew); drop >= 0; drop = next_drop(crew)) {
+    for (int drop = status ? -1 : crew_next(crew); drop >= 0; drop = crew_next(crew)) {
         double *const row = run->rows + (size_t)drop * (size_t)run->study->n_value;
         for (int i = 0; i < run->study->n_value; i++) {
             row[i] = NAN;
         }
-        finish_row(crew, drop, run->study->drop(run, worker, (uint64_t)drop, row));
+        crew_finish(crew, drop, run->study->drop(run, worker, (uint64_t)drop, row));
     }
     if (run->study->close) {
         run->study->close(worker);
@@ -156,7 +143,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-static int compute(struct crew *crew)
+int crew_compute(struct crew *crew)
 {
     enum { MOST = 256 };
     pthread_t thread[MOST];
@@ -172,30 +159,38 @@ static int compute(struct crew *crew)
     return crew->status ? error_set(crew->status, "%s", crew->error) : 0;
 }
 
-int study_run_drops(struct study_run *run, const char *rows_file, const volatile int *stop)
+int crew_open(struct crew *crew, struct study_run *run, const char *rows_file, const volatile int *stop)
 {
     char first[2048];
     const bool resumed = access(rows_file, F_OK) == 0;
     const int status = resumed ? study_run_take(run, rows_file) : 0;
+    *crew = (struct crew){.run = run, .stop = stop, .begin_ns = clock_mono_ns(), .told = isatty(STDERR_FILENO)};
     if (status) {
         return status;
     }
-    struct crew crew = {.run = run,
-                        .stop = stop,
-                        .out = fopen(rows_file, "a"),
-                        .begin_ns = clock_mono_ns(),
-                        .told = isatty(STDERR_FILENO)};
-    if (!crew.out) {
+    crew->out = fopen(rows_file, "a");
+    if (!crew->out) {
         return error_set(TUTTI_EIO, "study: %s: %s", rows_file, strerror(errno));
     }
     header(run, first, sizeof first);
     /* What a killed process left at the end is no row, even if only the last digits of its last number are missing. */
-    fprintf(crew.out, "%s\n", resumed ? "|" : first);
-    pthread_mutex_init(&crew.lock, NULL);
-    const int computed = compute(&crew);
-    pthread_mutex_destroy(&crew.lock);
-    if (fclose(crew.out) != 0 && !computed) {
+    fprintf(crew->out, "%s\n", resumed ? "|" : first);
+    pthread_mutex_init(&crew->lock, NULL);
+    return 0;
+}
+
+int crew_close(struct crew *crew, const char *rows_file, int computed)
+{
+    pthread_mutex_destroy(&crew->lock);
+    if (fclose(crew->out) != 0 && !computed) {
         return error_set(TUTTI_EIO, "study: %s cannot be written: %s", rows_file, strerror(errno));
     }
     return computed;
+}
+
+int study_run_drops(struct study_run *run, const char *rows_file, const volatile int *stop)
+{
+    struct crew crew;
+    const int status = crew_open(&crew, run, rows_file, stop);
+    return status ? status : crew_close(&crew, rows_file, crew_compute(&crew));
 }
