@@ -7,6 +7,8 @@
 #include "fronthaul/control.h"
 #include "ue_node/ue.h"
 
+#include <math.h>
+
 enum { CONSTELLATION_EVERY = 16 }; /* blocks */
 
 static void send_report(struct ue *ue, uint64_t block, bool idle)
@@ -51,10 +53,31 @@ static void hear_roster(struct ue *ue, const char *text)
     }
 }
 
+/* What the slot thread found out about the reference, into the log and to who records the run. */
+static void tell_sync(struct ue *ue)
+{
+    const struct ue_sync_news *const n = &ue->news;
+    const unsigned count = atomic_load_explicit(&n->count, memory_order_acquire);
+    char text[192];
+    if (count == ue->news_told) {
+        return;
+    }
+    ue->news_told = count;
+    const bool locked = atomic_load(&n->locked);
+    const unsigned long long block = (unsigned long long)atomic_load(&n->block);
+    const double snr_db = 10 * log10(atomic_load(&n->snr));
+    log_write(locked ? LOG_INFO : LOG_WARNING, "sync",
+              "%s block=%llu cfo_hz=%.1f offset_samples=%.2f beacon_snr_db=%.1f", locked ? "ACQUIRED" : "SYNC-LOST",
+              block, atomic_load(&n->cfo_hz), atomic_load(&n->offset_samples), snr_db);
+    report_sync(text, sizeof text, locked, block, atomic_load(&n->cfo_hz), atomic_load(&n->offset_samples), snr_db);
+    ue->counters.reports_lost += fh_peer_send_control(ue->lab, text) < 0;
+}
+
 /* One block at a time: the lab link must be served even when decoding is the bottleneck. */
 static void process_capture(struct ue *ue)
 {
     rt_event_wait(ue->capture_event, 0);
+    tell_sync(ue);
     const struct ue_capture *capture = ring_peek(ue->captures, 0);
     if (!capture) {
         return;

@@ -74,6 +74,16 @@ int report_idle(char *text, size_t room, uint64_t block)
     return finish(&t);
 }
 
+int report_sync(char *text, size_t room, bool locked, uint64_t block, double cfo_hz, double offset_samples,
+                double snr_db)
+{
+    const int n = snprintf(text, room,
+                           "{\"type\":\"sync\",\"state\":\"%s\",\"block\":%llu,\"cfo_hz\":%.2f,\"offset_samples\":%.3f,"
+                           "\"snr_db\":%.1f}",
+                           locked ? "acquired" : "lost", (unsigned long long)block, cfo_hz, offset_samples, snr_db);
+    return n > 0 && (size_t)n < room ? TUTTI_OK : TUTTI_EINVAL;
+}
+
 int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements)
 {
     struct text t = {text, room, 0};

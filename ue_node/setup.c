@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
+#include "channel/hardware.h"
 #include "fronthaul/control.h"
 #include "node/join.h"
 #include "node/pilots.h"
@@ -60,11 +61,12 @@ static int create_buffers(struct ue *ue)
     ue->unbeacon = calloc((size_t)f->n_sc, sizeof *ue->unbeacon);
     ue->beacon = calloc((size_t)f->n_sc, sizeof *ue->beacon);
     ue->silence = calloc((size_t)ue->n_pilot_samples, sizeof *ue->silence);
+    ue->turned = calloc((size_t)f->n_symbol * (size_t)f->n_symbol_samples, sizeof *ue->turned);
     ue->pilot_buffers = calloc((size_t)ue->n_ant, sizeof *ue->pilot_buffers);
     ue->measurements = calloc((size_t)ue->n_wanted, sizeof *ue->measurements);
     ue->text = calloc(CONTROL_MAX_BYTES + 1, 1);
-    if (!ue->pilots || !ue->silence || !ue->unscramble || !ue->unbeacon || !ue->beacon || !ue->pilot_buffers ||
-        !ue->measurements || !ue->text || !ue->roster || !ue->user_of_stream) {
+    if (!ue->pilots || !ue->silence || !ue->turned || !ue->unscramble || !ue->unbeacon || !ue->beacon ||
+        !ue->pilot_buffers || !ue->measurements || !ue->text || !ue->roster || !ue->user_of_stream) {
         return error_set(TUTTI_ENOMEM, "out of memory for the sample buffers");
     }
     delay_start(&ue->delay, f);
@@ -74,7 +76,10 @@ static int create_buffers(struct ue *ue)
         ue->unscramble[i] = conjf(ue->unscramble[i]);
         ue->unbeacon[i] = conjf(ue->unbeacon[i]);
     }
-    int status = node_span_create(&ue->span, ue->n_ant, f->n_block_samples);
+    int status = follow_create(&ue->follow, f, ue->role == UE_USER && f->reference_ap >= 0);
+    status = status < 0 ? status
+                        : node_span_create(&ue->span, ue->n_ant,
+                                           ue->follow.active ? follow_search_samples(f) : f->n_block_samples);
     status = status < 0 ? status : roster_book_create(&ue->rosters, ue->config);
     status = status < 0 ? status : roster_book_create(&ue->own_rosters, ue->config);
     return status < 0 ? status
@@ -130,6 +135,14 @@ static int create_uplink(struct ue *ue)
     return uplink_create(&ue->uplink, ue->config, &ue->frame, scale, ue->pilots);
 }
 
+/* Only what emulation adds can be known here. */
+static void set_advance(struct ue *ue)
+{
+    if (ue->follow.active && config_has_emulated(ue->config)) {
+        ue->advance_samples = 2 * hardware_common_delay_samples(ue->config, CONFIG_ROLE_AP, CONFIG_ROLE_UE);
+    }
+}
+
 static int create_parts(struct ue *ue)
 {
     ue->capture_event = rt_event_create();
@@ -142,6 +155,7 @@ static int create_parts(struct ue *ue)
         status = ofdm_create(&ue->ofdm, &ue->frame);
     }
     if (status >= 0) {
+        set_advance(ue);
         status = create_receiver(ue);
     }
     if (status >= 0) {
@@ -199,6 +213,7 @@ void ue_destroy(struct ue *ue)
     node_radio_close(&ue->radio);
     fh_peer_destroy(ue->lab);
     node_span_destroy(&ue->span);
+    follow_destroy(&ue->follow);
     receiver_destroy(ue->receiver);
     uplink_destroy(&ue->uplink);
     ofdm_destroy(ue->ofdm);
@@ -209,6 +224,7 @@ void ue_destroy(struct ue *ue)
     free(ue->measurements);
     free(ue->pilots);
     free(ue->silence);
+    free(ue->turned);
     free(ue->unscramble);
     free(ue->unbeacon);
     free(ue->beacon);

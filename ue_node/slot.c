@@ -10,10 +10,31 @@ static tutti_tick end_of_downlink(const struct ue *ue, uint64_t block)
     return node_radio_tick(&ue->radio, block, f->dl_symbol[f->n_dl - 1] + 1);
 }
 
+/* Samples from a block's start to one of its symbols. */
+static int since_block(const struct ue *ue, int symbol)
+{
+    return symbol * ue->frame.n_symbol_samples;
+}
+
+static bool is_searching(const struct ue *ue)
+{
+    return ue->follow.active && !ue->follow.locked;
+}
+
+/* n samples, from the first pilot on, as they would leave a radio with the reference's clock. */
+static const tutti_cf32 *turn_burst(struct ue *ue, const tutti_cf32 *samples, int n)
+{
+    const int first = since_block(ue, ue->frame.pilot_symbol[0]);
+    for (int at = 0; at < n; at += ue->frame.n_symbol_samples) {
+        follow_turn(&ue->follow, samples + at, first + at, ue->turned + at);
+    }
+    return ue->turned;
+}
+
 static void queue_pilots(struct ue *ue, uint64_t block)
 {
     const tutti_tick at = node_radio_tick(&ue->radio, block, ue->frame.pilot_symbol[0]);
-    if (ue->pilot_user < 0 || block < ue->pilot_from_block || at < ue->span.next) {
+    if (ue->pilot_user < 0 || block < ue->pilot_from_block || at < ue->span.next + (tutti_tick)ue->advance_samples) {
         return;
     }
     const struct roster *const roster = roster_book_at(ue->rosters, block);
@@ -21,18 +42,26 @@ static void queue_pilots(struct ue *ue, uint64_t block)
     if (sequence >= 0) {
         const size_t one = (size_t)ue->n_pilot_samples;
         ue->pilot_buffers[0] = ue->pilots + (ue->n_sequence > 1 ? (size_t)sequence * one : 0);
+        int n = ue->n_pilot_samples;
         if (ue->uplink.n_samples > 0) {
-            uplink_burst(&ue->uplink, &ue->radio, ue->ofdm, ue->id, block);
-            return;
+            ue->pilot_buffers[0] = uplink_make(&ue->uplink, ue->ofdm, ue->id, block);
+            n = ue->uplink.n_samples;
         }
-        node_radio_burst(&ue->radio, ue->pilot_buffers, ue->n_pilot_samples, at, NODE_TAG_OTHER | block);
+        if (ue->follow.active) {
+            ue->pilot_buffers[0] = turn_burst(ue, ue->pilot_buffers[0], n);
+        }
+        node_radio_burst(&ue->radio, ue->pilot_buffers, n, at - (tutti_tick)ue->advance_samples,
+                         NODE_TAG_OTHER | block);
     }
 }
 
 void slot_prepare(struct ue *ue)
 {
     node_radio_follow(&ue->radio, atomic_load_explicit(&ue->epoch, memory_order_relaxed), ue->span.next);
-    ue->block = frame_block_of(&ue->frame, ue->radio.epoch, ue->span.next);
+    if (is_searching(ue)) {
+        return;
+    }
+    ue->block = frame_block_of(&ue->frame, node_radio_epoch(&ue->radio), ue->span.next);
     if (ue->span.next >= end_of_downlink(ue, ue->block)) {
         ue->block++;
     }
@@ -46,9 +75,15 @@ void slot_prepare(struct ue *ue)
 
 int slot_receive(struct ue *ue)
 {
+    if (is_searching(ue)) {
+        return node_span_receive(&ue->span, &ue->radio, ue->span.next + (tutti_tick)follow_search_samples(&ue->frame));
+    }
     const tutti_tick to = end_of_downlink(ue, ue->block);
     ue->idle = ue->role == UE_USER && roster_place(roster_book_at(ue->rosters, ue->block), ue->id) < 0;
-    node_span_want(&ue->span, &ue->radio, to, ue->idle ? "" : "BD"); /* what slot_capture_downlink looks at */
+    node_span_want(&ue->span, &ue->radio, to,
+                   !ue->idle           ? "BD"
+                   : ue->follow.active ? "B"
+                                       : ""); /* what slot_capture_downlink looks at */
     return node_span_receive(&ue->span, &ue->radio, to);
 }
 
@@ -74,6 +109,54 @@ static struct ue_capture *claim_capture(struct ue *ue)
     return capture;
 }
 
+static void tell_sync(struct ue *ue)
+{
+    struct ue_sync_news *const n = &ue->news;
+    const struct follow *const f = &ue->follow;
+    const double offset = f->fraction_samples - ue->radio.shift - 0.5 * ue->advance_samples;
+    atomic_store_explicit(&n->block, ue->block, memory_order_relaxed);
+    atomic_store_explicit(&n->cfo_hz, f->cfo_hz, memory_order_relaxed);
+    atomic_store_explicit(&n->offset_samples, offset, memory_order_relaxed);
+    atomic_store_explicit(&n->snr, f->snr, memory_order_relaxed);
+    atomic_store_explicit(&n->locked, f->locked, memory_order_relaxed);
+    atomic_fetch_add_explicit(&n->count, 1, memory_order_release);
+    rt_event_signal(ue->capture_event);
+}
+
+/* Of a cold start, or after the reference was lost: samples of unknown time. */
+static void search(struct ue *ue)
+{
+    const tutti_tick from = ue->span.from;
+    const int n = follow_search_samples(&ue->frame);
+    if (node_span_has(&ue->span, from, n) && from >= ue->radio.epoch &&
+        follow_search(&ue->follow, node_span_at(&ue->span, 0, from), from, &ue->radio)) {
+        ue->block = frame_block_of(&ue->frame, node_radio_epoch(&ue->radio), ue->span.next);
+        delay_start(&ue->delay, &ue->frame);
+        tell_sync(ue);
+    }
+}
+
+static void follow_reference(struct ue *ue)
+{
+    const struct frame *f = &ue->frame;
+    const tutti_tick tick = node_radio_tick(&ue->radio, ue->block, f->beacon_symbol[0]);
+    const bool whole = node_span_has(&ue->span, tick, 2 * f->n_symbol_samples);
+    if (!follow_beacons(&ue->follow, whole ? node_span_at(&ue->span, 0, tick) : NULL, &ue->radio)) {
+        tell_sync(ue);
+    }
+}
+
+/* A symbol that begins at `tick`, at its place in the block. */
+static void demodulate(struct ue *ue, int a, tutti_tick tick, int symbol, tutti_cf32 *row)
+{
+    const tutti_cf32 *const samples = node_span_at(&ue->span, a, tick);
+    if (ue->follow.active) {
+        follow_demodulate(&ue->follow, ue->ofdm, samples, since_block(ue, symbol), row);
+    } else {
+        ofdm_demodulate(ue->ofdm, samples, row);
+    }
+}
+
 /* Of the beacons of this block, as far as they are here: known and unprecoded, they come as late as the access points
  * are heard. What is precoded is not: its delay on the way is taken off before it is sent. */
 static void add_beacons(struct ue *ue, double complex *turn, double *power)
@@ -82,7 +165,7 @@ static void add_beacons(struct ue *ue, double complex *turn, double *power)
     for (int b = 0; b < f->n_beacon; b++) {
         const tutti_tick tick = node_radio_tick(&ue->radio, ue->block, f->beacon_symbol[b]);
         for (int a = 0; node_span_has(&ue->span, tick, f->n_symbol_samples) && a < ue->n_ant; a++) {
-            ofdm_demodulate(ue->ofdm, node_span_at(&ue->span, a, tick), ue->beacon);
+            demodulate(ue, a, tick, f->beacon_symbol[b], ue->beacon);
             delay_row(f, ue->beacon, ue->unbeacon, turn, power);
         }
     }
@@ -116,6 +199,10 @@ static void follow_delay(struct ue *ue, const tutti_cf32 *Y)
 void slot_capture_downlink(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
+    if (is_searching(ue)) {
+        search(ue);
+        return;
+    }
     const tutti_tick first = node_radio_tick(&ue->radio, ue->block, f->dl_symbol[0]);
     if (!node_span_has(&ue->span, first, f->n_dl * f->n_symbol_samples)) {
         ue->counters.missed++;
@@ -130,8 +217,8 @@ void slot_capture_downlink(struct ue *ue)
     capture->idle = ue->idle;
     for (int a = 0; a < ue->n_ant && !ue->idle; a++) {
         for (int d = 0; d < f->n_dl; d++) {
-            ofdm_demodulate(ue->ofdm, node_span_at(&ue->span, a, first + (tutti_tick)(d * f->n_symbol_samples)),
-                            capture->Y + (size_t)(a * f->n_dl + d) * (size_t)f->n_sc);
+            demodulate(ue, a, first + (tutti_tick)(d * f->n_symbol_samples), f->dl_symbol[d],
+                       capture->Y + (size_t)(a * f->n_dl + d) * (size_t)f->n_sc);
         }
     }
     if (!ue->idle) {
@@ -139,4 +226,7 @@ void slot_capture_downlink(struct ue *ue)
     }
     ring_push(ue->captures);
     rt_event_signal(ue->capture_event);
+    if (ue->follow.active) { /* the radio's shift may move: the next block's */
+        follow_reference(ue);
+    }
 }

@@ -16,6 +16,7 @@
 #include "phy/frame.h"
 #include "phy/ofdm.h"
 #include "phy/receiver.h"
+#include "ue_node/follow.h"
 #include "ue_node/uplink.h"
 
 #include <stdatomic.h>
@@ -25,6 +26,14 @@ struct ue_capture {
     uint64_t block;
     bool idle;      /* nothing was sent to this user: no Y */
     tutti_cf32 Y[]; /* [n_ant][n_dl][n_sc] */
+};
+
+/* How the reference's beacon is heard, from the slot thread to the decode thread, which has the words. */
+struct ue_sync_news {
+    atomic_uint count; /* of changes */
+    atomic_bool locked;
+    _Atomic uint64_t block;
+    _Atomic double cfo_hz, offset_samples, snr;
 };
 
 struct ue_counters {
@@ -46,6 +55,8 @@ struct ue {
 
     struct node_radio radio;
     struct node_span span;
+    struct follow follow; /* sync.mode air */
+    int advance_samples;  /* by which it sends earlier: known delay, there and back */
     ofdm_t *ofdm;
     struct delay delay;            /* of the downlink: where the FFT windows lie */
     tutti_cf32 *unbeacon, *beacon; /* [n_sc] conj of the beacon's sequence; one beacon symbol */
@@ -59,6 +70,7 @@ struct ue {
     int n_pilot_samples;              /* first P symbol to the end of the last */
     int n_sequence;                   /* uplink pilots this node may be asked for: all, or its own */
     tutti_cf32 *pilots;               /* [n_sequence][n_pilot_samples], from the first antenna */
+    tutti_cf32 *turned;               /* [n_symbol * n_symbol_samples] a burst as the reference's clock would send it */
     tutti_cf32 *silence;              /* the same from the others */
     const tutti_cf32 **pilot_buffers; /* [n_ant] */
 
@@ -74,7 +86,9 @@ struct ue {
     char *text; /* [CONTROL_MAX_BYTES + 1]: one report */
     ring_t *captures;
     int capture_event, room_event;
-    atomic_bool slot_waits;   /* for room in the ring */
+    atomic_bool slot_waits; /* for room in the ring */
+    struct ue_sync_news news;
+    unsigned news_told;       /* decode thread */
     _Atomic tutti_tick epoch; /* of the last welcome */
     struct ue_counters counters;
 };
@@ -102,6 +116,9 @@ int report_user(char *text, size_t room, uint64_t block, const struct receiver_m
                 const struct report_points *points);
 /* A user that nothing was sent to says that it is there. */
 int report_idle(char *text, size_t room, uint64_t block);
+/* The reference's beacon was found, or lost. */
+int report_sync(char *text, size_t room, bool locked, uint64_t block, double cfo_hz, double offset_samples,
+                double snr_db);
 int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements);
 
 /* decode.c: the decode thread. */

@@ -38,15 +38,13 @@ void uplink_destroy(struct uplink *u)
     *u = (struct uplink){0};
 }
 
-void uplink_burst(struct uplink *u, struct node_radio *radio, ofdm_t *ofdm, int user, uint64_t block)
+const tutti_cf32 *uplink_make(struct uplink *u, ofdm_t *ofdm, int user, uint64_t block)
 {
     const struct frame *f = u->frame;
-    const tutti_cf32 *const buffers[] = {u->burst};
     payload_encode(u->payload, user, block, u->symbols);
     for (int d = 0; d < f->n_ul; d++) {
         ofdm_modulate(ofdm, u->symbols + (size_t)d * (size_t)f->n_sc, u->scale,
                       u->burst + samples_between(f, f->pilot_symbol[0], f->ul_symbol[d]));
     }
-    node_radio_burst(radio, buffers, u->n_samples, node_radio_tick(radio, block, f->pilot_symbol[0]),
-                     NODE_TAG_OTHER | block);
+    return u->burst;
 }

@@ -4,7 +4,7 @@
 #ifndef TUTTI_UE_NODE_UPLINK_H
 #define TUTTI_UE_NODE_UPLINK_H
 
-#include "node/radio.h"
+#include "base/config.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
 
@@ -21,7 +21,7 @@ struct uplink {
 int uplink_create(struct uplink *uplink, const struct config *config, const struct frame *frame, float scale,
                   const tutti_cf32 *pilots);
 void uplink_destroy(struct uplink *uplink); /* half-built allowed */
-/* Makes and queues the user's burst of one block. Cost: n_ul transforms and the encoder. */
-void uplink_burst(struct uplink *uplink, struct node_radio *radio, ofdm_t *ofdm, int user, uint64_t block);
+/* Makes the user's burst of one block, [n_samples], good until the next. Cost: n_ul transforms and the encoder. */
+const tutti_cf32 *uplink_make(struct uplink *uplink, ofdm_t *ofdm, int user, uint64_t block);
 
 #endif

@@ -55,3 +55,15 @@ int hardware_timing_samples(const struct config *config, enum config_role role, 
     const int most = hardware_of(config, role)->timing_offset_samples;
     return (int)(random_uniform(radio_key(config, role, id), 1) * (2 * most + 1)) - most;
 }
+
+int hardware_common_delay_samples(const struct config *config, enum config_role one, enum config_role other)
+{
+    const enum config_role roles[] = {one, other};
+    int sum = 0;
+    for (int i = 0; i < 2; i++) {
+        const bool is_ap = roles[i] == CONFIG_ROLE_AP;
+        sum +=
+            is_ap ? config->air.impairments.ap.timing_offset_samples : config->air.impairments.ue.timing_offset_samples;
+    }
+    return sum;
+}

@@ -18,5 +18,9 @@ void hardware_gains(const struct config *config, enum config_role role, int id, 
 double hardware_cfo_hz(const struct config *config, enum config_role role, int id);
 /* What the radio labels as tick t happens at t + this. */
 int hardware_timing_samples(const struct config *config, enum config_role role, int id);
+/* What the emulated air adds to every delay between a radio of one role and one of the other, both ways, so that no
+ * clock hears what is not sent yet. Nobody could measure it over the air: a node that takes its time from what it hears
+ * must know it, as it must know the delay of its own filters and cables. */
+int hardware_common_delay_samples(const struct config *config, enum config_role one, enum config_role other);
 
 #endif

@@ -30,7 +30,7 @@ struct beacon {
     fftwf_plan symbol_forward;
     float *strength;    /* [room] |c|^2 / E / E_s of one symbol at each place */
     tutti_cf32 *turned; /* [2 symbols] */
-    double complex *Y;  /* [2][n_sc] */
+    double complex *Y;  /* [2][n_sc], then their sum [n_sc] */
 };
 
 /* Creation --------------------------------------------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ static bool allocate(beacon_t *b)
     const size_t n = (size_t)b->n_transform, n_sc = (size_t)b->frame->n_sc, n_fft = (size_t)b->frame->fft_size;
     b->index = calloc(n_sc, sizeof *b->index);
     b->sequence = calloc(n_sc, sizeof *b->sequence);
-    b->Y = calloc(2 * n_sc, sizeof *b->Y);
+    b->Y = calloc(3 * n_sc, sizeof *b->Y);
     b->turned = calloc(2 * (size_t)b->frame->n_symbol_samples, sizeof *b->turned);
     b->strength = calloc((size_t)b->room, sizeof *b->strength);
     b->body = fftwf_alloc_complex(n);
@@ -205,7 +205,7 @@ static void measure_cfo(beacon_t *b, const tutti_cf32 *body, struct beacon_found
     found->snr = signal / fmax(0.5 * both - signal, 1e-12 * signal);
 }
 
-/* Both symbols turned back and added, on the sequence; Y[0] ends as conj(Z) Y. */
+/* Both symbols turned back, on the sequence: rows of conj(Z) Y and their sum. */
 static void turn_back(beacon_t *b, const tutti_cf32 *body, double cfo_hz)
 {
     const struct frame *f = b->frame;
@@ -218,36 +218,52 @@ static void turn_back(beacon_t *b, const tutti_cf32 *body, double cfo_hz)
         transform(b, b->turned + h * f->n_symbol_samples, b->Y + h * f->n_sc);
     }
     for (int i = 0; i < f->n_sc; i++) {
-        b->Y[i] = conj((double complex)b->sequence[i]) * (b->Y[i] + b->Y[f->n_sc + i]);
+        const double complex known = conj((double complex)b->sequence[i]);
+        b->Y[i] *= known;
+        b->Y[f->n_sc + i] *= known;
+        b->Y[2 * f->n_sc + i] = b->Y[i] + b->Y[f->n_sc + i];
     }
 }
 
-/* |sum of conj(Z) Y e^{j 2 pi k d / n_fft}|^2: k counts from -n_sc/2 over DC. */
-static double in_step(const beacon_t *b, double delay_samples)
+/* |sum of row e^{j 2 pi k d / n_fft}|^2: k counts from -n_sc/2 over DC. */
+static double in_step(const beacon_t *b, const double complex *row, double delay_samples)
 {
     const struct frame *f = b->frame;
     const double spacing_hz = f->sample_rate_hz / f->fft_size;
     double complex sum = 0;
     for (int i = 0; i < f->n_sc; i++) {
         const double k = frame_sc_hz(f, i) / spacing_hz;
-        sum += b->Y[i] * cexp(I * TWO_PI * k * delay_samples / f->fft_size);
+        sum += row[i] * cexp(I * TWO_PI * k * delay_samples / f->fft_size);
     }
     return creal(sum * conj(sum));
 }
 
-/* The largest of a grid, and the parabola through it and its neighbours: off by less than 1e-4 samples. */
-static double measure_delay(const beacon_t *b)
+/* The largest of a grid about `around`, and the parabola through it and its neighbours: off by less than 1e-4 samples.
+ */
+static double measure_delay(const beacon_t *b, double around)
 {
+    const double complex *const row = b->Y + 2 * b->frame->n_sc;
     int best = 0;
     double most = -1;
     for (int i = -DELAY_REACH * DELAY_STEPS; i <= DELAY_REACH * DELAY_STEPS; i++) {
-        const double value = in_step(b, (double)i / DELAY_STEPS);
+        const double value = in_step(b, row, around + (double)i / DELAY_STEPS);
         best = value > most ? i : best;
         most = fmax(value, most);
     }
-    const double before = in_step(b, (best - 1.0) / DELAY_STEPS), after = in_step(b, (best + 1.0) / DELAY_STEPS);
-    const double bend = before - 2 * most + after;
+    const double before = in_step(b, row, around + (best - 1.0) / DELAY_STEPS);
+    const double after = in_step(b, row, around + (best + 1.0) / DELAY_STEPS), bend = before - 2 * most + after;
     return (best + (bend < 0 ? 0.5 * (before - after) / bend : 0)) / DELAY_STEPS;
+}
+
+/* A beacon symbol lies one symbol before place i, too: half as strong as the weaker of the two that were found will do,
+ * far from what noise alone has. Where the samples begin too late to tell, the same place a block later tells; then it
+ * is that one that is meant. */
+static int first_of_run(const beacon_t *b, int i, int n_place)
+{
+    const int step = b->frame->n_symbol_samples, later = i + b->frame->n_block_samples;
+    i = i < step && later + step < n_place ? later : i;
+    const float weaker = fminf(b->strength[i], b->strength[i + step]);
+    return i >= step && b->strength[i - step] > 0.5f * weaker ? i - step : i;
 }
 
 bool beacon_search(beacon_t *b, const tutti_cf32 *samples, int n, double threshold, struct beacon_found *found)
@@ -265,10 +281,29 @@ bool beacon_search(beacon_t *b, const tutti_cf32 *samples, int n, double thresho
     if (found->body < 0 || !(found->measure > threshold)) {
         return false;
     }
+    found->body = first_of_run(b, found->body, n_place);
     measure_cfo(b, samples + found->body, found);
     turn_back(b, samples + found->body, found->cfo_hz);
-    found->delay_samples = measure_delay(b);
+    found->delay_samples = measure_delay(b, 0);
     return true;
+}
+
+void beacon_measure(beacon_t *b, const tutti_cf32 *samples, int early, double cfo_hz, struct beacon_found *found)
+{
+    const int n_sc = b->frame->n_sc;
+    *found = (struct beacon_found){.body = early};
+    measure_cfo(b, samples, found);
+    turn_back(b, samples, cfo_hz);
+    found->delay_samples = measure_delay(b, early);
+    for (int h = 0; h < 2; h++) {
+        const double complex *const row = b->Y + h * n_sc;
+        double energy = 0;
+        for (int i = 0; i < n_sc; i++) {
+            energy += creal(row[i] * conj(row[i]));
+        }
+        const double known = in_step(b, row, early + found->delay_samples) / n_sc;
+        found->measure += energy > 0 ? 0.5 * known / energy : 0;
+    }
 }
 
 /* Bounds ----------------------------------------------------------------------------------------------------------- */

@@ -88,7 +88,9 @@ static void draw(struct losses *l, const struct frame *frame)
     draw_chains(l, frame);
     causes->ages = f->variation == CONFIG_VARIATION_JAKES && f->model != CONFIG_FADING_NONE;
     causes->ageing = expect_ageing(&causes->times, f->doppler_hz);
-    causes->user_cfo_hz = c->air.impairments.ue.cfo_hz > 0 || network_cfo_hz(c) != 0 ? l->cfo_hz : NULL;
+    const bool corrected = frame->reference_ap >= 0; /* users take their carrier from the reference's beacon */
+    const bool off = c->air.impairments.ue.cfo_hz > 0 || network_cfo_hz(c) != 0;
+    causes->user_cfo_hz = off && !corrected ? l->cfo_hz : NULL;
     causes->pilot = l->pilot;
     causes->user_linewidth_hz = c->air.impairments.ue.phase_noise_linewidth_hz;
 }

@@ -63,6 +63,7 @@ struct recorder {
     char roster[RECORDER_ROSTER_BYTES]; /* the last one; "" none yet */
     /* shared */
     _Atomic bool complete;
+    int n_sync_events;
     _Atomic uint64_t *heard;        /* [n_ue] newest block + 1 each user reported, or at which it was welcomed */
     _Atomic uint64_t *roster_heard; /* [n_ue + n_eve] first block + 1 of the last roster each has heard */
     int roster_event;               /* something of that has changed */

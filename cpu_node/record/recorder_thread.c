@@ -18,6 +18,7 @@ static const uint64_t STATUS_PERIOD_NS = 250000000u, LAST_REPORTS_NS = 300000000
 enum {
     TRAILING_BLOCKS = 2, /* accounts of block b travel with the estimates of later blocks */
     MAX_OBSERVERS = 16,
+    MOST_SYNC_EVENTS = 10000,
     ACCOUNT_BLOCKS = 64, /* accounts come some blocks late; after so many they are not waited for */
     REPORT_SLACK_BLOCKS = 400
 };
@@ -278,11 +279,38 @@ static bool hear_roster_heard(recorder_t *r, const struct fh_event *event)
     return true;
 }
 
+/* A user found the reference's beacon, or lost it: an event of the run. */
+static bool hear_sync(recorder_t *r, const struct fh_event *event)
+{
+    char state[16], text[RUN_FILE_EVENT_BYTES];
+    unsigned long long block;
+    double cfo_hz, offset_samples, snr_db;
+    if (event->role != FH_ROLE_UE ||
+        sscanf((const char *)event->data,
+               "{\"type\":\"sync\",\"state\":\"%15[a-z]\",\"block\":%llu,\"cfo_hz\":%lf,\"offset_samples\":%lf,"
+               "\"snr_db\":%lf}",
+               state, &block, &cfo_hz, &offset_samples, &snr_db) != 5) {
+        return false;
+    }
+    if (strcmp(state, "acquired") == 0) {
+        snprintf(text, sizeof text, "SYNC-ACQUIRED ue=%d cfo_hz=%.1f offset_samples=%.2f beacon_snr_db=%.1f", event->id,
+                 cfo_hz, offset_samples, snr_db);
+    } else {
+        snprintf(text, sizeof text, "SYNC-LOST ue=%d", event->id);
+    }
+    if (r->n_sync_events < MOST_SYNC_EVENTS) { /* of all users together: nobody fills the file with them */
+        r->n_sync_events++;
+        run_file_event(r->file, clock_wall_ns(), r->newest, text);
+        log_write(LOG_INFO, "lab", "%s block=%" PRIu64, text, r->newest);
+    }
+    return true;
+}
+
 static void hear_report(recorder_t *r, const struct fh_event *event)
 {
     uint64_t block;
     const char *json = (const char *)event->data;
-    if (hear_roster_heard(r, event)) {
+    if (hear_roster_heard(r, event) || hear_sync(r, event)) {
         return;
     }
     const struct report_span span = span_of(r);

@@ -129,8 +129,8 @@ static int connect_pair(struct links *l, const struct config *config, int first,
     if (status || !pair->g) {
         return error_set(TUTTI_ENOMEM, "no memory for link coefficients");
     }
-    const int ap_offset = config->air.impairments.ap.timing_offset_samples;
-    const int common = ap_offset + (pair->between_aps ? ap_offset : config->air.impairments.ue.timing_offset_samples);
+    const int common =
+        hardware_common_delay_samples(config, CONFIG_ROLE_AP, b->is_ap ? CONFIG_ROLE_AP : CONFIG_ROLE_UE);
     pair->blocked = 1;
     if (pair->between_aps) {
         fading_execute(pair->fading, 0, 0, pair->g);

@@ -121,6 +121,54 @@ static void half_a_beacon_is_none(void **state)
     end(&s);
 }
 
+/* A third symbol, of other senders: stronger or weaker, the pair that is meant begins one symbol earlier. */
+static void the_first_of_three_is_meant(void **state)
+{
+    static struct setup s;
+    (void)state;
+    start(&s);
+    for (uint64_t t = 0; t < 50; t++) {
+        struct beacon_found found;
+        const int step = s.frame.n_symbol_samples;
+        const float others = t % 2 ? 3.0f : 0.7f;
+        make(&s, 2000 + t, 3, 1000, 0, 30);
+        for (int i = START + 2 * step; i < START + 3 * step; i++) {
+            s.samples[i] *= others * (tutti_cf32)cexp(I * (double)t);
+        }
+        assert_true(beacon_search(s.beacon, s.samples, ROOM, 0.09, &found));
+        assert_int_equal(found.body, START + s.frame.n_cp);
+        assert_true(fabs(found.cfo_hz - 1000) < 300);
+    }
+    end(&s);
+}
+
+/* As good as after a search, wherever within the prefix the samples begin; noise alone has a small measure. */
+static void a_known_place_is_measured(void **state)
+{
+    static struct setup s;
+    enum { N = 200 };
+    const double delay = 0.3, snr = 100;
+    double cfo_square = 0, delay_square = 0;
+    (void)state;
+    start(&s);
+    for (uint64_t t = 0; t < N; t++) {
+        struct beacon_found found;
+        const int early = (int)(t % 5);
+        make(&s, 3000 + t, 2, 150, delay, snr);
+        beacon_measure(s.beacon, s.samples + START + s.frame.n_cp - early, early, 150, &found);
+        cfo_square += pow(found.cfo_hz - 150, 2) / N;
+        delay_square += pow(found.delay_samples - delay, 2) / N;
+        assert_true(found.measure > 0.95 && found.snr > 30 && found.snr < 300);
+        make(&s, 3000 + t, 0, 150, 0, snr);
+        beacon_measure(s.beacon, s.samples + START, early, 150, &found);
+        assert_true(found.measure < 0.2);
+    }
+    print_message("CFO %.1f Hz, delay %.4f samples\n", sqrt(cfo_square), sqrt(delay_square));
+    assert_true(sqrt(cfo_square) < 1.2 * beacon_bound_cfo_hz(&s.frame, snr));
+    assert_true(sqrt(delay_square) < 1.2 * beacon_bound_delay_samples(&s.frame, snr));
+    end(&s);
+}
+
 /* Places of one symbol length apart share a half, others are nearly independent. */
 static void noise_passes_as_often_as_designed(void **state)
 {
@@ -157,10 +205,9 @@ static void silence_and_short_inputs_find_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(acquires_as_well_as_the_bounds_allow),
-        cmocka_unit_test(half_a_beacon_is_none),
-        cmocka_unit_test(noise_passes_as_often_as_designed),
-        cmocka_unit_test(silence_and_short_inputs_find_nothing),
+        cmocka_unit_test(acquires_as_well_as_the_bounds_allow), cmocka_unit_test(half_a_beacon_is_none),
+        cmocka_unit_test(the_first_of_three_is_meant),          cmocka_unit_test(a_known_place_is_measured),
+        cmocka_unit_test(noise_passes_as_often_as_designed),    cmocka_unit_test(silence_and_short_inputs_find_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
