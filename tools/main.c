@@ -21,6 +21,7 @@ static const struct command {
     {"report", "write the report of a recorded run as one HTML file", tool_report},
     {"radio", "probe a USRP, check it for events, measure its lead", tool_radio},
     {"keygen", "make the key pairs of a network's nodes", tool_keygen},
+    {"sync-check", "how access points stand to the network's time and phase, and what to do", tool_sync_check},
     {"calibrate", "calibrate the access points of a running network against each other", tool_calibrate},
     {"fault", "inject faults into the fronthaul of a running network", tool_fault_command},
     {"latency", "measure what a block costs on a fronthaul; check a host", tool_latency},

@@ -11,6 +11,7 @@ int tool_config(int argc, char **argv);
 int tool_report(int argc, char **argv);
 int tool_inspect(int argc, char **argv);
 int tool_calibrate(int argc, char **argv);
+int tool_sync_check(int argc, char **argv);
 int tool_keygen(int argc, char **argv);
 int tool_fault_command(int argc, char **argv); /* tutti fault */
 int tool_precode(int argc, char **argv);

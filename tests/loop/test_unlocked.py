@@ -4,9 +4,10 @@
 reference they hold, fall silent when they no longer know their phase, and are back within 20 blocks of its return."""
 import os
 import signal
+import subprocess
 
 import numpy as np
-from network import Network, check, db, finish
+from network import BIN, Network, check, db, finish
 
 UNLOCKED = ["frame.schedule=B3 G P4 G U17 C4 G D38 G", "sync.mode=air", "calibration.at_start=true", "calibration.n_repeats=48",
             "air.large_scale.ap_snr_db=20", "air.impairments.ap.cfo_hz=300", "air.impairments.ap.phase_noise_linewidth_hz=0.01"]
@@ -55,19 +56,31 @@ def without_following(after):
     check(alone < after - 15, f"not followed: {alone:.2f} dB, followed: {after:.2f} dB")
 
 
+def sync_check(*args):
+    told = subprocess.run([os.path.join(BIN, "tutti"), "sync-check", *args], capture_output=True, text=True, timeout=120)
+    return told.returncode, told.stdout + told.stderr
+
+
 def reference_dies():
     with Network(sets=UNLOCKED, n_blocks=0, args=["--keep-going"]) as net:
         net.start().wait_for_block(1)
         net.wait_for_log("cpu.log", "CALIBRATED run=1")
         net.wait_for_block(net.blocks_done() + 40)
+        file = os.path.join(net.out, "config.yaml")
+        status, text = sync_check("--config", file)
+        check(status == 0 and text.count("locked") == 3 and text.count("reference") == 2, f"sync-check: {text}")
         os.kill(net.pid_of("tutti-ap", 0), signal.SIGKILL)
         net.wait_for_log("cpu.log", "SYNC-LOST", 3)
         net.wait_for_block(net.blocks_done() + 60)
+        status, text = sync_check("--config", file)
+        check(status == 1 and text.count("is it still there?") == 3, f"sync-check without the reference: {text}")
         net.start_node("tutti-ap", "--id", "0")
         net.wait_for_log("cpu.log", "CALIBRATED run=2")
         net.wait_for_block(net.blocks_done() + 80)
         net.process.terminate()
         net.wait()
+        status, text = sync_check(os.path.join(net.out, "run.h5"))
+        check(status == 0 and text.count("SYNC-LOST") == 3 and "All were in step" in text, f"sync-check of the recording: {status}")
         with net.file("run.h5") as f:
             judge_death(f)
 

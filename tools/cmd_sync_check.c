@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* tutti sync-check: how the access points of a running network, or those of a recording at its end, stand to the
+ * network's time and phase; a verdict per access point and what to do next. */
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/error.h"
+#include "base/h5file.h"
+#include "fronthaul/peer.h"
+#include "tools/terminal/table.h"
+#include "tools/tool.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+    "usage: tutti sync-check --config FILE [--set KEY=VALUE]...\n"
+    "       tutti sync-check RUN.h5\n"
+    "\n"
+    "How the access points stand to the network's time and phase (docs/synchronisation.md). Of a running network (FILE "
+    "is\n"
+    "its network file; for one started by `tutti run`, DIR/config.yaml): reference, state, carrier offset and drift,\n"
+    "beacon, error of the effective channel, and per access point a verdict and the next step. Of a recording: what\n"
+    "happened. Exit status 0: all are in step.\n"
+    "\n"
+    "  tutti sync-check --config run-x/config.yaml\n"
+    "  tutti sync-check run-x/run.h5\n";
+
+static const uint64_t PATIENCE_NS = 5000000000u;
+static const double WEAK_DB = 10, MISFIT = 2;
+
+static double number_of(const json_t *one, const char *name)
+{
+    const json_t *const value = json_object_get(one, name);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static bool is_state(const json_t *one, const char *state)
+{
+    const char *const text = json_string_value(json_object_get(one, "state"));
+    return text && strcmp(text, state) == 0;
+}
+
+/* What to do about an access point; NULL: nothing, it is in step. */
+static const char *next_step(const json_t *one)
+{
+    if (is_state(one, "reference") || is_state(one, "shared")) {
+        return NULL;
+    }
+    if (is_state(one, "searching")) {
+        return "no beacon: is the reference on the air, are power, gains and antennas right?";
+    }
+    if (is_state(one, "lost") || is_state(one, "hold")) {
+        return "the reference is not heard any more: is it still there?";
+    }
+    if (number_of(one, "misfit") > MISFIT) {
+        return "its phase moves more than sync.linewidth_hz says: set it higher, or use a better oscillator";
+    }
+    if (is_state(one, "acquired")) {
+        return "still learning: look again in a second";
+    }
+    return number_of(one, "snr_db") < WEAK_DB ? "in step, but the beacon is weak: more gain, or another reference"
+                                              : NULL;
+}
+
+static bool is_in_step(const json_t *one)
+{
+    return is_state(one, "reference") || is_state(one, "shared") || is_state(one, "locked");
+}
+
+static void cell(table_t *table, const json_t *one, const char *name, double unit, int decimals)
+{
+    table_number(table, decimals, number_of(one, name) * unit); /* the reference has none */
+}
+
+/* Returns how many are not in step. */
+static int print_live(const json_t *sync)
+{
+    int n_out = 0;
+    static const char *const heads[] = {"AP",     "state",      "CFO Hz", "drift ppm", "delay samples",
+                                        "SNR dB", "error mrad", "misfit", "heard",     "missed",
+                                        NULL};
+    table_t *const table = table_create(NULL, heads);
+    for (size_t ap = 0; ap < json_array_size(sync); ap++) {
+        const json_t *const one = json_array_get(sync, ap);
+        table_cell(table, "%zu", ap);
+        table_cell(table, "%s", json_string_value(json_object_get(one, "state")));
+        cell(table, one, "cfo_hz", 1, 2);
+        cell(table, one, "drift_ppm", 1, 4);
+        cell(table, one, "delay_samples", 1, 3);
+        cell(table, one, "snr_db", 1, 1);
+        cell(table, one, "error_rad", 1e3, 1);
+        cell(table, one, "misfit", 1, 2);
+        cell(table, one, "heard", 1, 0);
+        cell(table, one, "missed", 1, 0);
+        n_out += !is_in_step(one);
+    }
+    table_print(table, stdout);
+    table_destroy(table);
+    for (size_t ap = 0; ap < json_array_size(sync); ap++) {
+        const char *const step = next_step(json_array_get(sync, ap));
+        if (step) {
+            printf("AP %zu: %s\n", ap, step);
+        }
+    }
+    return n_out;
+}
+
+/* One clock for all: nothing is estimated, the radios prove it when they are opened. */
+static int print_shared(const struct config *config, const json_t *status)
+{
+    const struct config_radio *const radio = config_radio_of(config, CONFIG_ROLE_AP, 0);
+    const json_int_t n = json_integer_value(json_object_get(status, "aps_alive"));
+    printf("sync.mode shared: %" JSON_INTEGER_FORMAT " of %d access points are there. ", n, config->network.n_ap);
+    if (strcmp(radio->backend, "air") == 0) {
+        printf("Emulated air: one clock, with the offsets that air.impairments asks for.\n");
+    } else if (radio->clock_source[0] && radio->time_source[0] && strcmp(radio->time_source, "internal") != 0) {
+        printf("Clock %s, time %s: each radio has proved its lock and its PPS, or would not have started.\n",
+               radio->clock_source, radio->time_source);
+    } else {
+        printf("Clock and time are the radios' own: nothing keeps them together. Next: radio.ap.clock_source and "
+               "time_source external, or sync.mode air.\n");
+        return 1;
+    }
+    return n < config->network.n_ap;
+}
+
+/* 0: not yet; 1: all are in step; 2: not all. */
+static int hear(const struct config *config, const char *text)
+{
+    json_t *root = json_loads(text, 0, NULL);
+    const char *type = json_string_value(json_object_get(root, "type"));
+    const json_t *const sync = json_object_get(root, "sync");
+    int answer = 0;
+    if (type && strcmp(type, "status") == 0) {
+        if (config->sync.mode == CONFIG_SYNC_AIR && sync) {
+            printf("sync.mode air: access point %d is the reference, linewidth taken to be %g Hz\n\n",
+                   config->sync.reference_ap, config->sync.linewidth_hz);
+            answer = print_live(sync) > 0 ? 2 : 1;
+        } else if (config->sync.mode == CONFIG_SYNC_SHARED) {
+            answer = print_shared(config, root) ? 2 : 1;
+        }
+    }
+    json_decref(root);
+    return answer;
+}
+
+/* Until the first status that tells; as hear, or negative. */
+static int listen_to(fh_peer_t *peer, const struct config *config)
+{
+    const uint64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+    struct fh_event event;
+    for (int answer = 0; answer == 0;) {
+        if (clock_mono_ns() > until_ns) {
+            break;
+        }
+        const int status = fh_peer_wait(peer, -1, 100000, &event);
+        if (status < 0 || event.kind == FH_EVENT_REFUSED) {
+            return TUTTI_EREFUSED;
+        }
+        answer = event.kind == FH_EVENT_CONTROL ? hear(config, (const char *)event.data) : 0;
+        if (answer != 0) {
+            return answer;
+        }
+    }
+    return error_set(TUTTI_ETIMEOUT, "%s: no running network tells of synchronisation there",
+                     config->fronthaul.lab_endpoint);
+}
+
+static int ask(const struct config *config)
+{
+    const char *const endpoint = config->fronthaul.lab_endpoint;
+    const struct fh_hello hello = {
+        .role = FH_ROLE_OBSERVER, .id = (int)(getpid() % 30000), .key_dir = config_key_dir(config, endpoint)};
+    fh_peer_t *peer = NULL;
+    int status = fh_peer_create(&peer, endpoint, &hello, config->engine.peer_timeout_ms);
+    status = status < 0 ? status : listen_to(peer, config);
+    fh_peer_destroy(peer);
+    return status;
+}
+
+/* Of a recording ------------------------------------------------------------------------------------------------- */
+
+/* Lines of the time line that are about it; the last one about each access point decides. 1, 2 as hear. */
+static int tell_events(h5file_t *file, uint64_t n)
+{
+    enum { MOST_AP = 512 };
+    bool out[MOST_AP] = {false};
+    int n_told = 0, n_out = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        char text[161];
+        uint64_t block;
+        int ap = 0;
+        if (h5file_read_texts(file, "/events/text", i, 1, sizeof text, text) < 0 ||
+            h5file_read_rows(file, "/events/block", H5_U64, i, 1, &block) < 0) {
+            return TUTTI_EFORMAT;
+        }
+        if (strncmp(text, "SYNC-", 5) != 0 && strncmp(text, "CALIB", 5) != 0) {
+            continue;
+        }
+        printf("block %8llu  %s\n", (unsigned long long)block, text);
+        n_told += text[0] == 'S';
+        if (sscanf(text, "SYNC-%*s ap=%d", &ap) == 1 && ap >= 0 && ap < MOST_AP) {
+            out[ap] = strncmp(text, "SYNC-LOCKED", 11) != 0 && strncmp(text, "SYNC-REFERENCE", 14) != 0;
+        }
+    }
+    for (int ap = 0; ap < MOST_AP; ap++) {
+        n_out += out[ap];
+    }
+    printf(n_told == 0  ? "One clock for all: nothing was synchronised over the air.\n"
+           : n_out == 0 ? "All were in step at the end.\n"
+                        : "%d access points were not in step at the end: is the reference heard there?\n",
+           n_out);
+    return n_out > 0 ? 2 : 1;
+}
+
+static int read_recording(const char *path)
+{
+    h5file_t *file = NULL;
+    struct h5_info info;
+    int status = h5file_open(&file, path);
+    status = status < 0 ? status : h5file_info(file, "/events/text", &info);
+    status = status < 0 ? status : tell_events(file, info.dims[0]);
+    h5file_close(file);
+    return status;
+}
+
+/* 0, 1: help is asked for, TOOL_USAGE. */
+static int parse(struct config_options *options, const char **recording, int argc, char **argv)
+{
+    for (int i = 1; i < argc;) {
+        const int taken = config_options_take(options, argc, argv, &i);
+        if (taken < 0) {
+            return tool_usage_error("sync-check", "%s", error_text());
+        }
+        if (taken) {
+            continue;
+        }
+        if (strcmp(argv[i], "--help") == 0) {
+            return 1;
+        }
+        if (argv[i][0] == '-' || *recording) {
+            return tool_usage_error("sync-check", "unknown argument %s", argv[i]);
+        }
+        *recording = argv[i++];
+    }
+    return (options->path != NULL) != (*recording != NULL)
+               ? 0
+               : tool_usage_error("sync-check", "either --config FILE or a recording is needed");
+}
+
+int tool_sync_check(int argc, char **argv)
+{
+    struct config_options options = {0};
+    struct config *config = NULL;
+    const char *recording = NULL;
+    int status = parse(&options, &recording, argc, argv);
+    if (status == 1) {
+        fputs(help, stdout);
+        status = TOOL_OK;
+    } else if (status == 0) {
+        int answer = recording ? read_recording(recording)
+                               : config_load(&config, options.path, options.overrides, options.n_overrides);
+        answer = answer >= 0 && !recording ? ask(config) : answer;
+        status = answer < 0 ? tool_fault("sync-check") : answer == 1 ? TOOL_OK : TOOL_FAILED;
+    }
+    config_free(config);
+    config_options_free(&options);
+    return status;
+}
