@@ -13,6 +13,7 @@
 enum { HOLD_BLOCKS = 4 }; /* beacons missed before it is told: one alone is noise */
 
 struct one {
+    bool there;
     int state, told; /* enum wire_sync */
     uint64_t since;  /* block from which on it is in this state */
     json_t *report;  /* the last one, NULL: none */
@@ -80,6 +81,7 @@ bool sync_watch_hear(sync_watch_t *w, int ap, uint64_t block, int state)
     pthread_mutex_lock(&w->mutex);
     one->since = state != one->state ? block : one->since;
     one->state = state;
+    one->there = true;
     const bool waits = state == WIRE_SYNC_HOLD && block < one->since + HOLD_BLOCKS;
     if (state != one->told && !waits) {
         say(w, ap, block);
@@ -127,7 +129,7 @@ void sync_watch_tell(sync_watch_t *w, json_t *status)
     pthread_mutex_lock(&w->mutex);
     for (int ap = 0; ap < w->settings.n_ap; ap++) {
         json_t *one = w->ap[ap].report ? json_deep_copy(w->ap[ap].report) : json_object();
-        json_object_set_new(one, "state", json_string(sync_watch_name(w->ap[ap].state)));
+        json_object_set_new(one, "state", json_string(w->ap[ap].there ? sync_watch_name(w->ap[ap].state) : "away"));
         any = any || w->ap[ap].state != WIRE_SYNC_SHARED;
         json_array_append_new(all, one);
     }

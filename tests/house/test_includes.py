@@ -44,6 +44,7 @@ ALLOWED = {
     "tools/doctor": MIDDLE | {"tools", "node/host"},
     "tools/power": MIDDLE | {"tools", "tools/terminal"},
     "tools/isac": MIDDLE | {"tools", "tools/terminal"},
+    "tools/sync_check": MIDDLE | {"tools", "tools/terminal"},
     "tools/sweep": MIDDLE | {"tools", "tools/terminal", "tools/results"},
     "tools/study": MIDDLE | {"tools", "tools/terminal"},
     "tools/radio": MIDDLE | {"tools", "tools/terminal"},

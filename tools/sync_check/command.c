@@ -50,6 +50,9 @@ static const char *next_step(const json_t *one)
     if (is_state(one, "reference") || is_state(one, "shared")) {
         return NULL;
     }
+    if (is_state(one, "away")) {
+        return "not there";
+    }
     if (is_state(one, "searching")) {
         return "no beacon: is the reference on the air, are power, gains and antennas right?";
     }
@@ -115,7 +118,7 @@ static int print_shared(const struct config *config, const json_t *status)
     const struct config_radio *const radio = config_radio_of(config, CONFIG_ROLE_AP, 0);
     const json_int_t n = json_integer_value(json_object_get(status, "aps_alive"));
     printf("sync.mode shared: %" JSON_INTEGER_FORMAT " of %d access points are there. ", n, config->network.n_ap);
-    if (strcmp(radio->backend, "air") == 0) {
+    if (config_has_emulated(config)) {
         printf("Emulated air: one clock, with the offsets that air.impairments asks for.\n");
     } else if (radio->clock_source[0] && radio->time_source[0] && strcmp(radio->time_source, "internal") != 0) {
         printf("Clock %s, time %s: each radio has proved its lock and its PPS, or would not have started.\n",
