@@ -99,6 +99,30 @@ static int check_shape(h5file_t *file, const char *path, const struct calib_tabl
     return TUTTI_OK;
 }
 
+/* What a file may say: numbers that time and noise are computed from must be some. */
+static int check_figures(const struct calib_table *t, double reference, const char *path)
+{
+    static const double MOST_SAMPLES = 1 << 20, MOST = 1e6;
+    const int n = t->n_ap * t->n_ant;
+    const double figures[] = {t->error_variance, t->drift_rad2_per_s};
+    static const char *const names[] = {"error_variance", "drift_rad2_per_s"};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        if (!(figures[i] >= 0 && figures[i] <= MOST)) {
+            return error_set(TUTTI_EFORMAT, "%s: /%s is %g, not within 0 and %g", path, names[i], figures[i], MOST);
+        }
+    }
+    if (!(reference >= 0 && reference < n)) {
+        return error_set(TUTTI_EFORMAT, "%s: /reference is %g, there are antennas 0 to %d", path, reference, n - 1);
+    }
+    for (int m = 0; m < t->n_ap; m++) {
+        if (!(fabs(t->delay_samples[m]) <= MOST_SAMPLES) || !(fabs((double)t->shift_samples[m]) <= MOST_SAMPLES)) {
+            return error_set(TUTTI_EFORMAT, "%s: AP %d is to be %d and %g samples early, more than %g", path, m,
+                             t->shift_samples[m], t->delay_samples[m], MOST_SAMPLES);
+        }
+    }
+    return TUTTI_OK;
+}
+
 static int read_all(h5file_t *file, const char *path, struct calib_table *t)
 {
     double reference = 0;
@@ -116,7 +140,8 @@ static int read_all(h5file_t *file, const char *path, struct calib_table *t)
     for (int i = 0; status >= 0 && i < N_FIGURES; i++) {
         status = h5file_read(file, figures[i].path, H5_F64, figures[i].value, sizeof(double));
     }
-    t->reference = (int)reference;
+    status = status < 0 ? status : check_figures(t, reference, path);
+    t->reference = status < 0 ? 0 : (int)reference;
     for (size_t i = 0; status >= 0 && i < size_of(t); i++) {
         const double size = hypot((double)crealf(t->c[i]), (double)cimagf(t->c[i]));
         if (!(size > 1e-6 && size < 1e6)) {

@@ -33,6 +33,8 @@ struct replay {
     struct ap_state *ap; /* [n_ap] */
 };
 
+static const double MAX_POWER = 1e30; /* of one AP for one user: a file's numbers are not trusted */
+
 /* The run's recording ---------------------------------------------------------------------------------------------- */
 
 static int check_shape(h5file_t *file, const char *path, int n, uint64_t *n_row)
@@ -44,6 +46,18 @@ static int check_shape(h5file_t *file, const char *path, int n, uint64_t *n_row)
     }
     *n_row = status < 0 || info.dims[0] > *n_row ? *n_row : info.dims[0];
     return status;
+}
+
+/* Numbers that index tables later: a damaged file must not choose what is not there. */
+static int check_decisions(const struct replay *r)
+{
+    for (uint64_t row = 0; row < r->n_row; row++) {
+        if (r->solved[row] && !mimo_scheme_row(r->scheme[row])) {
+            return error_set(TUTTI_EFORMAT, "%s: /scheme of row %llu is %d, which no precoder has", r->settings.path,
+                             (unsigned long long)row, r->scheme[row]);
+        }
+    }
+    return TUTTI_OK;
 }
 
 static int read_masks(struct replay *r, h5file_t *file)
@@ -71,7 +85,8 @@ static int read_masks(struct replay *r, h5file_t *file)
     status = h5file_read_rows(file, "/block/solved", H5_U8, 0, n, r->solved);
     status = status < 0 ? status : h5file_read_rows(file, "/block/ap_used", H5_U8, 0, n, r->ap_used);
     status = status < 0 ? status : h5file_read_rows(file, "/block/user_used", H5_U8, 0, n, r->user_used);
-    return status < 0 ? status : h5file_read_rows(file, "/scheme", H5_I32, 0, n, r->scheme);
+    status = status < 0 ? status : h5file_read_rows(file, "/scheme", H5_I32, 0, n, r->scheme);
+    return status < 0 ? status : check_decisions(r);
 }
 
 /* The epoch follows from the tick of any solved block. */
@@ -88,6 +103,8 @@ static int read_epoch(struct replay *r, h5file_t *file)
     if (status >= 0 && row == r->n_row) {
         return error_set(TUTTI_EFORMAT, "%s: no block of it was solved", r->settings.path);
     }
+    uint64_t n_tick = r->n_row;
+    status = status < 0 ? status : check_shape(file, "/block/tick", 0, &n_tick);
     status = status < 0 ? status : h5file_read_rows(file, "/block/tick", H5_U64, row, 1, &tick);
     r->epoch = tick - (r->first_block + row) * (uint64_t)r->settings.n_block_samples;
     return status;
@@ -147,6 +164,7 @@ static int read_rosters(struct replay *r, h5file_t *file)
     int status = seat && r->roster && r->user_of_place
                      ? check_shape(file, "/schedule/seat", r->settings.n_ue, &n)
                      : error_set(TUTTI_ENOMEM, "out of memory for the schedule of the run");
+    status = status < 0 ? status : check_shape(file, "/schedule/from_block", 0, &n);
     for (uint64_t row = 0; status >= 0 && row < n; row++) {
         status = r->solved[row] ? h5file_read_rows(file, "/schedule/from_block", H5_U64, row, 1, &from) : status;
         if (status >= 0 && r->solved[row] && (r->n_roster == 0 || from != r->roster_from[r->n_roster - 1])) {
@@ -246,10 +264,18 @@ int replay_powers(replay_t *r, struct cpu_block *block)
         return TUTTI_OK;
     }
     const int status = h5file_read_rows(r->file, "/power", H5_F64, block->number - r->first_block, 1, r->power);
-    block->powered = status >= 0 && !isnan(r->power[0]);
-    if (block->powered) {
-        memcpy(block->power, r->power, pairs * sizeof *r->power);
+    if (status < 0 || isnan(r->power[0])) {
+        return status;
     }
+    for (size_t i = 0; i < pairs; i++) {
+        if (!(r->power[i] >= 0 && r->power[i] <= MAX_POWER)) {
+            return error_set(TUTTI_EFORMAT, "%s: /power of block %llu is %g for AP %zu and user %zu", r->settings.path,
+                             (unsigned long long)block->number, r->power[i], i / (size_t)r->settings.n_ue,
+                             i % (size_t)r->settings.n_ue);
+        }
+    }
+    block->powered = true;
+    memcpy(block->power, r->power, pairs * sizeof *r->power);
     return status;
 }
 

@@ -23,7 +23,7 @@ extern char **environ;
 
 enum { MAX_REPEATS = 64, MAX_WORDS = 128, N_SIDES = 2, DEFAULT_REPEATS = 6 };
 
-enum metric { BLOCK_P50, BLOCK_P99, ROUND_TRIP_P50, ROUND_TRIP_P99, N_METRICS };
+enum metric { BLOCK_P50, BLOCK_P99, ROUND_TRIP_P50, ROUND_TRIP_P99, N_METRICS = LATENCY_N_FIGURES };
 static const struct {
     const char *name, *series, *quantile;
 } metrics[N_METRICS] = {{"block p50, us", "block", "p50_us"},
@@ -92,21 +92,31 @@ static double count_of(const json_t *root, const char *name)
     return json_number_value(json_object_get(root, name));
 }
 
-static int take_result(struct comparison *c, int side, int repeat)
+int latency_figures_load(struct latency_figures *figures, const char *path)
 {
     json_error_t error;
-    json_t *root = json_load_file(c->file, 0, &error);
+    json_t *root = json_load_file(path, 0, &error);
     if (!root) {
-        return error_set(TUTTI_EFORMAT, "%s: %s", c->file, error.text);
+        return error_set(TUTTI_EFORMAT, "%s: %.200s", path, error.text);
     }
     for (int m = 0; m < N_METRICS; m++) {
-        c->value[m][side][repeat] = number_at(root, metrics[m].series, metrics[m].quantile);
+        figures->us[m] = number_at(root, metrics[m].series, metrics[m].quantile);
     }
     const double due = count_of(root, "sent") + count_of(root, "skipped");
-    c->late_percent[side][repeat] =
-        100 * (count_of(root, "late") + count_of(root, "nof_dropped_messages")) / fmax(due, 1);
+    figures->late_percent = 100 * (count_of(root, "late") + count_of(root, "nof_dropped_messages")) / fmax(due, 1);
     json_decref(root);
     return TUTTI_OK;
+}
+
+static int take_result(struct comparison *c, int side, int repeat)
+{
+    struct latency_figures figures;
+    const int status = latency_figures_load(&figures, c->file);
+    for (int m = 0; status >= 0 && m < N_METRICS; m++) {
+        c->value[m][side][repeat] = figures.us[m];
+    }
+    c->late_percent[side][repeat] = status >= 0 ? figures.late_percent : NAN;
+    return status;
 }
 
 /* A process of its own, so that nothing of the last run is left in this one. */

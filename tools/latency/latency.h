@@ -82,6 +82,14 @@ void latency_processor(char *text, size_t room);
 /* The identity of this boot of this host: two programs with the same read the same clock. */
 void latency_boot_id(char id[LATENCY_BOOT_ID_ROOM]);
 
+/* What a comparison takes of a probe's JSON file: p50 and p99 of LATENCY_BLOCK, then of LATENCY_ROUND_TRIP, NaN where
+ * the file has none, and the part of the blocks that was late or lost. TUTTI_EFORMAT: not JSON. */
+enum { LATENCY_N_FIGURES = 4 };
+struct latency_figures {
+    double us[LATENCY_N_FIGURES], late_percent;
+};
+int latency_figures_load(struct latency_figures *figures, const char *path);
+
 /* tutti latency compare: two sets of options in turn, and whether they differ. */
 int latency_compare(int argc, char **argv);
 /* b over a from n pairs measured in turn: the ratio of the geometric means, and the ends of its 95 % interval (paired t
