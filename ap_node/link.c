@@ -221,6 +221,14 @@ static void hear_no_precoder(struct ap_link *link, const json_t *root)
     }
 }
 
+/* Until the next calibration counts, or the session ends. */
+static void hear_silent(struct ap_link *link, const json_t *root)
+{
+    (void)root;
+    atomic_store(&link->silent, true);
+    log_write(LOG_INFO, "link", "SILENT until calibrated");
+}
+
 static void hear_sound(struct ap_link *link, const json_t *root)
 {
     const json_int_t run = json_integer_value(json_object_get(root, "run"));
@@ -285,7 +293,10 @@ static void receive_control(struct ap_link *link, const char *text)
     static const struct {
         const char *type;
         void (*hear)(struct ap_link *link, const json_t *root);
-    } words[] = {{"no_precoder", hear_no_precoder}, {"sound", hear_sound}, {"calibration", hear_calibration}};
+    } words[] = {{"no_precoder", hear_no_precoder},
+                 {"sound", hear_sound},
+                 {"silent", hear_silent},
+                 {"calibration", hear_calibration}};
     json_t *root = hear_roster(link, text) ? NULL : json_loads(text, 0, NULL);
     const char *type = json_string_value(json_object_get(root, "type"));
     for (size_t i = 0; type && i < sizeof words / sizeof *words; i++) {
@@ -298,6 +309,7 @@ static void receive_control(struct ap_link *link, const char *text)
 
 static void session_up(struct ap_link *link, const struct fh_welcome *welcome)
 {
+    atomic_store(&link->silent, false);
     atomic_store_explicit(&link->no_precoder, 0, memory_order_relaxed);
     atomic_store_explicit(&link->account_ack, 0, memory_order_relaxed);
     atomic_store_explicit(&link->epoch, welcome->epoch, memory_order_relaxed);
@@ -308,6 +320,7 @@ static void session_up(struct ap_link *link, const struct fh_welcome *welcome)
 
 static void session_down(struct ap_link *link)
 {
+    atomic_store(&link->silent, false);
     atomic_store_explicit(&link->session, 0, memory_order_release);
     rt_event_signal(link->precoder_event); /* do not let the slot thread wait for a dead central node */
     log_write(LOG_WARNING, "link", "CPU-DOWN reconnecting");

@@ -39,6 +39,7 @@ struct ap_link {
     _Atomic tutti_tick epoch;     /* of the last welcome */
     _Atomic uint64_t no_precoder; /* newest block + 1 that the central node has no precoder for (lock-step) */
     _Atomic uint64_t account_ack; /* accounts of blocks before this one have arrived */
+    atomic_bool silent;           /* the central node leaves this AP out: it must not send by itself, either */
     uint64_t refused[WIRE_N_ERRORS], wrong_session; /* the thread's; read them when it has ended */
     uint64_t wakeups;
     int room;            /* streams of one precoder */

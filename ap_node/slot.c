@@ -36,6 +36,7 @@ static void follow_calibration(struct ap *ap)
     const uint32_t before = ap->reciprocity.run;
     reciprocity_follow(&ap->reciprocity, ap->block);
     if (ap->reciprocity.run != before) { /* what the clocks have run apart since is not in it */
+        atomic_store(&ap->link.silent, false);
         act_earlier(ap, ap->reciprocity.shift_samples - slave_moved(&ap->slave) - ap->radio.shift);
     }
 }
@@ -234,7 +235,7 @@ void slot_transmit(struct ap *ap)
     struct choice_made made;
     ap->downlink.delay_samples = ap->capture.delay_samples;
     set_deadline(ap, &deadline);
-    if (slave_in_step(&ap->slave)) {
+    if (slave_in_step(&ap->slave) && !atomic_load(&ap->link.silent)) {
         choice_make(&ap->choice, ap->block, &deadline, ap->capture.have, ap->accounts, &made);
     } else { /* what it sent would only disturb */
         made = (struct choice_made){.kind = WIRE_SENT_MUTE};

@@ -229,6 +229,7 @@ void calibrate_joined(calibrate_t *c, int ap, uint64_t now)
 {
     if (is_strange(c)) {
         c->strange[ap] = 1;
+        c->settings.send(c->settings.context, ap, "{\"type\":\"silent\"}");
         c->began_by_itself = false;
         return;
     }

@@ -103,6 +103,35 @@ def judge_death(f):
     check(f["block/ap_used"][again + 10:n].all(), "all access points are used again")
 
 
+def slave_dies():
+    """Its phase begins anew with it: left out until all are calibrated again, the others serve on."""
+    with Network(sets=UNLOCKED, n_blocks=0, args=["--keep-going"]) as net:
+        net.start().wait_for_block(1)
+        net.wait_for_log("cpu.log", "CALIBRATED run=1")
+        net.wait_for_block(net.blocks_done() + 40)
+        os.kill(net.pid_of("tutti-ap", 2), signal.SIGKILL)
+        net.wait_for_log("cpu.log", "AP-DOWN ap=2")
+        net.wait_for_block(net.blocks_done() + 40)
+        net.start_node("tutti-ap", "--id", "2")
+        net.wait_for_log("cpu.log", "CALIBRATED run=2")
+        net.wait_for_block(net.blocks_done() + 80)
+        net.process.terminate()
+        net.wait()
+        with net.file("run.h5") as f:
+            n = f["block/tick"].shape[0] - 20
+            gone = first(f, "AP-DOWN ap=2")
+            back, again = first(f, "AP-UP ap=2", gone), first(f, "CALIBRATED run=2", gone)
+            locked = first(f, "SYNC-LOCKED ap=2", back)
+            measured, expected, used = f["user/sinr_measured"][:n], f["sinr_expected"][:n], f["block/ap_used"][:n]
+    check(locked - back <= 20, f"AP 2, started again, locked in {locked - back} blocks beside the others' beacons")
+    check(not used[gone + 4:again, 2].any() and used[gone + 4:again, [0, 1, 3]].all(), "it is left out until it is calibrated, nobody else is")
+    for what, a, b in ("without it", gone + 10, again), ("calibrated again", again + 40, n):
+        part, told = harmonic(measured[a:b]), harmonic(expected[a:b])
+        check(abs(part - told) < 1, f"{what}: {part:.2f} dB, formula {told:.2f} dB")
+    check(used[again + 10:n].all(), "all access points are used again")
+
+
 without_following(locks_and_serves())
+slave_dies()
 reference_dies()
 finish()
