@@ -13,7 +13,7 @@ static int create_buffers(struct downlink *d, int room)
     const struct frame *f = d->frame;
     const size_t n_ant = (size_t)d->n_ant, n_ue = (size_t)d->n_ue, n_sc = (size_t)f->n_sc;
     const size_t symbol = (size_t)f->n_symbol_samples;
-    d->pilots = calloc((size_t)(d->n_place + 1) * (size_t)f->n_dl_pilot * n_sc, sizeof *d->pilots);
+    d->pilots = calloc((size_t)(d->n_place + d->n_zone + 1) * (size_t)f->n_dl_pilot * n_sc, sizeof *d->pilots);
     d->labels = calloc(n_ue, (size_t)payload_label_stride(d->payload));
     d->data = calloc(n_ue * n_sc, sizeof *d->data);
     d->x = calloc(n_ant * n_sc, sizeof *d->x);
@@ -36,7 +36,8 @@ int downlink_create(struct downlink *d, const struct config *config, int id, con
                            .ap = id,
                            .n_ant = config->network.n_ant,
                            .n_ue = config->network.n_ue,
-                           .n_place = config_n_served(config)};
+                           .n_place = config_n_served(config),
+                           .n_zone = config_n_zone(config)};
     d->tx_scale = node_tx_scale(frame, radio->tx_power_dbm, radio->tx_full_scale_dbm);
     int status = payload_create(&d->payload, frame, &config->payload, config->network.seed);
     if (status >= 0) {
@@ -49,7 +50,7 @@ int downlink_create(struct downlink *d, const struct config *config, int id, con
         status = rows_create(&d->rows, frame, d->n_ant, room, config->precoding.subband == CONFIG_SUBBAND_SMOOTH);
     }
     if (status >= 0) {
-        status = node_pilots_downlink(frame, d->n_place, d->pilots);
+        status = node_pilots_downlink(frame, d->n_place + d->n_zone, d->pilots);
     }
     if (status >= 0) {
         pilot_beacon(frame->n_sc, d->x);
@@ -87,21 +88,32 @@ void downlink_encode(struct downlink *d, uint64_t block)
     d->have_data = true;
 }
 
-/* Symbol sources of one downlink symbol: a user's precoded pilots first, then its data, made here; other streams'
- * own. An older precoder may have streams of users that are not served any more: silence. */
+/* The pilot sequence of a stream: its user's place, or behind those its zone; -1: it has none. */
+static int pilot_of(const struct downlink *d, const struct wire_stream *stream)
+{
+    const int user = stream->user;
+    if (stream->kind == WIRE_STREAM_SENSING) {
+        return user < d->n_zone ? d->n_place + user : -1;
+    }
+    return stream->kind != WIRE_STREAM_DATA ? -1 : d->roster ? roster_place(d->roster, user) : user;
+}
+
+/* Symbol sources of one downlink symbol: a user's or zone's precoded pilots first, then data, made here, or a stream's
+ * own symbols. An older precoder may have streams of users that are not served any more: silence. */
 static void find_symbols(struct downlink *d, const struct streams *s, int symbol)
 {
     const struct frame *f = d->frame;
-    const size_t n_sc = (size_t)f->n_sc;
+    const size_t n_sc = (size_t)f->n_sc, n_pilot = (size_t)f->n_dl_pilot;
     for (int i = 0; i < s->n_stream; i++) {
         const size_t user = s->list[i].user;
-        const int place =
-            s->list[i].kind == WIRE_STREAM_DATA && d->roster ? roster_place(d->roster, (int)user) : (int)user;
-        const size_t pilots = (size_t)(place >= 0 ? place : d->n_place);
-        if (s->list[i].kind != WIRE_STREAM_DATA) {
+        const bool data = s->list[i].kind == WIRE_STREAM_DATA;
+        const int pilot = pilot_of(d, &s->list[i]);
+        if (data && pilot < 0) {
+            d->symbols[i] = d->pilots + (size_t)(d->n_place + d->n_zone) * n_pilot * n_sc;
+        } else if (pilot >= 0 && symbol < f->n_dl_pilot) {
+            d->symbols[i] = d->pilots + ((size_t)pilot * n_pilot + (size_t)symbol) * n_sc;
+        } else if (!data) {
             d->symbols[i] = s->symbols + (size_t)i * n_sc;
-        } else if (symbol < f->n_dl_pilot || place < 0) {
-            d->symbols[i] = d->pilots + (pilots * (size_t)f->n_dl_pilot + (size_t)(place < 0 ? 0 : symbol)) * n_sc;
         } else {
             d->symbols[i] = d->data + user * n_sc;
             payload_symbols(d->payload, d->labels + user * (size_t)payload_label_stride(d->payload),

@@ -23,8 +23,9 @@ struct downlink {
     struct rows rows;
     ofdm_t *ofdm;
     payload_t *payload;
-    int n_place;        /* streams with pilots of their own */
-    tutti_cf32 *pilots; /* [n_place + 1][n_dl_pilot][n_sc], the last ones silent */
+    int n_place;        /* users' streams with pilots of their own */
+    int n_zone;         /* and sensing zones' */
+    tutti_cf32 *pilots; /* [n_place + n_zone + 1][n_dl_pilot][n_sc], the last ones silent */
     int8_t *labels;     /* [n_ue][payload_label_stride] of data_block */
     tutti_cf32 *data;   /* [n_ue][n_sc] of one symbol */
     uint64_t data_block;

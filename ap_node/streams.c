@@ -219,6 +219,15 @@ static void renew_nullspace(struct streams *s, int i)
     noise_symbols(s->settings.n_sb * s->settings.sc_per_sb, &s->private_random, symbols_of(s, i));
 }
 
+/* Of independent normal parts the signs: what illuminates a zone has a constant power. */
+static void make_qpsk(int n, tutti_cf32 *symbols)
+{
+    static const float HALF = 0.70710678f;
+    for (int i = 0; i < n; i++) {
+        symbols[i] = CMPLXF(copysignf(HALF, crealf(symbols[i])), copysignf(HALF, cimagf(symbols[i])));
+    }
+}
+
 /* Symbols that all APs draw alike: noise cancels at the users only if all send the same, from a secret key; sensing and
  * calibration beams are known to everybody. nth: of the streams of this kind. */
 static void renew_common(struct streams *s, int i, int nth, int d)
@@ -228,6 +237,9 @@ static void renew_common(struct streams *s, int i, int nth, int d)
                                                         : s->settings.network_seed ^ ((uint64_t)stream->user << 32);
     struct splitmix common = splitmix_make(key, s->block * TUTTI_MAX_SYMBOL + (uint64_t)d);
     noise_symbols(s->settings.n_sb * s->settings.sc_per_sb, &common, symbols_of(s, i));
+    if (stream->kind == WIRE_STREAM_SENSING) {
+        make_qpsk(s->settings.n_sb * s->settings.sc_per_sb, symbols_of(s, i));
+    }
 }
 
 void streams_renew(struct streams *s, int d)

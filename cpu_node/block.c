@@ -53,6 +53,11 @@ int block_create(struct cpu_block **block, const struct block_shape *s)
         !allocate_arrays(b, (size_t)s->n_sb, (size_t)s->n_ap, (size_t)s->n_ant, (size_t)s->n_ue)) {
         return error_set(TUTTI_ENOMEM, "out of memory for a block");
     }
+    const struct sensing_shape sensing = {s->n_ap, s->n_ue, s->n_zone};
+    b->plan = s->n_zone > 0 ? calloc(sensing_plan_doubles(&sensing), sizeof *b->plan) : NULL;
+    if (s->n_zone > 0 && !b->plan) {
+        return error_set(TUTTI_ENOMEM, "out of memory for a block");
+    }
     return stream_set_create(&b->streams, s->n_sb, s->n_ap, s->n_ant, s->n_ue, s->n_extra);
 }
 
@@ -85,6 +90,7 @@ void block_destroy(struct cpu_block *b)
     free(b->bound);
     free(b->sinr);
     free(b->reason);
+    free(b->plan);
     stream_set_destroy(b->streams);
     free(b);
 }
@@ -111,6 +117,7 @@ void block_open(struct cpu_block *b, uint64_t number, tutti_tick tick, uint32_t 
     memset(b->user_used, 0, n_ue);
     b->solve_start_ns = b->solve_end_ns = b->solve_ns = 0;
     b->scheme = 0;
+    b->planned = false;
     b->calibration = 0;
     b->stepped_down = b->an_solved = false;
     b->an_share = 0;

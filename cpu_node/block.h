@@ -6,10 +6,12 @@
 #define TUTTI_CPU_NODE_BLOCK_H
 
 #include "base/types.h"
+#include "cpu_node/sensing.h"
 #include "mimo/stream_set.h"
 
 struct block_shape {
     int n_sb, n_ap, n_ant, n_ue, n_extra; /* n_extra: streams beside the users' */
+    int n_zone;                           /* of them of sensing zones */
 };
 
 struct cpu_block {
@@ -44,6 +46,8 @@ struct cpu_block {
     bool powered;  /* the slow clock has powers for this block; else equal ones */
     double *power; /* [n_ap][n_ue] these: shares of an AP's budget, or parts of the shape (cpu_node/powers.h) */
     double *shape_of_powers; /* [n_sb][n_ue] of robust least squares' powers, each subband's own; else zeros */
+    double *plan;            /* sensing_plan_in: what is illuminated; NULL without zones */
+    bool planned;            /* something is there */
     double *bound;           /* [n_sb]; NaN unless the scheme has a certificate */
     float *sinr;             /* [n_sb][n_ue] */
     int *reason;             /* [n_sb] */

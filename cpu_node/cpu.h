@@ -10,6 +10,7 @@
 #include "cpu_node/clock.h"
 #include "cpu_node/faults.h"
 #include "cpu_node/gather.h"
+#include "cpu_node/illuminate.h"
 #include "cpu_node/ladder.h"
 #include "cpu_node/plausible.h"
 #include "cpu_node/push.h"
@@ -47,6 +48,7 @@ struct cpu {
     struct gather *gather;
     struct ladder ladder;
     solver_t *solver;
+    illuminate_t *illuminate; /* NULL: no zones */
     struct push *push;
     recorder_t *recorder;
     slow_t *slow; /* NULL: the configuration asks for nothing that it does */

@@ -46,6 +46,7 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
     block->calibration = calibrate_in_force(cpu->calibrate, block->number);
     slow_powers(cpu->slow, block);
     solver_execute(cpu->solver, block, &deadline);
+    illuminate_execute(cpu->illuminate, block);
     const uint64_t noise_ns = solver_noise_ns(cpu->solver);
     ladder_learn(&cpu->ladder, (enum mimo_scheme)block->scheme, block->solve_ns - noise_ns, n_each);
     ladder_learn_noise(&cpu->ladder, noise_ns, n_each);
@@ -91,9 +92,10 @@ static int run(const struct config *config, const struct node_options *options)
     cpu.replay_path = options->replay;
     cpu.own_scheme = options->own_scheme;
     int status = cpu_create(&cpu, config);
-    if (status >= 0 && config->sensing.zones_m_count > 0) {
-        log_write(LOG_WARNING, "config",
-                  "sensing.zones_m has no effect in a running network: `tutti isac` plans with it");
+    if (status >= 0 && config->sensing.zones_m_count > 0 && !config->sensing.live) {
+        log_write(
+            LOG_WARNING, "config",
+            "sensing.zones_m has no effect in a running network without sensing.live: `tutti isac` plans with it");
     }
     if (status >= 0) {
         host_log_worst(config, HOST_ROLE_CPU, -1);

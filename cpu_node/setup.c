@@ -189,6 +189,7 @@ static int create_engine(struct cpu *cpu)
     status =
         status < 0 ? status : gather_create(&cpu->gather, &cpu->shape, limit_us, cpu->lockstep && c->air.wait_for_all);
     status = status < 0 ? status : solver_create(&cpu->solver, &solver);
+    status = status < 0 ? status : illuminate_create(&cpu->illuminate, c, &cpu->shape);
     return status < 0 ? status : push_create(&cpu->push, &push);
 }
 
@@ -207,6 +208,9 @@ static int create_replay(struct cpu *cpu)
     if (!cpu->lockstep) {
         return error_set(TUTTI_ECONFIG, "--replay: the radios of this network file do not play recordings "
                                         "(radio.ap.backend: file); `tutti replay` makes one");
+    }
+    if (cpu->shape.n_zone > 0) {
+        return error_set(TUTTI_ECONFIG, "--replay: a run with sensing (sensing.live) cannot be replayed");
     }
     const int status = replay_create(&cpu->replay, &settings);
     cpu->welcome.epoch = status < 0 ? 0 : replay_epoch(cpu->replay);
@@ -273,7 +277,8 @@ int cpu_create(struct cpu *cpu, const struct config *config)
                                       .n_ap = config->network.n_ap,
                                       .n_ant = config->network.n_ant,
                                       .n_ue = config->network.n_ue,
-                                      .n_extra = solver_extra_streams(&config->precoding)};
+                                      .n_extra = solver_extra_streams(&config->precoding) + config_n_zone(config),
+                                      .n_zone = config_n_zone(config)};
     cpu->welcome = (struct fh_welcome){.session = new_session(0),
                                        .epoch = cpu_epoch(config, cpu->frame.sample_rate_hz, clock_wall_ns())};
     status = create_parts(cpu);
@@ -311,6 +316,7 @@ void cpu_destroy(struct cpu *cpu)
     sync_watch_destroy(cpu->sync);
     fh_hub_destroy(cpu->hub);
     push_destroy(cpu->push);
+    illuminate_destroy(cpu->illuminate);
     solver_destroy(cpu->solver);
     gather_destroy(cpu->gather);
     plausible_destroy(cpu->plausible);

@@ -10,6 +10,7 @@
 #include "cpu_node/powers.h"
 #include "cpu_node/recovery.h"
 #include "cpu_node/scheduler.h"
+#include "cpu_node/sensing.h"
 #include "node/thread.h"
 
 #include <inttypes.h>
@@ -53,10 +54,12 @@ struct slow {
     recovery_t *recovery;   /* NULL: no controller */
     scheduler_t *scheduler; /* NULL: everybody is served */
     powers_t *powers;       /* NULL: no such powers */
+    sensing_t *sensing;     /* NULL: nothing is illuminated */
+    size_t table_doubles;   /* powers of users, or a whole plan of sensing, which begins with them */
     struct node_thread thread;
     ring_t *heard, *tables, *events, *rosters, *gaps;
     struct heard *heard_slot; /* [HEARD_BLOCKS] memory behind the ring's slots */
-    double *table_memory;     /* [TABLES][n_ap][n_ue] */
+    double *table_memory;     /* [TABLES][table_doubles] */
     uint8_t *table_masks;     /* [TABLES][n_ap + n_ue] */
     int event, done;
     _Atomic bool stop;
@@ -193,10 +196,10 @@ static void offer(slow_t *s, const double *eta, const uint8_t *present, const ui
         return; /* sixteen are waiting: the block thread stands still */
     }
     t->from_block = from_block;
-    t->eta = s->table_memory + s->n_table % TABLES * pairs(s);
+    t->eta = s->table_memory + s->n_table % TABLES * s->table_doubles;
     t->present = s->table_masks + s->n_table++ % TABLES * (n_ap + n_ue);
     t->served = t->present + n_ap;
-    memcpy(t->eta, eta, pairs(s) * sizeof *eta);
+    memcpy(t->eta, eta, s->table_doubles * sizeof *eta);
     memset(t->present, 1, n_ap);
     if (present) {
         memcpy(t->present, present, n_ap);
@@ -277,6 +280,13 @@ static void serve(slow_t *s, const struct heard *h, const struct roster *r)
     }
 }
 
+/* Of what is chosen now. */
+static uint64_t first_block(const slow_t *s, const struct heard *h)
+{
+    const double block_us = s->settings.config->frame.block_us;
+    return h->number + LEAD_BLOCKS + (s->settings.lockstep ? 0 : (uint64_t)(LEAD_US / block_us) + 1);
+}
+
 /* While powers are being won back it stays as it is: candidates are of the users that were served. */
 static void schedule(slow_t *s, const struct heard *h)
 {
@@ -297,8 +307,7 @@ static void schedule(slow_t *s, const struct heard *h)
     if (!r) {
         return; /* eight are waiting: the block thread stands still */
     }
-    const uint64_t lead = s->settings.lockstep ? 0 : (uint64_t)(LEAD_US / c->frame.block_us) + 1;
-    roster_fill(c, h->number + LEAD_BLOCKS + lead, user_of_place, r);
+    roster_fill(c, first_block(s, h), user_of_place, r);
     say_schedule(s, h->number, r, &note);
     serve(s, h, r);
     ring_push(s->rosters);
@@ -318,8 +327,35 @@ static void follow_gains(slow_t *s, const struct heard *h)
     }
 }
 
+static void sense(slow_t *s, const struct heard *h)
+{
+    const struct sensing_input in = {.block = h->number,
+                                     .beta = h->beta,
+                                     .error_variance = h->error_variance,
+                                     .ap_present = h->present,
+                                     .user_served = h->served};
+    const double *plan;
+    char text[SENSING_TEXT_BYTES];
+    if (!sensing_hear(s->sensing, &in, &plan, text)) {
+        return;
+    }
+    if (plan) { /* an AP that comes is silent until the next */
+        offer(s, plan, NULL, h->served, first_block(s, h));
+    }
+    log_write(plan ? LOG_INFO : LOG_WARNING, "slow", "%s from_block=%" PRIu64, text, first_block(s, h));
+    struct event_line *const line = ring_write_slot(s->events);
+    if (line) {
+        line->block = plan ? first_block(s, h) : h->number;
+        memcpy(line->text, text, sizeof text);
+        ring_push(s->events);
+    }
+}
+
 static void take(slow_t *s, const struct heard *h)
 {
+    if (s->sensing) {
+        sense(s, h);
+    }
     if (s->powers) {
         follow_gains(s, h);
     }
@@ -392,7 +428,7 @@ void slow_powers(slow_t *s, struct cpu_block *block)
     }
     for (const struct table *t; (t = ring_peek(s->tables, 0)) != NULL && t->from_block <= block->number;
          ring_pop(s->tables)) {
-        memcpy(s->eta, t->eta, pairs(s) * sizeof *s->eta);
+        memcpy(s->eta, t->eta, s->table_doubles * sizeof *s->eta);
         memcpy(s->for_ap, t->present, (size_t)block->shape.n_ap);
         memcpy(s->for_user, t->served, (size_t)block->shape.n_ue);
         s->chosen = true;
@@ -400,6 +436,10 @@ void slow_powers(slow_t *s, struct cpu_block *block)
     block->powered = is_for(s, block);
     if (block->powered) {
         memcpy(block->power, s->eta, pairs(s) * sizeof *s->eta);
+    }
+    block->planned = block->powered && s->sensing;
+    if (block->planned) {
+        memcpy(block->plan, s->eta, s->table_doubles * sizeof *s->eta);
     }
 }
 
@@ -563,9 +603,11 @@ static int create_memory(slow_t *s)
     bool ok = (s->next_served = calloc(n_ue, 1)) != NULL;
     ok = (s->offered_for = calloc(n_ue, 1)) && ok;
     s->heard_slot = calloc(HEARD_BLOCKS, sizeof *s->heard_slot);
-    s->table_memory = calloc(TABLES * n, sizeof *s->table_memory);
+    const struct sensing_shape sensing = {(int)n_ap, (int)n_ue, s->settings.shape.n_zone};
+    s->table_doubles = sensing.n_zone > 0 ? sensing_plan_doubles(&sensing) : n;
+    s->table_memory = calloc(TABLES * s->table_doubles, sizeof *s->table_memory);
     s->table_masks = calloc(TABLES * (n_ap + n_ue), 1);
-    s->eta = calloc(n, sizeof *s->eta);
+    s->eta = calloc(s->table_doubles, sizeof *s->eta);
     ok = ok && s->table_masks && (s->for_ap = calloc(n_ap, 1)) && (s->for_user = calloc(n_ue, 1));
     for (int i = 0; s->heard_slot && i < HEARD_BLOCKS; i++) {
         struct heard *const h = &s->heard_slot[i];
@@ -600,8 +642,8 @@ int slow_create(slow_t **slow, const struct slow_settings *settings)
 {
     *slow = NULL;
     const bool controls = settings->config->resilience.controller, schedules = settings->config->scheduler.n_served > 0;
-    const bool powers = powers_wanted(settings->config);
-    if (!controls && !schedules && !powers) {
+    const bool senses = settings->shape.n_zone > 0, powers = powers_wanted(settings->config) && !senses;
+    if (!controls && !schedules && !powers && !senses) {
         return TUTTI_OK;
     }
     slow_t *const s = *slow = calloc(1, sizeof *s);
@@ -617,6 +659,7 @@ int slow_create(slow_t **slow, const struct slow_settings *settings)
     int status = create_memory(s);
     status = status < 0 || !schedules ? status : create_scheduler(s);
     status = status < 0 || !powers ? status : create_powers(s);
+    status = status < 0 || !senses ? status : sensing_create(&s->sensing, settings->config);
     return status < 0 || !controls ? status : create_controller(s);
 }
 
@@ -679,6 +722,7 @@ void slow_destroy(slow_t *s)
     free(s->next_served);
     free(s->offered_for);
     scheduler_destroy(s->scheduler);
+    sensing_destroy(s->sensing);
     powers_destroy(s->powers);
     ring_destroy(s->rosters);
     ring_destroy(s->gaps);

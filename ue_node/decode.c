@@ -11,7 +11,7 @@
 
 enum { CONSTELLATION_EVERY = 16 }; /* blocks */
 
-static void send_report(struct ue *ue, uint64_t block, bool idle)
+static void send_report(struct ue *ue, uint64_t block, bool idle, const struct probe_powers *probe)
 {
     const bool show = block % CONSTELLATION_EVERY == 0;
     const struct report_points points = {
@@ -21,7 +21,7 @@ static void send_report(struct ue *ue, uint64_t block, bool idle)
     };
     const size_t room = CONTROL_MAX_BYTES + 1;
     const int status = idle                 ? report_idle(ue->text, room, block)
-                       : ue->role == UE_EVE ? report_eve(ue->text, room, block, ue->n_wanted, ue->measurements)
+                       : ue->role == UE_EVE ? report_eve(ue->text, room, block, ue->n_wanted, ue->measurements, probe)
                                             : report_user(ue->text, room, block, &ue->measurements[0], &points);
     ue->counters.points_cut += status > 0;
     if (status < 0 || fh_peer_send_control(ue->lab, ue->text) < 0) {
@@ -34,6 +34,9 @@ static void follow_roster(struct ue *ue, uint64_t block)
     const struct roster *const roster = roster_book_at(ue->own_rosters, block);
     for (int j = 0; j < roster->n_place; j++) {
         ue->user_of_stream[j] = roster_user(roster, j);
+    }
+    for (int j = roster->n_place; j < ue->n_stream; j++) {
+        ue->user_of_stream[j] = -1; /* nobody's data: a zone's */
     }
     receiver_streams(ue->receiver, ue->user_of_stream);
 }
@@ -83,10 +86,13 @@ static void process_capture(struct ue *ue)
         return;
     }
     follow_roster(ue, capture->block);
+    struct probe_powers probe;
+    bool in_zone = false;
     if (!capture->idle) {
         receiver_execute(ue->receiver, capture->block, capture->Y, ue->n_wanted, ue->wanted, ue->measurements);
+        in_zone = probe_measure(ue, capture->Y, &probe);
     }
-    send_report(ue, capture->block, capture->idle);
+    send_report(ue, capture->block, capture->idle, in_zone ? &probe : NULL);
     for (int i = 0; i < ue->n_wanted && !capture->idle; i++) {
         ue->counters.code_blocks += (uint64_t)ue->measurements[i].payload.code_blocks;
         ue->counters.code_block_errors += (uint64_t)ue->measurements[i].payload.code_block_errors;

@@ -84,7 +84,8 @@ int report_sync(char *text, size_t room, bool locked, uint64_t block, double cfo
     return n > 0 && (size_t)n < room ? TUTTI_OK : TUTTI_EINVAL;
 }
 
-int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements)
+int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements,
+               const struct probe_powers *probe)
 {
     struct text t = {text, room, 0};
     add(&t, "{\"type\":\"eve_report\",\"block\":%llu,\"users\":[", (unsigned long long)block);
@@ -97,6 +98,11 @@ int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct
         add_figures(&t, &measurements[k]);
         add(&t, ",\"sinr_genie\":%.9g}", isfinite(measurements[k].sinr_genie) ? measurements[k].sinr_genie : 0.0);
     }
-    add(&t, "]}");
+    add(&t, "]");
+    if (probe) {
+        add(&t, ",\"zone\":{\"communication\":%.9g,\"own\":%.9g,\"cross\":%.9g,\"noise\":%.9g,\"total\":%.9g}",
+            probe->communication, probe->own, probe->cross, probe->noise, probe->total);
+    }
+    add(&t, "}");
     return finish(&t);
 }

@@ -56,7 +56,8 @@ static int create_buffers(struct ue *ue)
     ue->n_sequence = config_rotates(ue->config) ? f->n_pilot : 1;
     ue->pilots = calloc((size_t)ue->n_sequence * (size_t)ue->n_pilot_samples, sizeof *ue->pilots);
     ue->roster = calloc(1, roster_bytes(ue->config));
-    ue->user_of_stream = calloc((size_t)config_n_served(ue->config), sizeof *ue->user_of_stream);
+    ue->n_stream = config_n_served(ue->config) + config_n_zone(ue->config);
+    ue->user_of_stream = calloc((size_t)ue->n_stream, sizeof *ue->user_of_stream);
     ue->unscramble = calloc((size_t)f->n_sc, sizeof *ue->unscramble);
     ue->unbeacon = calloc((size_t)f->n_sc, sizeof *ue->unbeacon);
     ue->beacon = calloc((size_t)f->n_sc, sizeof *ue->beacon);
@@ -119,7 +120,7 @@ static int take_role(struct ue *ue, const struct config *config, enum ue_role ro
 static int create_receiver(struct ue *ue)
 {
     const struct receiver_settings settings = {.n_ant = ue->n_ant,
-                                               .n_stream = config_n_served(ue->config),
+                                               .n_stream = ue->n_stream,
                                                .payload = &ue->config->payload,
                                                .seed = ue->config->network.seed,
                                                .smooth = ue->config->precoding.subband == CONFIG_SUBBAND_SMOOTH,

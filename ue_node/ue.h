@@ -79,6 +79,7 @@ struct ue {
     struct roster_book *rosters;     /* decode thread -> slot thread: who is served */
     struct roster_book *own_rosters; /* the decode thread's own */
     struct roster *roster;           /* decode thread: the last one heard */
+    int n_stream;                    /* users with a place, then sensing zones */
     int *user_of_stream;             /* [n_stream] */
 
     fh_peer_t *lab;
@@ -119,7 +120,19 @@ int report_idle(char *text, size_t room, uint64_t block);
 /* The reference's beacon was found, or lost. */
 int report_sync(char *text, size_t room, bool locked, uint64_t block, double cfo_hz, double offset_samples,
                 double snr_db);
-int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements);
+/* probe.c: what arrives in the sensing zone where this eavesdropper stands, by the streams' precoded pilots; mean
+ * powers of a subcarrier over the block's subbands, in units of the radio's full scale. */
+struct probe_powers {
+    double communication, own, cross; /* data streams together, the zone's own illumination, the other zones' */
+    double noise;                     /* of the receiver, from what the pilots leave */
+    double total;                     /* of the data symbols, everything together, without pilots */
+};
+/* Of the block that the receiver has just looked at; true in a zone, else nothing is written. */
+bool probe_measure(struct ue *ue, const tutti_cf32 *Y, struct probe_powers *powers);
+
+/* probe: NULL outside of zones. */
+int report_eve(char *text, size_t room, uint64_t block, int n_user, const struct receiver_measurement *measurements,
+               const struct probe_powers *probe);
 
 /* decode.c: the decode thread. */
 int decode_start(struct ue *ue);

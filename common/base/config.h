@@ -14,6 +14,7 @@ enum config_an { CONFIG_AN_NONE, CONFIG_AN_NULLSPACE, CONFIG_AN_PHASE_ONLY };
 enum config_an_policy { CONFIG_AN_FIXED, CONFIG_AN_ADAPTIVE };
 enum config_attack { CONFIG_ATTACK_PASSIVE, CONFIG_ATTACK_PILOT };
 enum config_sensing_objective { CONFIG_SENSING_CP, CONFIG_SENSING_SP };
+enum config_sensing_phases { CONFIG_PHASES_FRESH, CONFIG_PHASES_FIXED };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
 enum config_medium { CONFIG_MEDIUM_OWN, CONFIG_MEDIUM_ZMQ };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
@@ -120,10 +121,12 @@ struct config_row {
 };
 
 struct config_sensing {
+    bool live;                  /* the running network does it; else it is only planned for */
     struct config_row *zones_m; /* rows of 3 */
     unsigned zones_m_count;
     enum config_sensing_objective objective;
     double nu, kappa_db, qos_db, d_over_lambda;
+    enum config_sensing_phases phases;
 };
 
 /* The resilience controller of the CPU node. */
@@ -253,13 +256,16 @@ struct config_impairments {
 };
 
 /* Something scripted. Lists name nodes; those that a kind does not use are empty. */
-enum config_event_kind { CONFIG_EVENT_NONE, CONFIG_EVENT_BLOCKAGE };
+enum config_event_kind { CONFIG_EVENT_NONE, CONFIG_EVENT_BLOCKAGE, CONFIG_EVENT_MOVE };
 struct config_event {
     enum config_event_kind kind;
     uint64_t block, to_block; /* from the start of block on, up to the start of to_block; 0: to the end */
     int *ap, *ue, *eve;
     unsigned ap_count, ue_count, eve_count;
     double loss_db; /* blockage: what the links of these APs with these users or eavesdroppers lose, both ways */
+    int zone;       /* move: which sensing zone is at to_m from here on */
+    double *to_m;   /* [3] */
+    unsigned to_m_count;
 };
 
 struct config_zmq {
@@ -370,6 +376,11 @@ static inline int config_stream_room(const struct config *config)
 static inline int config_n_served(const struct config *config)
 {
     return config->scheduler.n_served > 0 ? config->scheduler.n_served : config->network.n_ue;
+}
+/* Zones that the running network illuminates, each with a stream and a downlink pilot sequence behind the users'. */
+static inline int config_n_zone(const struct config *config)
+{
+    return config->sensing.live ? (int)config->sensing.zones_m_count : 0;
 }
 /* Users take turns on uplink pilot sequences. */
 static inline bool config_rotates(const struct config *config)

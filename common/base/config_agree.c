@@ -117,6 +117,14 @@ static void write_uplink(FILE *out, const struct config *config)
     }
 }
 
+/* Streams of zones send pilots that everybody must know of; only where there are some. */
+static void write_sensing(FILE *out, const struct config *config)
+{
+    if (config_n_zone(config) > 0) {
+        fprintf(out, "sensing.zones_m, live: %d\n", config_n_zone(config));
+    }
+}
+
 static void write_all(FILE *out, const struct config *config)
 {
     static const char *const encodings[] = {"cf32", "sc16", "bfp"};
@@ -131,6 +139,7 @@ static void write_all(FILE *out, const struct config *config)
     write_sync(out, config);
     write_scheduler(out, config);
     write_uplink(out, config);
+    write_sensing(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
             4 << 2 * (int)config->payload.modulation, config->payload.max_code_block_bits);
     fprintf(out, "precoding.local: %s\nprecoding.subband: %s\nair.repeatable: %s\n",

@@ -149,6 +149,8 @@ static const struct config_range ranges[] = {
     {"air.events.ue", 0, TUTTI_MAX_UE - 1, ""},
     {"air.events.eve", 0, TUTTI_MAX_UE - 1, ""},
     {"air.events.loss_db", -100, 300, ""},
+    {"air.events.zone", 0, TUTTI_MAX_UE - 1, ""},
+    {"air.events.to_m", -1e6, 1e6, ""},
     IMPAIRMENT_RANGES("ap"),
     IMPAIRMENT_RANGES("ue"),
 };
@@ -569,6 +571,41 @@ static int check_medium(struct check *check)
     return rc ? rc : check_zmq_ports(check, "air.zmq.rx", air->zmq.rx);
 }
 
+/* The slow clock's powers belong to conjugate beams that hold their budgets on average; fresh phases per subband allow
+ * nothing between subbands. */
+static int check_sensing_live(struct check *check)
+{
+    const struct config *const c = check->config;
+    const struct config_precoding *const p = &c->precoding;
+    if (p->scheme != MIMO_CB || p->power != MIMO_POWER_MAXMIN || p->local || p->an != CONFIG_AN_NONE ||
+        p->subband != CONFIG_SUBBAND_FLAT) {
+        return config_fail(check->layers,
+                           "sensing.live precoding.scheme precoding.power precoding.local precoding.an "
+                           "precoding.subband",
+                           "sensing goes with scheme cb, power maxmin (it sets the powers), local: false, an: none and "
+                           "subband: flat");
+    }
+    if (c->scheduler.n_served > 0) {
+        return config_fail(check->layers, "sensing.live scheduler.n_served",
+                           "sensing serves all users: scheduler.n_served must be 0");
+    }
+    if (c->sensing.zones_m_count > CONFIG_EXTRA_STREAMS) {
+        return config_fail(check->layers, "sensing.zones_m",
+                           "%u zones, a precoder message has room for the streams of %d", c->sensing.zones_m_count,
+                           CONFIG_EXTRA_STREAMS);
+    }
+    if (c->network.n_eve > 0 && c->eve.n_ant != 1) {
+        return config_fail(check->layers, "sensing.live eve.n_ant",
+                           "who stands in a zone has one antenna: eve.n_ant = %d", c->eve.n_ant);
+    }
+    if ((c->air.medium == CONFIG_MEDIUM_ZMQ || c->air.fading.model == CONFIG_FADING_FILE) && c->network.n_eve > 0) {
+        return config_fail(check->layers, "sensing.live air.medium air.fading.model network.n_eve",
+                           "lines of sight to zones are computed by tutti-air: air.medium must be own, and fading not "
+                           "from a file");
+    }
+    return 0;
+}
+
 /* Lines of sight need a geometry; zones are points in it. */
 static int check_sensing(struct check *check)
 {
@@ -580,7 +617,9 @@ static int check_sensing(struct check *check)
         return config_fail(check->layers, "sensing.zones_m air.large_scale.model",
                            "zones are illuminated along lines of sight: air.large_scale.model must be geometry");
     }
-    return check_shape(check, "sensing.zones_m", s->zones_m, s->zones_m_count, (int)s->zones_m_count, "", 3, "");
+    const int rc =
+        check_shape(check, "sensing.zones_m", s->zones_m, s->zones_m_count, (int)s->zones_m_count, "", 3, "");
+    return rc || !s->live ? rc : check_sensing_live(check);
 }
 
 static int check_taps(struct check *check)
@@ -665,6 +704,14 @@ static int check_event(struct check *check, unsigned i, const struct config_even
     if (event->to_block > 0 && event->to_block <= event->block) {
         return config_fail(check->layers, key, "to_block = %" PRIu64 " does not come after block = %" PRIu64,
                            event->to_block, event->block);
+    }
+    if (event->kind == CONFIG_EVENT_MOVE) {
+        const int n_zone = (int)check->config->sensing.zones_m_count;
+        return event->to_m_count == 3 && event->zone >= 0 && event->zone < n_zone
+                   ? 0
+                   : config_fail(check->layers, key,
+                                 "a move needs zone:, less than the %d of sensing.zones_m, and to_m: [x, y, h]",
+                                 n_zone);
     }
     if (event->ap_count == 0 || event->ue_count + event->eve_count == 0) {
         return config_fail(check->layers, key,

@@ -30,6 +30,7 @@ static const cyaml_strval_t an_policies[] = {{"fixed", CONFIG_AN_FIXED}, {"adapt
 static const cyaml_strval_t subbands[] = {{"smooth", CONFIG_SUBBAND_SMOOTH}, {"flat", CONFIG_SUBBAND_FLAT}};
 static const cyaml_strval_t attacks[] = {{"passive", CONFIG_ATTACK_PASSIVE}, {"pilot", CONFIG_ATTACK_PILOT}};
 static const cyaml_strval_t sensing_objectives[] = {{"cp", CONFIG_SENSING_CP}, {"sp", CONFIG_SENSING_SP}};
+static const cyaml_strval_t sensing_phases[] = {{"fresh", CONFIG_PHASES_FRESH}, {"fixed", CONFIG_PHASES_FIXED}};
 static const cyaml_strval_t metrics[] = {
     {"cesg", CONFIG_METRIC_CESG}, {"strongest", CONFIG_METRIC_STRONGEST}, {"random", CONFIG_METRIC_RANDOM}};
 static const cyaml_strval_t soundings[] = {{"all", CONFIG_SOUNDING_ALL}, {"rotate", CONFIG_SOUNDING_ROTATE}};
@@ -59,7 +60,7 @@ static const cyaml_strval_t securities[] = {
 static const cyaml_strval_t iq_symbols[] = {{"all", CONFIG_IQ_ALL}, {"PG", CONFIG_IQ_PG}};
 static const cyaml_strval_t variations[] = {{"block", CONFIG_VARIATION_BLOCK}, {"jakes", CONFIG_VARIATION_JAKES}};
 
-static const cyaml_strval_t event_kinds[] = {{"blockage", CONFIG_EVENT_BLOCKAGE}};
+static const cyaml_strval_t event_kinds[] = {{"blockage", CONFIG_EVENT_BLOCKAGE}, {"move", CONFIG_EVENT_MOVE}};
 
 static const cyaml_schema_value_t int_entry = {CYAML_VALUE_INT(CYAML_FLAG_DEFAULT, int)};
 static const cyaml_schema_value_t text_entry = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
@@ -193,12 +194,14 @@ static const cyaml_schema_field_t resilience_fields[] = {
 };
 
 static const cyaml_schema_field_t sensing_fields[] = {
+    BOOL(struct config_sensing, live),
     LIST(struct config_sensing, zones_m, row_entry, TUTTI_MAX_UE),
     ENUM(struct config_sensing, objective, sensing_objectives),
     REAL(struct config_sensing, nu),
     REAL(struct config_sensing, kappa_db),
     REAL(struct config_sensing, qos_db),
     REAL(struct config_sensing, d_over_lambda),
+    ENUM(struct config_sensing, phases, sensing_phases),
     CYAML_FIELD_END,
 };
 
@@ -364,6 +367,8 @@ static const cyaml_schema_field_t event_fields[] = {
     OPTIONAL_LIST(struct config_event, ue, int_entry, TUTTI_MAX_UE),
     OPTIONAL_LIST(struct config_event, eve, int_entry, TUTTI_MAX_UE),
     CYAML_FIELD_FLOAT("loss_db", CYAML_FLAG_STRICT | CYAML_FLAG_OPTIONAL, struct config_event, loss_db),
+    CYAML_FIELD_INT("zone", CYAML_FLAG_OPTIONAL, struct config_event, zone),
+    OPTIONAL_LIST(struct config_event, to_m, real_entry, 3),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t event_entry = {

@@ -191,7 +191,13 @@ static int set_reference(struct frame *f, const struct config *config, struct fr
 
 static int set_downlink(struct frame *f, const struct config *config, struct frame_fault *fault)
 {
-    const int n_pilot = config->frame.n_dl_pilot_symbols, n_stream = config_n_served(config);
+    const int n_pilot = config->frame.n_dl_pilot_symbols, n_zone = config_n_zone(config);
+    const int n_stream = config_n_served(config) + n_zone;
+    if (n_zone > 0 && n_pilot < n_stream) {
+        return fail(fault, "frame.n_dl_pilot_symbols sensing.zones_m",
+                    "%d users and %d sensing zones need as many downlink pilot symbols, n_dl_pilot_symbols is %d",
+                    n_stream - n_zone, n_zone, n_pilot);
+    }
     if (n_pilot < 1 || n_pilot < n_stream) {
         return fail(fault,
                     config->scheduler.n_served > 0 ? "frame.n_dl_pilot_symbols scheduler.n_served"

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 double channel_noise_dbm(double bandwidth_hz, double noise_figure_db)
 {
@@ -104,6 +105,11 @@ void channel_eve_positions(const struct config *config, const double *ue_m, doub
     for (int e = 0; e < config->network.n_eve; e++) {
         const uint64_t key = random_key(seed_or(gains->drop_seed, config), RANDOM_POSITION_EVE, (uint64_t)e, 0, 0);
         double *p = eve_m + 3 * e, c, s;
+        if (e < config_n_zone(config)) {
+            const double *zone = config->sensing.zones_m[e].value;
+            p[0] = zone[0], p[1] = zone[1], p[2] = zone[2];
+            continue;
+        }
         if ((unsigned)e < gains->eve_positions_m_count) {
             const double *given = gains->eve_positions_m[e].value;
             p[0] = given[0], p[1] = given[1], p[2] = given[2];
@@ -265,6 +271,22 @@ int channel_large_scale(const struct config *config, double *beta_db)
     }
 }
 
+/* Who stands in a zone is in the line of sight. */
+static int in_zones(const struct config *config, double *beta_db)
+{
+    const int n_zone = config_n_zone(config), n_ap = config->network.n_ap, n_eve = config->network.n_eve;
+    double *const zeta = calloc(2 * (size_t)(n_ap * n_zone) + 1, sizeof *zeta);
+    const int status = zeta ? n_zone > 0 ? channel_zones(config, 0, zeta, zeta + n_ap * n_zone) : TUTTI_OK
+                            : error_set(TUTTI_ENOMEM, "no memory for %d zones", n_zone);
+    for (int i = 0; !status && i < n_ap * n_zone; i++) {
+        if (i % n_zone < n_eve) {
+            beta_db[i / n_zone * n_eve + i % n_zone] = 10 * log10(zeta[i]);
+        }
+    }
+    free(zeta);
+    return status;
+}
+
 int channel_eve_large_scale(const struct config *config, double *beta_db)
 {
     const struct config_gains *gains = &config->air.large_scale;
@@ -272,12 +294,14 @@ int channel_eve_large_scale(const struct config *config, double *beta_db)
     if (n_eve == 0) {
         return TUTTI_OK;
     }
+    int status;
     switch (gains->model) {
     case CONFIG_GAIN_EXPLICIT:
         return from_list("air.large_scale.eve_gain_db", gains->eve_gain_db, gains->eve_gain_db_count, n_ap, n_eve,
                          beta_db);
     case CONFIG_GAIN_GEOMETRY:
-        return from_geometry(config, SHADOWED_EVE, beta_db);
+        status = from_geometry(config, SHADOWED_EVE, beta_db);
+        return status ? status : in_zones(config, beta_db);
     case CONFIG_GAIN_FILE:
         return from_file(config, SHADOWED_EVE, beta_db);
     case CONFIG_GAIN_UNIFORM:
@@ -314,22 +338,38 @@ int channel_ap_large_scale(const struct config *config, double *beta_db)
                : uniform(gains->ap_snr_db - 10 * log10(channel_ap_snr_scale(config)), n_ap * n_ap, beta_db);
 }
 
-int channel_zones(const struct config *config, double *zeta, double *theta_rad)
+void channel_zone_positions(const struct config *config, uint64_t block, double *zone_m)
+{
+    for (unsigned l = 0; l < config->sensing.zones_m_count; l++) {
+        const double *at = config->sensing.zones_m[l].value;
+        uint64_t since = 0;
+        for (unsigned i = 0; i < config->air.events_count; i++) {
+            const struct config_event *const e = &config->air.events[i];
+            if (e->kind == CONFIG_EVENT_MOVE && (unsigned)e->zone == l && e->block <= block && e->block >= since) {
+                at = e->to_m;
+                since = e->block;
+            }
+        }
+        memcpy(zone_m + 3 * l, at, 3 * sizeof *zone_m);
+    }
+}
+
+int channel_zones(const struct config *config, uint64_t block, double *zeta, double *theta_rad)
 {
     const int n_ap = config->network.n_ap, n_zone = (int)config->sensing.zones_m_count;
-    double *const ap_m = calloc((size_t)(n_ap + config->network.n_ue) * 3, sizeof *ap_m);
+    double *const ap_m = calloc((size_t)(n_ap + config->network.n_ue + n_zone) * 3, sizeof *ap_m);
     if (!ap_m) {
         return error_set(TUTTI_ENOMEM, "no memory for %d positions", n_ap);
     }
-    channel_positions(config, ap_m, ap_m + 3 * n_ap);
+    double *const ue_m = ap_m + 3 * n_ap, *const zone_m = ue_m + 3 * config->network.n_ue;
+    channel_positions(config, ap_m, ue_m);
+    channel_zone_positions(config, block, zone_m);
     for (int m = 0; m < n_ap; m++) {
         for (int l = 0; l < n_zone; l++) {
-            const double *const zone_m = config->sensing.zones_m[l].value;
-            const double dx = zone_m[0] - ap_m[3 * m], dy = zone_m[1] - ap_m[3 * m + 1],
-                         dz = zone_m[2] - ap_m[3 * m + 2];
-            const double distance_m = fmax(hypot(hypot(dx, dy), dz), 1);
+            const double *const ap = ap_m + 3 * m, *const zone = zone_m + 3 * l;
+            const double distance_m = fmax(distance_between_m(ap, zone), 1);
             zeta[m * n_zone + l] = pow(10, (-34 - 22 * log10(distance_m)) / 10);
-            theta_rad[m * n_zone + l] = atan2(dy, dx);
+            theta_rad[m * n_zone + l] = atan2(zone[1] - ap[1], zone[0] - ap[0]);
         }
     }
     free(ap_m);

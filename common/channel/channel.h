@@ -31,7 +31,7 @@ double channel_log_distance_db(double distance_m, double reference_db, double ex
 /* Positions of a geometry, [n][3] in metres: those given, else uniform in the square, from the seed. */
 void channel_positions(const struct config *config, double *ap_m, double *ue_m);
 /* Of the eavesdroppers, [n_eve][3]: those given, else uniform in the disc of eve_radius_m around the target user, at
- * its height. */
+ * its height. With sensing.live eavesdropper e stands in zone e, as far as there are zones. */
 void channel_eve_positions(const struct config *config, const double *ue_m, double *eve_m);
 
 /* beta in dB, [n_ap][n_ue], user fastest. Errors: TUTTI_ECONFIG with the key named, TUTTI_ENOMEM. */
@@ -45,8 +45,11 @@ int channel_ap_large_scale(const struct config *config, double *beta_db);
 /* SNR per subcarrier of one AP's full power from one antenna, at one antenna of another AP, is this times beta. */
 double channel_ap_snr_scale(const struct config *config);
 
-/* The zones of sensing.zones_m: power gain of the unscattered line of sight, -34 - 22 log10 d of the distance in space,
- * not below 1 m, and the angle from the broadside of an array along y. Both [n_ap][n_zone]. TUTTI_ENOMEM. */
-int channel_zones(const struct config *config, double *zeta, double *theta_rad);
+/* Where the zones are in a block, [n_zone][3] m: sensing.zones_m, moved by the air's events so far. */
+void channel_zone_positions(const struct config *config, uint64_t block, double *zone_m);
+/* The zones of sensing.zones_m in a block: power gain of the unscattered line of sight, -34 - 22 log10 d of the
+ * distance in space, not below 1 m, and the angle from the broadside of an array along y. Both [n_ap][n_zone].
+ * TUTTI_ENOMEM. */
+int channel_zones(const struct config *config, uint64_t block, double *zeta, double *theta_rad);
 
 #endif

@@ -21,7 +21,9 @@ enum random_purpose {
     RANDOM_NOISE,
     RANDOM_PHASE_NOISE,
     RANDOM_POSITION_EVE,
-    RANDOM_DRIFT
+    RANDOM_DRIFT,
+    RANDOM_SIGHT,
+    RANDOM_SENSING
 };
 
 /* Steele, Lea, Flood: "Fast splittable pseudorandom number generators" (OOPSLA 2014), the 64-bit output function. */

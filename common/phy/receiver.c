@@ -377,6 +377,21 @@ static void estimate_channels(receiver_t *r, const tutti_cf32 *Y)
     }
 }
 
+double receiver_power(const receiver_t *r, int stream, double *noise)
+{
+    const struct frame *f = r->frame;
+    const int n = r->n_ant;
+    double power = 0, floor = 0;
+    for (int sb = 0; sb < f->n_sb; sb++) {
+        const int at = (sb * r->n_stream + stream) * n;
+        const double re = r->channels.gain_re[at], im = r->channels.gain_im[at];
+        power += (re * re + im * im) / f->n_sb;
+        floor += r->channels.noise_re[sb * n * n] / f->n_sb;
+    }
+    *noise = floor;
+    return power - floor / (f->n_dl_pilot * f->sc_per_sb);
+}
+
 /* What a genie knows: the channels that all data symbols show. */
 static void fit_channels(receiver_t *r, uint64_t block, const tutti_cf32 *Y)
 {

@@ -47,6 +47,9 @@ void receiver_streams(receiver_t *receiver, const int *user_of_stream);
 /* Y [n_ant][n_dl][n_sc]; measurements [n_wanted], one for the stream of each user in wanted. */
 void receiver_execute(receiver_t *receiver, uint64_t block, const tutti_cf32 *Y, int n_wanted, const int *wanted,
                       struct receiver_measurement *measurements);
+/* Of the last block: mean over subbands of a stream's power at the first antenna by its pilots, what the noise adds to
+ * it taken off (so that it may be below 0); *noise: mean noise power of a subcarrier. */
+double receiver_power(const receiver_t *receiver, int stream, double *noise);
 /* Of the stream looked at last: [n_dl - n_dl_pilot][n_sc]. */
 const tutti_cf32 *receiver_equalised(const receiver_t *receiver);
 

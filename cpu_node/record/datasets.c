@@ -25,6 +25,8 @@ static size_t length_of(char letter, const struct record_shape *s)
         return (size_t)s->n_ue;
     case 'e':
         return (size_t)s->n_eve;
+    case 'z':
+        return (size_t)s->n_zone;
     case 'p':
         return (size_t)s->n_points;
     case 'l':
@@ -70,6 +72,12 @@ static bool is_kept(enum record_when when, const struct record_shape *s)
         return s->uplink && s->n_points > 0;
     case WITH_CONTROLLER:
         return s->controller;
+    case WITH_SENSING:
+        return s->n_zone > 0;
+    case WITH_SENSING_VECTORS:
+        return s->n_zone > 0 && s->precoders;
+    case WITH_PROBES:
+        return s->n_zone > 0 && s->n_eve > 0;
     case WITH_POINTS:
         return s->n_points > 0;
     default:

@@ -28,11 +28,14 @@ enum record_when {
     WITH_POWERS,
     WITH_CONTROLLER,
     WITH_UPLINK,
-    WITH_UPLINK_POINTS
+    WITH_UPLINK_POINTS,
+    WITH_SENSING,
+    WITH_SENSING_VECTORS,
+    WITH_PROBES
 };
 
 /* X(enumerator, path, type, shape after the row, source, when). Shape, slowest first: s subband, a AP, n antenna, u
- * user, e eavesdropper, 5 five, p constellation point, l cause of loss. */
+ * user, e eavesdropper, z sensing zone, 5 five, p constellation point, l cause of loss. */
 #define RECORD_MAP(X)                                                                                                  \
     X(R_H_HAT, "/H_hat", H5_C64, "sanu", FROM_BLOCK, WITH_CSI)                                                         \
     X(R_ERROR_VARIANCE, "/error_variance", H5_F64, "sau", FROM_BLOCK, WITH_CSI)                                        \
@@ -105,6 +108,19 @@ enum record_when {
     X(R_UPLINK_BYTES, "/uplink/bytes", H5_I64, "a", FROM_UPLINK, WITH_UPLINK)                                          \
     X(R_UPLINK_COMBINE_TIME, "/uplink/combine_time_s", H5_F64, "", FROM_UPLINK, WITH_UPLINK)                           \
     X(R_UPLINK_DECODE_TIME, "/uplink/decode_time_s", H5_F64, "", FROM_UPLINK, WITH_UPLINK)                             \
+    X(R_SENSING_V, "/sensing/V", H5_C64, "zsan", FROM_BLOCK, WITH_SENSING_VECTORS)                                     \
+    X(R_SENSING_MODE, "/sensing/mode", H5_U8, "a", FROM_BLOCK, WITH_SENSING)                                           \
+    X(R_SENSING_SHARE, "/sensing/share", H5_F64, "au", FROM_BLOCK, WITH_SENSING)                                       \
+    X(R_SENSING_ETA_S, "/sensing/eta_s", H5_F64, "az", FROM_BLOCK, WITH_SENSING)                                       \
+    X(R_SENSING_THETA, "/sensing/theta_rad", H5_F64, "az", FROM_BLOCK, WITH_SENSING)                                   \
+    X(R_SENSING_SINR, "/sensing/sinr", H5_F64, "u", FROM_BLOCK, WITH_SENSING)                                          \
+    X(R_SENSING_MASR, "/sensing/masr", H5_F64, "z", FROM_BLOCK, WITH_SENSING)                                          \
+    X(R_SENSING_EVE, "/sensing/sinr_eve", H5_F64, "z", FROM_BLOCK, WITH_SENSING)                                       \
+    X(R_ZONE_COMMUNICATION, "/zone/communication", H5_F64, "e", FROM_EVE, WITH_PROBES)                                 \
+    X(R_ZONE_OWN, "/zone/own", H5_F64, "e", FROM_EVE, WITH_PROBES)                                                     \
+    X(R_ZONE_CROSS, "/zone/cross", H5_F64, "e", FROM_EVE, WITH_PROBES)                                                 \
+    X(R_ZONE_NOISE, "/zone/noise", H5_F64, "e", FROM_EVE, WITH_PROBES)                                                 \
+    X(R_ZONE_TOTAL, "/zone/total", H5_F64, "e", FROM_EVE, WITH_PROBES)                                                 \
     X(R_GAP, "/resilience/gap_predicted", H5_F64, "", FROM_REPORTS, WITH_CONTROLLER)                                   \
     X(R_RATE_PREDICTED, "/secrecy/rate_predicted", H5_F64, "u", FROM_BLOCK, WITH_EVE)                                  \
     X(R_RATE_MEASURED, "/secrecy/rate_measured", H5_F64, "u", FROM_REPORTS, WITH_EVE)                                  \
@@ -123,7 +139,7 @@ enum { CONSTELLATION_EVERY = 16 };
 enum { RECORD_LOSSES = 6 };
 
 struct record_shape {
-    int n_sb, n_ap, n_ant, n_ue, n_eve, n_points;
+    int n_sb, n_ap, n_ant, n_ue, n_eve, n_points, n_zone;
     bool csi, precoders, noise, noise_vectors, schedule, controller, powers, uplink;
 };
 

@@ -166,6 +166,26 @@ static int keep_user(struct record_reports *r, int user, json_t *root, struct re
     return keep_values(r, user, &v, span, block);
 }
 
+/* What a probe measured, if it is in a zone. 0 or TUTTI_EFORMAT. */
+static int keep_zone(struct record_reports *r, int eve, json_t *root, uint64_t block)
+{
+    static const enum record_dataset DATASET[] = {R_ZONE_COMMUNICATION, R_ZONE_OWN, R_ZONE_CROSS, R_ZONE_NOISE,
+                                                  R_ZONE_TOTAL};
+    json_t *const zone = json_object_get(root, "zone");
+    double v[5];
+    if (!zone || r->shape.n_zone == 0) {
+        return TUTTI_OK;
+    }
+    if (json_unpack(zone, "{s:F, s:F, s:F, s:F, s:F}", "communication", &v[0], "own", &v[1], "cross", &v[2], "noise",
+                    &v[3], "total", &v[4]) != 0) {
+        return TUTTI_EFORMAT;
+    }
+    for (int i = 0; i < 5; i++) {
+        run_file_put_cell(r->file, DATASET[i], block, (uint64_t)eve, &v[i]);
+    }
+    return TUTTI_OK;
+}
+
 /* [n_ue] entries, one per user's stream. */
 static int keep_eve(struct record_reports *r, int eve, json_t *root, struct report_span span, uint64_t *block)
 {
@@ -198,7 +218,7 @@ static int keep_eve(struct record_reports *r, int eve, json_t *root, struct repo
         run_file_put_cell(r->file, EVE_COUNT_DATASET[i], *block, (uint64_t)eve, value);
     }
     update_rates(r, *block);
-    return TUTTI_OK;
+    return keep_zone(r, eve, root, *block);
 }
 
 typedef int keep_fn(struct record_reports *r, int id, json_t *root, struct report_span span, uint64_t *block);

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 int record_rows_create(struct record_rows **rows, run_file_t *file, const struct record_shape *s)
 {
@@ -17,11 +18,13 @@ int record_rows_create(struct record_rows **rows, run_file_t *file, const struct
     r->wide = malloc((size_t)s->n_sb * (size_t)(s->n_ap + 1) * (size_t)s->n_ue * sizeof *r->wide);
     r->counts = calloc((size_t)s->n_ap * 5, sizeof *r->counts);
     r->learnt = calloc((size_t)s->n_ap, sizeof *r->learnt);
+    r->mode = calloc((size_t)s->n_ap, sizeof *r->mode);
     const int status = ledger_create(&r->ledger, s->n_ap);
     if (status < 0) {
         return status;
     }
-    return r->wide && r->counts && r->learnt ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+    return r->wide && r->counts && r->learnt && r->mode ? TUTTI_OK
+                                                        : error_set(TUTTI_ENOMEM, "out of memory for the recorder");
 }
 
 void record_rows_destroy(struct record_rows *r)
@@ -33,6 +36,7 @@ void record_rows_destroy(struct record_rows *r)
     free(r->wide);
     free(r->counts);
     free(r->learnt);
+    free(r->mode);
     free(r);
 }
 
@@ -98,6 +102,29 @@ static uint8_t count_learning(struct record_rows *r, const struct cpu_block *blo
         }
     }
     return learning;
+}
+
+/* Zeros in blocks before the first decision. */
+static void write_sensing(struct record_rows *r, const struct cpu_block *block)
+{
+    const struct sensing_shape shape = {r->shape.n_ap, r->shape.n_ue, r->shape.n_zone};
+    const struct sensing_plan p = sensing_plan_in(block->plan, &shape);
+    const uint64_t b = block->number;
+    run_file_t *f = r->file;
+    if (!block->planned) {
+        memset(block->plan, 0, sensing_plan_doubles(&shape) * sizeof *block->plan);
+    }
+    for (int m = 0; m < r->shape.n_ap; m++) {
+        r->mode[m] = !block->planned || p.mode[m] != 0;
+    }
+    run_file_put(f, R_SENSING_V, b, block->streams->extra);
+    run_file_put(f, R_SENSING_MODE, b, r->mode);
+    run_file_put(f, R_SENSING_SHARE, b, p.share);
+    run_file_put(f, R_SENSING_ETA_S, b, p.eta_s);
+    run_file_put(f, R_SENSING_THETA, b, p.theta_rad);
+    run_file_put(f, R_SENSING_SINR, b, p.sinr);
+    run_file_put(f, R_SENSING_MASR, b, p.masr);
+    run_file_put(f, R_SENSING_EVE, b, p.sinr_eve);
 }
 
 static void write_inputs(struct record_rows *r, const struct cpu_block *block)
@@ -185,6 +212,9 @@ void record_rows_block(struct record_rows *r, const struct cpu_block *block)
     ledger_owe(r->ledger, block->number, block->gathered, write_lost, r);
     write_inputs(r, block);
     write_solution(r, block);
+    if (r->shape.n_zone > 0) {
+        write_sensing(r, block);
+    }
     write_hops(r, block);
 }
 

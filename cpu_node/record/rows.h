@@ -15,6 +15,7 @@ struct record_rows {
     struct record_shape shape;
     double *wide;         /* work area for one row of doubles */
     int64_t *counts;      /* [n_ap][5] */
+    uint8_t *mode;        /* [n_ap] 1 serves, 0 illuminates */
     int *learnt;          /* [n_ap] blocks of estimates since the AP joined, up to RECORD_LEARN_BLOCKS */
     uint64_t arrivals[4]; /* enum wire_arrival, all AP-blocks with an account */
     uint64_t sent[WIRE_SENT_LOST], scaled;

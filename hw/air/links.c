@@ -132,6 +132,7 @@ static int connect_pair(struct links *l, const struct config *config, int first,
     const int common =
         hardware_common_delay_samples(config, CONFIG_ROLE_AP, b->is_ap ? CONFIG_ROLE_AP : CONFIG_ROLE_UE);
     pair->blocked = 1;
+    pair->zone = b->is_eve && b->id < l->n_zone ? b->id : -1;
     if (pair->between_aps) {
         fading_execute(pair->fading, 0, 0, pair->g);
     }
@@ -185,6 +186,75 @@ static float blocked_now(const struct links *l, int pair)
         factor *= b->pair[pair] && l->block >= b->from_block && l->block < b->to_block ? b->factor : 1;
     }
     return factor;
+}
+
+/* Lines of sight -------------------------------------------------------------------------------------------------- */
+
+static int set_sight(struct links *l, const struct config *config, uint64_t block)
+{
+    const int n = l->n_ap * l->n_zone;
+    struct links_sight *const s = &l->sight[l->n_sight];
+    s->from_block = block;
+    s->ratio = calloc((size_t)n, sizeof *s->ratio);
+    s->theta_rad = calloc((size_t)n, sizeof *s->theta_rad);
+    l->n_sight++;
+    if (!s->ratio || !s->theta_rad) {
+        return error_set(TUTTI_ENOMEM, "no memory for %d lines of sight", n);
+    }
+    const int status = channel_zones(config, block, s->ratio, s->theta_rad);
+    for (int i = 0; !status && i < n; i++) { /* links have the amplitude of the first */
+        const int zone = i % l->n_zone;
+        const double first_db = zone < l->n_eve ? l->eve_beta_db[i / l->n_zone * l->n_eve + zone] : 0;
+        s->ratio[i] = sqrt(s->ratio[i]) * pow(10, -first_db / 20);
+    }
+    return status;
+}
+
+static int by_block(const void *a, const void *b)
+{
+    const uint64_t x = ((const struct links_sight *)a)->from_block, y = ((const struct links_sight *)b)->from_block;
+    return (x > y) - (x < y);
+}
+
+/* Zones without a receiver need none. */
+static int set_sights(struct links *l, const struct config *config)
+{
+    if (l->n_zone == 0) {
+        return TUTTI_OK;
+    }
+    l->sight = calloc(config->air.events_count + 1, sizeof *l->sight);
+    l->sight_phase_rad = calloc((size_t)(l->n_ap * l->n_zone), sizeof *l->sight_phase_rad);
+    if (!l->sight || !l->sight_phase_rad) {
+        return error_set(TUTTI_ENOMEM, "no memory for %d zones", l->n_zone);
+    }
+    for (int i = 0; i < l->n_ap * l->n_zone; i++) {
+        const uint64_t ap = (uint64_t)(i / l->n_zone), zone = (uint64_t)(i % l->n_zone);
+        l->sight_phase_rad[i] =
+            6.28318530717958647692 * random_uniform(random_key(l->seed, RANDOM_SIGHT, ap, zone, 0), 0);
+    }
+    int status = set_sight(l, config, 0);
+    for (unsigned i = 0; !status && i < config->air.events_count; i++) {
+        const struct config_event *const e = &config->air.events[i];
+        status = e->kind == CONFIG_EVENT_MOVE ? set_sight(l, config, e->block) : TUTTI_OK;
+    }
+    qsort(l->sight, (size_t)l->n_sight, sizeof *l->sight, by_block);
+    return status;
+}
+
+static void see(const struct links *l, struct links_pair *pair)
+{
+    const struct links_sight *now = l->sight;
+    const int n_ant = l->radio[pair->first].n_ant, at = pair->first * l->n_zone + pair->zone;
+    for (int i = 1; i < l->n_sight && l->sight[i].from_block <= l->block; i++) {
+        now = &l->sight[i];
+    }
+    for (int i = n_ant; i < l->n_tap * n_ant; i++) {
+        pair->g[i] = 0;
+    }
+    const double step = 6.28318530717958647692 * l->d_over_lambda * sin(now->theta_rad[at]);
+    for (int a = 0; a < n_ant; a++) {
+        pair->g[a] = (tutti_cf32)(now->ratio[at] * cexp(-I * (l->sight_phase_rad[at] + a * step)));
+    }
 }
 
 static int allocate(struct links *l)
@@ -251,6 +321,7 @@ static int fill(struct links *l, const struct config *config)
             status = connect_pair(l, config, i / l->n_ap, i % l->n_ap, l->ap_beta_db[i]);
         }
     }
+    status = status ? status : set_sights(l, config);
     return status ? status : set_blockages(l, config);
 }
 
@@ -289,6 +360,8 @@ int links_create(struct links **links, const struct config *config, const struct
         config->air.fading.variation == CONFIG_VARIATION_JAKES && config->air.fading.model != CONFIG_FADING_NONE;
     l->symbol = -1;
     l->seed = config->network.seed;
+    l->n_zone = l->n_eve > 0 ? config_n_zone(config) : 0;
+    l->d_over_lambda = config->sensing.d_over_lambda;
     status = status ? status : set_windows(l, frame);
     status = status ? status : fill(l, config);
     if (status) {
@@ -320,6 +393,12 @@ void links_destroy(struct links *l)
         free(l->blockage[i].pair);
     }
     played_close(l->played);
+    for (int i = 0; l->sight && i < l->n_sight; i++) {
+        free(l->sight[i].ratio);
+        free(l->sight[i].theta_rad);
+    }
+    free(l->sight);
+    free(l->sight_phase_rad);
     free(l->blockage);
     free(l->tap_delay);
     free(l->window);
@@ -377,6 +456,8 @@ static void update_pair(struct links *l, int p, bool first_time)
         const uint64_t row = played_row(pair->played, l->block, l->row_blocks);
         played_copy(l->played, pair->played, row, pair->first, pair->played_column, l->radio[pair->second].n_ant,
                     pair->g);
+    } else if (pair->zone >= 0) {
+        see(l, pair);
     } else if (!pair->between_aps) {
         fading_execute(pair->fading, l->block, l->symbol, pair->g);
     }

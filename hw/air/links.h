@@ -42,7 +42,8 @@ struct links_pair {
     tutti_cf32 *g;                     /* [n_tap][n_first][n_second] of now */
     const struct played_links *played; /* NULL: drawn */
     int played_column;                 /* first of the second radio */
-    float blocked;                     /* amplitude factor of what stands in the way now, 1 = nothing */
+    int zone;      /* the second stands in this sensing zone: an unscattered line of sight; -1: no */
+    float blocked; /* amplitude factor of what stands in the way now, 1 = nothing */
 };
 
 struct link {
@@ -62,6 +63,12 @@ struct links_blockage {
     uint8_t *pair;                 /* [n_pair] 1 = weakened */
 };
 
+/* Lines of sight to the zones from a block on: g = root exp(-j phase) conj(a(theta)), gains relative to the first. */
+struct links_sight {
+    uint64_t from_block;
+    double *ratio, *theta_rad; /* [n_ap][n_zone] amplitude, angle from broadside */
+};
+
 /* Samples [from, to) of every block. */
 struct links_window {
     int from, to;
@@ -75,6 +82,11 @@ struct links {
     int n_pair;
     struct links_blockage *blockage; /* [n_blockage] */
     int n_blockage;
+    int n_zone;
+    double d_over_lambda;
+    double *sight_phase_rad;   /* [n_ap][n_zone] */
+    struct links_sight *sight; /* [n_sight] in the order of their blocks */
+    int n_sight;
     struct link *link;   /* [n_radio tx][n_radio rx] */
     double *beta_db;     /* [n_ap][n_ue] */
     double *ap_beta_db;  /* [n_ap][n_ap], the diagonal unused */

@@ -617,6 +617,39 @@ static void test_radios(void **state)
     config_free(config);
 }
 
+/* What the running network needs to sense is said, key by key. */
+static void test_sensing(void **state)
+{
+    (void)state;
+    static const char *const RIGHT[] = {"sensing.live=true",      "sensing.zones_m=[[1, 2, 3], [4, 5, 6]]",
+                                        "precoding.scheme=cb",    "precoding.power=maxmin",
+                                        "precoding.subband=flat", "air.large_scale.model=geometry",
+                                        "network.n_ue=2",         "frame.n_dl_pilot_symbols=4",
+                                        "sensing.kappa_db=2"};
+    static const struct {
+        const char *set, *sentence;
+    } WRONG[] = {
+        {"precoding.scheme=zf", "sensing goes with scheme cb, power maxmin"},
+        {"precoding.subband=smooth", "subband: flat"},
+        {"frame.n_dl_pilot_symbols=3", "2 users and 2 sensing zones need as many downlink pilot symbols"},
+        {"air.large_scale.model=uniform", "air.large_scale.model must be geometry"},
+        {"air.events=[{kind: move, block: 3, zone: 2, to_m: [1, 2, 3]}]", "a move needs zone:, less than the 2"},
+        {"air.events=[{kind: move, block: 3, zone: 1, to_m: [1, 2]}]", "to_m: [x, y, h]"},
+        {"network.n_eve=1", NULL}};
+    enum { N = sizeof RIGHT / sizeof *RIGHT };
+    const char *sets[N + 1];
+    memcpy(sets, RIGHT, sizeof RIGHT);
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        struct config *config = NULL;
+        sets[N] = WRONG[i].set;
+        const int status = config_load(&config, NULL, sets, N + 1);
+        assert_int_equal(status < 0, WRONG[i].sentence != NULL);
+        assert_true(status >= 0 || strstr(error_text(), WRONG[i].sentence) != NULL);
+        assert_true(status < 0 || config_n_zone(config) == 2);
+        config_free(config);
+    }
+}
+
 /* Scripted events keep their lists, also through YAML and back; wrong ones are refused with the entry's name. */
 static void test_events(void **state)
 {
@@ -625,7 +658,8 @@ static void test_events(void **state)
         load_set("air.events=[{kind: blockage, block: 20, ap: [0, 1], ue: [2], loss_db: 20}, {kind: blockage, block: "
                  "2, to_block: 40, ap: [3], ue: [0, 1], loss_db: 6.5}]");
     char *text = config_to_yaml(config);
-    assert_true(strstr(text, "{kind: blockage, block: 20, to_block: 0, ap: [0, 1], ue: [2], loss_db: 20}") != NULL);
+    assert_true(strstr(text, "{kind: blockage, block: 20, to_block: 0, ap: [0, 1], ue: [2], loss_db: 20, zone: 0}") !=
+                NULL);
     char path[] = "/tmp/tutti-events-XXXXXX";
     const int fd = mkstemp(path);
     assert_true(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
@@ -652,7 +686,7 @@ static void test_events(void **state)
                    "--set air.events=[{kind: blockage, block: 4, to_block: 3, ap: [1], ue: [0]}]: air.events[0]: "
                    "to_block = 3 does not come after block = 4");
     load_wrong_set("air.events=[{kind: eclipse}]",
-                   "--set air.events=[{kind: eclipse}]: air.events[0].kind: 'eclipse' is not one of blockage");
+                   "--set air.events=[{kind: eclipse}]: air.events[0].kind: 'eclipse' is not one of blockage, move");
     load_wrong_set(
         "air.events=[{kinds: blockage}]",
         "--set air.events=[{kinds: blockage}]: air.events[0].kinds: unknown key, did you mean air.events[0].kind?");
@@ -911,6 +945,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_wrong_bytes),
         cmocka_unit_test(test_agreement_is_about_meanings),
         cmocka_unit_test(test_agreement_names_the_key),
+        cmocka_unit_test(test_sensing),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_radios),
         cmocka_unit_test(test_literal_texts),

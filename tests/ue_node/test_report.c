@@ -110,7 +110,7 @@ static void test_eve(void **state)
         all[k] = MEASURED;
         all[k].sinr_genie = k ? (float)k : NAN;
     }
-    assert_int_equal(report_eve(text, sizeof text, 5, TUTTI_MAX_UE, all), 0);
+    assert_int_equal(report_eve(text, sizeof text, 5, TUTTI_MAX_UE, all, NULL), 0);
     json_t *o = parsed();
     assert_string_equal(json_string_value(json_object_get(o, "type")), "eve_report");
     assert_int_equal(json_array_size(json_object_get(o, "users")), TUTTI_MAX_UE);
@@ -120,7 +120,7 @@ static void test_eve(void **state)
         assert_true(json_number_value(json_object_get(json_array_get(users, (size_t)k), "sinr_genie")) == k);
     }
     json_decref(o);
-    assert_int_equal(report_eve(text, 200, 5, TUTTI_MAX_UE, all), TUTTI_EINVAL);
+    assert_int_equal(report_eve(text, 200, 5, TUTTI_MAX_UE, all, NULL), TUTTI_EINVAL);
 }
 
 int main(void)

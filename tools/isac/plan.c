@@ -79,7 +79,7 @@ int isac_plan_create(struct isac_plan *plan, const struct config *config)
     }
     int status = allocate(plan, (size_t)m, (size_t)k, (size_t)l);
     status = status ? status : channel_large_scale(config, plan->beta);
-    status = status ? status : channel_zones(config, plan->zeta, plan->theta);
+    status = status ? status : channel_zones(config, 0, plan->zeta, plan->theta);
     if (status) {
         return status;
     }
