@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Hostile uplink messages at the central node, as they are and with their checksums made right: antennas' samples and
+ * locally combined streams with their statistics. What is stored is finite and of the right access point; whatever it
+ * says, combining, following and decoding it stay inside their arrays. */
+#include "cpu_node/uplink/weights.h"
+#include "fronthaul/crc32c.h"
+#include "fuzz.h"
+#include "phy/upstream.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { N_AP = 2, N_ANT = 2, N_UE = 2, N_MODE = 2, BLOCK = 7 };
+
+static struct network {
+    struct config *config;
+    struct frame frame;
+    struct uplink_window window;
+    uplink_weights_t *weights;
+    upstream_t *upstream;
+    tutti_cf32 *symbols;
+    double *sinr;
+} network[N_MODE];
+static uint64_t n_stored[N_MODE], n_refused, n_late;
+
+static void open_network(struct network *n, const char *mode)
+{
+    static const int pilots[N_UE] = {0, 1};
+    const char *const overrides[] = {"network.n_ap=2",
+                                     "network.n_ant=2",
+                                     "network.n_ue=2",
+                                     "frame.n_used_subcarriers=24",
+                                     "frame.schedule=B G P4 U1 G D14 G",
+                                     mode};
+    MUST(config_load(&n->config, NULL, overrides, 6) == 0 && frame_init(&n->frame, n->config) == 0);
+    const struct uplink_shape shape = uplink_shape_of(n->config, &n->frame);
+    const struct uplink_weights_settings weights = {.shape = shape, .config = n->config, .pilot_of_user = pilots};
+    const struct upstream_settings upstream = {.payload = &n->config->payload, .seed = 1, .track_phase = true};
+    MUST(uplink_window_create(&n->window, &shape) == 0 && uplink_weights_create(&n->weights, &weights) == 0);
+    MUST(upstream_create(&n->upstream, &n->frame, &upstream) == 0);
+    n->symbols = calloc((size_t)n->frame.n_sc, sizeof *n->symbols);
+    n->sinr = calloc((size_t)n->frame.n_sb, sizeof *n->sinr);
+    uplink_window_move(&n->window, BLOCK);
+    struct uplink_block *b = uplink_window_open(&n->window);
+    memset(b->expected, 1, N_AP);
+    memset(b->user_here, 1, N_UE);
+    for (int i = 0; i < n->frame.n_sb * N_AP * N_ANT * N_UE && !shape.local; i++) {
+        b->H_hat[i] = CMPLXF((float)(i % 5) - 2, (float)(i % 3) - 1);
+    }
+}
+
+static void decode(struct network *n, const struct uplink_block *b)
+{
+    double frequency_rad = 0;
+    struct upstream_figures figures;
+    uplink_weights_make(n->weights, b);
+    for (int k = 0; k < N_UE; k++) {
+        uplink_weights_apply(n->weights, k, n->symbols, n->sinr);
+        upstream_execute(n->upstream, k, b->number, n->symbols, n->sinr, &frequency_rad, &figures);
+        MUST(figures.payload.code_block_errors <= figures.payload.code_blocks);
+    }
+}
+
+static void store(struct network *n, const uint8_t *data, size_t n_bytes)
+{
+    struct uplink_block *b = &n->window.place[BLOCK % UPLINK_WINDOW];
+    const uint64_t late = n->window.n_late;
+    for (int ap = 0; ap < N_AP; ap++) {
+        memset(b->got, 0, N_AP);
+        const int error = uplink_window_store(&n->window, ap, data, n_bytes);
+        MUST(!b->got[1 - ap] && (error == WIRE_OK || !b->got[ap]));
+        n_refused += error != WIRE_OK;
+        if (!b->got[ap]) {
+            continue;
+        }
+        const float *values = (const float *)(b->values + (size_t)ap * uplink_n_values(&n->window.shape));
+        for (size_t i = 0; i < 2 * uplink_n_values(&n->window.shape); i++) {
+            MUST(isfinite(values[i]));
+        }
+        n_stored[n->window.shape.local]++;
+        decode(n, b);
+    }
+    n_late += n->window.n_late - late;
+}
+
+static void put_u32(uint8_t *out, uint32_t v)
+{
+    for (int i = 0; i < 4; i++) {
+        out[i] = (uint8_t)(v >> (8 * i));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+{
+    if (!network[0].config) {
+        open_network(&network[0], "uplink={mode: central, combiner: zf, streams: antennas}");
+        open_network(&network[1], "uplink={mode: local, fusion: lsfd}");
+    }
+    uint8_t *sealed = malloc(n_bytes + 1);
+    MUST(sealed);
+    memcpy(sealed, data, n_bytes);
+    for (int i = 0; i < N_MODE; i++) {
+        store(&network[i], sealed, n_bytes);
+    }
+    if (n_bytes >= WIRE_HEADER_BYTES) {
+        put_u32(sealed + 64, crc32c_by_table(0, sealed + WIRE_HEADER_BYTES, n_bytes - WIRE_HEADER_BYTES));
+        put_u32(sealed + 68, crc32c_by_table(0, sealed, 68));
+        for (int i = 0; i < N_MODE; i++) {
+            store(&network[i], sealed, n_bytes);
+        }
+    }
+    free(sealed);
+    return 0;
+}
+
+int fuzz_report(void)
+{
+    printf("%10llu stored of antennas, %llu combined, %llu refused, %llu of other blocks\n",
+           (unsigned long long)n_stored[0], (unsigned long long)n_stored[1], (unsigned long long)n_refused,
+           (unsigned long long)n_late);
+    return n_stored[0] == 0 || n_stored[1] == 0 || n_refused == 0 || n_late == 0;
+}
