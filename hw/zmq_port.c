@@ -126,7 +126,11 @@ void zmq_port_begin(zmq_port_t *port, const tutti_cf32 *give, tutti_cf32 *take, 
     port->out = give;
     port->in = take;
     port->n = n;
-    port->given = 0;
+    port->given = give ? 0 : n;
+    if (!take) {
+        port->taken = n;
+        return;
+    }
     port->taken = port->n_surplus < n ? port->n_surplus : n;
     memcpy(take, port->surplus, (size_t)port->taken * sizeof *take);
     port->n_surplus -= port->taken;

@@ -30,7 +30,8 @@ int zmq_port_create(zmq_port_t **port, const struct zmq_port_settings *settings)
 void zmq_port_destroy(zmq_port_t *port); /* NULL allowed */
 
 /* The next n samples to hand out, and where the next n that arrive shall go. Memory stays the caller's until done. What
- * is left of an earlier piece is forgotten; surplus samples that came early are put in first. */
+ * is left of an earlier piece is forgotten; surplus samples that came early are put in first. NULL: nothing to hand
+ * out, or nothing wanted, this time. */
 void zmq_port_begin(zmq_port_t *port, const tutti_cf32 *give, tutti_cf32 *take, int n);
 /* A little further without waiting. 0, TUTTI_ECLOSED: the other end is gone, TUTTI_EFORMAT: it does not keep to the
  * rules (error_text says how). After either, zmq_port_restart. */

@@ -31,6 +31,7 @@ static const struct command {
     {"dashboard", "a running network as a live page and as metrics", tool_dashboard},
     {"doctor", "check this host: what costs a network time or samples, what makes it impossible", tool_doctor},
     {"flowgraph", "print a GNU Radio flowgraph that is the air of a network", tool_flowgraph},
+    {"gate", "let a GNU Radio or srsRAN radio take a seat in the emulated air", tool_gate},
     {"isac", "plan which access points serve users and which illuminate zones", tool_isac},
     {"power", "the powers that a network file's scheme gets, with what they yield and a bound", tool_power},
 };

@@ -24,6 +24,7 @@ int tool_doctor(int argc, char **argv);
 int tool_flowgraph(int argc, char **argv);
 int tool_isac(int argc, char **argv);
 int tool_power(int argc, char **argv);
+int tool_gate(int argc, char **argv);
 int tool_sweep(int argc, char **argv);
 int tool_watch(int argc, char **argv);
 

@@ -46,6 +46,7 @@ ALLOWED = {
     "tools/isac": MIDDLE | {"tools", "tools/terminal"},
     "tools/sync_check": MIDDLE | {"tools", "tools/terminal"},
     "tools/sweep": MIDDLE | {"tools", "tools/terminal", "tools/results"},
+    "tools/gate": MIDDLE | {"tools"},
     "tools/study": MIDDLE | {"tools", "tools/terminal"},
     "tools/radio": MIDDLE | {"tools", "tools/terminal"},
     "tools/replay": MIDDLE | {"tools", "tools/terminal", "tools/run"},
