@@ -55,7 +55,7 @@ static double mean_of(const double *values, uint64_t n)
     uint64_t count = 0;
     for (uint64_t i = 0; i < n; i++) {
         sum += isfinite(values[i]) ? values[i] : 0;
-        count += isfinite(values[i]);
+        count += isfinite(values[i]) ? 1 : 0;
     }
     return count ? sum / (double)count : NAN;
 }
