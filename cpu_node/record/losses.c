@@ -67,19 +67,13 @@ static void draw_chains(struct losses *l, const struct frame *frame)
     }
 }
 
-/* The carrier of the network against none: the reference's, if one is followed. */
-static double network_cfo_hz(const struct config *c)
-{
-    return c->sync.mode == CONFIG_SYNC_AIR ? hardware_cfo_hz(c, CONFIG_ROLE_AP, c->sync.reference_ap) : 0;
-}
-
 static void draw(struct losses *l, const struct frame *frame)
 {
     const struct config *c = l->config;
     const struct config_fading_model *f = &c->air.fading;
     struct expected_causes *causes = &l->causes;
     for (int k = 0; k < l->n_ue; k++) {
-        l->cfo_hz[k] = hardware_cfo_hz(c, CONFIG_ROLE_UE, k) - network_cfo_hz(c);
+        l->cfo_hz[k] = hardware_cfo_hz(c, CONFIG_ROLE_UE, k);
     }
     for (int m = 0; m < l->n_ap; m++) {
         l->ap_cfo_hz[m] = hardware_cfo_hz(c, CONFIG_ROLE_AP, m);
@@ -89,8 +83,7 @@ static void draw(struct losses *l, const struct frame *frame)
     causes->ages = f->variation == CONFIG_VARIATION_JAKES && f->model != CONFIG_FADING_NONE;
     causes->ageing = expect_ageing(&causes->times, f->doppler_hz);
     const bool corrected = frame->reference_ap >= 0; /* users take their carrier from the reference's beacon */
-    const bool off = c->air.impairments.ue.cfo_hz > 0 || network_cfo_hz(c) != 0;
-    causes->user_cfo_hz = off && !corrected ? l->cfo_hz : NULL;
+    causes->user_cfo_hz = c->air.impairments.ue.cfo_hz > 0 && !corrected ? l->cfo_hz : NULL;
     causes->pilot = l->pilot;
     causes->user_linewidth_hz = c->air.impairments.ue.phase_noise_linewidth_hz;
 }
