@@ -102,6 +102,7 @@ bool follow_search(struct follow *f, const tutti_cf32 *samples, tutti_tick from,
     f->weight = f->delay_sum = 0;
     f->turn_sum = 0;
     f->n_missed = 0;
+    f->confirmed = false;
     f->locked = true;
     take(f, &found, found.delay_samples, radio);
     return true;
@@ -116,10 +117,11 @@ bool follow_beacons(struct follow *f, const tutti_cf32 *samples, struct node_rad
     }
     if (found.measure > f->least && found.snr > 0) {
         f->n_missed = 0;
+        f->confirmed = true;
         take(f, &found, found.delay_samples, radio);
         return true;
     }
-    f->locked = ++f->n_missed < FOLLOW_HOLD_BLOCKS;
+    f->locked = ++f->n_missed < (f->confirmed ? FOLLOW_HOLD_BLOCKS : FOLLOW_CONFIRM_BLOCKS);
     return f->locked;
 }
 

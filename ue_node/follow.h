@@ -13,14 +13,15 @@
 #include "phy/ofdm.h"
 
 enum {
-    FOLLOW_BLOCKS = 16,      /* that the averages remember */
-    FOLLOW_HOLD_BLOCKS = 100 /* without a beacon: the reference may come back, then it is searched for */
+    FOLLOW_BLOCKS = 16,       /* that the averages remember */
+    FOLLOW_HOLD_BLOCKS = 100, /* without a beacon: the reference may come back, then it is searched for */
+    FOLLOW_CONFIRM_BLOCKS = 8 /* the same while what a search found has not been heard again: it may have been wrong */
 };
 
 struct follow {
     const struct frame *frame;
-    bool active; /* else nothing here is used */
-    bool locked;
+    bool active;            /* else nothing here is used */
+    bool locked, confirmed; /* confirmed: heard where the search said */
     beacon_t *beacon;
     ofdm_t *ofdm; /* of the pilots: windows that do not move */
     double least; /* of a measure in a block that counts as heard */

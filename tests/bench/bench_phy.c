@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "bench_simd.h"
 #include "measure.h"
+#include "phy/beacon.h"
 #include "phy/estimate.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
@@ -32,6 +33,8 @@ struct bench {
     tutti_cf32 *symbols, *samples, *Y, *H_hat;
     tutti_cf32 *downlink; /* [N_ANT][n_dl][n_sc] */
     float *variance;
+    beacon_t *beacon;
+    tutti_cf32 *heard; /* [n_block_samples] */
     uint64_t block;
     void *viterbi; /* libfec's */
     struct fec_case code;
@@ -102,6 +105,19 @@ static void run_eve(struct bench *b)
 {
     struct receiver_measurement measured[N_UE];
     receiver_execute(b->eve, b->block++, b->downlink, N_UE, EVERYBODY, measured);
+}
+
+/* A user that knows no time looks through a block, one that does measures two symbols of it. */
+static void run_search(struct bench *b)
+{
+    struct beacon_found found;
+    beacon_search(b->beacon, b->heard, b->frame.n_block_samples, 0, &found);
+}
+
+static void run_follow(struct bench *b)
+{
+    struct beacon_found found;
+    beacon_measure(b->beacon, b->heard, 0, 100, &found);
 }
 
 static void run_genie(struct bench *b)
@@ -207,6 +223,9 @@ static int open_bench(struct bench *b, bool wide)
     if (rc == 0) {
         rc = open_receivers(b, &c.payload);
     }
+    if (rc == 0) {
+        rc = beacon_create(&b->beacon, &b->frame, b->frame.n_block_samples);
+    }
     if (rc != 0) {
         return rc;
     }
@@ -215,16 +234,20 @@ static int open_bench(struct bench *b, bool wide)
     b->variance = calloc(n_re, sizeof *b->variance);
     b->samples = calloc((size_t)b->frame.n_symbol_samples, sizeof *b->samples);
     b->Y = calloc(N_ANT * 4 * n_sc, sizeof *b->Y);
+    b->heard = calloc((size_t)b->frame.n_block_samples, sizeof *b->heard);
     b->H_hat = calloc(N_ANT * N_UE * (size_t)b->frame.n_sb, sizeof *b->H_hat);
     uint64_t seed = 1;
     fec_fill(&b->code, payload_info_bits(b->payload) / payload_code_blocks(b->payload) + 32, 20, 20, &seed);
     b->viterbi = fec_create();
     b->plain = calloc(n_re * 2 * AXIS_BITS + 2 * FEC_MAX_STEPS, 1);
-    if (!b->viterbi || !b->plain || !b->symbols || !b->variance || !b->samples || !b->Y || !b->H_hat) {
+    if (!b->viterbi || !b->plain || !b->symbols || !b->variance || !b->samples || !b->heard || !b->Y || !b->H_hat) {
         return error_set(TUTTI_ENOMEM, "bench_phy: out of memory");
     }
     for (size_t i = 0; i < n_re; i++) {
         b->variance[i] = 0.01f;
+    }
+    for (int i = 0; i < b->frame.n_block_samples; i++) {
+        b->heard[i] = (tutti_cf32)cexp(I * (double)i * (double)i);
     }
     for (size_t i = 0; i < N_ANT * 4 * n_sc; i++) {
         b->Y[i] = (tutti_cf32)cexp(I * (double)(i * i));
@@ -249,6 +272,8 @@ static void close_bench(struct bench *b)
     free(b->symbols);
     free(b->variance);
     free(b->samples);
+    beacon_destroy(b->beacon);
+    free(b->heard);
     free(b->Y);
     free(b->H_hat);
 }
@@ -258,6 +283,7 @@ static int run_tasks(struct bench *const *b, int n, int runs)
     const struct frame *f = &b[0]->frame;
     const double fft = f->n_dl * 5.0 * f->fft_size * log2(f->fft_size);
     const double estimates = 8.0 * N_ANT * N_UE * f->n_sc; /* one product a sample and pilot */
+    const double search = 10.0 * log2(8.0 * f->fft_size) * 8 / 7 * f->n_block_samples; /* two transforms, overlapping */
     const struct task tasks[] = {
         {"payload_encode, one user", run_encode, true, plain_send, 0},
         {"payload_decode, one user", run_decode, true, plain_decode, 0},
@@ -267,6 +293,8 @@ static int run_tasks(struct bench *const *b, int n, int runs)
         {"receiver_execute, one user", run_user, true, NULL, 0},
         {"the same, 4 antennas, 4 streams", run_eve, true, NULL, 0},
         {"the same with the genie beside it", run_genie, true, NULL, 0},
+        {"beacon_search, samples of a block", run_search, false, NULL, search},
+        {"beacon_measure, in every block", run_follow, false, NULL, 0},
     };
     row_section("%d subcarriers, %d-point FFT, %d antennas, %d users, 16-QAM, %d bits/user", f->n_sc, f->fft_size,
                 N_ANT, N_UE, payload_info_bits(b[0]->payload));

@@ -138,6 +138,13 @@ static void test_holds_then_loses(void **state)
     hear_beacons(20000, p.n_search, 0, 0);
     assert_true(follow_search(&p.follow, p.samples, 20000, &p.radio));
     memset(p.samples, 0, (size_t)p.n_search * sizeof *p.samples);
+    for (int b = 0; b < FOLLOW_CONFIRM_BLOCKS; b++) { /* never heard where it was found: soon given up */
+        assert_int_equal(follow_beacons(&p.follow, p.samples, &p.radio), b < FOLLOW_CONFIRM_BLOCKS - 1);
+    }
+    hear_beacons(20000, p.n_search, 0, 0);
+    assert_true(follow_search(&p.follow, p.samples, 20000, &p.radio));
+    hear_block(3, 0, 0);
+    memset(p.samples, 0, (size_t)p.n_search * sizeof *p.samples);
     for (int b = 0; b < FOLLOW_HOLD_BLOCKS - 1; b++) {
         assert_true(follow_beacons(&p.follow, b % 2 ? p.samples : NULL, &p.radio));
     }
