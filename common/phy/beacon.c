@@ -2,6 +2,7 @@
 #include "phy/beacon.h"
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 #include "phy/ofdm.h"
 #include "phy/pilot.h"
 
@@ -135,6 +136,12 @@ void beacon_destroy(beacon_t *b)
 
 /* The search ------------------------------------------------------------------------------------------------------- */
 
+/* Without a look at infinities. */
+static double complex cmplx_mul(double complex a, double complex b)
+{
+    return CMPLX(creal(a) * creal(b) - cimag(a) * cimag(b), creal(a) * cimag(b) + cimag(a) * creal(b));
+}
+
 static double energy_of(tutti_cf32 x)
 {
     return (double)crealf(x) * (double)crealf(x) + (double)cimagf(x) * (double)cimagf(x);
@@ -211,8 +218,11 @@ static void turn_back(beacon_t *b, const tutti_cf32 *body, double cfo_hz)
     const struct frame *f = b->frame;
     const int n = f->n_symbol_samples + f->fft_size;
     const double step = -TWO_PI * cfo_hz / f->sample_rate_hz;
+    const double complex turn = cexp(I * step);
+    double complex phasor = 1;
     for (int i = 0; i < n; i++) {
-        b->turned[i] = (tutti_cf32)((double complex)body[i] * cexp(I * step * i));
+        b->turned[i] = (tutti_cf32)cmplx_mul((double complex)body[i], phasor);
+        phasor = cmplx_mul(phasor, turn);
     }
     for (int h = 0; h < 2; h++) {
         transform(b, b->turned + h * f->n_symbol_samples, b->Y + h * f->n_sc);
@@ -225,17 +235,23 @@ static void turn_back(beacon_t *b, const tutti_cf32 *body, double cfo_hz)
     }
 }
 
-/* |sum of row e^{j 2 pi k d / n_fft}|^2: k counts from -n_sc/2 over DC. */
+/* |sum of row e^{j 2 pi k d / n_fft}|^2: k counts from -n_sc/2 over DC, so the phasor goes on by one step a subcarrier,
+ * over DC by two. */
 static double in_step(const beacon_t *b, const double complex *row, double delay_samples)
 {
     const struct frame *f = b->frame;
-    const double spacing_hz = f->sample_rate_hz / f->fft_size;
-    double complex sum = 0;
+    const int half = f->n_sc / 2;
+    const double complex step = cexp(I * TWO_PI * delay_samples / f->fft_size);
+    double complex phasor = cexp(-I * TWO_PI * half * delay_samples / f->fft_size);
+    double re = 0, im = 0;
     for (int i = 0; i < f->n_sc; i++) {
-        const double k = frame_sc_hz(f, i) / spacing_hz;
-        sum += row[i] * cexp(I * TWO_PI * k * delay_samples / f->fft_size);
+        phasor = i == half ? cmplx_mul(phasor, step) : phasor;
+        const double complex v = cmplx_mul(row[i], phasor);
+        re += creal(v);
+        im += cimag(v);
+        phasor = cmplx_mul(phasor, step);
     }
-    return creal(sum * conj(sum));
+    return re * re + im * im;
 }
 
 /* The largest of a grid about `around`, and the parabola through it and its neighbours: off by less than 1e-4 samples.
