@@ -36,7 +36,7 @@ struct calibrate {
     uint64_t begin_block, end_block;  /* of the run under way */
     uint64_t newest, all_alive_since; /* block numbers */
     bool began_by_itself, all_alive;
-    uint8_t *strange;               /* [n_ap] joined after the calibration in force, with another phase */
+    uint64_t *strange_until;        /* [n_ap] joined with another phase than it was calibrated with: up to this block */
     tutti_cf32 *values;             /* [n_sb][n_ant][n_ant] */
     float *statistic;               /* [3 + n_sb n_ant] */
     _Atomic uint32_t number, asked; /* of the newest run; of the newest one asked for */
@@ -58,8 +58,8 @@ static int create_buffers(calibrate_t *c)
     const size_t n_sb = (size_t)s->n_sb, n_ant = (size_t)s->n_ant;
     c->values = calloc(n_sb * n_ant * n_ant, sizeof *c->values);
     c->statistic = calloc(3 + n_sb * n_ant, sizeof *c->statistic);
-    c->strange = calloc((size_t)s->n_ap, 1);
-    if (!c->values || !c->statistic || !c->strange) {
+    c->strange_until = calloc((size_t)s->n_ap, sizeof *c->strange_until);
+    if (!c->values || !c->statistic || !c->strange_until) {
         return error_set(TUTTI_ENOMEM, "out of memory for calibrations");
     }
     int status = calib_run_create(&c->run, c->settings.frame, s->n_ap, s->n_ant);
@@ -129,7 +129,7 @@ void calibrate_destroy(calibrate_t *c)
     pthread_mutex_destroy(&c->mutex);
     free(c->values);
     free(c->statistic);
-    free(c->strange);
+    free(c->strange_until);
     free(c);
 }
 
@@ -220,15 +220,15 @@ static bool is_strange(const calibrate_t *c)
            (config->calibration.at_start || config->calibration.when_stale);
 }
 
-bool calibrate_excludes(const calibrate_t *c, int ap)
+bool calibrate_excludes(const calibrate_t *c, int ap, uint64_t block)
 {
-    return c->strange[ap];
+    return block < c->strange_until[ap];
 }
 
 void calibrate_joined(calibrate_t *c, int ap, uint64_t now)
 {
     if (is_strange(c)) {
-        c->strange[ap] = 1;
+        c->strange_until[ap] = UINT64_MAX;
         c->settings.send(c->settings.context, ap, "{\"type\":\"silent\"}");
         c->began_by_itself = false;
         return;
@@ -370,8 +370,8 @@ static void finish(calibrate_t *c, uint64_t number)
     c->have_table = true;
     c->in_force = atomic_load(&c->number);
     c->from_block = number + ahead(c);
-    memset(c->strange, 0, (size_t)c->settings.shape.n_ap);
     for (int ap = 0; ap < c->settings.shape.n_ap; ap++) {
+        c->strange_until[ap] = c->strange_until[ap] == UINT64_MAX ? c->from_block : 0;
         send_table(c, ap, c->from_block);
     }
     atomic_store(&c->state, CALIBRATE_DONE);
@@ -418,7 +418,7 @@ static void ask_at_start(calibrate_t *c, uint64_t number, const uint8_t *alive)
     c->all_alive = all;
     bool strange = false;
     for (int ap = 0; ap < c->settings.shape.n_ap; ap++) {
-        strange = strange || c->strange[ap];
+        strange = strange || c->strange_until[ap] == UINT64_MAX;
     }
     if ((c->settings.config->calibration.at_start || strange) && !c->began_by_itself && all &&
         number >= c->all_alive_since + LEARN_BLOCKS) {
@@ -435,6 +435,9 @@ void calibrate_turn(calibrate_t *c, uint64_t number, const uint8_t *alive)
     }
     if (number < c->newest) {
         c->from_block = 0;
+        for (int ap = 0; ap < c->settings.shape.n_ap; ap++) {
+            c->strange_until[ap] = c->strange_until[ap] == UINT64_MAX ? UINT64_MAX : 0;
+        }
     }
     c->newest = number;
     const int state = atomic_load(&c->state);

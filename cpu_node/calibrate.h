@@ -30,7 +30,7 @@ void calibrate_destroy(calibrate_t *calibrate); /* NULL and half-built allowed *
 void calibrate_joined(calibrate_t *calibrate, int ap, uint64_t now);
 /* sync.mode air: it has joined after the calibration in force, and its phase begins anywhere: until the next one, which
  * calibrate asks for itself where calibration.at_start or when_stale allow it, its estimates fit nobody's. */
-bool calibrate_excludes(const calibrate_t *calibrate, int ap);
+bool calibrate_excludes(const calibrate_t *calibrate, int ap, uint64_t block);
 /* A measurement as it came. */
 void calibrate_hear(calibrate_t *calibrate, int ap, const uint8_t *data, size_t n_bytes);
 /* Block `number` has been pushed: begins, goes on, ends a run. alive [n_ap]. */

@@ -133,7 +133,8 @@ static bool place(struct cpu *cpu, int ap, const struct wire_header *header, con
                     &block) != GATHER_PLACED) {
         return false;
     }
-    if (lost || !sync_watch_hear(cpu->sync, ap, header->block, meta->sync) || calibrate_excludes(cpu->calibrate, ap) ||
+    if (lost || !sync_watch_hear(cpu->sync, ap, header->block, meta->sync) ||
+        calibrate_excludes(cpu->calibrate, ap, header->block) ||
         (!cpu->replay && !is_plausible(cpu, ap, header, meta))) {
         block->excused[ap] = 1;
     } else {
