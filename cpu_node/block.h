@@ -21,7 +21,7 @@ struct cpu_block {
     uint32_t session;
     /* what came, per AP [n_ap] */
     int n_gathered;
-    uint64_t first_arrival_ns; /* monotonic */
+    uint64_t first_arrival_ns; /* monotonic; when it was due, if that AP is ahead of time */
     uint8_t *gathered;
     uint8_t *excused; /* lock-step: its estimates came and were dropped on purpose */
     int64_t *faults;  /* mask of 1 << enum cpu_fault */

@@ -71,6 +71,12 @@ static double lead_of(const struct block_clock *c, uint64_t block, uint64_t now_
     return (double)block - (double)now_ns / c->block_ns;
 }
 
+uint64_t block_clock_due_ns(const struct block_clock *c, uint64_t block, uint64_t now_ns)
+{
+    const double ahead = c->paced && c->started && block > c->now ? lead_of(c, block, now_ns) - c->line : 0;
+    return now_ns + (ahead > 0.5 && ahead <= CLOCK_AHEAD_BLOCKS ? (uint64_t)(ahead * c->block_ns) : 0);
+}
+
 /* Where more than half were seen, and so where the others may be. */
 static void move_to(struct block_clock *c, uint64_t block, uint64_t now_ns)
 {

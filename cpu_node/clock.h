@@ -50,6 +50,9 @@ void block_clock_destroy(struct block_clock *clock); /* NULL allowed */
  */
 enum clock_verdict block_clock_hear(struct block_clock *clock, int ap, uint64_t block, uint64_t now_ns,
                                     uint64_t sent_ago_ns, int64_t *by_blocks);
+/* When a block's estimates are due, told that one came at now_ns: later than now_ns if, in real time, the majority's
+ * own cannot be there before another half block or more (an AP whose time is ahead), else now_ns. */
+uint64_t block_clock_due_ns(const struct block_clock *clock, uint64_t block, uint64_t now_ns);
 /* The AP's connection is gone: it has no vote. */
 void block_clock_gone(struct block_clock *clock, int ap);
 /* True while the AP's last report was off the clock. */

@@ -59,7 +59,7 @@ static void follow(struct gather *g, uint64_t clock_now)
 }
 
 enum gather_place gather_find(struct gather *g, int ap, uint64_t number, uint64_t clock_now, tutti_tick tick,
-                              uint32_t session, uint64_t now_ns, struct cpu_block **block)
+                              uint32_t session, uint64_t from_ns, struct cpu_block **block)
 {
     if (!g->started) {
         gather_restart(g, clock_now);
@@ -77,7 +77,7 @@ enum gather_place gather_find(struct gather *g, int ap, uint64_t number, uint64_
     g->reporting[ap] = 1;
     const int i = (int)(number % GATHER_WINDOW);
     if (!g->open[i]) {
-        block_open(g->window[i], number, tick, session, now_ns);
+        block_open(g->window[i], number, tick, session, from_ns);
         g->open[i] = true;
     }
     *block = g->window[i];
@@ -125,7 +125,7 @@ struct cpu_block *gather_close(struct gather *g, uint64_t now_ns, int64_t *wait_
         return NULL;
     }
     struct cpu_block *block = g->window[i];
-    *wait_us = (int64_t)g->limit_us - (int64_t)((now_ns - block->first_arrival_ns) / 1000u);
+    *wait_us = (int64_t)g->limit_us - (int64_t)(now_ns - block->first_arrival_ns) / 1000;
     if (*wait_us > 0 && !is_complete(g, block)) {
         return NULL;
     }

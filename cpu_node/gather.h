@@ -33,9 +33,11 @@ int gather_create(struct gather **gather, const struct block_shape *shape, doubl
 void gather_destroy(struct gather *gather); /* NULL and half-built allowed */
 
 /* The block an estimate belongs to, opened if need be, in *block. clock_now: the block clock's; the window gives up
- * what it has open to follow it, never to follow one AP. tick, session: for a block that is opened. */
+ * what it has open to follow it, never to follow one AP. tick, session, from_ns: for a block that is opened, from_ns
+ * being when the wait for the others begins: its arrival, or when the block is due (block_clock_due_ns) if an AP is
+ * ahead of time; else one such AP would have every block closed before the others can report it. */
 enum gather_place gather_find(struct gather *gather, int ap, uint64_t number, uint64_t clock_now, tutti_tick tick,
-                              uint32_t session, uint64_t now_ns, struct cpu_block **block);
+                              uint32_t session, uint64_t from_ns, struct cpu_block **block);
 /* Time started anew: open blocks are given up. */
 void gather_restart(struct gather *gather, uint64_t next);
 /* The connection of an AP came or went: it takes part again with its next report. */

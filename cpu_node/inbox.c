@@ -129,7 +129,8 @@ static bool place(struct cpu *cpu, int ap, const struct wire_header *header, con
     if (!lost) {
         keep_accounts(cpu, ap, meta);
     }
-    if (gather_find(cpu->gather, ap, header->block, cpu->clock->now, header->tick, cpu->welcome.session, now_ns,
+    const uint64_t from_ns = cpu->replay ? now_ns : block_clock_due_ns(cpu->clock, header->block, now_ns);
+    if (gather_find(cpu->gather, ap, header->block, cpu->clock->now, header->tick, cpu->welcome.session, from_ns,
                     &block) != GATHER_PLACED) {
         return false;
     }

@@ -48,6 +48,26 @@ static void the_majority_moves_the_clock(void **state)
     block_clock_destroy(clock);
 }
 
+/* A block is due when the majority's own can be there: told of one that comes too early, and never put off for jitter,
+ * in lock-step, or for what no window holds. */
+static void a_block_is_due_by_the_majority(void **state)
+{
+    (void)state;
+    struct block_clock *clock = make(N_AP, true);
+    uint64_t now = 1;
+    run(clock, 100, 110, &now); /* 110 is due now */
+    assert_int_equal(block_clock_due_ns(clock, 109, now), now);
+    assert_int_equal(block_clock_due_ns(clock, 110, now - BLOCK_NS / 4), now - BLOCK_NS / 4);
+    for (uint64_t ahead = 1; ahead <= 3; ahead++) {
+        const uint64_t due_ns = block_clock_due_ns(clock, 110 + ahead, now);
+        assert_true(due_ns > now + ahead * BLOCK_NS - 1000 && due_ns < now + ahead * BLOCK_NS + 1000);
+    }
+    assert_int_equal(block_clock_due_ns(clock, UINT64_C(1) << 40, now), now);
+    clock->paced = false;
+    assert_int_equal(block_clock_due_ns(clock, 113, now), now);
+    block_clock_destroy(clock);
+}
+
 /* A well-formed estimate with a far block number stopped the network. */
 static void one_ap_cannot_move_the_network(void **state)
 {
@@ -349,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_majority_moves_the_clock),
+        cmocka_unit_test(a_block_is_due_by_the_majority),
         cmocka_unit_test(one_ap_cannot_move_the_network),
         cmocka_unit_test(of_two_the_one_on_the_clock_goes_on),
         cmocka_unit_test(the_clock_follows_the_majority_back),

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cpu_node/clock.h"
 #include "cpu_node/gather.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -194,6 +196,48 @@ static void block_0_can_wait_for_everybody(void **state)
     gather_destroy(g);
 }
 
+/* One AP of three whose time is `ahead` blocks before the others', who report 100 us after each other. Returns how many
+ * of the closed blocks from number 20 on have the others' estimates (the clock begins with the first that it hears). */
+static int close_with_one_ahead(uint64_t ahead, int n_block)
+{
+    enum { BLOCK_NS = 5000000, STEP_NS = 100000 };
+    struct gather *g = make(false);
+    struct block_clock *clock;
+    int64_t by, wait_us;
+    int n_right = 0;
+    assert_int_equal(block_clock_create(&clock, N_AP, BLOCK_NS, true), 0);
+    for (uint64_t at = BLOCK_NS; at < (uint64_t)n_block * BLOCK_NS; at += STEP_NS) {
+        const uint64_t number = at / BLOCK_NS, step = at % BLOCK_NS / STEP_NS;
+        for (int ap = 0; ap < N_AP; ap++) {
+            const uint64_t block = number + (ap == 0 ? ahead : 0);
+            if (step == (uint64_t)ap && block_clock_hear(clock, ap, block, at, 0, &by) == CLOCK_ON) {
+                struct cpu_block *place;
+                const uint64_t from_ns = block_clock_due_ns(clock, block, at);
+                if (gather_find(g, ap, block, clock->now, 0, 7, from_ns, &place) == GATHER_PLACED) {
+                    place->gathered[ap] = 1;
+                }
+            }
+        }
+        const struct cpu_block *const closed = close_at(g, at, &wait_us);
+        n_right += closed && closed->number >= 20 && closed->gathered[1] && closed->gathered[2];
+    }
+    block_clock_destroy(clock);
+    gather_destroy(g);
+    return n_right;
+}
+
+static void one_ap_ahead_of_time_closes_no_block_early(void **state)
+{
+    (void)state;
+    for (uint64_t ahead = 0; ahead <= GATHER_WINDOW + 1; ahead++) {
+        const int n = close_with_one_ahead(ahead, 60);
+        if (n < 39 || n > 40) {
+            fprintf(stderr, "%d blocks ahead: %d of 40 blocks with the others\n", (int)ahead, n);
+            fail();
+        }
+    }
+}
+
 static void blocks_close_in_order_and_change_hands(void **state)
 {
     (void)state;
@@ -224,6 +268,7 @@ int main(void)
         cmocka_unit_test(late_and_early_estimates_have_no_place),
         cmocka_unit_test(the_window_follows_the_clock),
         cmocka_unit_test(block_0_can_wait_for_everybody),
+        cmocka_unit_test(one_ap_ahead_of_time_closes_no_block_early),
         cmocka_unit_test(blocks_close_in_order_and_change_hands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
