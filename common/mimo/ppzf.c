@@ -234,7 +234,7 @@ static void estimate_statistics(struct ppzf_tables *t, const struct ppzf_network
         const double amplitude = sqrt(net->tau * net->pilot_power[k]);
         const double den = amplitude * amplitude * net->beta[i] + (k == 0 ? eve : 0) + 1;
         t->c[i] = amplitude * net->beta[i] / den;
-        t->gamma[i] = amplitude * net->beta[i] * t->c[i];
+        t->gamma[i] = net->gamma ? net->gamma[i] : amplitude * net->beta[i] * t->c[i];
         if (k == 0 && net->beta_eve) {
             t->gamma_eve[m] = eve * net->beta_eve[m] / den;
         }

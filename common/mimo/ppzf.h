@@ -39,7 +39,8 @@ struct ppzf_network {
     const double *beta_group;  /* [n_ap][n_ue] by which the APs chose their strong users; NULL = beta */
     const double *beta_eve;    /* [n_ap], or NULL without eavesdropper */
     const double *pilot_power; /* [n_ue] */
-    double eve_pilot_power;    /* 0 = passive */
+    const double *gamma; /* [n_ap][n_ue] variance of the estimates where it is known; NULL = MMSE from these pilots */
+    double eve_pilot_power; /* 0 = passive */
     double upsilon;
     enum mimo_scheme scheme;
 };

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""tutti power: what it says of its powers against the closed forms computed here from a file's geometry, and no powers drawn at
+"""tutti power: what it says of its powers against the closed forms computed here from a file's geometry or a channel file, and no powers drawn at
 random near them, or anywhere, are better than they may be.
 
 usage: test_power_command.py PATH_OF_TUTTI"""
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import unittest
 
+import h5py
 import numpy as np
 
 TUTTI = ""
@@ -147,6 +148,93 @@ class Power(unittest.TestCase):
             self.assertLessEqual(out["eta"].sum(axis=1).max(), 1 + 1e-6)
             self.assertAlmostEqual(out["value"], sum(out["rate"]), delta=1e-9)
             self.assertLess(abs(out["value"] / out["value_equal"] - 1), 0.02)
+
+    def channel(self, columns=False):
+        """Estimates of three blocks and two subbands; gains and variances with no common law; budgets that differ."""
+        random = np.random.default_rng(4)
+        c = {"beta": 10 ** random.uniform(0, 3, (M, K)), "power": random.uniform(0.5, 2, M)}
+        c["error"] = c["beta"] * random.uniform(0.01, 0.3, (M, K))
+        c["gamma"] = c["beta"] - c["error"]
+        shape = (3, 2, M, N, K)
+        c["H"] = (random.standard_normal(shape) + 1j * random.standard_normal(shape)) * np.sqrt(c["gamma"] / 2)[:, None, :]
+        self.input = os.path.join(self.folder.name, f"channel{columns}.h5")
+        with h5py.File(self.input, "w") as f:
+            for name, values in (("H_hat", c["H"]), ("error_variance", c["error"]), ("beta", c["beta"])):
+                f[name] = values.T if columns else values
+            f.attrs["ap_power"] = c["power"]
+        return c
+
+    def on_channel(self, *args, status=0):
+        path = os.path.join(self.folder.name, f"channel{len(os.listdir(self.folder.name))}.json")
+        done = subprocess.run([TUTTI, "power", "--channel", self.input, "--json", path, *args], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        if status:
+            return done
+        with open(path) as f:
+            out = json.load(f)
+        for name in ("eta", "eta_equal", "beta", "gamma"):
+            out[name] = np.array(out[name]).reshape(M, K)
+        self.assertLessEqual(out["eta"].sum(axis=1).max(), 1 + 1e-6)
+        return out
+
+    def test_gains_of_a_channel_file(self):
+        c = self.channel()
+        out = self.on_channel("--scheme", "cb")
+        np.testing.assert_allclose(out["beta"], c["beta"], rtol=1e-6)
+        np.testing.assert_allclose(out["gamma"], c["gamma"], rtol=1e-6)
+
+        def sinr(share):
+            power = share * c["power"][:, None]
+            x = np.sqrt(N * c["gamma"] * power).sum(axis=0)
+            return x * x / (1 + (c["beta"] * power.sum(axis=1, keepdims=True)).sum(axis=0))
+        self.assertAlmostEqual(out["value"] / sinr(out["eta"]).min(), 1, delta=1e-5)
+        self.assertTrue(sinr(out["eta"]).min() * (1 - 1e-5) <= out["bound"] <= sinr(out["eta"]).min() * 1.0011)
+        self.assertAlmostEqual(out["value_equal"] / sinr(np.full((M, K), 1 / K)).min(), 1, delta=1e-5)
+        np.testing.assert_allclose(out["rate"], np.log2(1 + sinr(out["eta"])), rtol=1e-5)
+        turned = self.channel(columns=True)
+        np.testing.assert_array_equal(turned["H"], c["H"])
+        np.testing.assert_allclose(self.on_channel("--scheme", "cb", "--layout", "columns")["eta"], out["eta"], atol=1e-9)
+
+    def test_targets_on_a_channel_file(self):
+        c = self.channel()
+        out = self.on_channel("--scheme", "ppzf", "--set", "precoding.upsilon=0.9", "--set", "resilience.r_des=6", "--set", "resilience.s_des=4")
+        marks = strong(c["beta"])
+        free = N - marks.sum(axis=1)
+
+        def gap_here(share):
+            power = share * c["power"][:, None]
+            x = np.sqrt(free[:, None] * c["gamma"] * power).sum(axis=0)
+            y = 1 + ((c["beta"] - marks * c["gamma"]) * power.sum(axis=1, keepdims=True)).sum(axis=0)
+            rate = np.log2(1 + x * x / y)
+            return 0.5 * max(1 - rate[0] / 4, 0) ** 2 + 0.5 * np.mean(np.maximum(1 - rate / 6, 0) ** 2), rate
+        psi, rate = gap_here(out["eta"])
+        self.assertAlmostEqual(out["value"], psi, delta=1e-6)
+        np.testing.assert_allclose(out["rate"], rate, rtol=1e-5)
+        self.assertEqual(out["rate_eve"], 0)
+        self.assertAlmostEqual(out["value_equal"], gap_here(np.full((M, K), 1 / K))[0], delta=1e-6)
+
+    def test_robust_least_squares_on_a_channel_file(self):
+        """One block by hand: powers of docs/power.md on zero-forcing beams, the worst access point at its budget."""
+        c = self.channel()
+        out = self.on_channel("--scheme", "zf", "--power", "rlspa_wc", "--blocks", "1:2")
+        shares, rate = np.zeros((M, K)), np.zeros(K)
+        for H in c["H"][1]:
+            flat = H.reshape(-1, K)
+            W = np.linalg.pinv(flat.conj().T)
+            W /= np.linalg.norm(W, axis=0)
+            B = flat.conj().T @ W
+            p = B.diagonal().real / ((abs(B) ** 2).sum(axis=0) + N * c["error"].sum())
+            W = (W * p).reshape(M, N, K)
+            used = (abs(W) ** 2).sum(axis=1) / c["power"][:, None]
+            W /= np.sqrt(used.sum(axis=1).max())
+            shares += (abs(W) ** 2).sum(axis=1) / c["power"][:, None] / 2
+            gain = abs(np.einsum("mak,maj->kj", H.conj(), W)) ** 2
+            own = gain.diagonal()
+            rate += np.log2(1 + own / (gain.sum(axis=1) - own + c["error"].T @ (abs(W) ** 2).sum(axis=(1, 2)) + 1)) / 2
+        np.testing.assert_allclose(out["eta"], shares, rtol=1e-4)
+        np.testing.assert_allclose(out["rate"], rate, rtol=1e-4)
+        self.assertIn("--blocks", self.on_channel("--scheme", "zf", "--blocks", "2:9", status=1).stderr)
+        self.on_channel("--scheme", "zf", "--layout", "sideways", status=2)
 
     def test_what_has_no_problem_is_refused(self):
         self.assertIn("maxmin", self.run_it("--set", "precoding.scheme=zf", "--set", "precoding.power=maxmin", status=1).stderr)

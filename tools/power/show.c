@@ -19,7 +19,9 @@ static void print_users(const struct allocation *a)
 {
     static const char *const headers[] = {"user", "rate, equal powers", "rate", "share of all power", "best AP's share",
                                           NULL};
-    table_t *const table = table_create("\nUsers (rates in bit/s/Hz with the frame's overhead)", headers);
+    table_t *const table = table_create(a->measured ? "\nUsers (rates in bit/s/Hz of data symbols)"
+                                                    : "\nUsers (rates in bit/s/Hz with the frame's overhead)",
+                                        headers);
     for (int k = 0; k < a->n_ue; k++) {
         double sum = 0, all = 0, most = 0;
         for (int m = 0; m < a->n_ap; m++) {
