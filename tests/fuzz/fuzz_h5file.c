@@ -7,7 +7,7 @@
 #include "fuzz.h"
 #include "tools/contained.h"
 #include "tools/inspect/dataset_stats.h"
-#include "tools/precode/channel_file.h"
+#include "tools/results/channel_file.h"
 #include "tools/results/recording.h"
 
 #include <signal.h>

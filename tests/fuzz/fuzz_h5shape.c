@@ -6,8 +6,8 @@
 #include "base/h5file.h"
 #include "fuzz.h"
 #include "tools/inspect/dataset_stats.h"
-#include "tools/precode/channel_file.h"
 #include "tools/report/report.h"
+#include "tools/results/channel_file.h"
 
 #include <hdf5.h>
 #include <stdbool.h>

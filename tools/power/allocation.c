@@ -8,7 +8,7 @@
 #include "mimo/ppzf.h"
 #include "mimo/precoder.h"
 #include "mimo/splitmix.h"
-#include "tools/precode/channel_file.h"
+#include "tools/results/channel_file.h"
 
 #include <math.h>
 #include <stdlib.h>

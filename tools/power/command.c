@@ -4,7 +4,7 @@
 #include "base/schemes.h"
 #include "tools/contained.h"
 #include "tools/power/allocation.h"
-#include "tools/precode/channel_file.h"
+#include "tools/results/channel_file.h"
 #include "tools/tool.h"
 
 #include <stdio.h>

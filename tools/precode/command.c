@@ -5,10 +5,10 @@
 #include "base/rt.h"
 #include "tools/contained.h"
 #include "tools/file_kind.h"
-#include "tools/precode/channel_file.h"
 #include "tools/precode/precoder_file.h"
 #include "tools/precode/summary.h"
 #include "tools/precode/workers.h"
+#include "tools/results/channel_file.h"
 #include "tools/terminal/bar.h"
 #include "tools/tool.h"
 

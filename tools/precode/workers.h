@@ -4,8 +4,8 @@
 #ifndef TUTTI_TOOLS_PRECODE_WORKERS_H
 #define TUTTI_TOOLS_PRECODE_WORKERS_H
 
-#include "tools/precode/channel_file.h"
 #include "tools/precode/noise.h"
+#include "tools/results/channel_file.h"
 
 struct precode_job {
     enum mimo_scheme scheme;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tools/precode/channel_file.h"
+#include "tools/results/channel_file.h"
 
 #include "base/error.h"
 #include "base/h5file.h"

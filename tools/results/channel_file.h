@@ -2,8 +2,8 @@
 /* A channel file (docs/files.md) read a few blocks at a time and checked entry by entry. The recording of a run is one,
  * too: entries of APs and users that were not used in a block are not looked at. Errors name file, dataset and index.
  */
-#ifndef TUTTI_TOOLS_PRECODE_CHANNEL_FILE_H
-#define TUTTI_TOOLS_PRECODE_CHANNEL_FILE_H
+#ifndef TUTTI_TOOLS_RESULTS_CHANNEL_FILE_H
+#define TUTTI_TOOLS_RESULTS_CHANNEL_FILE_H
 
 #include "mimo/precoder.h"
 
