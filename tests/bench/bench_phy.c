@@ -10,9 +10,11 @@
 #include "measure.h"
 #include "phy/beacon.h"
 #include "phy/estimate.h"
+#include "phy/follower.h"
 #include "phy/ofdm.h"
 #include "phy/payload.h"
 #include "phy/receiver.h"
+#include "phy/rotor.h"
 #include "phy/simd.h"
 #include "plain_phy.h"
 #include "row.h"
@@ -34,7 +36,10 @@ struct bench {
     tutti_cf32 *downlink; /* [N_ANT][n_dl][n_sc] */
     float *variance;
     beacon_t *beacon;
-    tutti_cf32 *heard; /* [n_block_samples] */
+    struct follower follower; /* locked */
+    struct rotor rotor;
+    tutti_cf32 *turned[N_ANT]; /* [n_symbol_samples] */
+    tutti_cf32 *heard;         /* [n_block_samples] */
     uint64_t block;
     void *viterbi; /* libfec's */
     struct fec_case code;
@@ -118,6 +123,21 @@ static void run_follow(struct bench *b)
 {
     struct beacon_found found;
     beacon_measure(b->beacon, b->heard, 0, 100, &found);
+}
+
+/* A slave's block: the beacon, then pilots and downlink of all antennas turned. */
+static void run_slave_look(struct bench *b)
+{
+    follower_pass(&b->follower, 1);
+    follower_look(&b->follower, b->Y);
+}
+
+static void run_slave_turn(struct bench *b)
+{
+    rotor_set(&b->rotor, 1e-3 + 1e-9 * (double)(b->block++ % 2)); /* another rate in every block */
+    for (int i = 0; i < b->frame.n_pilot + b->frame.n_dl; i++) {
+        rotor_apply(&b->rotor, 0.1 * i, i < b->frame.n_pilot, N_ANT, b->frame.n_symbol_samples, b->turned);
+    }
 }
 
 static void run_genie(struct bench *b)
@@ -255,8 +275,36 @@ static int open_bench(struct bench *b, bool wide)
     return 0;
 }
 
+/* Both beacon symbols alike, as the follower asks. */
+static int open_slave(struct bench *b)
+{
+    const size_t half = (size_t)N_ANT * (size_t)b->frame.n_sc;
+    const struct follower_settings settings = {
+        .frame = &b->frame, .n_ant = N_ANT, .linewidth_hz = 0.02, .frequency_walk = 1, .pilot_s = 3e-4, .data_s = 4e-3};
+    int status = follower_create(&b->follower, &settings);
+    status = status < 0 ? status : rotor_create(&b->rotor, b->frame.n_symbol_samples);
+    for (int a = 0; status >= 0 && a < N_ANT; a++) {
+        b->turned[a] = calloc((size_t)b->frame.n_symbol_samples, sizeof **b->turned);
+        status = b->turned[a] ? 0 : error_set(TUTTI_ENOMEM, "bench_phy: out of memory");
+    }
+    if (status < 0) {
+        return status;
+    }
+    memcpy(b->Y + half, b->Y, half * sizeof *b->Y);
+    follower_found(&b->follower, 0);
+    for (int i = 0; i < 20; i++) {
+        run_slave_look(b);
+    }
+    return b->follower.state == FOLLOWER_LOCKED ? 0 : error_set(TUTTI_EINVAL, "bench_phy: the slave does not lock");
+}
+
 static void close_bench(struct bench *b)
 {
+    follower_destroy(&b->follower);
+    rotor_destroy(&b->rotor);
+    for (int a = 0; a < N_ANT; a++) {
+        free(b->turned[a]);
+    }
     simd_select(NULL);
     if (b->viterbi) {
         delete_viterbi27(b->viterbi);
@@ -295,6 +343,8 @@ static int run_tasks(struct bench *const *b, int n, int runs)
         {"the same with the genie beside it", run_genie, true, NULL, 0},
         {"beacon_search, samples of a block", run_search, false, NULL, search},
         {"beacon_measure, in every block", run_follow, false, NULL, 0},
+        {"follower_look, 4 antennas", run_slave_look, false, NULL, 0},
+        {"rotor_apply, pilots and downlink of 4 antennas", run_slave_turn, false, NULL, 0},
     };
     row_section("%d subcarriers, %d-point FFT, %d antennas, %d users, 16-QAM, %d bits/user", f->n_sc, f->fft_size,
                 N_ANT, N_UE, payload_info_bits(b[0]->payload));
@@ -314,6 +364,7 @@ int main(int argc, char **argv)
         simd_select(simd_variant(n));
         b[n] = calloc(1, sizeof **b);
         status = b[n] ? open_bench(b[n], wide) : error_set(TUTTI_ENOMEM, "out of memory");
+        status = status == 0 ? open_slave(b[n]) : status;
     }
     if (status == 0) {
         status = run_tasks(b, n, wide ? 20 : MAX_RUNS);
