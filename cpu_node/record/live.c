@@ -120,6 +120,14 @@ void live_report(struct live *live, int user, double sinr, double evm, int64_t c
     u->code_block_errors += errors > 0 ? (uint64_t)errors : 0;
 }
 
+void live_uplink(struct live *live, int user, double sinr, int64_t code_blocks, int64_t errors)
+{
+    struct live_user *const u = &live->user[user];
+    u->uplink_sinr = sinr;
+    u->uplink_code_blocks += (uint64_t)code_blocks;
+    u->uplink_code_block_errors += (uint64_t)errors;
+}
+
 void live_secrecy(struct live *live, const double *rate, const uint8_t *suspected)
 {
     for (int k = 0; k < live->n_ue; k++) {
@@ -195,11 +203,17 @@ static double db(double x)
 
 static json_t *user_of(const struct live_user *user, bool alive)
 {
-    return json_pack("{s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:b}", "up", alive, "sinr_db",
-                     number(db(user->sinr), 0.01), "predicted_db", number(db(user->predicted), 0.01), "evm",
-                     number(user->evm, 1e-4), "code_blocks", (json_int_t)user->code_blocks, "errors",
-                     (json_int_t)user->code_block_errors, "served", (json_int_t)user->served, "secrecy",
-                     number(user->rate, 1e-3), "suspected", user->suspected);
+    json_t *const object =
+        json_pack("{s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:b}", "up", alive, "sinr_db", number(db(user->sinr), 0.01),
+                  "predicted_db", number(db(user->predicted), 0.01), "evm", number(user->evm, 1e-4), "code_blocks",
+                  (json_int_t)user->code_blocks, "errors", (json_int_t)user->code_block_errors, "served",
+                  (json_int_t)user->served, "secrecy", number(user->rate, 1e-3), "suspected", user->suspected);
+    if (user->uplink_code_blocks > 0) {
+        json_object_set_new(object, "uplink_db", number(db(user->uplink_sinr), 0.01));
+        json_object_set_new(object, "uplink_code_blocks", json_integer((json_int_t)user->uplink_code_blocks));
+        json_object_set_new(object, "uplink_errors", json_integer((json_int_t)user->uplink_code_block_errors));
+    }
+    return object;
 }
 
 static json_t *decisions(const uint64_t *n, int n_all, const char *(*name)(int))

@@ -39,7 +39,9 @@ struct live_ap {
 struct live_user {
     double sinr, evm, predicted, rate; /* newest; rate: measured secrecy, bit/s/Hz; NaN unknown */
     uint64_t code_blocks, code_block_errors, served;
-    bool suspected; /* of being attacked */
+    bool suspected;     /* of being attacked */
+    double uplink_sinr; /* of its data, linear, newest; counts since the start */
+    uint64_t uplink_code_blocks, uplink_code_block_errors;
 };
 
 struct live {
@@ -62,6 +64,8 @@ void live_block(struct live *live, const struct cpu_block *block);
 /* An account; sent_ns: when its precoder was sent, 0 unknown. */
 void live_account(struct live *live, int ap, const struct wire_account *account, uint64_t sent_ns);
 void live_report(struct live *live, int user, double sinr, double evm, int64_t code_blocks, int64_t errors);
+/* A user's data as the CPU node decoded it. */
+void live_uplink(struct live *live, int user, double sinr, int64_t code_blocks, int64_t errors);
 /* Measured secrecy rates, bit/s/Hz, and suspicions, [n_ue] of the newest row that has them; NULL: none. */
 void live_secrecy(struct live *live, const double *rate, const uint8_t *suspected);
 /* Equalised points of a user's report, re, im, re, im, .. */

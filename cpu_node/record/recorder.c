@@ -125,6 +125,9 @@ int recorder_create(recorder_t **recorder, const struct recorder_settings *setti
     if (status >= 0 && r->reports) {
         r->reports->live = r->live;
     }
+    if (status >= 0 && r->uplink) {
+        r->uplink->live = r->live;
+    }
     status = status < 0 ? status : create_rings(r);
     return status < 0 ? status : create_lab(r);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROWS = 32, N_REAL = 3, N_COUNT = 6, BLOCK_ERRORS = 5 };
+enum { ROWS = 32, N_REAL = 3, N_COUNT = 6, CODE_BLOCKS = 4, BLOCK_ERRORS = 5 };
 
 static const enum record_dataset REAL_DATASET[N_REAL] = {R_UPLINK_SINR, R_UPLINK_PREDICTED, R_UPLINK_EVM};
 static const enum record_dataset COUNT_DATASET[N_COUNT] = {R_UPLINK_BITS,        R_UPLINK_BIT_ERRORS,
@@ -61,10 +61,9 @@ int record_uplink_create(struct record_uplink **uplink, run_file_t *file, const 
     u->file = file;
     u->shape = *shape;
     u->wait = wait;
-    u->sinr_db = calloc((size_t)shape->n_ue, sizeof *u->sinr_db);
     u->room = rt_event_create();
-    if (!u->sinr_db || u->room < 0) {
-        return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+    if (u->room < 0) {
+        return error_set(TUTTI_EIO, "cannot create a wake-up descriptor");
     }
     return ring_create(&u->rows, ROWS, slot_bytes(shape));
 }
@@ -73,7 +72,6 @@ void record_uplink_destroy(struct record_uplink *u)
 {
     if (u) {
         ring_destroy(u->rows);
-        free(u->sinr_db);
         if (u->room >= 0) {
             close(u->room);
         }
@@ -130,14 +128,11 @@ bool record_uplink_send(struct record_uplink *u, const struct record_uplink_row 
     return true;
 }
 
-static void count(struct record_uplink *u, const struct parts *p)
+static void tell(struct record_uplink *u, const struct parts *p)
 {
-    for (int k = 0; k < u->shape.n_ue; k++) {
-        if (p->real[k] > 0) {
-            stats_mean_add(&u->sinr_db[k], 10 * log10(p->real[k]));
-        }
-        u->n_code_blocks += (uint64_t)p->count[4 * u->shape.n_ue + k];
-        u->block_errors += (uint64_t)p->count[BLOCK_ERRORS * u->shape.n_ue + k];
+    const int n = u->shape.n_ue;
+    for (int k = 0; k < n && u->live; k++) {
+        live_uplink(u->live, k, p->real[k], p->count[CODE_BLOCKS * n + k], p->count[BLOCK_ERRORS * n + k]);
     }
 }
 
@@ -158,7 +153,7 @@ static void write_one(struct record_uplink *u, struct slot *slot)
     if (b % CONSTELLATION_EVERY == 0 && u->shape.n_points > 0) {
         run_file_put(u->file, R_UPLINK_CONSTELLATION, b, p.points);
     }
-    count(u, &p);
+    tell(u, &p);
 }
 
 void record_uplink_write(struct record_uplink *u, uint64_t first, uint64_t end)

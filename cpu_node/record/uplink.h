@@ -4,7 +4,7 @@
 #define TUTTI_CPU_NODE_RECORD_UPLINK_H
 
 #include "base/ring.h"
-#include "base/stats.h"
+#include "cpu_node/record/live.h"
 #include "cpu_node/record/run_file.h"
 #include "phy/payload.h"
 
@@ -25,14 +25,13 @@ struct record_uplink_row {
 
 struct record_uplink {
     run_file_t *file;
+    struct live *live; /* told too, if not NULL */
     struct record_shape shape;
-    bool wait;                  /* for room: lock-step */
-    ring_t *rows;               /* uplink thread -> record thread */
-    int room;                   /* there is room again */
-    uint64_t n_dropped;         /* uplink thread */
-    uint64_t newest;            /* record thread: newest block + 1 */
-    struct stats_mean *sinr_db; /* [n_ue] */
-    uint64_t n_code_blocks, block_errors;
+    bool wait;          /* for room: lock-step */
+    ring_t *rows;       /* uplink thread -> record thread */
+    int room;           /* there is room again */
+    uint64_t n_dropped; /* uplink thread */
+    uint64_t newest;    /* record thread: newest block + 1 */
 };
 
 /* Nothing is created without an uplink (*uplink NULL). */

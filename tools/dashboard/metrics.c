@@ -22,6 +22,9 @@
     X(PREDICTED, "tutti_user_sinr_predicted_db", "gauge", "user", "Newest predicted SINR, mean over subbands")         \
     X(EVM, "tutti_user_evm_ratio", "gauge", "user", "Newest error vector magnitude")                                   \
     X(CODE_BLOCKS, "tutti_user_code_blocks_total", "counter", "user,result", "Code blocks decoded")                    \
+    X(UPLINK_SINR, "tutti_user_uplink_sinr_db", "gauge", "user", "Newest measured SINR of its uplink data")            \
+    X(UPLINK_BLOCKS, "tutti_user_uplink_code_blocks_total", "counter", "user,result",                                  \
+      "Code blocks of its uplink data")                                                                                \
     X(SECRECY, "tutti_user_secrecy_spectral_efficiency", "gauge", "user", "Measured secrecy rate, bit per symbol")     \
     X(ATTACK, "tutti_attack_suspected", "gauge", "user", "1 while a pilot attack on the user is suspected")
 
@@ -113,18 +116,18 @@ static void of_each_ap(FILE *out, enum metric metric, const json_t *all, const c
     }
 }
 
-static void code_blocks(FILE *out, const json_t *users)
+static void code_blocks(FILE *out, enum metric metric, const json_t *users, const char *blocks, const char *errors)
 {
     const json_t *each;
     size_t i;
-    head(out, METRIC_CODE_BLOCKS);
+    head(out, metric);
     json_array_foreach((json_t *)(uintptr_t)users, i, each)
     {
-        const double all = json_number_value(json_object_get(each, "code_blocks")),
-                     wrong = json_number_value(json_object_get(each, "errors"));
-        if (json_is_object(each)) {
+        const double all = json_number_value(json_object_get(each, blocks)),
+                     wrong = json_number_value(json_object_get(each, errors));
+        if (json_object_get(each, blocks)) {
             fprintf(out, "%s{user=\"%zu\",result=\"right\"} %.17g\n%s{user=\"%zu\",result=\"wrong\"} %.17g\n",
-                    ROWS[METRIC_CODE_BLOCKS].name, i, all - wrong, ROWS[METRIC_CODE_BLOCKS].name, i, wrong);
+                    ROWS[metric].name, i, all - wrong, ROWS[metric].name, i, wrong);
         }
     }
 }
@@ -176,7 +179,9 @@ void metrics_print(const struct dashboard_state *state, FILE *out)
     of_each(out, METRIC_SINR, "user", user, "sinr_db");
     of_each(out, METRIC_PREDICTED, "user", user, "predicted_db");
     of_each(out, METRIC_EVM, "user", user, "evm");
-    code_blocks(out, user);
+    code_blocks(out, METRIC_CODE_BLOCKS, user, "code_blocks", "errors");
+    of_each(out, METRIC_UPLINK_SINR, "user", user, "uplink_db");
+    code_blocks(out, METRIC_UPLINK_BLOCKS, user, "uplink_code_blocks", "uplink_errors");
     of_each(out, METRIC_SECRECY, "user", user, "secrecy");
     of_each(out, METRIC_ATTACK, "user", user, "suspected");
 }
