@@ -170,7 +170,7 @@ static double ratio_of(const struct expected_subband *s, const struct expected_c
         error += gain * ((c->tracked ? 0 : expect_phase_noise(&c->times, c->user_linewidth_hz)) +
                          expect_phase_noise_leak(&c->times, c->user_linewidth_hz));
     }
-    return signal > 0 ? error / signal + (look.spread ? w->spread[k] : 0) : NAN;
+    return signal > 0 ? error / signal + (look.spread ? w->spread[k] + c->flat_spread : 0) : NAN;
 }
 
 /* What the solve's prediction has beyond what stands in estimates and precoders at the subband's centre; the solve

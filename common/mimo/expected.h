@@ -36,7 +36,8 @@ struct expected_causes {
     double user_linewidth_hz;
     double ap_phase_variance;      /* rad^2 of each AP by itself, both directions */
     const double complex *ap_turn; /* [n_ap] known phases of the downlink against the uplink, e^{j phase} */
-    const double complex *chain;   /* [n_ap][n_ant] downlink over uplink of each antenna, at this subband */
+    double flat_spread; /* error over signal where estimates, precoders and gains are held flat over a subband */
+    const double complex *chain; /* [n_ap][n_ant] downlink over uplink of each antenna, at this subband */
 };
 
 struct expected_subband {

@@ -12,6 +12,7 @@
 
 _Static_assert((int)EXPECTED_N == (int)RECORD_LOSSES, "a column per cause");
 enum { SETTLE_BLOCKS = 32 }; /* after a calibration, until windows and averages have followed */
+enum { MAX_TAPS = 64 };      /* of air.fading */
 enum { REPORT_BLOCKS = 8 };  /* so many blocks ago the users have reported */
 static const double STALE_LOSS_DB = 1;
 
@@ -67,6 +68,26 @@ static void draw_chains(struct losses *l, const struct frame *frame)
     }
 }
 
+/* What nobody sees when subbands are held flat: estimates and pilots are averaged over it. A user that takes its time
+ * from a beacon hears that without its delay. */
+static double flat_spread(const struct config *c, const struct frame *frame)
+{
+    const struct config_fading_model *const f = &c->air.fading;
+    const bool taps = f->model == CONFIG_FADING_TDL;
+    const int n_tap = taps ? (int)f->tap_delays_samples_count : 1, n_all = c->network.n_ap * c->network.n_ant;
+    double power[MAX_TAPS], delay[MAX_TAPS];
+    if (c->precoding.subband != CONFIG_SUBBAND_FLAT || n_tap > MAX_TAPS || n_all <= config_n_served(c)) {
+        return 0;
+    }
+    for (int d = 0; d < n_tap; d++) {
+        power[d] = taps ? pow(10, f->tap_powers_db[d] / 10) : 1;
+        delay[d] = (taps ? f->tap_delays_samples[d] : 0) + (frame->reference_ap < 0 ? c->air.delay_samples : 0);
+    }
+    const int n_ue = config_n_served(c);
+    const struct expect_spread s = expect_spread(n_tap, power, delay, frame->sc_per_sb, frame->fft_size, n_all, n_ue);
+    return s.own + n_ue * s.leak;
+}
+
 static void draw(struct losses *l, const struct frame *frame)
 {
     const struct config *c = l->config;
@@ -80,6 +101,7 @@ static void draw(struct losses *l, const struct frame *frame)
     }
     pilot_assignment(c, frame, l->pilot);
     draw_chains(l, frame);
+    causes->flat_spread = flat_spread(c, frame);
     causes->ages = f->variation == CONFIG_VARIATION_JAKES && f->model != CONFIG_FADING_NONE;
     causes->ageing = expect_ageing(&causes->times, f->doppler_hz);
     const bool corrected = frame->reference_ap >= 0; /* users take their carrier from the reference's beacon */
