@@ -41,8 +41,7 @@ def main():
         for width in WIDTHS:
             for subband in "flat", "smooth":
                 m, p, e, n_bytes = run([*sets, f"frame.subcarriers_per_subband={width}", f"precoding.subband={subband}"], n_blocks)
-                told = e if subband == "flat" else p
-                print(f"{name:30s}{width:5d}  {subband:7s}  {m:8.2f}  {p:9.2f}  {e:8.2f}  {told - m:10.2f}  {n_bytes:14d}", flush=True)
+                print(f"{name:30s}{width:5d}  {subband:7s}  {m:8.2f}  {p:9.2f}  {e:8.2f}  {e - m:10.2f}  {n_bytes:14d}", flush=True)
 
 
 main()
