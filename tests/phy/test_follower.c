@@ -85,7 +85,7 @@ static double phase_error(const struct world *w, double zero)
 /* Blocks until it is locked. */
 static int lock(struct world *w)
 {
-    follower_found(&w->follower, w->offset_rad / (2 * M_PI) + 25); /* as far off as a search may be */
+    follower_found(&w->follower, w->offset_rad / (2 * M_PI) + 180); /* as far off as a search may be */
     for (int b = 1; b <= 60; b++) {
         block(w, true);
         if (w->follower.state == FOLLOWER_LOCKED) {
