@@ -19,7 +19,8 @@ enum {
     TRAILING_BLOCKS = 2, /* accounts of block b travel with the estimates of later blocks */
     MAX_OBSERVERS = 16,
     MOST_SYNC_EVENTS = 10000,
-    ACCOUNT_BLOCKS = 64, /* accounts come some blocks late; after so many they are not waited for */
+    ACCOUNT_BLOCKS = 400, /* accounts come late, after a stall of an AP by all that it slept over, 32 with a message;
+                             after so many blocks (or LAST_REPORTS_NS) they are not waited for */
     REPORT_SLACK_BLOCKS = 400
 };
 
