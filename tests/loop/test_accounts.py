@@ -55,5 +55,24 @@ def test_stalls():
     check(record.get("accounts_twice", 0) == 0, "no account is counted twice")
 
 
+def test_a_stall_at_the_end():
+    """Who stands still while the run ends tells of all that it slept over before the recording is closed."""
+    n = 200
+    with Network(n_blocks=n, sets=["air.mode=paced", "payload.modulation=qam4"]) as net:
+        net.start()
+        net.wait_for_block(n - 40)
+        pid = net.pid_of("tutti-ap", 0)
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.9)  # 180 blocks: alive still, and well beyond the end
+        os.kill(pid, signal.SIGCONT)
+        if net.wait() != 0:
+            net.fail(f"exit status {net.process.returncode}")
+        with net.file("run.h5") as f:
+            kind = f["applied/kind"][:n]
+    check((kind > 0).all(), f"every AP-block has its account: {(kind == 0).sum(axis=0)} have none")
+    check((kind[:, 0] == MISSED).any(), f"AP 0 slept over {(kind[:, 0] == MISSED).sum()} blocks")
+
+
 test_stalls()
+test_a_stall_at_the_end()
 finish()
