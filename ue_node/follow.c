@@ -17,7 +17,7 @@ int follow_create(struct follow *f, const struct frame *frame, bool active)
         return TUTTI_OK;
     }
     const size_t n = (size_t)frame->n_symbol_samples, n_sc = (size_t)frame->n_sc;
-    f->least = 10.0 / (2 * frame->n_sc); /* noise alone: (1 + T) e^-T, T = 10 */
+    f->least = 16.0 / (2 * frame->n_sc); /* noise alone: (1 + T) e^-T, T = 16, at each of some places */
     f->rotor = calloc(n, sizeof *f->rotor);
     f->slope = calloc(n_sc, sizeof *f->slope);
     f->turned = calloc(n, sizeof *f->turned);
