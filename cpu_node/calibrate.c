@@ -316,11 +316,22 @@ static int write_file(const calibrate_t *c)
     return status;
 }
 
+/* The reference's beacon is everybody's time: it stays where it is, and the others move by the difference. */
+static void keep_reference(const calibrate_t *c, struct calib_table *table)
+{
+    const struct config_sync *sync = &c->settings.config->sync;
+    const int shift = sync->mode == CONFIG_SYNC_AIR ? table->shift_samples[sync->reference_ap] : 0;
+    for (int ap = 0; ap < table->n_ap; ap++) {
+        table->shift_samples[ap] -= shift;
+    }
+}
+
 static void solve(calibrate_t *c)
 {
     c->next.measured_ns = clock_wall_ns();
     c->status = calib_run_solve(&c->run, &c->settings.config->calibration, &c->next);
     if (c->status >= 0) {
+        keep_reference(c, &c->next);
         c->status = write_file(c);
     }
     if (c->status < 0) {
