@@ -157,7 +157,7 @@ static void read_recording(void)
     static struct config *config;
     static struct cpu_block *block;
     if (!config) {
-        const struct block_shape shape = {N_SB, N_AP, N_ANT, N_UE, 0};
+        const struct block_shape shape = {.n_sb = N_SB, .n_ap = N_AP, .n_ant = N_ANT, .n_ue = N_UE};
         const char *const sets[] = {"network.n_ap=2",
                                     "network.n_ue=2",
                                     "network.n_ant=3",
