@@ -111,6 +111,11 @@ static bool was_said(const char *words)
 static struct config *config;
 static struct cpu cpu;
 
+static void say_nothing(void *context, uint64_t block, bool bad, const char *sentence)
+{
+    (void)context, (void)block, (void)bad, (void)sentence;
+}
+
 static int enter(void **state)
 {
     (void)state;
@@ -137,6 +142,8 @@ static int enter(void **state)
     const struct calibrate_settings calibration = {
         .config = config, .frame = &cpu.frame, .shape = cpu.shape, .lockstep = true};
     assert_int_equal(calibrate_create(&cpu.calibrate, &calibration), 0);
+    const struct sync_watch_settings sync = {.n_ap = N_AP, .say = say_nothing};
+    assert_int_equal(sync_watch_create(&cpu.sync, &sync), 0);
     cpu.coefficients = calloc((size_t)(cpu.shape.n_sb * cpu.shape.n_ant * N_UE), sizeof *cpu.coefficients);
     cpu.beta = calloc(N_UE, sizeof *cpu.beta);
     cpu.error_variance = calloc(N_UE, sizeof *cpu.error_variance);
@@ -154,6 +161,7 @@ static int leave(void **state)
     plausible_destroy(cpu.plausible);
     gather_destroy(cpu.gather);
     calibrate_destroy(cpu.calibrate);
+    sync_watch_destroy(cpu.sync);
     free(cpu.coefficients);
     free(cpu.beta);
     free(cpu.error_variance);
