@@ -47,8 +47,10 @@ static void make(struct world *w, enum config_metric metric, const int *always, 
                                                 .seed = 5,
                                                 .first = first};
     *w = (struct world){.random = splitmix_make(3, 1), .number = 100};
-    w->block = (struct cpu_block){
-        .shape = {N_SB, N_AP, N_ANT, N_UE, 0}, .H_hat = &w->H[0][0], .beta = &w->beta[0][0], .gathered = w->gathered};
+    w->block = (struct cpu_block){.shape = {.n_sb = N_SB, .n_ap = N_AP, .n_ant = N_ANT, .n_ue = N_UE},
+                                  .H_hat = &w->H[0][0],
+                                  .beta = &w->beta[0][0],
+                                  .gathered = w->gathered};
     memset(w->gathered, 1, sizeof w->gathered);
     memset(w->sounded, 1, sizeof w->sounded);
     memset(w->alive, 1, sizeof w->alive);
