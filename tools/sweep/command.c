@@ -367,7 +367,14 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
     return remove(path);
 }
 
-static int count_run(struct sweep *s, uint64_t cell, const char *folder)
+static void remove_run(const char *folder, const char *log)
+{
+    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    unlink(log);
+}
+
+/* The row goes to the table last: who is killed before that does the run again and leaves nothing behind. */
+static int count_run(struct sweep *s, uint64_t cell, const char *folder, const char *log)
 {
     char record[PATH_MAX + 16], *text = NULL;
     size_t n;
@@ -378,6 +385,9 @@ static int count_run(struct sweep *s, uint64_t cell, const char *folder)
     }
     write_cell(s, cell, row);
     int status = row_write(record, row);
+    if (status == 0 && !s->keep) {
+        remove_run(folder, log);
+    }
     if (fclose(row) == 0 && status == 0 && (fwrite(text, 1, n, s->csv) != n || fflush(s->csv))) {
         status = error_set(TUTTI_EIO, "%s/sweep.csv: %s", s->out, strerror(errno));
     }
@@ -396,13 +406,9 @@ static void run_cell(struct sweep *s, uint64_t cell)
         return;
     }
     s->n_ran++;
-    if (exit_status == 0 && count_run(s, cell, folder) == 0) {
+    if (exit_status == 0 && count_run(s, cell, folder, log) == 0) {
         s->done[cell] = 1;
         s->n_done++;
-        if (!s->keep) {
-            nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-            unlink(log);
-        }
         return;
     }
     s->n_failed++;
