@@ -14,8 +14,9 @@ SETS = ["precoding.subband=flat", "air.fading.model=none", "air.truth=", "networ
 
 
 def free_ports(n):
-    """A run of n free ports, below those that the system gives away by itself."""
-    for first in range(20000 + os.getpid() % 5000, 32000, n):
+    """A run of n free ports, below those that the system gives away by itself. Tests that run at once have processes with neighbouring
+    numbers: each of them looks in 32 ports of its own first."""
+    for first in range(20000 + os.getpid() % 370 * 32, 32000, n):
         sockets = []
         try:
             for port in range(first, first + n):
