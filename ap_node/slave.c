@@ -2,6 +2,7 @@
 #include "ap_node/slave.h"
 
 #include "base/error.h"
+#include "channel/hardware.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ int slave_create(struct slave *s, const struct config *config, const struct fram
     int status = ring_create(&s->notes, NOTES, sizeof(struct slave_note));
     s->state = config->sync.mode == CONFIG_SYNC_SHARED ? WIRE_SYNC_SHARED : WIRE_SYNC_REFERENCE;
     s->follows = config->sync.mode == CONFIG_SYNC_AIR && id != frame->reference_ap;
+    s->known_delay = hardware_common_delay_samples(config, CONFIG_ROLE_AP, CONFIG_ROLE_AP);
     if (status < 0 || !s->follows) {
         return status;
     }
@@ -200,7 +202,7 @@ static int search_and_move(struct slave *s, const struct node_span *span, const 
     s->begun = false;
     if (!again) {
         s->shift = radio->shift - late;
-        return late;
+        return late - s->known_delay;
     }
     follower_relocated(&s->follower, late);
     const int more = late - s->moved;

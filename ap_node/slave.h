@@ -40,6 +40,7 @@ struct slave {
     uint64_t block;      /* of the follower's theta */
     bool begun;          /* there is one */
     int shift;           /* of the radio when the beacon was found: its windows stay while calibration moves others */
+    int known_delay;     /* from AP to AP, that of the emulated air's clocks: this AP's time is earlier by that */
     int moved;           /* by which the follower's window had moved when it was last taken over */
     int moved_samples;
     tutti_tick zero; /* tick of symbol 0 of that block by the beacon's windows, clock's own drift not followed */

@@ -2,6 +2,7 @@
 #include "ap_node/sounder.h"
 
 #include "base/error.h"
+#include "channel/hardware.h"
 #include "node/pilots.h"
 #include "phy/pilot.h"
 
@@ -41,6 +42,7 @@ int sounder_create(struct sounder *s, const struct config *config, const struct 
                           .n_ap = config->network.n_ap,
                           .n_ant = config->network.n_ant,
                           .id = id,
+                          .known_delay = hardware_common_delay_samples(config, CONFIG_ROLE_AP, CONFIG_ROLE_AP),
                           .tx_scale = node_tx_scale(frame, radio->tx_power_dbm, radio->tx_full_scale_dbm)};
     int status = create_buffers(s);
     status = status < 0 ? status : ring_create(&s->plans, PLANS, sizeof(struct sounder_plan));
@@ -93,7 +95,9 @@ void sounder_follow(struct sounder *s)
         s->n_to_tell = s->n_ap;
         memset(s->sum, 0, n_ap * n_ant * n_ant * n_sc * sizeof *s->sum);
         memset(s->count, 0, n_ap * n_ant * n_sc * sizeof *s->count);
-        memset(s->shift, 0, n_ap * sizeof *s->shift);
+        for (size_t ap = 0; ap < n_ap; ap++) {
+            s->shift[ap] = s->known_delay;
+        }
     }
 }
 

@@ -33,6 +33,7 @@ struct sounder {
     tutti_cf32 *Y;              /* [n_ant][n_sc] of one symbol */
     tutti_cf32 *sum;            /* [n_ap][n_ant here][n_ant there][n_sc] over the run, in units of noise */
     float *count;               /* [n_ap][n_ant there][n_sc] symbols in it */
+    int known_delay;            /* from AP to AP, that of the emulated air's clocks: where a window begins to follow */
     int *shift;                 /* [n_ap] samples by which the window follows what comes from an AP */
     double *place;              /* [n_sc] in subcarriers from the carrier */
     double *centre;             /* [n_sb] of the subbands, in subcarriers from the carrier */

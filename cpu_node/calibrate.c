@@ -36,7 +36,7 @@ struct calibrate {
     uint64_t begin_block, end_block;  /* of the run under way */
     uint64_t newest, all_alive_since; /* block numbers */
     bool began_by_itself, all_alive;
-    uint64_t *strange_until;        /* [n_ap] joined with another phase than it was calibrated with: up to this block */
+    uint64_t *strange_until;        /* [n_ap] its phase is not what it was calibrated with, if ever: up to this block */
     tutti_cf32 *values;             /* [n_sb][n_ant][n_ant] */
     float *statistic;               /* [3 + n_sb n_ant] */
     _Atomic uint32_t number, asked; /* of the newest run; of the newest one asked for */
@@ -90,6 +90,19 @@ static int read_file(calibrate_t *c)
     return status;
 }
 
+/* What follows a reference over the air has a phase of its own until calibration knows it: together they would only
+ * spoil each other's beams, so the reference serves alone. Without C symbols there is nothing to wait for. */
+static void leave_out_slaves(calibrate_t *c)
+{
+    const struct config *config = c->settings.config;
+    if (config->sync.mode != CONFIG_SYNC_AIR || c->settings.frame->n_cal == 0 || c->have_table) {
+        return;
+    }
+    for (int ap = 0; ap < c->settings.shape.n_ap; ap++) {
+        c->strange_until[ap] = ap == config->sync.reference_ap ? 0 : UINT64_MAX;
+    }
+}
+
 int calibrate_create(calibrate_t **calibrate, const struct calibrate_settings *settings)
 {
     calibrate_t *c = *calibrate = calloc(1, sizeof *c);
@@ -103,8 +116,12 @@ int calibrate_create(calibrate_t **calibrate, const struct calibrate_settings *s
     if (c->wake < 0 || c->done < 0) {
         return error_set(TUTTI_EIO, "cannot create a wake-up descriptor");
     }
-    const int status = create_buffers(c);
-    return status < 0 ? status : read_file(c);
+    int status = create_buffers(c);
+    status = status < 0 ? status : read_file(c);
+    if (status >= 0) {
+        leave_out_slaves(c);
+    }
+    return status;
 }
 
 void calibrate_destroy(calibrate_t *c)
@@ -229,8 +246,10 @@ void calibrate_joined(calibrate_t *c, int ap, uint64_t now)
 {
     if (is_strange(c)) {
         c->strange_until[ap] = UINT64_MAX;
-        c->settings.send(c->settings.context, ap, "{\"type\":\"silent\"}");
         c->began_by_itself = false;
+    }
+    if (c->strange_until[ap] == UINT64_MAX) {
+        c->settings.send(c->settings.context, ap, "{\"type\":\"silent\"}");
         return;
     }
     if (c->have_table && atomic_load(&c->state) != CALIBRATE_SOLVING) {
@@ -429,7 +448,7 @@ static void ask_at_start(calibrate_t *c, uint64_t number, const uint8_t *alive)
     c->all_alive = all;
     bool strange = false;
     for (int ap = 0; ap < c->settings.shape.n_ap; ap++) {
-        strange = strange || c->strange_until[ap] == UINT64_MAX;
+        strange = strange || (c->have_table && c->strange_until[ap] == UINT64_MAX);
     }
     if ((c->settings.config->calibration.at_start || strange) && !c->began_by_itself && all &&
         number >= c->all_alive_since + LEARN_BLOCKS) {

@@ -28,8 +28,9 @@ void calibrate_destroy(calibrate_t *calibrate); /* NULL and half-built allowed *
 
 /* An AP has joined: it gets the coefficients in force. now: the newest block. */
 void calibrate_joined(calibrate_t *calibrate, int ap, uint64_t now);
-/* sync.mode air: it has joined after the calibration in force, and its phase begins anywhere: until the next one, which
- * calibrate asks for itself where calibration.at_start or when_stale allow it, its estimates fit nobody's. */
+/* sync.mode air: it has joined after the calibration in force, or there is none yet, and its phase begins anywhere:
+ * until the next one, which calibrate asks for itself where calibration.at_start or when_stale allow it, its estimates
+ * fit nobody's. The reference's do, before the first one. */
 bool calibrate_excludes(const calibrate_t *calibrate, int ap, uint64_t block);
 /* A measurement as it came. */
 void calibrate_hear(calibrate_t *calibrate, int ap, const uint8_t *data, size_t n_bytes);

@@ -272,19 +272,21 @@ static int allocate(struct links *l)
                : error_set(TUTTI_ENOMEM, "no memory for %d radios", l->n_radio);
 }
 
-/* Runs of symbols in which APs hear each other. A single beacon is sent by all of them at once: nobody listens. */
-static int set_windows(struct links *l, const struct frame *frame)
+/* Runs of symbols in which APs hear each other, whatever the sender's clock: one that follows another's sends by that
+ * one's time. A single beacon is sent by all of them at once: nobody listens. */
+static int set_windows(struct links *l, const struct config *config, const struct frame *frame)
 {
+    const int slack = hardware_common_delay_samples(config, CONFIG_ROLE_AP, CONFIG_ROLE_AP);
     l->window = calloc((size_t)frame->n_symbol, sizeof *l->window);
     for (int s = 0; l->window && s < frame->n_symbol; s++) {
         const int from = s * frame->n_symbol_samples;
         if (frame->letter[s] != 'C' && (frame->letter[s] != 'B' || frame->n_beacon < 2)) {
             continue;
         }
-        if (l->n_window == 0 || l->window[l->n_window - 1].to != from) {
-            l->window[l->n_window++].from = from;
+        if (l->n_window == 0 || l->window[l->n_window - 1].to < from - slack) {
+            l->window[l->n_window++].from = from - slack;
         }
-        l->window[l->n_window - 1].to = from + frame->n_symbol_samples;
+        l->window[l->n_window - 1].to = from + frame->n_symbol_samples + slack;
     }
     return l->window ? TUTTI_OK : error_set(TUTTI_ENOMEM, "no memory for the frame's symbols");
 }
@@ -362,7 +364,7 @@ int links_create(struct links **links, const struct config *config, const struct
     l->seed = config->network.seed;
     l->n_zone = l->n_eve > 0 ? config_n_zone(config) : 0;
     l->d_over_lambda = config->sensing.d_over_lambda;
-    status = status ? status : set_windows(l, frame);
+    status = status ? status : set_windows(l, config, frame);
     status = status ? status : fill(l, config);
     if (status) {
         links_destroy(l);

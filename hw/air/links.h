@@ -69,7 +69,7 @@ struct links_sight {
     double *ratio, *theta_rad; /* [n_ap][n_zone] amplitude, angle from broadside */
 };
 
-/* Samples [from, to) of every block. */
+/* Samples [from, to) of every block, from its first one on; from may lie before it. */
 struct links_window {
     int from, to;
 };
@@ -96,9 +96,10 @@ struct links {
     int n_block_samples, n_symbol_samples;
     bool changes_in_block, drifts;
     uint64_t seed;
-    struct played *played;       /* air.fading.model: file */
-    int row_blocks;              /* of it */
-    struct links_window *window; /* [n_window] of a block, in order: runs of B and C symbols */
+    struct played *played; /* air.fading.model: file */
+    int row_blocks;        /* of it */
+    struct links_window
+        *window; /* [n_window] of a block, in order: runs of B and C symbols, and what clocks differ by */
     int n_window;
 };
 

@@ -282,7 +282,8 @@ static void gather_windows(const mixer_t *m, int tx, int rx, int q, struct batch
     const struct links *l = m->links;
     const struct line *line = &m->line[tx];
     const int64_t start = (int64_t)m->tick - m->n_history, end = (int64_t)m->tick + m->tile;
-    for (int64_t block = start < 0 ? 0 : start / l->n_block_samples; block * l->n_block_samples < end; block++) {
+    const int64_t last = end / l->n_block_samples + 1; /* windows may begin in the block before their own */
+    for (int64_t block = start < 0 ? 0 : start / l->n_block_samples; block <= last; block++) {
         for (int w = 0; w < l->n_window; w++) {
             const int64_t lo = block * l->n_block_samples + l->window[w].from - start;
             const int64_t hi = block * l->n_block_samples + l->window[w].to - start;
