@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PANEL_WIDTH = 560, PANEL_HEIGHT = 380, LINE = 17, LETTERS = 130 };
+enum { PANEL_WIDTH = 560, PANEL_HEIGHT = 380, LINE = 17, LETTERS = 130, MOST_PRINTED = 20 };
 
 static FILE *open_file(const struct study_run *run, const char *folder, const char *ending)
 {
@@ -103,7 +103,7 @@ static int write_json(const struct study_run *run, const char *folder)
                   "item", run->study->item, "version", TUTTI_VERSION, "seed", (json_int_t)run->seed, "drops",
                   run->n_kept, "wanted", run->n_drop, "quick", run->quick, "seconds", run->seconds, "scenario",
                   scenario(run), "panels", run->panels, "checks", run->checks, "notes", run->notes, "caveats",
-                  strings(run->study->caveats), "counterpart", run->study->counterpart);
+                  strings(run->study->caveats), "page", study_page(run->study), "counterpart", run->study->counterpart);
     if (!all || json_dumpf(all, out, JSON_INDENT(1) | JSON_REAL_PRECISION(12)) != 0) {
         errno = EIO;
         clearerr(out);
@@ -175,8 +175,8 @@ static json_t *caption(const struct study_run *run)
         json_array_append(lines, note);
     }
     snprintf(line, sizeof line,
-             "mean of %d drops, error bars 95 %%; arithmetical study on closed forms; sample-level counterpart: %s",
-             run->n_kept, run->study->counterpart);
+             "%d drops, error bars 95 %%; arithmetical study on the formulas of %s; sample-level counterpart: %s",
+             run->n_kept, study_page(run->study), run->study->counterpart);
     json_array_append_new(lines, json_string(line));
     return lines;
 }
@@ -253,10 +253,21 @@ int study_output(const struct study_run *run, const char *folder)
     return status;
 }
 
+/* All points of a short curve, some of a long one. */
+static void print_points(const json_t *points)
+{
+    const size_t n = json_array_size(points), step = n > MOST_PRINTED ? (n + MOST_PRINTED - 1) / MOST_PRINTED : 1;
+    for (size_t i = (n - 1) % step; i < n; i += step) {
+        const json_t *const point = json_array_get(points, i);
+        printf(" %g:%.4g(%.1g)", number(point, 0), number(point, 1), number(point, 2));
+    }
+    puts("");
+}
+
 void study_print(const struct study_run *run)
 {
-    size_t i, j, k;
-    json_t *panel, *series, *point, *check, *note;
+    size_t i, j;
+    json_t *panel, *series, *check, *note;
     printf("%s: %s, %d of %d drops, %.1f s\n", run->study->name, run->study->item, run->n_kept, run->n_drop,
            run->seconds);
     json_array_foreach(run->panels, i, panel)
@@ -265,11 +276,7 @@ void study_print(const struct study_run *run)
         json_array_foreach(json_object_get(panel, "series"), j, series)
         {
             printf("    %-32s", text(series, "name"));
-            json_array_foreach(json_object_get(series, "points"), k, point)
-            {
-                printf(" %g:%.4g(%.1g)", number(point, 0), number(point, 1), number(point, 2));
-            }
-            puts("");
+            print_points(json_object_get(series, "points"));
         }
     }
     json_array_foreach(run->checks, i, check)

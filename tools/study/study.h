@@ -24,7 +24,7 @@ struct study {
     const struct study_parameter *parameters; /* up to key NULL */
     const char *const *caveats;               /* up to NULL; printed with every result */
     const char *const *checks;                /* up to NULL; what evaluate looks at, for people */
-    const char *counterpart;                  /* spec page and command with samples, for the caption */
+    const char *counterpart;                  /* command with samples, for the caption */
     /* What one job computes drops with; 0 or a negative code with its sentence. */
     int (*open)(const struct study_run *run, void **worker);
     void (*close)(void *worker);
@@ -63,5 +63,7 @@ void study_check_reference(struct study_run *run, struct study_estimate found, d
 void study_note(struct study_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 const struct study *const *study_table(void); /* up to NULL */
+/* Where a study's formulas stand, for the caption. */
+const char *study_page(const struct study *study);
 
 #endif
