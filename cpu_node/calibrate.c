@@ -298,6 +298,21 @@ static void begin(calibrate_t *c, uint64_t number, const uint8_t *alive)
     c->settings.say(c->settings.context, number, text);
 }
 
+/* Delays are told modulo the FFT's length, counts are whole numbers, and no clock is off by more than a block: what
+ * says otherwise would move the others' time and weigh their measurements. */
+static bool is_possible(const calibrate_t *c)
+{
+    const struct frame *f = c->settings.frame;
+    const float *const statistic = c->statistic;
+    const int most = f->sc_per_sb * (c->settings.config->calibration.n_repeats + f->n_cal);
+    bool good = fabsf(statistic[1]) <= (float)f->fft_size && fabsf(statistic[2]) <= (float)f->n_block_samples;
+    for (int i = 0; i < c->settings.shape.n_sb * c->settings.shape.n_ant; i++) {
+        const float count = statistic[3 + i];
+        good = good && (count == 0 || (count >= 1 && count <= (float)most));
+    }
+    return good;
+}
+
 void calibrate_hear(calibrate_t *c, int ap, const uint8_t *data, size_t n_bytes)
 {
     const struct block_shape *s = &c->settings.shape;
@@ -305,15 +320,23 @@ void calibrate_hear(calibrate_t *c, int ap, const uint8_t *data, size_t n_bytes)
     struct wire_header header;
     struct wire_array_meta meta = {.statistic = c->statistic, .statistic_room = 3 + (uint32_t)(s->n_sb * s->n_ant)};
     if (wire_unpack_array(data, n_bytes, &header, &meta, c->values, room) != WIRE_OK || header.node != ap ||
-        header.n_sb != s->n_sb || header.n_ant != s->n_ant || header.n_stream != s->n_ant ||
-        meta.n_statistic != meta.statistic_room || meta.subject >= s->n_ap || meta.subject == ap) {
+        header.type != WIRE_CALIBRATION || header.n_sb != s->n_sb || header.n_ant != s->n_ant ||
+        header.n_stream != s->n_ant || meta.n_statistic != meta.statistic_room || meta.subject >= s->n_ap ||
+        meta.subject == ap) {
         return;
     }
-    const float number = c->statistic[0];
-    if (atomic_load(&c->state) == CALIBRATE_SOUNDING && number == (float)atomic_load(&c->number)) {
-        calib_run_add(&c->run, meta.subject, ap, c->values, c->statistic + 3, (double)c->statistic[1],
-                      (int)c->statistic[2]);
+    if (atomic_load(&c->state) != CALIBRATE_SOUNDING || c->statistic[0] != (float)atomic_load(&c->number)) {
+        return;
     }
+    if (!is_possible(c)) {
+        char text[140];
+        snprintf(text, sizeof text, "access point %d tells of access point %d what cannot be (delay %.3g, shift %.3g)",
+                 ap, meta.subject, (double)c->statistic[1], (double)c->statistic[2]);
+        fail(c, c->newest, text);
+        return;
+    }
+    calib_run_add(&c->run, meta.subject, ap, c->values, c->statistic + 3, (double)c->statistic[1],
+                  (int)c->statistic[2]);
 }
 
 /* Written whole or not at all. */

@@ -10,13 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOLD_BLOCKS = 4 }; /* beacons missed before it is told: one alone is noise */
+enum {
+    HOLD_BLOCKS = 4,       /* beacons missed before it is told: one alone is noise */
+    LINES_AT_ONCE = 100,   /* of one AP; then one in so many blocks, and what it has come to meanwhile is told then */
+    BLOCKS_PER_LINE = 200, /* lest one AP that comes and goes in every block fills logs and recording */
+};
 
 struct one {
     bool there;
     int state, told; /* enum wire_sync */
     uint64_t since;  /* block from which on it is in this state */
-    json_t *report;  /* the last one, NULL: none */
+    uint64_t first;  /* block that it was heard of first */
+    uint64_t n_line;
+    json_t *report; /* the last one, NULL: none */
 };
 
 struct sync_watch {
@@ -75,19 +81,42 @@ static void say(sync_watch_t *w, int ap, uint64_t block)
     w->settings.say(w->settings.context, block, !wire_sync_counts(one->state) || one->state == WIRE_SYNC_HOLD, text);
 }
 
+static bool may_say(const struct one *one, uint64_t block)
+{
+    const uint64_t blocks = block > one->first ? block - one->first : 0;
+    return one->n_line < LINES_AT_ONCE + blocks / BLOCKS_PER_LINE;
+}
+
 bool sync_watch_hear(sync_watch_t *w, int ap, uint64_t block, int state)
 {
     struct one *const one = &w->ap[ap];
     pthread_mutex_lock(&w->mutex);
     one->since = state != one->state ? block : one->since;
     one->state = state;
+    one->first = one->there ? one->first : block;
     one->there = true;
     const bool waits = state == WIRE_SYNC_HOLD && block < one->since + HOLD_BLOCKS;
-    if (state != one->told && !waits) {
+    if (state != one->told && !waits && may_say(one, block)) {
+        one->n_line++;
         say(w, ap, block);
     }
     pthread_mutex_unlock(&w->mutex);
     return wire_sync_counts(state);
+}
+
+/* What docs/wire.md names, if it is a number: the rest is nobody's, and would be told to all observers. */
+static json_t *figures_of(const json_t *root)
+{
+    static const char *const names[] = {"block",  "cfo_hz", "error_rad", "snr_db", "delay_samples", "drift_ppm",
+                                        "misfit", "heard",  "missed",    "slips",  "moved_samples"};
+    json_t *figures = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        json_t *const value = json_object_get(root, names[i]);
+        if (json_is_number(value) || json_is_null(value)) {
+            json_object_set(figures, names[i], value);
+        }
+    }
+    return figures;
 }
 
 bool sync_watch_report(sync_watch_t *w, int ap, const char *json)
@@ -98,11 +127,12 @@ bool sync_watch_report(sync_watch_t *w, int ap, const char *json)
         json_decref(root);
         return false;
     }
-    json_object_del(root, "type");
+    json_t *const figures = figures_of(root);
     pthread_mutex_lock(&w->mutex);
     json_decref(w->ap[ap].report);
-    w->ap[ap].report = root;
+    w->ap[ap].report = figures;
     pthread_mutex_unlock(&w->mutex);
+    json_decref(root);
     return true;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A plain driver for a fuzz target: reads the seeds of a folder, feeds them, then n deterministic mutations of them,
- * each in memory of exactly its size, and fails unless every outcome was seen. Usage: mutate_x FOLDER N */
+ * each in memory of exactly its size, and fails unless every outcome was seen. Usage: mutate_x FOLDER N [FIRST]. A
+ * mutation depends on its number alone, from FIRST (0) on, so that a long run can be had in parts, and a finding again.
+ */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -17,7 +19,16 @@ struct seed {
 
 static struct seed seeds[MAX_SEEDS];
 static size_t n_seeds;
-static uint64_t state = 88172645463325252u;
+static uint64_t state;
+
+/* SplitMix64 of a mutation's number. */
+static uint64_t state_of(uint64_t number)
+{
+    uint64_t z = (number + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (z ^ (z >> 31)) | 1;
+}
 
 static size_t below(size_t n)
 {
@@ -108,24 +119,31 @@ static int feed(const struct seed *s)
     return 0;
 }
 
+static int feed_mutation(uint64_t number)
+{
+    static struct seed s;
+    state = state_of(number);
+    const struct seed *from = &seeds[below(n_seeds)];
+    memcpy(s.data, from->data, from->n_bytes);
+    s.n_bytes = from->n_bytes;
+    for (size_t k = 1 + below(4); k > 0 && s.n_bytes; k--) {
+        below(4) ? change_bytes(&s) : change_length(&s);
+    }
+    return feed(&s);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 3 || read_seeds(argv[1])) {
-        fprintf(stderr, "usage: %s FOLDER_WITH_SEEDS N\n", argv[0]);
+    if (argc < 3 || argc > 4 || read_seeds(argv[1])) {
+        fprintf(stderr, "usage: %s FOLDER_WITH_SEEDS N [FIRST]\n", argv[0]);
         return 2;
     }
     for (size_t i = 0; i < n_seeds; i++) {
         feed(&seeds[i]);
     }
-    for (long i = strtol(argv[2], NULL, 10); i > 0; i--) {
-        static struct seed s;
-        const struct seed *from = &seeds[below(n_seeds)];
-        memcpy(s.data, from->data, from->n_bytes);
-        s.n_bytes = from->n_bytes;
-        for (size_t k = 1 + below(4); k > 0 && s.n_bytes; k--) {
-            below(4) ? change_bytes(&s) : change_length(&s);
-        }
-        if (feed(&s)) {
+    const uint64_t first = argc > 3 ? strtoull(argv[3], NULL, 10) : 0, n = strtoull(argv[2], NULL, 10);
+    for (uint64_t i = first; i < first + n; i++) {
+        if (feed_mutation(i)) {
             return 2;
         }
     }
