@@ -27,13 +27,15 @@ static int letter_of(enum radio_note_kind kind)
     }
 }
 
-/* What lies furthest ahead when it is queued: after the downlink of one block the pilots, and the data behind them, of
- * the block after next. No more than needed: what is used in turn stays in the cache. */
+/* What lies furthest ahead when it is queued: after the downlink of one block the pilots, and the data or C symbols
+ * behind them, of the block after next. No more than needed: what is used in turn stays in the cache. */
 static int samples_ahead(const struct config *config, const struct frame *f)
 {
     const bool data = config->uplink.mode != CONFIG_UPLINK_NONE && f->n_ul > 0;
     const int dl_end = f->n_dl > 0 ? (f->dl_symbol[f->n_dl - 1] + 1) * f->n_symbol_samples : 0;
-    const int last = data ? f->ul_symbol[f->n_ul - 1] : f->n_pilot > 0 ? f->pilot_symbol[f->n_pilot - 1] : -1;
+    const int last_cal = f->n_cal > 0 ? f->cal_symbol[f->n_cal - 1] : -1;
+    const int last_user = data ? f->ul_symbol[f->n_ul - 1] : f->n_pilot > 0 ? f->pilot_symbol[f->n_pilot - 1] : -1;
+    const int last = last_user > last_cal ? last_user : last_cal;
     return (2 + f->lag_blocks) * f->n_block_samples - dl_end + (last + 1) * f->n_symbol_samples;
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The network of examples/usrp.yaml through libuhd on emulated USRPs against the same one on the emulated air: the same channel, so
 the same estimates and SINR, and nothing allocates or waits for a lock on the slot paths; an access point killed and started again is back in service without touching the others.
-argv: the network file, the emulator's program; which parts (air, lead, restart; all)."""
+argv: the network file, the emulator's program; which parts (air, lead, restart, calibrate; all)."""
 import os
 import signal
 import subprocess
@@ -35,9 +35,9 @@ def network(file, text, sets):
     return net
 
 
-def emulator(program, file):
-    sets = [w for s in STILL for w in ("--set", s)]
-    return Emulator(program, "--ahead-us", 900, "--config", file, *sets, devices=0)
+def emulator(program, file, *sets, faults=()):
+    words = [w for s in (*STILL, *sets) for w in ("--set", s)] + [w for f in faults for w in ("--fault", f)]
+    return Emulator(program, "--ahead-us", 900, "--config", file, *words, devices=0)
 
 
 def rows(net):
@@ -95,6 +95,32 @@ def test_lead_beyond_the_gap(file, program):
     check(not np.any(usrp["user/code_block_errors"]), "every code block is right")
 
 
+def harmonic(sinr):
+    with np.errstate(divide="ignore"):  # a user that hears nothing measures 0
+        return -db((1 / sinr).mean())
+
+
+def test_calibration(file, program):
+    """Transmitters of any phase and 1 dB, in the devices themselves: the network does not know of it before it is calibrated, live."""
+    frame = "frame.schedule=B G P4 U20 C4 G D38 G"
+    with emulator(program, file, frame, faults=["0:chains=1", "1:chains=1"]) as devices:
+        with network(file, usrps(devices.devices, file, 0), [*STILL, frame]) as net:
+            net.start().wait_for_block(60)
+            told = subprocess.run([os.path.join(BIN, "tutti"), "calibrate", "--config", os.path.join(net.out, "config.yaml")],
+                                  capture_output=True, text=True, timeout=120)
+            net.wait_for_block(net.blocks_done() + 60)
+            net.process.send_signal(signal.SIGINT)
+            net.wait()
+            with net.file("run.h5") as f:
+                first = int(np.argmax(f["block/calibration"][:] == 1))
+                measured, expected, errors = (f[k][:-5] for k in ("user/sinr_measured", "sinr_expected", "user/code_block_errors"))
+    check(told.returncode == 0 and "calibrated: error" in told.stdout, f"tutti calibrate: {told.stdout.splitlines()[-1:]} {told.stderr}")
+    before, after, ideal = harmonic(measured[SETTLED:first]), harmonic(measured[first + 2:]), harmonic(expected[first + 2:])
+    check(before < ideal - 20, f"not calibrated: {before:.2f} dB")
+    check(after > ideal - 0.7, f"calibrated, from block {first} on: {after:.2f} dB, with ideal radios {ideal:.2f} dB")
+    check(not np.any(errors[first + 2:]), "every code block is right from then on")
+
+
 def wait_until_used(net):
     """Until access point 1 is in a solve again; how many blocks that takes is the machine's speed."""
     end = time.monotonic() + 60
@@ -139,7 +165,8 @@ if __name__ == "__main__":
         skip("this build has no libuhd")
     if len(sys.argv) < 3 or not os.access(sys.argv[2], os.X_OK):
         skip("no emulated USRPs in this build: install libmsgpack-dev")
-    parts = {"air": test_same_as_the_air, "lead": test_lead_beyond_the_gap, "restart": test_kill_and_restart}
+    parts = {"air": test_same_as_the_air, "lead": test_lead_beyond_the_gap, "restart": test_kill_and_restart,
+             "calibrate": test_calibration}
     for name in sys.argv[3:] or parts:
         parts[name](*sys.argv[1:3])
     finish()

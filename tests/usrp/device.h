@@ -117,6 +117,8 @@ struct device {
     struct channel channel[DEVICE_N_CHANNEL];
     /* Faults that last. */
     bool unlocked, mismatch;
+    bool turned; /* transmitters have gains of their own */
+    tutti_cf32 chain[DEVICE_N_CHANNEL];
     atomic_bool gone;
     bool has_streamed;
     uint64_t first_stream; /* world sample */

@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "channel/random.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,21 @@ static void unlock(struct device *d, double unlocked)
 static void mismatch(struct device *d, double wrong)
 {
     d->mismatch = wrong > 0;
+}
+
+/* As after a retuning: every transmitter's gain (1 dB) and phase (any) drawn anew; 0: straight again. */
+static void turn_chains(struct device *d, double seed)
+{
+    for (int c = 0; c < DEVICE_N_CHANNEL; c++) {
+        float z, unused;
+        double re, im;
+        const uint64_t key = random_key((uint64_t)seed, RANDOM_HARDWARE, (uint64_t)d->id, 0, (uint64_t)c);
+        random_normal(key, 0, &z, &unused);
+        random_phasor(random_uniform(key, 1), &re, &im);
+        const float gain = powf(10, z / 20);
+        d->chain[c] = seed > 0 ? __builtin_complex(gain * (float)re, gain * (float)im) : 1;
+    }
+    d->turned = seed > 0;
 }
 
 static void deafen(struct device *d, double seconds)
@@ -91,7 +108,7 @@ static const struct {
     {"late", be_late, -1},    {"underrun", starve, -1},  {"overrun", overrun, 0}, {"late-start", start_late, -1},
     {"lose-rx", lose_rx, -1}, {"lose-tx", lose_tx, -1},  {"no-pps", cut_pps, 1},  {"pps", cut_pps, 0},
     {"unlock", unlock, 1},    {"lock", unlock, 0},       {"vanish", vanish, 1},   {"return", vanish, 0},
-    {"deaf", deafen, -1},     {"mismatch", mismatch, 1}, {"match", mismatch, 0}};
+    {"deaf", deafen, -1},     {"mismatch", mismatch, 1}, {"match", mismatch, 0},  {"chains", turn_chains, -1}};
 
 int fault_apply(struct device *d, const char *text)
 {

@@ -9,7 +9,8 @@
  *   unlock, lock           the reference is lost, is there
  *   vanish, return         the device answers nothing; is there again, switched on anew
  *   deaf S                 no call is answered for S seconds
- *   mismatch, match        the hardware is another one than the host's library knows; is right */
+ *   mismatch, match        the hardware is another one than the host's library knows; is right
+ *   chains SEED            every transmitter has another gain and phase, as after a retuning; 0: straight again */
 #ifndef TUTTI_TESTS_USRP_FAULTS_H
 #define TUTTI_TESTS_USRP_FAULTS_H
 

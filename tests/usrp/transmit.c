@@ -165,6 +165,9 @@ static int play(struct channel *c, uint64_t tick, tutti_cf32 *out, int room)
         const int16_t *s = p->samples + 2 * (p->at + i);
         out[i] = __builtin_complex((float)s[0] * PER_FULL_SCALE, (float)s[1] * PER_FULL_SCALE);
     }
+    for (int i = 0; c->device->turned && i < n; i++) {
+        out[i] *= c->device->chain[c->index];
+    }
     p->at += n;
     t->in_burst = true;
     if (starving) {
