@@ -98,6 +98,9 @@ static void follow_roster(struct ap *ap)
     const struct roster *const now = roster_book_at(ap->link.rosters, ap->block);
     for (int k = 0; k < ap->config->network.n_ue; k++) {
         ap->sequence[k] = roster_sequence(ap->config, &ap->frame, now, k, ap->block);
+        if (ap->uplink.config) {
+            ap->uplink.sends[k] = roster_place(now, k) >= 0 && ap->sequence[k] >= 0;
+        }
     }
     ap->roster = roster_book_at(ap->link.rosters, ap->block + ap->lag);
     ap->downlink.roster = ap->streams.roster = ap->roster;

@@ -30,13 +30,14 @@ static bool allocate(struct uplink *u)
     u->g_sb = calloc(n_ue * n_ue, sizeof *u->g_sb);
     u->f_sb = calloc(n_ue, sizeof *u->f_sb);
     u->e = calloc(n_ue, sizeof *u->e);
+    u->sends = calloc(n_ue, sizeof *u->sends);
     u->undo = calloc(n_sc, sizeof *u->undo);
     u->centre = calloc(n_sb, sizeof *u->centre);
     u->rows = calloc(n_ant * n_sc, sizeof *u->rows);
     u->row = calloc(n_ant, sizeof *u->row);
     u->values = calloc((size_t)f->n_ul * n_column * n_sc, sizeof *u->values);
-    return u->scale && u->V && u->statistic && u->G && u->V_sb && u->g_sb && u->f_sb && u->e && u->undo && u->centre &&
-           u->rows && u->row && u->values;
+    return u->scale && u->V && u->statistic && u->G && u->V_sb && u->g_sb && u->f_sb && u->e && u->sends && u->undo &&
+           u->centre && u->rows && u->row && u->values;
 }
 
 int uplink_create(struct uplink *u, const struct config *config, const struct frame *frame, int id)
@@ -82,6 +83,7 @@ void uplink_destroy(struct uplink *u)
     free(u->g_sb);
     free(u->f_sb);
     free(u->e);
+    free(u->sends);
     free(u->undo);
     free(u->centre);
     free(u->rows);
@@ -117,12 +119,12 @@ size_t uplink_message_bytes(const struct uplink *u)
 
 /* Weights ---------------------------------------------------------------------------------------------------------- */
 
-/* Uplink channels of one subband: ghat = conj(H_hat) / u [Demir 2021 in uplink units]. */
+/* Uplink channels of one subband: ghat = conj(H_hat) / u [Demir 2021 in uplink units]; 0 of users that only wait. */
 static void take_channels(struct uplink *u, const tutti_cf32 *H_hat)
 {
     const float scale = (float)(1 / u->uplink_to_downlink);
     for (int i = 0; i < u->n_ant * u->n_ue; i++) {
-        u->G[i] = scale * conjf(H_hat[i]);
+        u->G[i] = u->sends[i % u->n_ue] ? scale * conjf(H_hat[i]) : 0;
     }
 }
 
@@ -184,7 +186,7 @@ void uplink_remember(struct uplink *u, const struct capture *capture, const stru
     u->delay_samples = estimate_delay_samples(capture->estimate);
     take_scale(u, capture, reciprocity);
     for (int k = 0; k < u->n_ue; k++) {
-        u->e[k] = (float)((double)capture->error_variance[k] / power);
+        u->e[k] = u->sends[k] ? (float)((double)capture->error_variance[k] / power) : 0;
     }
     for (int sb = 0; config_uplink_per_user(u->config) && sb < u->frame->n_sb; sb++) {
         take_channels(u, capture->H_hat + (size_t)sb * one);

@@ -19,6 +19,7 @@ struct uplink {
     int id, n_ant, n_ue, n_column;
     double uplink_to_downlink; /* amplitude from uplink units to those of the estimates */
     combine_t *combine;
+    bool *sends; /* [n_ue] who is served in the block under way, and so sends data: the caller's to write */
     /* of the block whose U symbols come next */
     bool have;
     uint64_t block;

@@ -33,13 +33,15 @@ static bool allocate_arrays(struct cpu_block *b, size_t n_sb, size_t n_ap, size_
     b->place = calloc(n_ue, sizeof *b->place);
     b->age_blocks = calloc(n_ue, sizeof *b->age_blocks);
     b->seat = calloc(n_ue, sizeof *b->seat);
+    b->sequence = calloc(n_ue, sizeof *b->sequence);
     b->power = calloc(n_ap * n_ue, sizeof *b->power);
     b->shape_of_powers = calloc(n_sb * n_ue, sizeof *b->shape_of_powers);
     b->bound = calloc(n_sb, sizeof *b->bound);
     b->sinr = calloc(n_sb * n_ue, sizeof *b->sinr);
     b->reason = calloc(n_sb, sizeof *b->reason);
     return b->H_hat && b->error_variance && b->beta && b->user_alive && b->user_used && b->user_here && b->place &&
-           b->age_blocks && b->seat && b->power && b->shape_of_powers && b->bound && b->sinr && b->reason;
+           b->age_blocks && b->seat && b->sequence && b->power && b->shape_of_powers && b->bound && b->sinr &&
+           b->reason;
 }
 
 int block_create(struct cpu_block **block, const struct block_shape *s)
@@ -85,6 +87,7 @@ void block_destroy(struct cpu_block *b)
     free(b->place);
     free(b->age_blocks);
     free(b->seat);
+    free(b->sequence);
     free(b->power);
     free(b->shape_of_powers);
     free(b->bound);

@@ -34,6 +34,7 @@ struct cpu_block {
     uint8_t *user_alive;  /* [n_ue] noise is kept away from these */
     int32_t *place;       /* [n_ue] of the schedule, -1 = waits; user k's is k without one */
     int32_t *seat;        /* [n_ue] place in the roster of this block's pilots, -1 = waits */
+    int32_t *sequence;    /* [n_ue] the pilot sent in this block, -1 = none */
     uint64_t roster_from; /* first block of that roster */
     int32_t *age_blocks;  /* [n_ue] since its pilot was heard last; 0 = in this block, -1 = never */
     uint8_t *user_here;   /* [n_ue] alive, served or waiting */

@@ -65,7 +65,8 @@ void cpu_follow_schedule(struct cpu *cpu, struct cpu_block *block)
     block->roster_from = roster->from_block;
     for (int k = 0; k < cpu->shape.n_ue; k++) {
         block->seat[k] = roster_place(roster, k);
-        if (roster_sequence(cpu->config, &cpu->frame, roster, k, block->number) >= 0) {
+        block->sequence[k] = roster_sequence(cpu->config, &cpu->frame, roster, k, block->number);
+        if (block->sequence[k] >= 0) {
             cpu->sounded[k] = block->number + 1;
         }
         block->age_blocks[k] = cpu->sounded[k] ? (int32_t)(block->number + 1 - cpu->sounded[k]) : -1;

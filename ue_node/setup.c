@@ -133,7 +133,7 @@ static int create_uplink(struct ue *ue)
 {
     const struct config_radio *radio = config_radio_of(ue->config, CONFIG_ROLE_UE, ue->id);
     const float scale = node_tx_scale(&ue->frame, radio->tx_power_dbm, radio->tx_full_scale_dbm);
-    return uplink_create(&ue->uplink, ue->config, &ue->frame, scale, ue->pilots);
+    return uplink_create(&ue->uplink, ue->config, &ue->frame, scale);
 }
 
 /* Only what emulation adds can be known here. */

@@ -43,8 +43,8 @@ static void queue_pilots(struct ue *ue, uint64_t block)
         const size_t one = (size_t)ue->n_pilot_samples;
         ue->pilot_buffers[0] = ue->pilots + (ue->n_sequence > 1 ? (size_t)sequence * one : 0);
         int n = ue->n_pilot_samples;
-        if (ue->uplink.n_samples > 0) {
-            ue->pilot_buffers[0] = uplink_make(&ue->uplink, ue->ofdm, ue->id, block);
+        if (ue->uplink.n_samples > 0 && roster_place(roster, ue->pilot_user) >= 0) { /* who waits sends no data */
+            ue->pilot_buffers[0] = uplink_make(&ue->uplink, ue->ofdm, ue->pilot_buffers[0], ue->id, block);
             n = ue->uplink.n_samples;
         }
         if (ue->follow.active) {

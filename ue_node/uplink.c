@@ -11,8 +11,7 @@ static size_t samples_between(const struct frame *f, int from_symbol, int to_sym
     return (size_t)(to_symbol - from_symbol) * (size_t)f->n_symbol_samples;
 }
 
-int uplink_create(struct uplink *u, const struct config *config, const struct frame *f, float scale,
-                  const tutti_cf32 *pilots)
+int uplink_create(struct uplink *u, const struct config *config, const struct frame *f, float scale)
 {
     *u = (struct uplink){.frame = f, .scale = scale};
     if (config->uplink.mode == CONFIG_UPLINK_NONE) {
@@ -26,7 +25,6 @@ int uplink_create(struct uplink *u, const struct config *config, const struct fr
     if (!u->symbols || !u->burst) {
         return error_set(TUTTI_ENOMEM, "out of memory for the uplink data");
     }
-    memcpy(u->burst, pilots, samples_between(f, first, f->pilot_symbol[f->n_pilot - 1] + 1) * sizeof *pilots);
     return payload_create_uplink(&u->payload, f, &payload, config->network.seed);
 }
 
@@ -38,13 +36,15 @@ void uplink_destroy(struct uplink *u)
     *u = (struct uplink){0};
 }
 
-const tutti_cf32 *uplink_make(struct uplink *u, ofdm_t *ofdm, int user, uint64_t block)
+const tutti_cf32 *uplink_make(struct uplink *u, ofdm_t *ofdm, const tutti_cf32 *pilots, int user, uint64_t block)
 {
     const struct frame *f = u->frame;
+    const int first = f->pilot_symbol[0];
+    memcpy(u->burst, pilots, samples_between(f, first, f->pilot_symbol[f->n_pilot - 1] + 1) * sizeof *pilots);
     payload_encode(u->payload, user, block, u->symbols);
     for (int d = 0; d < f->n_ul; d++) {
         ofdm_modulate(ofdm, u->symbols + (size_t)d * (size_t)f->n_sc, u->scale,
-                      u->burst + samples_between(f, f->pilot_symbol[0], f->ul_symbol[d]));
+                      u->burst + samples_between(f, first, f->ul_symbol[d]));
     }
     return u->burst;
 }

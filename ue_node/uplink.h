@@ -17,11 +17,12 @@ struct uplink {
     tutti_cf32 *burst;   /* [n_samples] */
 };
 
-/* pilots: samples from the first P symbol to the end of the last, copied. config->uplink.mode none: an empty one. */
-int uplink_create(struct uplink *uplink, const struct config *config, const struct frame *frame, float scale,
-                  const tutti_cf32 *pilots);
+/* config->uplink.mode none: an empty one. */
+int uplink_create(struct uplink *uplink, const struct config *config, const struct frame *frame, float scale);
 void uplink_destroy(struct uplink *uplink); /* half-built allowed */
-/* Makes the user's burst of one block, [n_samples], good until the next. Cost: n_ul transforms and the encoder. */
-const tutti_cf32 *uplink_make(struct uplink *uplink, ofdm_t *ofdm, int user, uint64_t block);
+/* Makes the user's burst of one block, [n_samples], good until the next, behind `pilots`, samples from
+ * the first P symbol to the end of the last. Cost: n_ul
+ * transforms and the encoder. */
+const tutti_cf32 *uplink_make(struct uplink *uplink, ofdm_t *ofdm, const tutti_cf32 *pilots, int user, uint64_t block);
 
 #endif

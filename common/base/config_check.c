@@ -862,10 +862,6 @@ static int check_uplink(struct check *check)
         return config_fail(check->layers, "uplink.mode precoding.local",
                            "no estimates travel with precoding.local, so the CPU node cannot combine: mode: local");
     }
-    if (c->scheduler.n_served > 0) {
-        return config_fail(check->layers, "uplink.mode scheduler.n_served",
-                           "uplink data goes with all users at once: scheduler.n_served: 0");
-    }
     return check_uplink_symbols(check);
 }
 

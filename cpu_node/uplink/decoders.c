@@ -21,10 +21,11 @@ struct uplink_decoders {
     const struct config *config;
     const struct frame *frame;
     int n_ue, n_decoder;
-    struct decoder *decoder; /* [n_decoder]; the first is the caller's */
-    double *frequency_rad;   /* [n_ue] where a user's phase ended */
-    tutti_cf32 *symbols;     /* [n_ue][n_ul][n_sc] */
-    double *sinr;            /* [n_ue][n_sb] */
+    struct decoder *decoder;        /* [n_decoder]; the first is the caller's */
+    struct upstream_memory *memory; /* [n_ue] */
+    double *offset_rad;             /* [n_ue] memory's, for who combines */
+    tutti_cf32 *symbols;            /* [n_ue][n_ul][n_sc] */
+    double *sinr;                   /* [n_ue][n_sb] */
     int done;
     _Atomic int next, n_working;
     _Atomic bool stop;
@@ -47,10 +48,11 @@ int uplink_decoders_create(uplink_decoders_t **decoders, const struct config *co
     d->n_ue = config->network.n_ue;
     d->done = -1;
     d->decoder = calloc((size_t)config->uplink.n_workers, sizeof *d->decoder);
-    d->frequency_rad = calloc(n_ue, sizeof *d->frequency_rad);
+    d->memory = calloc(n_ue, sizeof *d->memory);
+    d->offset_rad = calloc(n_ue, sizeof *d->offset_rad);
     d->symbols = calloc(n_ue * (size_t)frame->n_ul * (size_t)frame->n_sc, sizeof *d->symbols);
     d->sinr = calloc(n_ue * (size_t)frame->n_sb, sizeof *d->sinr);
-    if (!d->decoder || !d->frequency_rad || !d->symbols || !d->sinr) {
+    if (!d->decoder || !d->memory || !d->offset_rad || !d->symbols || !d->sinr) {
         return error_set(TUTTI_ENOMEM, "out of memory for decoding");
     }
     const struct config_payload payload = {config->uplink.modulation, config->payload.max_code_block_bits};
@@ -88,7 +90,8 @@ static void decode(struct decoder *one, int k)
     uplink_weights_apply(d->weights, k, symbols, sinr);
     const uint64_t combined_ns = clock_mono_ns();
     user->sinr_predicted = mean_sinr(sinr, f->n_sb);
-    upstream_execute(one->upstream, k, d->block, symbols, sinr, &d->frequency_rad[k], &user->figures);
+    upstream_execute(one->upstream, k, d->block, symbols, sinr, &d->memory[k], &user->figures);
+    d->offset_rad[k] = d->memory[k].offset_rad;
     user->combine_ns = combined_ns - start_ns;
     user->decode_ns = clock_mono_ns() - combined_ns;
 }
@@ -156,7 +159,8 @@ void uplink_decoders_destroy(uplink_decoders_t *d)
         close(d->done);
     }
     free(d->decoder);
-    free(d->frequency_rad);
+    free(d->memory);
+    free(d->offset_rad);
     free(d->symbols);
     free(d->sinr);
     free(d);
@@ -180,6 +184,11 @@ void uplink_decoders_execute(uplink_decoders_t *d, uint64_t block, const uplink_
             continue;
         }
     }
+}
+
+const double *uplink_decoders_offsets(const uplink_decoders_t *d)
+{
+    return d->offset_rad;
 }
 
 const tutti_cf32 *uplink_decoders_symbols(const uplink_decoders_t *d, int user)

@@ -19,6 +19,8 @@ void uplink_decoders_destroy(uplink_decoders_t *decoders); /* ends the threads; 
 /* All users of user_here [n_ue]: users [n_ue] of those; blocks until all are done. */
 void uplink_decoders_execute(uplink_decoders_t *decoders, uint64_t block, const uplink_weights_t *weights,
                              const uint8_t *user_here, struct uplink_user *users);
+/* By how much users' oscillators are off, [n_ue] radians per symbol; 0: not known, or no more than noise. */
+const double *uplink_decoders_offsets(const uplink_decoders_t *decoders);
 /* What was decoded last of a user: [n_ul][n_sc]. */
 const tutti_cf32 *uplink_decoders_symbols(const uplink_decoders_t *decoders, int user);
 

@@ -11,7 +11,6 @@
 #include "cpu_node/uplink/window.h"
 #include "fronthaul/encoding.h"
 #include "node/thread.h"
-#include "phy/pilot.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -58,7 +57,8 @@ static size_t coefficients_of(const struct uplink_shape *s)
 static size_t block_bytes(const struct uplink_shape *s)
 {
     const size_t n_ap = (size_t)s->n_ap, n_ue = (size_t)s->n_ue;
-    return n_ap + n_ue + n_ap * n_ue * sizeof(float) + coefficients_of(s) * sizeof(tutti_cf32);
+    return n_ap + n_ue * (1 + sizeof(int32_t)) + 2 * n_ap * n_ue * sizeof(float) +
+           coefficients_of(s) * sizeof(tutti_cf32);
 }
 
 static size_t message_bytes(const struct uplink *u)
@@ -78,23 +78,20 @@ static int create_parts(struct uplink *u)
     if (message == 0) {
         return error_set(TUTTI_ECONFIG, "uplink.mode: the U symbols of a block do not fit one message");
     }
-    int *pilots = calloc((size_t)u->shape.n_ue, sizeof *pilots);
     u->users = calloc((size_t)u->shape.n_ue, sizeof *u->users);
     u->rows = calloc((size_t)u->shape.n_ue, sizeof *u->rows);
     u->room = message > block ? message : block;
     u->event = rt_event_create();
     u->space = rt_event_create();
-    int status = pilots && u->users && u->rows ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the uplink");
+    int status = u->users && u->rows ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the uplink");
     status = status < 0 || (u->event >= 0 && u->space >= 0) ? status : TUTTI_EIO;
     if (status >= 0) {
-        pilot_assignment(c, u->shape.frame, pilots);
         status = ring_create(&u->items, 2 * ((size_t)u->shape.n_ap + 1), sizeof(struct item) + u->room);
     }
-    const struct uplink_weights_settings weights = {.shape = u->shape, .config = c, .pilot_of_user = pilots};
+    const struct uplink_weights_settings weights = {.shape = u->shape, .config = c};
     status = status < 0 ? status : uplink_window_create(&u->window, &u->shape);
     status = status < 0 ? status : uplink_weights_create(&u->weights, &weights);
     status = status < 0 ? status : uplink_decoders_create(&u->decoders, c, u->shape.frame);
-    free(pilots);
     return status;
 }
 
@@ -189,7 +186,11 @@ void uplink_block(uplink_t *u, const struct cpu_block *block)
     item->ap = ITEM_BLOCK;
     item->number = block->number;
     uint8_t *at = put(item->bytes, block->gathered, n_ap);
-    at = put(at, block->user_here, n_ue);
+    for (size_t k = 0; k < n_ue; k++) { /* who waits sends a pilot at most */
+        *at++ = block->user_here[k] && block->seat[k] >= 0 && block->sequence[k] >= 0;
+    }
+    at = put(at, block->sequence, n_ue * sizeof *block->sequence);
+    at = put(at, block->beta, n_ap * n_ue * sizeof(float));
     at = put(at, block->error_variance, n_ap * n_ue * sizeof(float));
     at = put(at, block->H_hat, coefficients_of(&u->shape) * sizeof(tutti_cf32));
     item->n_bytes = (size_t)(at - item->bytes);
@@ -252,7 +253,7 @@ static void process_due(struct uplink *u)
         }
         if (any) {
             const uint64_t start_ns = clock_mono_ns();
-            uplink_weights_make(u->weights, b);
+            uplink_weights_make(u->weights, b, uplink_decoders_offsets(u->decoders));
             u->weights_ns = clock_mono_ns() - start_ns;
             uplink_decoders_execute(u->decoders, b->number, u->weights, b->user_here, u->users);
             record(u, b);
@@ -270,6 +271,8 @@ static void take_block(struct uplink *u, const struct item *item)
     struct uplink_block *b = uplink_window_open(&u->window);
     const uint8_t *at = get(b->expected, item->bytes, n_ap);
     at = get(b->user_here, at, n_ue);
+    at = get(b->pilot, at, n_ue * sizeof *b->pilot);
+    at = get(b->beta, at, n_ap * n_ue * sizeof(float));
     at = get(b->error_variance, at, n_ap * n_ue * sizeof(float));
     get(b->H_hat, at, coefficients_of(&u->shape) * sizeof(tutti_cf32));
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "channel/channel.h"
+#include "cpu_node/uplink/unleak.h"
 #include "linalg/kernel.h"
 #include "mimo/combine.h"
 #include "mimo/fuse.h"
@@ -23,7 +24,7 @@ struct uplink_weights {
     enum config_fusion fusion;
     int tracking_blocks;
     float to_uplink; /* amplitude from the estimates' units */
-    int *pilot_of_user;
+    struct unleak unleak;
     combine_t *combine;
     fuse_t *fuse;
     /* of the block */
@@ -38,12 +39,13 @@ struct uplink_weights {
     double *z;          /* [n_ap] */
     float *e;           /* [n_ue] */
     double complex *T;  /* [n_user][n_user] */
+    double complex *t;  /* [n_user] one row */
     double *gain, *one; /* [n_user] */
     /* local */
     double complex *g, *a, *b, *Q; /* [n_ap][n_ue], [n_ap], [n_ap], [n_ap][n_ap] */
     double *f;                     /* [n_ap] */
     struct moments *moments;       /* [n_ue] */
-    long *n_seen;                  /* [n_ap] blocks in the moments */
+    long *n_seen;                  /* [n_ue][n_ap] blocks in the moments */
 };
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
@@ -55,7 +57,6 @@ static bool allocate(struct uplink_weights *w)
     const size_t n_ant = (size_t)s->n_ant, n_input = n_ap * (size_t)s->n_column;
     w->ap = calloc(n_ap, sizeof *w->ap);
     w->user = calloc(n_ue, sizeof *w->user);
-    w->pilot_of_user = calloc(n_ue, sizeof *w->pilot_of_user);
     w->W = calloc(n_ue * n_sb * n_input, sizeof *w->W);
     w->from = calloc(n_ue * n_input, sizeof *w->from);
     w->sinr = calloc(n_ue * n_sb, sizeof *w->sinr);
@@ -63,10 +64,10 @@ static bool allocate(struct uplink_weights *w)
     w->z = calloc(n_ap, sizeof *w->z);
     w->e = calloc(n_ue, sizeof *w->e);
     w->T = calloc(n_ue * n_ue, sizeof *w->T);
+    w->t = calloc(n_ue, sizeof *w->t);
     w->gain = calloc(n_ue, sizeof *w->gain);
     w->one = calloc(n_ue, sizeof *w->one);
-    return w->ap && w->user && w->pilot_of_user && w->W && w->from && w->sinr && w->G && w->z && w->e && w->T &&
-           w->gain && w->one;
+    return w->ap && w->user && w->W && w->from && w->sinr && w->G && w->z && w->e && w->T && w->t && w->gain && w->one;
 }
 
 static bool allocate_local(struct uplink_weights *w)
@@ -77,7 +78,7 @@ static bool allocate_local(struct uplink_weights *w)
     w->b = calloc(n_ap, sizeof *w->b);
     w->Q = calloc(n_ap * n_ap, sizeof *w->Q);
     w->f = calloc(n_ap, sizeof *w->f);
-    w->n_seen = calloc(n_ap, sizeof *w->n_seen);
+    w->n_seen = calloc(n_ue * n_ap, sizeof *w->n_seen);
     w->moments = calloc(n_ue, sizeof *w->moments);
     bool good = w->g && w->a && w->b && w->Q && w->f && w->n_seen && w->moments;
     for (size_t k = 0; good && k < n_ue; k++) {
@@ -106,8 +107,8 @@ int uplink_weights_create(uplink_weights_t **weights, const struct uplink_weight
     if (!allocate(w) || !allocate_local(w)) {
         return error_set(TUTTI_ENOMEM, "out of memory for the uplink's combiner");
     }
-    memcpy(w->pilot_of_user, settings->pilot_of_user, (size_t)w->shape.n_ue * sizeof *w->pilot_of_user);
-    const int status = combine_create(&w->combine, w->shape.n_ue);
+    int status = unleak_create(&w->unleak, &w->shape);
+    status = status < 0 ? status : combine_create(&w->combine, w->shape.n_ue);
     return status < 0 ? status : fuse_create(&w->fuse, w->shape.n_ap, w->shape.n_ue);
 }
 
@@ -121,12 +122,12 @@ void uplink_weights_destroy(uplink_weights_t *w)
         free(w->moments[k].power);
         free(w->moments[k].f);
     }
-    void *const owned[] = {w->ap, w->user,   w->pilot_of_user, w->W,   w->from, w->sinr, w->G, w->z,
-                           w->e,  w->T,      w->gain,          w->one, w->g,    w->a,    w->b, w->Q,
-                           w->f,  w->n_seen, w->moments};
+    void *const owned[] = {w->ap,   w->user, w->W, w->from, w->sinr, w->G, w->z, w->e,      w->T,      w->t,
+                           w->gain, w->one,  w->g, w->a,    w->b,    w->Q, w->f, w->n_seen, w->moments};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
         free(owned[i]);
     }
+    unleak_destroy(&w->unleak);
     combine_destroy(w->combine);
     fuse_destroy(w->fuse);
     free(w);
@@ -165,6 +166,9 @@ static void take_errors(struct uplink_weights *w, const struct uplink_block *b)
             w->e[k] = e[w->user[k]] * w->to_uplink * w->to_uplink;
         }
         w->z[l] = combine_noise(w->n_user, w->e);
+        if (w->unleak.active) {
+            unleak_ap(&w->unleak, l, w->user, b->beta + w->ap[l] * w->shape.n_ue, e);
+        }
     }
 }
 
@@ -179,6 +183,9 @@ static tutti_cf32 *channels_of(struct uplink_weights *w, const struct uplink_blo
         for (size_t k = 0; k < n_user; k++) {
             G[a * n_user + k] = w->to_uplink * conjf(H[a * n_ue + (size_t)w->user[k]]);
         }
+        if (w->unleak.active) {
+            unleak_channels(&w->unleak, l, G + a * n_user);
+        }
     }
     return G;
 }
@@ -190,8 +197,12 @@ static void write_row(const struct uplink_weights *w, int k, int l, tutti_cf32 *
     const double complex *const T = w->T + (size_t)k * n_user;
     const double scale = w->gain[k] > 0 ? combine_weight(w->kind, w->z[l]) / w->gain[k] : 0;
     if (w->shape.per_user) {
+        memcpy(w->t, T, n_user * sizeof *T);
+        if (w->unleak.active) { /* the filters were made with the estimates as they were */
+            unleak_weights(&w->unleak, l, w->t);
+        }
         for (size_t i = 0; i < n_user; i++) {
-            row[i] = (tutti_cf32)(scale * T[i]);
+            row[i] = (tutti_cf32)(scale * w->t[i]);
         }
         return;
     }
@@ -261,7 +272,8 @@ static void learn(struct uplink_weights *w, const struct uplink_block *b, int k)
         take_statistics(w, b, k, sb);
         for (int l = 0; l < w->n_ap; l++) {
             const int ap = w->ap[l];
-            const long n = w->n_seen[ap] < w->tracking_blocks ? w->n_seen[ap] : w->tracking_blocks;
+            const long seen = w->n_seen[k * s->n_ap + ap];
+            const long n = seen < w->tracking_blocks ? seen : w->tracking_blocks;
             /* subbands one after the other, and yet each counts alike within a block */
             const double rate = 1.0 / ((double)(n > 0 ? n - 1 : 0) * s->frame->n_sb + sb + 1);
             double power = 0;
@@ -279,7 +291,7 @@ static void learn(struct uplink_weights *w, const struct uplink_block *b, int k)
 /* Weights by means over blocks: Q = sum_i E g_ki g_ki^H - b b^H + diag E f. Channels of different APs are independent,
  * so off the diagonal only the means of users on the same pilot are left; written like that, for with 100 blocks the
  * noise of the samples would bias Q. (5.30), (5.41) of [Demir 2021]. */
-static void weigh_by_means(struct uplink_weights *w, int k)
+static void weigh_by_means(struct uplink_weights *w, const int32_t *pilot, int k)
 {
     const struct uplink_shape *s = &w->shape;
     const struct moments *const m = &w->moments[k];
@@ -295,7 +307,7 @@ static void weigh_by_means(struct uplink_weights *w, int k)
         w->b[ap] = own;
         w->Q[ap * n + ap] = m->power[ap] - creal(own * conj(own)) + m->f[ap];
         for (int i = 0; i < s->n_ue; i++) {
-            for (int j = 0; j < l && i != k && w->pilot_of_user[i] == w->pilot_of_user[k]; j++) {
+            for (int j = 0; j < l && i != k && pilot[i] == pilot[k]; j++) {
                 const size_t other = (size_t)w->ap[j];
                 const double complex q = m->mean[(size_t)i * n + ap] * conj(m->mean[(size_t)i * n + other]);
                 w->Q[ap * n + other] += q;
@@ -325,15 +337,15 @@ static void write_fused(struct uplink_weights *w, int k, int sb)
 static void make_local(struct uplink_weights *w, const struct uplink_block *b)
 {
     const bool means = w->fusion == CONFIG_FUSION_LSFD;
-    for (int l = 0; l < w->n_ap; l++) {
-        w->n_seen[w->ap[l]]++;
-    }
     w->n_input = w->n_ap;
     for (int i = 0; i < w->n_user; i++) {
         const int k = w->user[i];
+        for (int l = 0; l < w->n_ap; l++) {
+            w->n_seen[k * w->shape.n_ap + w->ap[l]]++;
+        }
         if (means) {
             learn(w, b, k);
-            weigh_by_means(w, k);
+            weigh_by_means(w, b->pilot, k);
         }
         for (int sb = 0; sb < w->shape.frame->n_sb; sb++) {
             take_statistics(w, b, k, sb);
@@ -350,7 +362,7 @@ static void make_local(struct uplink_weights *w, const struct uplink_block *b)
 
 /* A block ---------------------------------------------------------------------------------------------------------- */
 
-void uplink_weights_make(uplink_weights_t *w, const struct uplink_block *b)
+void uplink_weights_make(uplink_weights_t *w, const struct uplink_block *b, const double *rad_per_symbol)
 {
     w->n_ap = w->n_user = w->n_input = 0;
     for (int ap = 0; ap < w->shape.n_ap; ap++) {
@@ -364,6 +376,7 @@ void uplink_weights_make(uplink_weights_t *w, const struct uplink_block *b)
         }
     }
     memset(w->sinr, 0, (size_t)(w->shape.n_ue * w->shape.frame->n_sb) * sizeof *w->sinr);
+    unleak_begin(&w->unleak, w->n_user, w->user, b->pilot, rad_per_symbol);
     if (w->n_ap > 0 && w->n_user > 0) {
         (w->shape.local ? make_local : make_central)(w, b);
     }

@@ -35,13 +35,15 @@ static bool create_block(struct uplink_block *b, const struct uplink_shape *s)
     b->expected = calloc(n_ap, 1);
     b->got = calloc(n_ap, 1);
     b->user_here = calloc(n_ue, 1);
+    b->pilot = calloc(n_ue, sizeof *b->pilot);
+    b->beta = calloc(n_ap * n_ue, sizeof *b->beta);
     b->error_variance = calloc(n_ap * n_ue, sizeof *b->error_variance);
     b->H_hat = calloc(n_coefficient, sizeof *b->H_hat);
     b->values = calloc(n_ap * uplink_n_values(s), sizeof *b->values);
     b->statistic = calloc(n_ap * uplink_n_statistic(s) + 1, sizeof *b->statistic);
     b->bytes = calloc(n_ap, sizeof *b->bytes);
-    return b->expected && b->got && b->user_here && b->error_variance && b->H_hat && b->values && b->statistic &&
-           b->bytes;
+    return b->expected && b->got && b->user_here && b->pilot && b->beta && b->error_variance && b->H_hat && b->values &&
+           b->statistic && b->bytes;
 }
 
 int uplink_window_create(struct uplink_window *w, const struct uplink_shape *shape)
@@ -62,6 +64,8 @@ void uplink_window_destroy(struct uplink_window *w)
         free(b->expected);
         free(b->got);
         free(b->user_here);
+        free(b->pilot);
+        free(b->beta);
         free(b->error_variance);
         free(b->H_hat);
         free(b->values);

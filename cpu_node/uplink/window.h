@@ -26,8 +26,10 @@ struct uplink_block {
     uint64_t number;
     bool open;
     uint8_t *expected, *got; /* [n_ap] in the solve; has sent */
-    uint8_t *user_here;      /* [n_ue] */
-    float *error_variance;   /* [n_ap][n_ue], as in the estimates */
+    uint8_t *user_here;      /* [n_ue] and sends data in this block */
+    int32_t *pilot;          /* [n_ue] that it sent, -1 none */
+    float *beta;             /* [n_ap][n_ue] large-scale gains, as in the estimates */
+    float *error_variance;   /* [n_ap][n_ue], likewise */
     tutti_cf32 *H_hat;       /* [n_sb][n_ap][n_ant][n_ue]; central only */
     tutti_cf32 *values;      /* [n_ap][n_ul][n_sb][n_column][sc_per_sb] */
     float *statistic;        /* [n_ap][n_statistic] */

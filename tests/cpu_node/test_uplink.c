@@ -6,6 +6,7 @@
 #include "cpu_node/uplink/weights.h"
 #include "cpu_node/uplink/window.h"
 
+#include <complex.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -89,6 +90,9 @@ static struct uplink_block *open_block(uint64_t number)
     struct uplink_block *b = uplink_window_open(&window);
     memset(b->expected, 1, N_AP);
     memset(b->user_here, 1, N_UE);
+    for (int k = 0; k < N_UE; k++) {
+        b->pilot[k] = 2 - k;
+    }
     return b;
 }
 
@@ -170,10 +174,30 @@ static void test_refused(void **state)
 
 /* Weights ---------------------------------------------------------------------------------------------------------- */
 
-static tutti_cf32 G[64][N_AP][N_ANT][N_UE]; /* [n_sb] */
+static tutti_cf32 G[64][N_AP][N_ANT][N_UE], G_hat[64][N_AP][N_ANT][N_UE]; /* [n_sb] */
 static tutti_cf32 sent[N_UE][4096], got[N_UE][4096];
+static double offset_rad[N_UE]; /* of users' oscillators, per symbol */
+static float shrink[N_UE];      /* by the estimator's coefficient */
 
-/* Without noise and with true estimates of the users that are here; from antennas, or filtered as an AP does. */
+/* Estimates of one antenna's channels g [N_UE], from four pilots in a row that come with the users' offsets. */
+static void estimate(const struct uplink_block *b, const tutti_cf32 *g, tutti_cf32 *out)
+{
+    double complex y[4] = {0};
+    for (int t = 0; t < 4; t++) {
+        for (int k = 0; k < N_UE; k++) {
+            y[t] += g[k] * cexp(I * (offset_rad[k] * (t - 1.5) - 2 * 3.14159265358979 * b->pilot[k] * t / 4));
+        }
+    }
+    for (int k = 0; k < N_UE; k++) {
+        double complex z = 0;
+        for (int t = 0; t < 4; t++) {
+            z += y[t] * cexp(I * 2 * 3.14159265358979 * b->pilot[k] * t / 4) / 4;
+        }
+        out[k] = b->user_here[k] ? shrink[k] * (tutti_cf32)z : 0;
+    }
+}
+
+/* Without noise and with what an AP estimates of the users that are here; from antennas, or filtered as it does. */
 static void fill(struct uplink_block *b)
 {
     const struct uplink_shape *s = &window.shape;
@@ -181,7 +205,12 @@ static void fill(struct uplink_block *b)
     for (int sb = 0; sb < frame.n_sb; sb++) {
         for (int i = 0; i < N_AP * N_ANT * N_UE; i++) {
             (&G[sb][0][0][0])[i] = b->user_here[i % N_UE] ? draw() : 0;
-            b->H_hat[sb * N_AP * N_ANT * N_UE + i] = u * conjf((&G[sb][0][0][0])[i]);
+        }
+        for (int i = 0; i < N_AP * N_ANT; i++) {
+            estimate(b, &G[sb][0][0][0] + i * N_UE, &G_hat[sb][0][0][0] + i * N_UE);
+        }
+        for (int i = 0; i < N_AP * N_ANT * N_UE; i++) {
+            b->H_hat[sb * N_AP * N_ANT * N_UE + i] = u * conjf((&G_hat[sb][0][0][0])[i]);
         }
     }
     for (int i = 0; i < N_UE * N_UL * frame.n_sc; i++) {
@@ -197,7 +226,7 @@ static void fill(struct uplink_block *b)
                         y[a] += G[sb][ap][a][k] * sent[k][d * frame.n_sc + sc];
                     }
                     for (int k = 0; k < N_UE; k++) {
-                        stream[k] += conjf(G[sb][ap][a][k]) * y[a];
+                        stream[k] += conjf(G_hat[sb][ap][a][k]) * y[a];
                     }
                 }
                 for (int c = 0; c < s->n_column; c++) {
@@ -208,23 +237,26 @@ static void fill(struct uplink_block *b)
             }
         }
         b->got[ap] = 1;
+        for (int k = 0; k < N_UE; k++) {
+            b->beta[ap * N_UE + k] = 2;
+            b->error_variance[ap * N_UE + k] = 2 * (1 - shrink[k]);
+        }
     }
 }
 
-/* The largest difference between what was sent and what comes out, of the users here. */
-static double combine(struct uplink_block *b)
+/* The largest difference between what was sent and what comes out, of the users here; told of their offsets or not. */
+static double combine(struct uplink_block *b, const double *told_rad)
 {
-    static const int pilots[N_UE] = {0, 1, 2};
-    const struct uplink_weights_settings settings = {.shape = window.shape, .config = config, .pilot_of_user = pilots};
+    const struct uplink_weights_settings settings = {.shape = window.shape, .config = config};
     uplink_weights_t *weights;
     double sinr[64], worst = 0;
     assert_int_equal(uplink_weights_create(&weights, &settings), 0);
-    uplink_weights_make(weights, b);
+    uplink_weights_make(weights, b, told_rad);
     for (int k = 0; k < N_UE; k++) {
         if (b->user_here[k]) {
             uplink_weights_apply(weights, k, got[k], sinr);
             for (int i = 0; i < N_UL * frame.n_sc; i++) {
-                worst = fmax(worst, (double)cabsf(got[k][i] - sent[k][i]));
+                worst = fmax(worst, (double)cabsf(shrink[k] * got[k][i] - sent[k][i]));
             }
             assert_true(sinr[0] > 0 && sinr[frame.n_sb - 1] > 0);
         }
@@ -233,22 +265,56 @@ static double combine(struct uplink_block *b)
     return worst;
 }
 
+static void begin(double rad)
+{
+    for (int k = 0; k < N_UE; k++) {
+        offset_rad[k] = rad * (1 - 0.6 * k);
+        shrink[k] = rad != 0 ? 1 - 0.3f * (float)k : 1;
+    }
+}
+
 static void test_weights(void **state)
 {
     (void)state;
     static const char *const streams[] = {"antennas", "matched"};
+    begin(0);
     for (int i = 0; i < 2; i++) {
         seed = 11;
         open_network(streams[i], "central", "zf");
         struct uplink_block *b = open_block(3);
         fill(b);
-        assert_true(combine(b) < 1e-3);
+        assert_true(combine(b, NULL) < 1e-3);
         b->got[1] = 0; /* four antennas are left for three users */
-        assert_true(combine(b) < 1e-3);
+        assert_true(combine(b, NULL) < 1e-3);
         b->got[1] = 1;
         b->user_here[1] = 0; /* and is in nobody's way: a zero in the middle of the Gram matrix */
         fill(b);
-        assert_true(combine(b) < 1e-3);
+        assert_true(combine(b, NULL) < 1e-3);
+        close_network();
+    }
+}
+
+/* 300 Hz in symbols of 71 us: known, nothing of it is left; unknown, much. */
+static void test_offsets(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {"antennas", "matched"};
+    for (int i = 0; i < 2; i++) {
+        seed = 12;
+        open_network(streams[i], "central", "zf");
+        struct uplink_block *b = open_block(3);
+        begin(0.134);
+        fill(b);
+        assert_true(combine(b, NULL) > 0.05);
+        assert_true(combine(b, (double[N_UE]){0}) > 0.05);
+        assert_true(combine(b, offset_rad) < 1e-3);
+        b->user_here[1] = 0;
+        fill(b);
+        assert_true(combine(b, offset_rad) < 1e-3);
+        b->user_here[1] = 1;
+        b->pilot[0] = b->pilot[1]; /* cannot be told apart: left alone, and finite */
+        fill(b);
+        assert_true(isfinite(combine(b, offset_rad)));
         close_network();
     }
 }
@@ -256,10 +322,8 @@ static void test_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_due),
-        cmocka_unit_test(test_lost),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_due),     cmocka_unit_test(test_lost),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_offsets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

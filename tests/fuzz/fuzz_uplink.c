@@ -25,7 +25,6 @@ static uint64_t n_stored[N_MODE], n_refused, n_late;
 
 static void open_network(struct network *n, const char *mode)
 {
-    static const int pilots[N_UE] = {0, 1};
     const char *const overrides[] = {"network.n_ap=2",
                                      "network.n_ant=2",
                                      "network.n_ue=2",
@@ -34,7 +33,7 @@ static void open_network(struct network *n, const char *mode)
                                      mode};
     MUST(config_load(&n->config, NULL, overrides, 6) == 0 && frame_init(&n->frame, n->config) == 0);
     const struct uplink_shape shape = uplink_shape_of(n->config, &n->frame);
-    const struct uplink_weights_settings weights = {.shape = shape, .config = n->config, .pilot_of_user = pilots};
+    const struct uplink_weights_settings weights = {.shape = shape, .config = n->config};
     const struct upstream_settings upstream = {.payload = &n->config->payload, .seed = 1, .track_phase = true};
     MUST(uplink_window_create(&n->window, &shape) == 0 && uplink_weights_create(&n->weights, &weights) == 0);
     MUST(upstream_create(&n->upstream, &n->frame, &upstream) == 0);
@@ -44,6 +43,12 @@ static void open_network(struct network *n, const char *mode)
     struct uplink_block *b = uplink_window_open(&n->window);
     memset(b->expected, 1, N_AP);
     memset(b->user_here, 1, N_UE);
+    for (int k = 0; k < N_UE; k++) {
+        b->pilot[k] = k;
+    }
+    for (int i = 0; i < N_AP * N_UE; i++) {
+        b->beta[i] = 1;
+    }
     for (int i = 0; i < n->frame.n_sb * N_AP * N_ANT * N_UE && !shape.local; i++) {
         b->H_hat[i] = CMPLXF((float)(i % 5) - 2, (float)(i % 3) - 1);
     }
@@ -51,12 +56,13 @@ static void open_network(struct network *n, const char *mode)
 
 static void decode(struct network *n, const struct uplink_block *b)
 {
-    double frequency_rad = 0;
+    static struct upstream_memory memory[N_UE];
+    const double offset_rad[N_UE] = {memory[0].offset_rad, memory[1].offset_rad};
     struct upstream_figures figures;
-    uplink_weights_make(n->weights, b);
+    uplink_weights_make(n->weights, b, offset_rad);
     for (int k = 0; k < N_UE; k++) {
         uplink_weights_apply(n->weights, k, n->symbols, n->sinr);
-        upstream_execute(n->upstream, k, b->number, n->symbols, n->sinr, &frequency_rad, &figures);
+        upstream_execute(n->upstream, k, b->number, n->symbols, n->sinr, &memory[k], &figures);
         MUST(figures.payload.code_block_errors <= figures.payload.code_blocks);
     }
 }

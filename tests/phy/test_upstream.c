@@ -37,20 +37,47 @@ static void close_bench(struct bench *b)
     free(b);
 }
 
+/* What an oscillator that is off leaves of the carriers of a symbol: what turns within the FFT is no longer orthogonal.
+ */
+static void spread_carriers(const struct frame *f, double step_rad, tutti_cf32 *row)
+{
+    const int n = f->fft_size;
+    const double spacing_hz = f->sample_rate_hz / n, step = step_rad / f->n_symbol_samples;
+    double complex leak[2 * 128] = {0}, out[N_SC] = {0};
+    assert_int_equal(n, 128);
+    for (int d = -n; d < n; d++) {
+        for (int i = 0; i < n; i++) {
+            leak[d + n] += cexp(I * (step * (i - 0.5 * (n - 1)) - 2 * M_PI * d * i / n)) / n;
+        }
+    }
+    for (int i = 0; i < N_SC; i++) {
+        for (int m = 0; m < N_SC; m++) {
+            const int d = (int)lround((frame_sc_hz(f, i) - frame_sc_hz(f, m)) / spacing_hz);
+            out[i] += leak[d + n] * (double complex)row[m];
+        }
+    }
+    for (int i = 0; i < N_SC; i++) {
+        row[i] = (tutti_cf32)out[i];
+    }
+}
+
 /* A block of user 2 with noise of its own in every subband, turned by so much from symbol to symbol from the middle of
  * the pilots on. */
-static struct upstream_figures receive(struct bench *b, uint64_t block, double step_rad, double *frequency_rad)
+static struct upstream_figures receive(struct bench *b, uint64_t block, double step_rad, struct upstream_memory *memory)
 {
     struct upstream_figures figures;
     const double middle = 0.5 * (b->frame.pilot_symbol[0] + b->frame.pilot_symbol[b->frame.n_pilot - 1]);
     payload_encode(b->payload, 2, block, b->symbols);
+    for (int d = 0; d < N_UL && step_rad != 0; d++) {
+        spread_carriers(&b->frame, step_rad, b->symbols + (size_t)d * N_SC);
+    }
     for (int i = 0; i < N_RE; i++) {
         const int d = i / N_SC, sb = i % N_SC / (N_SC / N_SB);
         const double complex noise = sqrt(1 / b->sinr[sb]) * test_gaussian(&b->seed);
         b->symbols[i] =
             (tutti_cf32)((double complex)b->symbols[i] * cexp(I * step_rad * (b->frame.ul_symbol[d] - middle)) + noise);
     }
-    upstream_execute(b->upstream, 2, block, b->symbols, b->sinr, frequency_rad, &figures);
+    upstream_execute(b->upstream, 2, block, b->symbols, b->sinr, memory, &figures);
     return figures;
 }
 
@@ -59,14 +86,15 @@ static void test_measured(void **state)
     (void)state;
     static const double DB[N_SB] = {30, 20, 25, 22, 28, 24};
     struct bench *b = open_bench(true);
-    double error = 0, frequency_rad = 0, sum = 0;
+    double error = 0, sum = 0;
+    struct upstream_memory memory = {0};
     enum { N_BLOCK = 40 };
     for (int sb = 0; sb < N_SB; sb++) {
         b->sinr[sb] = pow(10, DB[sb] / 10);
         error += 1 / b->sinr[sb];
     }
     for (uint64_t block = 0; block < N_BLOCK; block++) {
-        const struct upstream_figures f = receive(b, block, 0, &frequency_rad);
+        const struct upstream_figures f = receive(b, block, 0, &memory);
         assert_int_equal(f.payload.code_block_errors, 0);
         assert_int_equal(f.payload.coded_bits, 4 * N_RE);
         sum += 1 / f.sinr;
@@ -83,17 +111,20 @@ static void test_phase(void **state)
     static const double STEP_RAD = 0.045; /* 100 Hz */
     for (int track = 0; track <= 1; track++) {
         struct bench *b = open_bench(track);
-        double frequency_rad = 0, worst = 1e9, best = 0;
+        struct upstream_memory memory = {0};
+        double worst = 1e9, best = 0;
         for (int sb = 0; sb < N_SB; sb++) {
             b->sinr[sb] = 3000;
         }
         for (uint64_t block = 0; block < N_BLOCK; block++) {
-            const double sinr = receive(b, block, STEP_RAD, &frequency_rad).sinr;
+            const double sinr = receive(b, block, STEP_RAD, &memory).sinr;
             worst = block > 0 && sinr < worst ? sinr : worst;
             best = sinr > best ? sinr : best;
         }
-        assert_true(track ? worst > 2500 : best < 20);
-        assert_true(!track || fabs(frequency_rad - STEP_RAD) < 0.01);
+        /* 3000 without an offset, 2085 with carriers left as they leak. Beside the band and at the carrier in its
+         * middle nothing was received: a tenth or two of the leak is lost there, and a block is good to 2.4 %. */
+        assert_true(track ? worst > 2450 : best < 20);
+        assert_true(!track || fabs(memory.offset_rad - STEP_RAD) < 0.002);
         close_bench(b);
     }
 }
