@@ -51,18 +51,18 @@ class Study(unittest.TestCase):
 
     def test_an_interrupted_study_goes_on(self):
         one = self.compute("one")
-        rows = read(self.path("one"), "ppzf-precoders.rows")
-        with open(os.path.join(self.path("one"), "ppzf-precoders.rows"), "w", encoding="utf-8") as file:
+        rows = read(self.path("one"), "ppzf-precoders.quick.rows")
+        with open(os.path.join(self.path("one"), "ppzf-precoders.quick.rows"), "w", encoding="utf-8") as file:
             file.write(rows[:len(rows) // 2])  # in the middle of a line, as after kill -9
         self.assertEqual(one, self.compute("one"))
-        again = [line for line in read(self.path("one"), "ppzf-precoders.rows").splitlines() if re.match(r"\d+ ", line)]
+        again = [line for line in read(self.path("one"), "ppzf-precoders.quick.rows").splitlines() if re.match(r"\d+ ", line)]
         self.assertLess(len(again), 13 + 3)  # the rows that were there were not computed again
 
     def test_rows_of_another_seed_are_refused(self):
         self.compute("one")
         answer = study("ppzf-precoders", "--drops", "13", "--quick", "--seed", "5", "--out", self.path("one"))
         self.assertEqual(answer.returncode, 1)
-        self.assertIn("ppzf-precoders.rows", answer.stderr)
+        self.assertIn("ppzf-precoders.quick.rows", answer.stderr)
         self.assertEqual(len(answer.stderr.strip().splitlines()), 1)
 
     def test_every_study_holds_its_checks_in_quick_mode(self):

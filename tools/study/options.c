@@ -100,6 +100,12 @@ int study_prepare(struct study_run *run, const struct study *study, const struct
     return status;
 }
 
+/* A quick run's drops may be shorter ones: they never become part of another. */
+static void rows_path(const struct study_run *run, const char *folder, char *path, size_t room)
+{
+    snprintf(path, room, "%s/%s%s.rows", folder, run->study->name, run->quick ? ".quick" : "");
+}
+
 /* Rows of the folders given, or computed; then evaluated and written. */
 static int obtain(struct study_run *run, const struct study_options *o, study_drops drops, const volatile int *stop)
 {
@@ -110,11 +116,11 @@ static int obtain(struct study_run *run, const struct study_options *o, study_dr
         return error_set(TUTTI_EIO, "study: %s: %s", o->out, strerror(errno));
     }
     for (int i = 0; i < o->n_folder && !status; i++) {
-        snprintf(rows, sizeof rows, "%s/%s.rows", o->folder[i], run->study->name);
+        rows_path(run, o->folder[i], rows, sizeof rows);
         status = study_run_take(run, rows);
     }
     if (o->n_folder == 0) {
-        snprintf(rows, sizeof rows, "%s/%s.rows", o->out, run->study->name);
+        rows_path(run, o->out, rows, sizeof rows);
         status = drops(run, rows, stop);
     }
     if (!status) {

@@ -217,6 +217,22 @@ void study_note(struct study_run *run, const char *format, ...)
     va_end(arguments);
 }
 
+/* Curves without a point, as a few drops leave them, and panels without a curve: nothing can be drawn. */
+static void drop_empty(json_t *panels)
+{
+    for (size_t i = json_array_size(panels); i-- > 0;) {
+        json_t *const series = json_object_get(json_array_get(panels, i), "series");
+        for (size_t j = json_array_size(series); j-- > 0;) {
+            if (json_array_size(json_object_get(json_array_get(series, j), "points")) == 0) {
+                json_array_remove(series, j);
+            }
+        }
+        if (json_array_size(series) == 0) {
+            json_array_remove(panels, i);
+        }
+    }
+}
+
 void study_run_evaluate(struct study_run *run)
 {
     json_array_clear(run->panels);
@@ -230,5 +246,6 @@ void study_run_evaluate(struct study_run *run)
     }
     if (run->n_kept > 0) {
         run->study->evaluate(run);
+        drop_empty(run->panels);
     }
 }
