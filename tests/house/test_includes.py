@@ -47,7 +47,7 @@ ALLOWED = {
     "tools/sync_check": MIDDLE | {"tools", "tools/terminal"},
     "tools/sweep": MIDDLE | {"tools", "tools/terminal", "tools/results"},
     "tools/gate": MIDDLE | {"tools"},
-    "tools/study": MIDDLE | {"tools", "tools/terminal"},
+    "tools/study": MIDDLE | {"cluster", "tools", "tools/terminal"},
     "tools/radio": MIDDLE | {"tools", "tools/terminal"},
     "tools/replay": MIDDLE | {"tools", "tools/terminal", "tools/run"},
     "tools/run": MIDDLE | {"tools", "tools/terminal", "tools/results", "tools/report", "tools/doctor", "node/host"},
