@@ -35,10 +35,10 @@ struct solver {
     float *ap_power; /* [n_ap] for data: what a fixed share of noise leaves of 1 */
     double *eta;     /* [n_ap][n_ue] powers given to this block, as mimo/precoder.h wants them */
     struct mimo_channel *channel;
-    struct mimo_solution *solution;           /* [n_sb] */
-    bool given;                               /* eta holds */
-    struct worker *worker;                    /* [n_workers] */
-    struct interpolate *precoders, *channels; /* how they go between subbands */
+    struct mimo_solution *solution; /* [n_sb] */
+    bool given;                     /* eta holds */
+    struct worker *worker;          /* [n_workers] */
+    struct interpolate *precoders;  /* how they go between subbands */
     struct between *between;
     int n_workers, done;
     _Atomic int n_pending;
@@ -426,8 +426,7 @@ int solver_create(solver_t **solver, const struct solver_settings *settings)
         return error_set(TUTTI_ENOMEM, "out of memory for the solver");
     }
     int status = interpolate_create(&s->precoders, settings->frame, INTERPOLATE_PRECODERS);
-    status = status < 0 ? status : interpolate_create(&s->channels, settings->frame, INTERPOLATE_CHANNELS);
-    status = status < 0 ? status : between_create(&s->between, &s->shape, s->precoders, s->channels);
+    status = status < 0 ? status : between_create(&s->between, &s->shape, settings->frame, s->precoders);
     if (status < 0) {
         return status;
     }
@@ -471,7 +470,6 @@ void solver_destroy(solver_t *s)
     close_event(s->done);
     between_destroy(s->between);
     interpolate_destroy(s->precoders);
-    interpolate_destroy(s->channels);
     free(s->ap_power);
     free(s->eta);
     free(s->channel);

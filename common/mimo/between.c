@@ -6,18 +6,36 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Neighbours whose channels differ by less than this, by power, need no second look: -20 dB, of which a small part
+/* Neighbours whose channels differ by less than this, by power, need no second look: -30 dB, of which a small part
  * leaks. */
-static const double NEARLY_SAME = 0.01;
-/* Between centres the leak grows as (4 t (1 - t))^2, t in spacings of centres: mean over a subband's subcarriers over
- * the value at its edge; beyond the last centre as a prototype with two and three taps found. */
-static const double MEAN_INSIDE = 0.54, MEAN_OUTSIDE = 0.41;
-/* A user's own gain is measured as the mean over the subband: of a profile 4 t (1 - t) its variance is left, a sixth of
- * the mean square. */
-static const double OWN = 0.089 / 0.533;
+static const double NEARLY_SAME = 0.001;
+/* Channels reach so many times their delays' standard deviation about the mean: even power 1.73 times, two equal taps
+ * once, an exponential profile further. */
+static const double REACH = 2;
 
-int between_create(struct between **between, const struct mimo_shape *shape, const struct interpolate *precoders,
-                   const struct interpolate *channels)
+/* A mean over S subcarriers from three of them: with places x from the middle, weights m2 / 2 x^2 have the second
+ * moment m2 = (S^2 - 1) / 12 right, and x next to the root of m4 / m2 the fourth, m4 = (3 S^2 - 7) (S^2 - 1) / 240. */
+static void place_nodes(struct between *b, int n)
+{
+    const double square = (double)n * n, m2 = (square - 1) / 12, m4 = (3 * square - 7) * (square - 1) / 240;
+    const double want = m2 > 0 ? sqrt(m4 / m2) : 0, middle = 0.5 * (n - 1);
+    const double x = fmin(rint(want - middle) + middle, middle);
+    b->node[0] = (int)rint(middle - x);
+    b->node[1] = (int)rint(middle + x);
+    b->share = x > 0 ? m2 / (2 * x * x) : 0;
+}
+
+static int create_channels(struct between *b, const struct frame *frame)
+{
+    int status = TUTTI_OK;
+    for (int i = 0; status >= 0 && i < BETWEEN_REACHES; i++) {
+        status = interpolate_create_spread(&b->channels[i], frame, 1.0 / (1 << (BETWEEN_REACHES - 1 - i)));
+    }
+    return status;
+}
+
+int between_create(struct between **between, const struct mimo_shape *shape, const struct frame *frame,
+                   const struct interpolate *precoders)
 {
     struct between *b = *between = calloc(1, sizeof *b);
     if (!b) {
@@ -25,24 +43,31 @@ int between_create(struct between **between, const struct mimo_shape *shape, con
     }
     const size_t rows = (size_t)shape->n_ap * (size_t)shape->n_ant, n_ue = (size_t)shape->n_ue;
     b->table = precoders;
-    b->channels = channels;
     b->shape = *shape;
+    place_nodes(b, precoders->sc_per_sb);
     b->centre = calloc((size_t)shape->n_ap * (size_t)precoders->n_sb, sizeof *b->centre);
     b->one = calloc((size_t)precoders->n_sb, sizeof *b->one);
-    b->own = calloc((size_t)precoders->n_sb * n_ue, sizeof *b->own);
+    b->own = calloc((size_t)precoders->n_sb * BETWEEN_NODES * n_ue, sizeof *b->own);
+    b->leak = calloc((size_t)precoders->n_sb * BETWEEN_NODES * n_ue, sizeof *b->leak);
+    b->mean = calloc((size_t)precoders->n_sb * n_ue, sizeof *b->mean);
     b->H = calloc(rows * n_ue, sizeof *b->H);
     b->W = calloc(rows * n_ue, sizeof *b->W);
-    return b->centre && b->one && b->own && b->H && b->W
-               ? TUTTI_OK
+    return b->centre && b->one && b->own && b->leak && b->mean && b->H && b->W
+               ? create_channels(b, frame)
                : error_set(TUTTI_ENOMEM, "out of memory for precoders between subbands");
 }
 
 void between_destroy(struct between *b)
 {
     if (b) {
+        for (int i = 0; i < BETWEEN_REACHES; i++) {
+            interpolate_destroy(b->channels[i]);
+        }
         free(b->centre);
         free(b->one);
         free(b->own);
+        free(b->leak);
+        free(b->mean);
         free(b->H);
         free(b->W);
         free(b);
@@ -106,8 +131,19 @@ static double power_of(tutti_cf32 x)
     return (double)(crealf(x) * crealf(x) + cimagf(x) * cimagf(x));
 }
 
-/* Whether neighbours differ by more than their estimation errors make them; powers over all subbands. */
-static bool changes(const struct between *b, const uint8_t *ap_active, const tutti_cf32 *H, const float *error_variance)
+/* The least of the tables that holds delays with this standard deviation. */
+static const struct interpolate *reaching(const struct between *b, double deviation_samples)
+{
+    int i = 0;
+    while (i < BETWEEN_REACHES - 1 && b->channels[i]->reach < REACH * deviation_samples) {
+        i++;
+    }
+    return b->channels[i];
+}
+
+/* Whether neighbours differ by more than their estimation errors make them, and then how channels go between them;
+ * powers over all subbands. A delay d turns neighbours by 2 pi S d / n_fft, so that they differ by the square of it. */
+static bool changes(struct between *b, const uint8_t *ap_active, const tutti_cf32 *H, const float *error_variance)
 {
     const struct mimo_shape *s = &b->shape;
     const size_t n = size_of(b), each = (size_t)s->n_ant * (size_t)s->n_ue;
@@ -124,6 +160,8 @@ static bool changes(const struct between *b, const uint8_t *ap_active, const tut
             }
         }
     }
+    const double beyond = change - 2 * errors, radian = 2 * M_PI * b->table->sc_per_sb / b->table->fft_size;
+    b->now = reaching(b, power > 0 && beyond > 0 ? sqrt(beyond / power) / radian : 0);
     return change > NEARLY_SAME * power + 4 * errors;
 }
 
@@ -150,20 +188,102 @@ static void at_subcarrier(const struct between *b, const struct interpolate *t, 
     }
 }
 
-/* Error power at user k by the interpolated arrays, noise 1: what it hears of the others' streams, and what its own
- * gain differs by from the one it equalises with, `gain`. */
-static double error_at(const struct between *b, int k, const uint8_t *ue_active, tutti_cf32 gain)
+/* What user k hears of user j's stream by the interpolated arrays. */
+static tutti_cf32 heard(const struct between *b, int k, int j)
 {
-    const size_t rows = (size_t)(b->shape.n_ap * b->shape.n_ant), n_ue = (size_t)b->shape.n_ue;
-    double error = 0;
-    for (size_t j = 0; j < n_ue; j++) {
-        tutti_cf32 sum = (int)j == k ? -gain : 0;
-        for (size_t r = 0; ue_active[j] && r < rows; r++) {
-            sum += conjf(b->H[r * n_ue + (size_t)k]) * b->W[r * n_ue + j];
-        }
-        error += !ue_active[j] ? 0 : (int)j == k ? OWN * power_of(sum) : power_of(sum);
+    const int rows = b->shape.n_ap * b->shape.n_ant, n_ue = b->shape.n_ue;
+    tutti_cf32 sum = 0;
+    for (int r = 0; r < rows; r++) {
+        sum += conjf(b->H[r * n_ue + k]) * b->W[r * n_ue + j];
     }
-    return error;
+    return sum;
+}
+
+static int subcarrier_of(const struct between *b, int sb, int node)
+{
+    const int n = b->table->sc_per_sb;
+    return sb * n + (node == 0 ? b->node[0] : node == 1 ? n / 2 : b->node[1]);
+}
+
+static double share_of(const struct between *b, int node)
+{
+    return node == 1 ? 1 - 2 * b->share : b->share;
+}
+
+static void look_at(struct between *b, int sb, int node, const uint8_t *ap_active, const uint8_t *ue_active,
+                    const tutti_cf32 *H_hat, const tutti_cf32 *W)
+{
+    const int n_ue = b->shape.n_ue, at = (sb * BETWEEN_NODES + node) * n_ue;
+    at_subcarrier(b, b->now, subcarrier_of(b, sb, node), ap_active, H_hat, b->H);
+    at_subcarrier(b, b->table, subcarrier_of(b, sb, node), ap_active, W, b->W);
+    for (int k = 0; k < n_ue; k++) {
+        double leak = 0;
+        for (int j = 0; ue_active[k] && j < n_ue; j++) {
+            leak += j != k && ue_active[j] ? power_of(heard(b, k, j)) : 0;
+        }
+        b->own[at + k] = ue_active[k] ? heard(b, k, k) : 0;
+        b->leak[at + k] = (float)leak;
+    }
+}
+
+/* Users take off the delay that they hear, in the mean over blocks: here in the mean over users. */
+static void take_off_delay(struct between *b)
+{
+    const struct interpolate *t = b->table;
+    const int n_ue = b->shape.n_ue, apart = b->node[1] - b->node[0];
+    tutti_cf32 turn = 0;
+    for (int sb = 0; sb < t->n_sb; sb++) {
+        const tutti_cf32 *const own = b->own + (size_t)(sb * BETWEEN_NODES * n_ue);
+        const bool straight = t->place[subcarrier_of(b, sb, 2)] - t->place[subcarrier_of(b, sb, 0)] < apart + 0.5;
+        for (int k = 0; straight && k < n_ue; k++) { /* not across the carrier, where there is one spacing more */
+            turn += conjf(own[k]) * own[2 * n_ue + k];
+        }
+    }
+    const double slope = carg((double complex)turn) / apart;
+    for (int i = 0; i < t->n_sb * BETWEEN_NODES; i++) {
+        const double angle = -slope * t->place[subcarrier_of(b, i / BETWEEN_NODES, i % BETWEEN_NODES)];
+        for (int k = 0; k < n_ue; k++) {
+            b->own[i * n_ue + k] *= CMPLXF((float)cos(angle), (float)sin(angle));
+        }
+    }
+}
+
+/* Own gains as pilots show them: means over subbands. */
+static void measure_gains(struct between *b)
+{
+    const int n_ue = b->shape.n_ue;
+    for (int i = 0; i < b->table->n_sb * n_ue; i++) {
+        const tutti_cf32 *const own = b->own + (size_t)(i / n_ue * BETWEEN_NODES * n_ue + i % n_ue);
+        b->mean[i] = (float)b->share * (own[0] + own[2 * n_ue]) + (float)(1 - 2 * b->share) * own[n_ue];
+    }
+}
+
+/* The gain that user k divides a subcarrier by: it interpolates as precoders are. */
+static tutti_cf32 gain_of(const struct between *b, int sc, int k)
+{
+    const struct interpolate *t = b->table;
+    tutti_cf32 gain = 0;
+    for (int r = 0; r < t->n_tap; r++) {
+        gain += t->weight[sc * t->n_tap + r] * b->mean[(t->first[sc] + r) * b->shape.n_ue + k];
+    }
+    return gain;
+}
+
+/* Error over signal of user k in subband sb: noise and others' streams over the gains, and what its own gain differs by
+ * from the one it divides by, a common factor left out. */
+static double ratio_of(const struct between *b, int sb, int k)
+{
+    const int n_ue = b->shape.n_ue;
+    double ratio = 0, square = 0;
+    tutti_cf32 mean = 0;
+    for (int node = 0; node < BETWEEN_NODES; node++) {
+        const int at = (sb * BETWEEN_NODES + node) * n_ue + k;
+        const tutti_cf32 gain = gain_of(b, subcarrier_of(b, sb, node), k), own = b->own[at] / gain;
+        ratio += share_of(b, node) * (1 + (double)b->leak[at]) / power_of(gain);
+        square += share_of(b, node) * power_of(own);
+        mean += (float)share_of(b, node) * own;
+    }
+    return (ratio + square) / power_of(mean) - 1;
 }
 
 static tutti_cf32 product(const struct between *b, const uint8_t *ap_active, int k, int j, const tutti_cf32 *H,
@@ -177,53 +297,36 @@ static tutti_cf32 product(const struct between *b, const uint8_t *ap_active, int
     return sum;
 }
 
-/* What is in the prediction already: others' streams at a subband's centre. */
-static double leak_at_centre(const struct between *b, int k, const uint8_t *ap_active, const uint8_t *ue_active,
-                             const tutti_cf32 *H, const tutti_cf32 *W)
+/* What is in the prediction already: noise and others' streams at a subband's centre. */
+static double ratio_at_centre(const struct between *b, int k, const uint8_t *ap_active, const uint8_t *ue_active,
+                              const tutti_cf32 *H, const tutti_cf32 *W)
 {
     double leak = 0;
     for (int j = 0; j < b->shape.n_ue; j++) {
         leak += ue_active[j] && j != k ? power_of(product(b, ap_active, k, j, H, W)) : 0;
     }
-    return leak;
-}
-
-/* Adds `share` of the error at subcarrier sc beyond the centre's to every user of subband sb; beside: the subband on
- * the other side of sc, or sb itself. */
-static void add_edge(struct between *b, int sb, int beside, int sc, double share, const uint8_t *ap_active,
-                     const uint8_t *ue_active, const tutti_cf32 *H_hat, const tutti_cf32 *W, float *sinr)
-{
-    const size_t n = size_of(b);
-    at_subcarrier(b, b->channels, sc, ap_active, H_hat, b->H);
-    at_subcarrier(b, b->table, sc, ap_active, W, b->W);
-    for (int k = 0; k < b->shape.n_ue; k++) {
-        const tutti_cf32 own = b->own[sb * b->shape.n_ue + k], other = b->own[beside * b->shape.n_ue + k];
-        if (!(sinr[k] > 0)) {
-            continue;
-        }
-        const double centre = leak_at_centre(b, k, ap_active, ue_active, H_hat + (size_t)sb * n, W + (size_t)sb * n);
-        const double more = error_at(b, k, ue_active, 0.5f * (own + other)) - centre, signal = power_of(own);
-        sinr[k] = (float)(signal / (signal / (double)sinr[k] + share * fmax(more, 0)));
-    }
+    return (1 + leak) / power_of(product(b, ap_active, k, k, H, W));
 }
 
 void between_lower(struct between *b, const uint8_t *ap_active, const uint8_t *ue_active, const tutti_cf32 *H_hat,
                    const float *error_variance, const tutti_cf32 *W, float *sinr)
 {
     const struct interpolate *t = b->table;
-    const int n_ue = b->shape.n_ue, last = t->n_sb - 1;
+    const int n_ue = b->shape.n_ue;
     if (t->n_tap == 1 || !changes(b, ap_active, H_hat, error_variance)) {
         return;
     }
-    for (int i = 0; i < t->n_sb * n_ue; i++) {
-        const size_t at = (size_t)(i / n_ue) * size_of(b);
-        b->own[i] = product(b, ap_active, i % n_ue, i % n_ue, H_hat + at, W + at);
+    for (int i = 0; i < t->n_sb * BETWEEN_NODES; i++) {
+        look_at(b, i / BETWEEN_NODES, i % BETWEEN_NODES, ap_active, ue_active, H_hat, W);
     }
-    for (int sb = 0; sb < t->n_sb; sb++) {
-        const int first = sb * t->sc_per_sb, low = sb > 0 ? sb - 1 : 0, high = sb < last ? sb + 1 : last;
-        float *const mine = sinr + sb * n_ue;
-        add_edge(b, sb, low, first, 0.5 * (sb > 0 ? MEAN_INSIDE : MEAN_OUTSIDE), ap_active, ue_active, H_hat, W, mine);
-        add_edge(b, sb, high, first + t->sc_per_sb - 1, 0.5 * (sb < last ? MEAN_INSIDE : MEAN_OUTSIDE), ap_active,
-                 ue_active, H_hat, W, mine);
+    take_off_delay(b);
+    measure_gains(b);
+    for (int i = 0; i < t->n_sb * n_ue; i++) {
+        const int sb = i / n_ue, k = i % n_ue;
+        const size_t at = (size_t)sb * size_of(b);
+        if (sinr[i] > 0) {
+            const double more = ratio_of(b, sb, k) - ratio_at_centre(b, k, ap_active, ue_active, H_hat + at, W + at);
+            sinr[i] = (float)(1 / (1 / (double)sinr[i] + (more > 0 ? more : 0)));
+        }
     }
 }

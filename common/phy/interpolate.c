@@ -7,8 +7,11 @@
 #include <stdlib.h>
 
 static const double TWO_PI = 6.28318530717958647692;
-/* Keeps the weights tame where centres are close; noise of the values by so much less than they themselves. */
-static const double NUGGET = 1e-3;
+/* Keeps the weights tame where centres are close; noise of the values by so much less than they themselves: of
+ * precoders, and of channels, which are to be told to 40 dB. */
+static const double NUGGET = 1e-3, CHANNEL_NUGGET = 1e-4;
+/* Delays of channels, both ways, as a part of what means a subband apart repeat themselves after. */
+static const double TOLD_APART = 0.28;
 
 static double correlation(const struct interpolate *t, double spread_samples, double apart)
 {
@@ -39,38 +42,80 @@ static void solve(int n, double A[INTERPOLATE_TAPS][INTERPOLATE_TAPS], double b[
     }
 }
 
-/* Weights of one subcarrier on the centres from `first` on. */
-static void krige(const struct interpolate *t, double spread_samples, int i, float *weight)
+/* Of responses of even power over the delays that channels reach. */
+static double even_correlation(const struct interpolate *t, double apart)
 {
-    double A[INTERPOLATE_TAPS][INTERPOLATE_TAPS], b[2][INTERPOLATE_TAPS], sum = 0, ones = 0;
+    const double y = TWO_PI * t->reach * apart / t->fft_size;
+    return fabs(y) < 1e-9 ? 1 : sin(y) / y;
+}
+
+/* Between what is at subcarrier i and the mean over subband sb. */
+static double mean_correlation(const struct interpolate *t, int i, int sb)
+{
+    double sum = 0;
+    for (int c = sb * t->sc_per_sb; c < (sb + 1) * t->sc_per_sb; c++) {
+        sum += even_correlation(t, t->place[i] - t->place[c]);
+    }
+    return sum / t->sc_per_sb;
+}
+
+/* Between the means over two subbands. */
+static double means_correlation(const struct interpolate *t, int sb, int other)
+{
+    double sum = 0;
+    for (int i = sb * t->sc_per_sb; i < (sb + 1) * t->sc_per_sb; i++) {
+        sum += mean_correlation(t, i, other);
+    }
+    return sum / t->sc_per_sb;
+}
+
+/* What is asked of the values: correlations among the window's, and with subcarrier i. */
+struct system {
+    double A[INTERPOLATE_TAPS][INTERPOLATE_TAPS], b[2][INTERPOLATE_TAPS];
+};
+
+static void ask_precoders(const struct interpolate *t, double spread_samples, int i, struct system *s)
+{
     const int n = t->n_tap, first = t->first[i];
     for (int r = 0; r < n; r++) {
         for (int c = 0; c < n; c++) {
-            A[r][c] = correlation(t, spread_samples, t->centre[first + r] - t->centre[first + c]) + (r == c) * NUGGET;
+            s->A[r][c] =
+                correlation(t, spread_samples, t->centre[first + r] - t->centre[first + c]) + (r == c) * NUGGET;
         }
-        b[0][r] = correlation(t, spread_samples, t->place[i] - t->centre[first + r]);
-        b[1][r] = 1;
-    }
-    solve(n, A, b);
-    for (int r = 0; r < n; r++) {
-        sum += b[0][r];
-        ones += b[1][r];
-    }
-    for (int r = 0; r < n; r++) {
-        weight[r] = (float)(b[0][r] + b[1][r] * (1 - sum) / ones);
+        s->b[0][r] = correlation(t, spread_samples, t->place[i] - t->centre[first + r]);
     }
 }
 
-/* Lagrange's polynomial through the window's centres. */
-static void draw_polynomial(const struct interpolate *t, int i, float *weight)
+/* A is kept from the subcarrier before where the window is the same: it costs most. */
+static void ask_channels(const struct interpolate *t, int i, struct system *kept, struct system *s)
 {
-    const double *const centre = t->centre + t->first[i];
-    for (int r = 0; r < t->n_tap; r++) {
-        double product = 1;
-        for (int c = 0; c < t->n_tap; c++) {
-            product *= c == r ? 1 : (t->place[i] - centre[c]) / (centre[r] - centre[c]);
+    const int n = t->n_tap, first = t->first[i];
+    const bool known = i > 0 && t->first[i - 1] == first;
+    for (int r = 0; !known && r < n; r++) {
+        for (int c = 0; c <= r; c++) {
+            kept->A[r][c] = kept->A[c][r] = means_correlation(t, first + r, first + c) + (r == c) * CHANNEL_NUGGET;
         }
-        weight[r] = (float)product;
+    }
+    *s = *kept;
+    for (int r = 0; r < n; r++) {
+        s->b[0][r] = mean_correlation(t, i, first + r);
+    }
+}
+
+/* Weights of the window's values, with a sum of 1 if asked for. */
+static void krige(int n, bool one, struct system *s, float *weight)
+{
+    double sum = 0, ones = 0;
+    for (int r = 0; r < n; r++) {
+        s->b[1][r] = 1;
+    }
+    solve(n, s->A, s->b);
+    for (int r = 0; r < n; r++) {
+        sum += s->b[0][r];
+        ones += s->b[1][r];
+    }
+    for (int r = 0; r < n; r++) {
+        weight[r] = (float)(s->b[0][r] + (one ? s->b[1][r] * (1 - sum) / ones : 0));
     }
 }
 
@@ -83,16 +128,29 @@ static int window_of(const struct interpolate *t, int i)
     return first < 0 ? 0 : first > last ? last : first;
 }
 
-static void fill(struct interpolate *t, enum interpolate_kind kind, double spread_samples)
+static void weigh(struct interpolate *t, enum interpolate_kind kind, int n_cp, int i, struct system *kept)
 {
+    float *const weight = t->weight + (size_t)i * (size_t)t->n_tap;
+    struct system s;
+    if (t->n_tap == 1) {
+        weight[0] = 1;
+        return;
+    }
+    if (kind == INTERPOLATE_PRECODERS) {
+        ask_precoders(t, n_cp / 6.0, i, &s);
+    } else {
+        ask_channels(t, i, kept, &s);
+    }
+    krige(t->n_tap, kind != INTERPOLATE_SPREAD, &s, weight);
+}
+
+static void fill(struct interpolate *t, enum interpolate_kind kind, int n_cp)
+{
+    struct system kept = {0};
     for (int i = 0; i < t->n_sc; i++) {
-        float *const weight = t->weight + (size_t)i * (size_t)t->n_tap;
+        const float *const weight = t->weight + (size_t)i * (size_t)t->n_tap;
         t->first[i] = window_of(t, i);
-        if (kind == INTERPOLATE_PRECODERS && t->n_tap > 1) {
-            krige(t, spread_samples, i, weight);
-        } else {
-            draw_polynomial(t, i, weight); /* of one centre: 1 */
-        }
+        weigh(t, kind, n_cp, i, &kept);
         t->own[i] = weight[i / t->sc_per_sb - t->first[i]];
         t->own_factor += (double)t->own[i] / t->n_sc;
         for (int r = 0; r < t->n_tap; r++) {
@@ -104,12 +162,11 @@ static void fill(struct interpolate *t, enum interpolate_kind kind, double sprea
 /* Centres that count: one where nothing lies between them. */
 static int n_tap_of(const struct frame *frame, enum interpolate_kind kind)
 {
-    const int most = kind == INTERPOLATE_PRECODERS ? INTERPOLATE_TAPS : 4;
     const bool alone = kind == INTERPOLATE_FLAT || frame->sc_per_sb == 1;
-    return alone ? 1 : frame->n_sb < most ? frame->n_sb : most;
+    return alone ? 1 : frame->n_sb < INTERPOLATE_TAPS ? frame->n_sb : INTERPOLATE_TAPS;
 }
 
-int interpolate_create(struct interpolate **table, const struct frame *frame, enum interpolate_kind kind)
+static int create(struct interpolate **table, const struct frame *frame, enum interpolate_kind kind, double part)
 {
     struct interpolate *t = *table = calloc(1, sizeof *t);
     if (!t) {
@@ -131,8 +188,19 @@ int interpolate_create(struct interpolate **table, const struct frame *frame, en
         t->place[i] = rint(frame_sc_hz(frame, i) / spacing_hz);
         t->centre[i / t->sc_per_sb] += t->place[i] / t->sc_per_sb;
     }
-    fill(t, kind, frame->n_cp / 6.0);
+    t->reach = part * fmin(0.5 * frame->n_cp, TOLD_APART * t->fft_size / t->sc_per_sb);
+    fill(t, kind, frame->n_cp);
     return TUTTI_OK;
+}
+
+int interpolate_create(struct interpolate **table, const struct frame *frame, enum interpolate_kind kind)
+{
+    return create(table, frame, kind, 1);
+}
+
+int interpolate_create_spread(struct interpolate **table, const struct frame *frame, double part)
+{
+    return create(table, frame, INTERPOLATE_SPREAD, part);
 }
 
 void interpolate_destroy(struct interpolate *table)
