@@ -3,6 +3,10 @@
 
 #include <math.h>
 
+/* Neighbours turned by noise alone leave little of their power; many times more says that somebody began to send, and
+ * what noise made of the average before is not to lean on it for another 16 blocks. */
+static const double BEGINS = 4;
+
 void delay_start(struct delay *delay, const struct frame *frame)
 {
     *delay = (struct delay){.fft_size = frame->fft_size};
@@ -32,6 +36,9 @@ void delay_add(struct delay *delay, double complex turn, double power)
     const double complex relative = turn / power;
     if (!(power > 0) || !isfinite(creal(relative)) || !isfinite(cimag(relative))) {
         return;
+    }
+    if (cabs(relative) > BEGINS * cabs(delay->turn)) {
+        delay->turn = delay->count = 0;
     }
     delay->count += delay->count < DELAY_BLOCKS;
     delay->turn += (relative - delay->turn) / (double)delay->count;

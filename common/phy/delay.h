@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The delay of what is received against the FFT window that makes subcarriers of it, from the turn between neighbouring
- * subcarriers, averaged over antennas, symbols and the last blocks. With several paths or senders it is their mean,
- * by power. Plain data; no allocation. */
+ * subcarriers, averaged over antennas, symbols and the last blocks, from where somebody began to send. With several
+ * paths or senders it is their mean, by power. Plain data; no allocation. */
 #ifndef TUTTI_PHY_DELAY_H
 #define TUTTI_PHY_DELAY_H
 
