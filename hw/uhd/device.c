@@ -27,6 +27,26 @@ int uhd_device_failed(const struct uhd_device *d, const char *what)
     return error_set(TUTTI_EDEVICE, "radio '%s': %s: %s", d->name, what, line);
 }
 
+/* libuhd's own patience is short (20 ms for an echo): a busy host or network is no missing radio. */
+static uhd_error open_patiently(struct uhd_device *d, char *complaint, size_t room)
+{
+    enum { ATTEMPTS = 5 };
+    uhd_error code = UHD_ERROR_NONE;
+    for (int i = 1; i <= ATTEMPTS; i++) {
+        code = d->api->usrp_make(&d->usrp, d->args);
+        if (!code) {
+            break;
+        }
+        d->api->get_last_error(complaint, room - 1);
+        d->usrp = NULL;
+        if (!uhd_words_is_passing(complaint)) {
+            break;
+        }
+        log_write(LOG_INFO, "radio", "NOT-HEARD args=%s attempt=%d of=%d", d->name, i, ATTEMPTS);
+    }
+    return code;
+}
+
 int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
 {
     snprintf(d->name, sizeof d->name, "%s", s->args ? s->args : "");
@@ -41,12 +61,10 @@ int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
     d->tick_multiple = uhd_words_number(d->args, "tick_multiple", 1);
     const int slack_ns = prctl(PR_GET_TIMERSLACK);
     prctl(PR_SET_TIMERSLACK, CONTROL_SLACK_NS);
-    const uhd_error code = d->api->usrp_make(&d->usrp, d->args);
+    char complaint[512] = "";
+    const uhd_error code = open_patiently(d, complaint, sizeof complaint);
     prctl(PR_SET_TIMERSLACK, slack_ns);
     if (code) {
-        char complaint[512] = "";
-        d->api->get_last_error(complaint, sizeof complaint - 1);
-        d->usrp = NULL;
         return uhd_words_open_failed(d->name, (int)code, complaint);
     }
     size_t n_board = 0;

@@ -116,6 +116,8 @@ void uhd_words_first_line(const char *complaint, char *line, size_t room)
 static const struct {
     const char *word, *sentence;
 } ADVICE[] = {
+    {"No CHDR connection",
+     "it was found, but does not answer where its samples go: is the path to it firewalled or busy?"},
     {"rpc::timeout", "its controller does not answer: is it still starting? If not, switch it off and on"},
     {"claim", "another program is using it: end that program, or wait a few seconds if it was killed"},
     {"compat",
@@ -126,6 +128,11 @@ static const struct {
     {"clock_source", "the radio has no such clock source: see clock_source"},
     {"time_source", "the radio has no such time source: see time_source"},
 };
+
+bool uhd_words_is_passing(const char *complaint)
+{
+    return strstr(complaint, "No CHDR connection available") || strstr(complaint, "No devices found");
+}
 
 int uhd_words_open_failed(const char *args, int code, const char *complaint)
 {

@@ -18,6 +18,8 @@ int uhd_words_args(const struct radio_settings *settings, char args[UHD_ARGS_ROO
 int uhd_words_number(const char *args, const char *key, int otherwise);
 /* Time comes from pulses that other radios see, too. */
 bool uhd_words_is_shared(const char *source);
+/* A complaint on opening that comes of one lost or late answer: trying again is right. */
+bool uhd_words_is_passing(const char *complaint);
 /* error_set with what libuhd's complaint on opening means. code: uhd_error. Returns TUTTI_EDEVICE or TUTTI_ECONFIG. */
 int uhd_words_open_failed(const char *args, int code, const char *complaint);
 /* The complaint's first line, without "RuntimeError: " and the like. */
