@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +24,11 @@
 enum { LIMIT_S = 1, PATIENCE_S = 15, MAX_VALUES = 1 << 14, REPORT_BYTES = 1 << 16 };
 
 enum { REFUSED, OPENED, NOT_READ, CRASHED, HUNG, SANITIZED, N_OUTCOME };
-static uint64_t n_outcome[N_OUTCOME];
+static uint64_t n_outcome[N_OUTCOME], n_again;
+
+#ifndef BATCH /* the deterministic driver says how many files one child reads; libFuzzer wants each for itself */
+#define BATCH 1
+#endif
 
 /* In the child ---------------------------------------------------------------------------------------------------- */
 
@@ -87,29 +92,44 @@ static void read_channels(const char *path)
     channel_file_close(channels);
 }
 
-static int read_all(void *context)
+static void be_ready_to_die(void)
 {
     static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++) {
         signal(deadly[i], SIG_DFL); /* as outside of the fuzzer */
     }
+}
+
+/* One file; REFUSED, OPENED or NOT_READ. */
+static int read_one(const char *path)
+{
     h5file_t *file;
     struct recording *recording;
     size_t bytes = 0;
-    const char *const path = context;
+    n_unread = 0;
     if (h5file_open(&file, path) < 0) {
-        MUST(*error_text());
-        fprintf(stderr, "tutti fuzz: %s\n", error_text());
-        _exit(1);
+        MUST(*error_text() && !strchr(error_text(), '\n'));
+        return REFUSED;
     }
     note(h5file_list(file, visit, file));
     note(h5file_list_attributes(file, visit_attribute, &bytes));
     h5file_close(file);
-    const int status = n_unread ? 2 : 0; /* not every file is a recording and has channels */
+    const int outcome = n_unread ? NOT_READ : OPENED; /* not every file is a recording and has channels */
     note(recording_load(&recording, path));
     recording_free(recording);
     read_channels(path);
-    _exit(status); /* at once: what the fuzzer and the sanitizers do at exit is the parent's */
+    return outcome;
+}
+
+static int read_all(void *context)
+{
+    be_ready_to_die();
+    const int outcome = read_one(context);
+    if (outcome == REFUSED) {
+        fprintf(stderr, "tutti fuzz: %s\n", error_text());
+        _exit(1);
+    }
+    _exit(outcome == NOT_READ ? 2 : 0); /* at once: what the fuzzer and the sanitizers do at exit is the parent's */
 }
 
 /* In the parent --------------------------------------------------------------------------------------------------- */
@@ -181,21 +201,98 @@ static void judge(int status, const char *all)
     n_outcome[strstr(report, "crashed on it") ? CRASHED : strstr(report, "come to an end") ? HUNG : REFUSED]++;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+static void write_file(const char *path, const uint8_t *data, size_t n_bytes)
 {
-    static char report[REPORT_BYTES];
-    char path[64];
-    struct timespec start, end;
-    snprintf(path, sizeof path, "%s/tutti-fuzz-%d.h5", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
-             (int)getpid());
     FILE *out = fopen(path, "wb");
     MUST(out && fwrite(data, 1, n_bytes, out) == n_bytes && fclose(out) == 0);
+}
+
+static void feed_alone(char *path, const uint8_t *data, size_t n_bytes)
+{
+    static char report[REPORT_BYTES];
+    struct timespec start, end;
+    write_file(path, data, n_bytes);
     clock_gettime(CLOCK_MONOTONIC, &start);
     const int status = run(path, report);
     clock_gettime(CLOCK_MONOTONIC, &end);
     unlink(path);
     MUST(end.tv_sec - start.tv_sec < PATIENCE_S);
     judge(status, report);
+}
+
+/* Many in one child: as long as it survives them and says nothing, each has come to what it noted. Else each is read
+ * again in a child of its own, which judges. */
+static struct {
+    uint8_t *data[BATCH];
+    size_t n_bytes[BATCH];
+    int n;
+} batch;
+static uint64_t *shared; /* [N_OUTCOME] */
+static char batch_path[64];
+
+static int read_batch(void *context)
+{
+    (void)context;
+    be_ready_to_die();
+    for (int i = 0; i < batch.n; i++) {
+        write_file(batch_path, batch.data[i], batch.n_bytes[i]);
+        shared[read_one(batch_path)]++;
+    }
+    _exit(0);
+}
+
+static void read_together(void)
+{
+    memset(shared, 0, N_OUTCOME * sizeof *shared);
+    fflush(NULL);
+    const pid_t child = fork();
+    MUST(child >= 0);
+    if (child == 0) {
+        static volatile sig_atomic_t mark;
+        h5file_limit_calls(LIMIT_S, &mark);
+        MUST(freopen("/dev/null", "w", stderr));
+        read_batch(NULL);
+    }
+    int status;
+    MUST(waitpid(child, &status, 0) == child);
+    for (int i = 0; i < batch.n; i++) {
+        if (status) {
+            feed_alone(batch_path, batch.data[i], batch.n_bytes[i]);
+        }
+        free(batch.data[i]);
+    }
+    for (int i = 0; i < N_OUTCOME && !status; i++) {
+        n_outcome[i] += shared[i];
+    }
+    n_again += status ? (uint64_t)batch.n : 0;
+    unlink(batch_path);
+    batch.n = 0;
+}
+
+static void begin(void)
+{
+    snprintf(batch_path, sizeof batch_path, "%s/tutti-fuzz-%d.h5", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+             (int)getpid());
+    shared = mmap(NULL, N_OUTCOME * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    MUST(shared != MAP_FAILED);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
+{
+    if (!shared) {
+        begin();
+    }
+    if (BATCH == 1) {
+        feed_alone(batch_path, data, n_bytes);
+        return 0;
+    }
+    batch.data[batch.n] = malloc(n_bytes + 1);
+    MUST(batch.data[batch.n]);
+    memcpy(batch.data[batch.n], data, n_bytes);
+    batch.n_bytes[batch.n++] = n_bytes;
+    if (batch.n == BATCH) {
+        read_together();
+    }
     return 0;
 }
 
@@ -203,6 +300,10 @@ int fuzz_report(void)
 {
     static const char *const names[] = {"refused",         "read",         "not all read",
                                         "crashed libhdf5", "hung libhdf5", "crashed libhdf5 (seen by a sanitizer)"};
+    if (batch.n) {
+        read_together();
+    }
+    printf("%10llu read again alone, because something happened to one in their batch\n", (unsigned long long)n_again);
     for (int i = 0; i < N_OUTCOME; i++) {
         printf("%10llu %s\n", (unsigned long long)n_outcome[i], names[i]);
     }

@@ -106,9 +106,12 @@ struct dataset {
     enum space space;
     int type, rank;
     hsize_t dims[MAX_RANK];
-    bool reshaped, compressed;
+    bool reshaped, compressed, edited;
     uint8_t values, target, attribute, attribute_type, attribute_size; /* attribute: 0 = none, else its name */
 };
+
+static struct dataset planned[N_DATASET];
+static uint64_t n_input;
 
 struct input {
     const uint8_t *data;
@@ -186,12 +189,15 @@ static void plan(struct input *in, struct dataset *datasets)
     for (int edits = 0; in->n && edits < 40; edits++) {
         const int at = take(in) % N_DATASET;
         edit(in, &datasets[at], size);
+        datasets[at].edited = true;
     }
     for (int i = 0; i < N_DATASET; i++) {
         for (int d = 0; perfect[i].shape[d] && !datasets[i].reshaped; d++) {
+            const size_t letter = (size_t)(strchr(letters, perfect[i].shape[d]) - letters);
             if (datasets[i].dims[d] == 0) {
-                datasets[i].dims[d] = size[strchr(letters, perfect[i].shape[d]) - letters];
+                datasets[i].dims[d] = size[letter];
             }
+            datasets[i].edited = datasets[i].edited || datasets[i].dims[d] != perfect_sizes[letter];
         }
     }
 }
@@ -470,8 +476,9 @@ static void write_object(hid_t file, const char *name, const struct dataset *d, 
 
 static void write_file(const char *path, struct input *in)
 {
-    struct dataset datasets[N_DATASET];
+    struct dataset *const datasets = planned;
     const bool newest = take(in) & 1;
+    n_input++;
     plan(in, datasets);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -528,12 +535,27 @@ static void read_raw(h5file_t *file, const char *path, const struct h5_info *inf
     free(values);
 }
 
+/* One that is as in every other file was looked at before, with other readers than of whole recordings. */
+static bool is_as_ever(const char *path)
+{
+    enum { WARM_UP = 8 };
+    for (int i = 0; i < N_DATASET && n_input > WARM_UP; i++) {
+        if (strcmp(perfect[i].name, path) == 0) {
+            return !planned[i].edited;
+        }
+    }
+    return false;
+}
+
 static void visit(void *context, const char *path, const struct h5_info *info)
 {
     h5file_t *file = context;
     double values[4];
     uint64_t n;
     MUST(info->rank >= 0 && info->rank <= H5FILE_MAX_RANK);
+    if (is_as_ever(path)) {
+        return;
+    }
     note(h5file_exists(file, path), DATASET_READ, DATASET_REFUSED);
     if (h5file_attribute_numbers(file, path, "ap_power", 4, values, &n) < 0) {
         note(-1, DATASET_READ, DATASET_REFUSED);
@@ -562,6 +584,9 @@ static void read_all(const char *path)
     MUST(h5file_open(&file, path) == 0);
     for (int i = 0; i < N_DATASET; i++) {
         struct h5_info info;
+        if (is_as_ever(perfect[i].name)) {
+            continue;
+        }
         const int there = h5file_exists(file, perfect[i].name);
         note(there, DATASET_READ, DATASET_REFUSED);
         MUST(there != 0 || h5file_info(file, perfect[i].name, &info) < 0);
@@ -573,6 +598,7 @@ static void read_all(const char *path)
 
 static void read_as_run(const char *path)
 {
+    enum { REPORT_EVERY = 8 }; /* half of the time, and of what is in memory by then */
     static FILE *nowhere;
     nowhere = nowhere ? nowhere : fopen("/dev/null", "w");
     struct recording *recording = NULL;
@@ -586,7 +612,7 @@ static void read_as_run(const char *path)
     bool has_plots;
     MUST(summary && nowhere);
     summary_print(summary, nowhere);
-    MUST(report_write("/dev/null", path, recording, summary, &has_plots) == 0);
+    MUST(n_input % REPORT_EVERY || report_write("/dev/null", path, recording, summary, &has_plots) == 0);
     summary_free(summary);
     recording_free(recording);
 }
