@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -36,4 +37,14 @@ int tool_end(const char *command, int status)
         fprintf(stderr, "tutti %s: cannot write to standard output: %s\n", command, strerror(errno ? errno : EIO));
     }
     return status == TOOL_OK ? TOOL_FAILED : status;
+}
+
+const char *tool_printable(const char *text, char *out, size_t n)
+{
+    size_t i = 0;
+    for (; text[i] && i + 1 < n; i++) {
+        out[i] = iscntrl((unsigned char)text[i]) ? '?' : text[i];
+    }
+    out[i] = '\0';
+    return out;
 }

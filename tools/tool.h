@@ -4,6 +4,8 @@
 #ifndef TUTTI_TOOLS_TOOL_H
 #define TUTTI_TOOLS_TOOL_H
 
+#include <stddef.h>
+
 enum tool_status { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
 
 int tool_run(int argc, char **argv);
@@ -30,6 +32,9 @@ int tool_watch(int argc, char **argv);
 
 /* Says on stderr what is wrong with the command line and where help is. Returns TOOL_USAGE. */
 int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Text of a file or of a peer as it may be shown: control characters, which would steer the terminal, are '?'. Returns
+ * out, n bytes, cut where it is full. */
+const char *tool_printable(const char *text, char *out, size_t n);
 /* For the end of a process: `status`, or TOOL_FAILED with a line on stderr if standard output could not be written. */
 int tool_end(const char *command, int status);
 /* Puts the last error_text on stderr, with the command's name before it. Returns TOOL_FAILED. */

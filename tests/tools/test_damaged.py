@@ -46,6 +46,7 @@ class Damaged(unittest.TestCase):
 
     def tutti(self, command):
         arguments = {"inspect": ("inspect", self.file), "report": ("report", self.file, "--out", self.path("page.html")),
+                     "sync-check": ("sync-check", self.file),
                      "precode": ("precode", "--scheme", "cb", "--channel", self.file, "--out", self.out, "--threads", "1",
                                  "--quiet")}[command]
         answer = subprocess.run([TUTTI, *arguments], capture_output=True, env=ENVIRONMENT, timeout=70)
@@ -126,8 +127,9 @@ class Damaged(unittest.TestCase):
         self.damage(oldest=True, n=64)
 
     def test_known_to_crash(self):
-        for command in ("inspect", "report", "precode"):
-            shutil.copy(os.path.join(DATA, f"crashes_libhdf5_{command}"), self.file)
+        for command in ("inspect", "report", "precode", "sync-check"):
+            crashing = "report" if command == "sync-check" else command
+            shutil.copy(os.path.join(DATA, f"crashes_libhdf5_{crashing}"), self.file)
             status, line = self.check(command, "known to crash")  # and leaves no .part
             if KNOWN_HDF5 and not SANITIZERS:
                 self.assertEqual(status, 1)
@@ -137,7 +139,7 @@ class Damaged(unittest.TestCase):
         for data in (b"", b"this is no HDF5 file\n" * 100, b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + b"\xff" * 2000):
             with open(self.file, "wb") as file:
                 file.write(data)
-            for command in ("inspect", "report", "precode"):
+            for command in ("inspect", "report", "precode", "sync-check"):
                 status, line = self.check(command, data[:20])
                 self.assertEqual(status, 1)
                 self.assertIn(self.file, line)
@@ -184,6 +186,27 @@ class Damaged(unittest.TestCase):
         self.assertEqual(answer.stderr.count("\n"), 1)
         self.assertNotIn("\033", answer.stderr + answer.stdout.decode())
         self.assertIn("a?[2J?b", answer.stdout.decode())
+        self.events([b"SYNC-LOCKED ap=0 \033[2J", b"AP-UP ap=0"])
+        answer = self.tutti("sync-check")
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        self.assertIn("SYNC-LOCKED ap=0 ?[2J", answer.stdout.decode())
+
+    # the time line, as sync-check reads it
+
+    def events(self, texts, n_row=None):
+        with h5py.File(self.file, "w") as file:
+            for name, data in (("events/text", np.array(texts, "S160")), ("events/block", np.arange(len(texts), dtype=np.uint64))):
+                file.create_dataset(name, (n_row or len(texts),), data.dtype, maxshape=(None,), chunks=(1,))[:len(texts)] = data
+
+    def test_a_time_line_that_cannot_be(self):
+        self.events([b"SYNC-LOCKED ap=0"], 2**50)
+        status, line = self.check("sync-check", "rows without end")
+        self.assertEqual(status, 1)
+        self.assertIn("claims", line)
+        with h5py.File(self.file, "w") as file:
+            file["events/text"] = "one text"
+            file["events/block"] = np.arange(1)
+        self.assertIn(self.check("sync-check", "no rows")[0], (0, 1))
 
 
 if __name__ == "__main__":

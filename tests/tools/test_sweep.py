@@ -8,6 +8,7 @@ usage: test_sweep.py BIN_DIR
 import csv
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -97,6 +98,27 @@ class Sweep(unittest.TestCase):
         answer = self.sweep("b", "--set", "network.n_blocks=30")
         self.assertEqual(answer.returncode, 1)
         self.assertIn("another sweep", answer.stderr)
+
+    def test_a_full_disk(self):
+        """A row that does not fit is not there in part, and what comes later is not written behind it."""
+        limit = 1 << 20  # of any file: a table of nearly that size stands for a disk that is nearly full
+        out = os.path.join(self.folder, "e")
+        table = os.path.join(out, "sweep.csv")
+        command = [os.path.join(BIN, "tutti"), "sweep", self.net, "--out", out, "--seeds", "1..2", "--quiet"]
+        os.mkdir(out)
+        with open(table, "w", encoding="utf-8") as file:
+            file.write(" " * (limit - 61) + "\n")
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200,
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        self.assertEqual(answer.returncode, 1, answer.stderr)
+        self.assertIn("sweep.csv: ", answer.stderr)
+        self.assertIn("0 of 2 runs are done", answer.stderr)
+        self.assertEqual(os.path.getsize(table), limit - 60)
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        with open(table, encoding="utf-8") as file:
+            rows = file.read().splitlines()[1:]
+        self.assertEqual([(r.split(",")[0], r.count(",")) for r in rows], [("0", 16), ("1", 16)])
 
     def test_a_run_that_fails(self):
         played = os.path.join(self.folder, "none.h5")

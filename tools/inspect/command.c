@@ -10,7 +10,6 @@
 #include "tools/terminal/table.h"
 #include "tools/tool.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -55,17 +54,6 @@ static const char *counts_text(const struct dataset_stats *s, char *text, size_t
     return text;
 }
 
-/* Names and texts are the file's: nothing of them may steer the terminal. */
-static const char *printable(const char *text, char *out, size_t n)
-{
-    size_t i = 0;
-    for (; text[i] && i + 1 < n; i++) {
-        out[i] = iscntrl((unsigned char)text[i]) ? '?' : text[i];
-    }
-    out[i] = '\0';
-    return out;
-}
-
 struct listing {
     h5file_t *file;
     table_t *table;
@@ -85,7 +73,7 @@ static void text_row(struct listing *listing, const char *path)
     for (int i = 0; i < 4; i++) {
         table_cell(listing->table, "%s", "");
     }
-    table_cell(listing->table, "%.*s%s", n < 40 ? n : 40, printable(line, start, sizeof start),
+    table_cell(listing->table, "%.*s%s", n < 40 ? n : 40, tool_printable(line, start, sizeof start),
                n < 40 && line[n] == '\0' ? "" : " ...");
     free(text);
 }
@@ -102,7 +90,7 @@ static void texts_row(struct listing *listing, const char *path, const struct h5
     for (int i = 0; i < 4; i++) {
         table_cell(listing->table, "%s", "");
     }
-    table_cell(listing->table, "%s%s%s", n_rows > 0 ? "last: " : "", printable(text, start, sizeof start),
+    table_cell(listing->table, "%s%s%s", n_rows > 0 ? "last: " : "", tool_printable(text, start, sizeof start),
                strlen(text) < sizeof start ? "" : " ...");
 }
 
@@ -132,7 +120,7 @@ static void visit_dataset(void *context, const char *path, const struct h5_info 
 {
     struct listing *listing = context;
     char name[512];
-    table_cell(listing->table, "%s", printable(path, name, sizeof name));
+    table_cell(listing->table, "%s", tool_printable(path, name, sizeof name));
     table_cell(listing->table, "%s", type_text(info->type));
     if (info->type == H5_STRING && info->rank == 1) {
         texts_row(listing, path, info);
@@ -147,8 +135,8 @@ static void visit_unreadable(void *context, const char *path, const char *why)
 {
     int *n = context;
     char text[2][512];
-    printf("%s%s  (%s)\n", (*n)++ ? "" : "\nNot readable here\n", printable(path, text[0], sizeof text[0]),
-           printable(why, text[1], sizeof text[1]));
+    printf("%s%s  (%s)\n", (*n)++ ? "" : "\nNot readable here\n", tool_printable(path, text[0], sizeof text[0]),
+           tool_printable(why, text[1], sizeof text[1]));
 }
 
 static int list_datasets(h5file_t *file)
@@ -170,8 +158,8 @@ static void visit_attribute(void *context, const char *object, const char *name,
 {
     int *n = context;
     char text[3][512];
-    printf("%s%s  %s = %s\n", (*n)++ ? "" : "\nAttributes\n", printable(object, text[0], sizeof text[0]),
-           printable(name, text[1], sizeof text[1]), printable(value, text[2], sizeof text[2]));
+    printf("%s%s  %s = %s\n", (*n)++ ? "" : "\nAttributes\n", tool_printable(object, text[0], sizeof text[0]),
+           tool_printable(name, text[1], sizeof text[1]), tool_printable(value, text[2], sizeof text[2]));
 }
 
 /* Not every HDF5 file is a run: then there is no summary. */
@@ -190,7 +178,7 @@ static int summarise(const char *path, h5file_t *file)
         char version[64];
         printf("\nA run of %" PRIu64 " blocks, %d access points, %d users, written by tutti %s\n\n", recording->n_block,
                recording->n_ap, recording->n_ue,
-               printable(recording->version ? recording->version : "(unknown version)", version, sizeof version));
+               tool_printable(recording->version ? recording->version : "(unknown version)", version, sizeof version));
         summary_print(summary, stdout);
     }
     summary_free(summary);

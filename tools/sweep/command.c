@@ -236,8 +236,11 @@ static int agree(int fd, const char *path, const char *text)
     const ssize_t n_there = there ? pread(fd, there, n + 1, 0) : -1;
     const bool same = n_there == (ssize_t)n && memcmp(there, text, n) == 0;
     free(there);
+    errno = ENOSPC; /* of what is written in part */
     if (n_there < 0 || (n_there == 0 && pwrite(fd, text, n, 0) != (ssize_t)n)) {
-        return error_set(TUTTI_EIO, "%s: %s", path, strerror(errno));
+        const int why = errno;
+        const int cut = n_there == 0 ? ftruncate(fd, 0) : 0; /* half a definition would be another sweep's for ever */
+        return error_set(TUTTI_EIO, "%s: %s%s", path, strerror(why), cut ? "; remove it" : "");
     }
     return same || n_there == 0 ? 0
                                 : error_set(TUTTI_EINVAL,
@@ -297,10 +300,16 @@ static int open_table(struct sweep *s)
     if (!s->csv || !s->done) {
         return error_set(TUTTI_EIO, "%s: %s", path, strerror(errno));
     }
-    const int status = read_rows(s, s->csv);
+    int status = read_rows(s, s->csv);
     if (status == 0 && ftell(s->csv) == 0) {
         write_head(s, s->csv);
         row_head(s->csv);
+        if (fflush(s->csv)) {
+            status = error_set(TUTTI_EIO, "%s: %s", path, strerror(errno));
+            if (ftruncate(fd, 0)) {
+                error_set(TUTTI_EIO, "%s: %s; remove it", path, strerror(errno));
+            }
+        }
     }
     return status;
 }
@@ -373,6 +382,21 @@ static void remove_run(const char *folder, const char *log)
     unlink(log);
 }
 
+/* Whole, or not at all: what a full disk took of it is taken off again, lest the next row is written behind it. */
+static int append_row(struct sweep *s, const char *text, size_t n)
+{
+    const int fd = fileno(s->csv);
+    const off_t end = lseek(fd, 0, SEEK_END);
+    errno = ENOSPC;
+    if (end < 0 || write(fd, text, n) != (ssize_t)n) {
+        const int why = errno;
+        const bool cut = end >= 0 && ftruncate(fd, end) == 0;
+        return error_set(TUTTI_EIO, "%s/sweep.csv: %s%s", s->out, strerror(why),
+                         cut ? "" : "; its last row is cut off");
+    }
+    return 0;
+}
+
 /* The row goes to the table last: who is killed before that does the run again and leaves nothing behind. */
 static int count_run(struct sweep *s, uint64_t cell, const char *folder, const char *log)
 {
@@ -388,8 +412,8 @@ static int count_run(struct sweep *s, uint64_t cell, const char *folder, const c
     if (status == 0 && !s->keep) {
         remove_run(folder, log);
     }
-    if (fclose(row) == 0 && status == 0 && (fwrite(text, 1, n, s->csv) != n || fflush(s->csv))) {
-        status = error_set(TUTTI_EIO, "%s/sweep.csv: %s", s->out, strerror(errno));
+    if (fclose(row) == 0 && status == 0) {
+        status = append_row(s, text, n);
     }
     free(text);
     return status;

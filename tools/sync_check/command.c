@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/h5file.h"
 #include "fronthaul/peer.h"
+#include "tools/contained.h"
+#include "tools/file_kind.h"
 #include "tools/terminal/table.h"
 #include "tools/tool.h"
 
@@ -187,6 +189,8 @@ static int ask(const struct config *config)
 
 /* Of a recording ------------------------------------------------------------------------------------------------- */
 
+enum { TEXT_BYTES = 160 };
+
 /* Lines of the time line that are about it; the last one about each access point decides. 1, 2 as hear. */
 static int tell_events(h5file_t *file, uint64_t n)
 {
@@ -194,7 +198,7 @@ static int tell_events(h5file_t *file, uint64_t n)
     bool out[MOST_AP] = {false};
     int n_told = 0, n_out = 0;
     for (uint64_t i = 0; i < n; i++) {
-        char text[161];
+        char text[TEXT_BYTES + 1], shown[TEXT_BYTES + 1];
         uint64_t block;
         int ap = 0;
         if (h5file_read_texts(file, "/events/text", i, 1, sizeof text, text) < 0 ||
@@ -204,7 +208,7 @@ static int tell_events(h5file_t *file, uint64_t n)
         if (strncmp(text, "SYNC-", 5) != 0 && strncmp(text, "CALIB", 5) != 0) {
             continue;
         }
-        printf("block %8llu  %s\n", (unsigned long long)block, text);
+        printf("block %8llu  %s\n", (unsigned long long)block, tool_printable(text, shown, sizeof shown));
         n_told += text[0] == 'S';
         if (sscanf(text, "SYNC-%*s ap=%d", &ap) == 1 && ap >= 0 && ap < MOST_AP) {
             out[ap] = strncmp(text, "SYNC-LOCKED", 11) != 0 && strncmp(text, "SYNC-REFERENCE", 14) != 0;
@@ -220,19 +224,37 @@ static int tell_events(h5file_t *file, uint64_t n)
     return n_out > 0 ? 2 : 1;
 }
 
-static int read_recording(const char *path)
+static int answer_status(int answer)
+{
+    return answer < 0 ? tool_fault("sync-check") : answer == 1 ? TOOL_OK : TOOL_FAILED;
+}
+
+/* In a child: the file may be a damaged one. */
+static int read_recording(void *context)
 {
     h5file_t *file = NULL;
     struct h5_info info;
-    int status = h5file_open(&file, path);
+    int status = h5file_open(&file, context);
     status = status < 0 ? status : h5file_info(file, "/events/text", &info);
-    status = status < 0 ? status : tell_events(file, info.dims[0]);
+    const uint64_t n = status >= 0 && info.rank > 0 ? info.dims[0] : 0;
+    status =
+        status < 0 ? status : h5file_check_claim(file, "/events", n * (n < UINT64_MAX / TEXT_BYTES ? TEXT_BYTES : 1));
+    status = status < 0 ? status : tell_events(file, n);
     h5file_close(file);
-    return status;
+    return answer_status(status);
+}
+
+static int check_recording(char *path)
+{
+    if (file_kind_check(path) < 0) {
+        return tool_fault("sync-check");
+    }
+    return contained_run(
+        &(struct contained){.command = "sync-check", .path = path, .body = read_recording, .context = path});
 }
 
 /* 0, 1: help is asked for, TOOL_USAGE. */
-static int parse(struct config_options *options, const char **recording, int argc, char **argv)
+static int parse(struct config_options *options, char **recording, int argc, char **argv)
 {
     for (int i = 1; i < argc;) {
         const int taken = config_options_take(options, argc, argv, &i);
@@ -259,16 +281,16 @@ int tool_sync_check(int argc, char **argv)
 {
     struct config_options options = {0};
     struct config *config = NULL;
-    const char *recording = NULL;
+    char *recording = NULL;
     int status = parse(&options, &recording, argc, argv);
     if (status == 1) {
         fputs(help, stdout);
         status = TOOL_OK;
+    } else if (status == 0 && recording) {
+        status = check_recording(recording);
     } else if (status == 0) {
-        int answer = recording ? read_recording(recording)
-                               : config_load(&config, options.path, options.overrides, options.n_overrides);
-        answer = answer >= 0 && !recording ? ask(config) : answer;
-        status = answer < 0 ? tool_fault("sync-check") : answer == 1 ? TOOL_OK : TOOL_FAILED;
+        const int answer = config_load(&config, options.path, options.overrides, options.n_overrides);
+        status = answer_status(answer < 0 ? answer : ask(config));
     }
     config_free(config);
     config_options_free(&options);
