@@ -18,6 +18,7 @@ static const double TWO_PI = 6.28318530717958647692;
 static const double CLOSE_HZ = 30;   /* sigma of the offset at which the loop closes; +-100 Hz are ambiguous at 5 ms */
 static const double NEAR_RAD = 0.05; /* error that is near enough to the steady state */
 static const double FALSE_RATE = 1e-6; /* noise taken for a beacon */
+static const double INTRUDER = 100;    /* power over the anchor's of what is not the beacon */
 /* Sample clocks: drift of 1 sample/s to begin with, walking slowly. */
 static const double DRIFT_VARIANCE = 1, DRIFT_WALK = 1e-4;
 
@@ -338,10 +339,21 @@ static void follow(struct follower *f, const struct glance *g)
     give_up_if_lost(f);
 }
 
+/* What is far stronger than the beacon has been, sent by somebody else or a fault, would turn the anchor for hundreds
+ * of blocks. What stays so is believed. */
+static bool is_intruder(const struct follower *f, const struct glance *g)
+{
+    double anchor = 0;
+    for (size_t i = 0; f->has_anchor && i < n_all(f); i++) {
+        anchor += energy_of(f->anchor[i]);
+    }
+    return f->closed && f->has_anchor && f->n_missing < TURN_BLOCKS && g->power - 0.5 * g->noise > INTRUDER * anchor;
+}
+
 void follower_look(struct follower *f, const tutti_cf32 *Y)
 {
     const struct glance g = look_over(f, Y);
-    if (!is_beacon(f, &g)) {
+    if (!is_beacon(f, &g) || is_intruder(f, &g)) {
         follower_miss(f);
         return;
     }

@@ -210,6 +210,57 @@ static void noise_is_no_beacon(void **state)
     follower_destroy(&w.follower);
 }
 
+/* One block in which something else is in the beacon's place. */
+static void intrude(struct world *w, float amplitude)
+{
+    tutti_cf32 kept[N_ANT][N_SC];
+    memcpy(kept, w->h, sizeof kept);
+    for (int a = 0; a < N_ANT; a++) {
+        for (int i = 0; i < N_SC; i++) {
+            w->h[a][i] = amplitude * (tutti_cf32)cexp(I * (1.1 * a + 0.3 * i + 1));
+        }
+    }
+    block(w, true);
+    memcpy(w->h, kept, sizeof kept);
+}
+
+/* Something far stronger, or no numbers at all, for a block: the constant of before is back at once. What is stronger
+ * for good is the reference. */
+static void one_bad_block_does_no_harm(void **state)
+{
+    static struct world w;
+    static const float bad[] = {1e3f, 1e9f, NAN, INFINITY};
+    (void)state;
+    start(&w, 300, 0.02, 20, 0);
+    lock(&w);
+    for (int b = 0; b < 100; b++) {
+        block(&w, true);
+    }
+    const double zero = phase_error(&w, 0), delay = follower_delay_samples(&w.follower);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        intrude(&w, bad[i]);
+        for (int b = 0; b < 10; b++) {
+            block(&w, true);
+        }
+        print_message("after one block of %g: %.1f mrad, %.4f samples from before\n", (double)bad[i],
+                      1e3 * phase_error(&w, zero), follower_delay_samples(&w.follower) - delay);
+        assert_int_equal(w.follower.state, FOLLOWER_LOCKED);
+        assert_true(fabs(phase_error(&w, zero)) < 0.1);
+        assert_true(fabs(follower_delay_samples(&w.follower) - delay) < 0.05);
+    }
+    for (int a = 0; a < N_ANT; a++) {
+        for (int i = 0; i < N_SC; i++) {
+            w.h[a][i] *= 30;
+        }
+    }
+    for (int b = 0; b < 60; b++) {
+        block(&w, true);
+    }
+    assert_int_equal(w.follower.state, FOLLOWER_LOCKED);
+    assert_true(fabs(phase_error(&w, zero)) < 0.1);
+    follower_destroy(&w.follower);
+}
+
 /* 0.25 ppm: 0.0024 samples a block, a sample in 400 of them. */
 static void clocks_run_apart(void **state)
 {
@@ -262,6 +313,7 @@ int main(void)
         cmocka_unit_test(phase_is_followed),          cmocka_unit_test(anchor_stays),
         cmocka_unit_test(reference_goes_and_returns), cmocka_unit_test(noise_is_no_beacon),
         cmocka_unit_test(clocks_run_apart),           cmocka_unit_test(rotor_turns),
+        cmocka_unit_test(one_bad_block_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
