@@ -115,6 +115,13 @@ static inline lane lane_join(const float *low, const float *high)
     return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
 }
 
+static inline void lane_split(lane v, float *low, float *high)
+{
+    const lane_half a = __builtin_shufflevector(v, v, 0, 1, 2, 3), b = __builtin_shufflevector(v, v, 4, 5, 6, 7);
+    memcpy(low, &a, sizeof a);
+    memcpy(high, &b, sizeof b);
+}
+
 /* Four vectors as 4 x 4 matrices in both halves. */
 KERNEL_INLINE void lane_transpose_halves(lane *v)
 {
@@ -146,10 +153,8 @@ static inline void lane_store_square(lane *v, float *const *target, int e)
     lane_transpose_halves(v + 4);
     KERNEL_UNROLL for (int i = 0; i < 4; i++)
     {
-        const lane low = __builtin_shufflevector(v[i], v[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        const lane high = __builtin_shufflevector(v[i], v[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-        lane_store(target[i] + e, low);
-        lane_store(target[i + 4] + e, high);
+        lane_split(v[i], target[i] + e, target[i + 4] + e);
+        lane_split(v[i + 4], target[i] + e + 4, target[i + 4] + e + 4);
     }
 }
 #else
@@ -166,9 +171,6 @@ static inline void lane_store_square(lane *v, float *const *target, int e)
 }
 #endif
 
-/* Floats ahead that are fetched into the cache: the subbands' arrays are too many streams for the processor to see. */
-enum { LANE_AHEAD = 128 };
-
 /* One array for all lanes, as the central node has it for all but the estimates. */
 static inline bool lane_same(const float *const *source)
 {
@@ -179,16 +181,27 @@ static inline bool lane_same(const float *const *source)
     return n == KERNEL_LANES;
 }
 
+/* Floats ahead that are fetched into the cache where the subbands' arrays are long: then they come from far, and are
+ * too many streams for the processor to see. Short ones only lose by it, a seventh. */
+enum { LANE_AHEAD = 128, LANE_LONG = 4096 };
+
+/* Pointers that stay in registers: as far as a compiler can see, what is stored may be the list of them. */
+#define LANE_COPY(from, to) KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++)(to)[s] = (from)[s]
+
 static void lane_pack(int n, const float *const *source, float *target)
 {
     int e = 0;
+    const float *from[KERNEL_LANES];
+    LANE_COPY(source, from);
     for (const bool same = lane_same(source); same && e < n; e++) {
         lane_store(target + (ptrdiff_t)e * KERNEL_LANES, lane_all(source[0][e]));
     }
     for (; e + KERNEL_LANES <= n; e += KERNEL_LANES) {
         lane v[KERNEL_LANES];
-        lane_load_square(source, e, v);
-        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(source[s] + e + LANE_AHEAD);
+        lane_load_square(from, e, v);
+        if (n >= LANE_LONG) {
+            KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(from[s] + e + LANE_AHEAD);
+        }
         KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++)
         {
             lane_store(target + (ptrdiff_t)(e + s) * KERNEL_LANES, v[s]);
@@ -202,11 +215,13 @@ static void lane_pack(int n, const float *const *source, float *target)
 }
 
 /* One AP's entries from `begin` on, two a user: real and imaginary part. Returns the energy of what was written. */
-static inline lane lane_unpack_ap(int begin, int per_ap, int n, const float *A, const float *amplitude,
+static inline lane lane_unpack_ap(bool fetch, int begin, int per_ap, int n, const float *A, const float *amplitude,
                                   float *const *target)
 {
     const float *const end = amplitude + (ptrdiff_t)n * KERNEL_LANES, *g = amplitude;
     lane sum0 = {0}, sum1 = {0}, sum2 = {0};
+    float *to[KERNEL_LANES];
+    LANE_COPY(target, to);
     int e = begin;
     for (; e + KERNEL_LANES <= begin + per_ap; e += KERNEL_LANES) {
         const float *x = A + (ptrdiff_t)e * KERNEL_LANES;
@@ -220,8 +235,10 @@ static inline lane lane_unpack_ap(int begin, int per_ap, int n, const float *A, 
             sum1 += v[s + 1] * v[s + 1];
             g = g + KERNEL_LANES < end ? g + KERNEL_LANES : amplitude;
         }
-        KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(target[s] + e + LANE_AHEAD, 1);
-        lane_store_square(v, target, e);
+        if (fetch) {
+            KERNEL_UNROLL for (int s = 0; s < KERNEL_LANES; s++) __builtin_prefetch(to[s] + e + LANE_AHEAD, 1);
+        }
+        lane_store_square(v, to, e);
     }
     for (; e < begin + per_ap; e++) {
         const lane v =
@@ -241,7 +258,7 @@ static void lane_unpack(int n_ap, int n_ant, int n, const float *A, const float 
     const int per_ap = 2 * n_ant * n;
     lane most = {0}, finite = {0}; /* 0 times anything finite */
     for (int m = 0; m < n_ap; m++) {
-        const lane energy = lane_unpack_ap(m * per_ap, per_ap, n, A, amplitude, target);
+        const lane energy = lane_unpack_ap(n_ap * per_ap >= LANE_LONG, m * per_ap, per_ap, n, A, amplitude, target);
         most = lane_max(energy / lane_load(P + (ptrdiff_t)m * KERNEL_LANES), most);
         finite += 0 * energy;
     }
