@@ -149,6 +149,17 @@ class Network:
         """Until a log has a text n times."""
         self.wait_until(lambda: self.log(log).count(text) >= n, f"'{text}' in {log}")
 
+    def wait_past(self, event, n, file="run.h5"):
+        """Until n blocks after an event are recorded; a log is ahead of the recording by what the machine likes."""
+        def is_past():
+            try:
+                with self.file(file) as f:
+                    blocks = [int(b) for b, t in zip(f["events/block"][:], f["events/text"][:]) if t.decode().startswith(event)]
+                    return blocks and f["block/tick"].shape[0] >= blocks[0] + n
+            except (OSError, KeyError):
+                return False
+        self.wait_until(is_past, f"{n} blocks after '{event}'")
+
     def log(self, name):
         with open(os.path.join(self.out, "logs", name)) as f:
             return f.read()

@@ -74,8 +74,7 @@ def sync_check(*args):
 def reference_dies():
     with Network(sets=EVERYTHING, n_blocks=0, args=["--keep-going"]) as net:
         net.start().wait_for_block(1)
-        net.wait_for_log("cpu.log", "CALIBRATED run=1")
-        net.wait_for_block(net.blocks_done() + 40)
+        net.wait_past("CALIBRATED run=1", 40)
         file = os.path.join(net.out, "config.yaml")
         status, text = sync_check("--config", file)
         check(status == 0 and text.count("locked") == 3 and text.count("reference") == 2, f"sync-check: {text}")
@@ -85,8 +84,7 @@ def reference_dies():
         status, text = sync_check("--config", file)
         check(status == 1 and text.count("is it still there?") == 3, f"sync-check without the reference: {text}")
         net.start_node("tutti-ap", "--id", "0")
-        net.wait_for_log("cpu.log", "CALIBRATED run=2")
-        net.wait_for_block(net.blocks_done() + 80)
+        net.wait_past("CALIBRATED run=2", 100)
         net.process.terminate()
         net.wait()
         status, text = sync_check(os.path.join(net.out, "run.h5"))
@@ -117,14 +115,11 @@ def slave_dies():
     """Its phase begins anew with it: left out until all are calibrated again, the others serve on."""
     with Network(sets=EVERYTHING, n_blocks=0, args=["--keep-going"]) as net:
         net.start().wait_for_block(1)
-        net.wait_for_log("cpu.log", "CALIBRATED run=1")
-        net.wait_for_block(net.blocks_done() + 40)
+        net.wait_past("CALIBRATED run=1", 40)
         os.kill(net.pid_of("tutti-ap", 2), signal.SIGKILL)
-        net.wait_for_log("cpu.log", "AP-DOWN ap=2")
-        net.wait_for_block(net.blocks_done() + 40)
+        net.wait_past("AP-DOWN ap=2", 40)
         net.start_node("tutti-ap", "--id", "2")
-        net.wait_for_log("cpu.log", "CALIBRATED run=2")
-        net.wait_for_block(net.blocks_done() + 80)
+        net.wait_past("CALIBRATED run=2", 100)
         net.process.terminate()
         net.wait()
         with net.file("run.h5") as f:
@@ -134,8 +129,12 @@ def slave_dies():
             locked = first(f, "SYNC-LOCKED ap=2", back)
             measured, expected, used = f["user/sinr_measured"][:n], f["sinr_expected"][:n], f["block/ap_used"][:n]
             calibrated, wrong, told = first(f, "CALIBRATED run=1"), f["user/code_block_errors"][:n], f["user/bits"][:n] > 0
-    check(told[calibrated + 5:].all() and not wrong[calibrated + 5:gone - 1].any() and not wrong[gone + 4:].any(),
-          f"all users decode everything from block {calibrated + 5}, AP 2 gone at {gone}, back at {back}; wrong in {np.flatnonzero(wrong[calibrated + 5:].any(axis=1)) + calibrated + 5}, missing {np.flatnonzero(~told[calibrated + 5:].all(axis=1)) + calibrated + 5}")
+            late = (used & (f["applied/kind"][:n] != 1)).any(axis=1)  # a machine that stalls: somebody sent last block's beams, or none
+    judged = np.arange(n) >= calibrated + 5
+    judged &= ~late & ~((np.arange(n) >= gone - 1) & (np.arange(n) < gone + 4))
+    check(told[calibrated + 5:].all() and not wrong[judged].any(),
+          f"all users decode everything from block {calibrated + 5}, AP 2 gone at {gone}, back at {back}; wrong in {np.flatnonzero(judged & wrong.any(axis=1))}, missing {np.flatnonzero(~told[calibrated + 5:].all(axis=1)) + calibrated + 5}, late {np.flatnonzero(late)}")
+    check(judged.sum() > n / 3, f"{judged.sum()} of {n} blocks were judged")
     check(locked - back <= 20, f"AP 2, started again, locked in {locked - back} blocks beside the others' beacons")
     check(not used[gone + 4:again, 2].any() and used[gone + 4:again, [0, 1, 3]].all(), "it is left out until it is calibrated, nobody else is")
     for what, a, b in ("without it", gone + 10, again), ("calibrated again", again + 40, n):
