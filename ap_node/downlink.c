@@ -180,7 +180,7 @@ static int send_whole(struct downlink *d, struct streams *s, struct node_radio *
 int downlink_send(struct downlink *d, struct streams *s, struct node_radio *radio, uint64_t block)
 {
     downlink_encode(d, block);
-    rows_prepare(&d->rows, s, d->delay_samples);
+    d->scaled = rows_prepare(&d->rows, s, d->delay_samples);
     d->first_tick = node_radio_tick(radio, block, d->frame->dl_symbol[0]);
     return radio->info.in_parts ? send_in_parts(d, s, radio, block) : send_whole(d, s, radio, block);
 }

@@ -21,6 +21,7 @@ struct downlink {
     tutti_tick first_tick;       /* of the downlink being made */
     double delay_samples;        /* of this AP, as its estimates have it */
     struct rows rows;
+    bool scaled; /* the last block's interpolated vectors, down to the AP's limits */
     ofdm_t *ofdm;
     payload_t *payload;
     int n_place;        /* users' streams with pilots of their own */

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static int n_sc(const struct rows *r)
@@ -59,23 +60,58 @@ static void store(const struct rows *r, float *direct)
     }
 }
 
+static float power_of(int n, const tutti_cf32 *x, size_t stride)
+{
+    float sum = 0;
+    for (size_t i = 0; i < (size_t)n * stride; i += stride) {
+        sum += crealf(x[i]) * crealf(x[i]) + cimagf(x[i]) * cimagf(x[i]);
+    }
+    return sum;
+}
+
 static void make_stream(struct rows *r, const struct streams *s, int stream)
 {
-    const struct interpolate *const table = s->list[stream].kind == WIRE_STREAM_DATA ? r->smooth : r->flat;
+    const bool data = s->list[stream].kind == WIRE_STREAM_DATA;
+    const struct interpolate *const table = data ? r->smooth : r->flat;
+    const size_t stride = (size_t)(r->n_ant * s->n_stream);
     for (int a = 0; a < r->n_ant; a++) {
-        interpolate_row(table, s->V + a * s->n_stream + stream, (size_t)(r->n_ant * s->n_stream), r->slope, r->centre,
-                        r->work, r->row);
+        const tutti_cf32 *const vector = s->V + a * s->n_stream + stream;
+        interpolate_row(table, vector, stride, r->slope, r->centre, r->work, r->row);
         store(r, factor_of(r, a, stream));
+        if (data && table->n_tap > 1) {
+            r->told += (double)(power_of(table->n_sb, vector, stride) * (float)table->sc_per_sb);
+            r->made += (double)power_of(table->n_sc, r->row, 1);
+        }
     }
 }
 
-/* Precoders follow the conjugate of the physical channel. */
-void rows_prepare(struct rows *r, const struct streams *s, double delay_samples)
+/* The vectors keep the AP's limits; what lies between them, and beyond the last, may be longer than they are. */
+static bool keep_power(struct rows *r, const struct streams *s)
 {
+    if (!(r->made > r->told)) {
+        return false;
+    }
+    const float amplitude = (float)sqrt(r->told / r->made);
+    for (int i = 0; i < s->n_stream; i++) {
+        for (int a = 0; a < r->n_ant && s->list[i].kind == WIRE_STREAM_DATA; a++) {
+            float *const factor = factor_of(r, a, i);
+            for (int f = 0; f < 4 * n_sc(r); f++) {
+                factor[f] *= amplitude;
+            }
+        }
+    }
+    return r->made > r->told * (1 + STREAM_POWER_ROUNDING);
+}
+
+/* Precoders follow the conjugate of the physical channel. */
+bool rows_prepare(struct rows *r, const struct streams *s, double delay_samples)
+{
+    r->told = r->made = 0;
     interpolate_slope(r->flat, -delay_samples, r->slope, r->centre);
     for (int i = 0; i < s->n_stream; i++) {
         make_stream(r, s, i);
     }
+    return keep_power(r, s);
 }
 
 void rows_renew(struct rows *r, const struct streams *s)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A block's precoding coefficients at every subcarrier, from those per subband: the AP's own delay is taken off and put
  * back at every subcarrier, users' vectors are interpolated between subbands, those of noise and other streams are not
- * (their nulls hold at the vectors that were sent). The slot thread's; no allocation after create. Cost per block
- * O(n_sc n_ant n_stream), per symbol a complex multiply-add per subcarrier, antenna and stream. */
+ * (their nulls hold at the vectors that were sent). What is interpolated sends no more over the whole band than the
+ * vectors it came from, which keep the AP's limits, would: elsewhere it is scaled down. The slot thread's; no
+ * allocation after create. Cost per block O(n_sc n_ant n_stream), per symbol a complex multiply-add per subcarrier,
+ * antenna and stream. */
 #ifndef TUTTI_AP_NODE_ROWS_H
 #define TUTTI_AP_NODE_ROWS_H
 
@@ -16,15 +18,17 @@ struct rows {
     struct interpolate *smooth, *flat;
     tutti_cf32 *slope, *centre; /* [n_sc], [n_sb] of the AP's delay, as precoders follow it */
     tutti_cf32 *row, *work;     /* [n_sc], [n_sb] */
-    float *factor;              /* [n_ant][room][2][2 n_sc]: direct and crossed, see phy/simd.h */
-    tutti_cf32 *zeros;          /* [n_sc] */
+    double told, made; /* power over the band of the block's users' vectors, each held flat, and interpolated */
+    float *factor;     /* [n_ant][room][2][2 n_sc]: direct and crossed, see phy/simd.h */
+    tutti_cf32 *zeros; /* [n_sc] */
 };
 
 /* smooth: whether users' vectors are interpolated. */
 int rows_create(struct rows *rows, const struct frame *frame, int n_ant, int room, bool smooth);
 void rows_destroy(struct rows *rows); /* half-built allowed */
-/* Once per block, after streams_prepare. delay_samples: of this AP, as its estimates have it. */
-void rows_prepare(struct rows *rows, const struct streams *streams, double delay_samples);
+/* Once per block, after streams_prepare. delay_samples: of this AP, as its estimates have it. Returns true if what was
+ * interpolated had to be scaled down, by more than rounding. */
+bool rows_prepare(struct rows *rows, const struct streams *streams, double delay_samples);
 /* After streams_renew: what is new in this symbol. */
 void rows_renew(struct rows *rows, const struct streams *streams);
 /* x [n_ant][n_sc] = sum over streams of coefficient times symbols[s][n_sc]. */

@@ -255,6 +255,7 @@ void slot_transmit(struct ap *ap)
         .scaled = !silent && prepare_streams(ap, &made),
     };
     const int sent = silent ? TUTTI_EAGAIN : downlink_send(&ap->downlink, &ap->streams, &ap->radio, downlink_block(ap));
+    account.scaled = account.scaled || (!silent && ap->downlink.scaled);
     accounts_decided(ap->accounts, &account, sent >= 0, silent ? WIRE_SENT_MUTE : WIRE_SENT_LATE);
     if (!silent) {
         learn_send_time(ap, clock_mono_ns() - start_ns);
