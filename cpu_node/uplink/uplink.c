@@ -6,13 +6,16 @@
 #include "base/log.h"
 #include "base/ring.h"
 #include "base/rt.h"
+#include "channel/channel.h"
 #include "cpu_node/uplink/decoders.h"
+#include "cpu_node/uplink/doubt.h"
 #include "cpu_node/uplink/weights.h"
 #include "cpu_node/uplink/window.h"
 #include "fronthaul/encoding.h"
 #include "node/thread.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,6 +46,9 @@ struct uplink {
     struct record_uplink_user *rows; /* [n_ue] */
     uint64_t weights_ns;
     uint64_t n_blocks;
+    double to_uplink;   /* amplitude from the estimates' units */
+    uint8_t *doubted;   /* [n_ap] once */
+    uint64_t n_doubted; /* AP-blocks */
     /* block thread */
     uint64_t n_dropped;
 };
@@ -80,10 +86,12 @@ static int create_parts(struct uplink *u)
     }
     u->users = calloc((size_t)u->shape.n_ue, sizeof *u->users);
     u->rows = calloc((size_t)u->shape.n_ue, sizeof *u->rows);
+    u->doubted = calloc((size_t)u->shape.n_ap, 1);
+    u->to_uplink = sqrt(channel_uplink_snr_scale(c) / channel_downlink_snr_scale(c));
     u->room = message > block ? message : block;
     u->event = rt_event_create();
     u->space = rt_event_create();
-    int status = u->users && u->rows ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the uplink");
+    int status = u->users && u->rows && u->doubted ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the uplink");
     status = status < 0 || (u->event >= 0 && u->space >= 0) ? status : TUTTI_EIO;
     if (status >= 0) {
         status = ring_create(&u->items, 2 * ((size_t)u->shape.n_ap + 1), sizeof(struct item) + u->room);
@@ -138,6 +146,7 @@ void uplink_destroy(uplink_t *u)
     }
     free(u->users);
     free(u->rows);
+    free(u->doubted);
     free(u);
 }
 
@@ -145,8 +154,9 @@ void uplink_log_counters(const uplink_t *u)
 {
     if (u) {
         log_write(LOG_INFO, "uplink",
-                  "COUNTERS blocks=%" PRIu64 " lost=%" PRIu64 " late=%" PRIu64 " refused=%" PRIu64 " dropped=%" PRIu64,
-                  u->n_blocks, u->window.n_lost, u->window.n_late, u->window.n_refused, u->n_dropped);
+                  "COUNTERS blocks=%" PRIu64 " lost=%" PRIu64 " late=%" PRIu64 " refused=%" PRIu64 " dropped=%" PRIu64
+                  " implausible=%" PRIu64,
+                  u->n_blocks, u->window.n_lost, u->window.n_late, u->window.n_refused, u->n_dropped, u->n_doubted);
     }
 }
 
@@ -243,12 +253,28 @@ static void record(struct uplink *u, const struct uplink_block *b)
     recorder_uplink(u->settings.recorder, &row);
 }
 
+/* Counted every time, named once: who does it in every block fills no log. */
+static bool is_used(struct uplink *u, const struct uplink_block *b, int ap)
+{
+    if (!b->got[ap] || !b->expected[ap]) {
+        return false;
+    }
+    const bool doubtful = uplink_is_doubtful(&u->shape, b, u->to_uplink, ap);
+    if (doubtful && !u->doubted[ap]) {
+        u->doubted[ap] = 1;
+        log_write(LOG_WARNING, "uplink", "UPLINK-IMPLAUSIBLE ap=%d block=%" PRIu64 ": left out, as all that follow", ap,
+                  b->number);
+    }
+    u->n_doubted += doubtful;
+    return !doubtful;
+}
+
 static void process_due(struct uplink *u)
 {
     for (struct uplink_block *b; (b = uplink_window_due(&u->window)) != NULL;) {
         bool any = false;
         for (int ap = 0; ap < u->shape.n_ap; ap++) {
-            b->got[ap] = b->got[ap] && b->expected[ap];
+            b->got[ap] = is_used(u, b, ap);
             any = any || b->got[ap];
         }
         if (any) {

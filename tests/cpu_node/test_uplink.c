@@ -3,6 +3,7 @@
  * begins anew; and that weights give back what was sent, from antennas and from matched filters alike. */
 #include "base/error.h"
 #include "channel/channel.h"
+#include "cpu_node/uplink/doubt.h"
 #include "cpu_node/uplink/weights.h"
 #include "cpu_node/uplink/window.h"
 
@@ -319,11 +320,87 @@ static void test_offsets(void **state)
     }
 }
 
+/* An AP's doubts ----------------------------------------------------------------------------------------------------
+ */
+
+static double to_uplink(void)
+{
+    return sqrt(channel_uplink_snr_scale(config) / channel_downlink_snr_scale(config));
+}
+
+static void multiply(const struct uplink_block *b, int ap, float factor)
+{
+    const size_t n = uplink_n_values(&window.shape);
+    for (size_t i = 0; i < n; i++) {
+        b->values[(size_t)ap * n + i] *= factor;
+    }
+}
+
+/* beta as an AP tracks it, in the estimates' units. */
+static void set_beta(const struct uplink_block *b)
+{
+    for (int i = 0; i < N_AP * N_UE; i++) {
+        b->beta[i] = (float)(0.67 / (to_uplink() * to_uplink()));
+    }
+}
+
+/* 20 dB more than expected may be; a thousand times as large cannot, and is the only one to be left out. */
+static void test_too_strong(void **state)
+{
+    (void)state;
+    static const char *const streams[] = {"antennas", "matched"};
+    begin(0);
+    for (int i = 0; i < 2; i++) {
+        seed = 13;
+        open_network(streams[i], "central", "zf");
+        struct uplink_block *b = open_block(3);
+        fill(b);
+        set_beta(b);
+        multiply(b, 0, 10);
+        multiply(b, 1, 1000);
+        assert_false(uplink_is_doubtful(&window.shape, b, to_uplink(), 0));
+        assert_true(uplink_is_doubtful(&window.shape, b, to_uplink(), 1));
+        assert_false(uplink_is_doubtful(&window.shape, b, to_uplink(), 2));
+        close_network();
+    }
+}
+
+/* Locally combined: gain 1 and a tenth of noise for every user, and values that go with it. */
+static void test_claims(void **state)
+{
+    (void)state;
+    seed = 14;
+    open_network("antennas", "local", "mmse");
+    struct uplink_block *b = open_block(3);
+    set_beta(b);
+    const uint32_t n = uplink_n_statistic(&window.shape), n_f = (uint32_t)(frame.n_sb * N_UE);
+    for (int ap = 0; ap < N_AP; ap++) {
+        for (uint32_t i = 0; i < n_f; i++) {
+            b->statistic[(uint32_t)ap * n + i] = 0.1f;
+            b->statistic[(uint32_t)ap * n + n_f + 2 * (i * N_UE + i % N_UE)] = 1;
+        }
+        for (size_t i = 0; i < uplink_n_values(&window.shape); i++) {
+            b->values[(size_t)ap * uplink_n_values(&window.shape) + i] = draw();
+        }
+        assert_false(uplink_is_doubtful(&window.shape, b, to_uplink(), ap));
+    }
+    b->statistic[n + 3] = 1e-6f; /* 60 dB of a user that comes with less than 0 dB */
+    assert_true(uplink_is_doubtful(&window.shape, b, to_uplink(), 1));
+    b->user_here[0] = 0; /* of whom nothing is combined */
+    assert_false(uplink_is_doubtful(&window.shape, b, to_uplink(), 1));
+    b->statistic[2 * n + 1] = -0.1f;
+    assert_true(uplink_is_doubtful(&window.shape, b, to_uplink(), 2));
+    multiply(b, 0, 1000);
+    assert_true(uplink_is_doubtful(&window.shape, b, to_uplink(), 0));
+    close_network();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_due),     cmocka_unit_test(test_lost),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_weights), cmocka_unit_test(test_offsets),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_offsets), cmocka_unit_test(test_too_strong),
+        cmocka_unit_test(test_claims),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
