@@ -74,6 +74,6 @@ void rlspa_check_near(struct study_run *run, struct study_estimate found, double
         "alpha", 0.1, 'A', "share of a channel's variance that the estimate misses"                                    \
     }
 
-#define RLSPA_COUNTERPART "tutti run with precoding.power: rlspa_wc (block level; the symbol level is offline)"
+#define RLSPA_COUNTERPART "tutti run examples/scheduling.yaml (block-level powers; the symbol level is offline)"
 
 #endif

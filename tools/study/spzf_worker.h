@@ -71,7 +71,6 @@ double spzf_formula_outage(int n_ant, int n_sets);
         "channels", 100, 'A', "channels per drop; the genetic search takes every fifth"                                \
     }
 #define SPZF_SPACING 0.5 /* wavelengths, A */
-#define SPZF_COUNTERPART                                                                                               \
-    "tutti run with precoding.noise: phase-only and precoding.phase_only_method (arithmetical study on docs/noise.md)"
+#define SPZF_COUNTERPART "tutti run examples/analog-noise.yaml"
 
 #endif
