@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -109,6 +111,47 @@ static void a_taken_port_is_said(void **state)
     assert_int_equal(dashboard_server_create(&second, listen, &s.state), TUTTI_EIO);
     assert_non_null(strstr(error_text(), "in use"));
     dashboard_server_destroy(second);
+    end(&s);
+}
+
+/* Standard error meanwhile goes to memory; how much was said. */
+static long turn_and_listen(const struct scene *s, int n)
+{
+    char text[4096];
+    const int fd = memfd_create("stderr", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+    assert_true(fd >= 0 && before >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    close(fd);
+    for (int i = 0; i < n; i++) {
+        dashboard_server_turn(s->server);
+    }
+    const long said = (long)pread(STDERR_FILENO, text, sizeof text, 0);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    return said;
+}
+
+/* More connections than descriptors: one line, not one per try, and when they are gone it serves again. */
+static void few_descriptors(void **state)
+{
+    (void)state;
+    enum { FEW = 12, MANY = 2 * FEW };
+    struct scene s = {0};
+    struct rlimit before;
+    int fd[MANY];
+    begin(&s);
+    for (int i = 0; i < MANY; i++) {
+        fd[i] = ask(&s, "");
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit few = {(rlim_t)fd[MANY - 1] + FEW, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_in_range(turn_and_listen(&s, 500), 10, 200);
+    for (int i = 0; i < MANY; i++) {
+        close(fd[i]);
+    }
+    usleep(300000); /* longer than it waits */
+    expect(&s, "GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "\"n_ap\":4");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     end(&s);
 }
 
@@ -210,8 +253,11 @@ static void what_is_no_status_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_this_machine_and_only_reading), cmocka_unit_test(a_taken_port_is_said),
-        cmocka_unit_test(seats_are_counted_and_given_back),   cmocka_unit_test(who_does_not_read_is_put_out),
+        cmocka_unit_test(only_this_machine_and_only_reading),
+        cmocka_unit_test(few_descriptors),
+        cmocka_unit_test(a_taken_port_is_said),
+        cmocka_unit_test(seats_are_counted_and_given_back),
+        cmocka_unit_test(who_does_not_read_is_put_out),
         cmocka_unit_test(what_is_no_status_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/dashboard/server.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "tools/dashboard/metrics.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -19,6 +22,7 @@
 extern const unsigned char dashboard_page[], dashboard_script[];
 
 enum { MAX_HEADER_BYTES = 8192, IDLE_S = 30 };
+static const uint64_t FULL_NS = 200000000;
 
 /* A request does not know its connection any more when that ends: the connection is kept beside it. */
 struct viewer {
@@ -33,6 +37,9 @@ struct dashboard_server {
     struct viewer viewer[DASHBOARD_VIEWERS];
     uint64_t n_event;
     int port;
+    struct evconnlistener *listener;
+    uint64_t listen_again_ns; /* no connections until then; 0: open */
+    bool said_full;
 };
 
 static bool is_loopback(const char *host)
@@ -211,6 +218,21 @@ int dashboard_server_viewers(const dashboard_server_t *s)
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
 
+static _Thread_local struct dashboard_server *turning; /* a listener's error brings no word of ours with it */
+
+/* No descriptor is left for one more: those in the queue wait a little, and nobody is told of each. */
+static void no_room(struct evconnlistener *listener, void *libevents)
+{
+    struct dashboard_server *const s = turning;
+    (void)libevents;
+    if (!s->said_full) {
+        fprintf(stderr, "tutti dashboard: no more connections for now: %s\n", strerror(errno));
+    }
+    s->said_full = true;
+    s->listen_again_ns = clock_mono_ns() + FULL_NS;
+    evconnlistener_disable(listener);
+}
+
 static int bind_to(struct dashboard_server *s, const char *listen)
 {
     char host[64];
@@ -233,6 +255,8 @@ static int bind_to(struct dashboard_server *s, const char *listen)
         return error_set(TUTTI_EIO, "cannot listen at %s: %s; another --listen HOST:PORT may be free", listen,
                          evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
     }
+    s->listener = evhttp_bound_socket_get_listener(bound);
+    evconnlistener_set_error_cb(s->listener, no_room);
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
     getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &length);
@@ -292,5 +316,10 @@ int dashboard_server_port(const dashboard_server_t *server)
 
 void dashboard_server_turn(dashboard_server_t *server)
 {
+    if (server->listen_again_ns && clock_mono_ns() > server->listen_again_ns) {
+        server->listen_again_ns = 0;
+        evconnlistener_enable(server->listener);
+    }
+    turning = server;
     event_base_loop(server->base, EVLOOP_NONBLOCK);
 }
