@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAMES "mimo, phy, spzf, attack, encoding, rlspa, clusters, fronthaul"
+#define NAMES "mimo, phy, spzf, attack, encoding, uplink, rlspa, clusters, fronthaul"
 static const char usage[] = "usage: tutti-bench [--only NAME] [--fronthaul] [--json FILE]\n"
                             "       tutti-bench --compare DIR [--turns N] [--only NAME] [--fronthaul]\n";
 static const char help[] =
@@ -30,8 +30,8 @@ static const char help[] =
 static struct program {
     const char *name;
     bool chosen;
-} programs[] = {{"mimo", false},     {"phy", false},   {"spzf", false},     {"attack", false},
-                {"encoding", false}, {"rlspa", false}, {"clusters", false}, {"fronthaul", false}};
+} programs[] = {{"mimo", false},   {"phy", false},   {"spzf", false},     {"attack", false},   {"encoding", false},
+                {"uplink", false}, {"rlspa", false}, {"clusters", false}, {"fronthaul", false}};
 enum { N_PROGRAM = sizeof programs / sizeof *programs, FRONTHAUL = N_PROGRAM - 1 };
 
 struct options {
