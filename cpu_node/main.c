@@ -52,6 +52,15 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
     ladder_learn_noise(&cpu->ladder, noise_ns, n_each);
 }
 
+/* In a replay the messages of a block that the run had, if it had any of it. */
+static void tell_uplink(struct cpu *cpu, const struct cpu_block *block)
+{
+    const uint8_t *aps = NULL, *users = NULL;
+    if (!cpu->replay || replay_uplink(cpu->replay, block->number, &aps, &users)) {
+        uplink_block(cpu->uplink, block, aps, users);
+    }
+}
+
 static int loop(struct cpu *cpu)
 {
     while (!rt_stop_requested()) {
@@ -75,7 +84,7 @@ static int loop(struct cpu *cpu)
         }
         rt_hot_leave();
         outbox_push(cpu, block);
-        uplink_block(cpu->uplink, block); /* behind the precoders: nobody waits for it */
+        tell_uplink(cpu, block); /* behind the precoders: nobody waits for it */
         calibrate_turn(cpu->calibrate, block->number, sync_watch_fit(cpu->sync, cpu->gather->alive));
         struct cpu_block *const other = recorder_exchange(cpu->recorder, block);
         if (other != block) {

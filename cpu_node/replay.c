@@ -19,11 +19,13 @@ struct replay {
     struct replay_settings settings;
     uint64_t first_block, n_row;
     tutti_tick epoch;
-    uint8_t *solved;              /* [n_row] */
-    uint8_t *ap_used, *user_used; /* [n_row][n_ap], [n_row][n_ue] */
-    int32_t *scheme;              /* [n_row] */
-    h5file_t *file;               /* open where the run has powers */
-    double *power;                /* [n_ap][n_ue] of the row read last */
+    uint8_t *solved;                  /* [n_row] */
+    uint8_t *ap_used, *user_used;     /* [n_row][n_ap], [n_row][n_ue] */
+    int32_t *scheme;                  /* [n_row] */
+    uint8_t *uplink_ap, *uplink_user; /* [n_uplink_row][n_ap], [n_uplink_row][n_ue] */
+    uint64_t n_uplink_row;
+    h5file_t *file; /* open where the run has powers */
+    double *power;  /* [n_ap][n_ue] of the row read last */
     /* the schedule: every roster once */
     int32_t *seat; /* [n_roster][n_ue] */
     uint64_t *roster_from;
@@ -107,6 +109,36 @@ static int read_epoch(struct replay *r, h5file_t *file)
     status = status < 0 ? status : check_shape(file, "/block/tick", 0, &n_tick);
     status = status < 0 ? status : h5file_read_rows(file, "/block/tick", H5_U64, row, 1, &tick);
     r->epoch = tick - (r->first_block + row) * (uint64_t)r->settings.n_block_samples;
+    return status;
+}
+
+/* Whose data in the U symbols the run had: messages may have been lost. */
+static int read_uplink(struct replay *r, h5file_t *file)
+{
+    const struct replay_settings *s = &r->settings;
+    if (s->config->uplink.mode == CONFIG_UPLINK_NONE || h5file_exists(file, "/uplink/bits") <= 0) {
+        return TUTTI_OK;
+    }
+    uint64_t n = r->n_row;
+    int status = check_shape(file, "/uplink/ap_used", s->n_ap, &n);
+    status = status < 0 ? status : check_shape(file, "/uplink/bits", s->n_ue, &n);
+    if (status < 0) {
+        return status;
+    }
+    const size_t n_ue = (size_t)s->n_ue;
+    int64_t *const bits = calloc(n_ue, sizeof *bits);
+    r->uplink_ap = calloc((size_t)n * (size_t)s->n_ap + 1, 1);
+    r->uplink_user = calloc((size_t)n * n_ue + 1, 1);
+    status = bits && r->uplink_ap && r->uplink_user ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the run");
+    status = status < 0 ? status : h5file_read_rows(file, "/uplink/ap_used", H5_U8, 0, n, r->uplink_ap);
+    for (uint64_t row = 0; status >= 0 && row < n; row++) {
+        status = h5file_read_rows(file, "/uplink/bits", H5_I64, row, 1, bits);
+        for (size_t k = 0; k < n_ue; k++) {
+            r->uplink_user[row * n_ue + k] = bits[k] > 0;
+        }
+    }
+    free(bits);
+    r->n_uplink_row = status < 0 ? 0 : n;
     return status;
 }
 
@@ -197,6 +229,7 @@ int replay_create(replay_t **replay, const struct replay_settings *settings)
     int status = r->ap ? h5file_open(&file, settings->path) : error_set(TUTTI_ENOMEM, "out of memory for the replay");
     status = status < 0 ? status : read_masks(r, file);
     status = status < 0 ? status : read_epoch(r, file);
+    status = status < 0 ? status : read_uplink(r, file);
     status = status < 0 ? status : find_powers(r, file);
     status = status < 0 ? status : read_rosters(r, file);
     h5file_close(file);
@@ -219,6 +252,8 @@ void replay_destroy(replay_t *r)
     free(r->ap_used);
     free(r->user_used);
     free(r->scheme);
+    free(r->uplink_ap);
+    free(r->uplink_user);
     h5file_close(r->file);
     free(r->power);
     free(r->seat);
@@ -244,6 +279,17 @@ bool replay_used(const replay_t *r, uint64_t block, int ap)
 {
     return replay_was_solved(r, block) &&
            r->ap_used[(block - r->first_block) * (uint64_t)r->settings.n_ap + (uint64_t)ap];
+}
+
+bool replay_uplink(const replay_t *r, uint64_t block, const uint8_t **aps, const uint8_t **users)
+{
+    const uint64_t row = block - r->first_block; /* far beyond all of them before the first */
+    if (row >= r->n_uplink_row) {
+        return false;
+    }
+    *aps = r->uplink_ap + row * (uint64_t)r->settings.n_ap;
+    *users = r->uplink_user + row * (uint64_t)r->settings.n_ue;
+    return true;
 }
 
 void replay_decide(const replay_t *r, struct cpu_block *block, int asked)

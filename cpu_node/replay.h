@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A replay: the APs play recordings of what they received, and what else a solve depends on comes from the run that is
  * replayed: which APs and users were in it, the scheme, which the clock may have chosen, the powers of the slow clock,
- * which comes in its own time, and who was served and sounded. The APs are brought into
- * step here: each holds one report at most, and the oldest block's go on when every AP has one or is at its end. */
+ * which comes in its own time, who was served and sounded, and whose data in the U symbols were combined from where.
+ * The APs are brought into step here: each holds one report at most, and the oldest block's go on when every AP has one
+ * or is at its end. */
 #ifndef TUTTI_CPU_NODE_REPLAY_H
 #define TUTTI_CPU_NODE_REPLAY_H
 
@@ -33,6 +34,9 @@ bool replay_used(const replay_t *replay, uint64_t block, int ap);
 int replay_powers(replay_t *replay, struct cpu_block *block);
 /* The users and the scheme of the run into the block; asked: the configuration's. Powers of another scheme go. */
 void replay_decide(const replay_t *replay, struct cpu_block *block, int asked);
+/* Of the U symbols of a block: aps [n_ap], whose were combined, users [n_ue], whose data were decoded. False: the run
+ * has no such row, as it has none of its last blocks. */
+bool replay_uplink(const replay_t *replay, uint64_t block, const uint8_t **aps, const uint8_t **users);
 /* The next roster that holds in `block` or before; NULL: none. Valid until the next call. */
 const struct roster *replay_roster(replay_t *replay, uint64_t block);
 

@@ -46,12 +46,14 @@ int config_make_replay(struct config *c, const char *collection)
         rc = replace(automatic[i], "auto");
     }
     rc = rc ? rc : replace(&c->air.truth, "");
+    if (c->record.iq.symbols == CONFIG_IQ_PG) { /* of users' data nothing was kept */
+        c->uplink.mode = CONFIG_UPLINK_NONE;
+    }
     rc = rc ? rc : replace(&c->record.iq.dir, "");
     rc = rc ? rc : replace(&c->record.file, "run.h5");
     c->air.mode = CONFIG_AIR_LOCKSTEP;
     c->calibration.at_start = c->calibration.when_stale = false;
     c->air.wait_for_all = false;
-    c->uplink.mode = CONFIG_UPLINK_NONE; /* a recording may have no U symbols */
     c->network.n_blocks = 0;
     c->engine.block_budget_us = 0;
     c->engine.realtime_priority = 0;

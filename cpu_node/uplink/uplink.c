@@ -186,7 +186,13 @@ static uint8_t *put(uint8_t *at, const void *from, size_t n)
     return at + n;
 }
 
-void uplink_block(uplink_t *u, const struct cpu_block *block)
+/* Who sends data in this block: who waits sends a pilot at most. */
+static bool sends(const struct cpu_block *block, const uint8_t *users, size_t k)
+{
+    return users ? users[k] : block->user_here[k] && block->seat[k] >= 0 && block->sequence[k] >= 0;
+}
+
+void uplink_block(uplink_t *u, const struct cpu_block *block, const uint8_t *aps, const uint8_t *users)
 {
     struct item *item = u ? claim(u) : NULL;
     if (!item) {
@@ -195,9 +201,9 @@ void uplink_block(uplink_t *u, const struct cpu_block *block)
     const size_t n_ap = (size_t)u->shape.n_ap, n_ue = (size_t)u->shape.n_ue;
     item->ap = ITEM_BLOCK;
     item->number = block->number;
-    uint8_t *at = put(item->bytes, block->gathered, n_ap);
-    for (size_t k = 0; k < n_ue; k++) { /* who waits sends a pilot at most */
-        *at++ = block->user_here[k] && block->seat[k] >= 0 && block->sequence[k] >= 0;
+    uint8_t *at = put(item->bytes, aps ? aps : block->gathered, n_ap);
+    for (size_t k = 0; k < n_ue; k++) {
+        *at++ = sends(block, users, k);
     }
     at = put(at, block->sequence, n_ue * sizeof *block->sequence);
     at = put(at, block->beta, n_ap * n_ue * sizeof(float));
@@ -306,10 +312,14 @@ static void take_block(struct uplink *u, const struct item *item)
 static int body(void *argument)
 {
     struct uplink *u = argument;
-    while (!rt_stop_requested()) {
+    for (bool over = false; !over;) {
+        const bool last_look = rt_stop_requested(); /* what has come is looked at to the end */
         const struct item *item = ring_peek(u->items, 0);
         if (!item) {
-            rt_event_wait(u->event, 100000);
+            over = last_look;
+            if (!over) {
+                rt_event_wait(u->event, 100000);
+            }
             continue;
         }
         if (item->ap == ITEM_BLOCK) {

@@ -26,8 +26,9 @@ void uplink_stop(uplink_t *uplink); /* after a stop request */
 void uplink_destroy(uplink_t *uplink);
 void uplink_log_counters(const uplink_t *uplink);
 
-/* Block thread. A solved block: its estimates, the APs in it and the users that are here. Copied. */
-void uplink_block(uplink_t *uplink, const struct cpu_block *block);
+/* Block thread. A solved block: its estimates, the APs in it and the users that are here. Copied. In a replay aps
+ * [n_ap] and users [n_ue] say of which of them the run had the data; else NULL. */
+void uplink_block(uplink_t *uplink, const struct cpu_block *block, const uint8_t *aps, const uint8_t *users);
 /* Block thread. A message of this session, copied as it is; false: nobody here takes it. */
 bool uplink_hear(uplink_t *uplink, int ap, const uint8_t *data, size_t n_bytes);
 

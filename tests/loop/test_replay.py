@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A recorded network replayed by other processes gives the run's estimates and precoders bit by bit: from all samples, from pilots and
-guards alone, with powers and schedules of the slow clock, with messages lost, access points silent and schemes stepped down by the clock, through killed and lost samples. A sample
+guards alone, with users' data in the U symbols, with powers and schedules of the slow clock, with messages lost, access points silent and schemes stepped down by the clock, through killed and lost samples. A sample
 that is changed is found."""
 import glob
 import json
@@ -109,6 +109,23 @@ def test_pilots_and_guards():
         check_identical(net, "pilots and guards", n)
 
 
+def test_users_data():
+    """What was combined and decoded of the U symbols, where messages were lost and users have offsets, which the blocks before tell."""
+    names = ["ap_used", "bits", "coded_bit_errors", "sinr_predicted", "sinr_measured"]
+    with network("nodes: [ap0, ap1]", ["uplink.mode=central", "fronthaul.faults.loss=0.15", "air.impairments.ue.cfo_hz=100"], 40, snr_db=27) as net:
+        net.run()
+        check_identical(net, "users' data", 36)
+        _, text = replay(net, name="once_more")
+        found = re.search(r"users' data of (\d+) of (\d+) blocks identical", text)
+        check(found and found[1] == found[2] and int(found[1]) >= 30, f"users' data: {found and found[0]}")
+        with net.file("run.h5") as a, net.file(os.path.join(net.dir, "again", "run.h5")) as b:
+            a, b = a["uplink"], b["uplink"]
+            rows = np.flatnonzero(a["ap_used"][: b["ap_used"].shape[0]].any(1) & b["ap_used"][: a["ap_used"].shape[0]].any(1))
+            bad = [d for d in names if a[d][:][rows].tobytes() != b[d][:][rows].tobytes()]
+            some = (a["ap_used"][:][rows].sum(1) == 1).sum()
+            check(rows.size >= 30 and some > 0 and not bad, f"users' data of {rows.size} blocks, {some} of one access point, the same here, too {bad}")
+
+
 def wait_until_used(net, ap, n, seconds=120):
     """Until the last n blocks recorded all have the access point, after one that had not."""
     end = time.time() + seconds
@@ -194,6 +211,7 @@ def test_what_the_slow_clock_did():
 
 test_all_samples()
 test_pilots_and_guards()
+test_users_data()
 test_later_and_again()
 test_what_the_slow_clock_did()
 test_what_the_clock_did()

@@ -277,6 +277,10 @@ static int conclude(struct replay *r)
     }
     printf("replay: %s%" PRIu64 " of %" PRIu64 " blocks identical\n", r->scheme ? "estimates of " : "", c.n_identical,
            c.n_played);
+    if (c.n_uplink > 0) {
+        printf("replay: users' data of %" PRIu64 " of %" PRIu64 " blocks identical\n", c.n_uplink_identical,
+               c.n_uplink);
+    }
     if (r->scheme) {
         printf("replay: what %s makes of them: %s\n", r->scheme, r->directory->record_path);
     }
@@ -284,7 +288,7 @@ static int conclude(struct replay *r)
         printf("replay: first difference: block %" PRIu64 ", %s, largest %g\n", c.block, c.dataset, c.largest);
     }
     print_remainder(&c);
-    return c.n_identical == c.n_played ? TOOL_OK : TOOL_FAILED;
+    return c.n_identical == c.n_played && c.n_uplink_identical == c.n_uplink ? TOOL_OK : TOOL_FAILED;
 }
 
 static int go(struct replay *r)

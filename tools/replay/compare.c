@@ -10,23 +10,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What goes into a solve, then what comes out. */
+#define UPLINK_USED "/uplink/ap_used"
+
+/* What goes into a solve, then what comes out, then users' data, which rest on the blocks before. */
+enum kind { IN, OUT, UPLINK };
 static const struct {
     const char *path;
-    bool out;
-} datasets[] = {{"/block/ap_used", false},
-                {"/block/user_used", false},
-                {"/block/noise_power", false},
-                {"/block/beta", false},
-                {"/H_hat", false},
-                {"/error_variance", false},
-                {"/scheme", true},
-                {"/reason", true},
-                {"/W", true},
-                {"/an", true},
-                {"/an_share", true},
-                {"/sinr_predicted", true},
-                {"/sinr_bound", true}};
+    enum kind kind;
+} datasets[] = {{"/block/ap_used", IN},
+                {"/block/user_used", IN},
+                {"/block/noise_power", IN},
+                {"/block/beta", IN},
+                {"/H_hat", IN},
+                {"/error_variance", IN},
+                {"/scheme", OUT},
+                {"/reason", OUT},
+                {"/W", OUT},
+                {"/an", OUT},
+                {"/an_share", OUT},
+                {"/sinr_predicted", OUT},
+                {"/sinr_bound", OUT},
+                {UPLINK_USED, UPLINK},
+                {"/uplink/bits", UPLINK},
+                {"/uplink/bit_errors", UPLINK},
+                {"/uplink/coded_bit_errors", UPLINK},
+                {"/uplink/sinr_predicted", UPLINK},
+                {"/uplink/sinr_measured", UPLINK},
+                {"/uplink/evm", UPLINK}};
 enum { N_DATASETS = sizeof datasets / sizeof datasets[0] };
 
 struct side {
@@ -38,8 +48,9 @@ struct side {
 struct column {
     bool there; /* in both */
     enum h5_type type;
-    size_t n;         /* values of a row */
-    void *row[2];     /* of the run, of the replay */
+    size_t n;     /* values of a row */
+    void *row[2]; /* of the run, of the replay */
+    uint64_t n_row[2];
     size_t row_bytes; /* of each */
 };
 
@@ -95,6 +106,8 @@ static int open_column(struct work *w, int d)
         return error_set(TUTTI_EFORMAT, "%s: not of the same shape in both, so not of the same network",
                          datasets[d].path);
     }
+    c->n_row[0] = info[0].dims[0];
+    c->n_row[1] = info[1].dims[0];
     c->type = info[0].type;
     const int status = h5file_check_claim(w->side[0].file, datasets[d].path,
                                           h5file_rows_bytes(&info[0], 1, h5file_type_bytes(c->type)));
@@ -180,7 +193,7 @@ static int compare_block(struct work *w, uint64_t block, struct comparison *c)
     const bool cut = is_cut(w, block);
     bool identical = true;
     for (int d = 0; d < N_DATASETS; d++) {
-        const bool left_out = (cut || w->inputs_only) && datasets[d].out;
+        const bool left_out = datasets[d].kind == UPLINK || ((cut || w->inputs_only) && datasets[d].kind == OUT);
         const int same = w->column[d].there && !left_out ? compare_rows(w, d, block, c) : 1;
         if (same < 0) {
             return same;
@@ -189,6 +202,40 @@ static int compare_block(struct work *w, uint64_t block, struct comparison *c)
     }
     c->n_cut += cut;
     c->n_identical += identical;
+    return TUTTI_OK;
+}
+
+/* Both have data of this block: from some access point. */
+static bool has_uplink(const struct work *w, const struct column *used, uint64_t block)
+{
+    for (int i = 0; i < 2; i++) {
+        const uint64_t row = block - w->side[i].first_block;
+        if (row >= used->n_row[i] ||
+            h5file_read_rows(w->side[i].file, UPLINK_USED, used->type, row, 1, used->row[i]) < 0 ||
+            !memchr(used->row[i], 1, used->row_bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int compare_uplink(struct work *w, uint64_t block, struct comparison *c)
+{
+    bool identical = true, any = false;
+    for (int d = 0; d < N_DATASETS; d++) {
+        const struct column *const column = &w->column[d];
+        if (datasets[d].kind != UPLINK || !column->there) {
+            continue;
+        }
+        any = any || has_uplink(w, column, block); /* UPLINK_USED comes first */
+        const int same = any ? compare_rows(w, d, block, c) : 1;
+        if (same < 0) {
+            return same;
+        }
+        identical = identical && same;
+    }
+    c->n_uplink += any;
+    c->n_uplink_identical += any && identical;
     return TUTTI_OK;
 }
 
@@ -204,7 +251,10 @@ static int compare_all(struct work *w, struct comparison *c)
         const bool there = is_solved(run, block), played = there && is_solved(&w->side[1], block);
         c->n_solved += there;
         c->n_played += played;
-        const int status = played ? compare_block(w, block, c) : TUTTI_OK;
+        int status = played ? compare_block(w, block, c) : TUTTI_OK;
+        if (status >= 0 && played && c->n_played == c->n_solved) { /* from the beginning, without a gap */
+            status = compare_uplink(w, block, c);
+        }
         if (status < 0) {
             return status;
         }

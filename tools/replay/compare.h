@@ -11,6 +11,8 @@ struct comparison {
     uint64_t n_played;    /* of them, in the replay, too */
     uint64_t n_identical; /* of those */
     uint64_t n_cut;       /* of those: their solve was ended by the clock, so only what goes into it was compared */
+    uint64_t n_uplink; /* blocks of whose U symbols both have users' data; only of a replay from the run's beginning */
+    uint64_t n_uplink_identical; /* of those, by what users' data are measured by */
     /* the first difference, if there is one */
     uint64_t block;
     char dataset[32];
