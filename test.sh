@@ -44,6 +44,13 @@ step() { # NAME COMMAND...
 build() { # PRESET
     step "$1-configure" cmake --preset "$1" && step "$1-build" cmake --build --preset "$1"
 }
+# Every object of every program, nothing linked: a compiler's warnings are said by then.
+objects() { # PRESET
+    ninja -C "build/$1" -t targets all | sed -n 's/\.o: .*/.o/p' | xargs ninja -C "build/$1"
+}
+warnings() { # PRESET
+    step "$1-configure" cmake --preset "$1" && step "$1-objects" objects "$1"
+}
 tests() { # PRESET CTEST-OPTIONS...
     preset=$1
     shift
@@ -76,7 +83,7 @@ export OPENBLAS_NUM_THREADS=1
 build release && tests release
 if [ "$quick" = no ]; then
     step format format
-    build clang-warnings
+    warnings clang-warnings
     build dev && LSAN_OPTIONS="suppressions=$(pwd)/tests/lsan.supp:print_suppressions=0" ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 tests dev
     build tsan && TSAN_OPTIONS="halt_on_error=1 suppressions=$(pwd)/tests/tsan.supp" tests tsan -L threads
 fi
