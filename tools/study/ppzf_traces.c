@@ -429,8 +429,7 @@ static const char *const C_CHECKS[] = {"chosen iterate = last in time in at leas
 #define TRACE_STUDY(label, figure, words, values, drops, quick, function, list)                                        \
     {                                                                                                                  \
         .name = label, .item = figure, .summary = words, .duration = 'M', .n_drop = drops, .n_quick = quick,           \
-        .n_value = values, .parameters = PARAMETERS, .caveats = CAVEATS, .checks = list,                               \
-        .counterpart = "tutti run examples/attack.yaml", .open = ppzf_worker_open, .close = ppzf_worker_close,         \
+        .n_value = values, .parameters = PARAMETERS, .caveats = CAVEATS, .checks = list, PPZF_STUDY,                   \
         .drop = function##_drop, .evaluate = function##_evaluate                                                       \
     }
 

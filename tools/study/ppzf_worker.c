@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-const char *const PPZF_COUNTERPART = "tutti run examples/attack.yaml";
-
 struct ppzf_scenario ppzf_worker_scenario(const struct study_run *run)
 {
     const int n_ue = (int)study_value(run, "n_ue");

@@ -16,7 +16,8 @@
     {                                                                                                                  \
         "s_des", 5, 'A', "bit/s/Hz"                                                                                    \
     }
-extern const char *const PPZF_COUNTERPART;
+/* The end of every study's struct that is the same. */
+#define PPZF_STUDY .counterpart = "tutti run examples/attack.yaml", .open = ppzf_worker_open, .close = ppzf_worker_close
 
 struct ppzf_worker {
     struct ppzf_drop *drop;

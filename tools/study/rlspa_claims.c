@@ -2,6 +2,7 @@
 /* Studies of single claims: complexity, the worst-case bound, closeness to the exact solution, scheduling. */
 #include "base/stats.h"
 #include "rlspa/descent.h"
+#include "tools/study/figure.h"
 #include "tools/study/rlspa_worker.h"
 
 #include <math.h>
@@ -131,9 +132,7 @@ const struct study STUDY_RLSPA_FIG2 = {.name = "rlspa-fig2",
                                        .parameters = PARAMETERS,
                                        .caveats = FIG2_CAVEATS,
                                        .checks = FIG2_CHECKS,
-                                       .counterpart = RLSPA_COUNTERPART,
-                                       .open = rlspa_worker_open,
-                                       .close = rlspa_worker_close,
+                                       RLSPA_STUDY,
                                        .drop = fig2_drop,
                                        .evaluate = fig2_evaluate};
 
@@ -241,9 +240,7 @@ const struct study STUDY_RLSPA_BOUND = {.name = "rlspa-bound",
                                         .parameters = PARAMETERS,
                                         .caveats = BOUND_CAVEATS,
                                         .checks = BOUND_CHECKS,
-                                        .counterpart = RLSPA_COUNTERPART,
-                                        .open = rlspa_worker_open,
-                                        .close = rlspa_worker_close,
+                                        RLSPA_STUDY,
                                         .drop = bound_drop,
                                         .evaluate = bound_evaluate};
 
@@ -314,8 +311,8 @@ static void nnls_evaluate(struct study_run *run)
         const struct study_estimate exact = rlspa_table_mean(run, &NNLS, NN_EXACT, i),
                                     projected = rlspa_table_mean(run, &NNLS, NN_PAPER, i);
         /* the reference's 20 drops have the standard error of these */
-        rlspa_check_near(run, exact, EXACT[i], exact.se, "NNLS, %g dB", snr);
-        rlspa_check_near(run, projected, PROJECTED[i], projected.se, "projected, %g dB", snr);
+        figure_check_near(run, exact, EXACT[i], exact.se, "NNLS, %g dB", snr);
+        figure_check_near(run, projected, PROJECTED[i], projected.se, "projected, %g dB", snr);
         study_check(run, cost > 0, cost, "cost of the projection over the optimum, %g dB: > 0", snr);
         study_check(run, rate < 0, rate, "rate of NNLS - projection, %g dB: < 0", snr);
         study_check(run, fabs(swap) < 0.1, swap, "swapped - as printed, %g dB: below 0.1", snr);
@@ -341,9 +338,7 @@ const struct study STUDY_RLSPA_NNLS = {.name = "rlspa-nnls",
                                        .parameters = PARAMETERS,
                                        .caveats = NNLS_CAVEATS,
                                        .checks = NNLS_CHECKS,
-                                       .counterpart = RLSPA_COUNTERPART,
-                                       .open = rlspa_worker_open,
-                                       .close = rlspa_worker_close,
+                                       RLSPA_STUDY,
                                        .drop = nnls_drop,
                                        .evaluate = nnls_evaluate};
 
@@ -387,8 +382,8 @@ static void schedule_evaluate(struct study_run *run)
         const double snr = SCHEDULE.x[i];
         const struct study_estimate strongest = rlspa_table_paired(run, &SCHEDULE, SC_CESG, SC_STRONGEST, i),
                                     random = rlspa_table_paired(run, &SCHEDULE, SC_CESG, SC_RANDOM, i);
-        rlspa_check_near(run, strongest, STRONGEST[i], STRONGEST_SE[i], "C-ESG - strongest, %g dB", snr);
-        rlspa_check_near(run, random, RANDOM[i], RANDOM_SE[i], "C-ESG - random, %g dB", snr);
+        figure_check_near(run, strongest, STRONGEST[i], STRONGEST_SE[i], "C-ESG - strongest, %g dB", snr);
+        figure_check_near(run, random, RANDOM[i], RANDOM_SE[i], "C-ESG - random, %g dB", snr);
         study_check(run, random.mean > 10, random.mean, "C-ESG - random, %g dB: > 10 bit", snr);
         const struct study_estimate greedy = rlspa_table_paired(run, &SCHEDULE, SC_CESG, SC_GREEDY, i);
         study_check(run, greedy.mean >= -4 * greedy.se, greedy.mean,
@@ -414,8 +409,6 @@ const struct study STUDY_RLSPA_SCHEDULE = {.name = "rlspa-schedule",
                                            .parameters = PARAMETERS,
                                            .caveats = SCHEDULE_CAVEATS,
                                            .checks = SCHEDULE_CHECKS,
-                                           .counterpart = RLSPA_COUNTERPART,
-                                           .open = rlspa_worker_open,
-                                           .close = rlspa_worker_close,
+                                           RLSPA_STUDY,
                                            .drop = schedule_drop,
                                            .evaluate = schedule_evaluate};

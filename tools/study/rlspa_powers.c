@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Studies that compare powers: the paper's figure 1, its empirical lambda, the block level, other sizes. */
+#include "tools/study/figure.h"
 #include "tools/study/rlspa_worker.h"
 
 #include <math.h>
@@ -121,22 +122,22 @@ static void fig1_evaluate(struct study_run *run)
     rlspa_table_panel(run, &FIG1, F1_ENERGY, F1_NEGATIVE + 1, "RLSPA with Gaussian symbols", "SNR dB", "share");
     for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++) {
         for (int j = 0; j < 3; j++) {
-            rlspa_check_within(run, rlspa_table_mean(run, &FIG1, LEVELS[i].series, DB_0 + 2 * j).mean,
-                               LEVELS[i].want[j], LEVELS[i].tolerance, "%s, %d dB", FIG1.series[LEVELS[i].series],
-                               10 * j);
+            figure_check_within(run, rlspa_table_mean(run, &FIG1, LEVELS[i].series, DB_0 + 2 * j).mean,
+                                LEVELS[i].want[j], LEVELS[i].tolerance, "%s, %d dB", FIG1.series[LEVELS[i].series],
+                                10 * j);
         }
     }
-    rlspa_check_within(run, rlspa_table_paired(run, &FIG1, F1_EPA, F1_WIENER, DB_10).mean, 0.99, 0.25,
-                       "EPA - wiener, 10 dB");
-    rlspa_check_within(run, rlspa_table_paired(run, &FIG1, F1_EPA, F1_WC, DB_10).mean, 0.53, 0.15, "EPA - wc, 10 dB");
-    rlspa_check_within(run, rlspa_table_paired(run, &FIG1, F1_QPSK, F1_GDPA, DB_10).mean, 0.48, 0.2,
-                       "RLSPA QPSK - GDPA, 10 dB");
-    rlspa_check_within(run, rlspa_table_paired(run, &FIG1, F1_WIENER, F1_GAUSS, DB_10).mean, 20.7, 0.5,
-                       "wiener - RLSPA Gaussian, 10 dB");
-    rlspa_check_within(run, rlspa_table_mean(run, &FIG1, F1_ENERGY, DB_10).mean, 2.4, 0.1,
-                       "radiated energy / Pt, RLSPA Gaussian, 10 dB");
-    rlspa_check_within(run, rlspa_table_mean(run, &FIG1, F1_G_GAUSS, DB_30).mean, 29, 1,
-                       "GMI of RLSPA Gaussian, 30 dB");
+    figure_check_within(run, rlspa_table_paired(run, &FIG1, F1_EPA, F1_WIENER, DB_10).mean, 0.99, 0.25,
+                        "EPA - wiener, 10 dB");
+    figure_check_within(run, rlspa_table_paired(run, &FIG1, F1_EPA, F1_WC, DB_10).mean, 0.53, 0.15, "EPA - wc, 10 dB");
+    figure_check_within(run, rlspa_table_paired(run, &FIG1, F1_QPSK, F1_GDPA, DB_10).mean, 0.48, 0.2,
+                        "RLSPA QPSK - GDPA, 10 dB");
+    figure_check_within(run, rlspa_table_paired(run, &FIG1, F1_WIENER, F1_GAUSS, DB_10).mean, 20.7, 0.5,
+                        "wiener - RLSPA Gaussian, 10 dB");
+    figure_check_within(run, rlspa_table_mean(run, &FIG1, F1_ENERGY, DB_10).mean, 2.4, 0.1,
+                        "radiated energy / Pt, RLSPA Gaussian, 10 dB");
+    figure_check_within(run, rlspa_table_mean(run, &FIG1, F1_G_GAUSS, DB_30).mean, 29, 1,
+                        "GMI of RLSPA Gaussian, 30 dB");
     for (int i = DB_0; i <= DB_30; i += 2) {
         const double below = rlspa_table_below(run, &FIG1, F1_GAUSS, F1_GDPA, i);
         study_check(run, below >= 0.99, below, "drops with RLSPA Gaussian below GDPA, %g dB: >= 0.99", FIG1.x[i]);
@@ -175,9 +176,7 @@ const struct study STUDY_RLSPA_FIG1 = {.name = "rlspa-fig1",
                                        .parameters = PARAMETERS,
                                        .caveats = FIG1_CAVEATS,
                                        .checks = FIG1_CHECKS,
-                                       .counterpart = RLSPA_COUNTERPART,
-                                       .open = rlspa_worker_open,
-                                       .close = rlspa_worker_close,
+                                       RLSPA_STUDY,
                                        .drop = fig1_drop,
                                        .evaluate = fig1_evaluate};
 
@@ -243,13 +242,13 @@ static void lambda_evaluate(struct study_run *run)
     rlspa_table_panel(run, &LAMBDA, 4, 8, "10 dB", "lambda / (27)", "bit/s/Hz");
     rlspa_table_panel(run, &LAMBDA, 8, 12, "20 dB", "lambda / (27)", "bit/s/Hz");
     study_check(run, gain >= 15, gain, "10 dB, Gaussian: best lambda above (27): >= 15 bit");
-    rlspa_check_within(run, gain_qpsk, 3, 1, "10 dB, QPSK: best lambda above (27)");
+    figure_check_within(run, gain_qpsk, 3, 1, "10 dB, QPSK: best lambda above (27)");
     study_check(run, LAMBDA.x[gauss] <= 0.3, LAMBDA.x[gauss], "10 dB, Gaussian: best lambda / (27): <= 0.3");
     study_check(run, LAMBDA.x[qpsk] <= 0.3, LAMBDA.x[qpsk], "10 dB, QPSK: best lambda / (27): <= 0.3");
     const struct study_estimate none = rlspa_table_mean(run, &LAMBDA, 4, 0),
                                 gmi = rlspa_table_mean(run, &LAMBDA, 6, AT_ONE);
-    rlspa_check_near(run, none, 68.6, none.se, "10 dB, Gaussian, lambda = 0"); /* the reference: as many drops */
-    rlspa_check_near(run, gmi, 28.6, gmi.se, "10 dB, Gaussian, GMI at (27)");
+    figure_check_near(run, none, 68.6, none.se, "10 dB, Gaussian, lambda = 0"); /* the reference: as many drops */
+    figure_check_near(run, gmi, 28.6, gmi.se, "10 dB, Gaussian, GMI at (27)");
 }
 
 static const char *const LAMBDA_CAVEATS[] = {
@@ -271,9 +270,7 @@ const struct study STUDY_RLSPA_LAMBDA = {.name = "rlspa-lambda",
                                          .parameters = PARAMETERS,
                                          .caveats = LAMBDA_CAVEATS,
                                          .checks = LAMBDA_CHECKS,
-                                         .counterpart = RLSPA_COUNTERPART,
-                                         .open = rlspa_worker_open,
-                                         .close = rlspa_worker_close,
+                                         RLSPA_STUDY,
                                          .drop = lambda_drop,
                                          .evaluate = lambda_evaluate};
 
@@ -337,10 +334,10 @@ static void block_evaluate(struct study_run *run)
     rlspa_table_panel(run, &BLOCK, 0, BL_EPA + 1, "sum rate (3)", "SNR dB", "bit/s/Hz");
     for (int i = 0; i < BLOCK.n_x; i++) {
         const double snr = BLOCK.x[i], below = rlspa_table_below(run, &BLOCK, BL_GAUSS, BL_WIENER, i);
-        rlspa_check_within(run, rlspa_table_paired(run, &BLOCK, BL_WIENER, BL_GAUSS, i).mean, OVER_SYMBOL[i], 0.5,
-                           "wiener - RLSPA Gaussian, %g dB", snr);
-        rlspa_check_near(run, rlspa_table_paired(run, &BLOCK, BL_WIENER, BL_GDPA, i), OVER_GDPA[i], GDPA_HALF[i] / 1.96,
-                         "wiener - GDPA, %g dB", snr);
+        figure_check_within(run, rlspa_table_paired(run, &BLOCK, BL_WIENER, BL_GAUSS, i).mean, OVER_SYMBOL[i], 0.5,
+                            "wiener - RLSPA Gaussian, %g dB", snr);
+        figure_check_near(run, rlspa_table_paired(run, &BLOCK, BL_WIENER, BL_GDPA, i), OVER_GDPA[i],
+                          GDPA_HALF[i] / 1.96, "wiener - GDPA, %g dB", snr);
         study_check(run, below == 1, below, "drops with RLSPA Gaussian below wiener, %g dB: = 1", snr);
         const struct study_estimate sample = rlspa_table_paired(run, &BLOCK, BL_SAMPLE, BL_WIENER, i),
                                     epa = rlspa_table_paired(run, &BLOCK, BL_EPA, BL_WC, i);
@@ -370,8 +367,6 @@ const struct study STUDY_RLSPA_BLOCK = {.name = "rlspa-block",
                                         .parameters = PARAMETERS,
                                         .caveats = BLOCK_CAVEATS,
                                         .checks = BLOCK_CHECKS,
-                                        .counterpart = RLSPA_COUNTERPART,
-                                        .open = rlspa_worker_open,
-                                        .close = rlspa_worker_close,
+                                        RLSPA_STUDY,
                                         .drop = block_drop,
                                         .evaluate = block_evaluate};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Sum rates of other sizes and errors than the standard ones. */
+#include "tools/study/figure.h"
 #include "tools/study/rlspa_worker.h"
 
 #include <math.h>
@@ -82,9 +83,9 @@ static void sensitivity_evaluate(struct study_run *run)
     }
     for (int x = 0; x < OTHERS.n_x; x++) {
         for (int series = 0; series <= SE_GAUSS; series++) {
-            rlspa_check_near(run, rlspa_table_mean(run, &OTHERS, series, x), SENSITIVITY[x / 3].want[x % 3][series],
-                             SENSITIVITY[x / 3].half[x % 3][series] / 1.96, "%s, setting %d, %d dB",
-                             OTHERS.series[series], x / 3, 10 * (x % 3));
+            figure_check_near(run, rlspa_table_mean(run, &OTHERS, series, x), SENSITIVITY[x / 3].want[x % 3][series],
+                              SENSITIVITY[x / 3].half[x % 3][series] / 1.96, "%s, setting %d, %d dB",
+                              OTHERS.series[series], x / 3, 10 * (x % 3));
         }
     }
 }
@@ -108,8 +109,6 @@ const struct study STUDY_RLSPA_SENSITIVITY = {.name = "rlspa-sensitivity",
                                               .parameters = PARAMETERS,
                                               .caveats = SENSITIVITY_CAVEATS,
                                               .checks = SENSITIVITY_CHECKS,
-                                              .counterpart = RLSPA_COUNTERPART,
-                                              .open = rlspa_worker_open,
-                                              .close = rlspa_worker_close,
+                                              RLSPA_STUDY,
                                               .drop = sensitivity_drop,
                                               .evaluate = sensitivity_evaluate};

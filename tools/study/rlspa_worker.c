@@ -7,8 +7,6 @@
 #include "rlspa/yardstick.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct rlspa_drop_setting rlspa_worker_setting(const struct study_run *run)
@@ -231,30 +229,4 @@ double rlspa_table_median(const struct study_run *run, const struct rlspa_table 
     }
     free(sorted);
     return median;
-}
-
-void rlspa_check_within(struct study_run *run, double value, double want, double tolerance, const char *what, ...)
-{
-    char text[160];
-    va_list arguments;
-    if (study_is_quick(run)) {
-        return;
-    }
-    va_start(arguments, what);
-    vsnprintf(text, sizeof text, what, arguments);
-    va_end(arguments);
-    study_check(run, fabs(value - want) <= tolerance, value, "%s: %.4g within %g of %g", text, value, tolerance, want);
-}
-
-void rlspa_check_near(struct study_run *run, struct study_estimate found, double want, double se, const char *what, ...)
-{
-    char text[160];
-    va_list arguments;
-    if (study_is_quick(run)) {
-        return;
-    }
-    va_start(arguments, what);
-    vsnprintf(text, sizeof text, what, arguments);
-    va_end(arguments);
-    study_check_reference(run, found, want, se, text);
 }

@@ -57,14 +57,6 @@ struct study_estimate rlspa_table_paired(const struct study_run *run, const stru
 double rlspa_table_below(const struct study_run *run, const struct rlspa_table *table, int series, int other, int x);
 double rlspa_table_largest(const struct study_run *run, const struct rlspa_table *table, int series, int x);
 double rlspa_table_median(const struct study_run *run, const struct rlspa_table *table, int series, int x);
-/* |value - want| <= tolerance, a level: nothing with --quick. */
-void rlspa_check_within(struct study_run *run, double value, double want, double tolerance, const char *what, ...)
-    __attribute__((format(printf, 5, 6)));
-
-/* Within 4 combined standard errors of a reference; nothing with --quick. */
-void rlspa_check_near(struct study_run *run, struct study_estimate found, double want, double se, const char *what, ...)
-    __attribute__((format(printf, 5, 6)));
-
 /* side, antennas and the rest of the scenario; to be followed by the end mark */
 #define RLSPA_PARAMETERS                                                                                               \
     {"side_m", 400, 'T', "square, uniform APs and users, 2-D distance without wrap (A)"},                              \
@@ -74,6 +66,9 @@ void rlspa_check_near(struct study_run *run, struct study_estimate found, double
         "alpha", 0.1, 'A', "share of a channel's variance that the estimate misses"                                    \
     }
 
-#define RLSPA_COUNTERPART "tutti run examples/scheduling.yaml (block-level powers; the symbol level is offline)"
+/* The end of every study's struct that is the same. */
+#define RLSPA_STUDY                                                                                                    \
+    .counterpart = "tutti run examples/scheduling.yaml (block-level powers; the symbol level is offline)",             \
+    .open = rlspa_worker_open, .close = rlspa_worker_close
 
 #endif
