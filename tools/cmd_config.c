@@ -2,8 +2,10 @@
 /* tutti config: what the programs would read. */
 #include "base/config.h"
 #include "base/error.h"
+#include "mimo/width.h"
 #include "tools/tool.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,36 @@ static const char help[] =
     "       tutti config show FILE [--set KEY=VALUE]...    print the effective configuration (defaults, file, "
     "overrides)\n"
     "       tutti config show --defaults                   print every key with its default and meaning\n";
+
+enum { MAX_TAPS = 64 }; /* of air.fading */
+
+/* Delays of the emulated air against the width of subbands, where that costs anything. */
+static int check_width(const char *path, const struct config *config)
+{
+    const struct config_fading_model *const f = &config->air.fading;
+    const int n = (int)f->tap_delays_samples_count, now = config->frame.subcarriers_per_subband;
+    double powers[MAX_TAPS], delays[MAX_TAPS], left;
+    if (!config_has_emulated(config) || f->model != CONFIG_FADING_TDL || n < 2 || n > MAX_TAPS) {
+        return TUTTI_OK;
+    }
+    for (int d = 0; d < n; d++) {
+        powers[d] = pow(10, f->tap_powers_db[d] / 10);
+        delays[d] = f->tap_delays_samples[d];
+    }
+    const struct width_taps taps = {.n = n, .powers = powers, .delays_samples = delays};
+    const double error = width_error(config, now, &taps);
+    const int asked = width_asked(config, &taps, &left);
+    if (asked == 0 || asked >= now) {
+        return asked == 0 ? TUTTI_ENOMEM : TUTTI_OK;
+    }
+    printf("%s: the delays of air.fading alone leave users about %.0f dB with frame.subcarriers_per_subband: %d; for "
+           "%.0f dB they ask for %d, at %.3g times the coefficients on the fronthaul (%.0f bytes per access point and "
+           "block, not %.0f)%s\n",
+           path, -10 * log10(error), now, WIDTH_ENOUGH_DB, asked, (double)now / asked, width_bytes(config, asked),
+           width_bytes(config, now),
+           config->precoding.subband == CONFIG_SUBBAND_FLAT ? "; precoding.subband: smooth asks for less" : "");
+    return TUTTI_OK;
+}
 
 static int check(int argc, char **argv)
 {
@@ -24,6 +56,7 @@ static int check(int argc, char **argv)
         struct config *config = NULL;
         if (config_load(&config, argv[i], NULL, 0) == 0) {
             printf("%s: ok\n", argv[i]);
+            status = check_width(argv[i], config) < 0 ? tool_fault("config") : status;
         } else {
             fprintf(stderr, "%s\n", error_text());
             status = TOOL_FAILED;

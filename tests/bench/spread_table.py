@@ -1,10 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whole networks whose delays differ inside subbands, at several widths of subbands: SINR measured and predicted, bytes on the fronthaul,
-held flat and smooth. usage: spread_table.py [BLOCKS] (TUTTI_BIN_DIR as for the loop tests)"""
+"""Whole networks whose delays differ inside subbands or between access points, at several widths of subbands: SINR measured, predicted and
+expected, bytes of coefficients per block and access point (both ways), held flat and smooth; beside it what a prototype with the true channel and 40 dB
+without spread came to by the better of straight lines and cubics, and that with the noise of this network's estimates instead. usage: spread_table.py
+[BLOCKS [CASES]], CASES a regular expression of their names (TUTTI_BIN_DIR as for the loop tests)"""
 import os
+import re
 import sys
+import tempfile
 
+import h5py
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "loop"))
@@ -12,36 +17,70 @@ from network import Network, db  # noqa: E402
 
 WIDTHS = 12, 6, 4, 1
 SKIP = 24
+CALIBRATED = 66  # block by which windows have followed clocks that were calibrated at the start
 TDL = "air.fading.model=tdl"
+LONG = ["frame.n_cp_samples=18", "frame.schedule=B G P4 U19 G D38 G"]  # a prefix twice as long as 8 samples
+CLOCK = ["frame.schedule=B G P4 U20 C4 G D38 G", "air.impairments.ap.timing_offset_samples="]
+
+
+def clocks(samples, calibrated):
+    return [CLOCK[0], CLOCK[1] + str(samples), f"calibration.at_start={calibrated}"]
+
+
+def delays(*samples):
+    """Of the channels to each access point, by a file: one normal tap per antenna, another in every block."""
+    path = os.path.join(tempfile.mkdtemp(prefix="tutti-test-"), "delays.h5")
+    draw = np.random.default_rng(5).normal(size=(2, 64, len(samples), 4, 4)) / np.sqrt(2)
+    taps = np.zeros((64, max(samples) + 1, len(samples), 4, 4), complex)
+    for ap, delay in enumerate(samples):
+        taps[:, delay, ap] = draw[0, :, ap] + 1j * draw[1, :, ap]
+    with h5py.File(path, "w") as f:
+        f["taps"] = taps
+    return ["air.fading.model=file", f"air.fading.file={path}"]
+
+
+# name: settings, first block that counts, what the prototype came to at 12, 6 and 4 subcarriers
 CASES = {
-    "no spread": [],
-    "taps 0, 2 (0, -3 dB)": [TDL, "air.fading.tap_delays_samples=[0, 2]", "air.fading.tap_powers_db=[0, -3]"],
-    "taps 0, 2, 4 (0, -3, -6 dB)": [TDL, "air.fading.tap_delays_samples=[0, 2, 4]", "air.fading.tap_powers_db=[0, -3, -6]",
-                                    "frame.n_cp_samples=9"],
-    "delay 3 samples": ["air.delay_samples=3"],
+    "no spread": ([], SKIP, {}),
+    "APs' delays 0, 2, 1, 2 samples": (delays(0, 2, 1, 2), SKIP, dict(zip(WIDTHS, (40, 40, 40)))),
+    "APs' delays 0, 8, 4, 6 samples": ([*LONG, *delays(0, 8, 4, 6)], SKIP, dict(zip(WIDTHS, (39.7, 39.7, 39.7)))),
+    "APs' clocks up to 1 sample off": (clocks(1, "false"), SKIP, {}),
+    "the same, calibrated": (clocks(1, "true"), CALIBRATED, dict(zip(WIDTHS, (40, 40, 40)))),
+    "APs' clocks up to 4 samples off": (clocks(4, "false"), SKIP, {}),
+    "the same 4, calibrated": (clocks(4, "true"), CALIBRATED, dict(zip(WIDTHS, (39.7, 39.7, 39.7)))),
+    "taps 0, 2 (0, -3 dB)": ([TDL, "air.fading.tap_delays_samples=[0, 2]", "air.fading.tap_powers_db=[0, -3]"], SKIP, dict(zip(WIDTHS, (26.1, 38.7, 39.9)))),
+    "taps 0, 2, 4 (0, -3, -6 dB)": ([TDL, "air.fading.tap_delays_samples=[0, 2, 4]", "air.fading.tap_powers_db=[0, -3, -6]", "frame.n_cp_samples=9"], SKIP,
+                                    dict(zip(WIDTHS, (19.6, 30.2, 38.4)))),
+    "delay 3 samples": (["air.delay_samples=3"], SKIP, {}),
 }
 
 
 def harmonic(sinr):
-    return -db((1 / sinr).mean())
+    return -db((1 / np.maximum(sinr, 1e-3)).mean())
 
 
-def run(sets, n_blocks):
+def run(sets, skip, n_blocks):
+    n_blocks += skip - SKIP
     with Network(sets=sets, n_blocks=n_blocks) as net, net.run().file("run.h5") as f:
-        measured, predicted = f["user/sinr_measured"][SKIP:n_blocks], f["sinr_predicted"][SKIP:n_blocks]
-        expected = f["sinr_expected"][SKIP:n_blocks]
+        measured, predicted = f["user/sinr_measured"][skip:n_blocks], f["sinr_predicted"][skip:n_blocks]
+        expected = f["sinr_expected"][skip:n_blocks]
         n_sb, n_ap, n_ant, n_ue = f["H_hat"].shape[1:]
     return harmonic(measured), harmonic(1 / (1 / predicted).mean(axis=1)), harmonic(expected), 2 * 8 * n_sb * n_ant * n_ue
 
 
 def main():
     n_blocks = int(sys.argv[1]) if len(sys.argv) > 1 else 124
-    print("case                          width  subband  measured  predicted  expected  difference  bytes/block/AP")
-    for name, sets in CASES.items():
-        for width in WIDTHS:
+    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
+    alone = {}  # measured without spread
+    print("case                             width  subband  measured  predicted  expected  difference  prototype  with noise  bytes/block/AP")
+    for name, (sets, skip, prototype) in CASES.items():
+        for width in WIDTHS if re.search(wanted, name) or name == "no spread" else ():
             for subband in "flat", "smooth":
-                m, p, e, n_bytes = run([*sets, f"frame.subcarriers_per_subband={width}", f"precoding.subband={subband}"], n_blocks)
-                print(f"{name:30s}{width:5d}  {subband:7s}  {m:8.2f}  {p:9.2f}  {e:8.2f}  {e - m:10.2f}  {n_bytes:14d}", flush=True)
+                m, p, e, n_bytes = run([*sets, f"frame.subcarriers_per_subband={width}", f"precoding.subband={subband}"], skip, n_blocks)
+                alone.setdefault(width, m)
+                told = prototype.get(width, np.nan) if subband == "smooth" else np.nan
+                noisy = -db(10 ** (-told / 10) - 1e-4 + 10 ** (-alone[width] / 10))
+                print(f"{name:32s}{width:6d}  {subband:7s}  {m:8.2f}  {p:9.2f}  {e:8.2f}  {e - m:10.2f}  {told:9.2f}  {noisy:10.2f}  {n_bytes:14d}", flush=True)
 
 
 main()

@@ -101,6 +101,12 @@ class Command(unittest.TestCase):
         self.assertEqual((bad.returncode, bad.stdout), (1, "net.yaml: ok\n"))
         self.assertEqual(len(bad.stderr.strip().splitlines()), 1)
         self.assertIn("n_app", bad.stderr)
+        with open(self.path("spread.yaml"), "w") as file:  # delays that six subbands of a resource block do not bear
+            file.write("network: {n_ap: 4, n_ant: 4, n_ue: 4}\nprecoding: {subband: smooth}\n"
+                       "air: {fading: {model: tdl, tap_delays_samples: [0, 2], tap_powers_db: [0, -3]}}\n")
+        spread = self.tutti("config", "check", "spread.yaml")
+        self.assertEqual(spread.returncode, 0, spread.stderr)
+        self.assertRegex(spread.stdout, r"subcarriers_per_subband: 12; for 40 dB they ask for 4, .*4608 bytes.*not 1536\)\n$")
         shown = self.tutti("config", "show", "net.yaml", "--set", "network.seed=77").stdout
         self.assertRegex(shown, r"seed: 77\b")
         self.assertRegex(shown, r"n_ap: 2\b")

@@ -7,6 +7,7 @@
 #include "fronthaul/wire.h"
 #include "mimo/expect.h"
 #include "mimo/precoder.h"
+#include "mimo/width.h"
 #include "tools/terminal/table.h"
 
 #include <inttypes.h>
@@ -191,21 +192,25 @@ static void count_user(struct summary_user *u, const struct recording *r, int k,
     take_quantiles(u, sinr, n_sinr, evm, n_evm);
 }
 
+/* A loss that narrower subbands are worth. */
+static const double WORTH_BYTES_DB = 0.5;
+
+/* What the delays ask for by what they lose, which APs' pilots and the solve have measured. */
 static void find_width(struct summary *s, const struct config *config)
 {
-    if (!config) {
+    const double loss_db = s->loss_db[EXPECTED_SPREAD];
+    if (!config || !(loss_db > WORTH_BYTES_DB)) {
         return;
     }
     s->sc_per_sb = config->frame.subcarriers_per_subband;
-    s->narrower = s->sc_per_sb - 1;
-    while (s->narrower > 0 && config->frame.n_used_subcarriers % s->narrower != 0) {
-        s->narrower--;
-    }
+    s->narrower = width_narrower(config->frame.n_used_subcarriers, s->sc_per_sb,
+                                 config->precoding.subband != CONFIG_SUBBAND_FLAT, loss_db, WORTH_BYTES_DB);
+    s->bytes = width_bytes(config, s->sc_per_sb);
+    s->narrower_bytes = width_bytes(config, s->narrower);
 }
 
 static void count_losses(struct summary *s, const struct recording *r)
 {
-    find_width(s, r->config);
     for (int loss = 0; loss < EXPECTED_N; loss++) {
         double sum = 0;
         size_t n = 0;
@@ -218,6 +223,7 @@ static void count_losses(struct summary *s, const struct recording *r)
         }
         s->loss_db[loss] = n ? sum / (double)n : NAN;
     }
+    find_width(s, r->config);
 }
 
 /* What the blocks between pilots and downlink cost; the prediction is that of the pilots' time. */
@@ -658,13 +664,13 @@ static void write_ageing(const struct summary *s, FILE *out)
 /* Delays that are spread over more than a subband bears: what would help, and its price. */
 static void write_width(const struct summary *s, FILE *out)
 {
-    static const double WORTH_BYTES_DB = 0.5;
-    if (s->loss_db[EXPECTED_SPREAD] > WORTH_BYTES_DB && s->narrower > 0) {
-        fprintf(
-            out,
-            "The delays ask for narrower subbands: frame.subcarriers_per_subband %d instead of %d, at %.3g times the "
-            "coefficients on the fronthaul.\n",
-            s->narrower, s->sc_per_sb, (double)s->sc_per_sb / s->narrower);
+    if (s->narrower > 0 && s->narrower < s->sc_per_sb) {
+        fprintf(out,
+                "The delays ask for narrower subbands: frame.subcarriers_per_subband %d instead of %d loses %.1f dB or "
+                "less to them, at %.3g times the coefficients on the fronthaul (%.0f bytes per access point and block, "
+                "not %.0f).\n",
+                s->narrower, s->sc_per_sb, WORTH_BYTES_DB, (double)s->sc_per_sb / s->narrower, s->narrower_bytes,
+                s->bytes);
     }
 }
 

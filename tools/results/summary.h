@@ -78,9 +78,10 @@ struct summary {
     int lag_blocks;    /* downlinks were so many blocks after the pilots of their precoders */
     double doppler_hz; /* with a lag: how fast the emulated channels changed; NaN where that is not known */
     double ageing;     /* with a lag and a known Doppler: error over signal by ageing, zero-forcing of all antennas */
-    double loss_db[EXPECTED_N]; /* by each cause alone, mean over blocks without those of learning; NaN unknown */
-    int sc_per_sb, narrower; /* subcarriers per subband, and the next smaller number that divides the band; 0 unknown */
-    bool fell_behind;        /* paced, and below SUMMARY_KEPT_UP */
+    double loss_db[EXPECTED_N];   /* by each cause alone, mean over blocks without those of learning; NaN unknown */
+    int sc_per_sb, narrower;      /* subcarriers per subband, and those that the delays ask for; 0 unknown */
+    double bytes, narrower_bytes; /* of coefficients per access point and block with them */
+    bool fell_behind;             /* paced, and below SUMMARY_KEPT_UP */
     uint64_t n_event;
     const struct recording_event *event; /* the recording's */
 };
