@@ -107,7 +107,7 @@ static inline size_t kernel_zf_work(int n)
 static inline size_t kernel_local_work(int n_ant, int n)
 {
     const size_t a = (size_t)n_ant, k = (size_t)n;
-    return 8 * a * k + 7 * a * a + 2 * k * k + k;
+    return 8 * a * k + 6 * a * a + 2 * k * k + k;
 }
 
 const struct kernel_ops *kernel_get(void);

@@ -401,88 +401,6 @@ static void lane_gram(int rows, int n, const float *X, float *G)
     }
 }
 
-/* One row or two of a product by three real products instead of four: with s = re + im of both factors, re = rr - ii,
- * im = ss - rr - ii. xs [n_i][n] are the rows' s; T [n][n] holds re, im and s of each entry. */
-#define LANE_T(i) ((ptrdiff_t)(i)*3 * KERNEL_LANES)
-KERNEL_INLINE void lane_tile3(int n_i, int n_j, int n, const float *x, const float *xs, const float *T, float *c,
-                              float *const *energy)
-{
-    lane rr[TILE_ROWS][TILE_COLUMNS] = {{{0}}}, ii[TILE_ROWS][TILE_COLUMNS] = {{{0}}},
-         ss[TILE_ROWS][TILE_COLUMNS] = {{{0}}}, v[TILE_ROWS];
-    for (int f = 0; f < n; f++, x += LANE_RE(1), xs += KERNEL_LANES, T += LANE_T(n)) {
-        KERNEL_UNROLL for (int i = 0; i < n_i; i++) v[i] = lane_keep(lane_load(x + LANE_RE(i * n)));
-        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
-        {
-            const lane t = lane_keep(lane_load(T + LANE_T(j)));
-            KERNEL_UNROLL for (int i = 0; i < n_i; i++) rr[i][j] += v[i] * t;
-        }
-        KERNEL_UNROLL for (int i = 0; i < n_i; i++) v[i] = lane_keep(lane_load(x + LANE_IM(i * n)));
-        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
-        {
-            const lane t = lane_keep(lane_load(T + LANE_T(j) + KERNEL_LANES));
-            KERNEL_UNROLL for (int i = 0; i < n_i; i++) ii[i][j] += v[i] * t;
-        }
-        KERNEL_UNROLL for (int i = 0; i < n_i; i++) v[i] = lane_keep(lane_load(xs + (ptrdiff_t)i * n * KERNEL_LANES));
-        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
-        {
-            const lane t = lane_keep(lane_load(T + LANE_T(j) + 2 * KERNEL_LANES));
-            KERNEL_UNROLL for (int i = 0; i < n_i; i++) ss[i][j] += v[i] * t;
-        }
-    }
-    KERNEL_UNROLL for (int i = 0; i < n_i; i++)
-    {
-        KERNEL_UNROLL for (int j = 0; j < n_j; j++)
-        {
-            const lane re = rr[i][j] - ii[i][j], im = ss[i][j] - rr[i][j] - ii[i][j];
-            float *e = energy[i] + (ptrdiff_t)j * KERNEL_LANES;
-            lane_put(c + LANE_RE(i * n), j, re, im);
-            lane_store(e, lane_load(e) + re * re + im * im);
-        }
-    }
-}
-
-KERNEL_INLINE void lane_product_rows(int n_i, int n, const float *x, float *xs, const float *T, float *c,
-                                     float *const *energy)
-{
-    for (int e = 0; e < n_i * n; e++) {
-        lane_store(xs + (ptrdiff_t)e * KERNEL_LANES, lane_load(x + LANE_RE(e)) + lane_load(x + LANE_IM(e)));
-    }
-    float *at[TILE_ROWS];
-    KERNEL_UNROLL for (int i = 0; i < n_i; i++) at[i] = energy[i];
-    int j = 0, step;
-    for (; j < n; j += step) {
-        step = j + TILE_COLUMNS <= n ? TILE_COLUMNS : 1;
-        if (step > 1) {
-            lane_tile3(n_i, TILE_COLUMNS, n, x, xs, T + LANE_T(j), c + LANE_RE(j), at);
-        } else {
-            lane_tile3(n_i, 1, n, x, xs, T + LANE_T(j), c + LANE_RE(j), at);
-        }
-        KERNEL_UNROLL for (int i = 0; i < n_i; i++) at[i] += (ptrdiff_t)step * KERNEL_LANES;
-    }
-}
-
-/* A = X T and energy [n_ap][n] = the sums of an AP's |A|^2, X and A [n_ap][n_ant][n]; T [n][n] with three vectors an
- * entry, followed by room for 2 n vectors. */
-static void lane_product(int n_ap, int n_ant, int n, const float *X, float *T, float *A, float *energy)
-{
-    float *xs = T + LANE_T(n * n);
-    const int rows = n_ap * n_ant;
-    int r = 0;
-    memset(energy, 0, (size_t)(n_ap * n * KERNEL_LANES) * sizeof *energy);
-    for (; r + TILE_ROWS <= rows; r += TILE_ROWS) {
-        float *e[TILE_ROWS];
-        KERNEL_UNROLL for (int i = 0; i < TILE_ROWS; i++)
-        {
-            e[i] = energy + (ptrdiff_t)((r + i) / n_ant * n) * KERNEL_LANES;
-        }
-        lane_product_rows(TILE_ROWS, n, X + LANE_RE(r * n), xs, T, A + LANE_RE(r * n), e);
-    }
-    for (; r < rows; r++) {
-        float *e[1] = {energy + (ptrdiff_t)(r / n_ant * n) * KERNEL_LANES};
-        lane_product_rows(1, n, X + LANE_RE(r * n), xs, T, A + LANE_RE(r * n), e);
-    }
-}
-
 /* L_ij for column j of n_i rows from gi: (G_ij - sum_p L_ip conj(L_jp)) / L_jj. */
 KERNEL_INLINE void lane_column(int n_i, int n, int j, const float *gj, float *gi, lane inverse)
 {
@@ -582,20 +500,12 @@ static void lane_square(int n, const float *X, float *G)
     }
 }
 
-/* Both triangles of the Hermitian G as a right factor of lane_product. */
-static void lane_factor3(int n, const float *G, float *T)
+/* The upper triangle of a Hermitian matrix from its lower one. */
+static void lane_mirror(int n, float *C)
 {
-    for (int i = 0; i < n; i++) {
-        for (int j = 0; j <= i; j++) {
-            const lane re = lane_load(G + LANE_RE(i * n + j)), im = lane_load(G + LANE_IM(i * n + j));
-            float *t = T + LANE_T(j * n + i);
-            lane_store(t, re);
-            lane_store(t + KERNEL_LANES, -im);
-            lane_store(t + 2 * KERNEL_LANES, re - im);
-            t = T + LANE_T(i * n + j);
-            lane_store(t, re);
-            lane_store(t + KERNEL_LANES, im);
-            lane_store(t + 2 * KERNEL_LANES, re + im);
+    for (int i = 1; i < n; i++) {
+        for (int j = 0; j < i; j++) {
+            lane_put(C, j * n + i, lane_load(C + LANE_RE(i * n + j)), -lane_load(C + LANE_IM(i * n + j)));
         }
     }
 }
@@ -608,36 +518,6 @@ static void lane_shares(int n_ap, int n, const float *P, float *b)
         for (int k = 0; k < n; k++) {
             float *at = b + (ptrdiff_t)(m * n + k) * KERNEL_LANES;
             lane_store(at, inverse * lane_load(at));
-        }
-    }
-}
-
-static void lane_zf(int n_ap, int n_ant, int n, const float *H, const float *P, float *work, float *A, float *b,
-                    float *pivot)
-{
-    float *G = work, *X = work + LANE_RE(n * n), *T = work + 2 * LANE_RE(n * n);
-    lane_gram(n_ap * n_ant, n, H, G);
-    lane_store(pivot, lane_cholesky(n, G));
-    lane_lower_inverse(n, G, X);
-    lane_square(n, X, G); /* (L L^H)^-1 */
-    lane_factor3(n, G, T);
-    lane_product(n_ap, n_ant, n, H, T, A, b);
-    lane_shares(n_ap, n, P, b);
-}
-
-/* energy [n_ap][n] of each user's entries [n_ap][n_ant][n]. */
-static void lane_energies(int n_ap, int n_ant, int n, const float *A, float *energy)
-{
-    for (int m = 0; m < n_ap; m++) {
-        for (int k = 0; k < n; k++) {
-            const float *x = A + LANE_RE(m * n_ant * n + k);
-            lane re = {0}, im = {0};
-            for (int a = 0; a < n_ant; a++, x += LANE_RE(n)) {
-                const lane r = lane_load(x), i = lane_load(x + KERNEL_LANES);
-                re += r * r;
-                im += i * i;
-            }
-            lane_store(energy + (ptrdiff_t)(m * n + k) * KERNEL_LANES, re + im);
         }
     }
 }

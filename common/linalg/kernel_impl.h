@@ -23,6 +23,7 @@ _Static_assert((int)KERNEL_LANES <= (int)KERNEL_LANES_MAX && KERNEL_PAD % KERNEL
 #include "linalg/kernel_combine.h"
 #include "linalg/kernel_dense.h"
 #include "linalg/kernel_local.h"
+#include "linalg/kernel_product.h"
 #include "linalg/kernel_schemes.h"
 
 extern const struct kernel_ops KERNEL_OPS;

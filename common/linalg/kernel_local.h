@@ -22,8 +22,8 @@ static bool lane_gamma(int n, const float *beta, const float *E, float *gamma)
     return same;
 }
 
-/* Inverse of a Hermitian matrix of up to three rows by its cofactors: no chain of roots and divisions. G lower, T in
- * the form of lane_product. Returns the determinant over the product of the diagonal. */
+/* Inverse of a Hermitian matrix of up to three rows by its cofactors: no chain of roots and divisions. G lower, T
+ * whole. Returns the determinant over the product of the diagonal. */
 static lane lane_inverse3(int n, const float *G, float *T)
 {
     const lane one = lane_all(1), zero = {0};
@@ -41,18 +41,17 @@ static lane lane_inverse3(int n, const float *G, float *T)
     const lane t21r = pr * qr + pi * qi - a * sr, t21i = pr * qi - pi * qr - a * si; /* conj(p) q - a s */
     const lane det = a * t00 + pr * t10r + pi * t10i + qr * t20r + qi * t20i;
     const lane inverse = 1 / det;
-    float square[2 * 9 * KERNEL_LANES];
-    lane_put(square, 0, t00 * inverse, zero);
+    lane_put(T, 0, t00 * inverse, zero);
     if (n > 1) {
-        lane_put(square, n, t10r * inverse, t10i * inverse);
-        lane_put(square, n + 1, t11 * inverse, zero);
+        lane_put(T, n, t10r * inverse, t10i * inverse);
+        lane_put(T, n + 1, t11 * inverse, zero);
     }
     if (n > 2) {
-        lane_put(square, 2 * n, t20r * inverse, t20i * inverse);
-        lane_put(square, 2 * n + 1, t21r * inverse, t21i * inverse);
-        lane_put(square, 2 * n + 2, t22 * inverse, zero);
+        lane_put(T, 2 * n, t20r * inverse, t20i * inverse);
+        lane_put(T, 2 * n + 1, t21r * inverse, t21i * inverse);
+        lane_put(T, 2 * n + 2, t22 * inverse, zero);
     }
-    lane_factor3(n, square, T);
+    lane_mirror(n, T);
     return det / (a * b * c);
 }
 
@@ -61,7 +60,7 @@ struct lane_ap {
     int n_ant, n, s; /* s strong users first */
     const int *order;
     float *H, *W;             /* [n_ant][n] channels and beams of unit weight */
-    float *G, *X, *T, *Y, *Z; /* [s][s], [s][s], product form, B^H H_W and H_S^H H_W [s][n - s] */
+    float *G, *X, *T, *Y, *Z; /* [s][s] thrice, B^H H_W and H_S^H H_W [s][n - s] */
     float *L;                 /* [n - s][n - s] H_W^H W_W, lower and more */
     float *weight;            /* [n][lane] amplitudes of the beams W */
 };
@@ -77,7 +76,7 @@ static struct lane_ap lane_ap_place(const struct kernel_local *l, float *work)
         work += LANE_RE(sizes[i]);
     }
     p.T = work;
-    p.weight = work + LANE_T(s * s);
+    p.weight = work + LANE_RE(s * s);
     return p;
 }
 
@@ -114,15 +113,15 @@ static lane lane_strong_beams(const struct lane_ap *p)
     } else {
         pivot = lane_cholesky(s, p->G);
         lane_lower_inverse(s, p->G, p->X);
-        lane_square(s, p->X, p->G);
-        lane_factor3(s, p->G, p->T);
+        lane_square(s, p->X, p->T);
+        lane_mirror(s, p->T);
     }
     for (int a = 0; a < p->n_ant; a++) {
         const float *h = p->H + LANE_RE(a * n);
         for (int j = 0; j < s; j++) {
             lane re = {0}, im = {0};
             for (int f = 0; f < s; f++) {
-                const float *t = p->T + LANE_T(f * s + j);
+                const float *t = p->T + LANE_RE(f * s + j);
                 const lane tr = lane_load(t), ti = lane_load(t + KERNEL_LANES);
                 const lane hr = lane_load(h + LANE_RE(f)), hi = lane_load(h + LANE_IM(f));
                 re += hr * tr;

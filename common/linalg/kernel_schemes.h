@@ -10,16 +10,6 @@ static void lane_scale_rows(int per_ap, lane s, const float *X, float *Y)
     }
 }
 
-/* The upper triangle of a Hermitian matrix from its lower one. */
-static void lane_mirror(int n, float *C)
-{
-    for (int i = 1; i < n; i++) {
-        for (int j = 0; j < i; j++) {
-            lane_put(C, j * n + i, lane_load(C + LANE_RE(i * n + j)), -lane_load(C + LANE_IM(i * n + j)));
-        }
-    }
-}
-
 /* C = X^H Y on and below the diagonal, where it is Hermitian; n_f rows. */
 KERNEL_INLINE void lane_lower_product(bool add, int n_f, int n, const float *X, const float *Y, float *C)
 {
@@ -148,8 +138,9 @@ static void lane_rzf(int n_ap, int n_ant, int n, const float *H, const float *E,
     }
     lane_product(n_ap, n_ant, n, R, T, A, b);
     lane_shares(n_ap, n, P, b);
+    lane_mirror(n, G);
     for (int i = 0; i < n * n; i++) {
-        const lane re = lane_load(T + LANE_T(i)), im = lane_load(T + LANE_T(i) + KERNEL_LANES);
+        const lane re = lane_load(G + LANE_RE(i)), im = lane_load(G + LANE_IM(i));
         const bool diagonal = i % (n + 1) == 0;
         lane_put(C, i, diagonal ? 1 - re : -re, -im);
         least = diagonal ? lane_choose(1 - re > 1e-2f, least, (lane){0}) : least;

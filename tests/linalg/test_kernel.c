@@ -154,7 +154,7 @@ static void dense_kernels_match_plain_loops(void **state)
     }
 }
 
-enum { ROWS = 12, USERS = 7, APS = 4, ANTENNAS = 3 };
+enum { ROWS = 18, USERS = 16, APS = 6, ANTENNAS = 3 };
 
 struct lanes {
     float H[KERNEL_LANES_MAX][2 * ROWS * USERS], W[KERNEL_LANES_MAX][2 * ROWS * USERS];
