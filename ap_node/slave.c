@@ -42,13 +42,28 @@ static struct follower_settings settings_of(const struct config *config, const s
                                       .data_s = (data - beacon) * symbol_s + f->lag_blocks * block_s};
 }
 
+/* What comes later than a guard symbol is long is heard among the pilots. */
+static int check_delay(int delay_samples, const struct frame *f)
+{
+    return delay_samples <= f->n_symbol_samples - f->n_cp
+               ? TUTTI_OK
+               : error_set(TUTTI_ECONFIG,
+                           "air.impairments.ap: clocks differ by so much that access points hear each other %d samples "
+                           "late, and a guard symbol has %d: smaller timing offsets, a higher radio.ap.freq_hz or a "
+                           "lower cfo_hz (the drift), or fewer network.n_blocks",
+                           delay_samples, f->n_symbol_samples - f->n_cp);
+}
+
 int slave_create(struct slave *s, const struct config *config, const struct frame *frame, int id)
 {
     *s = (struct slave){.frame = frame, .n_ant = config->network.n_ant};
-    int status = ring_create(&s->notes, NOTES, sizeof(struct slave_note));
+    if (config->sync.mode == CONFIG_SYNC_AIR && config_has_emulated(config)) {
+        s->known_delay = hardware_common_delay_samples(config, CONFIG_ROLE_AP, CONFIG_ROLE_AP);
+    }
+    int status = check_delay(s->known_delay, frame);
+    status = status < 0 ? status : ring_create(&s->notes, NOTES, sizeof(struct slave_note));
     s->state = config->sync.mode == CONFIG_SYNC_SHARED ? WIRE_SYNC_SHARED : WIRE_SYNC_REFERENCE;
     s->follows = config->sync.mode == CONFIG_SYNC_AIR && id != frame->reference_ap;
-    s->known_delay = hardware_common_delay_samples(config, CONFIG_ROLE_AP, CONFIG_ROLE_AP);
     if (status < 0 || !s->follows) {
         return status;
     }

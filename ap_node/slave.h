@@ -73,6 +73,11 @@ static inline int slave_moved(const struct slave *slave)
 {
     return slave->moved;
 }
+/* Whole samples that slave_hear tells of leave no trace in the delays of what slave_delay has been put to. */
+static inline bool slave_is_anchored(const struct slave *slave)
+{
+    return slave->follows && slave->follower.has_anchor;
+}
 /* Samples to be sent from `tick` on, x [n_ant] pointers to [n], n at most a symbol. NULL: does
  * nothing. */
 void slave_turn(struct slave *slave, tutti_tick tick, int n_ant, int n, tutti_cf32 *const *x);

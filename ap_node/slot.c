@@ -22,10 +22,10 @@ static tutti_tick first_downlink(const struct ap *ap)
     return node_radio_tick(&ap->radio, downlink_block(ap), ap->frame.dl_symbol[0]);
 }
 
-static void act_earlier(struct ap *ap, int samples)
+static void act_earlier(struct ap *ap, int samples, bool delays_move)
 {
     ap->radio.shift += samples;
-    if (samples != 0) {
+    if (samples != 0 && delays_move) {
         estimate_moved(ap->capture.estimate, samples);
     }
 }
@@ -37,7 +37,7 @@ static void follow_calibration(struct ap *ap)
     reciprocity_follow(&ap->reciprocity, ap->block);
     if (ap->reciprocity.run != before) { /* what the clocks have run apart since is not in it */
         atomic_store(&ap->link.silent, false);
-        act_earlier(ap, ap->reciprocity.shift_samples - slave_moved(&ap->slave) - ap->radio.shift);
+        act_earlier(ap, ap->reciprocity.shift_samples - slave_moved(&ap->slave) - ap->radio.shift, true);
     }
 }
 
@@ -48,7 +48,7 @@ void slot_prepare(struct ap *ap)
     if (ap->span.next >= decision_tick(ap, ap->block)) {
         ap->block++;
     }
-    act_earlier(ap, -ap->move_samples);
+    act_earlier(ap, -ap->move_samples, !slave_is_anchored(&ap->slave));
     ap->move_samples = 0;
     follow_calibration(ap);
     downlink_encode(&ap->downlink, downlink_block(ap));

@@ -42,8 +42,10 @@ int sounder_create(struct sounder *s, const struct config *config, const struct 
                           .n_ap = config->network.n_ap,
                           .n_ant = config->network.n_ant,
                           .id = id,
-                          .known_delay = hardware_common_delay_samples(config, CONFIG_ROLE_AP, CONFIG_ROLE_AP),
                           .tx_scale = node_tx_scale(frame, radio->tx_power_dbm, radio->tx_full_scale_dbm)};
+    if (config_has_emulated(config)) {
+        s->known_delay = hardware_common_delay_samples(config, CONFIG_ROLE_AP, CONFIG_ROLE_AP);
+    }
     int status = create_buffers(s);
     status = status < 0 ? status : ring_create(&s->plans, PLANS, sizeof(struct sounder_plan));
     status = status < 0 ? status : ofdm_create(&s->ofdm, frame);
@@ -201,13 +203,14 @@ static double delay_in_window(const struct sounder *s)
     return delay_of(s, turn, s->n_ant);
 }
 
-/* Adds what is in Y; what the window's shift turned is turned back. */
+/* Adds what is in Y; what the window's shift turned is turned back, but for the delay that is known and the same both
+ * ways: delays are told apart to half an FFT window only. */
 static void add_symbol(struct sounder *s, int from, int repeat, float unit)
 {
     const struct frame *f = s->frame;
     const size_t n_sc = (size_t)f->n_sc, n = (size_t)s->n_ant;
     for (size_t i = 0; i < n_sc; i++) {
-        const double angle = -TWO_PI * s->place[i] * s->shift[from] / f->fft_size;
+        const double angle = -TWO_PI * s->place[i] * (s->shift[from] - s->known_delay) / f->fft_size;
         const tutti_cf32 back = unit * CMPLXF((float)cos(angle), (float)sin(angle));
         const size_t p = (size_t)antenna_of(s, (int)i, repeat);
         for (size_t q = 0; q < n; q++) {

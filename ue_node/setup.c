@@ -137,11 +137,23 @@ static int create_uplink(struct ue *ue)
 }
 
 /* Only what emulation adds can be known here. */
-static void set_advance(struct ue *ue)
+static int set_advance(struct ue *ue)
 {
-    if (ue->follow.active && config_has_emulated(ue->config)) {
-        ue->advance_samples = 2 * hardware_common_delay_samples(ue->config, CONFIG_ROLE_AP, CONFIG_ROLE_UE);
+    const struct frame *f = &ue->frame;
+    if (!ue->follow.active || !config_has_emulated(ue->config)) {
+        return TUTTI_OK;
     }
+    const int room = f->n_block_samples + (f->pilot_symbol[0] - f->dl_symbol[f->n_dl - 1] - 1) * f->n_symbol_samples;
+    ue->advance_samples = 2 * hardware_common_delay_samples(ue->config, CONFIG_ROLE_AP, CONFIG_ROLE_UE);
+    if (ue->advance_samples > room) {
+        return error_set(
+            TUTTI_ECONFIG,
+            "air.impairments: clocks differ by so much that pilots would have to be sent %d samples ahead, "
+            "and from the downlink to the next pilot there are %d: smaller offsets, a higher "
+            "radio.*.freq_hz or a lower cfo_hz (the drift), or fewer network.n_blocks",
+            ue->advance_samples, room);
+    }
+    return TUTTI_OK;
 }
 
 static int create_parts(struct ue *ue)
@@ -156,7 +168,9 @@ static int create_parts(struct ue *ue)
         status = ofdm_create(&ue->ofdm, &ue->frame);
     }
     if (status >= 0) {
-        set_advance(ue);
+        status = set_advance(ue);
+    }
+    if (status >= 0) {
         status = create_receiver(ue);
     }
     if (status >= 0) {

@@ -251,6 +251,7 @@ struct config_fading_model {
 struct config_impairments {
     double gain_mismatch_db, phase_mismatch_deg, phase_drift_rad2_per_s, cfo_hz, phase_noise_linewidth_hz;
     int timing_offset_samples;
+    double timing_fraction_samples;
     bool clip;
     int adc_bits;
 };

@@ -18,6 +18,7 @@
         {"air.impairments." end ".phase_drift_rad2_per_s", 0, 1e3, ""},                                                \
         {"air.impairments." end ".phase_noise_linewidth_hz", 0, 1e5, ""},                                              \
         {"air.impairments." end ".timing_offset_samples", 0, 4096, ""},                                                \
+        {"air.impairments." end ".timing_fraction_samples", 0, 0.5, ""},                                               \
     {                                                                                                                  \
         "air.impairments." end ".adc_bits", 0, 24, "0 for none or 2..24"                                               \
     }
@@ -532,7 +533,31 @@ static int check_gains(struct check *check)
 static bool is_impaired(const struct config_impairments *i)
 {
     return i->gain_mismatch_db > 0 || i->phase_mismatch_deg > 0 || i->phase_drift_rad2_per_s > 0 || i->cfo_hz > 0 ||
-           i->phase_noise_linewidth_hz > 0 || i->timing_offset_samples > 0 || i->clip || i->adc_bits > 0;
+           i->phase_noise_linewidth_hz > 0 || i->timing_offset_samples > 0 || i->timing_fraction_samples > 0 ||
+           i->clip || i->adc_bits > 0;
+}
+
+/* The sample clock shares the crystal. */
+static int check_clock(struct check *check, const struct config_impairments *i, double carrier_hz, const char *keys)
+{
+    const double most = 1e-4;
+    if (carrier_hz > 0 && i->cfo_hz > most * carrier_hz) {
+        return config_fail(check->layers, keys,
+                           "%g Hz are %.0f millionths of %g Hz, and by these the emulated sample clock would be off: "
+                           "100 are the most (freq_hz 0: it is right whatever cfo_hz is)",
+                           i->cfo_hz, 1e6 * i->cfo_hz / carrier_hz, carrier_hz);
+    }
+    return 0;
+}
+
+static int check_clocks(struct check *check)
+{
+    const struct config *const c = check->config;
+    const int rc =
+        check_clock(check, &c->air.impairments.ap, c->radio.ap.freq_hz, "air.impairments.ap.cfo_hz radio.ap.freq_hz");
+    return rc ? rc
+              : check_clock(check, &c->air.impairments.ue, c->radio.ue.freq_hz,
+                            "air.impairments.ue.cfo_hz radio.ue.freq_hz");
 }
 
 /* Room for a port per antenna behind the first. */
@@ -884,10 +909,10 @@ int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,   check_frame,      check_pilots,      check_payload,   check_scheme, check_precoding, check_eve,
-        check_engine,  check_lag,        check_endpoints,   check_outputs,   check_faults, check_backends,  check_gains,
-        check_sensing, check_medium,     check_played,      check_taps,      check_delays, check_adc,       check_iq,
-        check_events,  check_resilience, check_calibration, check_scheduler, check_uplink,
+        check_names,   check_frame,  check_pilots,     check_payload,     check_scheme,    check_precoding, check_eve,
+        check_engine,  check_lag,    check_endpoints,  check_outputs,     check_faults,    check_backends,  check_gains,
+        check_sensing, check_clocks, check_medium,     check_played,      check_taps,      check_delays,    check_adc,
+        check_iq,      check_events, check_resilience, check_calibration, check_scheduler, check_uplink,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -343,6 +343,7 @@ static const cyaml_schema_field_t impairments_end_fields[] = {
     REAL(struct config_impairments, cfo_hz),
     REAL(struct config_impairments, phase_noise_linewidth_hz),
     INT(struct config_impairments, timing_offset_samples),
+    REAL(struct config_impairments, timing_fraction_samples),
     BOOL(struct config_impairments, clip),
     INT(struct config_impairments, adc_bits),
     CYAML_FIELD_END,

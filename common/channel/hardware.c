@@ -5,7 +5,13 @@
 
 #include <math.h>
 
-enum { USER_CODE = 0x10000, EVE_CODE = 0x20000 };
+enum {
+    USER_CODE = 0x10000,
+    EVE_CODE = 0x20000,
+    FILTER_SAMPLES = 6, /* of the air's delays by parts of a sample (hw/air/resample.h), and one to spare */
+    MORE_BLOCKS = 1000
+};
+static const double LONG_S = 20;
 
 uint64_t hardware_code(enum config_role role, int id)
 {
@@ -56,14 +62,53 @@ int hardware_timing_samples(const struct config *config, enum config_role role, 
     return (int)(random_uniform(radio_key(config, role, id), 1) * (2 * most + 1)) - most;
 }
 
+double hardware_timing_fraction(const struct config *config, enum config_role role, int id)
+{
+    const double most = hardware_of(config, role)->timing_fraction_samples;
+    return most * (2 * random_uniform(radio_key(config, role, id), 2) - 1);
+}
+
+/* 0: there is nothing for a sample clock to be off by. With a shared clock nobody's could be made up for. */
+static double carrier_hz(const struct config *config, enum config_role role)
+{
+    if (config->sync.mode == CONFIG_SYNC_SHARED) {
+        return 0;
+    }
+    return role == CONFIG_ROLE_AP ? config->radio.ap.freq_hz : config->radio.ue.freq_hz;
+}
+
+double hardware_clock_rate(const struct config *config, enum config_role role, int id)
+{
+    const double carrier = carrier_hz(config, role);
+    return carrier > 0 ? hardware_cfo_hz(config, role, id) / carrier : 0;
+}
+
+bool hardware_clock_is_whole(const struct config *config, enum config_role role)
+{
+    const struct config_impairments *imp = hardware_of(config, role);
+    return !(imp->timing_fraction_samples > 0) && !(imp->cfo_hz > 0 && carrier_hz(config, role) > 0);
+}
+
+double hardware_drift_samples(const struct config *config, enum config_role role)
+{
+    const double n_blocks = (double)config->network.n_blocks, block_s = 1e-6 * config->frame.block_us;
+    const double run_s = n_blocks > 0 ? (n_blocks + MORE_BLOCKS) * block_s : LONG_S, carrier = carrier_hz(config, role);
+    return carrier > 0 ? hardware_of(config, role)->cfo_hz / carrier * run_s * config->frame.sample_rate_hz : 0;
+}
+
+int hardware_reach_samples(const struct config *config, enum config_role role)
+{
+    const double most = hardware_of(config, role)->timing_fraction_samples + hardware_drift_samples(config, role);
+    return hardware_clock_is_whole(config, role) ? 0 : FILTER_SAMPLES + (int)ceil(most);
+}
+
 int hardware_common_delay_samples(const struct config *config, enum config_role one, enum config_role other)
 {
     const enum config_role roles[] = {one, other};
     int sum = 0;
     for (int i = 0; i < 2; i++) {
-        const bool is_ap = roles[i] == CONFIG_ROLE_AP;
-        sum +=
-            is_ap ? config->air.impairments.ap.timing_offset_samples : config->air.impairments.ue.timing_offset_samples;
+        const enum config_role role = roles[i] == CONFIG_ROLE_AP ? CONFIG_ROLE_AP : CONFIG_ROLE_UE;
+        sum += hardware_of(config, role)->timing_offset_samples + hardware_reach_samples(config, role);
     }
     return sum;
 }

@@ -60,7 +60,8 @@ static void draw_chains(struct losses *l, const struct frame *frame)
             0.5 * (frame_sc_hz(frame, sb * frame->sc_per_sb) + frame_sc_hz(frame, (sb + 1) * frame->sc_per_sb - 1));
         for (int i = 0; i < l->n_ap * l->n_ant; i++) {
             tutti_cf32 tx, rx;
-            const int late = hardware_timing_samples(l->config, CONFIG_ROLE_AP, i / l->n_ant);
+            const double late = hardware_timing_samples(l->config, CONFIG_ROLE_AP, i / l->n_ant) +
+                                hardware_timing_fraction(l->config, CONFIG_ROLE_AP, i / l->n_ant);
             hardware_gains(l->config, CONFIG_ROLE_AP, i / l->n_ant, i % l->n_ant, &tx, &rx);
             l->chain[sb * l->n_ap * l->n_ant + i] = (double complex)tx / (double complex)rx *
                                                     cexp(-4 * I * M_PI * centre_hz * late / frame->sample_rate_hz);

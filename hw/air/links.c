@@ -38,6 +38,11 @@ static int set_hardware(struct links_radio *r, const struct config *config)
     /* a Wiener phase of linewidth B has increments of variance 2 pi B / rate */
     r->phase_step_rad = sqrt(6.28318530717958647692 * imp->phase_noise_linewidth_hz / rate_hz);
     r->timing_samples = hardware_timing_samples(config, role, r->id);
+    r->whole_clock = hardware_clock_is_whole(config, role);
+    r->late_samples = hardware_timing_fraction(config, role, r->id);
+    r->clock_rate = hardware_clock_rate(config, role, r->id);
+    r->most_drift_samples = hardware_drift_samples(config, role);
+    r->reach = hardware_reach_samples(config, role);
     r->drift_step_rad = sqrt(imp->phase_drift_rad2_per_s * config->frame.block_us * 1e-6);
     r->clip = imp->clip;
     r->adc_bits = imp->adc_bits;
@@ -130,7 +135,8 @@ static int connect_pair(struct links *l, const struct config *config, int first,
         return error_set(TUTTI_ENOMEM, "no memory for link coefficients");
     }
     const int common =
-        hardware_common_delay_samples(config, CONFIG_ROLE_AP, b->is_ap ? CONFIG_ROLE_AP : CONFIG_ROLE_UE);
+        hardware_common_delay_samples(config, CONFIG_ROLE_AP, b->is_ap ? CONFIG_ROLE_AP : CONFIG_ROLE_UE) - a->reach -
+        b->reach;
     pair->blocked = 1;
     pair->zone = b->is_eve && b->id < l->n_zone ? b->id : -1;
     if (pair->between_aps) {
@@ -311,6 +317,7 @@ static int fill(struct links *l, const struct config *config)
     for (int r = 0; !status && r < l->n_radio; r++) {
         status = set_radio(&l->radio[r], config, r);
         l->drifts = l->drifts || l->radio[r].drift_step_rad > 0;
+        l->max_reach = l->radio[r].reach > l->max_reach ? l->radio[r].reach : l->max_reach;
     }
     for (int i = 0; !status && i < l->n_ap * l->n_ue; i++) {
         status = connect_pair(l, config, i / l->n_ue, l->n_ap + i % l->n_ue, l->beta_db[i]);
@@ -411,6 +418,21 @@ void links_destroy(struct links *l)
     free(l->pair);
     free(l->radio);
     free(l);
+}
+
+/* Clocks ---------------------------------------------------------------------------------------------------------- */
+
+double links_late_samples(const struct links *l, int radio, tutti_tick tick)
+{
+    const struct links_radio *r = &l->radio[radio];
+    const double drift = r->clock_rate * (double)(tick - l->origin), most = r->most_drift_samples;
+    return r->late_samples - fmax(-most, fmin(most, drift));
+}
+
+double links_delay_samples(const struct links *l, int tx, int rx, tutti_tick tick)
+{
+    return links_between(l, tx, rx)->delay + l->radio[tx].reach + links_late_samples(l, tx, tick) + l->radio[rx].reach -
+           links_late_samples(l, rx, tick);
 }
 
 /* Now ----------------------------------------------------------------------------------------------------------- */

@@ -8,7 +8,9 @@
  * AP, and nothing is computed.
  *
  * Timing: a radio with offset o labels as tick t what happens at t + o, so a link's delay is d + o_tx - o_rx. So that
- * nothing arrives before it was sent, all links are longer by the largest offsets together when offsets are on. */
+ * nothing arrives before it was sent, all links are longer by the largest offsets together when offsets are on. Clocks
+ * that are off by parts of a sample, or drift, are the mixer's: what is sent goes over to the air's clock and from
+ * there to the receiver's (hw/air/resample.h), each by at least `reach` samples later. */
 #ifndef TUTTI_AIR_LINKS_H
 #define TUTTI_AIR_LINKS_H
 
@@ -31,6 +33,10 @@ struct links_radio {
     double cfo_turns;                           /* carrier offset, turns per sample */
     double phase_step_rad;                      /* standard deviation of the phase noise increment per sample */
     int timing_samples;
+    bool whole_clock;                /* late by timing_samples for ever; else also by what links_late_samples says */
+    double late_samples, clock_rate; /* at the first tick; the clock's rate over its nominal one, less 1 */
+    double most_drift_samples;
+    int reach; /* hardware_reach_samples */
     bool clip;
     int adc_bits; /* 0 = no quantisation */
 };
@@ -52,7 +58,7 @@ struct link {
     bool between_aps;
     bool forward;     /* transmitter is the pair's first */
     float amplitude;  /* full scales and path gain */
-    int delay;        /* samples, tap delay not included, >= 0 */
+    int delay;        /* samples, tap delay and what clocks that are not whole add not included, >= 0 */
     tutti_cf32 *gain; /* [n_tap][n_rx][n_tx] of now: everything between a TX sample and an RX sample */
 };
 
@@ -76,7 +82,9 @@ struct links_window {
 
 struct links {
     int n_ap, n_ue, n_eve, n_radio, n_tap, *tap_delay;
-    int max_delay; /* longest link and tap */
+    int max_delay;     /* longest link and tap */
+    int max_reach;     /* of the radios */
+    tutti_tick origin; /* first tick */
     struct links_radio *radio;
     struct links_pair *pair;
     int n_pair;
@@ -111,12 +119,22 @@ static inline const struct link *links_between(const struct links *links, int tx
     return &links->link[tx * links->n_radio + rx];
 }
 
+/* By how much a radio's clock is late at a tick, beyond whole samples that never change. */
+double links_late_samples(const struct links *links, int radio, tutti_tick tick);
+/* From transmitter to receiver, tap delay not included, in samples at a tick. */
+double links_delay_samples(const struct links *links, int tx, int rx, tutti_tick tick);
+
 /* What a link's SNR has over that of the common defaults, dB: 0 unless the file has exceptions for single radios. */
 static inline double links_offset_db(const struct links *links, int tx, int rx)
 {
     return links->radio[tx].tx_power_offset_db - links->radio[rx].noise_offset_db;
 }
 
+/* The first tick of all: clocks drift from there on. */
+static inline void links_begin(struct links *links, tutti_tick tick)
+{
+    links->origin = tick;
+}
 /* Makes the coefficients those of `tick` and returns the tick at which they change next. No allocation. */
 tutti_tick links_update(struct links *links, tutti_tick tick);
 

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "channel/noise.h"
 #include "channel/random.h"
-#include "hw/air/convolve.h"
+#include "hw/air/resample.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +12,14 @@
 
 enum {
     TILE = 1024, /* samples at a time, from what is sent to what is received: all of them stay in the cache */
-    PIECE = 256  /* samples of noise that can be made alone; divides TILE */
+    PIECE = 256  /* samples of noise that can be made alone, and over which a clock's drift is nothing; divides TILE */
+};
+
+/* What a radio whose clock is not whole hands out, by its own clock, quiet samples zero. */
+struct own_line {
+    tutti_cf32 *x;      /* [n_ant][n_history + tile]; NULL: its clock is whole */
+    int n_history;      /* samples before the tile */
+    int n_since_signal; /* samples since there was any, the tile's included; from n_history + tile on: all is zero */
 };
 
 /* A radio's samples. Sent: the last n_history ones before this tile, then this tile; where nothing is to be
@@ -21,7 +28,8 @@ enum {
 struct line {
     const tutti_cf32 *sent; /* [n_ant][sent_stride] */
     size_t sent_stride;
-    int lo, hi;               /* lo = hi: all quiet */
+    int lo, hi; /* lo = hi: all quiet */
+    struct own_line own;
     tutti_cf32 *copy;         /* [n_ant][n_history + tile]; NULL: taken from where they lie */
     tutti_cf32 *sum;          /* [n_ant][chunk] from the tile's first sample on */
     int from, to;             /* what is wanted of them, whole pieces; from = to: nothing */
@@ -36,6 +44,12 @@ struct batch {
     bool fresh; /* nothing was added to its tile before */
 };
 
+/* Where the sum of an antenna goes: sample i of a batch is sample i - ahead of the tile. */
+struct sink {
+    tutti_cf32 *sum;
+    int ahead;
+};
+
 struct mixer {
     struct links *links;
     const struct convolve_ops *ops;
@@ -48,6 +62,9 @@ struct mixer {
     struct line *line;              /* [n_radio] */
     float *step;                    /* [tile, even] phase noise increments */
     struct convolve_source *source; /* [transmit antennas of all radios] of one tap */
+    struct resample resample;
+    tutti_cf32 *wide; /* [PIECE + RESAMPLE_TAPS] what arrives by the air's clock */
+    bool begun;
 };
 
 /* Zeros that take no memory before they are touched: a radio that is not there costs none. */
@@ -59,10 +76,13 @@ static tutti_cf32 *new_samples(size_t n)
 static bool fill_line(const mixer_t *m, struct line *line, const struct links_radio *radio)
 {
     const bool has_rotor = radio->cfo_turns != 0 || radio->phase_step_rad > 0;
-    const bool has_copy = m->n_history > 0 || radio->clip || has_rotor;
+    const bool has_copy = m->n_history > 0 || radio->clip || has_rotor || !radio->whole_clock;
+    line->own.n_history = 2 * radio->reach + RESAMPLE_TAPS;
+    line->own.n_since_signal = line->own.n_history + m->tile;
+    line->own.x = radio->whole_clock ? NULL : new_samples((size_t)radio->n_ant * (size_t)(line->own.n_since_signal));
     line->copy = has_copy ? new_samples((size_t)radio->n_ant * (size_t)m->stride) : NULL;
     line->rotor = has_rotor ? new_samples((size_t)m->tile) : NULL;
-    return (line->copy || !has_copy) && (line->rotor || !has_rotor);
+    return (line->copy || !has_copy) && (line->rotor || !has_rotor) && (line->own.x || radio->whole_clock);
 }
 
 static int n_source_max(const struct links *links)
@@ -84,13 +104,14 @@ int mixer_create(mixer_t **mixer, struct links *links, uint64_t seed, int chunk)
         m->seed = seed;
         m->chunk = chunk;
         m->tile = chunk < TILE ? chunk : TILE;
-        m->n_history = links->max_delay;
+        m->n_history = links->max_delay + (links->max_reach > 0 ? 2 * links->max_reach + RESAMPLE_TAPS : 0);
         m->stride = m->n_history + m->tile;
         m->step = calloc((size_t)m->tile + 1, sizeof *m->step);
         m->ops = convolve_get();
         m->line = calloc((size_t)links->n_radio, sizeof *m->line);
         m->source = calloc((size_t)n_source_max(links), sizeof *m->source);
-        good = m->step && m->line && m->source;
+        m->wide = calloc(PIECE + RESAMPLE_TAPS, sizeof *m->wide);
+        good = m->step && m->line && m->source && m->wide && resample_create(&m->resample) == TUTTI_OK;
     }
     for (int r = 0; good && r < links->n_radio; r++) {
         good = fill_line(m, &m->line[r], &links->radio[r]);
@@ -111,11 +132,14 @@ void mixer_destroy(mixer_t *m)
     for (int r = 0; m->line && r < m->links->n_radio; r++) {
         struct line *line = &m->line[r];
         free(line->copy);
+        free(line->own.x);
         free(line->rotor);
     }
     free(m->line);
     free(m->step);
     free(m->source);
+    free(m->wide);
+    resample_destroy(&m->resample);
     free(m);
 }
 
@@ -182,38 +206,87 @@ static void move_line(const mixer_t *m, struct line *line, int n_ant, int n, int
     line->hi = from < to ? m->n_history + to : lo < hi ? hi : 0;
 }
 
-/* Moves the line on and puts in samples from..to-1 of the tile, as the radio's hardware sends them. */
+/* Samples from..to-1 of the tile of one antenna to x, as the radio's hardware sends them. */
+static void put(const mixer_t *m, const struct line *line, const struct links_radio *radio, const tutti_cf32 *samples,
+                int from, int to, tutti_cf32 *x)
+{
+    const int n = to - from;
+    memcpy(x, samples + from, (size_t)n * sizeof *x);
+    if (radio->clip) {
+        m->ops->clip(2 * n, (float *)x);
+    }
+    if (line->rotor) {
+        m->ops->rotate(n, line->rotor + from, false, x);
+    }
+}
+
+/* Moves the line on and puts in what is new. */
 static void take_copy(const mixer_t *m, struct line *line, const struct links_radio *radio, const tutti_cf32 *samples,
                       int from, int to)
 {
-    const int n = to - from;
     move_line(m, line, radio->n_ant, m->n_before, from, to);
-    for (int a = 0; n > 0 && a < radio->n_ant; a++) {
+    for (int a = 0; to > from && a < radio->n_ant; a++) {
         tutti_cf32 *x = line->copy + (size_t)a * (size_t)m->stride + m->n_history + from;
-        memcpy(x, samples + (size_t)a * (size_t)m->chunk + from, (size_t)n * sizeof *x);
-        if (radio->clip) {
-            m->ops->clip(2 * n, (float *)x);
-        }
-        if (line->rotor) {
-            m->ops->rotate(n, line->rotor + from, false, x);
+        put(m, line, radio, samples + (size_t)a * (size_t)m->chunk, from, to, x);
+    }
+}
+
+/* By the radio's own clock. */
+static void take_own(const mixer_t *m, struct line *line, const struct links_radio *radio, const tutti_cf32 *samples,
+                     const struct tile *tile, int from, int to)
+{
+    struct own_line *own = &line->own;
+    const size_t stride = (size_t)(own->n_history + m->tile);
+    for (int a = 0; a < radio->n_ant; a++) {
+        tutti_cf32 *x = own->x + (size_t)a * stride;
+        memmove(x, x + m->n_before, (size_t)own->n_history * sizeof *x);
+        memset(x + own->n_history, 0, (size_t)tile->n * sizeof *x);
+        if (from < to) {
+            put(m, line, radio, samples + (size_t)a * (size_t)m->chunk, from, to, x + own->n_history + from);
         }
     }
-    line->sent = line->copy;
-    line->sent_stride = (size_t)m->stride;
+    const int quiet = from < to ? tile->n - to : own->n_since_signal + tile->n, most = own->n_history + m->tile;
+    own->n_since_signal = quiet < most ? quiet : most;
+}
+
+/* The line by the air's clock out of what the radio handed out by its own. */
+static void take_late(const mixer_t *m, int r, const tutti_cf32 *samples, const struct tile *tile, int from, int to)
+{
+    struct line *line = &m->line[r];
+    const struct links_radio *radio = &m->links->radio[r];
+    const size_t stride = (size_t)(line->own.n_history + m->tile);
+    take_own(m, line, radio, samples, tile, from, to);
+    const bool quiet = line->own.n_since_signal >= line->own.n_history + tile->n;
+    move_line(m, line, radio->n_ant, m->n_before, 0, quiet ? 0 : tile->n);
+    for (int at = 0; !quiet && at < tile->n; at += PIECE) {
+        const double delay = radio->reach + links_late_samples(m->links, r, tile->tick + (tutti_tick)(at + PIECE / 2));
+        const int n = tile->n - at < PIECE ? tile->n - at : PIECE;
+        for (int a = 0; a < radio->n_ant; a++) {
+            const tutti_cf32 *x = line->own.x + (size_t)a * stride + (line->own.n_history + at - resample_back(delay));
+            resample_execute(&m->resample, delay, n, x, line->copy + (size_t)a * (size_t)m->stride + m->n_history + at);
+        }
+    }
 }
 
 /* What the radio transmits in the tile. */
-static void take(const mixer_t *m, struct line *line, const struct links_radio *radio, const struct mixer_input *in,
-                 const struct tile *tile)
+static void take(const mixer_t *m, int r, const struct mixer_input *in, const struct tile *tile)
 {
+    struct line *line = &m->line[r];
+    const tutti_cf32 *samples = in->samples ? in->samples + tile->at : NULL;
     int from, to;
     cut(in->samples, in->from, in->to, tile, &from, &to);
+    if (line->own.x) {
+        take_late(m, r, samples, tile, from, to);
+    } else if (line->copy) {
+        take_copy(m, line, &m->links->radio[r], samples, from, to);
+    }
     if (line->copy) {
-        take_copy(m, line, radio, in->samples ? in->samples + tile->at : NULL, from, to);
+        line->sent = line->copy;
+        line->sent_stride = (size_t)m->stride;
     } else {
         line->lo = from;
         line->hi = to;
-        line->sent = from < to ? in->samples + tile->at : NULL;
+        line->sent = from < to ? samples : NULL;
         line->sent_stride = (size_t)m->chunk;
     }
 }
@@ -245,21 +318,21 @@ struct run {
 
 /* Adds what transmit antennas of radio tx send over one tap to antenna q of rx, in [from, to) of the tile. Signals
  * over the same run are gathered and added together; only those in `heard` of its line. */
-static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct run heard, struct batch tile,
-                       struct batch *batch)
+static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct run heard, const struct sink *sink,
+                       struct batch tile, struct batch *batch)
 {
     const struct links *l = m->links;
     const struct link *link = links_between(l, tx, rx);
     const struct line *source = &m->line[tx];
     const int n_tx = l->radio[tx].n_ant, n_rx = l->radio[rx].n_ant;
-    const int back = m->n_history - link->delay - l->tap_delay[tap]; /* line index of sample 0 of the tile */
+    const int back = m->n_history - link->delay - l->tap_delay[tap] - sink->ahead; /* line index of the batch's 0 */
     const int from = heard.lo - back > tile.from ? heard.lo - back : tile.from;
     const int to = heard.hi - back < tile.to ? heard.hi - back : tile.to;
     if (from >= to) {
         return;
     }
     if (from != batch->from || to != batch->to) {
-        flush(m, tile, batch, sum_of(m, rx, q));
+        flush(m, tile, batch, sink->sum);
         *batch = (struct batch){from, to, 0, batch->fresh};
     }
     for (int p = 0; p < n_tx; p++) {
@@ -268,16 +341,17 @@ static void gather_tap(const mixer_t *m, int tx, int rx, int q, int tap, struct 
     }
 }
 
-static void gather_taps(const mixer_t *m, int tx, int rx, int q, struct run heard, struct batch tile,
-                        struct batch *batch)
+static void gather_taps(const mixer_t *m, int tx, int rx, int q, struct run heard, const struct sink *sink,
+                        struct batch tile, struct batch *batch)
 {
     for (int tap = 0; heard.lo < heard.hi && tap < m->links->n_tap; tap++) {
-        gather_tap(m, tx, rx, q, tap, heard, tile, batch);
+        gather_tap(m, tx, rx, q, tap, heard, sink, tile, batch);
     }
 }
 
 /* From another AP: what it sent in the windows of this block and, as the line reaches back, of earlier ones. */
-static void gather_windows(const mixer_t *m, int tx, int rx, int q, struct batch tile, struct batch *batch)
+static void gather_windows(const mixer_t *m, int tx, int rx, int q, const struct sink *sink, struct batch tile,
+                           struct batch *batch)
 {
     const struct links *l = m->links;
     const struct line *line = &m->line[tx];
@@ -288,14 +362,14 @@ static void gather_windows(const mixer_t *m, int tx, int rx, int q, struct batch
             const int64_t lo = block * l->n_block_samples + l->window[w].from - start;
             const int64_t hi = block * l->n_block_samples + l->window[w].to - start;
             const struct run heard = {lo > line->lo ? (int)lo : line->lo, hi < line->hi ? (int)hi : line->hi};
-            gather_taps(m, tx, rx, q, heard, tile, batch);
+            gather_taps(m, tx, rx, q, heard, sink, tile, batch);
         }
     }
 }
 
-static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
+/* All that arrives at an antenna. False: nothing, and all is zero. */
+static bool mix_antenna(const mixer_t *m, int rx, int q, const struct sink *sink, struct batch tile)
 {
-    tutti_cf32 *const sum = sum_of(m, rx, q);
     struct batch batch = {.fresh = true};
     for (int tx = 0; tx < m->links->n_radio; tx++) {
         const struct link *link = links_between(m->links, tx, rx);
@@ -303,14 +377,34 @@ static void mix_antenna(const mixer_t *m, int rx, int q, struct batch tile)
             continue;
         }
         if (link->between_aps) {
-            gather_windows(m, tx, rx, q, tile, &batch);
+            gather_windows(m, tx, rx, q, sink, tile, &batch);
         } else {
-            gather_taps(m, tx, rx, q, (struct run){m->line[tx].lo, m->line[tx].hi}, tile, &batch);
+            gather_taps(m, tx, rx, q, (struct run){m->line[tx].lo, m->line[tx].hi}, sink, tile, &batch);
         }
     }
-    flush(m, tile, &batch, sum);
-    if (batch.fresh) { /* nothing came */
-        memset(sum + tile.from, 0, (size_t)(tile.to - tile.from) * sizeof *sum);
+    flush(m, tile, &batch, sink->sum);
+    if (batch.fresh) {
+        memset(sink->sum + tile.from, 0, (size_t)(tile.to - tile.from) * sizeof *sink->sum);
+    }
+    return !batch.fresh;
+}
+
+/* The same at a radio whose clock is not whole: what arrives by the air's clock first, with the samples before that the
+ * filter needs, then what the radio makes of it, piece by piece of its drift. */
+static void mix_late(const mixer_t *m, int rx, int q, struct batch part)
+{
+    const struct links_radio *radio = &m->links->radio[rx];
+    for (int from = part.from, to; from < part.to; from = to) {
+        const int begin = from / PIECE * PIECE;
+        to = begin + PIECE < part.to ? begin + PIECE : part.to;
+        const double delay = radio->reach - links_late_samples(m->links, rx, m->tick + (tutti_tick)(begin + PIECE / 2));
+        const int back = resample_back(delay), n = to - from + RESAMPLE_TAPS - 1;
+        const struct sink sink = {m->wide, back - from};
+        if (mix_antenna(m, rx, q, &sink, (struct batch){0, n, 0, true})) {
+            resample_execute(&m->resample, delay, to - from, m->wide, sum_of(m, rx, q) + from);
+        } else {
+            memset(sum_of(m, rx, q) + from, 0, (size_t)(to - from) * sizeof *m->wide);
+        }
     }
 }
 
@@ -321,7 +415,12 @@ static void mix(const mixer_t *m, int from, int to)
         const struct line *sink = &m->line[rx];
         const struct batch part = {sink->from > from ? sink->from : from, sink->to < to ? sink->to : to, 0, true};
         for (int q = 0; part.from < part.to && q < m->links->radio[rx].n_ant; q++) {
-            mix_antenna(m, rx, q, part);
+            const struct sink here = {sum_of(m, rx, q), 0};
+            if (m->links->radio[rx].whole_clock) {
+                mix_antenna(m, rx, q, &here, part);
+            } else {
+                mix_late(m, rx, q, part);
+            }
         }
     }
 }
@@ -377,7 +476,7 @@ static void execute_tile(mixer_t *m, const struct tile *tile, const struct mixer
         if (line->rotor) {
             turn_oscillator(m, line, radio, tile);
         }
-        take(m, line, radio, &in[r], tile);
+        take(m, r, &in[r], tile);
         expect(line, &out[r], tile);
     }
     for (tutti_tick from = tile->tick, to; from < end; from = to) {
@@ -399,6 +498,10 @@ static void execute_tile(mixer_t *m, const struct tile *tile, const struct mixer
 void mixer_execute(mixer_t *m, tutti_tick tick, const struct mixer_input *in, const struct mixer_output *out,
                    void (*on_change)(void *context), void *context)
 {
+    if (!m->begun) {
+        links_begin(m->links, tick);
+        m->begun = true;
+    }
     for (int at = 0; at < m->chunk; at += m->tile) {
         const struct tile tile = {tick + (tutti_tick)at, at, m->chunk - at < m->tile ? m->chunk - at : m->tile};
         execute_tile(m, &tile, in, out, on_change, context);

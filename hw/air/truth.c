@@ -222,11 +222,12 @@ static tutti_cf32 response(const truth_t *t, int tx, int rx, int p, int q, doubl
     const struct links *l = t->links;
     const struct link *link = links_between(l, tx, rx);
     const int n_tx = l->radio[tx].n_ant, n_rx = l->radio[rx].n_ant;
+    const double delay = links_delay_samples(l, tx, rx, l->block * (tutti_tick)l->n_block_samples);
     double re = 0, im = 0;
     for (int tap = 0; tap < l->n_tap; tap++) {
         double c, s;
         const tutti_cf32 g = link->gain[(tap * n_rx + q) * n_tx + p];
-        random_phasor(-frequency_hz / t->rate_hz * (link->delay + l->tap_delay[tap]), &c, &s);
+        random_phasor(-frequency_hz / t->rate_hz * (delay + l->tap_delay[tap]), &c, &s);
         re += (double)crealf(g) * c - (double)cimagf(g) * s;
         im += (double)crealf(g) * s + (double)cimagf(g) * c;
     }

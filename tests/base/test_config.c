@@ -365,6 +365,7 @@ static const char *const keys[] = {
     "air.impairments.ap.cfo_hz=3",
     "air.impairments.ap.phase_noise_linewidth_hz=4",
     "air.impairments.ap.timing_offset_samples=5",
+    "air.impairments.ap.timing_fraction_samples=0.25",
     "air.impairments.ap.clip=true",
     "air.impairments.ap.adc_bits=12",
     "air.impairments.ue.gain_mismatch_db=1",
@@ -372,6 +373,7 @@ static const char *const keys[] = {
     "air.impairments.ue.cfo_hz=3",
     "air.impairments.ue.phase_noise_linewidth_hz=4",
     "air.impairments.ue.timing_offset_samples=5",
+    "air.impairments.ue.timing_fraction_samples=0.25",
     "air.impairments.ue.clip=true",
     "air.impairments.ue.adc_bits=12",
 };

@@ -4,6 +4,7 @@
  * noise is 162 dB down. */
 #include "base/h5file.h"
 #include "channel/channel.h"
+#include "channel/hardware.h"
 #include "channel/random.h"
 #include "hw/air/mixer.h"
 #include "hw/air/truth.h"
@@ -362,6 +363,71 @@ static void test_timing_offset(void **state)
         most = o_ap > most ? o_ap : most;
     }
     assert_true(least < most);
+    close_rig(&rig);
+}
+
+enum { TONES = 3 };
+static const double tone_turns[TONES] = {-0.28, 0.03, 0.27}; /* per sample; 72 of 128 subcarriers reach 0.28 */
+
+static double complex tones(double t)
+{
+    double complex sum = 0;
+    for (int i = 0; i < TONES; i++) {
+        sum += cexp(2 * I * M_PI * (tone_turns[i] * t + 0.1 * i)) / TONES;
+    }
+    return sum;
+}
+
+/* Late by its first tick's offset, and less and less: its clock is fast by its carrier offset over the carrier. */
+static double late(const struct config *c, enum config_role role, int id, double tick)
+{
+    const double rate = hardware_cfo_hz(c, role, id) / 1e8;
+    return hardware_timing_samples(c, role, id) + hardware_timing_fraction(c, role, id) - rate * tick;
+}
+
+/* Clocks off by parts of a sample that drift with the carrier: tones sent arrive as those of another instant, in
+ * closed form, all through an integer's crossing; what is silent stays silent. */
+static void test_clocks(void **state)
+{
+    (void)state;
+    struct rig rig;
+    OPEN(&rig, 60, QUIET, "network.n_blocks=20", "sync.mode=air", "frame.schedule=B3 G P4 U22 G D38 G",
+         "radio.ap.freq_hz=1e8", "radio.ue.freq_hz=1e8", "network.seed=5", "air.impairments.ap.cfo_hz=1000",
+         "air.impairments.ue.cfo_hz=800", "air.impairments.ap.timing_offset_samples=3",
+         "air.impairments.ap.timing_fraction_samples=0.5", "air.impairments.ue.timing_fraction_samples=0.5");
+    const struct config *c = rig.config;
+    const int n = (int)length(&rig), from = 1234, to = n - 777;
+    const int common = hardware_common_delay_samples(c, CONFIG_ROLE_AP, CONFIG_ROLE_UE);
+    for (int i = from; i < to; i++) {
+        tx(&rig, 0, 1)[i] = (tutti_cf32)tones(i);
+        tx(&rig, 3, 0)[i] = (tutti_cf32)tones(i);
+    }
+    run_rig(&rig, -1);
+    double drifted = 0;
+    for (int way = 0; way < 2; way++) {
+        const enum config_role r[2] = {way ? CONFIG_ROLE_UE : CONFIG_ROLE_AP, way ? CONFIG_ROLE_AP : CONFIG_ROLE_UE};
+        const int id[2] = {way ? 1 : 0, way ? 0 : 1}; /* AP 0 and user 1 */
+        const tutti_cf32 *y = way ? rx(&rig, 0, 2) : rx(&rig, 3, 0);
+        const double complex gain =
+            (double complex)(way ? links_between(rig.links, 3, 0)->gain[2] : links_between(rig.links, 0, 3)->gain[1]);
+        double error = 0, power = 0, before = late(c, r[0], id[0], 0) - late(c, r[1], id[1], 0);
+        for (int i = 0; i < n; i++) {
+            /* the air's instant of i at the receiver, and what the sender's clock showed then */
+            const double air = i + late(c, r[1], id[1], i), sent = air - common - late(c, r[0], id[0], air - common);
+            const double turns =
+                (hardware_cfo_hz(c, r[0], id[0]) * sent - hardware_cfo_hz(c, r[1], id[1]) * i) / 1.92e6;
+            const bool quiet = sent < from - 20 || sent > to + 20,
+                       edge = !quiet && (sent < from + 20 || sent > to - 20);
+            const double complex ideal = quiet ? 0 : gain * tones(sent) * cexp(2 * I * M_PI * turns);
+            error += edge ? 0 : pow(cabs((double complex)y[i] - ideal), 2);
+            power += edge ? 0 : pow(cabs(ideal), 2);
+            assert_true(!quiet || cabsf(y[i]) < 1e-4f);
+        }
+        assert_true(fabs(cabs(gain) - 1) < 1e-5 &&
+                    error < 1e-5 * power); /* -50 dB; the filters' -69 twice, and 10 ppm of drift over 128 samples */
+        drifted = fabs(before - (late(c, r[0], id[0], n) - late(c, r[1], id[1], n)));
+    }
+    assert_true(drifted > 0.3); /* it did drift */
     close_rig(&rig);
 }
 
@@ -847,6 +913,7 @@ int main(void)
                                        cmocka_unit_test(test_carrier_offset),
                                        cmocka_unit_test(test_phase_noise),
                                        cmocka_unit_test(test_timing_offset),
+                                       cmocka_unit_test(test_clocks),
                                        cmocka_unit_test(test_clip),
                                        cmocka_unit_test(test_single_radio),
                                        cmocka_unit_test(test_converter),

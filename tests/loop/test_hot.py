@@ -79,7 +79,8 @@ if __name__ == "__main__":
     for case in (["precoding.scheme=zf", "engine.n_workers=2", "record.iq={dir: iq, nodes: [ap0, ue0]}", "uplink.mode=central"], ["precoding.scheme=ob", "precoding.an=phase_only"],
                  ["precoding.scheme=ppzf", "precoding.an=nullspace", "uplink={mode: central, streams: matched, encoding: bfp}"],
                  ["frame.schedule=B G P4 U20 C4 G D38 G", "calibration.at_start=true", "air.impairments.ap.timing_offset_samples=4"],
-                 ["frame.schedule=B3 G P4 G U17 C4 G D38 G", "sync.mode=air", "calibration.at_start=true", "air.impairments.ap.cfo_hz=300", "air.impairments.ue.cfo_hz=200"],
+                 ["frame.schedule=B3 G P4 G U17 C4 G D38 G", "sync.mode=air", "calibration.at_start=true", "air.impairments.ap.cfo_hz=300", "air.impairments.ue.cfo_hz=200",
+                  "radio.ap.freq_hz=6e8", "radio.ue.freq_hz=6e8", "air.impairments.ap.timing_fraction_samples=0.5"],
                  ["precoding.scheme=ppzf", "precoding.local=true", "precoding.power=equal", "uplink={mode: local, encoding: sc16}"]):
         test_streams(case)
     test_faults()

@@ -16,7 +16,8 @@ RUN_BLOCKS = 48  # of a calibration: 48 repeats, 4 a block, 4 access points
 
 # All at once: chains of any phase, clocks that are off, users that know neither time nor frequency.
 EVERYTHING = [*UNLOCKED, "air.impairments.ap.gain_mismatch_db=1", "air.impairments.ap.phase_mismatch_deg=180",
-              "air.impairments.ap.timing_offset_samples=6",
+              "air.impairments.ap.timing_offset_samples=6", "air.impairments.ap.timing_fraction_samples=0.5",
+              "air.impairments.ue.timing_fraction_samples=0.5", *(f"radio.{end}.freq_hz=6e8" for end in ("ap", "ue")),  # drift 0.5 ppm
               "air.impairments.ue.cfo_hz=200", "air.impairments.ue.timing_offset_samples=38"]
 
 
