@@ -108,6 +108,28 @@ void isac_evaluate(const struct isac_scene *s, const double *a, const double *et
     }
 }
 
+void isac_stream_sinr(const struct isac_scene *s, const double *a, const double *eta_c, const double *eta_s,
+                      double *sinr)
+{
+    for (int l = 0; l < s->n_zone; l++) {
+        double *const stream = sinr + l * s->n_ue, rest = 1 / s->rho;
+        for (int k = 0; k < s->n_ue; k++) {
+            stream[k] = 0;
+            for (int m = 0; m < s->n_ap; m++) {
+                const int i = m * s->n_ue + k;
+                stream[k] += s->n_ant * s->zeta[m * s->n_zone + l] * a[m] * eta_c[i] * s->gamma[i];
+            }
+            rest += stream[k];
+        }
+        for (int other = 0; other < s->n_zone; other++) {
+            rest += sensing_power(s, a, eta_s, NULL, l, other);
+        }
+        for (int k = 0; k < s->n_ue; k++) {
+            stream[k] /= rest - stream[k];
+        }
+    }
+}
+
 void isac_rates(const struct isac_scene *s, double prelog, const double *sinr, const double *sinr_eve, double *rate,
                 double *rate_eve, double *secrecy)
 {

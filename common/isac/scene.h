@@ -50,6 +50,11 @@ double complex isac_inner(const struct isac_scene *scene, int ap, int zone, int 
 void isac_evaluate(const struct isac_scene *scene, const double *a, const double *eta_c, const double *eta_s,
                    const double *phase, const struct isac_metrics *metrics);
 
+/* An eavesdropper that wants one stream and has the others as interference, powers of APs added: sinr [n_zone][n_ue] =
+ * rho C_lk / (rho (own + cross + sum over k' != k of C_lk') + 1). At most sinr_eve of isac_evaluate. */
+void isac_stream_sinr(const struct isac_scene *scene, const double *a, const double *eta_c, const double *eta_s,
+                      double *sinr);
+
 /* Rates in bit/s/Hz with the pre-log 1 - tau_t / tau: rate [n_ue], the strongest eavesdropper's, secrecy [n_ue]. */
 void isac_rates(const struct isac_scene *scene, double prelog, const double *sinr, const double *sinr_eve, double *rate,
                 double *rate_eve, double *secrecy);

@@ -278,6 +278,31 @@ static void coherent_forms_add_amplitudes(void **state)
     }
 }
 
+/* One stream wanted, the others interference: with x_k the SINR of the eavesdropper when stream k is alone and X with
+ * all, x_k / (1 + X - x_k). */
+static void a_stream_alone_is_heard_through_the_others(void **state)
+{
+    (void)state;
+    struct drop d;
+    double a[M] = {0.3, 0.6, 0.1}, eta_c[M * K], eta_s[M * L], alone[M * K], all[L], one[L], stream[L * K];
+    ordinary_gains(&d, 5);
+    for (int i = 0; i < M * K; i++) {
+        eta_c[i] = drop_uniform(&d);
+        eta_s[i] = drop_uniform(&d);
+    }
+    isac_evaluate(&d.scene, a, eta_c, eta_s, NULL, &(struct isac_metrics){.sinr_eve = all});
+    isac_stream_sinr(&d.scene, a, eta_c, eta_s, stream);
+    for (int k = 0; k < K; k++) {
+        for (int i = 0; i < M * K; i++) {
+            alone[i] = i % K == k ? eta_c[i] : 0;
+        }
+        isac_evaluate(&d.scene, a, alone, eta_s, NULL, &(struct isac_metrics){.sinr_eve = one});
+        for (int l = 0; l < L; l++) {
+            assert_true(fabs(stream[l * K + k] / (one[l] / (1 + all[l] - one[l])) - 1) < 1e-9);
+        }
+    }
+}
+
 /* 32 APs: the value lies under its bound, and near it. */
 static void a_large_network_is_near_its_bound(void **state)
 {
@@ -355,6 +380,7 @@ int main(void)
         cmocka_unit_test(the_search_finds_what_trying_all_finds),
         cmocka_unit_test(swaps_go_on_where_flips_stop),
         cmocka_unit_test(coherent_forms_add_amplitudes),
+        cmocka_unit_test(a_stream_alone_is_heard_through_the_others),
         cmocka_unit_test(a_large_network_is_near_its_bound),
         cmocka_unit_test(what_cannot_be_had_is_said),
     };

@@ -14,8 +14,8 @@
 /* First line of a rows file: what rows must have in common to stand in one result. */
 static void header(const struct study_run *run, char *text, size_t room)
 {
-    const int n =
-        snprintf(text, room, "# %s " TUTTI_VERSION " seed %llu", run->study->name, (unsigned long long)run->seed);
+    const int n = snprintf(text, room, "# %s " TUTTI_VERSION " seed %llu%s", run->study->name,
+                           (unsigned long long)run->seed, run->quick ? " quick" : "");
     size_t used = n > 0 ? (size_t)n : 0;
     for (int i = 0; run->study->parameters[i].key && used < room; i++) {
         const int more = snprintf(text + used, room - used, " %s=%.17g", run->study->parameters[i].key, run->value[i]);

@@ -146,7 +146,9 @@ static void draw_panel(FILE *out, const json_t *panel, int number_of)
           out);
     json_array_foreach(json_object_get(panel, "series"), j, series)
     {
-        fprintf(out, "%s$p%d_%zu using 1:2:3 with yerrorlines pt 7 ps 0.4 title ", j ? ", " : "", number_of, j);
+        fprintf(out, "%s$p%d_%zu using 1:2:3 with %s title ", j ? ", " : "", number_of, j,
+                json_is_true(json_object_get(panel, "scattered")) ? "yerrorbars pt 7 ps 0.7"
+                                                                  : "yerrorlines pt 7 ps 0.4");
         quoted(out, text(series, "name"));
     }
     fputs("\n", out);

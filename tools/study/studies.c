@@ -12,7 +12,8 @@ extern const struct study STUDY_RLSPA_FIG1, STUDY_RLSPA_FIG2, STUDY_RLSPA_LAMBDA
     STUDY_RLSPA_BLOCK, STUDY_RLSPA_SENSITIVITY, STUDY_RLSPA_SCHEDULE;
 extern const struct study STUDY_SPZF_FIG5, STUDY_SPZF_FIG6, STUDY_SPZF_FIG7, STUDY_SPZF_FIG8, STUDY_SPZF_FIG9,
     STUDY_SPZF_FIG10, STUDY_SPZF_TABLE1, STUDY_SPZF_K3;
-extern const struct study STUDY_ISAC_FIG3, STUDY_ISAC_FIG4, STUDY_ISAC_EXHAUSTIVE, STUDY_ISAC_CLOSED_FORM;
+extern const struct study STUDY_ISAC_FIG2, STUDY_ISAC_FIG3, STUDY_ISAC_FIG4, STUDY_ISAC_EXHAUSTIVE,
+    STUDY_ISAC_CLOSED_FORM, STUDY_ISAC_MODES, STUDY_ISAC_NU_QOS;
 extern const struct study STUDY_CLUSTER;
 
 static const struct study *const TABLE[] = {&STUDY_OB_FIG1,           &STUDY_OB_FIG2,
@@ -31,6 +32,10 @@ static const struct study *const TABLE[] = {&STUDY_OB_FIG1,           &STUDY_OB_
                                             &STUDY_SPZF_TABLE1,       &STUDY_SPZF_K3,
                                             &STUDY_ISAC_FIG3,         &STUDY_ISAC_FIG4,
                                             &STUDY_ISAC_EXHAUSTIVE,   &STUDY_ISAC_CLOSED_FORM,
+                                            &STUDY_ISAC_MODES,        &STUDY_ISAC_NU_QOS,
+#ifdef TUTTI_IPOPT
+                                            &STUDY_ISAC_FIG2,
+#endif
                                             &STUDY_CLUSTER,           NULL};
 
 const struct study *const *study_table(void)

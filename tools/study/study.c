@@ -158,9 +158,20 @@ double study_share(const struct study_run *run, int column)
     return n ? (double)above / n : (double)NAN;
 }
 
+static void add_panel(struct study_run *run, const char *title, const char *x, const char *y, bool scattered)
+{
+    json_array_append_new(run->panels, json_pack("{s:s, s:s, s:s, s:b, s:[]}", "title", title, "x", x, "y", y,
+                                                 "scattered", scattered, "series"));
+}
+
 void study_panel(struct study_run *run, const char *title, const char *x, const char *y)
 {
-    json_array_append_new(run->panels, json_pack("{s:s, s:s, s:s, s:[]}", "title", title, "x", x, "y", y, "series"));
+    add_panel(run, title, x, y, false);
+}
+
+void study_panel_scattered(struct study_run *run, const char *title, const char *x, const char *y)
+{
+    add_panel(run, title, x, y, true);
 }
 
 static json_t *last(json_t *array)

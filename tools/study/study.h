@@ -52,6 +52,7 @@ double study_share(const struct study_run *run, int column); /* of drops in whic
 
 /* A panel of the figure, a curve in it, its points. Measured: from this machine's clock, kept out of the CSV. */
 void study_panel(struct study_run *run, const char *title, const char *x, const char *y);
+void study_panel_scattered(struct study_run *run, const char *title, const char *x, const char *y); /* no lines */
 void study_series(struct study_run *run, const char *name, bool measured);
 void study_point(struct study_run *run, double x, struct study_estimate y);
 /* value against limit in words; levels only: not looked at with --quick. */
