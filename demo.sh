@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Installs what is missing, builds, runs the network of examples/demo.yaml on this machine and checks it.
 # Arguments go to `tutti run`, e.g. ./demo.sh --set network.n_blocks=1000
+# Users send data, too (uplink.mode=central); the table and the report have both directions.
 # With --usrp as the first one: examples/usrp.yaml instead, through libuhd on four emulated USRPs.
 set -eu
 cd "$(dirname "$0")"
 
 network=examples/demo.yaml
+uplink=central
 programs="tutti tutti-air tutti-cpu tutti-ap tutti-ue"
 if [ "${1:-}" = --usrp ]; then
     shift
     network=examples/usrp.yaml
+    uplink=none
     programs="$programs emulated-usrp"
 fi
 
@@ -42,7 +45,7 @@ if [ -e out/demo ]; then
     mv out/demo "out/demo.$n"
 fi
 status=0
-build/release/bin/tutti run --config "$network" --check --out out/demo "$@" || status=$?
+build/release/bin/tutti run --config "$network" --set uplink.mode=$uplink --check --out out/demo "$@" || status=$?
 if [ "$status" = 0 ] && [ -f out/demo/report.html ]; then
     echo
     echo "Open $(pwd)/out/demo/report.html in a browser."

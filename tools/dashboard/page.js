@@ -131,8 +131,8 @@ function tile(value, what, kind) {
 function tables() {
   fill("users", net.user.map((u, k) => u
     ? [String(k), u.up ? ["here", "good"] : ["gone", "bad"], num(u.sinr_db, 2), num(u.predicted_db, 2), num(100 * u.evm, 2), int(u.code_blocks), u.errors > 0 ? [int(u.errors), "warn"] : "0",
-       num(u.secrecy, 2), u.suspected ? ["suspected", "bad"] : "no"]
-    : [String(k), ["not heard of", "warn"], "-", "-", "-", "-", "-", "-", "-"]));
+       num(u.uplink_db, 2), u.uplink_errors > 0 ? [int(u.uplink_errors), "warn"] : int(u.uplink_errors), num(u.secrecy, 2), u.suspected ? ["suspected", "bad"] : "no"]
+    : [String(k), ["not heard of", "warn"], "-", "-", "-", "-", "-", "-", "-", "-", "-"]));
   fill("aps", net.ap.map((a, m) => {
     if (!a) return [String(m), ["not heard of", "warn"], "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"];
     const late = a.arrival[3] > 0 ? [int(a.arrival[3]), "warn"] : "0";
