@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Access points without a shared clock: from cold they find the reference, lock, are calibrated and serve as theory says; without the
-reference they hold, fall silent when they no longer know their phase, and are back within 20 blocks of its return."""
+reference they hold, fall silent when they no longer know their phase, and are back within 20 blocks of its return.
+argv: a number of blocks for a longer look at how they serve, alone."""
 import os
 import signal
 import subprocess
+import sys
 
 import numpy as np
 from network import BIN, Network, check, db, finish
@@ -36,10 +38,10 @@ def first(f, start, after=0):
     return blocks[0] if blocks else 10**9
 
 
-def locks_and_serves():
-    """Not shorter where runs are short: what is judged comes after 100 blocks."""
-    n = 300
-    with Network(sets=UNLOCKED, n_blocks=n, snr_db=30) as net, net.run().file("run.h5") as f:
+def locks_and_serves(n=300):
+    """Not shorter where runs are short: what is judged comes after 100 blocks. Sample clocks 0.75 ppm off: every follower makes up for
+    several whole samples meanwhile."""
+    with Network(sets=[*UNLOCKED, "radio.ap.freq_hz=4e8"], n_blocks=n, snr_db=30) as net, net.run().file("run.h5") as f:
         measured, expected = f["user/sinr_measured"][:n], f["sinr_expected"][:n]
         for ap in 1, 2, 3:
             check(first(f, f"SYNC-LOCKED ap={ap}") <= 30, f"AP {ap} locked at block {first(f, f'SYNC-LOCKED ap={ap}')}")
@@ -54,7 +56,8 @@ def locks_and_serves():
         after = harmonic(measured[100:])
         for b in range(100, n - 49, 50):
             told, part = harmonic(expected[b:b + 50]), harmonic(measured[b:b + 50])
-            check(abs(part - told) < 1, f"blocks {b}..{b + 49}: {part:.2f} dB, formula {told:.2f} dB")
+            # 36.2 dB by the loop's variance from 39.2 dB without; one that takes its own moves for its users' is 2 dB lower
+            check(abs(part - told) < 1 and told > 35.5, f"blocks {b}..{b + 49}: {part:.2f} dB, formula {told:.2f} dB")
         check(f["block/ap_used"][100:n].all(), "all access points in every block")
         return after
 
@@ -144,6 +147,9 @@ def slave_dies():
     check(used[again + 10:n].all(), "all access points are used again")
 
 
+if len(sys.argv) > 1:
+    locks_and_serves(int(sys.argv[1]))
+    finish()
 without_following(locks_and_serves())
 slave_dies()
 reference_dies()
