@@ -122,6 +122,22 @@ static void quoted(FILE *out, const char *s)
     fputc('"', out);
 }
 
+/* Points with error bars; a curve of many points as a line in a band. */
+static void draw_series(FILE *out, const json_t *series, bool scattered, int panel, int number_of)
+{
+    const int color = number_of + 1;
+    if (!scattered && json_array_size(json_object_get(series, "points")) > MOST_PRINTED) {
+        fprintf(out,
+                "$p%d_%d using 1:($2-$3):($2+$3) with filledcurves lc %d fs transparent solid 0.2 noborder notitle, "
+                "$p%d_%d using 1:2 with lines lc %d title ",
+                panel, number_of, color, panel, number_of, color);
+    } else {
+        fprintf(out, "$p%d_%d using 1:2:3 with %s lc %d pt 7 title ", panel, number_of,
+                scattered ? "yerrorbars ps 0.7" : "yerrorlines ps 0.4", color);
+    }
+    quoted(out, text(series, "name"));
+}
+
 static void draw_panel(FILE *out, const json_t *panel, int number_of)
 {
     size_t j, k;
@@ -146,10 +162,8 @@ static void draw_panel(FILE *out, const json_t *panel, int number_of)
           out);
     json_array_foreach(json_object_get(panel, "series"), j, series)
     {
-        fprintf(out, "%s$p%d_%zu using 1:2:3 with %s title ", j ? ", " : "", number_of, j,
-                json_is_true(json_object_get(panel, "scattered")) ? "yerrorbars pt 7 ps 0.7"
-                                                                  : "yerrorlines pt 7 ps 0.4");
-        quoted(out, text(series, "name"));
+        fputs(j ? ", " : "", out);
+        draw_series(out, series, json_is_true(json_object_get(panel, "scattered")), number_of, (int)j);
     }
     fputs("\n", out);
 }
@@ -233,7 +247,9 @@ static int write_svg(const struct study_run *run, const char *folder)
             fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\">\n",
                     width < 760 ? 760 : width, height + LINE * (write_caption(NULL, lines, 0) + 2));
             fputs("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n", out);
-            fputs(plot_svg(plot, drawing) ? plot_svg(plot, drawing) : "", out);
+            /* gnuplot's element takes all the room there is */
+            fprintf(out, "<svg width=\"%d\" height=\"%d\">%s</svg>\n", width, height,
+                    plot_svg(plot, drawing) ? plot_svg(plot, drawing) : "");
             write_caption(out, lines, height + LINE);
             fputs("</svg>\n", out);
             json_decref(lines);
