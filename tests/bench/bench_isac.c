@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MOST_DROPS = 40 };
+enum { MOST_DROPS = 40, REPEAT = 3 };
 static const struct isac_limits LIMITS = {1.584893192461, 0.5, 2.51188643150958};
 static const char *const EFFORTS[] = {"prefixes", "flips", "flips and swaps"};
 
@@ -31,6 +31,9 @@ static void approximate(struct bench *b, enum isac_objective objective, uint64_t
 {
     *us = *reached = NAN;
 #ifdef TUTTI_IPOPT
+    if (row_rounds(8) == 1) { /* --quick: half a minute of what is not ours */
+        return;
+    }
     isac_sca_t *sca;
     struct isac_sca_result result;
     const double begin = measure_us();
@@ -54,15 +57,18 @@ static void one_drop(struct bench *b, enum isac_objective objective, uint64_t se
     approximate(b, objective, seed, &sca_us, &sca);
     for (int effort = ISAC_PREFIXES; effort <= ISAC_SWAPS; effort++) {
         struct isac_decision d;
+        double us = INFINITY;
         measure_count(true);
-        const double begin = measure_us();
-        isac_modes_search(b->modes, &b->drop.scene, &LIMITS, objective, (enum isac_effort)effort, b->mode, b->eta_c,
-                          b->eta_s, &d);
-        const double us = measure_us() - begin;
+        for (int i = 0; i < REPEAT; i++) {
+            const double begin = measure_us();
+            isac_modes_search(b->modes, &b->drop.scene, &LIMITS, objective, (enum isac_effort)effort, b->mode, b->eta_c,
+                              b->eta_s, &d);
+            us = fmin(us, measure_us() - begin);
+        }
         measure_count(false);
         snprintf(name, sizeof name, "%s, drop %d, %s", objective == ISAC_CP ? "CP" : "SP", (int)seed, EFFORTS[effort]);
         const double reached = d.solution.objective;
-        ROW(name, {"us", us}, {"solves", d.solves}, {"reached", reached}, {"bound", d.bound}, {"sca_us", sca_us},
+        ROW(name, {"best_us", us}, {"solves", d.solves}, {"reached", reached}, {"bound", d.bound}, {"sca_us", sca_us},
             {"sca_reached", sca}, {"better", objective == ISAC_CP ? reached / sca : sca / reached},
             {"time_ratio", sca_us / us}, {"allocations", (double)measure_allocations()});
     }

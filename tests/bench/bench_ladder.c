@@ -51,10 +51,11 @@ static void set_up(struct channel_case *c, struct mimo_channel *channels, struct
 static double median_ratio(const double *over, const double *under)
 {
     double ratio[ROUNDS];
-    for (int r = 0; r < ROUNDS; r++) {
+    const int n = row_rounds(ROUNDS);
+    for (int r = 0; r < n; r++) {
         ratio[r] = over[r] / under[r];
     }
-    return measure_summary(ratio, ROUNDS).median_us;
+    return measure_summary(ratio, n).median_us;
 }
 
 /* The column of the rung below; NULL for the last one and for what is not on the ladder. */
@@ -86,7 +87,7 @@ static int list(struct column *columns, enum mimo_power power)
 static void run_rounds(precoder_t *precoder, struct column *columns, int n, const struct mimo_channel *channels,
                        struct mimo_solution *solutions)
 {
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < row_rounds(ROUNDS); round++) {
         for (int i = 0; i < n; i++) {
             struct column *column = &columns[i];
             const int n_sb = column->scheme == MIMO_OB ? N_ALONE : N_SB; /* it goes subband by subband */
@@ -110,7 +111,7 @@ static void show(const struct column *columns, int n, const struct kernel_ops *o
         double us[ROUNDS];
         char name[64];
         memcpy(us, column->us, sizeof us);
-        const struct measure_times t = measure_summary(us, ROUNDS);
+        const struct measure_times t = measure_summary(us, row_rounds(ROUNDS));
         const double median_us = t.median_us;
         snprintf(name, sizeof name, "%s%s, %s", mimo_scheme_name((int)column->scheme), column->about, ops->name);
         ROW(name, {"best_us", t.best_us}, {"median_us", median_us},

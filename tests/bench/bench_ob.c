@@ -145,7 +145,7 @@ void bench_ob(int n_ap, int n_ant, int n_ue, double gap, bool plain)
         abort();
     }
     tracks_create(tracks, &shape);
-    for (int drop = 0; drop < DROPS; drop++) {
+    for (int drop = 0; drop < row_rounds(DROPS); drop++) {
         struct channel_case c;
         case_create_cell_free(&c, &random, n_ap, n_ant, n_ue, n_ue, truth);
         run_drop(tracks, &c, &random, drop, gap, plain);

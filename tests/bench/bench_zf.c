@@ -200,7 +200,7 @@ static struct runner *add(struct runner *runners, int *n, const struct set *set,
                           void (*run)(struct runner *, struct set *), const char *name)
 {
     struct runner *r = &runners[(*n)++];
-    *r = (struct runner){.run = run, .ops = ops, .power = MIMO_POWER_MAXMIN, .n_round = ROUNDS};
+    *r = (struct runner){.run = run, .ops = ops, .power = MIMO_POWER_MAXMIN, .n_round = row_rounds(ROUNDS)};
     snprintf(r->name, sizeof r->name, "%s%s%s", name, ops ? ", " : "", ops ? ops->name : "");
     kernel_select(ops);
     if ((run == run_batch || run == run_single) &&
@@ -222,13 +222,13 @@ static int add_all(struct runner *runners, struct set *set)
         add(runners, &n, set, kernel_variant(v), run_batch, "equal, SINRs")->power = MIMO_POWER_EQUAL;
         add(runners, &n, set, kernel_variant(v), run_batch, "max-min, SINRs");
     }
-    add(runners, &n, set, NULL, run_single, "one by one (double), max-min")->n_round = SLOW_ROUNDS;
+    add(runners, &n, set, NULL, run_single, "one by one (double), max-min")->n_round = row_rounds(SLOW_ROUNDS);
     return n;
 }
 
 static void run_rounds(struct runner *runners, int n, struct set *set)
 {
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < row_rounds(ROUNDS); round++) {
         for (int i = 0; i < n; i++) {
             struct runner *r = &runners[i];
             if (round >= r->n_round) {

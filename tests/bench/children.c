@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* The child's standard output, or NULL. */
-static FILE *start(const char *path, pid_t *child)
+static FILE *start(const char *path, bool quick, pid_t *child)
 {
     int ends[2];
     fflush(stdout);
@@ -24,7 +24,7 @@ static FILE *start(const char *path, pid_t *child)
         dup2(ends[1], STDOUT_FILENO);
         close(ends[0]);
         close(ends[1]);
-        execl(path, path, "--json", (char *)NULL);
+        execl(path, path, "--json", quick ? "--quick" : NULL, (char *)NULL);
         fprintf(stderr, "tutti-bench: %s: %s\n", path, strerror(errno));
         _exit(127);
     }
@@ -59,12 +59,12 @@ static int collect(FILE *out, pid_t child, bool show, json_t *rows)
     return bad || !WIFEXITED(status) || WEXITSTATUS(status) != 0 || n == 0;
 }
 
-int children_run(const char *directory, const char *name, bool show, json_t *rows)
+int children_run(const char *directory, const char *name, bool quick, bool show, json_t *rows)
 {
     char path[PATH_MAX + 32];
     pid_t child;
     snprintf(path, sizeof path, "%s/bench_%s", directory, name);
-    FILE *out = start(path, &child);
+    FILE *out = start(path, quick, &child);
     const int rc = out ? collect(out, child, show, rows) : 1;
     if (rc != 0) {
         fprintf(stderr, "tutti-bench: %s did not finish; its rows so far are kept\n", path);

@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* Runs DIRECTORY/bench_NAME --json to its end and appends its rows to `rows`; `show` prints each as it comes. 0, or 1
- * with a line on stderr when it did not end well; what came until then is kept. */
-int children_run(const char *directory, const char *name, bool show, json_t *rows);
+/* Runs DIRECTORY/bench_NAME --json (and --quick) to its end and appends its rows to `rows`; `show` prints each as it
+ * comes. 0, or 1 with a line on stderr when it did not end well; what came until then is kept. */
+int children_run(const char *directory, const char *name, bool quick, bool show, json_t *rows);
 
 #endif

@@ -105,7 +105,7 @@ static void show(const struct figures *f)
     }
 }
 
-int compare_builds(const char *ours, const char *other, int n_name, const char *const *names, int n_turn)
+int compare_builds(const char *ours, const char *other, int n_name, const char *const *names, int n_turn, bool quick)
 {
     struct figures f = {0};
     int rc = 0;
@@ -114,7 +114,7 @@ int compare_builds(const char *ours, const char *other, int n_name, const char *
             for (int i = 0; i < 2; i++) {
                 const int side = i ^ turn % 2; /* nobody is always the second */
                 json_t *rows = json_array();
-                rc |= children_run(side ? other : ours, names[p], false, rows);
+                rc |= children_run(side ? other : ours, names[p], quick, false, rows);
                 take(&f, side, rows);
                 json_decref(rows);
             }

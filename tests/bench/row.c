@@ -9,7 +9,7 @@
 
 enum { WHAT_WIDTH = 44, MIN_WIDTH = 10 };
 
-static bool as_json;
+static bool as_json, quick;
 static char section[160];
 
 void row_open(int *argc, char **argv)
@@ -18,12 +18,19 @@ void row_open(int *argc, char **argv)
     for (int i = 1; i < *argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             as_json = true;
+        } else if (strcmp(argv[i], "--quick") == 0) {
+            quick = true;
         } else {
             argv[n++] = argv[i];
         }
     }
     *argc = n;
     argv[n] = NULL;
+}
+
+int row_rounds(int n)
+{
+    return quick ? (n + 7) / 8 : n;
 }
 
 void row_section(const char *format, ...)

@@ -12,8 +12,11 @@ struct row_value {
     double value;     /* not finite: does not apply; '-' in the table, null in the JSON */
 };
 
-/* Takes --json out of the arguments. */
+/* Takes --json and --quick out of the arguments. */
 void row_open(int *argc, char **argv);
+/* n rounds, or an eighth of them with --quick: of a comparison many short turns are worth more than one long one, for
+ * what slows a machine down comes and goes in seconds. At least 1. */
+int row_rounds(int n);
 /* Of the rows that follow. */
 __attribute__((format(printf, 1, 2))) void row_section(const char *format, ...);
 #define ROW(what, ...)                                                                                                 \

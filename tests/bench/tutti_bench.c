@@ -13,30 +13,34 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAMES "mimo, phy, spzf, attack, encoding, uplink, rlspa, clusters, fronthaul"
-static const char usage[] = "usage: tutti-bench [--only NAME] [--fronthaul] [--json FILE]\n"
-                            "       tutti-bench --compare DIR [--turns N] [--only NAME] [--fronthaul]\n";
+#define NAMES "mimo, phy, spzf, attack, encoding, uplink, rlspa, clusters, gap, isac, fronthaul"
+static const char usage[] = "usage: tutti-bench [--only NAME] [--fronthaul] [--quick] [--json FILE]\n"
+                            "       tutti-bench --compare DIR [--turns N] [--only NAME] [--fronthaul] [--quick]\n";
 static const char help[] =
     "Times Tutti's kernels on this processor. Run it on an otherwise idle machine.\n"
     "  --only NAME   one of " NAMES "; may be repeated\n"
     "  --fronthaul   the fronthaul round trips too; they take minutes\n"
+    "  --quick       an eighth of the rounds, for comparisons: many short turns see more quiet moments than few long "
+    "ones\n"
     "  --json FILE   also write {\"processor\": ..., \"programs\": [{\"program\": ..., \"complete\": true, \"rows\":\n"
     "                [{\"section\": ..., \"what\": ..., \"median_us\": ..., ...}]}]}; null: does not apply\n"
     "  --compare DIR the bench programs in DIR, another build's, in turn with those beside this one: a line per row "
     "with\n"
     "                the best figure of either and how much slower this one is; rows more than 1.3 apart are named\n"
-    "  --turns N     how often either side runs for it; 3 if not said\n";
+    "  --turns N     how often either side runs for it; 3 if not said, 12 with --quick\n";
 
 static struct program {
     const char *name;
     bool chosen;
-} programs[] = {{"mimo", false},   {"phy", false},   {"spzf", false},     {"attack", false},   {"encoding", false},
-                {"uplink", false}, {"rlspa", false}, {"clusters", false}, {"fronthaul", false}};
+} programs[] = {{"mimo", false},     {"phy", false},    {"spzf", false},     {"attack", false},
+                {"encoding", false}, {"uplink", false}, {"rlspa", false},    {"clusters", false},
+                {"gap", false},      {"isac", false},   {"fronthaul", false}};
 enum { N_PROGRAM = sizeof programs / sizeof *programs, FRONTHAUL = N_PROGRAM - 1 };
 
 struct options {
     const char *json_file, *other;
-    int n_turn;
+    int n_turn; /* 0: not said */
+    bool quick;
 };
 
 static int choose(const char *name)
@@ -64,6 +68,8 @@ static int parse(int argc, char **argv, struct options *o)
             return 1;
         } else if (strcmp(argv[i], "--fronthaul") == 0) {
             fronthaul = true;
+        } else if (strcmp(argv[i], "--quick") == 0) {
+            o->quick = true;
         } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
             only = true;
             if (choose(argv[++i]) != 0) {
@@ -91,11 +97,11 @@ static int parse(int argc, char **argv, struct options *o)
     return 0;
 }
 
-static int run(const char *directory, const char *name, json_t *results)
+static int run(const char *directory, const char *name, bool quick, json_t *results)
 {
     json_t *rows = json_array();
     printf("\n== bench_%s\n", name);
-    const int rc = children_run(directory, name, true, rows);
+    const int rc = children_run(directory, name, quick, true, rows);
     json_array_append_new(results,
                           json_pack("{s:s+, s:b, s:o}", "program", "bench_", name, "complete", rc == 0, "rows", rows));
     return rc;
@@ -146,7 +152,7 @@ static const char *own_directory(void)
     return dirname(self);
 }
 
-static int run_all(const char *directory, const char *json_file)
+static int run_all(const char *directory, const char *json_file, bool quick)
 {
     FILE *file = json_file ? fopen(json_file, "we") : NULL; /* now: the run takes a while */
     if (json_file && !file) {
@@ -157,7 +163,7 @@ static int run_all(const char *directory, const char *json_file)
     int rc = 0;
     for (int p = 0; p < N_PROGRAM; p++) {
         if (programs[p].chosen) {
-            rc |= run(directory, programs[p].name, results);
+            rc |= run(directory, programs[p].name, quick, results);
         }
     }
     if (file) {
@@ -169,7 +175,7 @@ static int run_all(const char *directory, const char *json_file)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.n_turn = 3};
+    struct options options = {0};
     const int asked = parse(argc, argv, &options);
     if (asked != 0) {
         return asked == 1 ? 0 : asked;
@@ -179,7 +185,7 @@ int main(int argc, char **argv)
         return 1;
     }
     if (!options.other) {
-        return run_all(directory, options.json_file);
+        return run_all(directory, options.json_file, options.quick);
     }
     int n = 0;
     for (int p = 0; p < N_PROGRAM; p++) {
@@ -187,5 +193,9 @@ int main(int argc, char **argv)
             names[n++] = programs[p].name;
         }
     }
-    return compare_builds(directory, options.other, n, names, options.n_turn);
+    return compare_builds(directory, options.other, n, names,
+                          options.n_turn > 0 ? options.n_turn
+                          : options.quick    ? 12
+                                             : 3,
+                          options.quick);
 }
