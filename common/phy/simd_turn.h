@@ -40,8 +40,7 @@ struct angle {
 static inline floats nearest_level(const struct angle *a, floats x)
 {
     const float whole = 0x1.8p23f;
-    const floats u = floats_below(x * a->per_unit, a->most),
-                 cut = floats_select(u > -a->most, u, (floats){0} - a->most);
+    const floats u = floats_below(x * a->per_unit, a->most), cut = floats_above(u, -a->most);
     return a->unit * (2.0f * (((cut - 1.0f) * 0.5f + whole) - whole) + 1.0f);
 }
 
