@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* HDF5 keeps global state and may be built without locks of its own; two threads with a file each must be safe. */
@@ -316,9 +317,20 @@ static int open_file(h5file_t *file)
     return status;
 }
 
+/* Opening a pipe would wait for whoever writes it, perhaps for ever. */
+static int check_kind(const char *path)
+{
+    struct stat found;
+    const bool odd = stat(path, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode);
+    return odd ? error_set(TUTTI_EFORMAT,
+                           "%s is a pipe or a device: HDF5 is read here and there, so write it to a file first", path)
+               : 0;
+}
+
 int h5file_open(h5file_t **file, const char *path)
 {
     int status = h5file_allocate(file, path);
+    status = status ? status : check_kind(path);
     if (!status) {
         h5file_enter(*file);
         (*file)->inside = H5Pcreate(H5P_DATASET_ACCESS);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -959,6 +960,21 @@ static void test_we_read_h5py_files(void **state)
     h5file_close(file);
 }
 
+/* Nobody writes to the pipe: whoever opens it waits. */
+static void test_a_pipe_is_refused(void **state)
+{
+    (void)state;
+    h5file_t *file;
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20); /* the old end of this test */
+    assert_int_equal(h5file_open(&file, path), TUTTI_EFORMAT);
+    alarm(0);
+    assert_null(file);
+    assert_non_null(strstr(error_text(), "pipe"));
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -986,6 +1002,7 @@ int main(void)
         cmocka_unit_test(test_h5py_reads_after_kill),
         cmocka_unit_test(test_other_files_are_not_read),
         cmocka_unit_test(test_we_read_h5py_files),
+        cmocka_unit_test(test_a_pipe_is_refused),
     };
     return skip_status(cmocka_run_group_tests(tests, group_setup, group_teardown));
 }
