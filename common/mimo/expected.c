@@ -192,7 +192,7 @@ static void find_spread(const struct expected_subband *s, struct expected_work *
 }
 
 void expected_execute(const struct expected_causes *c, const struct expected_subband *s, struct expected_work *w,
-                      double *sinr, double *term)
+                      double *sinr, double *signal, double *term)
 {
     static const struct looked_at nothing = {0}, alone[EXPECTED_N] = {[EXPECTED_AGEING] = {.ageing = true},
                                                                       [EXPECTED_USER_OFFSET] = {.offset = true},
@@ -220,5 +220,8 @@ void expected_execute(const struct expected_causes *c, const struct expected_sub
     const double complex *G = mix(s, c, w, w->turned);
     for (int k = 0; k < n; k++) {
         sinr[k] = 1 / ratio_of(s, c, w, G, k, (struct looked_at){true, true, true, true, true});
+        if (signal) {
+            signal[k] = square(G[k * n + k]);
+        }
     }
 }

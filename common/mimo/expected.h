@@ -52,9 +52,10 @@ struct expected_work;
 int expected_work_create(struct expected_work **work, int n_ue); /* TUTTI_ENOMEM */
 void expected_work_destroy(struct expected_work *work);          /* NULL allowed */
 
-/* sinr [n_ue] with everything; term [n_ue][EXPECTED_N]: error over signal that each cause alone adds. NaN for a user
- * without a stream. */
+/* sinr [n_ue] with everything; signal [n_ue], may be NULL: power of the own stream then, by which users weigh a subband
+ * against the others; term [n_ue][EXPECTED_N]: error over signal that each cause alone adds. NaN for a user without a
+ * stream. */
 void expected_execute(const struct expected_causes *causes, const struct expected_subband *subband,
-                      struct expected_work *work, double *sinr, double *term);
+                      struct expected_work *work, double *sinr, double *signal, double *term);
 
 #endif

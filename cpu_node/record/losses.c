@@ -27,8 +27,8 @@ struct losses {
     double *cfo_hz, *ap_cfo_hz;   /* [n_ue], [n_ap] */
     int *pilot;                   /* [n_ue] */
     double complex *turn, *chain; /* [n_ap], [n_sb][n_ap][n_ant] not calibrated */
-    double *sinr, *term;          /* one subband's */
-    double *ratio;                /* [n_ue] error over signal, mean over subbands */
+    double *sinr, *signal, *term; /* one subband's */
+    double *ratio, *heard;        /* [n_ue] errors and signals, sums over subbands */
     double *loss;                 /* [EXPECTED_N] */
     uint32_t calibration;         /* in force, since since_block */
     uint64_t since_block;
@@ -46,10 +46,13 @@ static bool allocate(struct losses *l)
     l->turn = calloc(n_ap, sizeof *l->turn);
     l->chain = calloc((size_t)l->n_sb * n_ap * n_ant, sizeof *l->chain);
     l->sinr = calloc(n_ue, sizeof *l->sinr);
+    l->signal = calloc(n_ue, sizeof *l->signal);
+    l->heard = calloc(n_ue, sizeof *l->heard);
     l->term = calloc(n_ue * EXPECTED_N, sizeof *l->term);
     l->ratio = calloc(n_ue, sizeof *l->ratio);
     l->loss = calloc(EXPECTED_N, sizeof *l->loss);
-    return l->cfo_hz && l->ap_cfo_hz && l->pilot && l->turn && l->chain && l->sinr && l->term && l->ratio && l->loss;
+    return l->cfo_hz && l->ap_cfo_hz && l->pilot && l->turn && l->chain && l->sinr && l->signal && l->heard &&
+           l->term && l->ratio && l->loss;
 }
 
 /* Downlink over uplink of every antenna as drawn, at the subbands' centres. */
@@ -170,6 +173,8 @@ void losses_destroy(struct losses *l)
         free(l->turn);
         free(l->chain);
         free(l->sinr);
+        free(l->signal);
+        free(l->heard);
         free(l->term);
         free(l->ratio);
         free(l->loss);
@@ -214,14 +219,14 @@ static void look_at(struct losses *l, const struct cpu_block *block, int sb)
     const bool off = imp->gain_mismatch_db > 0 || imp->phase_mismatch_deg > 0 || imp->timing_offset_samples > 0;
     const bool known = off && block->calibration == 0 && config_has_emulated(l->config);
     l->causes.chain = known ? l->chain + (size_t)sb * one : NULL;
-    expected_execute(&l->causes, &s, l->work, l->sinr, l->term);
+    expected_execute(&l->causes, &s, l->work, l->sinr, l->signal, l->term);
 }
 
 /* Loss of the mean error by each cause alone. */
 static void write_rows(struct losses *l, const struct cpu_block *block, double rest)
 {
     for (int k = 0; k < l->n_ue; k++) {
-        l->sinr[k] = 1 / l->ratio[k];
+        l->sinr[k] = l->heard[k] / l->ratio[k];
     }
     for (int loss = 0; loss < EXPECTED_N; loss++) {
         l->loss[loss] = 10 * log10(1 + l->loss[loss] / rest);
@@ -235,7 +240,7 @@ static void expect_block(struct losses *l, const struct cpu_block *block)
     double rest = 0;
     turn_aps(l, block->number);
     for (int k = 0; k < l->n_ue; k++) {
-        l->ratio[k] = 0;
+        l->ratio[k] = l->heard[k] = 0;
     }
     for (int loss = 0; loss < EXPECTED_N; loss++) {
         l->loss[loss] = 0;
@@ -243,7 +248,8 @@ static void expect_block(struct losses *l, const struct cpu_block *block)
     for (int sb = 0; sb < l->n_sb; sb++) {
         look_at(l, block, sb);
         for (int k = 0; k < l->n_ue; k++) {
-            l->ratio[k] += 1 / l->sinr[k] / l->n_sb;
+            l->ratio[k] += l->signal[k] / l->sinr[k]; /* users sum signal and error, too */
+            l->heard[k] += l->signal[k];
             double terms = 0;
             for (int loss = 0; loss < EXPECTED_N && block->user_used[k]; loss++) {
                 l->loss[loss] += l->term[k * EXPECTED_N + loss];

@@ -56,7 +56,7 @@ static void execute(struct place *p, const tutti_cf32 *H)
                                        .W = p->W,
                                        .error_variance = p->error_variance,
                                        .beta = p->beta};
-    expected_execute(&p->causes, &s, p->work, p->sinr, p->term);
+    expected_execute(&p->causes, &s, p->work, p->sinr, NULL, p->term);
 }
 
 static double square(double complex z)
