@@ -30,7 +30,7 @@ ROWS = [
     *((f"users' offsets up to {hz} Hz", [UE + f"cfo_hz={hz}"], 2, (SKIP, 64), BOUND_DB) for hz in (3.6, 8.3, 16.6, 41.6, 83.2)),
     *((f"users' linewidth {hz} Hz", [UE + f"phase_noise_linewidth_hz={hz}"], 4, (SKIP, 84), BOUND_DB) for hz in (0.01, 0.1, 1, 10)),
     *((f"APs' offsets up to 0.1 Hz, block {b}", [AP + "cfo_hz=0.1"], 4, (b - 1, b + 2), BOUND_DB) for b in (20, 100, 150)),
-    *((f"APs' linewidth 0.001 Hz, blocks {b} to {b + 15}", [AP + "phase_noise_linewidth_hz=0.001"], 200, (b, b + 15), 0.5) for b in (15, 30, 45)),
+    *((f"APs' linewidth 0.001 Hz, blocks {b} to {b + 15}", [AP + "phase_noise_linewidth_hz=0.001"], 96, (b, b + 15), 0.5) for b in (15, 30, 45)),
     ("phases of chains up to 5 degrees", [AP + "phase_mismatch_deg=5"], 4, (SKIP, 64), BOUND_DB),
     *((f"taps 0, {last} (0, -3 dB), {width} subcarriers", taps(last, width), 3, (SKIP, 64), BOUND_DB) for last in (1, 2) for width in (12, 6, 3)),
     ("Jakes 4 Hz, offsets 10 Hz, linewidth 0.1 Hz, chains 2 degrees at once",
