@@ -128,7 +128,7 @@ static void test_false_alarm_rate(void **state)
     (void)state;
     static const double p[] = {0.1, 0.01, 0.001};
     int n_below[3] = {0}, n = 0;
-    for (uint64_t trial = 0; trial < 120; trial++) {
+    for (uint64_t trial = 0; trial < (SANITIZED ? 40 : 120); trial++) {
         struct rig r;
         setup(&r, N_AP, 1e-6, 1000 + trial);
         blocks(&r, WINDOW + 60, NULL, 0);
@@ -154,7 +154,7 @@ static void test_rare_false_alarm(void **state)
     const double tilt = 1.32, gain[N_AP] = {tilt, tilt, tilt, tilt};
     double sum = 0, square = 0;
     int n = 0;
-    for (uint64_t trial = 0; trial < 60; trial++) {
+    for (uint64_t trial = 0; trial < (SANITIZED ? 20 : 60); trial++) {
         struct rig r;
         double energy[N_UE] = {0};
         setup(&r, N_AP, 1e-6, 5000 + trial);
@@ -191,7 +191,7 @@ static void test_detection_rate(void **state)
     for (int f = 0; f < 3; f++) {
         const double gain[N_AP] = {factor[f], factor[f], factor[f], factor[f]};
         int hits = 0, n = 0;
-        for (uint64_t trial = 0; trial < 25; trial++) {
+        for (uint64_t trial = 0; trial < (SANITIZED ? 8 : 25); trial++) {
             struct rig r;
             setup(&r, N_AP, false_alarm, 9000 + trial + 100 * (uint64_t)f);
             blocks(&r, 100, NULL, 0);

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import numpy as np
-from network import BIN, Network, check, db, finish
+from network import BIN, SHORT, Network, check, db, fewer, finish, skip
 
 FRAME = "frame.schedule=B G P4 U20 C4 G D38 G"
 CHAINS = ["air.impairments.ap.gain_mismatch_db=1", "air.impairments.ap.phase_mismatch_deg=180"]
@@ -37,7 +37,7 @@ def chains_and_clocks():
     with Network(sets=[FRAME], n_blocks=n) as net, net.run().file("run.h5") as f:
         ideal = harmonic(f["user/sinr_measured"][LEARN:n])
         check((f["block/calibration"][:n] == 0).all(), "nobody asked for a calibration: none")
-    for what, sets, most in ("chains", CHAINS, 0.7), ("clocks", CLOCKS, 0.7):
+    for what, sets, most in fewer([("chains", CHAINS, 0.7), ("clocks", CLOCKS, 0.7)]):
         before, after, told, first, texts = at_start(*sets, "calibration.at_start=true", n=n)
         check(before < 8, f"{what}, not calibrated: {before:.2f} dB")
         check(after > ideal - most, f"{what}, calibrated: {after:.2f} dB, ideal radios {ideal:.2f} dB")
@@ -64,8 +64,11 @@ def on_demand():
         with Network(sets=[FRAME, *CHAINS, f"calibration.file={path}"], n_blocks=40) as again, again.run().file("run.h5") as f:
             check(in_force(f, 1, 40) == AHEAD, f"read at the start, in force from block {in_force(f, 1, 40)}")
             once = f["user/sinr_measured"][AHEAD:40]
-        with Network(sets=[FRAME, *CHAINS, f"calibration.file={path}"], n_blocks=40) as again, again.run().file("run.h5") as f:
-            check((f["user/sinr_measured"][AHEAD:40] == once).all(), "twice the same")
+        if SHORT:
+            skip("clocks that are off, the same file twice", "runs are short here")
+        else:
+            with Network(sets=[FRAME, *CHAINS, f"calibration.file={path}"], n_blocks=40) as again, again.run().file("run.h5") as f:
+                check((f["user/sinr_measured"][AHEAD:40] == once).all(), "twice the same")
         check(harmonic(once[LEARN:]) > 38, f"with the file: {harmonic(once[LEARN:]):.2f} dB")
 
 

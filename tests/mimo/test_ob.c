@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { MIXED = SANITIZED ? 200 : 1000, FAR_APART = SANITIZED ? 300 : 1500 };
+enum { MIXED = SANITIZED ? 80 : 1000, FAR_APART = SANITIZED ? 100 : 1500 };
 
 static struct ob_result solve(struct channel_case *c, double tolerance, int max_iterations)
 {

@@ -121,10 +121,10 @@ class Damaged(unittest.TestCase):
             self.assertEqual(statuses, {0, 1}, command)
 
     def test_damaged_newest_format(self):
-        self.damage(oldest=False, n=24)
+        self.damage(oldest=False, n=9 if SANITIZERS else 24)
 
     def test_damaged_oldest_format(self):
-        self.damage(oldest=True, n=64)
+        self.damage(oldest=True, n=16 if SANITIZERS else 64)
 
     def test_known_to_crash(self):
         for command in ("inspect", "report", "precode", "sync-check"):
