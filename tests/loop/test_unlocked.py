@@ -4,9 +4,12 @@
 reference they hold, fall silent when they no longer know their phase, and are back within 20 blocks of its return.
 argv: a number of blocks for a longer look at how they serve, alone."""
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
 
 import numpy as np
 from network import BIN, SHORT, Network, check, db, finish, skip
@@ -75,6 +78,23 @@ def sync_check(*args):
     return told.returncode, told.stdout + told.stderr
 
 
+def examine_metrics(file):
+    """What Prometheus is told of the followers."""
+    page = subprocess.Popen([os.path.join(BIN, "tutti"), "dashboard", "--config", file, "--listen", "127.0.0.1:0"],
+                            stdout=subprocess.PIPE, text=True)
+    url = page.stdout.readline().split()[-1]
+    text, end = "", time.monotonic() + 60
+    while text.count("tutti_ap_sync_offset_hertz{") < 3 and time.monotonic() < end:
+        time.sleep(0.2)
+        text = urllib.request.urlopen(url + "metrics", timeout=60).read().decode()
+    page.send_signal(signal.SIGINT)
+    page.wait(60)
+    offset = {int(a): float(v) for a, v in re.findall(r'tutti_ap_sync_offset_hertz\{ap="(\d)"\} (\S+)', text)}
+    snr = [float(v) for v in re.findall(r"tutti_ap_sync_beacon_snr_db\{\S+\} (\S+)", text)]
+    check(sorted(offset) == [1, 2, 3] and all(5 < abs(v) < 600 for v in offset.values()) and all(10 < v < 30 for v in snr),
+          f"metrics: offsets {offset} Hz, beacons {snr} dB")
+
+
 def reference_dies():
     with Network(sets=EVERYTHING, n_blocks=0, args=["--keep-going"]) as net:
         net.start().wait_for_block(1)
@@ -82,6 +102,7 @@ def reference_dies():
         file = os.path.join(net.out, "config.yaml")
         status, text = sync_check("--config", file)
         check(status == 0 and text.count("locked") == 3 and text.count("reference") == 2, f"sync-check: {text}")
+        examine_metrics(file)
         os.kill(net.pid_of("tutti-ap", 0), signal.SIGKILL)
         net.wait_for_log("cpu.log", "SYNC-LOST ap=", 3)
         net.wait_for_block(net.blocks_done() + 60)

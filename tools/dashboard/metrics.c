@@ -17,6 +17,13 @@
     X(AP_UP, "tutti_ap_up", "gauge", "ap", "1 while the access point is connected")                                    \
     X(NOISE, "tutti_ap_noise_power_dbfs", "gauge", "ap", "Noise power per subcarrier below full scale")                \
     X(EVENTS, "tutti_radio_events_total", "counter", "ap,event", "Underruns, overruns, dropped, sequence, late")       \
+    X(SYNC_CFO, "tutti_ap_sync_offset_hertz", "gauge", "ap",                                                           \
+      "Carrier offset of the reference against the access point")                                                      \
+    X(SYNC_ERROR, "tutti_ap_sync_error_radians", "gauge", "ap", "Phase error of its channel by its loop's own figure") \
+    X(SYNC_SNR, "tutti_ap_sync_beacon_snr_db", "gauge", "ap", "Beacon of the reference per antenna and subcarrier")    \
+    X(SYNC_DRIFT, "tutti_ap_sync_drift_ppm", "gauge", "ap",                                                            \
+      "Sample clock of the reference against the access point's")                                                      \
+    X(SYNC_MISSED, "tutti_ap_sync_beacons_missed_total", "counter", "ap", "Beacons that it did not hear")              \
     X(USER_UP, "tutti_user_up", "gauge", "user", "1 while the user is connected")                                      \
     X(SINR, "tutti_user_sinr_db", "gauge", "user", "Newest measured SINR")                                             \
     X(PREDICTED, "tutti_user_sinr_predicted_db", "gauge", "user", "Newest predicted SINR, mean over subbands")         \
@@ -163,6 +170,7 @@ static void histograms(FILE *out, const json_t *hops, const json_t *edges)
 void metrics_print(const struct dashboard_state *state, FILE *out)
 {
     const json_t *const s = state->status, *const ap = state->ap, *const user = state->user;
+    const json_t *const sync = json_object_get(s, "sync"); /* without a shared clock */
     head(out, METRIC_BUILD);
     one(out, METRIC_BUILD, "version", TUTTI_VERSION, 1);
     head(out, METRIC_UP);
@@ -175,6 +183,11 @@ void metrics_print(const struct dashboard_state *state, FILE *out)
     of_each(out, METRIC_AP_UP, "ap", ap, "up");
     of_each(out, METRIC_NOISE, "ap", ap, "noise_dbfs");
     of_each_ap(out, METRIC_EVENTS, ap, "events", "event", EVENT, 0, 5);
+    of_each(out, METRIC_SYNC_CFO, "ap", sync, "cfo_hz");
+    of_each(out, METRIC_SYNC_ERROR, "ap", sync, "error_rad");
+    of_each(out, METRIC_SYNC_SNR, "ap", sync, "snr_db");
+    of_each(out, METRIC_SYNC_DRIFT, "ap", sync, "drift_ppm");
+    of_each(out, METRIC_SYNC_MISSED, "ap", sync, "missed");
     of_each(out, METRIC_USER_UP, "user", user, "up");
     of_each(out, METRIC_SINR, "user", user, "sinr_db");
     of_each(out, METRIC_PREDICTED, "user", user, "predicted_db");
