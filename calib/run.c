@@ -230,6 +230,11 @@ static int find_table(const struct calib_run *r, const struct config_calibration
     if (status >= 0 && settings->smooth) {
         smooth(r, s, table);
     }
+    if (status >= 0 && !(table->error_variance <= 1)) { /* rad^2: phases are anything */
+        status = error_set(TUTTI_ENUMERIC,
+                           "calibration: an antenna hears the others, or is heard, too badly to be calibrated: "
+                           "move the radios, raise their gains, or take more repeats");
+    }
     turn_together(r, s->offset, s->f);
     take_whole_samples(r, s, table);
     return status < 0 ? status : calib_coefficients(r->n_sb, r->n_all, s->f, table->c);

@@ -192,8 +192,36 @@ static void test_refusals(void **state)
     close_world(&w);
 }
 
+/* One antenna that is hardly heard: its error would be told as infinite, which no message and no file can hold. */
+static void an_antenna_that_is_not_heard(void **state)
+{
+    (void)state;
+    struct world w;
+    struct calib_table table = {0};
+    open_world(&w, 5, 0);
+    for (int from = 0; from < N_AP; from++) {
+        for (int to = 0; to < N_AP; to++) {
+            if (from != to) {
+                hear(&w, from, to, 100, 5);
+            }
+        }
+    }
+    for (int sb = 0; sb < N_SB; sb++) {
+        for (int j = 0; j < N; j++) {
+            w.run.y[(sb * N + 3) * N + j] *= 1e-30;
+            w.run.y[(sb * N + j) * N + 3] *= 1e-30;
+        }
+    }
+    assert_int_equal(calib_table_create(&table, N_SB, N_AP, N_ANT), 0);
+    assert_int_equal(calib_run_solve(&w.run, &w.config->calibration, &table), TUTTI_ENUMERIC);
+    assert_non_null(strstr(error_text(), "calibration: "));
+    calib_table_destroy(&table);
+    close_world(&w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_clocks_and_chains), cmocka_unit_test(test_refusals)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(an_antenna_that_is_not_heard),
+                                       cmocka_unit_test(test_clocks_and_chains), cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
