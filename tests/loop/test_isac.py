@@ -5,10 +5,13 @@ moves changes the modes.
 
 usage: test_isac.py [short | CASE...]   cases: flat tdl fixed users sp moved; without one: short, as ctest runs it
 """
+import os
+import re
+import subprocess
 import sys
 
 import numpy as np
-from network import Network, check, db, finish
+from network import BIN, Network, check, db, finish
 
 ZONES = [[80, 60, 1.5], [230, 210, 1.5]]
 CONFIG = """
@@ -134,9 +137,28 @@ def decided(r):
     return told
 
 
+def told_by_report(net, r):
+    """The report's numbers of the last decision are those of the recording."""
+    subprocess.run([os.path.join(BIN, "tutti"), "report", net.out], check=True, capture_output=True, timeout=120)
+    with open(os.path.join(net.out, "report.html"), encoding="utf-8") as file:
+        page = file.read()
+    page = page[page.index("<h2>Sensing</h2>"):]
+    page = page[:page.index("</section>")]
+    cells = [[re.sub("<[^>]*>", "", cell) for cell in re.findall("<td[^>]*>.*?</td>", row)] for row in re.findall("<tr>.*?</tr>", page, re.S)]
+    zones = [row for row in cells if len(row) == 10][-2:]
+    begin, end = (int(b) - r.first for b in zones[0][0].split(" to "))
+    m = {name: values[begin:end + 1].mean(0) for name, values in r.measured.items()}
+    want = np.stack([db(r.masr[-1]), db(m["own"] / (m["communication"] + m["cross"])), db(r.sinr_eve[-1]),
+                     db(m["communication"] / (m["own"] + m["cross"] + m["noise"]))], -1)
+    told = np.array([[float(row[i]) for i in (3, 4, 6, 7)] for row in zones])
+    check(np.abs(told - want).max() < 0.006, f"the report tells the last decision's MASR and Eve's SINR, closed and measured: {told.tolist()}")
+    check(page.count("<figure>") == 3, f"two maps and MASR over blocks are drawn: {page.count('<figure>')}")
+
+
 def short():
     with network(60, sets=["air.events=[{kind: move, block: 40, zone: 1, to_m: [60, 250, 1.5]}]"]) as net:
         r = Recorded(net.run())
+        told_by_report(net, r)
     each_block(r, "short")
     told = decided(r)
     users_decode(r, "short", limit=0.1)

@@ -8,6 +8,7 @@
 #include "tools/report/plots.h"
 #include "tools/report/recovery.h"
 #include "tools/report/schedule.h"
+#include "tools/report/sensing.h"
 #include "tools/report/uplink.h"
 #include "tools/terminal/html.h"
 
@@ -60,6 +61,7 @@ struct page {
     struct report_recovery recovery;
     struct report_schedule schedule;
     struct report_uplink uplink;
+    struct report_sensing sensing;
     plot_t *plot;
     bool has_plots;
 };
@@ -310,6 +312,7 @@ static void write_page(const struct page *page)
     write_tiles(page);
     write_users(page);
     report_uplink_write(&page->uplink, page->has_plots ? page->plot : NULL, page->recording, page->out);
+    report_sensing_write(&page->sensing, page->has_plots ? page->plot : NULL, page->recording, page->out);
     report_eve_write(&page->eve, page->has_plots ? page->plot : NULL, page->recording, page->out);
     report_recovery_write(&page->recovery, page->has_plots ? page->plot : NULL, page->recording, page->out);
     report_schedule_write(&page->schedule, page->has_plots ? page->plot : NULL, page->recording, page->out);
@@ -376,6 +379,7 @@ int report_write(const char *path, const char *source, const struct recording *r
         report_recovery_collect(&page.recovery, page.plot, recording);
         report_schedule_collect(&page.schedule, page.plot, recording);
         report_uplink_collect(&page.uplink, page.plot, recording);
+        report_sensing_collect(&page.sensing, page.plot, recording);
         page.has_plots = *has_plots = plot_draw(page.plot) == 0;
         status = write_file(&page, path);
     }

@@ -507,6 +507,39 @@ static int load_uplink(struct source *file, struct recording *r)
     return u->there && status == 0 ? load_uplink_points(file, r, u) : status;
 }
 
+static int load_sensing(struct source *file, struct recording *r)
+{
+    struct recording_sensing *const s = &r->sensing;
+    struct h5_info info;
+    if (h5file_info(file->h5, "/sensing/masr", &info) < 0 || info.rank != 2 || info.dims[1] < 1 ||
+        info.dims[1] > TUTTI_MAX_UE) {
+        return 0;
+    }
+    s->there = true;
+    s->n_zone = (int)info.dims[1];
+    const size_t n_zone = info.dims[1], n_ue = (size_t)r->n_ue, n_ap = (size_t)r->n_ap, n_eve = (size_t)r->n_eve;
+    const struct {
+        struct want want;
+        void *out;
+    } arrays[] = {
+        {{"/sensing/mode", H5_U8, 1, 2, {0, n_ap}, r->n_block}, &s->mode},
+        {{"/sensing/eta_s", H5_F64, 8, 3, {0, n_ap, n_zone}, r->n_block}, &s->eta_s},
+        {{"/sensing/sinr", H5_F64, 8, 2, {0, n_ue}, r->n_block}, &s->sinr},
+        {{"/sensing/masr", H5_F64, 8, 2, {0, n_zone}, r->n_block}, &s->masr},
+        {{"/sensing/sinr_eve", H5_F64, 8, 2, {0, n_zone}, r->n_block}, &s->sinr_eve},
+        {{"/zone/communication", H5_F64, 8, 2, {0, n_eve}, r->n_block}, &s->communication},
+        {{"/zone/own", H5_F64, 8, 2, {0, n_eve}, r->n_block}, &s->own},
+        {{"/zone/cross", H5_F64, 8, 2, {0, n_eve}, r->n_block}, &s->cross},
+        {{"/zone/noise", H5_F64, 8, 2, {0, n_eve}, r->n_block}, &s->noise},
+    };
+    const size_t n = sizeof arrays / sizeof arrays[0] - (n_eve ? 0 : 4); /* no eavesdroppers, no probes */
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < n; i++) {
+        status = load(file, arrays[i].want, arrays[i].out);
+    }
+    return status;
+}
+
 /* Recordings of before they had events tell of none. */
 static int load_events(h5file_t *file, struct recording *r)
 {
@@ -591,6 +624,9 @@ int recording_load(struct recording **out, const char *path)
         status = load_uplink(&source, r);
     }
     if (status == 0) {
+        status = load_sensing(&source, r);
+    }
+    if (status == 0) {
         status = load_predicted(&source, r);
     }
     if (status == 0) {
@@ -622,6 +658,15 @@ static void free_uplink(struct recording_uplink *u)
     void *const arrays[] = {
         u->sinr_measured, u->sinr_predicted,    u->evm,   u->bits,    u->bit_errors, u->coded_bits, u->coded_bit_errors,
         u->code_blocks,   u->code_block_errors, u->bytes, u->ap_used, u->combine_s,  u->decode_s,   u->constellation};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        free(arrays[i]);
+    }
+}
+
+static void free_sensing(struct recording_sensing *s)
+{
+    void *const arrays[] = {s->mode,          s->eta_s, s->sinr,  s->masr, s->sinr_eve,
+                            s->communication, s->own,   s->cross, s->noise};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
         free(arrays[i]);
     }
@@ -679,6 +724,7 @@ void recording_free(struct recording *r)
         free(arrays[i]);
     }
     free_uplink(&r->uplink);
+    free_sensing(&r->sensing);
     config_free(r->config);
     free(r);
 }

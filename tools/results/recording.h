@@ -37,6 +37,16 @@ struct recording_uplink {
     tutti_cf32 *constellation; /* [n_constellation][n_ue][n_point] */
 };
 
+/* Sensing beside communication (docs/isac.md), shapes as of the datasets. */
+struct recording_sensing {
+    bool there; /* else the rest is NULL */
+    int n_zone;
+    uint8_t *mode;                               /* [n_block][n_ap] 1 serves, 0 senses */
+    double *eta_s;                               /* [n_block][n_ap][n_zone] */
+    double *sinr, *masr, *sinr_eve;              /* [n_block][n_ue], [n_block][n_zone] twice; closed forms */
+    double *communication, *own, *cross, *noise; /* [n_block][n_eve] as measured in zone e; NaN = no report */
+};
+
 struct recording {
     char *version, *config_yaml; /* NULL when the file has none */
     int lag_blocks;              /* a row's precoder went out in the downlink so many rows later */
@@ -72,6 +82,7 @@ struct recording {
     int n_point;
     tutti_cf32 *constellation; /* [n_constellation][n_ue][n_point] NaN = never written */
     struct recording_uplink uplink;
+    struct recording_sensing sensing;
 };
 
 /* TUTTI_EFORMAT when the file is not a run recording. */

@@ -8,6 +8,7 @@
 #include "tools/report/recovery.h"
 #include "tools/report/report.h"
 #include "tools/report/schedule.h"
+#include "tools/report/sensing.h"
 #include "tools/report/uplink.h"
 #include "tools/run/children.h"
 #include "tools/run/host.h"
@@ -424,6 +425,7 @@ static int conclude_from_recording(void *context)
         report_recovery_print(recording, stdout);
         report_schedule_print(recording, stdout);
         report_uplink_print(recording, stdout);
+        report_sensing_print(recording, stdout);
         putchar('\n');
     }
     const bool wants_report = summary && !run->options->no_report;
