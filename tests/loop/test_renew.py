@@ -9,7 +9,7 @@ import numpy as np
 from network import Network, check, finish
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/to_renew.py")
-SETS = ["record.iq={dir: iq, nodes: [ap0, ap1], symbols: PG}", "pilots.assignment=[2, 0]"]
+SETS = ["record.iq={dir: iq, nodes: [ap0, ap1], symbols: PG}", "pilots.assignment=[1, 2]"]
 
 
 def main():
