@@ -173,8 +173,7 @@ static const char *const TEXTS[] = {
     "{\"type\":\"fault\",\"loss\":\"\\u0000\"}",
     "{\"type\":\"welcome\",\"session\":1,\"epoch\":0}",
     "{\"type\":\"stop\"}",
-    "{\"type\":\"sync\",\"state\":\"acquired\",\"block\":0,\"cfo_hz\":1e308,\"offset_samples\":-1e308,\"snr_db\":"
-    "1e308}",
+    "{\"type\":\"sync\",\"state\":\"acquired\",\"cfo_hz\":1e308,\"offset_samples\":-1e308,\"snr_db\":1e308}",
     "{\"type\":\"sync\",\"cfo_hz\":[[[]]],\"snr_db\":\"loud\",\"sync\":{}}",
     "{\"type\":\"roster_heard\",\"from_block\":18446744073709551615}",
     "{\"type\":\"calibrate\",\"run\":-1}",
