@@ -3,6 +3,7 @@
 form; exit status 0, 1, 2; a run leaves its table for the report. What is measured is judged in test_host.c."""
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -281,6 +282,14 @@ class Doctor(unittest.TestCase):
             taken.listen()
             checks = Host().checks([f"fronthaul.endpoint=tcp://127.0.0.1:{taken.getsockname()[1]}"], ("--quick",))[1]
         self.assertEqual(checks["ports"]["verdict"], "impossible")
+
+    def test_tried_solve_is_judged(self):
+        checks = Host().checks(["air.mode=paced"])[1]
+        budget = checks["budget"]
+        takes_us = float(re.search(r"^zf takes (\d+) us .* ob \d+ us", budget["found"]).group(1))
+        room_us = float(re.search(r"half of the (\d+) us", budget["wanted"]).group(1))
+        self.assertEqual(room_us, 1267)  # gap of 3425 samples, in pieces of 3200: 1666.7 us; less 400
+        self.assertEqual(budget["verdict"], "impossible" if takes_us > room_us else "costs" if takes_us > room_us / 2 else "good")
 
     def test_words_for_people(self):
         host = Host({**governors("powersave"), **limits("0", "65536")})

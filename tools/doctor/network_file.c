@@ -17,6 +17,15 @@
 
 /* Time ----------------------------------------------------------------------------------------------------------- */
 
+/* What a solve may take: an access point's wait for the downlink that the precoder is for, and never more than a block,
+ * since the next one follows. */
+static double budget_of(const struct config *c, const struct frame *f)
+{
+    const double block_us = f->n_block_samples / f->sample_rate_hz * 1e6;
+    const double window_us = frame_lead_window_us(f, config_has_emulated(c) ? f->chunk_samples : 1);
+    return fmin(block_us, window_us + f->lag_blocks * block_us - c->engine.tx_lead_us);
+}
+
 static void look_at_budget(const struct host_question *question, struct host_finding *f)
 {
     const struct config *const c = question->config;
@@ -26,10 +35,11 @@ static void look_at_budget(const struct host_question *question, struct host_fin
         host_found(f, HOST_UNKNOWN, "could not be tried");
         return;
     }
-    const double budget_us = frame_lead_window_us(&frame, 1) - c->engine.tx_lead_us;
+    const double budget_us = budget_of(c, &frame);
     const bool counts =
         !config_is_repeatable(c) && (question->role == HOST_ROLE_CPU || question->role == HOST_ROLE_ANY);
-    host_wanted(f, "half of the %.0f us between pilots and downlink less engine.tx_lead_us", budget_us);
+    host_wanted(f, "half of the %.0f us from pilots to their downlink less engine.tx_lead_us, at most a block",
+                budget_us);
     host_found(f,
                !counts                       ? HOST_TOLD
                : solve_us[0] > budget_us     ? HOST_IMPOSSIBLE
