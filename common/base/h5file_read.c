@@ -92,6 +92,20 @@ static int check_conversion(const h5file_t *file, const char *path, enum h5_type
     return TUTTI_OK;
 }
 
+/* libhdf5 clears its whole room for conversions, a megabyte, whatever is read: no more of it than the values take. */
+static hid_t transfer_list(hid_t disk, enum h5_type type, const struct h5_info *info, bool all, int along, uint64_t n)
+{
+    enum { LEAST = 4096, MOST = 1 << 20 };
+    const double theirs = (double)H5Tget_size(disk), ours = (double)h5file_type_bytes(type);
+    double bytes = theirs > ours ? theirs : ours;
+    for (int i = 0; i < info->rank; i++) {
+        bytes *= all || i != along ? (double)info->dims[i] : (double)n;
+    }
+    const hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
+    H5Pset_buffer(transfer, bytes < LEAST ? LEAST : bytes > MOST ? MOST : (size_t)bytes, NULL, NULL);
+    return transfer;
+}
+
 /* Entries first..first+n-1 of dimension `along`, or everything when all. */
 static int read_selection(h5file_t *file, const char *path, hid_t dataset, enum h5_type type,
                           const struct h5_info *info, bool all, int along, uint64_t first, uint64_t n, void *data)
@@ -111,9 +125,11 @@ static int read_selection(h5file_t *file, const char *path, hid_t dataset, enum 
     }
     const hid_t disk = H5Dget_type(dataset);
     const hid_t in_memory = type == H5_C64 ? h5file_native_complex(disk) : h5file_native_type(type);
-    H5Tclose(disk);
-    const bool ok = H5Dread(dataset, in_memory, memory_space, file_space, H5P_DEFAULT, data) >= 0;
+    const hid_t transfer = transfer_list(disk, type, info, all, along, n);
+    const bool ok = H5Dread(dataset, in_memory, memory_space, file_space, transfer, data) >= 0;
     const int status = ok ? TUTTI_OK : h5file_fail(file, path, "read it");
+    H5Pclose(transfer);
+    H5Tclose(disk);
     H5Tclose(in_memory);
     if (!all) {
         H5Sclose(memory_space);

@@ -535,10 +535,11 @@ static void read_raw(h5file_t *file, const char *path, const struct h5_info *inf
     free(values);
 }
 
+enum { WARM_UP = 8 }; /* inputs of which everything is looked at */
+
 /* One that is as in every other file was looked at before, with other readers than of whole recordings. */
 static bool is_as_ever(const char *path)
 {
-    enum { WARM_UP = 8 };
     for (int i = 0; i < N_DATASET && n_input > WARM_UP; i++) {
         if (strcmp(perfect[i].name, path) == 0) {
             return !planned[i].edited;
@@ -571,6 +572,16 @@ static void visit(void *context, const char *path, const struct h5_info *info)
     }
 }
 
+/* As ever, too: neither an attribute nor an object that is not a dataset. */
+static bool has_edited_attributes(void)
+{
+    bool edited = n_input <= WARM_UP;
+    for (int i = 0; i < N_DATASET; i++) {
+        edited = edited || planned[i].attribute || planned[i].kind != K_DATASET;
+    }
+    return edited;
+}
+
 static void visit_attribute(void *context, const char *object, const char *name, const char *value)
 {
     size_t *const bytes = context;
@@ -592,7 +603,9 @@ static void read_all(const char *path)
         MUST(there != 0 || h5file_info(file, perfect[i].name, &info) < 0);
     }
     note(h5file_list(file, visit, file), DATASET_READ, DATASET_REFUSED);
-    note(h5file_list_attributes(file, visit_attribute, &bytes), DATASET_READ, DATASET_REFUSED);
+    if (has_edited_attributes()) {
+        note(h5file_list_attributes(file, visit_attribute, &bytes), DATASET_READ, DATASET_REFUSED);
+    }
     h5file_close(file);
 }
 
