@@ -70,14 +70,25 @@ static void must_read_back(const struct sigmf_meta *m, const struct sigmf_track 
     unlink(path);
 }
 
+/* One file in memory for all inputs. */
+static const char *write_file(const uint8_t *data, size_t n_bytes)
+{
+    static char path[64];
+    static int fd = -1;
+    if (fd < 0) {
+        fd = memfd_create("ap0_ant0.sigmf-meta", MFD_CLOEXEC);
+        MUST(fd >= 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    MUST(pwrite(fd, data, n_bytes, 0) == (ssize_t)n_bytes && ftruncate(fd, (off_t)n_bytes) == 0);
+    return path;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     struct sigmf_meta m;
     struct sigmf_track t;
-    char path[64];
-    const int fd = memfd_create("ap0_ant0.sigmf-meta", MFD_CLOEXEC);
-    MUST(fd >= 0 && write(fd, data, n_bytes) == (ssize_t)n_bytes);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    const char *const path = write_file(data, n_bytes);
     if (sigmf_meta_read(&m, &t, path) < 0) {
         MUST(strstr(error_text(), path) && !strchr(error_text(), '\n'));
         n_refused++;
@@ -90,7 +101,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     }
     sigmf_meta_free(&m);
     sigmf_track_free(&t);
-    close(fd);
     return 0;
 }
 
