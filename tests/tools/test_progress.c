@@ -79,8 +79,11 @@ static void test_over_the_link(void **state)
     const char *const overrides[] = {override};
     struct config *config = NULL;
     assert_int_equal(config_load(&config, NULL, overrides, 1), 0);
-    const struct fh_hub_settings settings = {
-        .endpoint = endpoint, .observers = true, .fingerprint = 77, .welcome = {.session = 1}, .peer_timeout_ms = 1500};
+    const struct fh_hub_settings settings = {.endpoint = endpoint,
+                                             .observers = true,
+                                             .fingerprint = 77,
+                                             .welcome = {.session = 1},
+                                             .peer_timeout_ms = 60000};
     fh_hub_t *hub = NULL;
     progress_t *progress = NULL;
     int news[2];
@@ -102,6 +105,14 @@ static void test_over_the_link(void **state)
         progress_wait(progress, news[0], 10000);
     }
     assert_true(progress_stop_seen(progress));
+    /* It says goodbye at once: the hub does not wait for a spectator that stays until the CPU node's process ends. */
+    bool down = false;
+    for (int i = 0; i < 500 && !down; i++) {
+        fh_hub_wait(hub, -1, 10000, &event);
+        down = event.kind == FH_EVENT_DOWN && event.role == FH_ROLE_OBSERVER;
+    }
+    assert_true(down);
+    progress_wait(progress, news[0], 1000);
     progress_destroy(progress);
     fh_hub_destroy(hub);
     unlink(endpoint + strlen("ipc://"));

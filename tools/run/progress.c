@@ -16,7 +16,7 @@
 
 struct progress {
     const struct config *config;
-    fh_peer_t *peer;
+    fh_peer_t *peer; /* NULL when the link is over */
     struct progress_status status;
     struct status_line line;
     bool stop_seen, link_over;
@@ -172,6 +172,10 @@ void progress_wait(progress_t *p, int fd, int64_t timeout_us)
         p->link_over = true;
     } else if (event.kind == FH_EVENT_CONTROL) {
         progress_parse(&p->status, (const char *)event.data);
+    }
+    if (p->link_over) { /* says goodbye: the CPU node waits for it at the end of a run */
+        fh_peer_destroy(p->peer);
+        p->peer = NULL;
     }
     draw(p);
 }
