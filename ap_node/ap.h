@@ -9,6 +9,7 @@
 #include "ap_node/choice.h"
 #include "ap_node/downlink.h"
 #include "ap_node/link.h"
+#include "ap_node/pulse.h"
 #include "ap_node/reciprocity.h"
 #include "ap_node/slave.h"
 #include "ap_node/sounder.h"
@@ -24,6 +25,7 @@ struct ap {
     struct node_radio radio;
     struct node_span span;
     struct slave slave;
+    struct pulse pulse;
     struct capture capture;
     struct sounder sounder;
     struct reciprocity reciprocity;

@@ -124,7 +124,7 @@ static void send_all(struct ap_link *link, ring_t *ring)
     }
 }
 
-/* JSON has no infinity. */
+/* JSON has neither infinity nor NaN. */
 static json_t *finite_or_null(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
@@ -135,12 +135,12 @@ static void tell_sync(struct ap_link *link)
 {
     const struct slave_note *n;
     while (link->notes && (n = ring_peek(link->notes, 0)) != NULL) {
-        json_t *root =
-            json_pack("{s:s, s:I, s:f, s:o, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:i}", "type", "sync", "block",
-                      (json_int_t)n->block, "cfo_hz", n->cfo_hz, "error_rad", finite_or_null(n->error_rad), "snr_db",
-                      finite_or_null(n->snr_db), "delay_samples", n->delay_samples, "drift_ppm", n->drift_ppm, "misfit",
-                      n->misfit, "heard", (json_int_t)n->heard, "missed", (json_int_t)n->missed, "slips",
-                      (json_int_t)n->slips, "moved_samples", n->moved_samples);
+        json_t *root = json_pack(
+            "{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:i}", "type", "sync", "block",
+            (json_int_t)n->block, "cfo_hz", finite_or_null(n->cfo_hz), "error_rad", finite_or_null(n->error_rad),
+            "snr_db", finite_or_null(n->snr_db), "delay_samples", finite_or_null(n->delay_samples), "drift_ppm",
+            finite_or_null(n->drift_ppm), "misfit", finite_or_null(n->misfit), "heard", (json_int_t)n->heard, "missed",
+            (json_int_t)n->missed, "slips", (json_int_t)n->slips, "moved_samples", n->moved_samples);
         char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
         if (text) {
             fh_peer_send_control(link->peer, text);

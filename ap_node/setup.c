@@ -54,6 +54,9 @@ static int create_parts(struct ap *ap)
     ap->sequence = calloc((size_t)c->network.n_ue, sizeof *ap->sequence);
     int status =
         ap->sequence ? slave_create(&ap->slave, c, f, ap->id) : error_set(TUTTI_ENOMEM, "out of memory for the pilots");
+    if (status >= 0) {
+        status = pulse_create(&ap->pulse, c, f, ap->id, ap->slave.notes);
+    }
     if (status >= 0) { /* a slave's time may move by half a block when it finds its reference */
         const int n_block = ap->slave.follows ? 2 : 1;
         status = node_span_create(&ap->span, c->network.n_ant, n_block * f->n_block_samples + f->n_symbol_samples);
@@ -141,6 +144,7 @@ void ap_destroy(struct ap *ap)
     ap_link_destroy(&ap->link);
     node_radio_close(&ap->radio);
     node_span_destroy(&ap->span);
+    pulse_destroy(&ap->pulse);
     slave_destroy(&ap->slave);
     capture_destroy(&ap->capture);
     sounder_destroy(&ap->sounder);

@@ -14,7 +14,7 @@
 #include "phy/ofdm.h"
 #include "phy/rotor.h"
 
-/* How it stands, for the link thread to tell. */
+/* How it stands, for the link thread to tell. NaN, infinite: not known. */
 struct slave_note {
     uint64_t block;
     double cfo_hz;        /* of the reference against this AP */

@@ -54,12 +54,13 @@ void slot_prepare(struct ap *ap)
     downlink_encode(&ap->downlink, downlink_block(ap));
 }
 
-/* Letters of the symbols that capture_execute, slave_hear, sounder_hear and uplink_send look at. */
+/* Letters of the symbols that capture_execute, slave_hear, pulse_hear, sounder_hear and uplink_send look at. */
 static const char *wanted(const struct ap *ap)
 {
     static const char *const letters[2][2][2] = {{{"PG", "PGC"}, {"PGU", "PGUC"}},
                                                  {{"PGB", "PGCB"}, {"PGUB", "PGUCB"}}};
-    return letters[ap->slave.follows][ap->uplink.config != NULL][sounder_listens(&ap->sounder, ap->block)];
+    return letters[ap->slave.follows || ap->pulse.checks][ap->uplink.config != NULL]
+                  [sounder_listens(&ap->sounder, ap->block)];
 }
 
 int slot_receive(struct ap *ap)
@@ -112,6 +113,7 @@ bool slot_estimate(struct ap *ap)
     ap->capture_end_ns = clock_wall_ns();
     ap->reported_in = 0;
     ap->move_samples = slave_hear(&ap->slave, &ap->span, &ap->radio, ap->block, wanted(ap));
+    pulse_hear(&ap->pulse, &ap->span, &ap->radio, ap->block);
     const bool whole = capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block, ap->sequence);
     if (whole) {
         reciprocity_apply(&ap->reciprocity, &ap->capture);

@@ -160,7 +160,7 @@ void sync_watch_tell(sync_watch_t *w, json_t *status)
     for (int ap = 0; ap < w->settings.n_ap; ap++) {
         json_t *one = w->ap[ap].report ? json_deep_copy(w->ap[ap].report) : json_object();
         json_object_set_new(one, "state", json_string(w->ap[ap].there ? sync_watch_name(w->ap[ap].state) : "away"));
-        any = any || w->ap[ap].state != WIRE_SYNC_SHARED;
+        any = any || w->ap[ap].state != WIRE_SYNC_SHARED || w->ap[ap].report;
         json_array_append_new(all, one);
     }
     pthread_mutex_unlock(&w->mutex);

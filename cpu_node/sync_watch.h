@@ -25,7 +25,8 @@ bool sync_watch_report(sync_watch_t *watch, int ap, const char *json);
 void sync_watch_gone(sync_watch_t *watch, int ap);
 /* [n_ap] 1: is there, by `alive`, and counts. Valid until the next call. */
 const uint8_t *sync_watch_fit(sync_watch_t *watch, const uint8_t *alive);
-/* Any thread: adds the member `sync` to a status message, an entry per AP; nothing with a shared clock. */
+/* Any thread: adds the member `sync` to a status message, an entry per AP; nothing with a shared
+ * clock that no AP has told of. */
 void sync_watch_tell(sync_watch_t *watch, json_t *status);
 
 /* "locked", "hold", ... */

@@ -90,11 +90,15 @@ static void write_lag(FILE *out, const struct config *config)
     }
 }
 
-/* Who sends which beacon; only in mode air, for the same reason. */
+/* Who sends which beacon; only where not all send every one, for the same reason. */
 static void write_sync(FILE *out, const struct config *config)
 {
+    struct frame frame;
+    struct frame_fault fault;
     if (config->sync.mode == CONFIG_SYNC_AIR) {
         fprintf(out, "sync.mode: air\nsync.reference_ap: %d\n", config->sync.reference_ap);
+    } else if (frame_plan(&frame, config, &fault) == 0 && frame.beacon_ap >= 0) {
+        fprintf(out, "sync.reference_ap: %d\n", frame.beacon_ap);
     }
 }
 

@@ -170,22 +170,26 @@ static int set_block(struct frame *f, const struct config_frame *c, struct frame
     return 0;
 }
 
-/* The reference is found and followed by the same symbol twice, with nothing between. */
+/* The reference is found and followed by the same symbol twice, with nothing between; with one clock for all it is only
+ * listened to, where there is a third symbol for the others (ap_node/pulse.h). */
 static int set_reference(struct frame *f, const struct config *config, struct frame_fault *fault)
 {
-    f->reference_ap = -1;
-    if (config->sync.mode != CONFIG_SYNC_AIR) {
+    const bool in_a_row = f->n_beacon >= 2 && f->beacon_symbol[1] == f->beacon_symbol[0] + 1;
+    const bool is_there = config->sync.reference_ap < config->network.n_ap;
+    f->reference_ap = f->beacon_ap = -1;
+    if (config->sync.mode != CONFIG_SYNC_AIR && !(in_a_row && f->n_beacon > 2 && is_there)) {
         return 0;
     }
-    if (f->n_beacon < 2 || f->beacon_symbol[1] != f->beacon_symbol[0] + 1) {
+    if (!in_a_row) {
         return fail(fault, "sync.mode frame.schedule",
                     "mode air needs two B symbols in a row, of the reference alone, such as \"B3 G P4 U22 G D38 G\"");
     }
-    if (config->sync.reference_ap >= config->network.n_ap) {
+    if (!is_there) {
         return fail(fault, "sync.reference_ap network.n_ap", "there is no access point %d: network.n_ap = %d",
                     config->sync.reference_ap, config->network.n_ap);
     }
-    f->reference_ap = config->sync.reference_ap;
+    f->beacon_ap = config->sync.reference_ap;
+    f->reference_ap = config->sync.mode == CONFIG_SYNC_AIR ? f->beacon_ap : -1;
     return 0;
 }
 

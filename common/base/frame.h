@@ -22,7 +22,8 @@ struct frame {
     int n_dl_pilot;                              /* first of them that carry precoded pilots */
     int n_guard, guard_symbol[TUTTI_MAX_SYMBOL]; /* G symbols surely silent, used to measure noise: not after C or B2 */
     int n_beacon, beacon_symbol[TUTTI_MAX_SYMBOL];
-    int reference_ap; /* sync.mode air: it alone sends the first two B, all others the rest; -1: all send every B */
+    int reference_ap; /* sync.mode air: whom the others and users follow; -1: nobody follows */
+    int beacon_ap;    /* it alone sends the first two B, all others the rest; -1: all send every B */
     int n_cal, cal_symbol[TUTTI_MAX_SYMBOL]; /* C symbols: access points sound each other in turn */
     int gap_samples;   /* end of the last P to the start of the first D: the longest chunk that keeps causality */
     int chunk_samples; /* of the emulated air; divides n_block_samples, <= gap_samples and half a block */
@@ -51,7 +52,7 @@ double frame_sc_hz(const struct frame *frame, int i);
 /* Whether an AP sends the b-th B symbol. */
 static inline bool frame_sends_beacon(const struct frame *frame, int ap, int b)
 {
-    return frame->reference_ap < 0 || (ap == frame->reference_ap) == (b < 2);
+    return frame->beacon_ap < 0 || (ap == frame->beacon_ap) == (b < 2);
 }
 
 /* From an AP's last pilot sample being there to the moment its downlink is due, in us of the sample clock, if its radio

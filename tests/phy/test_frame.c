@@ -112,12 +112,12 @@ static void silent_guards(void **state)
     assert_true(frame_init(&f, &c) < 0);
 }
 
-/* The reference alone twice, then the others; with one clock everybody always. */
+/* The reference alone twice, then the others; with one clock and no third symbol everybody always. */
 static void who_sends_beacons(void **state)
 {
     (void)state;
     struct config c = phy_test_config();
-    char schedule[] = "B3 G P4 U22 G D36 G";
+    char schedule[] = "B2 G P4 U23 G D36 G";
     struct frame f;
     char backend[] = "air";
     c.network.n_ap = 4;
@@ -127,11 +127,15 @@ static void who_sends_beacons(void **state)
     for (int i = 0; i < 3 * c.network.n_ap; i++) {
         assert_true(frame_sends_beacon(&f, i / 3, i % 3));
     }
-    c.sync.mode = CONFIG_SYNC_AIR;
+    strcpy(schedule, "B3 G P4 U22 G D36 G");
     c.sync.reference_ap = 1;
-    assert_int_equal(frame_init(&f, &c), 0);
-    for (int i = 0; i < 3 * c.network.n_ap; i++) {
-        assert_int_equal(frame_sends_beacon(&f, i / 3, i % 3), i / 3 == 1 ? i % 3 != 2 : i % 3 == 2);
+    for (int mode = 0; mode < 2; mode++) {
+        c.sync.mode = mode == 0 ? CONFIG_SYNC_SHARED : CONFIG_SYNC_AIR;
+        assert_int_equal(frame_init(&f, &c), 0);
+        assert_int_equal(f.reference_ap, mode == 0 ? -1 : 1); /* with one clock nobody follows it */
+        for (int i = 0; i < 3 * c.network.n_ap; i++) {
+            assert_int_equal(frame_sends_beacon(&f, i / 3, i % 3), i / 3 == 1 ? i % 3 != 2 : i % 3 == 2);
+        }
     }
     strcpy(schedule, "B G B2 P4 U22 D36");
     assert_true(frame_init(&f, &c) < 0);

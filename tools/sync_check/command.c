@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/frame.h"
 #include "base/h5file.h"
 #include "fronthaul/peer.h"
 #include "tools/contained.h"
@@ -25,7 +26,9 @@ static const char help[] =
     "How the access points stand to the network's time and phase (docs/synchronisation.md). Of a running network (FILE "
     "is\n"
     "its network file; for one started by `tutti run`, DIR/config.yaml): reference, state, carrier offset and drift,\n"
-    "beacon, error of the effective channel, and per access point a verdict and the next step. Of a recording: what\n"
+    "beacon, error of the effective channel, and per access point a verdict and the next step; with a shared clock "
+    "and\n"
+    "a frame that begins with B3, whether each hears the reference when and where it should. Of a recording: what\n"
     "happened. Exit status 0: all are in step.\n"
     "\n"
     "  tutti sync-check --config run-x/config.yaml\n"
@@ -33,6 +36,9 @@ static const char help[] =
 
 static const uint64_t PATIENCE_NS = 5000000000u;
 static const double WEAK_DB = 10, MISFIT = 2;
+/* One pulse for all: what cables and ways through the air (some 50 m) add, or half a sample and what it is measured to;
+ * one 10 MHz: nothing, but for what oscillators' loops and the measurement leave. */
+static const double PULSE_SAMPLES = 0.75, PULSE_S = 0.3e-6, CLOCK_HZ = 2;
 
 static double number_of(const json_t *one, const char *name)
 {
@@ -114,12 +120,133 @@ static int print_live(const json_t *sync)
     return n_out;
 }
 
-/* One clock for all: nothing is estimated, the radios prove it when they are opened. */
-static int print_shared(const struct config *config, const json_t *status)
+/* One clock for all ------------------------------------------------------------------------------------------------ */
+
+/* What hearing the reference's beacon says of an access point (ap_node/pulse.h). */
+struct heard {
+    bool there, measured;
+    double late_samples, off_hz; /* of the access point against the reference */
+    double most_samples;
+};
+
+static struct heard heard_of(const struct config *config, const json_t *one)
+{
+    const double rate = config->frame.sample_rate_hz;
+    struct heard h = {.there = one && !is_state(one, "away"),
+                      .late_samples = -number_of(one, "delay_samples"),
+                      .off_hz = -number_of(one, "cfo_hz"),
+                      .most_samples = fmax(PULSE_SAMPLES, PULSE_S * rate)};
+    h.measured = h.there && isfinite(h.late_samples) && isfinite(h.off_hz);
+    return h;
+}
+
+static bool has_pulse(const struct heard *h)
+{
+    return fabs(h->late_samples) <= h->most_samples;
+}
+
+static bool has_clock(const struct heard *h)
+{
+    return fabs(h->off_hz) <= CLOCK_HZ;
+}
+
+/* True: in step. */
+static bool print_verdict(int ap, const struct heard *h)
+{
+    printf("AP %d: ", ap);
+    if (!h->there) {
+        printf("not there\n");
+    } else if (!h->measured) {
+        printf("not verified: the reference's beacon is not heard within a symbol of its time. A pulse that is not the "
+               "same? Else: is the reference on the air, are power, gains and antennas right?\n");
+    } else if (has_pulse(h) && has_clock(h)) {
+        printf("verified: within %.2f samples, %.2f Hz\n", fabs(h->late_samples), fabs(h->off_hz));
+        return true;
+    } else {
+        printf("NOT in step:");
+        if (!has_pulse(h)) {
+            printf(" %.1f samples %s: does it get the same pulse?", fabs(h->late_samples),
+                   h->late_samples > 0 ? "late" : "early");
+        }
+        if (!has_clock(h)) {
+            printf(" %.1f Hz too %s: does it get the same 10 MHz?", fabs(h->off_hz), h->off_hz > 0 ? "high" : "low");
+        }
+        printf("\n");
+    }
+    return false;
+}
+
+static void print_heard(const json_t *sync, int reference)
+{
+    static const char *const heads[] = {"AP", "late samples", "off Hz", "SNR dB", "heard", "missed", "moved", NULL};
+    table_t *const table = table_create(NULL, heads);
+    for (size_t ap = 0; ap < json_array_size(sync); ap++) {
+        const json_t *const one = json_array_get(sync, ap);
+        table_cell(table, "%zu%s", ap, (int)ap == reference ? " (reference)" : "");
+        cell(table, one, "delay_samples", -1, 2);
+        cell(table, one, "cfo_hz", -1, 2);
+        cell(table, one, "snr_db", 1, 1);
+        cell(table, one, "heard", 1, 0);
+        cell(table, one, "missed", 1, 0);
+        cell(table, one, "moved_samples", 1, 0); /* its time, by calibration */
+    }
+    table_print(table, stdout);
+    table_destroy(table);
+}
+
+/* All are off, and alike: then it is the reference that is off. */
+static bool are_off_alike(const struct config *config, int reference, const json_t *sync)
+{
+    struct heard first = {.measured = false};
+    int n = 0;
+    for (int ap = 0; ap < config->network.n_ap; ap++) {
+        const struct heard h = heard_of(config, json_array_get(sync, (size_t)ap));
+        if (ap == reference) {
+            continue;
+        }
+        if (!h.measured || (has_pulse(&h) && has_clock(&h))) {
+            return false;
+        }
+        first = n++ == 0 ? h : first;
+        if (fabs(h.late_samples - first.late_samples) > h.most_samples || fabs(h.off_hz - first.off_hz) > CLOCK_HZ) {
+            return false;
+        }
+    }
+    return n > 1;
+}
+
+/* Returns how many are not in step. */
+static int print_verified(const struct config *config, int reference, const json_t *sync)
+{
+    int n_out = 0;
+    print_heard(sync, reference);
+    for (int ap = 0; ap < config->network.n_ap; ap++) {
+        const struct heard h = heard_of(config, json_array_get(sync, (size_t)ap));
+        n_out += ap != reference && !print_verdict(ap, &h);
+    }
+    if (are_off_alike(config, reference, sync)) {
+        printf("All are off alike: it is access point %d, the reference, that is off.\n", reference);
+    }
+    return n_out;
+}
+
+/* Not all have told what they hear. */
+static bool is_early(const struct config *config, int reference, const json_t *sync)
+{
+    for (int ap = 0; ap < config->network.n_ap; ap++) {
+        const struct heard h = heard_of(config, json_array_get(sync, (size_t)ap));
+        if (ap != reference && !h.measured) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The radios prove their sources when they are opened; whether those are the same ones only beacons tell. */
+static bool print_sources(const struct config *config, json_int_t n_there)
 {
     const struct config_radio *const radio = config_radio_of(config, CONFIG_ROLE_AP, 0);
-    const json_int_t n = json_integer_value(json_object_get(status, "aps_alive"));
-    printf("sync.mode shared: %" JSON_INTEGER_FORMAT " of %d access points are there. ", n, config->network.n_ap);
+    printf("sync.mode shared: %" JSON_INTEGER_FORMAT " of %d access points are there. ", n_there, config->network.n_ap);
     if (config_has_emulated(config)) {
         printf("Emulated air: one clock, with the offsets that air.impairments asks for.\n");
     } else if (radio->clock_source[0] && radio->time_source[0] && strcmp(radio->time_source, "internal") != 0) {
@@ -128,13 +255,36 @@ static int print_shared(const struct config *config, const json_t *status)
     } else {
         printf("Clock and time are the radios' own: nothing keeps them together. Next: radio.ap.clock_source and "
                "time_source external, or sync.mode air.\n");
-        return 1;
+        return false;
     }
-    return n < config->network.n_ap;
+    return true;
 }
 
+/* As hear; waits: what is not there yet is waited for. */
+static int print_shared(const struct config *config, const json_t *status, bool waits)
+{
+    struct frame frame;
+    struct frame_fault fault;
+    const int reference = frame_plan(&frame, config, &fault) == 0 ? frame.beacon_ap : -1;
+    const json_t *const sync = json_object_get(status, "sync");
+    const json_int_t n_there = json_integer_value(json_object_get(status, "aps_alive"));
+    if (reference >= 0 && waits && is_early(config, reference, sync)) {
+        return 0;
+    }
+    const bool has_sources = print_sources(config, n_there);
+    if (reference < 0) {
+        printf("Not heard: in a frame that begins with B3, with a sync.reference_ap that is there, access points hear "
+               "whether they have the same pulse and the "
+               "same 10 MHz.\n");
+    }
+    const int n_out = reference >= 0 ? print_verified(config, reference, sync) : 0;
+    return has_sources && n_out == 0 && n_there >= config->network.n_ap ? 1 : 2;
+}
+
+/* Of a running network --------------------------------------------------------------------------------------------- */
+
 /* 0: not yet; 1: all are in step; 2: not all. */
-static int hear(const struct config *config, const char *text)
+static int hear(const struct config *config, const char *text, bool waits)
 {
     json_t *root = json_loads(text, 0, NULL);
     const char *type = json_string_value(json_object_get(root, "type"));
@@ -146,7 +296,7 @@ static int hear(const struct config *config, const char *text)
                    config->sync.reference_ap, config->sync.linewidth_hz);
             answer = print_live(sync) > 0 ? 2 : 1;
         } else if (config->sync.mode == CONFIG_SYNC_SHARED) {
-            answer = print_shared(config, root) ? 2 : 1;
+            answer = print_shared(config, root, waits);
         }
     }
     json_decref(root);
@@ -156,17 +306,19 @@ static int hear(const struct config *config, const char *text)
 /* Until the first status that tells; as hear, or negative. */
 static int listen_to(fh_peer_t *peer, const struct config *config)
 {
-    const uint64_t until_ns = clock_mono_ns() + PATIENCE_NS;
+    const uint64_t from_ns = clock_mono_ns();
     struct fh_event event;
     for (int answer = 0; answer == 0;) {
-        if (clock_mono_ns() > until_ns) {
+        const uint64_t waited_ns = clock_mono_ns() - from_ns;
+        if (waited_ns > PATIENCE_NS) {
             break;
         }
         const int status = fh_peer_wait(peer, -1, 100000, &event);
         if (status < 0 || event.kind == FH_EVENT_REFUSED) {
             return TUTTI_EREFUSED;
         }
-        answer = event.kind == FH_EVENT_CONTROL ? hear(config, (const char *)event.data) : 0;
+        answer =
+            event.kind == FH_EVENT_CONTROL ? hear(config, (const char *)event.data, waited_ns < PATIENCE_NS / 2) : 0;
         if (answer != 0) {
             return answer;
         }
