@@ -125,8 +125,8 @@ static int print_live(const json_t *sync)
 /* What hearing the reference's beacon says of an access point (ap_node/pulse.h). */
 struct heard {
     bool there, measured;
-    double late_samples, off_hz; /* of the access point against the reference */
-    double most_samples;
+    double late_samples, off_hz;        /* of the access point against the reference */
+    double most_samples, moved_samples; /* the latter: its time, by calibration */
 };
 
 static struct heard heard_of(const struct config *config, const json_t *one)
@@ -135,7 +135,8 @@ static struct heard heard_of(const struct config *config, const json_t *one)
     struct heard h = {.there = one && !is_state(one, "away"),
                       .late_samples = -number_of(one, "delay_samples"),
                       .off_hz = -number_of(one, "cfo_hz"),
-                      .most_samples = fmax(PULSE_SAMPLES, PULSE_S * rate)};
+                      .most_samples = fmax(PULSE_SAMPLES, PULSE_S * rate),
+                      .moved_samples = number_of(one, "moved_samples")};
     h.measured = h.there && isfinite(h.late_samples) && isfinite(h.off_hz);
     return h;
 }
@@ -160,7 +161,11 @@ static bool print_verdict(int ap, const struct heard *h)
         printf("not verified: the reference's beacon is not heard within a symbol of its time. A pulse that is not the "
                "same? Else: is the reference on the air, are power, gains and antennas right?\n");
     } else if (has_pulse(h) && has_clock(h)) {
-        printf("verified: within %.2f samples, %.2f Hz\n", fabs(h->late_samples), fabs(h->off_hz));
+        printf("verified: within %.2f samples, %.2f Hz", fabs(h->late_samples), fabs(h->off_hz));
+        if (fabs(h->moved_samples) > 0) {
+            printf(", since calibration moved its time by %+.0f samples", h->moved_samples);
+        }
+        printf("\n");
         return true;
     } else {
         printf("NOT in step:");
