@@ -21,7 +21,7 @@ mkdir -p "$logs"
 passed=0
 failed=0
 skipped=0
-at_once=$((2 * $(nproc))) # many tests wait for most of their time
+at_once=$((3 * $(nproc))) # many tests wait for most of their time
 start=$(date +%s)
 
 # One thing that passes or fails as a whole; its output is shown when it fails.

@@ -12,7 +12,7 @@ function(tutti_test)
   target_include_directories(${T_NAME} PRIVATE ${CMAKE_SOURCE_DIR}/tests) # skip.h
   add_test(NAME ${T_NAME} COMMAND ${T_NAME} ${T_ARGS})
   if(NOT T_TIMEOUT)
-    set(T_TIMEOUT 400) # ends what hangs; no verdict about a busy machine
+    set(T_TIMEOUT 900) # ends what hangs; no verdict about a busy machine
   endif()
   if(NOT T_COST)
     set(T_COST 0)
