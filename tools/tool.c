@@ -5,10 +5,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int tool_usage_error(const char *command, const char *format, ...)
 {
@@ -47,4 +49,26 @@ const char *tool_printable(const char *text, char *out, size_t n)
     }
     out[i] = '\0';
     return out;
+}
+
+int tool_make_folders(const char *path, mode_t mode)
+{
+    char part[PATH_MAX];
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
+        return error_set(TUTTI_EIO, "%s: path too long", path);
+    }
+    for (char *slash = part + (*part == '/');; slash++) {
+        const char at = *slash;
+        if (at != '/' && at != '\0') {
+            continue;
+        }
+        *slash = '\0';
+        if (mkdir(part, mode) < 0 && errno != EEXIST) {
+            return error_set(TUTTI_EIO, "cannot make %s: %s", part, strerror(errno));
+        }
+        *slash = at;
+        if (at == '\0') {
+            return TUTTI_OK;
+        }
+    }
 }

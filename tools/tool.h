@@ -5,6 +5,7 @@
 #define TUTTI_TOOLS_TOOL_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 enum tool_status { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
 
@@ -35,6 +36,8 @@ int tool_usage_error(const char *command, const char *format, ...) __attribute__
 /* Text of a file or of a peer as it may be shown: control characters, which would steer the terminal, are '?'. Returns
  * out, n bytes, cut where it is full. */
 const char *tool_printable(const char *text, char *out, size_t n);
+/* Makes a folder and the missing ones above it, as mkdir -p does. TUTTI_EIO with a sentence. */
+int tool_make_folders(const char *path, mode_t mode);
 /* For the end of a process: `status`, or TOOL_FAILED with a line on stderr if standard output could not be written. */
 int tool_end(const char *command, int status);
 /* Puts the last error_text on stderr, with the command's name before it. Returns TOOL_FAILED. */

@@ -59,8 +59,8 @@ class Study(unittest.TestCase):
         self.assertLess(len(again), 13 + 3)  # the rows that were there were not computed again
 
     def test_rows_of_another_seed_are_refused(self):
-        self.compute("one")
-        answer = study("ppzf-precoders", "--drops", "13", "--quick", "--seed", "5", "--out", self.path("one"))
+        self.compute("new/one")
+        answer = study("ppzf-precoders", "--drops", "13", "--quick", "--seed", "5", "--out", self.path("new/one"))
         self.assertEqual(answer.returncode, 1)
         self.assertIn("ppzf-precoders.quick.rows", answer.stderr)
         self.assertEqual(len(answer.stderr.strip().splitlines()), 1)

@@ -122,14 +122,14 @@ class Sweep(unittest.TestCase):
 
     def test_a_run_that_fails(self):
         played = os.path.join(self.folder, "none.h5")
-        answer = subprocess.run([os.path.join(BIN, "tutti"), "sweep", self.net, "--out", os.path.join(self.folder, "c"), "--set",
+        answer = subprocess.run([os.path.join(BIN, "tutti"), "sweep", self.net, "--out", os.path.join(self.folder, "new/c"), "--set",
                                  f"air.fading.file={played}", "--vary", "air.fading.model=file,none"], capture_output=True,
                                 text=True, check=False, timeout=200)
         self.assertEqual(answer.returncode, 1)
         self.assertIn("run 0 failed", answer.stderr)
         self.assertIn("1 of 2 runs are done", answer.stderr)
-        self.assertEqual([r["air.fading.model"] for r in self.rows("c")], ["none"])
-        with open(os.path.join(self.folder, "c", "runs", "000000.log"), encoding="utf-8") as log:
+        self.assertEqual([r["air.fading.model"] for r in self.rows("new/c")], ["none"])
+        with open(os.path.join(self.folder, "new/c", "runs", "000000.log"), encoding="utf-8") as log:
             self.assertIn("none.h5", log.read())
 
     def test_what_is_asked_for(self):

@@ -2,6 +2,7 @@
 #include "tools/run/run_directory.h"
 
 #include "base/error.h"
+#include "tools/tool.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,28 +18,6 @@
 
 /* Longest directory whose socket paths still fit: 107 bytes less the longest socket name, with room to spare. */
 enum { MAX_SOCKET_DIRECTORY = 80 };
-
-static int make_directories(const char *path)
-{
-    char part[PATH_MAX];
-    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part) {
-        return error_set(TUTTI_EIO, "%s: path too long", path);
-    }
-    for (char *slash = part + 1;; slash++) {
-        const char at = *slash;
-        if (at != '/' && at != '\0') {
-            continue;
-        }
-        *slash = '\0';
-        if (mkdir(part, 0755) < 0 && errno != EEXIST) {
-            return error_set(TUTTI_EIO, "cannot make %s: %s", part, strerror(errno));
-        }
-        *slash = at;
-        if (at == '\0') {
-            return 0;
-        }
-    }
-}
 
 static char *join(const char *directory, const char *name)
 {
@@ -136,7 +115,7 @@ static int make_new_place(const struct run_directory *run, char name[PATH_MAX])
 static int make_place(struct run_directory *run, const char *wanted)
 {
     char name[PATH_MAX], absolute[PATH_MAX];
-    const int status = wanted ? make_directories(wanted) : make_new_place(run, name);
+    const int status = wanted ? tool_make_folders(wanted, 0755) : make_new_place(run, name);
     if (status < 0) {
         return status;
     }
@@ -181,7 +160,7 @@ static int make_paths(struct run_directory *run, bool force)
 {
     const char *record = run->config->record.file;
     char *logs = join(run->path, "logs");
-    int status = logs ? make_directories(logs) : TUTTI_ENOMEM;
+    int status = logs ? tool_make_folders(logs, 0755) : TUTTI_ENOMEM;
     free(logs);
     if (status < 0) {
         return status;
@@ -222,7 +201,7 @@ int run_directory_create(struct run_directory **out, const struct config_options
             status = load_again(run, options);
         }
     } else if (status == 0) {
-        status = make_directories(run->config->network.runtime_dir);
+        status = tool_make_folders(run->config->network.runtime_dir, 0755);
     }
     return status == 0 ? write_config(run) : status;
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static bool whole(const char *text, long low, long high, long *value)
 {
@@ -111,15 +110,12 @@ static int obtain(struct study_run *run, const struct study_options *o, study_dr
 {
     char rows[4096];
     const uint64_t begin = clock_mono_ns();
-    int status = 0;
-    if (mkdir(o->out, 0777) != 0 && errno != EEXIST) {
-        return error_set(TUTTI_EIO, "study: %s: %s", o->out, strerror(errno));
-    }
+    int status = tool_make_folders(o->out, 0777);
     for (int i = 0; i < o->n_folder && !status; i++) {
         rows_path(run, o->folder[i], rows, sizeof rows);
         status = study_run_take(run, rows);
     }
-    if (o->n_folder == 0) {
+    if (!status && o->n_folder == 0) {
         rows_path(run, o->out, rows, sizeof rows);
         status = drops(run, rows, stop);
     }

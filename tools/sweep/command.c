@@ -21,7 +21,6 @@
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -255,9 +254,7 @@ static int open_directory(struct sweep *s)
     char *const text = definition(s);
     snprintf(path, sizeof path, "%s/runs", s->out);
     int status = text ? 0 : TUTTI_EIO;
-    if (status == 0 && ((mkdir(s->out, 0777) && errno != EEXIST) || (mkdir(path, 0777) && errno != EEXIST))) {
-        status = error_set(TUTTI_EIO, "%s: %s", path, strerror(errno));
-    }
+    status = status ? status : tool_make_folders(path, 0777);
     snprintf(path, sizeof path, "%s/sweep.txt", s->out);
     if (status == 0 && (s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) {
         status = error_set(TUTTI_EIO, "%s: %s", path, strerror(errno));
