@@ -9,8 +9,8 @@ import time
 
 BIN, SOURCE = (os.path.abspath(w) for w in sys.argv[1:3])
 LEAVES = ["out/demo/report.html", "out/demo/run.h5", "out/mine/truth.h5", "out/eve/report.html", "zf.h5", "ob.h5", "study/rlspa-bound.csv",
-          "study/rlspa-bound.svg", "study/index.html"]
-SAYS = ["measured dB", "H_hat", "median SINR", "mine.yaml: ok", "worst user", "secrecy", "rlspa-bound"]
+          "study/rlspa-bound.svg", "study/index.html", "out/sweep/sweep.csv", "out/played/run.h5"]
+SAYS = ["measured dB", "H_hat", "median SINR", "mine.yaml: ok", "worst user", "secrecy", "rlspa-bound", "precoding.scheme,blocks,solved,sinr_measured_db", "left_over_db=-"]
 
 
 def main():
