@@ -122,7 +122,8 @@ void node_span_want(const struct node_span *span, struct node_radio *radio, tutt
 
 bool node_span_has(const struct node_span *span, tutti_tick tick, int n)
 {
-    return tick >= span->whole_from && tick + (tutti_tick)n <= span->whole_to;
+    /* no sum: a tick before the first one is near the end of all ticks */
+    return tick >= span->whole_from && tick <= span->whole_to && span->whole_to - tick >= (tutti_tick)n;
 }
 
 const tutti_cf32 *node_span_at(const struct node_span *span, int a, tutti_tick tick)

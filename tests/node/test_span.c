@@ -58,6 +58,7 @@ static void test_spans_follow_each_other(void **state)
         expect(&p, from, to);
         assert_false(node_span_has(&p.span, from - 1, 2));
         assert_false(node_span_has(&p.span, to - 1, 2));
+        assert_false(node_span_has(&p.span, (tutti_tick)0 - 5, 10)); /* from before time began into the first samples */
         assert_int_equal(p.span.got.host_ns, p.span.got.tick * 1000);
     }
     assert_int_equal(p.script.n_recv, 20); /* one call each */
