@@ -66,6 +66,8 @@ int h5file_info(h5file_t *file, const char *path, struct h5_info *info); /* TUTT
 int h5file_read(h5file_t *file, const char *path, enum h5_type type, void *data, size_t n_bytes);
 /* Read rows first..first+n-1 of the first dimension. */
 int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);
+/* Read one value of a list: TUTTI_EFORMAT if rows have more, as a file from elsewhere may. */
+int h5file_read_entry(h5file_t *file, const char *path, enum h5_type type, uint64_t row, void *value);
 /* The same of a dataset whose dimensions are in reverse order, as languages write it that keep the first index closest
  * (MATLAB, Octave, Julia): n slices of the last dimension, and in data the last dimension comes first. */
 int h5file_read_turned(h5file_t *file, const char *path, enum h5_type type, uint64_t first, uint64_t n, void *data);

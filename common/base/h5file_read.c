@@ -151,9 +151,9 @@ static int rows_of_room(const h5file_t *file, const char *path, enum h5_type typ
                               path, n_bytes, (unsigned long long)there, (unsigned long long)row_bytes);
 }
 
-/* What is wanted of a dataset: rows first..first+n-1, or as many as n_bytes hold. */
+/* What is wanted of a dataset: rows first..first+n-1, of a list only if so, or as many as n_bytes hold. */
 struct wanted {
-    bool by_room;
+    bool by_room, of_list;
     size_t n_bytes;
     uint64_t first, n;
 };
@@ -163,6 +163,10 @@ static int settle(const h5file_t *file, const char *path, enum h5_type type, con
 {
     if (wanted->by_room) {
         return rows_of_room(file, path, type, info, wanted->n_bytes, &wanted->n);
+    }
+    if (wanted->of_list && info->rank != 1) {
+        return h5file_error(TUTTI_EFORMAT, "%s: dataset %s has rank %d, a list of single values was expected",
+                            file->path, path, info->rank);
     }
     if (info->rank == 0 || wanted->first > info->dims[0] || wanted->n > info->dims[0] - wanted->first) {
         return h5file_error(TUTTI_EINVAL, "%s: dataset %s: rows %llu..%llu wanted, it has %zu", file->path, path,
@@ -205,6 +209,13 @@ int h5file_read_rows(h5file_t *file, const char *path, enum h5_type type, uint64
 {
     h5file_enter(file);
     return h5file_leave(file, read_dataset(file, path, type, (struct wanted){.first = first, .n = n}, data));
+}
+
+int h5file_read_entry(h5file_t *file, const char *path, enum h5_type type, uint64_t row, void *value)
+{
+    h5file_enter(file);
+    return h5file_leave(file,
+                        read_dataset(file, path, type, (struct wanted){.of_list = true, .first = row, .n = 1}, value));
 }
 
 /* from [dims[0]]..[dims[rank-1]] to [dims[rank-1]]..[dims[0]]. */

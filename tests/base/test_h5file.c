@@ -960,6 +960,25 @@ static void test_we_read_h5py_files(void **state)
     h5file_close(file);
 }
 
+/* Who reads one number has room for one: a file from elsewhere may have rows of many. */
+static void test_an_entry_is_one_value(void **state)
+{
+    (void)state;
+    h5file_t *file;
+    uint8_t values[4] = {9, 9, 9, 9};
+    int64_t value = 0;
+    write_everything("entry.h5", true);
+    assert_int_equal(h5file_open(&file, "entry.h5"), 0);
+    assert_int_equal(h5file_read_entry(file, "/u8", H5_U8, 0, values), TUTTI_EFORMAT);
+    assert_non_null(strstr(error_text(), "/u8 has rank 2"));
+    assert_int_equal(values[0] + values[1] + values[2] + values[3], 36);
+    assert_int_equal(h5file_read_entry(file, "/scalar", H5_I32, 0, values), TUTTI_EFORMAT);
+    assert_int_equal(h5file_read_entry(file, "/i64", H5_I64, 0, &value), 0);
+    assert_int_equal(h5file_read_entry(file, "/i64", H5_I64, 1000000, &value), TUTTI_EINVAL);
+    h5file_close(file);
+    remove("entry.h5");
+}
+
 /* Nobody writes to the pipe: whoever opens it waits. */
 static void test_a_pipe_is_refused(void **state)
 {
@@ -1003,6 +1022,7 @@ int main(void)
         cmocka_unit_test(test_other_files_are_not_read),
         cmocka_unit_test(test_we_read_h5py_files),
         cmocka_unit_test(test_a_pipe_is_refused),
+        cmocka_unit_test(test_an_entry_is_one_value),
     };
     return skip_status(cmocka_run_group_tests(tests, group_setup, group_teardown));
 }

@@ -183,8 +183,8 @@ static bool is_cut(struct work *w, uint64_t block)
 {
     int32_t reason = 0, scheme = 0;
     const struct side *s = &w->side[0];
-    h5file_read_rows(s->file, "/reason", H5_I32, block - s->first_block, 1, &reason);
-    h5file_read_rows(s->file, "/scheme", H5_I32, block - s->first_block, 1, &scheme);
+    h5file_read_entry(s->file, "/reason", H5_I32, block - s->first_block, &reason);
+    h5file_read_entry(s->file, "/scheme", H5_I32, block - s->first_block, &scheme);
     return reason == MIMO_REASON_DEADLINE || (w->has_budget && scheme == MIMO_OB && reason > MIMO_REASON_DEADLINE);
 }
 

@@ -560,8 +560,8 @@ static int load_events(h5file_t *file, struct recording *r)
     }
     for (; status == 0 && r->n_event < n; r->n_event++) {
         struct recording_event *e = &r->event[r->n_event];
-        status = h5file_read_rows(file, "/events/wall_ns", H5_U64, r->n_event, 1, &e->wall_ns);
-        status = status < 0 ? status : h5file_read_rows(file, "/events/block", H5_U64, r->n_event, 1, &e->block);
+        status = h5file_read_entry(file, "/events/wall_ns", H5_U64, r->n_event, &e->wall_ns);
+        status = status < 0 ? status : h5file_read_entry(file, "/events/block", H5_U64, r->n_event, &e->block);
         status = status < 0 ? status : h5file_read_texts(file, "/events/text", r->n_event, 1, sizeof e->text, e->text);
     }
     return status;

@@ -359,7 +359,7 @@ static int tell_events(h5file_t *file, uint64_t n)
         uint64_t block;
         int ap = 0;
         if (h5file_read_texts(file, "/events/text", i, 1, sizeof text, text) < 0 ||
-            h5file_read_rows(file, "/events/block", H5_U64, i, 1, &block) < 0) {
+            h5file_read_entry(file, "/events/block", H5_U64, i, &block) < 0) {
             return TUTTI_EFORMAT;
         }
         if (strncmp(text, "SYNC-", 5) != 0 && strncmp(text, "CALIB", 5) != 0) {
