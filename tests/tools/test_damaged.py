@@ -207,6 +207,12 @@ class Damaged(unittest.TestCase):
             file["events/text"] = "one text"
             file["events/block"] = np.arange(1)
         self.assertIn(self.check("sync-check", "no rows")[0], (0, 1))
+        with h5py.File(self.file, "w") as file:
+            file["events/text"] = np.array([b"SYNC-LOCKED ap=0"], "S160")
+            file["events/block"] = np.zeros((1, 64), np.uint64)  # where room for one number is
+        status, line = self.check("sync-check", "a row of many blocks")
+        self.assertEqual(status, 1)
+        self.assertIn("/events/block has rank 2", line)
 
 
 if __name__ == "__main__":
