@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +37,13 @@ static int end_fail(const struct end *end, const char *what)
     return error_set(TUTTI_EIO, "%s %s: %s", what, end->endpoint, zmq_strerror(errno));
 }
 
-/* Notices of a peer that leaves. */
+/* Notices of a peer that leaves. Their place has a number of its own: libzmq takes a closed socket's away when a thread
+ * of its gets to it, and the next socket may lie where that one lay. */
 static int end_watch(struct end *end, void *context)
 {
+    static atomic_ulong n_place;
     char place[64];
-    snprintf(place, sizeof place, "inproc://zmq-port-%p", end->socket);
+    snprintf(place, sizeof place, "inproc://zmq-port-%lu", atomic_fetch_add(&n_place, 1));
     if (zmq_socket_monitor(end->socket, place, ZMQ_EVENT_DISCONNECTED)) {
         return end_fail(end, "cannot watch");
     }
