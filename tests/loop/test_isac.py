@@ -23,8 +23,10 @@ eve: {n_ant: 1}
 sensing: {live: true, zones_m: [[80, 60, 1.5], [230, 210, 1.5]], kappa_db: 2, qos_db: 8}
 """
 GEOMETRY = ["air.large_scale.model=geometry", "air.large_scale.area_m=300", "network.n_eve=2"]
-# Three independent fades in the band; subbands so narrow that an estimate's mean over one loses little of the channel's power
-TDL = ["frame.subcarriers_per_subband=4", "air.fading.model=tdl", "air.fading.tap_delays_samples=[0, 2, 4]", "air.fading.tap_powers_db=[0, 0, 0]"]
+# Five independent fades in the band, for which the prefix must be longer; subbands so narrow that an estimate's mean over one loses little of
+# the channel's power
+TDL = ["frame.n_cp_samples=18", "frame.block_us=5500", "frame.subcarriers_per_subband=2", "air.fading.model=tdl",
+       "air.fading.tap_delays_samples=[0, 2, 4, 6, 8]", "air.fading.tap_powers_db=[0, 0, 0, 0, 0]"]
 FIRST = 12  # the first decision holds from here on at the latest
 
 
@@ -181,7 +183,7 @@ def flat(n=600, what="flat Rayleigh", sets=("air.fading.model=rayleigh",), seed=
 
 
 def tdl():
-    flat(240, "tapped delay line", TDL)
+    flat(120, "tapped delay line", TDL)
 
 
 def fixed():
