@@ -2,10 +2,10 @@
 /* The subproblem for Ipopt, sparse by auxiliary variables (section 9.3 of the source): APs' totals s, u, users' x, y,
  * the eavesdropper's coherent part, N and D. Every definition is an inequality on the side that costs. */
 #include "base/error.h"
+#include "base/ipopt_entries.h"
 #include "control/gap_core.h"
 #include "control/gap_reference.h"
 
-#include <IpStdCInterface.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,25 +25,6 @@ struct subproblem {
     struct layout at;
     double *x_n, *theta; /* [n_ue] tangents of form A; theta = x^2 / y */
 };
-
-/* Entries of a sparse matrix, in one order for structure and values. */
-struct entries {
-    int n;
-    Index *row, *column;
-    Number *value;
-};
-
-static void put(struct entries *e, int row, int column, double value)
-{
-    if (e->row) {
-        e->row[e->n] = row;
-        e->column[e->n] = column;
-    }
-    if (e->value) {
-        e->value[e->n] = value;
-    }
-    e->n++;
-}
 
 static void lay_out(struct subproblem *p)
 {
@@ -216,7 +197,7 @@ static Bool constraints(Index n, Number *v, Bool fresh, Index n_g, Number *g, Us
     return TRUE;
 }
 
-static void power_jacobian(const struct subproblem *p, const Number *v, struct entries *e)
+static void power_jacobian(const struct subproblem *p, const Number *v, struct ipopt_entries *e)
 {
     const struct gap *const gap = p->gap;
     const struct layout *const at = &p->at;
@@ -226,27 +207,28 @@ static void power_jacobian(const struct subproblem *p, const Number *v, struct e
             double slope = 0;
             const double q = v ? v[i] : 0;
             jam_power(p, k, m, q, &slope);
-            put(e, (is_plain(p, k, m) ? at->g_plain : at->g_total) + m, i, is_amplitude(p, k) ? 2 * q : 1);
+            ipopt_entries_put(e, (is_plain(p, k, m) ? at->g_plain : at->g_total) + m, i,
+                              is_amplitude(p, k) ? 2 * q : 1);
             if (k > 0) {
-                put(e, at->g_d, i, -jam(p, k, m) * slope);
+                ipopt_entries_put(e, at->g_d, i, -jam(p, k, m) * slope);
             }
         }
-        put(e, at->g_total + m, at->s + m, -1);
+        ipopt_entries_put(e, at->g_total + m, at->s + m, -1);
         if (gap->plain) {
-            put(e, at->g_plain + m, at->u + m, -1);
-            put(e, at->g_budget + m, at->s + m, 1);
-            put(e, at->g_budget + m, at->u + m, 1);
+            ipopt_entries_put(e, at->g_plain + m, at->u + m, -1);
+            ipopt_entries_put(e, at->g_budget + m, at->s + m, 1);
+            ipopt_entries_put(e, at->g_budget + m, at->u + m, 1);
         }
-        put(e, at->g_coherent, at->p + m, gap->gain_eve[m]);
-        put(e, at->g_n, at->p + m, v ? 2 * gap->leak_eve[m] * v[at->p + m] : 0);
+        ipopt_entries_put(e, at->g_coherent, at->p + m, gap->gain_eve[m]);
+        ipopt_entries_put(e, at->g_n, at->p + m, v ? 2 * gap->leak_eve[m] * v[at->p + m] : 0);
     }
-    put(e, at->g_d, at->d, 1);
-    put(e, at->g_coherent, at->coherent, -1);
-    put(e, at->g_n, at->coherent, v ? 2 * v[at->coherent] : 0);
-    put(e, at->g_n, at->n, -1);
+    ipopt_entries_put(e, at->g_d, at->d, 1);
+    ipopt_entries_put(e, at->g_coherent, at->coherent, -1);
+    ipopt_entries_put(e, at->g_n, at->coherent, v ? 2 * v[at->coherent] : 0);
+    ipopt_entries_put(e, at->g_n, at->n, -1);
 }
 
-static void user_jacobian(const struct subproblem *p, const Number *v, struct entries *e)
+static void user_jacobian(const struct subproblem *p, const Number *v, struct ipopt_entries *e)
 {
     const struct gap *const gap = p->gap;
     const struct layout *const at = &p->at;
@@ -259,23 +241,23 @@ static void user_jacobian(const struct subproblem *p, const Number *v, struct en
             const int i = at->p + k * gap->n_ap + m;
             const double gain = gap->gain[cell(p, k, m)];
             const double root = v && gain > 0 && !is_amplitude(p, k) ? 0.5 / sqrt(v[i]) : 1;
-            put(e, at->g_x + k, i, -gain * root);
-            put(e, at->g_y + k, at->s + m, gap->leak[cell(p, k, m)]);
+            ipopt_entries_put(e, at->g_x + k, i, -gain * root);
+            ipopt_entries_put(e, at->g_y + k, at->s + m, gap->leak[cell(p, k, m)]);
             if (gap->plain) {
-                put(e, at->g_y + k, at->u + m, gap->leak_plain[cell(p, k, m)]);
+                ipopt_entries_put(e, at->g_y + k, at->u + m, gap->leak_plain[cell(p, k, m)]);
             }
         }
-        put(e, at->g_x + k, at->x + k, 1);
-        put(e, at->g_y + k, at->y + k, -1);
-        put(e, at->g_rate + k, at->lack + k, -gap->targets.r_des);
-        put(e, at->g_rate + k, at->x + k, -gap->w * b.by_x);
-        put(e, at->g_rate + k, at->y + k, -gap->w * b.by_y);
-        put(e, at->g_min + k, at->lack + k, 1);
-        put(e, at->g_min + k, at->slack + k, -1);
+        ipopt_entries_put(e, at->g_x + k, at->x + k, 1);
+        ipopt_entries_put(e, at->g_y + k, at->y + k, -1);
+        ipopt_entries_put(e, at->g_rate + k, at->lack + k, -gap->targets.r_des);
+        ipopt_entries_put(e, at->g_rate + k, at->x + k, -gap->w * b.by_x);
+        ipopt_entries_put(e, at->g_rate + k, at->y + k, -gap->w * b.by_y);
+        ipopt_entries_put(e, at->g_min + k, at->lack + k, 1);
+        ipopt_entries_put(e, at->g_min + k, at->slack + k, -1);
     }
 }
 
-static void secrecy_jacobian(const struct subproblem *p, const Number *v, struct entries *e)
+static void secrecy_jacobian(const struct subproblem *p, const Number *v, struct ipopt_entries *e)
 {
     const struct gap *const gap = p->gap;
     const struct layout *const at = &p->at;
@@ -286,14 +268,14 @@ static void secrecy_jacobian(const struct subproblem *p, const Number *v, struct
         by_n = gap->w / ((1 + gap->chi) * v[at->d]);
         by_d = -by_n * v[at->n] / v[at->d];
     }
-    put(e, at->g_secrecy, at->lack_s, -gap->targets.s_des);
-    put(e, at->g_secrecy, at->x, -gap->w * b.by_x);
-    put(e, at->g_secrecy, at->y, -gap->w * b.by_y);
-    put(e, at->g_secrecy, at->n, by_n);
-    put(e, at->g_secrecy, at->d, by_d);
+    ipopt_entries_put(e, at->g_secrecy, at->lack_s, -gap->targets.s_des);
+    ipopt_entries_put(e, at->g_secrecy, at->x, -gap->w * b.by_x);
+    ipopt_entries_put(e, at->g_secrecy, at->y, -gap->w * b.by_y);
+    ipopt_entries_put(e, at->g_secrecy, at->n, by_n);
+    ipopt_entries_put(e, at->g_secrecy, at->d, by_d);
 }
 
-static int fill_jacobian(const struct subproblem *p, const Number *v, struct entries e)
+static int fill_jacobian(const struct subproblem *p, const Number *v, struct ipopt_entries e)
 {
     power_jacobian(p, v, &e);
     user_jacobian(p, v, &e);
@@ -305,24 +287,24 @@ static Bool jacobian(Index n, Number *v, Bool fresh, Index n_g, Index count, Ind
                      UserDataPtr user)
 {
     (void)n, (void)fresh, (void)n_g, (void)count;
-    fill_jacobian(user, value ? v : NULL, (struct entries){0, row, column, value});
+    fill_jacobian(user, value ? v : NULL, (struct ipopt_entries){0, row, column, value});
     return TRUE;
 }
 
 /* The part of the Lagrangian's Hessian that a rate bound makes. */
-static void rate_hessian(const struct subproblem *p, const Number *v, int k, double weight, struct entries *e)
+static void rate_hessian(const struct subproblem *p, const Number *v, int k, double weight, struct ipopt_entries *e)
 {
     const int x = p->at.x + k, y = p->at.y + k;
     struct bound b = {0};
     if (v) {
         b = rate_bound(p, k, v[x], v[y]);
     }
-    put(e, x, x, weight * b.xx);
-    put(e, y, x, weight * b.xy);
-    put(e, y, y, weight * b.yy);
+    ipopt_entries_put(e, x, x, weight * b.xx);
+    ipopt_entries_put(e, y, x, weight * b.xy);
+    ipopt_entries_put(e, y, y, weight * b.yy);
 }
 
-static void power_hessian(const struct subproblem *p, const Number *v, const Number *g, struct entries *e)
+static void power_hessian(const struct subproblem *p, const Number *v, const Number *g, struct ipopt_entries *e)
 {
     const struct gap *const gap = p->gap;
     const struct layout *const at = &p->at;
@@ -336,26 +318,27 @@ static void power_hessian(const struct subproblem *p, const Number *v, const Num
             } else if (g && k < gap->n_ue && gap->gain[cell(p, k, m)] > 0) {
                 second = g[at->g_x + k] * gap->gain[cell(p, k, m)] * 0.25 / (v[i] * sqrt(v[i]));
             }
-            put(e, i, i, second);
+            ipopt_entries_put(e, i, i, second);
         }
     }
 }
 
-static int fill_hessian(const struct subproblem *p, const Number *v, double factor, const Number *g, struct entries e)
+static int fill_hessian(const struct subproblem *p, const Number *v, double factor, const Number *g,
+                        struct ipopt_entries e)
 {
     const struct gap *const gap = p->gap;
     const struct layout *const at = &p->at;
     power_hessian(p, v, g, &e);
     for (int k = 0; k < gap->n_ue; k++) {
-        put(&e, at->lack + k, at->lack + k, factor * 2 * gap->targets.w_qos / gap->n_ue);
+        ipopt_entries_put(&e, at->lack + k, at->lack + k, factor * 2 * gap->targets.w_qos / gap->n_ue);
         rate_hessian(p, v, k, g ? -gap->w * g[at->g_rate + k] : 0, &e);
     }
-    put(&e, at->lack_s, at->lack_s, factor * 2 * gap->targets.w_sec);
+    ipopt_entries_put(&e, at->lack_s, at->lack_s, factor * 2 * gap->targets.w_sec);
     rate_hessian(p, v, 0, g ? -gap->w * g[at->g_secrecy] : 0, &e);
-    put(&e, at->coherent, at->coherent, g ? 2 * g[at->g_n] : 0);
+    ipopt_entries_put(&e, at->coherent, at->coherent, g ? 2 * g[at->g_n] : 0);
     const double d = v ? v[at->d] : 1, weight = g ? gap->w * g[at->g_secrecy] / (1 + gap->chi) : 0;
-    put(&e, at->d, at->n, -weight / (d * d));
-    put(&e, at->d, at->d, v ? 2 * weight * v[at->n] / (d * d * d) : 0);
+    ipopt_entries_put(&e, at->d, at->n, -weight / (d * d));
+    ipopt_entries_put(&e, at->d, at->d, v ? 2 * weight * v[at->n] / (d * d * d) : 0);
     return e.n;
 }
 
@@ -363,7 +346,7 @@ static Bool hessian(Index n, Number *v, Bool fresh, Number factor, Index n_g, Nu
                     Index count, Index *row, Index *column, Number *value, UserDataPtr user)
 {
     (void)n, (void)fresh, (void)n_g, (void)fresh_multiplier, (void)count;
-    const struct entries e = {0, row, column, value};
+    const struct ipopt_entries e = {0, row, column, value};
     fill_hessian(user, value ? v : NULL, factor, value ? multiplier : NULL, e);
     return TRUE;
 }
@@ -458,7 +441,7 @@ static int optimise(struct subproblem *p, Number *work, double *value)
     Number *const g_low = high + at->count, *const g_high = g_low + at->g_count;
     set_bounds(p, low, high, g_low, g_high);
     set_start(p, v);
-    const struct entries none = {0};
+    const struct ipopt_entries none = {0};
     IpoptProblem ipopt = CreateIpoptProblem(at->count, low, high, at->g_count, g_low, g_high,
                                             fill_jacobian(p, NULL, none), fill_hessian(p, NULL, 0, NULL, none), 0,
                                             objective, constraints, objective_gradient, jacobian, hessian);

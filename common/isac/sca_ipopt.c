@@ -4,9 +4,9 @@
  * by (20), so that the users' rows are linear. Rows: per AP P, W, (21d), (21e); per user (26) or (38); per zone (29)
  * and (28) or (36). Every product a u is replaced by U(a, u) = ((a + u)^2 - d (2 (a - u) - d)) / 4, d = a0 - u0. */
 #include "base/error.h"
+#include "base/ipopt_entries.h"
 #include "isac/sca_step.h"
 
-#include <IpStdCInterface.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,25 +23,6 @@ struct program {
     double *local; /* [2 + n_zone] squared: Hessian of an AP's a, P, r */
     int n_iteration;
 };
-
-/* Entries of a sparse matrix, in one order for structure and values. */
-struct entries {
-    int n;
-    Index *row, *column;
-    Number *value;
-};
-
-static void put(struct entries *e, int row, int column, double value)
-{
-    if (e->row) {
-        e->row[e->n] = row;
-        e->column[e->n] = column;
-    }
-    if (e->value) {
-        e->value[e->n] = value;
-    }
-    e->n++;
-}
 
 /* Where rows begin. */
 static int row_power(int m)
@@ -141,14 +122,14 @@ static double product(const struct program *q, int m, const double *x)
 
 /* Its derivatives by a, P and r times scale into one row, beside those of a part that is linear in r. */
 static void put_product(const struct program *q, int m, int row, double scale, const double *x, const double *linear,
-                        struct entries *e)
+                        struct ipopt_entries *e)
 {
     const double u = x ? affine(q, x[P], x + zone_at(q, 0)) : 0, d = x ? difference(q, m) : 0, a = x ? x[A] : 0;
     const int first = m * q->block;
-    put(e, row, first + A, scale * (a + u - d) / 2);
-    put(e, row, first + P, scale * q->u[0] * (a + u + d) / 2);
+    ipopt_entries_put(e, row, first + A, scale * (a + u - d) / 2);
+    ipopt_entries_put(e, row, first + P, scale * q->u[0] * (a + u + d) / 2);
     for (int o = 0; o < q->n_zone; o++) {
-        put(e, row, first + zone_at(q, o), scale * q->u[1 + o] * (a + u + d) / 2 + linear[o]);
+        ipopt_entries_put(e, row, first + zone_at(q, o), scale * q->u[1 + o] * (a + u + d) / 2 + linear[o]);
     }
 }
 
@@ -285,46 +266,46 @@ static Bool constraints(Index n, Number *x, Bool fresh, Index n_g, Number *g, Us
     return TRUE;
 }
 
-static void ap_jacobian(const struct program *q, int m, const double *x, struct entries *e)
+static void ap_jacobian(const struct program *q, int m, const double *x, struct ipopt_entries *e)
 {
     const int first = m * q->block, row = row_power(m);
     double by_a = 0, *const ones = q->local;
     for (int k = 0; k < q->n_ue; k++) {
         const double share = x ? x[B + k] / x[A] : 0;
         by_a -= share * share;
-        put(e, row, first + B + k, 2 * share);
+        ipopt_entries_put(e, row, first + B + k, 2 * share);
     }
-    put(e, row, first + A, by_a);
-    put(e, row, first + P, -1);
+    ipopt_entries_put(e, row, first + A, by_a);
+    ipopt_entries_put(e, row, first + P, -1);
     for (int o = 0; o < q->n_zone; o++) {
         ones[o] = 1;
     }
     set_affine(q, TOTAL, m, 0);
     put_product(q, m, row + 1, 1, x, ones, e);
-    put(e, row + 1, first + W, -1);
-    put(e, row + 2, first + P, 1);
-    put(e, row + 2, first + A, -2 * q->step->at->a[m]);
-    put(e, row + 3, first + A, x ? 2 * x[A] : 0);
+    ipopt_entries_put(e, row + 1, first + W, -1);
+    ipopt_entries_put(e, row + 2, first + P, 1);
+    ipopt_entries_put(e, row + 2, first + A, -2 * q->step->at->a[m]);
+    ipopt_entries_put(e, row + 3, first + A, x ? 2 * x[A] : 0);
     for (int o = 0; o < q->n_zone; o++) {
-        put(e, row + 3, first + zone_at(q, o), 1);
+        ipopt_entries_put(e, row + 3, first + zone_at(q, o), 1);
     }
 }
 
-static void user_jacobian(const struct program *q, int k, struct entries *e)
+static void user_jacobian(const struct program *q, int k, struct ipopt_entries *e)
 {
     const struct isac_rows *const rows = q->step->rows;
     const bool sp = q->step->kind == SCA_SP;
     const double root0 = q->step->at->root[k], level = sp ? q->step->limits.qos : q->step->at->t;
     for (int m = 0; m < q->n_ap; m++) {
-        put(e, row_user(q, k), m * q->block + W, level * rows->b[m * q->n_ue + k] / (root0 * root0));
-        put(e, row_user(q, k), m * q->block + B + k, -2 * rows->g[m * q->n_ue + k] / root0);
+        ipopt_entries_put(e, row_user(q, k), m * q->block + W, level * rows->b[m * q->n_ue + k] / (root0 * root0));
+        ipopt_entries_put(e, row_user(q, k), m * q->block + B + k, -2 * rows->g[m * q->n_ue + k] / root0);
     }
     if (!sp) {
-        put(e, row_user(q, k), q->n_x - 1, 1);
+        ipopt_entries_put(e, row_user(q, k), q->n_x - 1, 1);
     }
 }
 
-static void masr_jacobian(const struct program *q, int l, const Number *x, struct entries *e)
+static void masr_jacobian(const struct program *q, int l, const Number *x, struct ipopt_entries *e)
 {
     double *const linear = q->local;
     for (int m = 0; m < q->n_ap; m++) {
@@ -337,7 +318,7 @@ static void masr_jacobian(const struct program *q, int l, const Number *x, struc
     }
 }
 
-static void eve_jacobian(const struct program *q, int l, const Number *x, struct entries *e)
+static void eve_jacobian(const struct program *q, int l, const Number *x, struct ipopt_entries *e)
 {
     const bool sp = q->step->kind == SCA_SP;
     const int row = row_eve(q, l);
@@ -354,16 +335,16 @@ static void eve_jacobian(const struct program *q, int l, const Number *x, struct
         set_affine(q, EVE, m, l);
         put_product(q, m, row, sp ? z / q->step->at->t : z, x ? x + m * q->block : NULL, linear, e);
         if (sp) {
-            put(e, row, m * q->block + A, z * by[0]); /* Ipopt adds what stands twice */
+            ipopt_entries_put(e, row, m * q->block + A, z * by[0]); /* Ipopt adds what stands twice */
             by_t += z * by[1];
         }
     }
     if (sp) {
-        put(e, row, q->n_x - 1, by_t);
+        ipopt_entries_put(e, row, q->n_x - 1, by_t);
     }
 }
 
-static int fill_jacobian(const struct program *q, const Number *x, struct entries e)
+static int fill_jacobian(const struct program *q, const Number *x, struct ipopt_entries e)
 {
     for (int m = 0; m < q->n_ap; m++) {
         ap_jacobian(q, m, x ? x + m * q->block : NULL, &e);
@@ -384,7 +365,7 @@ static Bool jacobian(Index n, Number *x, Bool fresh, Index n_g, Index count, Ind
                      UserDataPtr user)
 {
     (void)n, (void)fresh, (void)n_g, (void)count;
-    fill_jacobian(user, value ? x : NULL, (struct entries){0, row, column, value});
+    fill_jacobian(user, value ? x : NULL, (struct ipopt_entries){0, row, column, value});
     return TRUE;
 }
 
@@ -401,7 +382,7 @@ static void add_curvature(const struct program *q, double weight)
 }
 
 /* (e t - E)^2 / 4e of (36): r against r into the local matrix, t against r into entries, t against t returned. */
-static double jamming_curvature(const struct program *q, int m, int l, double weight, struct entries *e)
+static double jamming_curvature(const struct program *q, int m, int l, double weight, struct ipopt_entries *e)
 {
     const int n = 2 + q->n_zone;
     double E0;
@@ -410,13 +391,13 @@ static double jamming_curvature(const struct program *q, int m, int l, double we
         for (int j = 0; j <= i; j++) {
             q->local[(2 + i) * n + 2 + j] += z * seen_of(q, m, l, i) * seen_of(q, m, l, j) / (2 * scale);
         }
-        put(e, q->n_x - 1, m * q->block + zone_at(q, i), -z * seen_of(q, m, l, i) / 2);
+        ipopt_entries_put(e, q->n_x - 1, m * q->block + zone_at(q, i), -z * seen_of(q, m, l, i) / 2);
     }
     return z * scale / 2;
 }
 
 /* Curvature of every product of AP m, and of what else its zones' rows have. */
-static double zone_hessian(const struct program *q, int m, const Number *multiplier, struct entries *e)
+static double zone_hessian(const struct program *q, int m, const Number *multiplier, struct ipopt_entries *e)
 {
     const bool sp = q->step->kind == SCA_SP;
     double by_tt = 0;
@@ -435,7 +416,8 @@ static double zone_hessian(const struct program *q, int m, const Number *multipl
     return by_tt;
 }
 
-static void ap_hessian(const struct program *q, int m, const double *x, const Number *multiplier, struct entries *e)
+static void ap_hessian(const struct program *q, int m, const double *x, const Number *multiplier,
+                       struct ipopt_entries *e)
 {
     const int first = m * q->block, n = 2 + q->n_zone;
     const double power = multiplier ? multiplier[row_power(m)] : 0, a = x ? x[A] : 1;
@@ -443,19 +425,19 @@ static void ap_hessian(const struct program *q, int m, const double *x, const Nu
     for (int k = 0; k < q->n_ue; k++) {
         const double share = x ? x[B + k] / a : 0;
         by_aa += 2 * power * share * share / a;
-        put(e, first + B + k, first + A, -2 * power * share / a);
-        put(e, first + B + k, first + B + k, 2 * power / a);
+        ipopt_entries_put(e, first + B + k, first + A, -2 * power * share / a);
+        ipopt_entries_put(e, first + B + k, first + B + k, 2 * power / a);
     }
     q->local[0] += by_aa;
     for (int i = 0; i < n; i++) {
         for (int j = 0; j <= i; j++) {
-            put(e, first + (i < 2 ? i : zone_at(q, i - 2)), first + (j < 2 ? j : zone_at(q, j - 2)),
-                q->local[i * n + j]);
+            ipopt_entries_put(e, first + (i < 2 ? i : zone_at(q, i - 2)), first + (j < 2 ? j : zone_at(q, j - 2)),
+                              q->local[i * n + j]);
         }
     }
 }
 
-static int fill_hessian(const struct program *q, const Number *x, const Number *multiplier, struct entries e)
+static int fill_hessian(const struct program *q, const Number *x, const Number *multiplier, struct ipopt_entries e)
 {
     const size_t n = 2 + (size_t)q->n_zone;
     double by_tt = 0;
@@ -465,7 +447,7 @@ static int fill_hessian(const struct program *q, const Number *x, const Number *
         ap_hessian(q, m, x ? x + m * q->block : NULL, multiplier, &e);
     }
     if (q->step->kind == SCA_SP) {
-        put(&e, q->n_x - 1, q->n_x - 1, by_tt);
+        ipopt_entries_put(&e, q->n_x - 1, q->n_x - 1, by_tt);
     }
     return e.n;
 }
@@ -474,7 +456,7 @@ static Bool hessian(Index n, Number *x, Bool fresh, Number factor, Index n_g, Nu
                     Index count, Index *row, Index *column, Number *value, UserDataPtr user)
 {
     (void)n, (void)fresh, (void)factor, (void)n_g, (void)fresh_multiplier, (void)count; /* the objective is linear */
-    fill_hessian(user, value ? x : NULL, value ? multiplier : NULL, (struct entries){0, row, column, value});
+    fill_hessian(user, value ? x : NULL, value ? multiplier : NULL, (struct ipopt_entries){0, row, column, value});
     return TRUE;
 }
 
@@ -541,7 +523,7 @@ static int optimise(struct program *q, Number *x)
 {
     Number *const low = x + q->n_x, *const high = low + q->n_x, *const g_low = high + q->n_x, value;
     Number *const g_high = g_low + q->n_g;
-    const struct entries none = {0};
+    const struct ipopt_entries none = {0};
     set_bounds(q, low, high, g_low, g_high);
     set_start(q, x);
     IpoptProblem ipopt = CreateIpoptProblem(q->n_x, low, high, q->n_g, g_low, g_high, fill_jacobian(q, NULL, none),
