@@ -108,7 +108,8 @@ class Network:
         """Process id of a running node of this network."""
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                words = open(f"/proc/{pid}/cmdline").read().split("\0")
+                with open(f"/proc/{pid}/cmdline", "rb") as f:  # anybody's processes: their words need not be UTF-8
+                    words = [os.fsdecode(word) for word in f.read().split(b"\0")]
                 cwd = os.readlink(f"/proc/{pid}/cwd")
             except OSError:
                 continue

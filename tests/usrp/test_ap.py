@@ -63,7 +63,7 @@ class Run:
 
     def __exit__(self, *_):
         self.devices.__exit__()
-        self.net.remove()
+        self.net.__exit__()
 
     def rows(self, *names):
         with self.net.file("run.h5") as f:
