@@ -3,9 +3,8 @@
 
 #include <math.h>
 
-/* Neighbours turned by noise alone leave little of their power; many times more says that somebody began to send, and
- * what noise made of the average before is not to lean on it for another 16 blocks. */
-static const double BEGINS = 4;
+/* Added to 1 - coherence^2: no block weighs more than 20, so that a change is followed. */
+static const double DOUBT = 0.05;
 
 void delay_start(struct delay *delay, const struct frame *frame)
 {
@@ -17,31 +16,33 @@ void delay_row(const struct frame *frame, const tutti_cf32 *y, const tutti_cf32 
 {
     const int dc = frame->n_sc / 2; /* between dc - 1 and dc there is one spacing more */
     tutti_cf32 before = 0;
-    double re = 0, im = 0, sum = 0;
+    double re = 0, im = 0, sum = 0, last = 0;
     for (int i = 0; i < frame->n_sc; i++) {
         const tutti_cf32 z = y[i] * unscramble[i], product = conjf(before) * z;
-        sum += (double)(crealf(z) * crealf(z) + cimagf(z) * cimagf(z));
+        const double own = (double)(crealf(z) * crealf(z) + cimagf(z) * cimagf(z));
         if (i > 0 && i != dc) {
             re += (double)crealf(product);
             im += (double)cimagf(product);
+            sum += (own + last) / 2;
         }
         before = z;
+        last = own;
     }
     *turn += CMPLX(re, im);
     *power += sum;
 }
 
+/* The phase of a mean of N products whose coherence is c has at least the variance (1 - c^2) / (2 N c^2); blocks weigh
+ * by its inverse. */
 void delay_add(struct delay *delay, double complex turn, double power)
 {
     const double complex relative = turn / power;
     if (!(power > 0) || !isfinite(creal(relative)) || !isfinite(cimag(relative))) {
         return;
     }
-    if (cabs(relative) > BEGINS * cabs(delay->turn)) {
-        delay->turn = delay->count = 0;
-    }
-    delay->count += delay->count < DELAY_BLOCKS;
-    delay->turn += (relative - delay->turn) / (double)delay->count;
+    const double squared = creal(relative) * creal(relative) + cimag(relative) * cimag(relative);
+    const double weight = squared / (1 - fmin(squared, 1) + DOUBT);
+    delay->turn += weight * relative - delay->turn / DELAY_BLOCKS;
 }
 
 void delay_move(struct delay *delay, double earlier_samples)
@@ -51,5 +52,5 @@ void delay_move(struct delay *delay, double earlier_samples)
 
 double delay_samples(const struct delay *delay)
 {
-    return delay->count ? -carg(delay->turn) * delay->fft_size / (2 * M_PI) : 0;
+    return -carg(delay->turn) * delay->fft_size / (2 * M_PI);
 }

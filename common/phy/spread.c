@@ -44,9 +44,8 @@ void spread_destroy(struct spread *s)
 
 void spread_keep(const struct spread *s, double values[SPREAD_HISTORY])
 {
-    const double all[SPREAD_HISTORY] = {
-        creal(s->delay.turn), cimag(s->delay.turn), (double)s->delay.count, s->residual, s->power, s->doubt,
-        (double)s->count,     (double)s->blocks};
+    const double all[SPREAD_HISTORY] = {creal(s->delay.turn), cimag(s->delay.turn), s->residual, s->power, s->doubt,
+                                        (double)s->count,     (double)s->blocks};
     memcpy(values, all, sizeof all);
 }
 
@@ -59,12 +58,11 @@ static long count_of(double value, long most)
 void spread_recall(struct spread *s, const double values[SPREAD_HISTORY])
 {
     s->delay.turn = CMPLX(values[0], values[1]);
-    s->delay.count = count_of(values[2], DELAY_BLOCKS);
-    s->residual = values[3];
-    s->power = values[4];
-    s->doubt = values[5];
-    s->count = count_of(values[6], WINDOW);
-    s->blocks = count_of(values[7], LONG_MAX / 2);
+    s->residual = values[2];
+    s->power = values[3];
+    s->doubt = values[4];
+    s->count = count_of(values[5], WINDOW);
+    s->blocks = count_of(values[6], LONG_MAX / 2);
 }
 
 void spread_follow(struct spread *s, int n_ant, const tutti_cf32 *Y, const tutti_cf32 *unscramble)
