@@ -17,6 +17,7 @@ enum config_sensing_objective { CONFIG_SENSING_CP, CONFIG_SENSING_SP };
 enum config_sensing_phases { CONFIG_PHASES_FRESH, CONFIG_PHASES_FIXED };
 enum config_large_scale { CONFIG_LS_TRACKED, CONFIG_LS_KNOWN };
 enum config_medium { CONFIG_MEDIUM_OWN, CONFIG_MEDIUM_ZMQ };
+enum config_tap_direction { CONFIG_TAP_RX, CONFIG_TAP_TX };
 enum config_air_mode { CONFIG_AIR_LOCKSTEP, CONFIG_AIR_PACED };
 /* Same numbers as enum wire_encoding. */
 enum config_encoding { CONFIG_CF32, CONFIG_SC16, CONFIG_BFP };
@@ -274,12 +275,21 @@ struct config_zmq {
     double stall_ms;
 };
 
+/* endpoint "" = no tap; no radios = all of them. */
+struct config_tap {
+    char *endpoint;
+    char **radios;
+    unsigned radios_count;
+    enum config_tap_direction direction;
+};
+
 struct config_air {
     char *endpoint;
     enum config_air_mode mode;
     int chunk_samples;
     enum config_medium medium;
     struct config_zmq zmq;
+    struct config_tap tap;
     bool wait_for_all;
     double radio_timeout_ms;
     char *truth;
@@ -337,6 +347,8 @@ char *config_file_path(const struct config *config, const char *name);
 
 /* Whether a node writes what its antennas receive (record.iq). */
 bool config_records_iq(const struct config *config, enum config_role role, int id);
+/* Whether its samples are published (air.tap). */
+bool config_taps(const struct config *config, enum config_role role, int id);
 /* "ap", "ue" or "eve". */
 const char *config_role_name(enum config_role role);
 

@@ -573,6 +573,12 @@ static int check_zmq_ports(struct check *check, const char *key, const char *end
     return 0;
 }
 
+static int check_tap(struct check *check)
+{
+    const struct config_tap *const tap = &check->config->air.tap;
+    return *tap->endpoint ? check_zmq_ports(check, "air.tap.endpoint", tap->endpoint) : 0;
+}
+
 /* What tutti-air does not compute it cannot spoil, nor say what it was. */
 static int check_medium(struct check *check)
 {
@@ -912,7 +918,7 @@ int config_check(struct config_layers *layers, const struct config *config)
         check_names,   check_frame,  check_pilots,     check_payload,     check_scheme,    check_precoding, check_eve,
         check_engine,  check_lag,    check_endpoints,  check_outputs,     check_faults,    check_backends,  check_gains,
         check_sensing, check_clocks, check_medium,     check_played,      check_taps,      check_delays,    check_adc,
-        check_iq,      check_events, check_resilience, check_calibration, check_scheduler, check_uplink,
+        check_iq,      check_events, check_resilience, check_calibration, check_scheduler, check_uplink,    check_tap,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

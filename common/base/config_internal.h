@@ -86,7 +86,7 @@ long config_radios_n(struct config_layers *layers, const char *role);
 yaml_node_t *config_radios_find(struct config_layers *layers, const char *role, long id, const char *key,
                                 struct config_layer **layer);
 
-/* config_iq.c: the nodes that are to record are there */
+/* config_iq.c: the nodes that are to record, and those that are tapped, are there */
 int config_iq_check(struct config_layers *layers, const struct config *config);
 
 /* config_emit.c: allocated text, NULL when out of memory */

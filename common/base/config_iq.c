@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Which nodes write what they receive: the names in record.iq.nodes, "ap0", "ue1" or "eve0". */
+/* Lists of nodes by name, "ap0", "ue1" or "eve0": who writes what it receives (record.iq.nodes), whose samples are
+ * published (air.tap.radios). */
 #include "base/config_internal.h"
 
 #include <string.h>
@@ -35,28 +36,48 @@ static bool is_node(const struct config *config, const char *name)
     return false;
 }
 
+/* An empty list has everybody in it. */
+static bool is_in(char *const *names, unsigned n_name, enum config_role role, int id)
+{
+    bool named = n_name == 0;
+    for (unsigned i = 0; !named && i < n_name; i++) {
+        named = is_name_of(names[i], role, id);
+    }
+    return named;
+}
+
 bool config_records_iq(const struct config *config, enum config_role role, int id)
 {
     const struct config_iq *const iq = &config->record.iq;
-    bool named = iq->nodes_count == 0;
-    for (unsigned i = 0; !named && i < iq->nodes_count; i++) {
-        named = is_name_of(iq->nodes[i], role, id);
+    return *iq->dir && is_in(iq->nodes, iq->nodes_count, role, id);
+}
+
+bool config_taps(const struct config *config, enum config_role role, int id)
+{
+    const struct config_tap *const tap = &config->air.tap;
+    return *tap->endpoint && is_in(tap->radios, tap->radios_count, role, id);
+}
+
+static int check_names(struct config_layers *layers, const struct config *config, const char *list, char *const *names,
+                       unsigned n_name)
+{
+    for (unsigned i = 0; i < n_name; i++) {
+        if (!is_node(config, names[i])) {
+            char key[64];
+            snprintf(key, sizeof(key), "%s[%u]", list, i);
+            return config_fail(layers, key,
+                               "'%.40s' is no node of this network: ap0 to ap%d, ue0 to ue%d, eavesdroppers eve0 ... "
+                               "(network.n_eve: %d)",
+                               names[i], config->network.n_ap - 1, config->network.n_ue - 1, config->network.n_eve);
+        }
     }
-    return *iq->dir && named;
+    return 0;
 }
 
 int config_iq_check(struct config_layers *layers, const struct config *config)
 {
     const struct config_iq *const iq = &config->record.iq;
-    for (unsigned i = 0; i < iq->nodes_count; i++) {
-        if (!is_node(config, iq->nodes[i])) {
-            char key[64];
-            snprintf(key, sizeof(key), "record.iq.nodes[%u]", i);
-            return config_fail(layers, key,
-                               "'%.40s' is no node of this network: ap0 to ap%d, ue0 to ue%d, eavesdroppers eve0 ... "
-                               "(network.n_eve: %d)",
-                               iq->nodes[i], config->network.n_ap - 1, config->network.n_ue - 1, config->network.n_eve);
-        }
-    }
-    return 0;
+    const struct config_tap *const tap = &config->air.tap;
+    const int rc = check_names(layers, config, "record.iq.nodes", iq->nodes, iq->nodes_count);
+    return rc ? rc : check_names(layers, config, "air.tap.radios", tap->radios, tap->radios_count);
 }

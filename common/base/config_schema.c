@@ -38,6 +38,7 @@ static const cyaml_strval_t starts[] = {{"current", CONFIG_START_CURRENT}, {"epa
 static const cyaml_strval_t deployments[] = {{"running", CONFIG_DEPLOY_RUNNING}, {"final", CONFIG_DEPLOY_FINAL}};
 static const cyaml_strval_t eve_knowledges[] = {{"estimated", CONFIG_EVE_ESTIMATED}, {"known", CONFIG_EVE_KNOWN}};
 static const cyaml_strval_t large_scales[] = {{"tracked", CONFIG_LS_TRACKED}, {"known", CONFIG_LS_KNOWN}};
+static const cyaml_strval_t tap_directions[] = {{"rx", CONFIG_TAP_RX}, {"tx", CONFIG_TAP_TX}};
 static const cyaml_strval_t media[] = {{"own", CONFIG_MEDIUM_OWN}, {"zmq", CONFIG_MEDIUM_ZMQ}};
 static const cyaml_strval_t air_modes[] = {{"lockstep", CONFIG_AIR_LOCKSTEP}, {"paced", CONFIG_AIR_PACED}};
 static const cyaml_strval_t encodings[] = {{"cf32", CONFIG_CF32}, {"sc16", CONFIG_SC16}, {"bfp", CONFIG_BFP}};
@@ -382,12 +383,19 @@ static const cyaml_schema_field_t zmq_fields[] = {
     REAL(struct config_zmq, stall_ms),
     CYAML_FIELD_END,
 };
+static const cyaml_schema_field_t tap_fields[] = {
+    TEXT(struct config_tap, endpoint),
+    LIST(struct config_tap, radios, text_entry, MAX_NODES),
+    ENUM(struct config_tap, direction, tap_directions),
+    CYAML_FIELD_END,
+};
 static const cyaml_schema_field_t air_fields[] = {
     TEXT(struct config_air, endpoint),
     ENUM(struct config_air, mode, air_modes),
     INT(struct config_air, chunk_samples),
     ENUM(struct config_air, medium, media),
     SECTION(struct config_air, zmq, zmq_fields),
+    SECTION(struct config_air, tap, tap_fields),
     BOOL(struct config_air, wait_for_all),
     REAL(struct config_air, radio_timeout_ms),
     TEXT(struct config_air, truth),

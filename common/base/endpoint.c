@@ -73,6 +73,15 @@ bool endpoint_is_loopback(const char *endpoint)
            (inet_pton(AF_INET, tcp.host, &number) == 1 && ntohl(number.s_addr) >> 24 == 127);
 }
 
+void endpoint_tcp_at(char *text, size_t room, const char *endpoint, int ports)
+{
+    struct endpoint_tcp tcp;
+    *text = '\0';
+    if (endpoint_parse_tcp(endpoint, &tcp)) {
+        snprintf(text, room, tcp.ipv6 ? "tcp://[%s]:%d" : "tcp://%s:%d", tcp.any ? "*" : tcp.host, tcp.port + ports);
+    }
+}
+
 /* IPv4 before IPv6, in both lookups: the other end may have only that. */
 static bool find_interface(const char *name, int family, char *address, size_t room)
 {

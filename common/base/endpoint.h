@@ -21,6 +21,8 @@ struct endpoint_tcp {
 bool endpoint_parse_tcp(const char *endpoint, struct endpoint_tcp *tcp);
 /* localhost, 127.x.y.z, [::1]: never leaves this host, whatever names mean here. */
 bool endpoint_is_loopback(const char *endpoint);
+/* A tcp:// endpoint with its port moved on by so many, as libzmq writes it. Empty unless it is one. */
+void endpoint_tcp_at(char *text, size_t room, const char *endpoint, int ports);
 
 /* The address to listen at or to connect to, as numbers: "1.2.3.4", "::1", "*" (listening only; also for this host's
  * own name when it stands for a loopback address here). Looks up interfaces first, then names; may block as the

@@ -13,14 +13,9 @@
 
 /* Hardware ------------------------------------------------------------------------------------------------------ */
 
-static enum config_role role_of(const struct links_radio *r)
-{
-    return r->is_ap ? CONFIG_ROLE_AP : r->is_eve ? CONFIG_ROLE_EVE : CONFIG_ROLE_UE;
-}
-
 static int set_hardware(struct links_radio *r, const struct config *config)
 {
-    const enum config_role role = role_of(r);
+    const enum config_role role = links_role(r);
     const struct config_impairments *imp = hardware_of(config, role);
     const double rate_hz = config->frame.sample_rate_hz;
     r->tx_gain = calloc((size_t)r->n_ant, sizeof *r->tx_gain);
@@ -51,7 +46,7 @@ static int set_hardware(struct links_radio *r, const struct config *config)
 
 static void set_levels(struct links_radio *r, const struct config *config)
 {
-    const enum config_role role = role_of(r);
+    const enum config_role role = links_role(r);
     const struct config_radio *own = config_radio_of(config, role, r->id);
     const struct config_radio *common = r->is_ap    ? &config->radio.ap
                                         : r->is_eve ? &config->radio.eve
@@ -70,7 +65,7 @@ static int set_radio(struct links_radio *r, const struct config *config, int ind
     r->is_ap = index < n_ap;
     r->is_eve = index >= n_ap + n_ue;
     r->id = r->is_ap ? index : r->is_eve ? index - n_ap - n_ue : index - n_ap;
-    r->code = hardware_code(role_of(r), r->id);
+    r->code = hardware_code(links_role(r), r->id);
     r->n_ant = r->is_ap ? config->network.n_ant : r->is_eve ? config->eve.n_ant : 1;
     set_levels(r, config);
     return set_hardware(r, config);

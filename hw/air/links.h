@@ -111,6 +111,11 @@ struct links {
     int n_window;
 };
 
+static inline enum config_role links_role(const struct links_radio *radio)
+{
+    return radio->is_ap ? CONFIG_ROLE_AP : radio->is_eve ? CONFIG_ROLE_EVE : CONFIG_ROLE_UE;
+}
+
 int links_create(struct links **links, const struct config *config, const struct frame *frame);
 void links_destroy(struct links *links); /* NULL allowed */
 

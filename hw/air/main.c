@@ -7,6 +7,7 @@
 #include "hw/air/medium.h"
 #include "hw/air/mixer.h"
 #include "hw/air/outside.h"
+#include "hw/air/tap.h"
 #include "hw/air/truth.h"
 
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct air {
     mixer_t *mixer;     /* the channels, or */
     outside_t *outside; /* somebody else's */
     truth_t *truth;
+    tap_t *tap; /* NULL: nobody listens in */
     medium_t *medium;
 };
 
@@ -51,6 +53,7 @@ static int setup(struct air *air, const struct config_options *options, bool exi
     const int chunk = air->frame.chunk_samples;
     status =
         c->air.medium == CONFIG_MEDIUM_OWN ? mixer_create(&air->mixer, air->links, c->network.seed, chunk) : TUTTI_OK;
+    status = status ? status : tap_create(&air->tap, c, air->links, chunk);
     const struct medium_settings settings = {.endpoint = c->air.endpoint,
                                              .n_ap = c->network.n_ap,
                                              .n_ue = c->network.n_ue,
@@ -62,6 +65,7 @@ static int setup(struct air *air, const struct config_options *options, bool exi
                                              .paced = c->air.mode == CONFIG_AIR_PACED,
                                              .wait_for_all = c->air.wait_for_all,
                                              .exit_when_empty = exit_when_empty,
+                                             .needed = tap_needs(air->tap),
                                              .radio_timeout_ms = c->air.radio_timeout_ms,
                                              .hello_timeout_ms = HELLO_TIMEOUT_MS};
     status = status ? status : medium_create(&air->medium, &settings); /* owns its place before it writes a file */
@@ -97,6 +101,12 @@ static void on_change(void *truth)
     }
 }
 
+static void pass_on(struct air *air)
+{
+    tap_send(air->tap, medium_tick(air->medium), medium_input(air->medium), medium_output(air->medium));
+    medium_deliver(air->medium);
+}
+
 /* The same with channels that somebody else computes. */
 static int run_outside(struct air *air)
 {
@@ -105,7 +115,7 @@ static int run_outside(struct air *air)
         status = outside_execute(air->outside, medium_tick(air->medium), medium_input(air->medium),
                                  medium_output(air->medium));
         if (status == TUTTI_OK) {
-            medium_deliver(air->medium);
+            pass_on(air);
         }
     }
     const struct outside_counters *const n = outside_counters(air->outside);
@@ -127,7 +137,7 @@ static int run(struct air *air)
         mixer_execute(air->mixer, medium_tick(air->medium), medium_input(air->medium), medium_output(air->medium),
                       on_change, air->truth);
         rt_hot_leave();
-        medium_deliver(air->medium);
+        pass_on(air);
     }
     return event < 0 ? event : TUTTI_OK;
 }
@@ -163,6 +173,7 @@ static int teardown(struct air *air)
     const int status = truth_close(air->truth);
     mixer_destroy(air->mixer);
     outside_destroy(air->outside);
+    tap_destroy(air->tap);
     links_destroy(air->links);
     config_free(air->config);
     return status;

@@ -131,11 +131,12 @@ static struct mixer_input take_input(const medium_t *m, const struct seat *seat)
     return in;
 }
 
-/* All of the chunk, unless the radio has said in time that it wants less. */
+/* All of the chunk, unless the radio has said in time that it wants less, and nobody else wants more. */
 static struct mixer_output give_output(const medium_t *m, const struct seat *seat, bool handed)
 {
+    const bool needed = m->set.needed && m->set.needed[seat - m->seat];
     struct mixer_output out = {air_share_rx(&seat->share, m->tick), 0, m->set.chunk};
-    if (handed && seat->shared) {
+    if (handed && seat->shared && !needed) {
         const struct air_cell *cell = air_share_cell(&seat->share, m->tick);
         air_share_read_extent(atomic_load(&cell->wanted), m->set.chunk, &out.from, &out.to);
     }

@@ -16,6 +16,7 @@ struct medium_settings {
     double sample_rate_hz;
     int chunk;
     bool paced, wait_for_all, exit_when_empty;
+    const bool *needed; /* [n_radio] whose whole chunk is computed, whatever it wants; NULL: nobody's; the caller's */
     double radio_timeout_ms; /* lock-step: how long a radio may keep the others waiting */
     double hello_timeout_ms; /* how long a connection may be silent, or a seat without a start be safe from others */
 };

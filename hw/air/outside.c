@@ -40,15 +40,7 @@ struct outside {
 
 static const char *role_of(const struct links_radio *radio)
 {
-    return radio->is_ap ? "ap" : radio->is_eve ? "eve" : "ue";
-}
-
-/* The given endpoint with its port moved on by so many; checked by config. */
-static void endpoint_at(char text[PORT_ROOM], const char *endpoint, int index)
-{
-    struct endpoint_tcp tcp = {0};
-    endpoint_parse_tcp(endpoint, &tcp);
-    snprintf(text, PORT_ROOM, tcp.ipv6 ? "tcp://[%s]:%d" : "tcp://%s:%d", tcp.any ? "*" : tcp.host, tcp.port + index);
+    return config_role_name(links_role(radio));
 }
 
 static int open_port(struct outside *o, struct port *p)
@@ -75,8 +67,8 @@ static int place_ports(struct outside *o)
             struct port *const p = &o->port[i];
             p->radio = r;
             p->antenna = a;
-            endpoint_at(p->give_at, o->config->air.zmq.tx, i);
-            endpoint_at(p->take_at, o->config->air.zmq.rx, i);
+            endpoint_tcp_at(p->give_at, sizeof p->give_at, o->config->air.zmq.tx, i);
+            endpoint_tcp_at(p->take_at, sizeof p->take_at, o->config->air.zmq.rx, i);
             p->give = calloc((size_t)o->chunk, sizeof *p->give);
             p->take = calloc((size_t)o->chunk, sizeof *p->take);
             if (!p->give || !p->take) {

@@ -79,6 +79,20 @@ static int resolve(const char *text, bool listening, char *address, bool *ipv6)
 }
 
 /* Without a network: what every host has. */
+static void test_ports_in_a_row(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"tcp://127.0.0.1:2000", "tcp://127.0.0.1:2003"},
+                                           {"tcp://*:9", "tcp://*:12"},
+                                           {"tcp://[::1]:80", "tcp://[::1]:83"},
+                                           {"ipc:///tmp/x", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[64];
+        endpoint_tcp_at(text, sizeof text, cases[i][0], 3);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
 static void test_what_it_stands_for(void **state)
 {
     (void)state;
@@ -109,6 +123,7 @@ static void test_what_it_stands_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_is_an_endpoint),
+                                       cmocka_unit_test(test_ports_in_a_row),
                                        cmocka_unit_test(test_what_it_stands_for)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
