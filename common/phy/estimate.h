@@ -52,7 +52,7 @@ void estimate_turns(estimate_t *estimate, const int *pilot_of_user);
 void estimate_execute(estimate_t *estimate, const tutti_cf32 *Y, tutti_cf32 *H_hat, float *beta, float *error_variance);
 /* What the estimates of the next block depend on besides its samples, the averages so far: recorded and replayed.
  * ESTIMATE_HISTORY(n_ue) numbers at most; keep returns how many; recall: TUTTI_EINVAL when it is another number. */
-#define ESTIMATE_HISTORY(n_ue) (4 * ((n_ue) + 1) + 7)
+#define ESTIMATE_HISTORY(n_ue) (4 * ((n_ue) + 1) + 70)
 int estimate_keep(const estimate_t *estimate, double *values);
 int estimate_recall(estimate_t *estimate, const double *values, int n);
 /* Noise power per subcarrier in sample units squared, as tracked. */

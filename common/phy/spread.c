@@ -44,9 +44,9 @@ void spread_destroy(struct spread *s)
 
 void spread_keep(const struct spread *s, double values[SPREAD_HISTORY])
 {
-    const double all[SPREAD_HISTORY] = {creal(s->delay.turn), cimag(s->delay.turn), s->residual, s->power, s->doubt,
-                                        (double)s->count,     (double)s->blocks};
-    memcpy(values, all, sizeof all);
+    const double own[] = {s->residual, s->power, s->doubt, (double)s->count, (double)s->blocks};
+    memcpy(values, own, sizeof own);
+    delay_keep(&s->delay, values + SPREAD_OWN);
 }
 
 /* A count from a file, within what it can be. */
@@ -57,12 +57,12 @@ static long count_of(double value, long most)
 
 void spread_recall(struct spread *s, const double values[SPREAD_HISTORY])
 {
-    s->delay.turn = CMPLX(values[0], values[1]);
-    s->residual = values[2];
-    s->power = values[3];
-    s->doubt = values[4];
-    s->count = count_of(values[5], WINDOW);
-    s->blocks = count_of(values[6], LONG_MAX / 2);
+    s->residual = values[0];
+    s->power = values[1];
+    s->doubt = values[2];
+    s->count = count_of(values[3], WINDOW);
+    s->blocks = count_of(values[4], LONG_MAX / 2);
+    delay_recall(&s->delay, values + SPREAD_OWN);
 }
 
 void spread_follow(struct spread *s, int n_ant, const tutti_cf32 *Y, const tutti_cf32 *unscramble)

@@ -23,7 +23,7 @@ struct spread {
 };
 
 /* What the next block's delay and spread depend on besides its samples, as numbers. */
-enum { SPREAD_HISTORY = 7 };
+enum { SPREAD_OWN = 5, SPREAD_HISTORY = SPREAD_OWN + DELAY_HISTORY };
 void spread_keep(const struct spread *spread, double values[SPREAD_HISTORY]);
 void spread_recall(struct spread *spread, const double values[SPREAD_HISTORY]);
 

@@ -283,6 +283,9 @@ static void a_signal_that_comes_up_slowly_is_believed_when_it_is_there(void **st
         for (int b = 0; b < 3 + (int)(seed % 30); b++) {
             hear(&delay, &f, 0, 0, &random);
         }
+        for (int b = 0; b < 3; b++) { /* precoders made of noise, at full power */
+            hear(&delay, &f, 100, 1.5 * creal(test_gaussian(&random)), &random);
+        }
         for (size_t b = 0; b < sizeof rising / sizeof *rising; b++) {
             hear(&delay, &f, rising[b], 0.7, &random);
         }
