@@ -76,7 +76,7 @@ def examine_meta(net, stem, role, node, antenna, first, n):
     a = [x for x in m["annotations"] if x["core:label"] != "history"]
     h = [x for x in m["annotations"] if x["core:label"] == "history"]
     check([x["tutti:block"] for x in h] == ([first + i for i in range(4)] if role == "ap" else []) and
-          all(len(x["tutti:values"]) == 3 * 4 + 8 for x in h), f"{stem}: averages with {len(h)} blocks")
+          all(len(x["tutti:values"]) == 3 * 4 + 70 for x in h), f"{stem}: averages with {len(h)} blocks")
     check([(x["core:sample_start"], x["core:sample_count"], x["core:label"], x["tutti:block"]) for x in a] ==
           [(b * BLOCK + s * SYMBOL, SYMBOL, LETTERS[s], b + first) for b, s in want], f"{stem}: {len(a)} symbols of first and last block annotated")
 
