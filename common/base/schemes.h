@@ -23,9 +23,9 @@ enum mimo_antennas {
 };
 
 /* How a scheme shares the power out: word, bit, meaning. A row of the schemes' table allows some of them. One word, one
- * rule; `equal` is none, but short for the one of the last four that the scheme's row names. */
+ * rule; `equal` is none, but short for the one of the last six that the scheme's row names. */
 #define MIMO_POWER_MAP(X)                                                                                              \
-    X(MIMO_POWER_EQUAL, equal, 0, "short for the rule that the scheme has of the last four")                           \
+    X(MIMO_POWER_EQUAL, equal, 0, "short for the rule that the scheme has of the last six")                            \
     X(MIMO_POWER_MAXMIN, maxmin, 1, "the least SINR as large as the APs' budgets allow")                               \
     X(MIMO_POWER_MAXMIN_USER, maxmin_user, 2, "the same with one power per user; differs for cb only")                 \
     X(MIMO_POWER_RLSPA_WC, rlspa_wc, 3, "robust least squares (worst error), about the sum rate of equal_sent")        \
@@ -33,7 +33,9 @@ enum mimo_antennas {
     X(MIMO_POWER_EQUAL_RECEIVED, equal_received, 5, "every user receives the same power, the worst AP at its budget")  \
     X(MIMO_POWER_EQUAL_SENT, equal_sent, 6, "every user is sent the same power, the worst AP at its budget")           \
     X(MIMO_POWER_EQUAL_SHARES, equal_shares, 7, "every AP gives each user the same share of its budget, on average")   \
-    X(MIMO_POWER_BY_STRENGTH, by_strength, 8, "every AP at its budget, more to users it hears better")
+    X(MIMO_POWER_BY_STRENGTH, by_strength, 8, "every AP at its budget, more to users it hears better")                 \
+    X(MIMO_POWER_FRACTIONAL, fractional, 9, "by the user's gain to the -0.5, its busiest AP at its budget")            \
+    X(MIMO_POWER_FRACTIONAL_AP, fractional_ap, 10, "every AP at its budget, by the square root of its users' gains")
 
 /* X(enumerator, name, number in files, kind, antennas, allowed powers, the one that `equal` is short for
  * (MIMO_POWER_EQUAL: none), those whose AP budgets hold on average (mimo/precoder.h), rung below on the deadline
@@ -56,7 +58,14 @@ enum mimo_antennas {
       "max-min optimum with a bound that no precoder exceeds")                                                         \
     X(MIMO_ANALOG, analog, 7, MIMO_PHASE, MIMO_ANTENNAS_ANY, MIMO_ONLY(MIMO_POWER_EQUAL_SENT) | MIMO_MAXMIN_POWER,     \
       MIMO_POWER_EQUAL_SENT, 0, MIMO_ANALOG,                                                                           \
-      "phase shifters only: one RF chain, one user served per block in turn, with all power")
+      "phase shifters only: one RF chain, one user served per block in turn, with all power")                          \
+    X(MIMO_P_MMSE, p_mmse, 8, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_CLUSTER_POWER, MIMO_POWER_FRACTIONAL, 0, MIMO_CB,  \
+      "regularised zero-forcing over each user's own APs, of the users that share one")                                \
+    X(MIMO_P_RZF, p_rzf, 9, MIMO_CENTRAL, MIMO_ANTENNAS_ANY, MIMO_CLUSTER_POWER, MIMO_POWER_FRACTIONAL, 0, MIMO_CB,    \
+      "the same without the estimates' errors")                                                                        \
+    X(MIMO_LP_MMSE, lp_mmse, 10, MIMO_CENTRAL, MIMO_ANTENNAS_ANY,                                                      \
+      MIMO_ONLY(MIMO_POWER_FRACTIONAL_AP) | MIMO_MAXMIN_POWER, MIMO_POWER_FRACTIONAL_AP, 0, MIMO_CB,                   \
+      "regularised zero-forcing at each AP alone, of the users that it serves; built by the CPU node")
 
 enum mimo_power {
 #define MIMO_POWER_ENUM(id, name, number, about) id = (number),
@@ -79,6 +88,11 @@ enum { MIMO_N_SCHEMES = MIMO_SCHEME_MAP(MIMO_COUNT) }; /* numbers 0 to MIMO_N_SC
 #define MIMO_MAXMIN_POWER (MIMO_ONLY(MIMO_POWER_MAXMIN) | MIMO_ONLY(MIMO_POWER_MAXMIN_USER))
 #define MIMO_CB_POWER (MIMO_ONLY(MIMO_POWER_BY_STRENGTH) | MIMO_ONLY(MIMO_POWER_EQUAL_SHARES) | MIMO_MAXMIN_POWER)
 #define MIMO_AP_POWER (MIMO_ONLY(MIMO_POWER_EQUAL_SHARES) | MIMO_MAXMIN_POWER)
+#define MIMO_CLUSTER_POWER                                                                                             \
+    (MIMO_ONLY(MIMO_POWER_FRACTIONAL) | MIMO_ONLY(MIMO_POWER_EQUAL_RECEIVED) | MIMO_ONLY(MIMO_POWER_EQUAL_SENT) |      \
+     MIMO_MAXMIN_POWER)
+/* Those that know who serves whom; with the whole network in one cluster when nobody says so. */
+#define MIMO_CLUSTER_SCHEMES (MIMO_ONLY(MIMO_P_MMSE) | MIMO_ONLY(MIMO_P_RZF) | MIMO_ONLY(MIMO_LP_MMSE))
 #define MIMO_CENTRAL_POWER                                                                                             \
     (MIMO_ONLY(MIMO_POWER_EQUAL_RECEIVED) | MIMO_ONLY(MIMO_POWER_EQUAL_SENT) | MIMO_MAXMIN_POWER | MIMO_RLSPA_POWER)
 

@@ -2,7 +2,6 @@
 #include "cluster/shares.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 /* Largest share of user k, and the sum of its gains, over the APs that serve it. */
 static double largest_share(int n_ap, int n_ue, const uint8_t *served, const double *beta, const double *w, int k,
@@ -19,26 +18,27 @@ static double largest_share(int n_ap, int n_ue, const uint8_t *served, const dou
     return most;
 }
 
-void shares_central(int n_ap, int n_ue, const uint8_t *served, const double *beta, const double *w, double P,
+void shares_central(int n_ap, int n_ue, const uint8_t *served, const double *beta, const double *w, const double *P,
                     double upsilon, double kappa, double *weight, double *rho)
 {
+    double gain;
     for (int k = 0; k < n_ue; k++) {
-        double gain;
         const double most = largest_share(n_ap, n_ue, served, beta, w, k, &gain);
-        const bool usable = most > 0 && gain > 0;
-        weight[k] = usable ? pow(gain, upsilon) * pow(most, 1 - kappa) : 0;
-        rho[k] = usable ? pow(gain, upsilon) * pow(most, -kappa) * P : 0;
+        weight[k] = most > 0 && gain > 0 ? pow(gain, upsilon) * pow(most, 1 - kappa) : 0;
+        rho[k] = INFINITY; /* until the busiest of its APs says how much of its budget a weight of 1 is */
+    }
+    for (int l = 0; l < n_ap; l++) {
+        double load = 0;
+        for (int i = 0; i < n_ue; i++) {
+            load += served[l * n_ue + i] ? weight[i] : 0;
+        }
+        for (int k = 0; k < n_ue && load > 0; k++) {
+            rho[k] = served[l * n_ue + k] ? fmin(rho[k], P[l] / load) : rho[k];
+        }
     }
     for (int k = 0; k < n_ue; k++) {
-        double busiest = 0;
-        for (int l = 0; l < n_ap; l++) {
-            double load = 0;
-            for (int i = 0; i < n_ue && served[l * n_ue + k]; i++) {
-                load += served[l * n_ue + i] ? weight[i] : 0;
-            }
-            busiest = fmax(busiest, load);
-        }
-        rho[k] = busiest > 0 ? rho[k] / busiest : 0;
+        const double most = largest_share(n_ap, n_ue, served, beta, w, k, &gain);
+        rho[k] = weight[k] > 0 ? rho[k] * weight[k] / most : 0;
     }
 }
 

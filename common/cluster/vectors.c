@@ -2,23 +2,29 @@
 #include "cluster/vectors.h"
 
 #include "base/error.h"
-#include "cluster/clusters.h"
 #include "linalg/small.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Far below what single precision resolves: keeps the factor positive where G^H G drowns the noise. */
+static const double RIDGE = 1e-13;
+
 struct vectors {
+    int most_aps, most_users;      /* at create */
     int all_aps, n_ant, all_users; /* the network */
     double *storage;
     double *Ar, *Ai;   /* [n_row][n] the estimates in play, packed */
     double *Lr, *Li;   /* [n][n] I + G^H Z^-1 G, then its factor */
     double *xr, *xi;   /* [n] */
+    double *amplitude; /* [n] roots of the powers in play */
     double *inverse_z; /* [n_ap] packed */
     int *lists;
     int *aps, *n_aps;               /* [all_users][all_aps], [all_users] APs of a user */
     int *users, *n_users;           /* [all_aps][all_users], [all_aps] users of an AP */
     int *neighbours, *n_neighbours; /* [all_users][all_users], [all_users] */
+    int *seen;                      /* [all_users] */
     const int *user, *ap;           /* those in play: packed -> index */
     int n_user, n_ap;               /* packed */
 };
@@ -32,13 +38,15 @@ static void place(struct vectors *v, int n_ap, int n_ant, int n_ue)
     v->Li = v->Lr + k * k;
     v->xr = v->Li + k * k;
     v->xi = v->xr + k;
-    v->inverse_z = v->xi + k;
+    v->amplitude = v->xi + k;
+    v->inverse_z = v->amplitude + k;
     v->aps = v->lists;
     v->users = v->aps + k * l;
     v->neighbours = v->users + k * l;
     v->n_aps = v->neighbours + k * k;
     v->n_users = v->n_aps + k;
     v->n_neighbours = v->n_users + l;
+    v->seen = v->n_neighbours + k;
 }
 
 int vectors_create(vectors_t **vectors, int n_ap, int n_ant, int n_ue)
@@ -46,11 +54,11 @@ int vectors_create(vectors_t **vectors, int n_ap, int n_ant, int n_ue)
     struct vectors *v = *vectors = calloc(1, sizeof *v);
     const size_t k = (size_t)n_ue, l = (size_t)n_ap;
     if (v) {
-        v->all_aps = n_ap;
+        v->all_aps = v->most_aps = n_ap;
         v->n_ant = n_ant;
-        v->all_users = n_ue;
-        v->storage = calloc(2 * l * (size_t)n_ant * k + 2 * k * k + 2 * k + l, sizeof *v->storage);
-        v->lists = calloc(2 * k * l + k * k + 2 * k + l, sizeof *v->lists);
+        v->all_users = v->most_users = n_ue;
+        v->storage = calloc(2 * l * (size_t)n_ant * k + 2 * k * k + 3 * k + l, sizeof *v->storage);
+        v->lists = calloc(2 * k * l + k * k + 3 * k + l, sizeof *v->lists);
     }
     if (!v || !v->storage || !v->lists) {
         vectors_destroy(v);
@@ -70,6 +78,41 @@ void vectors_destroy(vectors_t *v)
     }
 }
 
+void vectors_resize(vectors_t *v, int n_ap, int n_ue)
+{
+    v->all_aps = n_ap < v->most_aps ? n_ap : v->most_aps;
+    v->all_users = n_ue < v->most_users ? n_ue : v->most_users;
+    place(v, v->all_aps, v->n_ant, v->all_users);
+    memset(v->n_aps, 0, (size_t)v->all_users * sizeof *v->n_aps);
+    memset(v->n_users, 0, (size_t)v->all_aps * sizeof *v->n_users);
+}
+
+/* S_k ascending: the users of its APs. seen [all_users] is work. */
+static void list_neighbours(struct vectors *v, int k, int *seen)
+{
+    const int K = v->all_users;
+    int n = 0;
+    memset(seen, 0, (size_t)K * sizeof *seen);
+    for (int m = 0; m < v->n_aps[k]; m++) {
+        const int ap = v->aps[k * v->all_aps + m];
+        for (int i = 0; i < v->n_users[ap]; i++) {
+            seen[v->users[ap * K + i]] = 1;
+        }
+    }
+    for (int i = 0; i < K; i++) {
+        if (seen[i]) {
+            v->neighbours[k * K + n++] = i;
+        }
+    }
+    v->n_neighbours[k] = n;
+}
+
+const int *vectors_aps(const vectors_t *v, int k, int *n)
+{
+    *n = v->n_aps[k];
+    return v->aps + k * v->all_aps;
+}
+
 void vectors_load(vectors_t *v, const uint8_t *served)
 {
     const int L = v->all_aps, K = v->all_users;
@@ -84,7 +127,7 @@ void vectors_load(vectors_t *v, const uint8_t *served)
         }
     }
     for (int k = 0; k < K; k++) {
-        v->n_neighbours[k] = clusters_neighbours(L, K, served, k, v->neighbours + k * K);
+        list_neighbours(v, k, v->seen);
     }
 }
 
@@ -92,24 +135,27 @@ void vectors_load(vectors_t *v, const uint8_t *served)
 static void gather(struct vectors *c, const struct vectors_csi *csi, int with_errors)
 {
     const int N = c->n_ant, n = c->n_user, K = c->all_users;
+    for (int i = 0; i < n; i++) {
+        c->amplitude[i] = csi->power ? sqrt(csi->power[c->user[i]]) : 1;
+    }
     for (int m = 0; m < c->n_ap; m++) {
         double z = 1;
         for (int i = 0; i < n && with_errors; i++) {
-            z += csi->error[c->ap[m] * K + c->user[i]];
+            z += c->amplitude[i] * c->amplitude[i] * csi->error[c->ap[m] * K + c->user[i]];
         }
         c->inverse_z[m] = 1 / z;
         for (int a = 0; a < N; a++) {
             const size_t from = ((size_t)c->ap[m] * (size_t)N + (size_t)a) * (size_t)K;
             double *const re = c->Ar + (size_t)(m * N + a) * (size_t)n, *const im = c->Ai + (re - c->Ar);
             for (int i = 0; i < n; i++) {
-                re[i] = csi->Gr[from + (size_t)c->user[i]];
-                im[i] = csi->Gi[from + (size_t)c->user[i]];
+                re[i] = c->amplitude[i] * csi->Gr[from + (size_t)c->user[i]];
+                im[i] = c->amplitude[i] * csi->Gi[from + (size_t)c->user[i]];
             }
         }
     }
     small_gram(c->n_ap * N, n, c->Ar, c->Ai, c->inverse_z, N, c->Lr, c->Li);
     for (int i = 0; i < n; i++) {
-        c->Lr[i * n + i] += 1;
+        c->Lr[i * n + i] = 1 + c->Lr[i * n + i] * (1 + RIDGE);
     }
     small_cholesky(n, c->Lr, c->Li, 0); /* positive definite: at least the identity */
 }

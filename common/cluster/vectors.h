@@ -16,15 +16,20 @@ enum vectors_rule { VECTORS_PMMSE, VECTORS_PRZF };
 struct vectors_csi {
     const double *Gr, *Gi; /* [n_ap][n_ant][n_ue] estimates ghat of the uplink; the downlink's h^H is their transpose */
     const double *error;   /* [n_ap][n_ue] variance of their errors per antenna */
+    const double *power;   /* [n_ue] users' powers, by which G's squares and error are multiplied; NULL = 1 each */
 };
 
 typedef struct vectors vectors_t;
 
 int vectors_create(vectors_t **vectors, int n_ap, int n_ant, int n_ue); /* 0, or TUTTI_ENOMEM */
 void vectors_destroy(vectors_t *vectors);                               /* NULL allowed */
-/* New clusters, served [n_ap][n_ue] (clusters_form): lists APs and neighbours of every user. O(n_ap n_ue) and more, for
- * the slow clock; until the first call nobody is served. */
+/* A smaller network from now on, of which nothing is loaded; no larger than at create. */
+void vectors_resize(vectors_t *vectors, int n_ap, int n_ue);
+/* New clusters, served [n_ap][n_ue] (clusters_form): lists APs and neighbours of every user. O(n_ap n_ue), and
+ * clusters times users per AP for every user; until the first call nobody is served. */
 void vectors_load(vectors_t *vectors, const uint8_t *served);
+/* What is loaded: APs of a user, ascending, and how many. */
+const int *vectors_aps(const vectors_t *vectors, int k, int *n);
 
 /* V [n_ap][n_ant] of user k; zero at APs that do not serve it. Returns the number of its neighbours, itself among them;
  * 0 when nobody serves it (V is zero). */

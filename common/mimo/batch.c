@@ -440,7 +440,8 @@ static bool is_sound(const struct batch *b, bool mean, float use)
 static bool serves(const struct batch *b, enum mimo_scheme scheme)
 {
     const int n = b->n_ue, rows = b->n_ap * b->shape.n_ant;
-    if (n == 0 || b->n_ap == 0 || scheme == MIMO_OB || scheme == MIMO_ANALOG) {
+    const unsigned others = MIMO_CLUSTER_SCHEMES | MIMO_ONLY(MIMO_OB) | MIMO_ONLY(MIMO_ANALOG);
+    if (n == 0 || b->n_ap == 0 || others & MIMO_ONLY(scheme)) {
         return false;
     }
     return scheme == MIMO_ZF ? n <= rows : scheme != MIMO_FZF || n < b->shape.n_ant;
@@ -459,7 +460,7 @@ unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power 
     const bool mean = mimo_holds_mean(scheme, power);
     struct inputs in;
     select_active(b, channels);
-    bool same = serves(b, scheme);
+    bool same = serves(b, scheme) && !(channels->serves && mimo_scheme_is_local((int)scheme));
     for (int s = 1; s < n_sb && same; s++) {
         same = same_active(b, channels, &channels[s]);
     }

@@ -10,10 +10,11 @@ typedef struct batch batch_t;
 
 int batch_create(batch_t **batch, const struct mimo_shape *shape);
 void batch_destroy(batch_t *batch);
-/* Up to batch_lanes() subbands of any scheme but ob and analog; cb with power maxmin needs
+/* Up to batch_lanes() subbands of any scheme but ob, analog and those of clusters; cb with power maxmin needs
  * batch_use_each before. Bit s of the result is set when
  * subband s is not done, or the result is not finite or an AP not at its budget (other masks or strong users than the
- * first, badly conditioned, max-min not converged, a user below -20 dB with rzf, local schemes without channel->beta).
+ * first, badly conditioned, max-min not converged, a user below -20 dB with rzf, local schemes without channel->beta
+ * or with channel->serves).
  */
 unsigned batch_execute(batch_t *batch, enum mimo_scheme scheme, enum mimo_power power, double upsilon, int n_sb,
                        const struct mimo_channel *channels, struct mimo_solution *solutions);

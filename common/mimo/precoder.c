@@ -80,7 +80,11 @@ static size_t place(struct precoder *p, double *base)
                         {&p->Ui, m * n * k},
                         {(double **)&p->H_ap, 2 * n * k},
                         {(double **)&p->W_ap, 2 * n * k},
-                        {(double **)&p->strong, (k + sizeof(double) - 1) / sizeof(double)}};
+                        {(double **)&p->strong, (k + sizeof(double) - 1) / sizeof(double)},
+                        {&p->Vr, m * n},
+                        {&p->Vi, m * n},
+                        {(double **)&p->served, (m * k + sizeof(double) - 1) / sizeof(double)},
+                        {(double **)&p->loaded, (m * k + sizeof(double) - 1) / sizeof(double)}};
     size_t used = mimo_problem_size(&p->shape);
     if (base) {
         mimo_problem_place(&p->problem, &p->shape, base);
@@ -117,6 +121,9 @@ static int create_parts(struct precoder *p)
     }
     if (!status && p->schemes & MIMO_ONLY(MIMO_CB)) {
         status = maxmin_cb_create(&p->maxmin_cb, p->shape.n_ap, p->shape.n_ant, p->shape.n_ue);
+    }
+    if (!status && p->schemes & MIMO_CLUSTER_SCHEMES) {
+        status = vectors_create(&p->vectors, p->shape.n_ap, p->shape.n_ant, p->shape.n_ue);
     }
     return status;
 }
@@ -159,6 +166,7 @@ void precoder_destroy(precoder_t *precoder)
     ob_destroy(precoder->ob);
     batch_destroy(precoder->batch);
     maxmin_cb_destroy(precoder->maxmin_cb);
+    vectors_destroy(precoder->vectors);
     free(precoder->storage);
     free(precoder);
 }
@@ -194,10 +202,16 @@ int precoder_execute(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_po
     if (p->problem.n_ue == 0 || p->problem.n_ap == 0) {
         return stop_empty(p, solution, TUTTI_ENUMERIC);
     }
+    if (mimo_scheme_is_local((int)scheme)) {
+        mimo_problem_mask(&p->problem, &p->shape, channel->serves);
+    }
     const enum mimo_power rule = mimo_power_on_rung(scheme, scheme, power);
+    p->sinr_told = false;
     const int reason = solve[scheme](p, rule, channel, solution);
     solution->reason = reason == MIMO_REASON_ASKED ? p->problem.reason : reason;
-    mimo_sinr(&p->shape, channel, solution->W, solution->sinr);
+    if (!p->sinr_told) {
+        mimo_sinr(&p->shape, channel, solution->W, solution->sinr);
+    }
     return solution->reason == MIMO_REASON_ASKED ? 0 : TUTTI_ENUMERIC;
 }
 

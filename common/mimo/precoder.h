@@ -28,6 +28,9 @@
  * - MIMO_POWER_RLSPA_WC, _WIENER. zf, rzf: robust least squares at block level (rlspa/block.h, docs/power.md) on the
  *   beams at unit norm, of this subband alone (solution->shape says what they are) or with the shape handed in as
  *   channel->eta; then one factor so that the worst AP is at its budget.
+ * - MIMO_POWER_FRACTIONAL. p_mmse, p_rzf: by large-scale gains and each beam's largest share (cluster/shares.h,
+ *   upsilon -0.5, kappa 0.5), with this subband's own shares, so that budgets hold strictly.
+ * - MIMO_POWER_FRACTIONAL_AP. lp_mmse: AP m gives its users shares of ap_power[m] by the square root of their gains.
  * analog gives all power to one user. */
 
 /* A budget that holds on average is exceeded by at most this on one subband of one block: 3 dB. */
@@ -71,9 +74,14 @@ struct mimo_channel {
     const float *ap_power;       /* [n_ap], >= 0 */
     const uint8_t *ap_active;    /* [n_ap] */
     const uint8_t *ue_active;    /* [n_ue] */
-    const float *beta; /* [n_ap][n_ue] large-scale gain for cb maxmin, FZF, PZF, PPZF; NULL = from H_hat itself */
-    const double *eta; /* [n_ap][n_ue] >= 0, powers for cb maxmin and for fzf, pzf, ppzf on average; for rlspa_* the
-                          users' parts, the same at all APs; NULL = solved here, or the rule's */
+    const float *beta;     /* [n_ap][n_ue] large-scale gain for cb maxmin, FZF, PZF, PPZF and the rules fractional,
+                              fractional_ap; NULL = from H_hat itself */
+    const double *eta;     /* [n_ap][n_ue] >= 0, powers for cb maxmin and for fzf, pzf, ppzf on average; for rlspa_* the
+                              users' parts, the same at all APs; NULL = solved here, or the rule's */
+    const uint8_t *serves; /* [n_ap][n_ue] 1 where an AP serves a user (cluster/clusters.h); NULL = all serve all. H_hat
+                              and error_variance hold what is known of the other links, too: 0 where nothing is. W is
+                              zero where it is 0 with p_mmse, p_rzf, lp_mmse, cb, fzf, pzf and ppzf; zf, rzf, ob and
+                              analog do not read it */
 };
 
 struct mimo_solution {

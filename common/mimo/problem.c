@@ -93,6 +93,18 @@ void mimo_problem_load(struct mimo_problem *problem, const struct mimo_shape *sh
     }
 }
 
+void mimo_problem_mask(struct mimo_problem *problem, const struct mimo_shape *shape, const uint8_t *serves)
+{
+    const int n = problem->n_ue;
+    for (int r = 0; r < problem->n_row && serves; r++) {
+        const uint8_t *const row = serves + (size_t)problem->ap[r / problem->n_ant] * (size_t)shape->n_ue;
+        for (int k = 0; k < n; k++) {
+            problem->Hr[r * n + k] *= row[problem->ue[k]];
+            problem->Hi[r * n + k] *= row[problem->ue[k]];
+        }
+    }
+}
+
 void mimo_columns_drop(int rows, int n, int k, double *A)
 {
     double *to = A;

@@ -21,6 +21,8 @@ size_t mimo_problem_size(const struct mimo_shape *shape);
 void mimo_problem_place(struct mimo_problem *problem, const struct mimo_shape *shape, double *storage);
 void mimo_problem_load(struct mimo_problem *problem, const struct mimo_shape *shape,
                        const struct mimo_channel *channel);
+/* Links that do not serve lose their estimates, of which an AP then makes no beams; NULL = all serve. */
+void mimo_problem_mask(struct mimo_problem *problem, const struct mimo_shape *shape, const uint8_t *serves);
 /* Leaves packed user k out; the users behind it move up. Sets reason to MIMO_REASON_ZERO_CHANNEL. */
 void mimo_problem_drop(struct mimo_problem *problem, int k);
 

@@ -4,6 +4,7 @@
 #ifndef TUTTI_MIMO_SCHEME_H
 #define TUTTI_MIMO_SCHEME_H
 
+#include "cluster/vectors.h"
 #include "control/maxmin_cb.h"
 #include "mimo/batch.h"
 #include "mimo/ob.h"
@@ -19,6 +20,7 @@ struct precoder {
     ob_t *ob;               /* NULL unless created for MIMO_OB */
     batch_t *batch;         /* NULL unless created for a scheme that it serves */
     maxmin_cb_t *maxmin_cb; /* NULL unless created for MIMO_CB */
+    vectors_t *vectors;     /* NULL unless created for one of MIMO_CLUSTER_SCHEMES */
     double *storage;
     double *Ur, *Ui;                     /* [n_row][n_ue] beams */
     double *Gr, *Gi, *Xr, *Xi, *Yr, *Yi; /* [n_ue][n_ue] */
@@ -31,6 +33,10 @@ struct precoder {
     int eta_n_ap, eta_n_ue, eta_reason;  /* eta_n_ap 0: none yet */
     double complex *H_ap, *W_ap;         /* [n_ant][n_ue], one AP */
     uint8_t *strong;                     /* [n_ue] */
+    double *Vr, *Vi;                     /* [n_row] one user's beam */
+    uint8_t *served, *loaded;            /* [n_ap][n_ue] packed: who serves whom; what vectors has listed */
+    int loaded_n_ap, loaded_n_ue;        /* packed; 0: nothing yet */
+    bool sinr_told;                      /* the scheme has written solution->sinr itself */
 };
 
 /* Smallest pivot (sine squared of a user's angle to the others) down to which zero-forcing is not compared with RZF.

@@ -89,7 +89,7 @@ static void draw(struct network *w)
 /* Median over the users of their best of some rounds, microseconds. */
 static double measure(struct network *w, double *neighbours, unsigned long *allocations)
 {
-    const struct vectors_csi csi = {w->Gr, w->Gi, w->error};
+    const struct vectors_csi csi = {w->Gr, w->Gi, w->error, NULL};
     const unsigned long before = measure_allocations();
     *neighbours = 0;
     measure_count(true);

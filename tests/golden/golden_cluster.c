@@ -4,7 +4,10 @@
 #include "cluster/shares.h"
 #include "cluster/vectors.h"
 #include "golden.h"
+#include "linalg/cmplx.h"
+#include "mimo/precoder.h"
 
+#include <complex.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +37,12 @@ static void check_powers(const json_t *root, struct golden *golden, int L, int K
         w[i] = golden_at2(json_object_get(power, "w"), i / K, i % K);
     }
     const double P = golden_number(power, "rho_tot");
-    shares_central(L, K, served, beta, w, P, golden_number(power, "upsilon"), golden_number(power, "kappa"), weight,
-                   rho);
+    double budget[L_MOST];
+    for (int l = 0; l < L; l++) {
+        budget[l] = P;
+    }
+    shares_central(L, K, served, beta, w, budget, golden_number(power, "upsilon"), golden_number(power, "kappa"),
+                   weight, rho);
     for (int k = 0; k < K; k++) {
         const double want = golden_at(json_object_get(power, "rho"), k);
         golden_close(golden, rho[k], want, DOUBLE, want, "rho[%d]", k);
@@ -103,13 +110,63 @@ static void check_rule(const json_t *root, struct golden *golden, const struct v
     }
 }
 
+/* The precoder's beams of the same estimates, in single precision. What the case gives is for users of power 1 in the
+ * dual uplink; the precoder's powers go into the estimates. */
+static void check_scheme(const json_t *root, struct golden *golden, const struct vectors_csi *csi,
+                         const struct mimo_shape *shape, const uint8_t *served, enum mimo_scheme scheme)
+{
+    static const double SINGLE = 1e-5;
+    static tutti_cf32 H[ALL], W[ALL];
+    const int L = shape->n_ap, N = shape->n_ant, K = shape->n_ue;
+    float error[L_MOST * K_MOST], budget[L_MOST], sinr[K_MOST];
+    double power[K_MOST] = {0};
+    uint8_t active[L_MOST + K_MOST];
+    const json_t *const V = json_object_get(root, scheme == MIMO_P_MMSE ? "V_pmmse" : "V_przf");
+    const struct mimo_channel channel = {H, error, budget, active, active, NULL, NULL, served};
+    struct mimo_solution solution = {.W = W, .sinr = sinr};
+    precoder_t *precoder;
+    memset(active, 1, sizeof active);
+    for (int l = 0; l < L; l++) {
+        int n = 0;
+        for (int k = 0; k < K; k++) {
+            n += served[l * K + k];
+        }
+        budget[l] = 1;
+        for (int k = 0; k < K; k++) {
+            power[k] += served[l * K + k] ? 1.0 / n : 0;
+        }
+    }
+    for (int i = 0; i < L * N * K; i++) {
+        const double root_power = sqrt(power[i % K]);
+        H[i] = CMPLXF((float)(csi->Gr[i] / root_power), (float)(csi->Gi[i] / root_power));
+        error[i / K / N * K + i % K] = (float)(csi->error[i / K / N * K + i % K] / power[i % K]);
+    }
+    const int status = precoder_create(&precoder, shape);
+    golden_true(golden, !status && !precoder_execute(precoder, scheme, MIMO_POWER_EQUAL, &channel, &solution), "%s: %s",
+                mimo_scheme_name((int)scheme), mimo_reason_text(solution.reason));
+    for (int k = 0; k < K && !status; k++) {
+        double norm2 = 0, sent2 = 0;
+        for (int r = 0; r < L * N; r++) {
+            norm2 += pow(at3(json_object_get(V, "re"), k, r / N, r % N), 2);
+            norm2 += pow(at3(json_object_get(V, "im"), k, r / N, r % N), 2);
+            sent2 += pow(cabs((double complex)W[r * K + k]), 2);
+        }
+        for (int r = 0; r < 2 * L * N; r++) {
+            const double want = at3(json_object_get(V, r % 2 ? "im" : "re"), k, r / 2 / N, r / 2 % N) / sqrt(norm2);
+            const double got = (double)(r % 2 ? cimagf(W[r / 2 * K + k]) : crealf(W[r / 2 * K + k])) / sqrt(sent2);
+            golden_close(golden, got, want, SINGLE, 1, "%s [%d][%d]", mimo_scheme_name((int)scheme), k, r);
+        }
+    }
+    precoder_destroy(precoder);
+}
+
 static void check_vectors(const json_t *root, struct golden *golden)
 {
     static double Gr[ALL], Gi[ALL], error[L_MOST * K_MOST];
     static uint8_t served[L_MOST * K_MOST];
     const int L = golden_int(root, "L"), N = golden_int(root, "N"), K = golden_int(root, "K");
     const json_t *const g = json_object_get(root, "g"), *const S = json_object_get(root, "S");
-    struct vectors_csi csi = {Gr, Gi, error};
+    struct vectors_csi csi = {Gr, Gi, error, NULL};
     int neighbours[K_MOST];
     vectors_t *vectors;
     if (L < 1 || L > L_MOST || N < 1 || N > N_MOST || K < 1 || K > K_MOST || vectors_create(&vectors, L, N, K)) {
@@ -135,6 +192,9 @@ static void check_vectors(const json_t *root, struct golden *golden)
     vectors_load(vectors, served);
     check_rule(root, golden, &csi, vectors, L, N, K, VECTORS_PMMSE);
     check_rule(root, golden, &csi, vectors, L, N, K, VECTORS_PRZF);
+    const struct mimo_shape shape = {L, N, K};
+    check_scheme(root, golden, &csi, &shape, served, MIMO_P_MMSE);
+    check_scheme(root, golden, &csi, &shape, served, MIMO_P_RZF);
     vectors_destroy(vectors);
 }
 

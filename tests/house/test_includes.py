@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 LEAVES = {"base", "linalg", "hw", "fronthaul"}
-MIDDLE = LEAVES | {"phy", "mimo", "control", "channel", "rlspa", "isac"}
+MIDDLE = LEAVES | {"phy", "mimo", "control", "channel", "rlspa", "isac", "cluster"}
 # Room: the rooms it may include, besides itself.
 ALLOWED = {
     "base": set(),
@@ -47,7 +47,7 @@ ALLOWED = {
     "tools/sync_check": MIDDLE | {"tools", "tools/terminal"},
     "tools/sweep": MIDDLE | {"tools", "tools/terminal", "tools/results"},
     "tools/gate": MIDDLE | {"tools"},
-    "tools/study": MIDDLE | {"cluster", "tools", "tools/terminal"},
+    "tools/study": MIDDLE | {"tools", "tools/terminal"},
     "tools/radio": MIDDLE | {"tools", "tools/terminal"},
     "tools/replay": MIDDLE | {"tools", "tools/terminal", "tools/run"},
     "tools/run": MIDDLE | {"tools", "tools/terminal", "tools/results", "tools/report", "tools/doctor", "node/host"},

@@ -210,7 +210,8 @@ static void every_scheme_equals_single(void **state)
         for (int run = 0; run < 2 * MIMO_N_SCHEMES * MIMO_N_POWERS; run++) {
             const enum mimo_scheme scheme = (enum mimo_scheme)(run % MIMO_N_SCHEMES);
             const enum mimo_power power = (enum mimo_power)(run / MIMO_N_SCHEMES % MIMO_N_POWERS);
-            if (scheme == MIMO_OB || scheme == MIMO_ANALOG || (scheme == MIMO_FZF && shapes[s][2] <= shapes[s][3])) {
+            if (MIMO_CLUSTER_SCHEMES & MIMO_ONLY(scheme) || scheme == MIMO_OB || scheme == MIMO_ANALOG ||
+                (scheme == MIMO_FZF && shapes[s][2] <= shapes[s][3])) {
                 continue;
             }
             precoder_t *precoder;

@@ -74,7 +74,7 @@ static void vector_of(struct cluster_worker *w, enum cluster_central rule, const
     const size_t at = cluster_at(w, t, 0);
     const struct cluster_matrices *const from = rule == CLUSTER_PMMSE ? &w->X : rule == CLUSTER_PRZF ? &w->G : &w->E;
     const size_t offset = rule == CLUSTER_PMMSE ? 0 : at;
-    const struct vectors_csi csi = {from->re + offset, from->im + offset, w->zero};
+    const struct vectors_csi csi = {from->re + offset, from->im + offset, w->zero, NULL};
     for (int l = 0; l < w->L && rule == CLUSTER_PMMSE; l++) {
         const size_t row = cluster_at(w, 0, l);
         for (int i = 0; i < w->K && on[l * w->K + k]; i++) {
@@ -148,7 +148,10 @@ static double account(struct cluster_worker *w, const uint8_t *on, int t, int k)
 
 static void central_downlink(struct cluster_worker *w, double P, double *hardening, double *known)
 {
-    double scale[CLUSTER_MOST_UE];
+    double scale[CLUSTER_MOST_UE], *const budget = w->work + w->K;
+    for (int l = 0; l < w->L; l++) {
+        budget[l] = P;
+    }
     for (int k = 0; k < w->K; k++) {
         scale[k] = 0;
         for (int l = 0; l < w->L; l++) {
@@ -158,7 +161,7 @@ static void central_downlink(struct cluster_worker *w, double P, double *hardeni
             w->share[l * w->K + k] = w->norm[l * w->K + k] / scale[k];
         }
     }
-    shares_central(w->L, w->K, w->served, w->gain, w->share, P, UPSILON, KAPPA, w->work, w->rho);
+    shares_central(w->L, w->K, w->served, w->gain, w->share, budget, UPSILON, KAPPA, w->work, w->rho);
     for (int k = 0; k < w->K; k++) {
         scale[k] = w->rho[k] / scale[k];
     }
@@ -198,7 +201,7 @@ static void local_vectors(struct cluster_worker *w, enum cluster_local rule, int
         memcpy(Vi, w->G.im + at + row, (size_t)(w->N * w->K) * sizeof *Vi);
         return;
     }
-    struct vectors_csi csi = {w->E.re + at, w->E.im + at, w->zero};
+    struct vectors_csi csi = {w->E.re + at, w->E.im + at, w->zero, NULL};
     if (rule == CLUSTER_LPMMSE) {
         for (int i = 0; i < w->K; i++) {
             cluster_apply(w, &w->own, (size_t)l, w->G.re + at + row + i, w->G.im + at + row + i, w->K,
