@@ -43,6 +43,9 @@ int sounder_create(struct sounder *s, const struct config *config, const struct 
                           .n_ant = config->network.n_ant,
                           .id = id,
                           .tx_scale = node_tx_scale(frame, radio->tx_power_dbm, radio->tx_full_scale_dbm)};
+    if (config->calibration.power == CONFIG_CALIBRATION_EACH) {
+        s->tx_scale *= sqrtf((float)s->n_ant); /* on every n_ant-th subcarrier */
+    }
     if (config_has_emulated(config)) {
         s->known_delay = hardware_common_delay_samples(config, CONFIG_ROLE_AP, CONFIG_ROLE_AP);
     }

@@ -88,10 +88,12 @@ struct config_uplink {
 };
 
 enum config_calibration_method { CONFIG_CALIBRATION_LS, CONFIG_CALIBRATION_ML };
+enum config_calibration_power { CONFIG_CALIBRATION_EACH, CONFIG_CALIBRATION_TOGETHER };
 struct config_calibration {
     char *file; /* "" = none; absolute after config_load */
     bool at_start, when_stale;
     int n_repeats;
+    enum config_calibration_power power;
     enum config_calibration_method method;
     bool smooth;
 };

@@ -129,6 +129,14 @@ static void write_sensing(FILE *out, const struct config *config)
     }
 }
 
+/* What all access points multiply each other's coefficients by, or nobody; only where it is not the default. */
+static void write_calibration(FILE *out, const struct config *config)
+{
+    if (config->calibration.power == CONFIG_CALIBRATION_TOGETHER) {
+        fprintf(out, "calibration.power: together\n");
+    }
+}
+
 static void write_all(FILE *out, const struct config *config)
 {
     static const char *const encodings[] = {"cf32", "sc16", "bfp"};
@@ -144,6 +152,7 @@ static void write_all(FILE *out, const struct config *config)
     write_scheduler(out, config);
     write_uplink(out, config);
     write_sensing(out, config);
+    write_calibration(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",
             4 << 2 * (int)config->payload.modulation, config->payload.max_code_block_bits);
     fprintf(out, "precoding.local: %s\nprecoding.subband: %s\nair.repeatable: %s\n",

@@ -121,11 +121,14 @@ static const cyaml_schema_field_t precoding_fields[] = {
 };
 
 static const cyaml_strval_t calibration_methods[] = {{"ls", CONFIG_CALIBRATION_LS}, {"ml", CONFIG_CALIBRATION_ML}};
+static const cyaml_strval_t calibration_powers[] = {{"each", CONFIG_CALIBRATION_EACH},
+                                                    {"together", CONFIG_CALIBRATION_TOGETHER}};
 static const cyaml_schema_field_t calibration_fields[] = {
     TEXT(struct config_calibration, file),
     BOOL(struct config_calibration, at_start),
     BOOL(struct config_calibration, when_stale),
     INT(struct config_calibration, n_repeats),
+    ENUM(struct config_calibration, power, calibration_powers),
     ENUM(struct config_calibration, method, calibration_methods),
     BOOL(struct config_calibration, smooth),
     CYAML_FIELD_END,

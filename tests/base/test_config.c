@@ -562,6 +562,7 @@ static void test_agreement_names_the_key(void **state)
         {"precoding={local: true, scheme: cb, power: equal}", "precoding.local: 'true' there, 'false' here"},
         {"scheduler.n_served=2", "scheduler.n_served: '2' there, '0' here"},
         {"uplink={mode: local, combiner: mr}", "uplink.mode: 'local' there, 'nothing' here"},
+        {"calibration.power=together", "calibration.power: 'together' there, 'nothing' here"},
         {"precoding.subband=flat", "precoding.subband: 'flat' there, 'smooth' here"},
         {"air.mode=paced", "air.repeatable: 'false' there, 'true' here"},
         {"fronthaul.uplink_encoding=sc16", "fronthaul.uplink_encoding: 'sc16' there, 'cf32' here"},
