@@ -351,6 +351,8 @@ char *config_file_path(const struct config *config, const char *name);
 bool config_records_iq(const struct config *config, enum config_role role, int id);
 /* Whether its samples are published (air.tap). */
 bool config_taps(const struct config *config, enum config_role role, int id);
+/* "ap0", "ue1", "eve0": is this a node of the network. */
+bool config_has_node(const struct config *config, const char *name);
 /* "ap", "ue" or "eve". */
 const char *config_role_name(enum config_role role);
 

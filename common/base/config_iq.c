@@ -24,7 +24,7 @@ static bool is_name_of(const char *name, enum config_role role, int id)
     return strcmp(name, right) == 0;
 }
 
-static bool is_node(const struct config *config, const char *name)
+bool config_has_node(const struct config *config, const char *name)
 {
     for (int role = 0; role < CONFIG_N_ROLES; role++) {
         for (int id = 0; id < n_of(config, (enum config_role)role); id++) {
@@ -62,7 +62,7 @@ static int check_names(struct config_layers *layers, const struct config *config
                        unsigned n_name)
 {
     for (unsigned i = 0; i < n_name; i++) {
-        if (!is_node(config, names[i])) {
+        if (!config_has_node(config, names[i])) {
             char key[64];
             snprintf(key, sizeof(key), "%s[%u]", list, i);
             return config_fail(layers, key,

@@ -134,6 +134,9 @@ def test_refusals():
             done = subprocess.run([os.path.join(BIN, "tutti"), "gate", "--config", config, "--tx", "tcp://127.0.0.1:2", "--rx",
                                    "tcp://127.0.0.1:3", *more], capture_output=True, text=True, timeout=60)
             check(done.returncode == 1 and sentence in done.stderr, f"refused: {' '.join(more)}")
+        done = subprocess.run([os.path.join(BIN, "tutti"), "run", config, "--out", os.path.join(folder, "out"), "--without", "ap0,eve0"],
+                              capture_output=True, text=True, timeout=60)
+        check(done.returncode == 1 and "--without eve0" in done.stderr, f"nobody to leave out: {done.stderr.strip()}")
 
 
 test_refusals()

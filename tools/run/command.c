@@ -38,6 +38,8 @@ static const char help[] =
     "  --keep-going       go on when a process dies (to restart nodes by hand)\n"
     "  --start-limit S    end when no block was solved so many seconds after the start (default: 60 and half a second\n"
     "                     per node; 0: wait for ever)\n"
+    "  --without NODES    do not start these (eve0,ue1): somebody else takes their places, `tutti gate` or another "
+    "host\n"
     "  --dashboard        show the network as a live page meanwhile; its address is printed\n"
     "  --listen ADDRESS   where the page is served (default 127.0.0.1:8080; port 0: any free one)\n"
     "  --no-report        do not write report.html\n"
@@ -52,7 +54,7 @@ struct run_options {
     struct config_options common;
     const char *out;
     double start_limit_s; /* negative: the default */
-    const char *listen;
+    const char *listen, *without;
     bool force, check, keep_going, dashboard, no_report, quiet;
 };
 
@@ -100,6 +102,10 @@ static int take_value(struct run_options *options, const char *name, const char 
         options->listen = value;
         return value ? 0 : tool_usage_error("run", "--listen needs HOST:PORT");
     }
+    if (strcmp(name, "--without") == 0) {
+        options->without = value;
+        return value ? 0 : tool_usage_error("run", "--without needs nodes, such as eve0,ue1");
+    }
     if (strcmp(name, "--start-limit") != 0) {
         return tool_usage_error("run", "unknown argument %s", name);
     }
@@ -145,6 +151,40 @@ static int parse(struct run_options *options, int argc, char **argv)
 
 /* Starting ------------------------------------------------------------------------------------------------------- */
 
+/* Names of --without, one after the other: the next one's length, 0 behind the last. */
+static size_t next_left_out(const char **names)
+{
+    *names += strspn(*names, ", ");
+    return strcspn(*names, ", ");
+}
+
+static bool is_left_out(const struct run *run, enum config_role role, int id)
+{
+    const char *name = run->options->without ? run->options->without : "";
+    char own[24];
+    snprintf(own, sizeof own, "%s%d", config_role_name(role), id);
+    for (size_t n; (n = next_left_out(&name)) > 0; name += n) {
+        if (n == strlen(own) && strncmp(name, own, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_left_out(const struct run *run)
+{
+    const char *name = run->options->without ? run->options->without : "";
+    for (size_t n; (n = next_left_out(&name)) > 0; name += n) {
+        char node[24];
+        snprintf(node, sizeof node, "%.*s", (int)(n < sizeof node ? n : sizeof node - 1), name);
+        if (!config_has_node(run->directory->config, node)) {
+            return error_set(TUTTI_EINVAL, "--without %s: no node of this network: ap0 to ap%d, ue0, ..., eve0, ...",
+                             node, run->directory->config->network.n_ap - 1);
+        }
+    }
+    return 0;
+}
+
 static int start_node(struct run *run, enum child_kind kind, const char *program, int id)
 {
     char number[16];
@@ -166,13 +206,13 @@ static int start_nodes(struct run *run)
     const struct config_network *network = &run->directory->config->network;
     int status = 0;
     for (int m = 0; status == 0 && m < network->n_ap; m++) {
-        status = start_node(run, CHILD_AP, "tutti-ap", m);
+        status = is_left_out(run, CONFIG_ROLE_AP, m) ? 0 : start_node(run, CHILD_AP, "tutti-ap", m);
     }
     for (int k = 0; status == 0 && k < network->n_ue; k++) {
-        status = start_node(run, CHILD_UE, "tutti-ue", k);
+        status = is_left_out(run, CONFIG_ROLE_UE, k) ? 0 : start_node(run, CHILD_UE, "tutti-ue", k);
     }
     for (int e = 0; status == 0 && e < network->n_eve; e++) {
-        status = start_eve(run, e);
+        status = is_left_out(run, CONFIG_ROLE_EVE, e) ? 0 : start_eve(run, e);
     }
     return status;
 }
@@ -465,6 +505,7 @@ static int go(struct run *run)
 {
     const struct run_options *options = run->options;
     int status = run_directory_create(&run->directory, &options->common, options->out, options->force);
+    status = status ? status : check_left_out(run);
     if (status == 0) {
         status = rt_stop_install();
     }
