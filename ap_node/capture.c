@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Large-scale gains in downlink units: of the emulated air, which alone can know them. beta [n_ue]. */
+/* Large-scale gains in downlink units: of the emulated air, which alone can know them. beta [n_ue]; behind the pilots'
+ * tracks, where users share them. */
 static int known_gains(const struct config *config, int id, double downlink, double *beta)
 {
     const int n_ue = config->network.n_ue;
@@ -30,22 +31,25 @@ static int known_gains(const struct config *config, int id, double downlink, dou
  * is calibration's business. */
 static int create_estimate(struct capture *c, const struct config *config, int id)
 {
-    const size_t n_ue = (size_t)c->n_ue;
+    const int n_track = c->shared.n_pilot > 0 ? c->shared.n_track : c->n_ue;
+    const size_t n_ue = (size_t)n_track;
     const double downlink = channel_downlink_snr_scale(config), uplink = channel_uplink_snr_scale(config);
     int *pilot_of_user = calloc(n_ue, sizeof *pilot_of_user);
     double *beta = calloc(n_ue, sizeof *beta);
     int status = pilot_of_user && beta ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the estimates");
     const bool known = config->pilots.large_scale == CONFIG_LS_KNOWN;
     if (status >= 0 && known) {
-        status = known_gains(config, id, downlink, beta);
+        status = known_gains(config, id, downlink, beta + c->shared.n_pilot);
     }
     if (status >= 0) {
-        pilot_assignment(config, c->frame, pilot_of_user);
+        if (c->shared.n_pilot == 0) {
+            pilot_assignment(config, c->frame, pilot_of_user);
+        }
         const struct estimate_settings settings = {
             .n_ant = c->n_ant,
-            .n_ue = c->n_ue,
+            .n_ue = n_track,
             .pilot_of_user = pilot_of_user,
-            .in_turns = c->in_turns,
+            .in_turns = c->in_turns || c->shared.n_pilot > 0,
             .tracking_blocks = config->pilots.tracking_blocks,
             .uplink_to_downlink = sqrt(downlink / uplink),
             .beta_known = known ? beta : NULL,
@@ -63,19 +67,25 @@ int capture_create(struct capture *c, const struct config *config, const struct 
     *c = (struct capture){.frame = frame,
                           .n_ant = config->network.n_ant,
                           .n_ue = config->network.n_ue,
+                          .n_column = config_n_reported(config),
                           .in_turns = config_rotates(config)};
+    int status = shared_create(&c->shared, config, frame->n_sb);
+    if (status < 0) {
+        return status;
+    }
     const size_t n_ant = (size_t)c->n_ant, n_ue = (size_t)c->n_ue, n_sc = (size_t)frame->n_sc;
+    const size_t n_column = (size_t)c->n_column, n_kept = n_ue + (size_t)c->shared.n_pilot;
     c->pilots = calloc(n_ant * (size_t)frame->n_pilot * n_sc, sizeof *c->pilots);
     c->silent = calloc(n_ant * n_sc, sizeof *c->silent);
-    c->H_hat = calloc((size_t)frame->n_sb * n_ant * n_ue, sizeof *c->H_hat);
-    c->beta = calloc(n_ue, sizeof *c->beta);
-    c->error_variance = calloc(n_ue, sizeof *c->error_variance);
-    c->history = calloc(ESTIMATE_HISTORY(n_ue) + n_ue, sizeof *c->history);
+    c->H_hat = calloc((size_t)frame->n_sb * n_ant * n_column, sizeof *c->H_hat);
+    c->beta = calloc(n_column, sizeof *c->beta);
+    c->error_variance = calloc(n_column, sizeof *c->error_variance);
+    c->history = calloc(ESTIMATE_HISTORY(n_kept) + n_ue, sizeof *c->history);
     c->sequence = calloc(n_ue, sizeof *c->sequence);
     if (!c->history || !c->sequence || !c->pilots || !c->silent || !c->H_hat || !c->beta || !c->error_variance) {
         return error_set(TUTTI_ENOMEM, "out of memory for the estimates");
     }
-    int status = ofdm_create(&c->ofdm, frame);
+    status = ofdm_create(&c->ofdm, frame);
     if (status >= 0) {
         status = interpolate_create(&c->interpolate, frame, INTERPOLATE_CHANNELS);
     }
@@ -84,6 +94,7 @@ int capture_create(struct capture *c, const struct config *config, const struct 
 
 void capture_destroy(struct capture *c)
 {
+    shared_destroy(&c->shared);
     estimate_destroy(c->estimate);
     interpolate_destroy(c->interpolate);
     ofdm_destroy(c->ofdm);
@@ -129,7 +140,7 @@ static bool has_pilots(const struct capture *c, const struct node_span *span, tu
  * has been counted. */
 static void keep_history(struct capture *c, struct node_radio *radio, uint64_t block)
 {
-    const int n = estimate_keep(c->estimate, c->history), n_turns = c->in_turns ? c->n_ue : 0;
+    const int n = estimate_keep(c->estimate, c->history), n_turns = c->in_turns || c->shared.n_pilot > 0 ? c->n_ue : 0;
     for (int k = 0; k < n_turns; k++) {
         c->history[n + k] = c->sequence[k];
     }
@@ -141,8 +152,22 @@ static void keep_history(struct capture *c, struct node_radio *radio, uint64_t b
     }
 }
 
+static void estimate_pilots(struct capture *c, const struct roster *roster)
+{
+    if (c->shared.n_pilot > 0) {
+        shared_turns(&c->shared, c->estimate, c->sequence, roster);
+        estimate_execute(c->estimate, c->pilots, c->shared.H, c->shared.beta, c->shared.error);
+        shared_fold(&c->shared, c->estimate, c->H_hat, c->beta, c->error_variance);
+        return;
+    }
+    if (c->in_turns) {
+        estimate_turns(c->estimate, c->sequence);
+    }
+    estimate_execute(c->estimate, c->pilots, c->H_hat, c->beta, c->error_variance);
+}
+
 bool capture_execute(struct capture *c, const struct node_span *span, struct node_radio *radio, uint64_t block,
-                     const int *sequence)
+                     const int *sequence, const struct roster *roster)
 {
     const struct frame *f = c->frame;
     const tutti_tick epoch = node_radio_epoch(radio);
@@ -162,10 +187,7 @@ bool capture_execute(struct capture *c, const struct node_span *span, struct nod
         }
     }
     slave_delay(c->slave, true, c->n_ant * f->n_pilot, c->pilots);
-    if (c->in_turns) {
-        estimate_turns(c->estimate, c->sequence);
-    }
-    estimate_execute(c->estimate, c->pilots, c->H_hat, c->beta, c->error_variance);
+    estimate_pilots(c, roster);
     c->delay_samples = estimate_delay_samples(c->estimate);
     ofdm_follow(c->ofdm, c->delay_samples);
     c->noise_power = estimate_noise_power(c->estimate);

@@ -36,7 +36,7 @@ int downlink_create(struct downlink *d, const struct config *config, int id, con
                            .ap = id,
                            .n_ant = config->network.n_ant,
                            .n_ue = config->network.n_ue,
-                           .n_place = config_n_served(config),
+                           .n_place = config_n_sequence(config),
                            .n_zone = config_n_zone(config)};
     d->tx_scale = node_tx_scale(frame, radio->tx_power_dbm, radio->tx_full_scale_dbm);
     int status = payload_create(&d->payload, frame, &config->payload, config->network.seed);
@@ -88,14 +88,14 @@ void downlink_encode(struct downlink *d, uint64_t block)
     d->have_data = true;
 }
 
-/* The pilot sequence of a stream: its user's place, or behind those its zone; -1: it has none. */
+/* The pilot sequence of a stream: its user's place or shared pilot, or behind those its zone; -1: it has none. */
 static int pilot_of(const struct downlink *d, const struct wire_stream *stream)
 {
     const int user = stream->user;
     if (stream->kind == WIRE_STREAM_SENSING) {
         return user < d->n_zone ? d->n_place + user : -1;
     }
-    return stream->kind != WIRE_STREAM_DATA ? -1 : d->roster ? roster_place(d->roster, user) : user;
+    return stream->kind != WIRE_STREAM_DATA ? -1 : d->roster ? roster_downlink(d->roster, user) : user;
 }
 
 /* Symbol sources of one downlink symbol: a user's or zone's precoded pilots first, then data, made here, or a stream's

@@ -24,7 +24,7 @@ struct downlink {
     bool scaled; /* the last block's interpolated vectors, down to the AP's limits */
     ofdm_t *ofdm;
     payload_t *payload;
-    int n_place;        /* users' streams with pilots of their own */
+    int n_place;        /* pilot sequences of users' streams */
     int n_zone;         /* and sensing zones' */
     tutti_cf32 *pilots; /* [n_place + n_zone + 1][n_dl_pilot][n_sc], the last ones silent */
     int8_t *labels;     /* [n_ue][payload_label_stride] of data_block */

@@ -46,13 +46,20 @@ int ap_link_create(struct ap_link *link, const struct config *config, int id, in
     if (link->csi_event < 0 || link->precoder_event < 0) {
         return TUTTI_EIO;
     }
-    struct wire_header largest = {
-        .n_sb = (uint16_t)n_sb, .n_ant = (uint16_t)n_ant, .n_stream = (uint16_t)n_ue, .type = WIRE_CSI};
+    struct wire_header largest = {.n_sb = (uint16_t)n_sb,
+                                  .n_ant = (uint16_t)n_ant,
+                                  .n_stream = (uint16_t)config_n_reported(config),
+                                  .type = WIRE_CSI};
     encoding_of_network(&largest, config, WIRE_CSI);
     link->message_room = wire_csi_bytes(&largest, WIRE_MAX_ACCOUNTS);
     if (link->message_room == 0) {
         return error_set(TUTTI_ECONFIG, "estimates of %d subbands, %d antennas and %d users do not fit one message",
                          n_sb, n_ant, n_ue);
+    }
+    if (config->cluster.enabled) { /* users' gains go the same way */
+        const size_t gains = wire_array_bytes(
+            &(struct wire_header){.encoding = WIRE_NONE, .n_sb = 1, .n_ant = 1, .n_stream = 1}, 2 * (uint32_t)n_ue);
+        link->message_room = gains > link->message_room ? gains : link->message_room;
     }
     int status = create_rings(link);
     status = status < 0 ? status : roster_book_create(&link->rosters, config);

@@ -77,7 +77,7 @@ static int create_parts(struct ap *ap)
         status = sounder_create(&ap->sounder, c, config_radio_of(c, CONFIG_ROLE_AP, ap->id), f, ap->id);
     }
     if (status >= 0) {
-        status = reciprocity_create(&ap->reciprocity, f->n_sb, c->network.n_ant, c->network.n_ue);
+        status = reciprocity_create(&ap->reciprocity, f->n_sb, c->network.n_ant, config_n_reported(c));
     }
     if (status >= 0) {
         status = uplink_create(&ap->uplink, c, f, ap->id);

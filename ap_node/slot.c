@@ -114,7 +114,8 @@ bool slot_estimate(struct ap *ap)
     ap->reported_in = 0;
     ap->move_samples = slave_hear(&ap->slave, &ap->span, &ap->radio, ap->block, wanted(ap));
     pulse_hear(&ap->pulse, &ap->span, &ap->radio, ap->block);
-    const bool whole = capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block, ap->sequence);
+    const struct roster *const roster = roster_book_at(ap->link.rosters, ap->block);
+    const bool whole = capture_execute(&ap->capture, &ap->span, &ap->radio, ap->block, ap->sequence, roster);
     if (whole) {
         reciprocity_apply(&ap->reciprocity, &ap->capture);
     }
@@ -134,7 +135,7 @@ static void fill_header(const struct ap *ap, struct wire_header *header)
         .tick = frame_symbol_tick(&ap->frame, ap->radio.epoch, ap->block, 0), /* the network's */
         .n_sb = (uint16_t)ap->frame.n_sb,
         .n_ant = (uint16_t)ap->capture.n_ant,
-        .n_stream = (uint16_t)ap->capture.n_ue,
+        .n_stream = (uint16_t)ap->capture.n_column,
     };
     encoding_of_network(header, ap->config, WIRE_CSI);
 }
@@ -172,9 +173,26 @@ static void tell_sounding(struct ap *ap)
     }
 }
 
+/* Users' gains, before the estimates that are to be split by them: when there are new ones, and in a new session. */
+static void tell_gains(struct ap *ap)
+{
+    struct shared *const s = &ap->capture.shared;
+    struct wire_header header;
+    fill_header(ap, &header);
+    if (s->n_pilot == 0 || (!s->news && header.session == ap->session)) {
+        return;
+    }
+    struct ap_message *const message = ap_link_message(&ap->link);
+    if (message) {
+        message->n_bytes = shared_tell(s, &header, message->bytes, ap->link.message_room);
+        ap_link_send(&ap->link);
+    }
+}
+
 void slot_report(struct ap *ap)
 {
     tell_sounding(ap);
+    tell_gains(ap);
 
     struct ap_message *message = ap_link_message(&ap->link);
     if (!message) {
@@ -218,11 +236,17 @@ static void set_deadline(const struct ap *ap, struct choice_deadline *deadline)
 /* Fills the streams with what was chosen; true if they were scaled down. */
 static bool prepare_streams(struct ap *ap, const struct choice_made *made)
 {
-    const struct capture *c = &ap->capture;
-    if (made->kind == WIRE_SENT_LOCAL_CB) {
-        return streams_prepare_local(&ap->streams, ap->block, &ap->choice.rules, c->H_hat);
+    struct capture *const c = &ap->capture;
+    struct shared *const s = &c->shared;
+    const bool local = made->kind == WIRE_SENT_LOCAL_CB, shares = s->n_pilot > 0;
+    if (shares && local) {
+        shared_split(s, c->sequence, c->H_hat, c->beta, c->error_variance);
     }
-    const struct streams_estimates estimates = {c->H_hat, c->beta, c->error_variance};
+    if (local) {
+        return streams_prepare_local(&ap->streams, ap->block, &ap->choice.rules, shares ? s->user_H : c->H_hat);
+    }
+    const struct streams_estimates estimates = {shares ? s->user_H : c->H_hat, shares ? s->user_beta : c->beta,
+                                                shares ? s->user_error : c->error_variance};
     const struct ap_precoder *p = made->precoder;
     return streams_prepare(&ap->streams, ap->block, &ap->choice.rules, &p->meta, p->header.n_stream, p->V, &estimates);
 }

@@ -143,7 +143,7 @@ static bool limit(struct streams *s, const struct ap_rules *rules)
 
 static bool has_place(const struct streams *s, int user)
 {
-    return !s->roster || roster_place(s->roster, user) >= 0;
+    return !s->roster || (roster_place(s->roster, user) >= 0 && roster_serves(s->roster, user));
 }
 
 bool streams_prepare(struct streams *s, uint64_t block, const struct ap_rules *rules,

@@ -60,6 +60,11 @@ int block_create(struct cpu_block **block, const struct block_shape *s)
     if (s->n_zone > 0 && !b->plan) {
         return error_set(TUTTI_ENOMEM, "out of memory for a block");
     }
+    b->serves = s->n_pilot > 0 ? calloc((size_t)s->n_ap * (size_t)s->n_ue, 1) : NULL;
+    b->pilot = s->n_pilot > 0 ? calloc((size_t)s->n_ue, sizeof *b->pilot) : NULL;
+    if (s->n_pilot > 0 && (!b->serves || !b->pilot)) {
+        return error_set(TUTTI_ENOMEM, "out of memory for a block");
+    }
     return stream_set_create(&b->streams, s->n_sb, s->n_ap, s->n_ant, s->n_ue, s->n_extra);
 }
 
@@ -94,6 +99,8 @@ void block_destroy(struct cpu_block *b)
     free(b->sinr);
     free(b->reason);
     free(b->plan);
+    free(b->serves);
+    free(b->pilot);
     stream_set_destroy(b->streams);
     free(b);
 }

@@ -12,6 +12,7 @@
 struct block_shape {
     int n_sb, n_ap, n_ant, n_ue, n_extra; /* n_extra: streams beside the users' */
     int n_zone;                           /* of them of sensing zones */
+    int n_pilot;                          /* that users share; 0: everybody has its own (no clusters) */
 };
 
 struct cpu_block {
@@ -35,6 +36,8 @@ struct cpu_block {
     int32_t *place;       /* [n_ue] of the schedule, -1 = waits; user k's is k without one */
     int32_t *seat;        /* [n_ue] place in the roster of this block's pilots, -1 = waits */
     int32_t *sequence;    /* [n_ue] the pilot sent in this block, -1 = none */
+    uint8_t *serves;      /* [n_ap][n_ue] clusters of the downlink; NULL without */
+    int32_t *pilot;       /* [n_ue] the user's pilot then; NULL without */
     uint64_t roster_from; /* first block of that roster */
     int32_t *age_blocks;  /* [n_ue] since its pilot was heard last; 0 = in this block, -1 = never */
     uint8_t *user_here;   /* [n_ue] alive, served or waiting */

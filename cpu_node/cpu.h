@@ -12,6 +12,7 @@
 #include "cpu_node/gather.h"
 #include "cpu_node/illuminate.h"
 #include "cpu_node/ladder.h"
+#include "cpu_node/pilot_csi.h"
 #include "cpu_node/plausible.h"
 #include "cpu_node/push.h"
 #include "cpu_node/record/recorder.h"
@@ -56,16 +57,19 @@ struct cpu {
     uplink_t *uplink; /* NULL: no uplink data */
     sync_watch_t *sync;
     fh_hub_t *hub;
-    tutti_cf32 *coefficients;     /* [n_sb][n_ant][n_ue] one AP's estimates */
-    float *beta, *error_variance; /* [n_ue] of it */
-    uint64_t *account_ack;        /* [n_ap] accounts of blocks before this one have arrived */
-    uint8_t *silent;              /* [n_ap] of the block that closed last */
-    uint64_t *silence_told;       /* [n_ap] block from which on it may be told again */
-    struct schedule_user *user;   /* [n_ue] */
-    struct roster_book *rosters;  /* who is served when */
-    struct roster *roster;        /* the last one told */
-    uint64_t *sounded;            /* [n_ue] newest block + 1 with a user's pilot; 0 never */
-    bool rosters_stuck;           /* lock-step: somebody did not answer, nobody is waited for any more */
+    tutti_cf32 *coefficients;      /* [n_sb][n_ant][n_ue] one AP's estimates */
+    float *beta, *error_variance;  /* [n_ue] of it */
+    uint64_t *account_ack;         /* [n_ap] accounts of blocks before this one have arrived */
+    uint8_t *silent;               /* [n_ap] of the block that closed last */
+    uint64_t *silence_told;        /* [n_ap] block from which on it may be told again */
+    struct schedule_user *user;    /* [n_ue] */
+    struct roster_book *rosters;   /* who is served when */
+    struct roster *roster;         /* the last one told */
+    struct pilot_csi *pilot_csi;   /* NULL: nobody shares a pilot; else and with it: */
+    uint8_t *serves, *next_serves; /* [n_ap][n_ue] the clusters, and those of the last roster told */
+    uint64_t serves_from;          /* which hold from this block on */
+    uint64_t *sounded;             /* [n_ue] newest block + 1 with a user's pilot; 0 never */
+    bool rosters_stuck;            /* lock-step: somebody did not answer, nobody is waited for any more */
     struct cpu_counters counters;
 };
 

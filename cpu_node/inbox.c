@@ -147,17 +147,40 @@ static bool place(struct cpu *cpu, int ap, const struct wire_header *header, con
 static bool fits(const struct cpu *cpu, const struct wire_header *header, int ap)
 {
     return header->node == ap && header->session == cpu->welcome.session && header->n_sb == cpu->shape.n_sb &&
-           header->n_ant == cpu->shape.n_ant && header->n_stream == cpu->shape.n_ue &&
+           header->n_ant == cpu->shape.n_ant && header->n_stream == config_n_reported(cpu->config) &&
            header->tick == frame_symbol_tick(&cpu->frame, cpu->welcome.epoch, header->block, 0);
+}
+
+/* Of users, or of the pilots that they share. */
+static int unpack_estimates(struct cpu *cpu, const uint8_t *data, size_t n_bytes, struct wire_header *header,
+                            struct wire_csi_meta *meta)
+{
+    struct pilot_csi *const p = cpu->pilot_csi;
+    const int n_column = config_n_reported(cpu->config);
+    const size_t room = (size_t)cpu->shape.n_sb * (size_t)cpu->shape.n_ant * (size_t)n_column;
+    *meta =
+        (struct wire_csi_meta){.beta = p ? p->beta : cpu->beta, .error_variance = p ? p->error : cpu->error_variance};
+    return wire_unpack_csi(data, n_bytes, header, meta, n_column, p ? p->P : cpu->coefficients, room);
+}
+
+static void split_pilots(struct cpu *cpu, int ap, uint64_t block)
+{
+    if (!cpu->pilot_csi) {
+        return;
+    }
+    const struct roster *const roster = roster_book_at(cpu->rosters, block);
+    for (int k = 0; k < cpu->shape.n_ue; k++) {
+        cpu->pilot_csi->sequence[k] = roster_sequence(cpu->config, &cpu->frame, roster, k, block);
+    }
+    pilot_csi_split(cpu->pilot_csi, ap, cpu->coefficients, cpu->beta, cpu->error_variance);
 }
 
 /* judged: its faults are behind it. */
 static void hear_estimates(struct cpu *cpu, int ap, const uint8_t *data, size_t n_bytes, bool judged)
 {
     struct wire_header header;
-    struct wire_csi_meta meta = {.beta = cpu->beta, .error_variance = cpu->error_variance};
-    const size_t room = (size_t)cpu->shape.n_sb * (size_t)cpu->shape.n_ant * (size_t)cpu->shape.n_ue;
-    const int error = wire_unpack_csi(data, n_bytes, &header, &meta, cpu->shape.n_ue, cpu->coefficients, room);
+    struct wire_csi_meta meta;
+    const int error = unpack_estimates(cpu, data, n_bytes, &header, &meta);
     if (error != WIRE_OK) {
         cpu->counters.csi_refused[error]++;
         return;
@@ -167,6 +190,7 @@ static void hear_estimates(struct cpu *cpu, int ap, const uint8_t *data, size_t 
         outbox_tell_none(cpu, ap, header.block);
         return;
     }
+    split_pilots(cpu, ap, header.block);
     const uint64_t now_ns = clock_mono_ns();
     const enum fault_verdict verdict =
         cpu->replay && !replay_used(cpu->replay, header.block, ap) ? FAULT_LOST
@@ -215,6 +239,10 @@ static void hear_data(struct cpu *cpu, int ap, const uint8_t *data, size_t n_byt
         break;
     case WIRE_CALIBRATION:
         calibrate_hear(cpu->calibrate, ap, data, n_bytes);
+        break;
+    case WIRE_GAINS:
+        cpu->counters.other_data +=
+            header.session != cpu->welcome.session || !pilot_csi_hear(cpu->pilot_csi, ap, data, n_bytes);
         break;
     case WIRE_UPLINK:
         hear_uplink(cpu, ap, &header, data, n_bytes, false);

@@ -21,6 +21,7 @@ struct push {
     tutti_cf32 *coefficients;   /* [n_sb][n_ant][n_stream] of one AP */
     float *power;               /* [n_stream] */
     struct wire_stream *stream; /* [n_stream] */
+    int *kept;                  /* [n_stream] which of the block's this AP gets */
     uint8_t *message;
     size_t message_bytes;
 };
@@ -55,7 +56,8 @@ int push_create(struct push **push, const struct push_settings *settings)
     p->coefficients = calloc((size_t)s->n_sb * (size_t)s->n_ant * n_stream + 1, sizeof *p->coefficients);
     p->power = calloc(n_stream + 1, sizeof *p->power);
     p->stream = calloc(n_stream + 1, sizeof *p->stream);
-    if (!p->message || !p->coefficients || !p->power || !p->stream) {
+    p->kept = calloc(n_stream + 1, sizeof *p->kept);
+    if (!p->message || !p->coefficients || !p->power || !p->stream || !p->kept) {
         return error_set(TUTTI_ENOMEM, "out of memory for the precoder messages");
     }
     return p->message_bytes > 0 ? TUTTI_OK
@@ -73,18 +75,52 @@ void push_destroy(struct push *p)
     free(p->coefficients);
     free(p->power);
     free(p->stream);
+    free(p->kept);
     free(p->message);
     free(p);
 }
 
-static struct wire_precoder_meta describe(struct push *p, const struct stream_set *set, uint64_t account_ack)
+/* With clusters an AP gets the streams of the users that it serves; at least one, whose vectors are then zero: a
+ * message without streams is none. Returns how many. */
+static int choose_streams(struct push *p, const struct cpu_block *block, int ap)
+{
+    const struct stream_set *const set = block->streams;
+    const uint8_t *const serves = block->serves ? block->serves + (size_t)ap * (size_t)block->shape.n_ue : NULL;
+    int n = 0;
+    for (int s = 0; s < set->n_stream; s++) {
+        if (!serves || set->stream[s].kind != STREAM_DATA || serves[set->stream[s].user]) {
+            p->kept[n++] = s;
+        }
+    }
+    if (n == 0 && set->n_stream > 0) {
+        p->kept[n++] = 0;
+    }
+    return n;
+}
+
+/* Columns and powers of the others go. */
+static void drop_streams(struct push *p, int n_stream, int n_kept)
+{
+    const size_t rows = (size_t)p->settings.shape.n_sb * (size_t)p->settings.shape.n_ant;
+    for (size_t row = 0; row < rows && n_kept < n_stream; row++) {
+        for (int i = 0; i < n_kept; i++) {
+            p->coefficients[row * (size_t)n_kept + (size_t)i] =
+                p->coefficients[row * (size_t)n_stream + (size_t)p->kept[i]];
+        }
+    }
+    for (int i = 0; i < n_kept; i++) {
+        p->power[i] = p->power[p->kept[i]];
+    }
+}
+
+static struct wire_precoder_meta describe(struct push *p, const struct stream_set *set, int n_kept,
+                                          uint64_t account_ack)
 {
     const struct config *c = p->settings.config;
-    for (int s = 0; s < set->n_stream; s++) {
-        p->stream[s] = (struct wire_stream){.kind = (uint8_t)set->stream[s].kind,
-                                            .source = (uint8_t)set->stream[s].source,
-                                            .user = (uint16_t)set->stream[s].user,
-                                            .power = p->power[s]};
+    for (int i = 0; i < n_kept; i++) {
+        const struct stream *const s = &set->stream[p->kept[i]];
+        p->stream[i] = (struct wire_stream){
+            .kind = (uint8_t)s->kind, .source = (uint8_t)s->source, .user = (uint16_t)s->user, .power = p->power[i]};
     }
     return (struct wire_precoder_meta){
         .local_scheme = (uint8_t)c->precoding.scheme,
@@ -105,7 +141,9 @@ size_t push_pack(struct push *p, const struct cpu_block *block, int ap, uint64_t
     const struct block_shape *shape = &p->settings.shape;
     const uint64_t from = block->number + (uint64_t)p->settings.lag_blocks;
     stream_set_slice(block->streams, ap, p->coefficients, p->power);
-    const struct wire_precoder_meta meta = describe(p, block->streams, account_ack);
+    const int n_kept = choose_streams(p, block, ap);
+    drop_streams(p, block->streams->n_stream, n_kept);
+    const struct wire_precoder_meta meta = describe(p, block->streams, n_kept, account_ack);
     struct wire_header header = {
         .type = WIRE_PRECODER,
         .node = (uint16_t)ap,
@@ -117,7 +155,7 @@ size_t push_pack(struct push *p, const struct cpu_block *block, int ap, uint64_t
         .valid_until_block = from + (uint64_t)p->settings.config->engine.stale_blocks,
         .n_sb = (uint16_t)shape->n_sb,
         .n_ant = (uint16_t)shape->n_ant,
-        .n_stream = (uint16_t)block->streams->n_stream,
+        .n_stream = (uint16_t)n_kept,
     };
     encoding_of_network(&header, p->settings.config, WIRE_PRECODER);
     *message = p->message;

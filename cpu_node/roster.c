@@ -17,6 +17,7 @@ enum { REPLAY_AHEAD_BLOCKS = 2 };
 void cpu_tell_roster(struct cpu *cpu, int ap)
 {
     char text[RECORDER_ROSTER_BYTES];
+    roster_serve(cpu->roster, cpu->next_serves + (size_t)ap * (size_t)cpu->shape.n_ue);
     if (cpu->roster->n_place > 0 && roster_write(cpu->roster, text, sizeof text) >= 0) {
         fh_hub_send_control(cpu->hub, FH_ROLE_AP, ap, text);
     }
@@ -37,10 +38,19 @@ static void wait_for_users(struct cpu *cpu)
     }
 }
 
+static size_t n_links(const struct cpu *cpu)
+{
+    return (size_t)cpu->shape.n_ap * (size_t)cpu->shape.n_ue;
+}
+
 static void tell(struct cpu *cpu, const struct roster *roster)
 {
     memcpy(cpu->roster, roster, roster_bytes(cpu->config));
     roster_book_add(cpu->rosters, roster);
+    if (cpu->shape.n_pilot > 0) {
+        memcpy(cpu->next_serves, slow_roster_serves(cpu->slow, roster), n_links(cpu));
+        cpu->serves_from = roster->from_block;
+    }
     for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
         if (fh_hub_alive(cpu->hub, FH_ROLE_AP, ap)) {
             cpu_tell_roster(cpu, ap);
@@ -49,6 +59,21 @@ static void tell(struct cpu *cpu, const struct roster *roster)
     recorder_roster(cpu->recorder, roster);
     if (cpu->lockstep) {
         wait_for_users(cpu);
+    }
+}
+
+/* Those of the downlink that this block's precoders are for. */
+static void follow_clusters(struct cpu *cpu, struct cpu_block *block, const struct roster *roster)
+{
+    if (cpu->shape.n_pilot == 0) {
+        return;
+    }
+    if (block->number + (uint64_t)cpu->frame.lag_blocks >= cpu->serves_from) {
+        memcpy(cpu->serves, cpu->next_serves, n_links(cpu));
+    }
+    memcpy(block->serves, cpu->serves, n_links(cpu));
+    for (int k = 0; k < cpu->shape.n_ue; k++) {
+        block->pilot[k] = roster_downlink(roster, k);
     }
 }
 
@@ -73,6 +98,7 @@ void cpu_follow_schedule(struct cpu *cpu, struct cpu_block *block)
     }
     /* its precoders are for the downlink that comes lag_blocks later; who has no pilot in it yet waits a block more */
     roster = roster_book_at(cpu->rosters, block->number + (uint64_t)cpu->frame.lag_blocks);
+    follow_clusters(cpu, block, roster);
     for (int k = 0; k < cpu->shape.n_ue; k++) {
         block->place[k] = block->age_blocks[k] == 0 ? roster_place(roster, k) : -1;
     }

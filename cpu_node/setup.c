@@ -79,10 +79,20 @@ static int create_buffers(struct cpu *cpu)
     cpu->user = calloc(n_ue, sizeof *cpu->user);
     cpu->sounded = calloc(n_ue, sizeof *cpu->sounded);
     cpu->roster = calloc(1, roster_bytes(cpu->config)); /* no place: nothing to tell yet */
-    const bool whole = cpu->coefficients && cpu->beta && cpu->error_variance && cpu->account_ack && cpu->silent &&
-                       cpu->silence_told && cpu->user && cpu->sounded && cpu->roster;
-    return whole ? roster_book_create(&cpu->rosters, cpu->config)
-                 : error_set(TUTTI_ENOMEM, "out of memory for the fronthaul buffers");
+    cpu->serves = calloc(n_ap * n_ue, 1);
+    cpu->next_serves = calloc(n_ap * n_ue, 1);
+    const bool whole = cpu->serves && cpu->next_serves && cpu->coefficients && cpu->beta && cpu->error_variance &&
+                       cpu->account_ack && cpu->silent && cpu->silence_told && cpu->user && cpu->sounded && cpu->roster;
+    if (!whole) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the fronthaul buffers");
+    }
+    if (cpu->shape.n_pilot > 0) { /* whoever comes is told: another life of this node may have assigned others */
+        memset(cpu->serves, 1, n_ap * n_ue);
+        memset(cpu->next_serves, 1, n_ap * n_ue);
+        roster_first(cpu->config, cpu->roster);
+    }
+    const int status = pilot_csi_create(&cpu->pilot_csi, &cpu->shape);
+    return status < 0 ? status : roster_book_create(&cpu->rosters, cpu->config);
 }
 
 /* The secret from which all APs draw the same phase-only noise: the system's entropy, or the seed where two runs must
@@ -212,6 +222,9 @@ static int create_replay(struct cpu *cpu)
     if (cpu->shape.n_zone > 0) {
         return error_set(TUTTI_ECONFIG, "--replay: a run with sensing (sensing.live) cannot be replayed");
     }
+    if (cpu->shape.n_pilot > 0) {
+        return error_set(TUTTI_ECONFIG, "--replay: a run with clusters (cluster.enabled) cannot be replayed");
+    }
     const int status = replay_create(&cpu->replay, &settings);
     cpu->welcome.epoch = status < 0 ? 0 : replay_epoch(cpu->replay);
     return status;
@@ -278,7 +291,8 @@ int cpu_create(struct cpu *cpu, const struct config *config)
                                       .n_ant = config->network.n_ant,
                                       .n_ue = config->network.n_ue,
                                       .n_extra = solver_extra_streams(&config->precoding) + config_n_zone(config),
-                                      .n_zone = config_n_zone(config)};
+                                      .n_zone = config_n_zone(config),
+                                      .n_pilot = config->cluster.enabled ? config->cluster.pilots : 0};
     cpu->welcome = (struct fh_welcome){.session = new_session(0),
                                        .epoch = cpu_epoch(config, cpu->frame.sample_rate_hz, clock_wall_ns())};
     status = create_parts(cpu);
@@ -332,6 +346,9 @@ void cpu_destroy(struct cpu *cpu)
     free(cpu->user);
     free(cpu->sounded);
     free(cpu->roster);
+    free(cpu->serves);
+    free(cpu->next_serves);
+    pilot_csi_destroy(cpu->pilot_csi);
     roster_book_destroy(cpu->rosters);
     free(cpu->agreement);
 }

@@ -7,6 +7,7 @@
 #include "base/ring.h"
 #include "base/rt.h"
 #include "channel/channel.h"
+#include "cpu_node/clusters_live.h"
 #include "cpu_node/powers.h"
 #include "cpu_node/recovery.h"
 #include "cpu_node/scheduler.h"
@@ -51,11 +52,12 @@ struct event_line {
 
 struct slow {
     struct slow_settings settings;
-    recovery_t *recovery;   /* NULL: no controller */
-    scheduler_t *scheduler; /* NULL: everybody is served */
-    powers_t *powers;       /* NULL: no such powers */
-    sensing_t *sensing;     /* NULL: nothing is illuminated */
-    size_t table_doubles;   /* powers of users, or a whole plan of sensing, which begins with them */
+    recovery_t *recovery;      /* NULL: no controller */
+    scheduler_t *scheduler;    /* NULL: everybody is served */
+    clusters_live_t *clusters; /* NULL: every access point serves everybody */
+    powers_t *powers;          /* NULL: no such powers */
+    sensing_t *sensing;        /* NULL: nothing is illuminated */
+    size_t table_doubles;      /* powers of users, or a whole plan of sensing, which begins with them */
     struct node_thread thread;
     ring_t *heard, *tables, *events, *rosters, *gaps;
     struct heard *heard_slot; /* [HEARD_BLOCKS] memory behind the ring's slots */
@@ -313,6 +315,40 @@ static void schedule(slow_t *s, const struct heard *h)
     ring_push(s->rosters);
 }
 
+/* Behind a roster in its slot. */
+static size_t roster_room(const slow_t *s)
+{
+    return (roster_bytes(s->settings.config) + 7) / 8 * 8;
+}
+
+const uint8_t *slow_roster_serves(const slow_t *s, const struct roster *roster)
+{
+    return (const uint8_t *)roster + roster_room(s);
+}
+
+static void cluster(slow_t *s, const struct heard *h)
+{
+    struct clusters_table table;
+    if (!clusters_live_block(s->clusters, h->beta, h->present, &table)) {
+        return;
+    }
+    struct roster *const r = ring_write_slot(s->rosters);
+    struct event_line *const line = ring_write_slot(s->events);
+    if (!r) {
+        return; /* eight are waiting: the block thread stands still */
+    }
+    roster_fill_pilots(s->settings.config, first_block(s, h), table.pilot, r);
+    memcpy((uint8_t *)r + roster_room(s), table.serves, pairs(s));
+    if (line) {
+        line->block = h->number;
+        snprintf(line->text, SLOW_EVENT_BYTES, "CLUSTERS from_block=%" PRIu64 " links=%d changed=%d pilots_moved=%d",
+                 r->from_block, table.n_link, table.n_changed, table.n_moved);
+        log_write(LOG_INFO, "slow", "%s", line->text);
+        ring_push(s->events);
+    }
+    ring_push(s->rosters);
+}
+
 static void follow_gains(slow_t *s, const struct heard *h)
 {
     const struct powers_input in = {.block = h->number,
@@ -361,6 +397,9 @@ static void take(slow_t *s, const struct heard *h)
     }
     if (s->scheduler) {
         schedule(s, h);
+    }
+    if (s->clusters) {
+        cluster(s, h);
     }
     if (s->recovery) {
         recover(s, h);
@@ -445,7 +484,7 @@ void slow_powers(slow_t *s, struct cpu_block *block)
 
 const struct roster *slow_roster(slow_t *s)
 {
-    if (!s || !s->scheduler) {
+    if (!s || (!s->scheduler && !s->clusters)) {
         return NULL;
     }
     if (s->settings.lockstep) {
@@ -596,6 +635,18 @@ static int create_powers(slow_t *s)
     return powers_create(&s->powers, &settings);
 }
 
+static int create_clusters(slow_t *s)
+{
+    const struct config_cluster *const c = &s->settings.config->cluster;
+    const struct clusters_live_settings settings = {.n_ap = s->settings.shape.n_ap,
+                                                    .n_ue = s->settings.shape.n_ue,
+                                                    .n_pilot = c->pilots,
+                                                    .max_aps = c->max_aps,
+                                                    .every_blocks = c->every_blocks,
+                                                    .hysteresis = pow(10, c->hysteresis_db / 10)};
+    return clusters_live_create(&s->clusters, &settings);
+}
+
 static int create_memory(slow_t *s)
 {
     const size_t n = pairs(s), n_ap = (size_t)s->settings.shape.n_ap, n_ue = (size_t)s->settings.shape.n_ue;
@@ -628,7 +679,7 @@ static int create_memory(slow_t *s)
     /* half as many slots as there is memory behind them: what is read is never written */
     int status = ring_create(&s->heard, HEARD_BLOCKS / 2, sizeof(uint64_t));
     status = status < 0 ? status : ring_create(&s->gaps, EVENTS, sizeof(struct gap_value));
-    status = status < 0 ? status : ring_create(&s->rosters, ROSTERS, roster_bytes(s->settings.config));
+    status = status < 0 ? status : ring_create(&s->rosters, ROSTERS, roster_room(s) + n);
     status = status < 0 ? status : ring_create(&s->tables, TABLES / 2, sizeof(struct table));
     return status < 0 ? status : ring_create(&s->events, EVENTS, sizeof(struct event_line));
 }
@@ -643,7 +694,8 @@ int slow_create(slow_t **slow, const struct slow_settings *settings)
     *slow = NULL;
     const bool controls = settings->config->resilience.controller, schedules = settings->config->scheduler.n_served > 0;
     const bool senses = settings->shape.n_zone > 0, powers = powers_wanted(settings->config) && !senses;
-    if (!controls && !schedules && !powers && !senses) {
+    const bool clusters = settings->config->cluster.enabled;
+    if (!controls && !schedules && !powers && !senses && !clusters) {
         return TUTTI_OK;
     }
     slow_t *const s = *slow = calloc(1, sizeof *s);
@@ -658,6 +710,7 @@ int slow_create(slow_t **slow, const struct slow_settings *settings)
     }
     int status = create_memory(s);
     status = status < 0 || !schedules ? status : create_scheduler(s);
+    status = status < 0 || !clusters ? status : create_clusters(s);
     status = status < 0 || !powers ? status : create_powers(s);
     status = status < 0 || !senses ? status : sensing_create(&s->sensing, settings->config);
     return status < 0 || !controls ? status : create_controller(s);
@@ -722,6 +775,7 @@ void slow_destroy(slow_t *s)
     free(s->next_served);
     free(s->offered_for);
     scheduler_destroy(s->scheduler);
+    clusters_live_destroy(s->clusters);
     sensing_destroy(s->sensing);
     powers_destroy(s->powers);
     ring_destroy(s->rosters);

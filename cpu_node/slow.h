@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The slow clock: one thread off the block path that sees every block's large-scale figures and decides what changes
- * slower than the channel: who is served (cpu_node/scheduler.h), the powers of the resilience controller
- * (cpu_node/recovery.h), who illuminates zones (cpu_node/sensing.h), those that follow from tracked gains or averages
- * (cpu_node/powers.h). The record thread feeds it, after the attack detector; the block thread takes powers and rosters
- * at a block's boundary and never waits for them, except in lock-step, where nothing may depend on the machine's speed.
+ * slower than the channel: who is served (cpu_node/scheduler.h), pilots and clusters (cpu_node/clusters_live.h), the
+ * powers of the resilience controller (cpu_node/recovery.h), who illuminates zones (cpu_node/sensing.h), those that
+ * follow from tracked gains or averages (cpu_node/powers.h). The record thread feeds it, after the attack detector; the
+ * block thread takes powers and rosters at a block's boundary and never waits for them, except in lock-step, where
+ * nothing may depend on the machine's speed.
  */
 #ifndef TUTTI_CPU_NODE_SLOW_H
 #define TUTTI_CPU_NODE_SLOW_H
@@ -46,6 +47,8 @@ void slow_powers(slow_t *slow, struct cpu_block *block);
  * thread as slow_powers does. */
 const struct roster *slow_roster(slow_t *slow);
 void slow_roster_taken(slow_t *slow);
+/* With clusters: which access point serves whom from that roster's block on, [n_ap][n_ue]. */
+const uint8_t *slow_roster_serves(const slow_t *slow, const struct roster *roster);
 /* Block thread: a block has gone to the record thread. */
 void slow_expect(slow_t *slow);
 

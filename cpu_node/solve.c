@@ -146,6 +146,19 @@ static void execute(struct worker *worker, const struct cpu_block *block, int fi
     }
 }
 
+/* An AP sends to nobody outside its clusters; what was solved as if it did is worth less. */
+static void keep_to_clusters(const solver_t *s, struct cpu_block *block, int first, int last)
+{
+    const size_t n_ue = (size_t)s->shape.n_ue, n_ant = (size_t)s->shape.n_ant, n_ap = (size_t)s->shape.n_ap;
+    for (int sb = first; block->serves && sb < last; sb++) {
+        tutti_cf32 *const W = s->solution[sb].W;
+        for (size_t i = 0; i < n_ap * n_ant * n_ue; i++) {
+            W[i] = block->serves[i / (n_ant * n_ue) * n_ue + i % n_ue] ? W[i] : 0;
+        }
+        mimo_sinr(&s->shape, &s->channel[sb], W, s->solution[sb].sinr);
+    }
+}
+
 static void solve_subbands(struct worker *worker, struct cpu_block *block, int first, int last)
 {
     const solver_t *s = worker->solver;
@@ -159,6 +172,7 @@ static void solve_subbands(struct worker *worker, struct cpu_block *block, int f
             .ue_active = block->user_used,
             .beta = block->beta,
             .eta = s->given ? s->eta : NULL,
+            .serves = block->serves,
         };
         s->solution[sb] = (struct mimo_solution){.W = block->streams->W + (size_t)sb * one,
                                                  .sinr = block->sinr + (size_t)sb * n_ue,
@@ -166,6 +180,7 @@ static void solve_subbands(struct worker *worker, struct cpu_block *block, int f
     }
     memset(block->shape_of_powers + (size_t)first * n_ue, 0, (size_t)(last - first) * n_ue * sizeof(double));
     execute(worker, block, first, last - first);
+    keep_to_clusters(s, block, first, last);
     for (int sb = first; sb < last; sb++) {
         const int reason = s->solution[sb].reason;
         block->bound[sb] = s->solution[sb].sinr_bound;

@@ -25,7 +25,8 @@ enum wire_type {
     WIRE_PROBE_REPLY = 4,
     WIRE_UPLINK = 5,      /* combined or captured uplink data symbols and their statistics */
     WIRE_CALIBRATION = 6, /* what an AP measured of another AP's C symbols */
-    WIRE_SENSING = 7      /* what a sensing AP or probe measured */
+    WIRE_SENSING = 7,     /* what a sensing AP or probe measured */
+    WIRE_GAINS = 8        /* users' large-scale gains, where they share pilots: no array */
 };
 /* WIRE_NONE: no coefficients travel (local precoding); they unpack as zero. */
 enum wire_encoding { WIRE_CF32 = 0, WIRE_SC16 = 1, WIRE_BFP = 2, WIRE_NONE = 3 };
@@ -153,9 +154,10 @@ struct wire_precoder_meta {
 };
 
 /* Uplink, calibration, sensing: statistics, then an array in the header's encoding. What the numbers mean is said where
- * they are made (uplink: values [n_symbol * n_sb][n_column][sc_per_sb]). */
+ * they are made (gains: statistics alone, [2][n_ue] gains and variances; uplink: values [n_symbol *
+ * n_sb][n_column][sc_per_sb]). */
 struct wire_array_meta {
-    uint8_t kind;     /* of the type: uplink 0 antennas, 1 combined; calibration, sensing: 0 */
+    uint8_t kind;     /* of the type: uplink 0 antennas, 1 combined; others: 0 */
     uint16_t subject; /* calibration: AP that transmitted; sensing: zone; uplink: symbols */
     uint32_t n_statistic;
     float *statistic;        /* [n_statistic], finite; unpack: the caller's */

@@ -41,7 +41,7 @@ enum {
 
 static inline bool wire_is_array(int type)
 {
-    return type == WIRE_UPLINK || type == WIRE_CALIBRATION || type == WIRE_SENSING;
+    return type == WIRE_UPLINK || type == WIRE_CALIBRATION || type == WIRE_SENSING || type == WIRE_GAINS;
 }
 
 static inline size_t wire_n_values(const struct wire_header *header)

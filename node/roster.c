@@ -21,7 +21,8 @@ struct roster_book {
 
 size_t roster_bytes(const struct config *config)
 {
-    const size_t n = (size_t)config_n_served(config) + 2 * (size_t)config->network.n_ue;
+    const size_t rows = config->cluster.enabled ? 6 : 2;
+    const size_t n = (size_t)config_n_served(config) + rows * (size_t)config->network.n_ue;
     return sizeof(struct roster) + n * sizeof(int16_t);
 }
 
@@ -30,6 +31,8 @@ static void complete(const struct config *config, struct roster *r)
 {
     const int n_ue = config->network.n_ue;
     int16_t *const place = r->user + r->n_place, *const turn = place + n_ue;
+    r->n_ue = n_ue;
+    r->n_pilot = config->cluster.enabled ? config->cluster.pilots : 0;
     for (int k = 0; k < n_ue; k++) {
         place[k] = turn[k] = -1;
     }
@@ -56,6 +59,43 @@ void roster_fill(const struct config *config, uint64_t from_block, const int *us
     complete(config, r);
 }
 
+/* Pilots are there; who shares them follows. */
+static void share_pilots(struct roster *r)
+{
+    const int n_ue = r->n_ue;
+    const int16_t *const pilot = r->user + r->n_place + 2 * n_ue;
+    int16_t *const before = r->user + r->n_place + 3 * n_ue, *const sharers = before + n_ue,
+                   *const served = sharers + n_ue;
+    for (int k = 0; k < n_ue; k++) {
+        before[k] = sharers[k] = 0;
+        served[k] = 1;
+        for (int i = 0; i < n_ue; i++) {
+            before[k] = (int16_t)(before[k] + (pilot[i] == pilot[k] && i < k));
+            sharers[k] = (int16_t)(sharers[k] + (pilot[i] == pilot[k]));
+        }
+    }
+}
+
+void roster_fill_pilots(const struct config *config, uint64_t from_block, const int *pilot, struct roster *r)
+{
+    const int n_ue = config->network.n_ue;
+    r->from_block = from_block;
+    r->n_place = n_ue;
+    for (int k = 0; k < n_ue; k++) {
+        r->user[k] = (int16_t)k;
+        r->user[3 * n_ue + k] = (int16_t)pilot[k];
+    }
+    complete(config, r);
+    share_pilots(r);
+}
+
+void roster_serve(struct roster *r, const uint8_t *served)
+{
+    for (int k = 0; k < r->n_ue && r->n_pilot > 0; k++) {
+        r->user[r->n_place + 5 * r->n_ue + k] = served[k] != 0;
+    }
+}
+
 void roster_first(const struct config *config, struct roster *r)
 {
     const struct config_scheduler *const s = &config->scheduler;
@@ -75,6 +115,12 @@ void roster_first(const struct config *config, struct roster *r)
         }
     }
     complete(config, r);
+    if (r->n_pilot > 0) {
+        for (int k = 0; k < r->n_ue; k++) {
+            r->user[3 * r->n_ue + k] = (int16_t)(k % r->n_pilot);
+        }
+        share_pilots(r);
+    }
 }
 
 static int n_turns(const struct config *config, const struct frame *frame)
@@ -89,10 +135,25 @@ int roster_period(const struct config *config, const struct frame *frame)
     return config_rotates(config) && n_wait > n_turn ? (n_wait + n_turn - 1) / n_turn : 1;
 }
 
+/* Of the users that share a pilot, now and then one alone. */
+static int shared_sequence(const struct roster *r, int user, uint64_t block)
+{
+    const int16_t *const row = r->user + r->n_place + 2 * r->n_ue + user;
+    const uint64_t before = (uint64_t)row[r->n_ue], sharers = (uint64_t)row[2 * r->n_ue];
+    const bool learning = r->from_block == 0;
+    if (!learning && block % ROSTER_ALONE_EVERY != 0) {
+        return row[0];
+    }
+    return (learning ? block : block / ROSTER_ALONE_EVERY) % sharers == before ? row[0] : -1;
+}
+
 int roster_sequence(const struct config *config, const struct frame *frame, const struct roster *r, int user,
                     uint64_t block)
 {
     const int n_ue = config->network.n_ue, place = roster_place(r, user);
+    if (r->n_pilot > 0) {
+        return shared_sequence(r, user, block);
+    }
     if (!config_rotates(config)) {
         return config->pilots.assignment_count ? config->pilots.assignment[user] : user % frame->n_pilot;
     }
@@ -106,6 +167,33 @@ int roster_sequence(const struct config *config, const struct frame *frame, cons
 
 /* Told ------------------------------------------------------------------------------------------------------------- */
 
+static size_t add(char *text, size_t room, size_t n, const char *format, int value)
+{
+    return n < room ? n + (size_t)snprintf(text + n, room - n, format, value) : n;
+}
+
+/* Behind the users: ,"pilots":[..],"serves":[..] */
+static size_t write_clusters(const struct roster *r, char *text, size_t room, size_t n)
+{
+    int n_served = 0;
+    n = add(text, room, n, "],\"pilots\":[%d", roster_downlink(r, 0));
+    for (int k = 0; k < r->n_ue; k++) {
+        n = k > 0 ? add(text, room, n, ",%d", roster_downlink(r, k)) : n;
+        n_served += roster_serves(r, k);
+    }
+    if (n_served == r->n_ue) {
+        return n;
+    }
+    n = n < room ? n + (size_t)snprintf(text + n, room - n, "],\"serves\":[") : n;
+    for (int k = 0, first = 1; k < r->n_ue; k++) {
+        if (roster_serves(r, k)) {
+            n = add(text, room, n, first ? "%d" : ",%d", k);
+            first = 0;
+        }
+    }
+    return n;
+}
+
 int roster_write(const struct roster *r, char *text, size_t room)
 {
     size_t n =
@@ -113,6 +201,7 @@ int roster_write(const struct roster *r, char *text, size_t room)
     for (int i = 0; i < r->n_place && n < room; i++) {
         n += (size_t)snprintf(text + n, room - n, "%s%d", i ? "," : "", r->user[i]);
     }
+    n = r->n_pilot > 0 ? write_clusters(r, text, room, n) : n;
     n += n < room ? (size_t)snprintf(text + n, room - n, "]}") : 0;
     return n < room ? TUTTI_OK : error_set(TUTTI_EINVAL, "a roster of %d places does not fit a message", r->n_place);
 }
@@ -138,6 +227,35 @@ static bool read_users(json_t *users, int n_place, int n_ue, int16_t *user)
     return true;
 }
 
+/* Everybody's pilot, and whom the access point serves, all where nothing is said. */
+static bool read_clusters(json_t *root, struct roster *r)
+{
+    json_t *const pilots = json_object_get(root, "pilots"), *const serves = json_object_get(root, "serves");
+    int16_t *const pilot = r->user + r->n_place + 2 * r->n_ue, *const served = pilot + 3 * r->n_ue;
+    if (!json_is_array(pilots) || json_array_size(pilots) != (size_t)r->n_ue || (serves && !json_is_array(serves))) {
+        return false;
+    }
+    for (int k = 0; k < r->n_ue; k++) {
+        json_t *const value = json_array_get(pilots, (size_t)k);
+        if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) >= r->n_pilot) {
+            return false;
+        }
+        pilot[k] = (int16_t)json_integer_value(value);
+    }
+    share_pilots(r);
+    for (int k = 0; serves && k < r->n_ue; k++) {
+        served[k] = 0;
+    }
+    for (size_t i = 0; serves && i < json_array_size(serves); i++) {
+        json_t *const value = json_array_get(serves, i);
+        if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) >= r->n_ue) {
+            return false;
+        }
+        served[json_integer_value(value)] = 1;
+    }
+    return true;
+}
+
 static bool is_of_type(json_t *root, const char *wanted)
 {
     const char *const type = json_string_value(json_object_get(root, "type"));
@@ -149,13 +267,14 @@ int roster_read(const struct config *config, const char *text, struct roster *r)
     json_t *const root = json_loads(text, 0, NULL);
     json_t *const from = json_object_get(root, "from_block");
     r->n_place = config_n_served(config);
-    const bool good = is_of_type(root, "roster") && json_is_integer(from) && json_integer_value(from) >= 0 &&
-                      read_users(json_object_get(root, "users"), r->n_place, config->network.n_ue, r->user);
+    bool good = is_of_type(root, "roster") && json_is_integer(from) && json_integer_value(from) >= 0 &&
+                read_users(json_object_get(root, "users"), r->n_place, config->network.n_ue, r->user);
     r->from_block = good ? (uint64_t)json_integer_value(from) : 0;
-    json_decref(root);
     if (good) {
         complete(config, r);
+        good = r->n_pilot == 0 || read_clusters(root, r);
     }
+    json_decref(root);
     return good ? TUTTI_OK : TUTTI_EFORMAT;
 }
 

@@ -32,11 +32,15 @@ static void send_report(struct ue *ue, uint64_t block, bool idle, const struct p
 static void follow_roster(struct ue *ue, uint64_t block)
 {
     const struct roster *const roster = roster_book_at(ue->own_rosters, block);
-    for (int j = 0; j < roster->n_place; j++) {
+    const int n_own = roster->n_pilot > 0 ? 0 : roster->n_place;
+    for (int j = 0; j < n_own; j++) {
         ue->user_of_stream[j] = roster_user(roster, j);
     }
-    for (int j = roster->n_place; j < ue->n_stream; j++) {
-        ue->user_of_stream[j] = -1; /* nobody's data: a zone's */
+    for (int j = n_own; j < ue->n_stream; j++) {
+        ue->user_of_stream[j] = -1; /* nobody's data: a zone's; on a shared pilot several users' */
+    }
+    if (roster->n_pilot > 0) {
+        ue->user_of_stream[roster_downlink(roster, ue->id)] = ue->id;
     }
     receiver_streams(ue->receiver, ue->user_of_stream);
 }

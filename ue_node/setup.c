@@ -36,7 +36,7 @@ static int modulate_pilots(struct ue *ue)
         const struct roster *const first = roster_book_at(ue->rosters, 0);
         const int own = roster_sequence(ue->config, f, first, ue->pilot_user, 0);
         tutti_cf32 *const out = ue->pilots + (size_t)q * (size_t)ue->n_pilot_samples;
-        status = node_pilots_uplink(f, ue->n_sequence > 1 ? q : own, scale, ue->ofdm, packed);
+        status = node_pilots_uplink(f, ue->n_sequence > 1 || own < 0 ? q : own, scale, ue->ofdm, packed);
         for (int t = 0; status >= 0 && t < f->n_pilot; t++) {
             const size_t place = (size_t)(f->pilot_symbol[t] - f->pilot_symbol[0]);
             memcpy(out + place * symbol, packed + (size_t)t * symbol, symbol * sizeof *packed);
@@ -53,10 +53,10 @@ static int create_buffers(struct ue *ue)
 {
     const struct frame *f = &ue->frame;
     ue->n_pilot_samples = (f->pilot_symbol[f->n_pilot - 1] - f->pilot_symbol[0] + 1) * f->n_symbol_samples;
-    ue->n_sequence = config_rotates(ue->config) ? f->n_pilot : 1;
+    ue->n_sequence = config_rotates(ue->config) || ue->config->cluster.enabled ? f->n_pilot : 1;
     ue->pilots = calloc((size_t)ue->n_sequence * (size_t)ue->n_pilot_samples, sizeof *ue->pilots);
     ue->roster = calloc(1, roster_bytes(ue->config));
-    ue->n_stream = config_n_served(ue->config) + config_n_zone(ue->config);
+    ue->n_stream = config_n_sequence(ue->config) + config_n_zone(ue->config);
     ue->user_of_stream = calloc((size_t)ue->n_stream, sizeof *ue->user_of_stream);
     ue->unscramble = calloc((size_t)f->n_sc, sizeof *ue->unscramble);
     ue->unbeacon = calloc((size_t)f->n_sc, sizeof *ue->unbeacon);

@@ -73,13 +73,24 @@ void slot_prepare(struct ue *ue)
     }
 }
 
+/* Nothing in this block's downlink is for this user: it waits, or its pilot was not among those that the downlink was
+ * made with. */
+static bool is_left_out(struct ue *ue)
+{
+    const uint64_t lag = (uint64_t)ue->frame.lag_blocks, made_with = ue->block > lag ? ue->block - lag : 0;
+    const struct roster *roster = roster_book_at(ue->rosters, made_with);
+    const bool heard = roster->n_pilot == 0 || roster_sequence(ue->config, &ue->frame, roster, ue->id, made_with) >= 0;
+    roster = roster_book_at(ue->rosters, ue->block);
+    return !heard || roster_place(roster, ue->id) < 0;
+}
+
 int slot_receive(struct ue *ue)
 {
     if (is_searching(ue)) {
         return node_span_receive(&ue->span, &ue->radio, ue->span.next + (tutti_tick)follow_search_samples(&ue->frame));
     }
     const tutti_tick to = end_of_downlink(ue, ue->block);
-    ue->idle = ue->role == UE_USER && roster_place(roster_book_at(ue->rosters, ue->block), ue->id) < 0;
+    ue->idle = ue->role == UE_USER && is_left_out(ue);
     node_span_want(&ue->span, &ue->radio, to,
                    !ue->idle           ? "BD"
                    : ue->follow.active ? "B"

@@ -158,6 +158,14 @@ struct config_scheduler {
     enum config_sounding sounding;
 };
 
+/* User-centric clusters: fewer pilots than users, each access point serves some of them. */
+struct config_cluster {
+    bool enabled;
+    int pilots; /* sequences that users share, uplink and downlink */
+    double hysteresis_db;
+    int every_blocks, max_aps;
+};
+
 struct config_engine {
     double gather_deadline_us, block_budget_us;
     int n_workers;
@@ -319,6 +327,7 @@ struct config {
     struct config_payload payload;
     struct config_precoding precoding;
     struct config_scheduler scheduler;
+    struct config_cluster cluster;
     struct config_sync sync;
     struct config_uplink uplink;
     struct config_calibration calibration;
@@ -393,6 +402,16 @@ static inline int config_stream_room(const struct config *config)
 static inline int config_n_served(const struct config *config)
 {
     return config->scheduler.n_served > 0 ? config->scheduler.n_served : config->network.n_ue;
+}
+/* Downlink pilot sequences of the users: one of each place, with clusters those that users share. */
+static inline int config_n_sequence(const struct config *config)
+{
+    return config->cluster.enabled ? config->cluster.pilots : config_n_served(config);
+}
+/* Columns of what an access point reports of its estimates: one per user, with clusters one per pilot. */
+static inline int config_n_reported(const struct config *config)
+{
+    return config->cluster.enabled ? config->cluster.pilots : config->network.n_ue;
 }
 /* Zones that the running network illuminates, each with a stream and a downlink pilot sequence behind the users'. */
 static inline int config_n_zone(const struct config *config)

@@ -137,6 +137,14 @@ static void write_calibration(FILE *out, const struct config *config)
     }
 }
 
+/* Who shares which sequence follows from these and from what the central node tells; only where users do. */
+static void write_cluster(FILE *out, const struct config *config)
+{
+    if (config->cluster.enabled) {
+        fprintf(out, "cluster.pilots: %d\n", config->cluster.pilots);
+    }
+}
+
 static void write_all(FILE *out, const struct config *config)
 {
     static const char *const encodings[] = {"cf32", "sc16", "bfp"};
@@ -151,6 +159,7 @@ static void write_all(FILE *out, const struct config *config)
     write_sync(out, config);
     write_scheduler(out, config);
     write_uplink(out, config);
+    write_cluster(out, config);
     write_sensing(out, config);
     write_calibration(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",

@@ -66,6 +66,10 @@ static const struct config_range ranges[] = {
     {"scheduler.blocks", 1, 1000000, ""},
     {"scheduler.average_blocks", 1, 1000, ""},
     {"scheduler.always", 0, TUTTI_MAX_UE - 1, ""},
+    {"cluster.pilots", 1, TUTTI_MAX_UE, ""},
+    {"cluster.hysteresis_db", 0, 100, ""},
+    {"cluster.every_blocks", 20, 1000000, ""},
+    {"cluster.max_aps", 0, TUTTI_MAX_AP, "0 for no limit"},
     {"resilience.w_sec", 0, 1, ""},
     {"resilience.w_qos", 0, 1, ""},
     {"resilience.r_min", 0, 100, ""},
@@ -208,8 +212,8 @@ static int check_pilots(struct check *check)
     const int n_ue = check->config->network.n_ue, tau = check->frame.n_pilot;
     int user_of[TUTTI_MAX_SYMBOL];
     memset(user_of, -1, sizeof(user_of));
-    if (config_rotates(check->config)) {
-        return 0; /* never two at a time */
+    if (config_rotates(check->config) || check->config->cluster.enabled) {
+        return 0; /* never two at a time, or told apart by the blocks in which one is alone */
     }
     for (int k = 0; k < n_ue; k++) {
         const int pilot = pilots->assignment_count ? pilots->assignment[k] : k % tau;
@@ -911,14 +915,20 @@ static int check_iq(struct check *check)
     return config_iq_check(check->layers, check->config);
 }
 
+static int check_cluster(struct check *check)
+{
+    return config_cluster_check(check->layers, check->config, &check->frame);
+}
+
 int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
     static int (*const checks[])(struct check *) = {
-        check_names,   check_frame,  check_pilots,     check_payload,     check_scheme,    check_precoding, check_eve,
-        check_engine,  check_lag,    check_endpoints,  check_outputs,     check_faults,    check_backends,  check_gains,
-        check_sensing, check_clocks, check_medium,     check_played,      check_taps,      check_delays,    check_adc,
-        check_iq,      check_events, check_resilience, check_calibration, check_scheduler, check_uplink,    check_tap,
+        check_names,       check_frame,     check_pilots,  check_payload,   check_scheme,  check_precoding,
+        check_eve,         check_engine,    check_lag,     check_endpoints, check_outputs, check_faults,
+        check_backends,    check_gains,     check_sensing, check_clocks,    check_medium,  check_played,
+        check_taps,        check_delays,    check_adc,     check_iq,        check_events,  check_resilience,
+        check_calibration, check_scheduler, check_uplink,  check_tap,       check_cluster,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -89,6 +89,10 @@ yaml_node_t *config_radios_find(struct config_layers *layers, const char *role, 
 /* config_iq.c: the nodes that are to record, and those that are tapped, are there */
 int config_iq_check(struct config_layers *layers, const struct config *config);
 
+/* config_cluster.c: what user-centric clusters go with */
+struct frame;
+int config_cluster_check(struct config_layers *layers, const struct config *config, const struct frame *frame);
+
 /* config_emit.c: allocated text, NULL when out of memory */
 char *config_layers_text(struct config_layers *layers); /* the merged layers, for libcyaml */
 char *config_struct_text(const struct config *config);  /* for people */

@@ -177,6 +177,12 @@ static const cyaml_schema_field_t scheduler_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t cluster_fields[] = {
+    BOOL(struct config_cluster, enabled),       INT(struct config_cluster, pilots),
+    REAL(struct config_cluster, hysteresis_db), INT(struct config_cluster, every_blocks),
+    INT(struct config_cluster, max_aps),        CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t resilience_fields[] = {
     BOOL(struct config_resilience, controller),
     REAL(struct config_resilience, w_sec),
@@ -417,6 +423,7 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, payload, payload_fields),
     SECTION(struct config, precoding, precoding_fields),
     SECTION(struct config, scheduler, scheduler_fields),
+    SECTION(struct config, cluster, cluster_fields),
     SECTION(struct config, sync, sync_fields),
     SECTION(struct config, uplink, uplink_fields),
     SECTION(struct config, calibration, calibration_fields),

@@ -196,7 +196,7 @@ static int set_reference(struct frame *f, const struct config *config, struct fr
 static int set_downlink(struct frame *f, const struct config *config, struct frame_fault *fault)
 {
     const int n_pilot = config->frame.n_dl_pilot_symbols, n_zone = config_n_zone(config);
-    const int n_stream = config_n_served(config) + n_zone;
+    const int n_stream = config_n_sequence(config) + n_zone;
     if (n_zone > 0 && n_pilot < n_stream) {
         return fail(fault, "frame.n_dl_pilot_symbols sensing.zones_m",
                     "%d users and %d sensing zones need as many downlink pilot symbols, n_dl_pilot_symbols is %d",
@@ -204,9 +204,11 @@ static int set_downlink(struct frame *f, const struct config *config, struct fra
     }
     if (n_pilot < 1 || n_pilot < n_stream) {
         return fail(fault,
-                    config->scheduler.n_served > 0 ? "frame.n_dl_pilot_symbols scheduler.n_served"
-                                                   : "frame.n_dl_pilot_symbols network.n_ue",
-                    "%d users need as many downlink pilot symbols, n_dl_pilot_symbols is %d", n_stream, n_pilot);
+                    config->cluster.enabled          ? "frame.n_dl_pilot_symbols cluster.pilots"
+                    : config->scheduler.n_served > 0 ? "frame.n_dl_pilot_symbols scheduler.n_served"
+                                                     : "frame.n_dl_pilot_symbols network.n_ue",
+                    "%d %s need as many downlink pilot symbols, n_dl_pilot_symbols is %d", n_stream,
+                    config->cluster.enabled ? "shared pilots" : "users", n_pilot);
     }
     if (n_pilot >= f->n_dl) {
         return fail(fault, "frame.n_dl_pilot_symbols frame.schedule",

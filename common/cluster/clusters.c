@@ -28,6 +28,38 @@ void clusters_pilots(int n_ap, int n_ue, int n_pilot, const double *beta, double
     }
 }
 
+/* What two users on one pilot hear of each other at their best APs, over what is heard there of themselves. The same
+ * for both, so that moves that lessen it for one lessen it in all, and come to an end. */
+static double mutual(int n_ue, const double *beta, const int *master, int k, int i)
+{
+    const double *const mine = beta + master[k] * n_ue, *const its = beta + master[i] * n_ue;
+    return mine[k] > 0 && its[i] > 0 ? mine[i] / mine[k] + its[k] / its[i] : 0;
+}
+
+int clusters_move(int n_ap, int n_ue, int n_pilot, const double *beta, double hysteresis, double *sum, int *master,
+                  int *pilot)
+{
+    int n_moved = 0;
+    for (int k = 0; k < n_ue; k++) {
+        master[k] = best_ap(n_ap, n_ue, beta, k);
+    }
+    for (int k = 0; k < n_ue; k++) {
+        int least = 0;
+        memset(sum, 0, (size_t)n_pilot * sizeof *sum);
+        for (int i = 0; i < n_ue; i++) {
+            sum[pilot[i]] += i != k ? mutual(n_ue, beta, master, k, i) : 0;
+        }
+        for (int t = 1; t < n_pilot; t++) {
+            least = sum[t] < sum[least] ? t : least;
+        }
+        if (sum[pilot[k]] > hysteresis * sum[least] && sum[pilot[k]] > CLUSTERS_QUIET) {
+            pilot[k] = least;
+            n_moved++;
+        }
+    }
+    return n_moved;
+}
+
 /* One AP's strongest user on every pilot; whom it serves already counts for more. */
 static void serve_strongest(int n_ue, const struct clusters_settings *s, const double *beta, const int *pilot,
                             const uint8_t *previous, int *best, uint8_t *served)
@@ -49,17 +81,25 @@ static void serve_strongest(int n_ue, const struct clusters_settings *s, const d
     }
 }
 
+/* What AP l is worth to user k: more where it serves it already. */
+static double worth(int n_ue, const struct clusters_settings *s, const double *beta, int l, int k)
+{
+    return beta[l * n_ue + k] * (s->previous && s->previous[l * n_ue + k] ? s->hysteresis : 1);
+}
+
 /* The weakest AP leaves user k's cluster while there are too many; of equals the one behind. */
-static void prune(int n_ap, int n_ue, int max_aps, const double *beta, int k, uint8_t *served)
+static void prune(int n_ap, int n_ue, const struct clusters_settings *s, const double *beta, int k, int master,
+                  uint8_t *served)
 {
     int n = 0;
     for (int l = 0; l < n_ap; l++) {
         n += served[l * n_ue + k];
     }
-    for (; n > max_aps; n--) {
+    for (; n > s->max_aps; n--) {
         int weakest = -1;
         for (int l = 0; l < n_ap; l++) {
-            if (served[l * n_ue + k] && (weakest < 0 || beta[l * n_ue + k] <= beta[weakest * n_ue + k])) {
+            if (served[l * n_ue + k] && l != master &&
+                (weakest < 0 || worth(n_ue, s, beta, l, k) <= worth(n_ue, s, beta, weakest, k))) {
                 weakest = l;
             }
         }
@@ -76,9 +116,10 @@ void clusters_form(int n_ap, int n_ue, const struct clusters_settings *s, const 
         serve_strongest(n_ue, s, beta + l * n_ue, pilot, previous, best, served + l * n_ue);
     }
     for (int k = 0; k < n_ue; k++) {
-        served[best_ap(n_ap, n_ue, beta, k) * n_ue + k] = 1;
+        const int master = best_ap(n_ap, n_ue, beta, k);
+        served[master * n_ue + k] = 1;
         if (s->max_aps > 0) {
-            prune(n_ap, n_ue, s->max_aps, beta, k, served);
+            prune(n_ap, n_ue, s, beta, k, master, served);
         }
     }
 }

@@ -13,10 +13,19 @@
  * [n_pilot] is work. */
 void clusters_pilots(int n_ap, int n_ue, int n_pilot, const double *beta, double *sum, int *pilot);
 
+/* Pilots that are in use, looked at again: a user moves where it and the others of its pilot hear more than
+ * `hysteresis` times as much of each other as on the best one (at their best APs, over what is heard there of
+ * themselves), and more than CLUSTERS_QUIET. Moves do not go round in circles. Returns how many moved; sum [n_pilot],
+ * master [n_ue] are work. O(n_ue n_ue). */
+#define CLUSTERS_QUIET 1e-3
+int clusters_move(int n_ap, int n_ue, int n_pilot, const double *beta, double hysteresis, double *sum, int *master,
+                  int *pilot);
+
 struct clusters_settings {
     int n_pilot;
     int max_aps;             /* per user, the strongest; 0 = no limit */
-    double hysteresis;       /* factor >= 1 by which a newcomer must be stronger than whom the AP serves on the pilot */
+    double hysteresis;       /* factor >= 1 by which a newcomer must be stronger than whom the AP serves on the pilot,
+                              * or than the AP that leaves for max_aps */
     const uint8_t *previous; /* [n_ap][n_ue] the clusters until now, NULL = none */
 };
 

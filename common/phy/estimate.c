@@ -415,14 +415,47 @@ static void track_large_scale(estimate_t *e)
     }
 }
 
-/* Variance of the error that the tracked quantities bring in, see estimate.h; `total` = a sum_j beta_j + 1. Fades of
- * the antennas are taken as independent, those of the subbands as one; the noise is independent everywhere. */
+/* Of the mean of |z|^2 of user k, `signal` = a beta. Fades of the antennas are taken as independent, those of the
+ * subbands as one; the noise is independent everywhere. */
+static double power_variance(const estimate_t *e, int k, double signal)
+{
+    return e->power[e->track_of_user[k]].spread * (signal * signal + (2.0 * signal + 1.0) / e->n_sb) / e->n_ant;
+}
+
+void estimate_join(estimate_t *e, int user, int n, const int *others)
+{
+    struct track *const to = &e->power[e->track_of_user[user]];
+    double sum = 0, variance = 0;
+    long count = to->window;
+    e->beta[user] = 0;
+    for (int i = 0; i < n; i++) {
+        const struct track *const t = &e->power[e->track_of_user[others[i]]];
+        const double signal = fmax(t->mean - 1.0, 0);
+        sum += signal;
+        variance += t->spread * signal * signal;
+        count = t->count < count ? t->count : count;
+        e->beta[user] += e->beta[others[i]];
+    }
+    to->mean = count > 0 ? 1.0 + sum : 0;
+    to->spread = count > 0 && sum > 0 ? variance / (sum * sum) : count > 0;
+    to->count = n > 0 ? count : 0;
+    to->silent = 0;
+}
+
+double estimate_gain(const estimate_t *e, int user, double *variance)
+{
+    const double beta = e->beta[user];
+    const bool heard = e->power[e->track_of_user[user]].count > 0;
+    *variance = e->known ? 0 : heard ? power_variance(e, user, e->a * beta) / (e->a * e->a) : beta * beta;
+    return beta;
+}
+
+/* Variance of the error that the tracked quantities bring in, see estimate.h; `total` = a sum_j beta_j + 1. */
 static double tracking_error(const estimate_t *e, int k, double total)
 {
     const double noise = e->noise.spread / ((double)e->n_ant * e->n_sc), signal = total - 1.0;
     const double gamma = e->a * e->beta[k] * e->beta[k] / total;
-    const double power = e->power[e->track_of_user[k]].spread * (signal * signal + (2.0 * signal + 1.0) / e->n_sb) /
-                         e->n_ant; /* variance of mean |z|^2 */
+    const double power = power_variance(e, k, signal);
     return 0.25 * noise * gamma + (e->known ? 0.0 : 2.0 * power / (e->a * total * total * total));
 }
 

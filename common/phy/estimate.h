@@ -47,6 +47,11 @@ void estimate_noise(estimate_t *estimate, const tutti_cf32 *silent);
  * blocks with its pilot, and estimates of the others are zero with error variance beta. Of users on one pilot the first
  * counts. */
 void estimate_turns(estimate_t *estimate, const int *pilot_of_user);
+/* Where users take turns: from the next block on `user` stands for n others together, who send one pilot at once; its
+ * power begins as the sum of theirs. */
+void estimate_join(estimate_t *estimate, int user, int n, const int *others);
+/* A user's large-scale gain so far, downlink units; *variance: of its error, 0 where it is known. */
+double estimate_gain(const estimate_t *estimate, int user, double *variance);
 /* Y [n_ant][tau][n_sc], subcarriers fastest. Writes H_hat [n_sb][n_ant][n_ue] (ue fastest), beta and error_variance
  * [n_ue] (downlink units). */
 void estimate_execute(estimate_t *estimate, const tutti_cf32 *Y, tutti_cf32 *H_hat, float *beta, float *error_variance);

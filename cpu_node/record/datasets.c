@@ -64,6 +64,8 @@ static bool is_kept(enum record_when when, const struct record_shape *s)
         return s->n_eve > 0;
     case WITH_SCHEDULE:
         return s->schedule;
+    case WITH_CLUSTERS:
+        return s->clusters;
     case WITH_POWERS:
         return s->powers;
     case WITH_UPLINK:

@@ -25,6 +25,7 @@ enum record_when {
     WITH_EVE,
     WITH_POINTS,
     WITH_SCHEDULE,
+    WITH_CLUSTERS,
     WITH_POWERS,
     WITH_CONTROLLER,
     WITH_UPLINK,
@@ -60,6 +61,8 @@ enum record_when {
     X(R_AGE, "/schedule/age_blocks", H5_I32, "u", FROM_BLOCK, WITH_SCHEDULE)                                           \
     X(R_SEAT, "/schedule/seat", H5_I32, "u", FROM_BLOCK, WITH_SCHEDULE)                                                \
     X(R_ROSTER_FROM, "/schedule/from_block", H5_U64, "", FROM_BLOCK, WITH_SCHEDULE)                                    \
+    X(R_CLUSTER_SERVES, "/cluster/serves", H5_U8, "au", FROM_BLOCK, WITH_CLUSTERS)                                     \
+    X(R_CLUSTER_PILOT, "/cluster/pilot", H5_I32, "u", FROM_BLOCK, WITH_CLUSTERS)                                       \
     X(R_POWER, "/power", H5_F64, "au", FROM_BLOCK, WITH_POWERS)                                                        \
     X(R_BETA, "/block/beta", H5_F64, "au", FROM_BLOCK, ALWAYS)                                                         \
     X(R_NOISE_POWER, "/block/noise_power", H5_F64, "a", FROM_BLOCK, ALWAYS)                                            \
@@ -140,7 +143,7 @@ enum { RECORD_LOSSES = 6 };
 
 struct record_shape {
     int n_sb, n_ap, n_ant, n_ue, n_eve, n_points, n_zone;
-    bool csi, precoders, noise, noise_vectors, schedule, controller, powers, uplink;
+    bool csi, precoders, noise, noise_vectors, schedule, clusters, controller, powers, uplink;
 };
 
 struct record_column_spec {

@@ -57,6 +57,7 @@ static struct record_shape shape_of(const struct recorder_settings *s)
         .noise = c->precoding.an != CONFIG_AN_NONE,
         .noise_vectors = c->precoding.an == CONFIG_AN_PHASE_ONLY,
         .schedule = c->scheduler.n_served > 0,
+        .clusters = c->cluster.enabled,
         .controller = c->resilience.controller,
         .powers = slow_has_powers(c),
         .uplink = c->uplink.mode != CONFIG_UPLINK_NONE,
@@ -100,6 +101,23 @@ static int create_lab(recorder_t *r)
     return fh_hub_create(&r->lab, &settings);
 }
 
+/* With clusters whoever comes is told at once: another life of this node may have assigned other pilots. */
+static int begin_rosters(recorder_t *r)
+{
+    const struct config *const c = r->settings.config;
+    if (!c->cluster.enabled) {
+        return TUTTI_OK;
+    }
+    struct roster *const first = calloc(1, roster_bytes(c));
+    if (!first) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
+    }
+    roster_first(c, first);
+    const int status = roster_write(first, r->roster, sizeof r->roster);
+    free(first);
+    return status;
+}
+
 int recorder_create(recorder_t **recorder, const struct recorder_settings *settings)
 {
     recorder_t *r = *recorder = calloc(1, sizeof *r);
@@ -121,6 +139,7 @@ int recorder_create(recorder_t **recorder, const struct recorder_settings *setti
         return error_set(TUTTI_ENOMEM, "out of memory for the recorder");
     }
     int status = create_files(r); /* own first, then everything else */
+    status = status < 0 ? status : begin_rosters(r);
     status = status < 0 ? status : live_create(&r->live, settings->shape.n_ap, settings->shape.n_ue);
     if (status >= 0 && r->reports) {
         r->reports->live = r->live;

@@ -149,6 +149,8 @@ static void write_inputs(struct record_rows *r, const struct cpu_block *block)
     run_file_put(f, R_AGE, b, block->age_blocks);
     run_file_put(f, R_SEAT, b, block->seat);
     run_file_put(f, R_ROSTER_FROM, b, &block->roster_from);
+    run_file_put(f, R_CLUSTER_SERVES, b, block->serves);
+    run_file_put(f, R_CLUSTER_PILOT, b, block->pilot);
     run_file_put(f, R_BETA, b, widen(r, block->beta, n_ap * n_ue, 1));
     run_file_put(f, R_NOISE_POWER, b, widen(r, block->noise_power, n_ap, 1));
     run_file_put(f, R_EVENTS, b, r->counts);

@@ -338,7 +338,9 @@ void secrecy_block(struct secrecy *s, const struct cpu_block *block)
 {
     const struct attack_block in = {
         .H_hat = block->H_hat, .beta = block->beta, .ap_present = block->gathered, .user_present = block->user_used};
-    attack_execute(s->attack, &in, s->score, s->suspected);
+    if (block->shape.n_pilot == 0) { /* several users on a pilot are what an attack looks like */
+        attack_execute(s->attack, &in, s->score, s->suspected);
+    }
     run_file_put(s->file, R_ATTACK_SCORE, block->number, s->score);
     run_file_put(s->file, R_ATTACK_SUSPECTED, block->number, s->suspected);
     for (int k = 0; k < s->n_ue; k++) {

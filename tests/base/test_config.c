@@ -477,10 +477,11 @@ static void test_wrong_bytes(void **state)
         "network:\n  name: \xff\n", 19,
         "2: network.name: '\xff' is not 1..48 letters, digits, '_', '-', '.' (it becomes a directory name)");
     load_wrong_bytes("network:\n\n  name: a\0b\n", 23, "3: not valid YAML: control characters are not allowed");
-    load_wrong_bytes("a: &a [*a, *a]\n", 15,
-                     "1: a: unknown key, a network file has network, frame, pilots, payload, "
-                     "precoding, scheduler, sync, uplink, calibration, eve, resilience, sensing, engine, fronthaul, "
-                     "record, radio, air");
+    load_wrong_bytes(
+        "a: &a [*a, *a]\n", 15,
+        "1: a: unknown key, a network file has network, frame, pilots, payload, "
+        "precoding, scheduler, cluster, sync, uplink, calibration, eve, resilience, sensing, engine, fronthaul, "
+        "record, radio, air");
 }
 
 /* The rest of the interface ------------------------------------------------------------------------------------------
@@ -561,6 +562,7 @@ static void test_agreement_names_the_key(void **state)
         {"payload.max_code_block_bits=1024", "payload.max_code_block_bits: '1024' there, '6144' here"},
         {"precoding={local: true, scheme: cb, power: equal}", "precoding.local: 'true' there, 'false' here"},
         {"scheduler.n_served=2", "scheduler.n_served: '2' there, '0' here"},
+        {"cluster.enabled=true", "cluster.pilots: '4' there, 'nothing' here"},
         {"uplink={mode: local, combiner: mr}", "uplink.mode: 'local' there, 'nothing' here"},
         {"calibration.power=together", "calibration.power: 'together' there, 'nothing' here"},
         {"precoding.subband=flat", "precoding.subband: 'flat' there, 'smooth' here"},

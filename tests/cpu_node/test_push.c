@@ -102,6 +102,36 @@ static void an_ap_gets_its_part_and_its_orders(void **state)
     config_free(config);
 }
 
+/* With clusters nothing is sent of users that an AP does not serve; who serves nobody is told so by zeros. */
+static void an_ap_gets_its_clusters_alone(void **state)
+{
+    (void)state;
+    struct config *config = load(NULL, 0);
+    struct cpu_block *block = solved_block();
+    uint8_t serves[N_AP * N_UE] = {[1 * N_UE + 1] = 1, [2 * N_UE] = 1, [2 * N_UE + 1] = 1};
+    struct heard h;
+    block->serves = serves;
+    for (int i = 0; i < N_SB * N_ANT * N_UE; i++) { /* as the solver leaves what AP 0 does not serve */
+        block->streams->W[i / (N_ANT * N_UE) * N_AP * N_ANT * N_UE + i % (N_ANT * N_UE)] = 0;
+    }
+    for (int ap = 0; ap < N_AP; ap++) {
+        push_to(config, block, ap, 0, &h);
+        assert_int_equal(h.header.n_stream, ap == 2 ? 2 : 1);
+        for (int s = 0; s < h.header.n_stream; s++) {
+            const int user = h.stream[s].user;
+            assert_int_equal(user, ap == 1 ? 1 : s);
+            for (int i = 0; i < N_SB * N_ANT; i++) {
+                const int at = ((i / N_ANT * N_AP + ap) * N_ANT + i % N_ANT) * N_UE + user;
+                assert_true(h.V[i * h.header.n_stream + s] == block->streams->W[at]);
+                assert_true(ap > 0 || h.V[i] == 0);
+            }
+        }
+    }
+    block->serves = NULL;
+    block_destroy(block);
+    config_free(config);
+}
+
 /* Powers from closed forms hold the mean, with 3 dB above it in a block. */
 static void limits_follow_the_scheme(void **state)
 {
@@ -149,9 +179,8 @@ static void noise_travels_as_phases_with_its_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_ap_gets_its_part_and_its_orders),
-        cmocka_unit_test(a_lag_is_told),
-        cmocka_unit_test(limits_follow_the_scheme),
+        cmocka_unit_test(an_ap_gets_its_part_and_its_orders),   cmocka_unit_test(a_lag_is_told),
+        cmocka_unit_test(an_ap_gets_its_clusters_alone),        cmocka_unit_test(limits_follow_the_scheme),
         cmocka_unit_test(noise_travels_as_phases_with_its_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -446,6 +446,7 @@ static void test_round_trips(void **state)
     round_trip(&seed, WIRE_CSI, WIRE_CF32, 0, many_ue, 1);
     round_trip(&seed, WIRE_PRECODER, WIRE_CF32, 0, many_stream, 1);
     round_trip(&seed, WIRE_UPLINK, WIRE_CF32, 0, symbols, 1);
+    round_trip(&seed, WIRE_GAINS, WIRE_CF32, 0, shapes[0], 1);
 }
 
 /* Streams with vectors, built by the AP, and as phases, in one message, against a plain picking of columns. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_TYPES = WIRE_SENSING + 1, MAX_STATISTIC = 64 };
+enum { N_TYPES = WIRE_GAINS + 1, MAX_STATISTIC = 64 };
 
 static uint64_t n_outcome[WIRE_N_ERRORS], n_accepted[N_TYPES];
 

@@ -160,6 +160,80 @@ static void a_book_knows_which_holds(void **state)
     drop(&f);
 }
 
+/* Clusters: 11 users on 4 pilots. */
+static struct fixture make_clusters(void)
+{
+    struct fixture f;
+    const char *const overrides[] = {"network.n_ue=11", "cluster.enabled=true"};
+    assert_int_equal(config_load(&f.config, NULL, overrides, 2), 0);
+    assert_int_equal(frame_init(&f.frame, f.config), 0);
+    f.roster = calloc(1, roster_bytes(f.config));
+    return f;
+}
+
+static const int PILOTS[N_UE] = {3, 0, 0, 1, 3, 0, 2, 3, 1, 0, 3};
+
+/* All on their pilots, but for one block in ten, in which each is alone in turn; before anything is assigned always. */
+static void users_of_a_pilot_are_alone_in_turn(void **state)
+{
+    (void)state;
+    struct fixture f = make_clusters();
+    for (int learning = 0; learning < 2; learning++) {
+        int alone[N_UE] = {0};
+        roster_fill_pilots(f.config, learning ? 0 : 40, PILOTS, f.roster);
+        for (uint64_t block = 40; block < 40 + 12 * ROSTER_ALONE_EVERY; block++) {
+            int n_of[4] = {0}, sent[N_UE];
+            for (int k = 0; k < N_UE; k++) {
+                sent[k] = roster_sequence(f.config, &f.frame, f.roster, k, block);
+                assert_true(sent[k] == -1 || sent[k] == PILOTS[k]);
+                assert_int_equal(roster_downlink(f.roster, k), PILOTS[k]);
+                n_of[PILOTS[k]] += sent[k] >= 0;
+            }
+            for (int k = 0; k < N_UE; k++) {
+                const bool turn = learning || block % ROSTER_ALONE_EVERY == 0;
+                assert_true(turn ? n_of[PILOTS[k]] == 1 : sent[k] >= 0);
+                alone[k] += turn && sent[k] >= 0;
+            }
+        }
+        for (int k = 0, n = learning ? ROSTER_ALONE_EVERY : 1; k < N_UE; k++) {
+            const int sharers[4] = {4, 2, 1, 4};
+            assert_int_equal(alone[k], n * 12 / sharers[PILOTS[k]]);
+        }
+    }
+    drop(&f);
+}
+
+static void clusters_are_told(void **state)
+{
+    (void)state;
+    struct fixture f = make_clusters();
+    struct roster *const other = calloc(1, roster_bytes(f.config));
+    const uint8_t served[N_UE] = {0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1};
+    char text[1024];
+    roster_fill_pilots(f.config, 7, PILOTS, f.roster);
+    for (int one = 0; one < 2; one++) {
+        assert_int_equal(roster_write(f.roster, text, sizeof text), 0);
+        assert_int_equal(roster_read(f.config, text, other), 0);
+        assert_memory_equal(f.roster, other, roster_bytes(f.config));
+        for (int k = 0; k < N_UE; k++) {
+            assert_int_equal(roster_serves(other, k), one ? served[k] : 1);
+        }
+        roster_serve(f.roster, served);
+    }
+    const char *const wrong[] = {
+        "{\"type\":\"roster\",\"from_block\":1,\"users\":[0,1,2,3,4,5,6,7,8,9,10]}",
+        "{\"type\":\"roster\",\"from_block\":1,\"users\":[0,1,2,3,4,5,6,7,8,9,10],\"pilots\":[0,0,0,0,0,0,0,0,0,0,4]}",
+        "{\"type\":\"roster\",\"from_block\":1,\"users\":[0,1,2,3,4,5,6,7,8,9,10],\"pilots\":[0,0,0,0,0,0,0,0,0,0]}",
+        ("{\"type\":\"roster\",\"from_block\":1,\"users\":[0,1,2,3,4,5,6,7,8,9,10],\"pilots\":[0,0,0,0,0,0,0,0,0,0,3],"
+         "\"serves\":[11]}"),
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(roster_read(f.config, wrong[i], other), TUTTI_EFORMAT);
+    }
+    free(other);
+    drop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +241,8 @@ int main(void)
         cmocka_unit_test(in_turns_everybody_is_heard),
         cmocka_unit_test(what_is_told_is_what_is_heard),
         cmocka_unit_test(a_book_knows_which_holds),
+        cmocka_unit_test(users_of_a_pilot_are_alone_in_turn),
+        cmocka_unit_test(clusters_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -380,6 +380,50 @@ static void users_take_turns(void **state)
     estimate_destroy(e);
 }
 
+/* Users 0 and 2 share pilot 1: alone in turn first, then together, as number 1: its gain begins as the sum of theirs,
+ * and the sum of their channels is estimated with the error of a pilot for one. */
+static void users_are_joined(void **state)
+{
+    (void)state;
+    enum { ALONE = 60 };
+    static const int turn[3][N_UE] = {{1, -1, -1}, {-1, -1, 1}, {-1, 1, -1}}, others[2] = {0, 2};
+    struct world w = make_world(0.5, 0, 0.1);
+    const double beta[N_UE] = {0.5, 0, 0.1}, a = S * TAU / (to_downlink * to_downlink);
+    const struct estimate_settings s = {
+        .n_ant = N_ANT, .n_ue = N_UE, .tracking_blocks = 100, .uplink_to_downlink = to_downlink, .in_turns = true};
+    double error = 0, variance;
+    estimate_t *e;
+    assert_int_equal(estimate_create(&e, &w.frame, &s), 0);
+    assert_true(estimate_gain(e, 0, &variance) * estimate_gain(e, 0, &variance) == variance); /* nothing is known */
+    for (int r = 0; r < 2 * ALONE; r++) {
+        memcpy(w.beta, beta, sizeof beta);
+        w.beta[2 * (1 - r % 2)] = 0;
+        estimate_turns(e, turn[r % 2]);
+        run_block(&w, e);
+    }
+    for (int k = 0; k < N_UE; k += 2) {
+        assert_true(fabs(estimate_gain(e, k, &variance) / beta[k] - 1) < 0.3);       /* one deviation is 6.5 % */
+        assert_true(fabs(variance * N_ANT * ALONE / (beta[k] * beta[k]) - 1) < 0.6); /* fades of the subbands as one */
+    }
+    const double sum = estimate_gain(e, 0, &variance) + estimate_gain(e, 2, &variance);
+    memcpy(w.beta, beta, sizeof beta);
+    estimate_join(e, 1, 2, others);
+    assert_true(fabs(estimate_gain(e, 1, &variance) / sum - 1) < 1e-9);
+    for (int r = 0; r < 300; r++) {
+        estimate_turns(e, turn[2]);
+        run_block(&w, e);
+        assert_true(r > 0 || fabs((double)w.beta_hat[1] / sum - 1) < 0.05); /* one block is a sixtieth of it */
+        for (int i = 0; i < N_SB * N_ANT; i++) {
+            const double complex *const g = &w.g[0][0][0] + (size_t)(i * N_UE);
+            const double complex h = conj((double complex)(&w.H_hat[0][0][0])[i * N_UE + 1]);
+            error += square(g[0] + g[2] - h) / (N_SB * N_ANT * 300);
+        }
+    }
+    const double B = beta[0] + beta[2];
+    assert_true(fabs(error / (B / (a * B + 1)) - 1) < 0.1); /* 7200 estimates: 1.2 % */
+    estimate_destroy(e);
+}
+
 static void settings_are_checked(void **state)
 {
     (void)state;
@@ -405,6 +449,7 @@ int main(void)
         cmocka_unit_test(nothing_known_gives_zero),
         cmocka_unit_test(bad_samples_do_not_stick),
         cmocka_unit_test(users_take_turns),
+        cmocka_unit_test(users_are_joined),
         cmocka_unit_test(settings_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
