@@ -2,7 +2,7 @@
 /* Microseconds per block of the pilot-attack detector, and what it costs against merely adding up all estimates:
  * bench_attack [--json]. The two take turns, so that both see the same machine. "of_copy": what it reads against
  * what memcpy moves of as many bytes: reading them is what it costs at the least. One variant. */
-#include "base/clock.h"
+#include "baton.h"
 #include "control/attack.h"
 #include "measure.h"
 #include "row.h"
@@ -20,12 +20,6 @@ struct bench {
     tutti_cf32 *H_hat;
     float *beta;
 };
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static size_t fill(struct bench *b)
 {
@@ -68,25 +62,27 @@ static void measure_block(struct bench *b, attack_t *attack, size_t n)
     const struct attack_block in = {
         .H_hat = b->H_hat, .beta = b->beta, .ap_present = b->present, .user_present = b->present};
     const double copy_gb_s = measure_copy_gb_s(8 * n);
-    double ms[ROUNDS], plain_ms[ROUNDS];
+    double us[ROUNDS], plain_us[ROUNDS];
     volatile float keep = 0;
     for (int i = -60; i < ROUNDS; i++) { /* until there is a reference */
-        const uint64_t start = clock_mono_ns();
+        baton_pass();
+        const double start = measure_us();
         attack_execute(attack, &in, b->score, b->suspected);
-        const uint64_t middle = clock_mono_ns();
+        const double middle = measure_us();
         keep = keep + add_up(b, n);
         if (i >= 0) {
-            ms[i] = 1e-6 * (double)(middle - start);
-            plain_ms[i] = 1e-6 * (double)(clock_mono_ns() - middle);
+            us[i] = middle - start;
+            plain_us[i] = measure_us() - middle;
         }
     }
-    qsort(ms, ROUNDS, sizeof *ms, compare);
-    qsort(plain_ms, ROUNDS, sizeof *plain_ms, compare);
+    row_samples("best_us", ROUNDS, us);
+    const struct measure_times t = measure_summary(us, ROUNDS);
+    const double plain_best_us = measure_summary(plain_us, ROUNDS).best_us, gb_s = 1e-3 * 8 * (double)n / t.best_us;
     char name[64];
     snprintf(name, sizeof name, "%d APs x %d x %d subbands x %d users", b->set.n_ap, b->set.n_ant, b->set.n_sb,
              b->set.n_ue);
-    ROW(name, {"best_us", 1e3 * ms[0]}, {"median_us", 1e3 * ms[ROUNDS / 2]}, {"of_adding_up", ms[0] / plain_ms[0]},
-        {"gb_s", 1e-6 * 8 * (double)n / ms[0]}, {"of_copy", 1e-6 * 8 * (double)n / ms[0] / copy_gb_s});
+    ROW(name, {"best_us", t.best_us}, {"median_us", t.median_us}, {"of_adding_up", t.best_us / plain_best_us},
+        {"gb_s", gb_s}, {"of_copy", gb_s / copy_gb_s});
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Vectors of user-centric clusters as the network grows at constant density (100 APs x 4 antennas and 40 users per
  * square kilometre, wrapped, 10 pilots, the 16 best APs of each user): bench_clusters [--json]. */
+#include "baton.h"
 #include "channel/random.h"
 #include "cluster/clusters.h"
 #include "cluster/vectors.h"
@@ -94,6 +95,9 @@ static double measure(struct network *w, double *neighbours, unsigned long *allo
     *neighbours = 0;
     measure_count(true);
     for (int i = 0; i < ROUNDS * w->K; i++) {
+        if (i % ROUNDS == 0) {
+            baton_pass();
+        }
         const int k = i / ROUNDS;
         const double start = measure_us();
         *neighbours += vectors_user(w->vectors, VECTORS_PMMSE, &csi, k, w->Vr, w->Vi);
@@ -101,6 +105,7 @@ static double measure(struct network *w, double *neighbours, unsigned long *allo
         w->us[k] = i % ROUNDS ? fmin(us, w->us[k]) : us;
     }
     measure_count(false);
+    row_samples("best_us", w->K, w->us);
     *neighbours /= ROUNDS * w->K;
     *allocations = measure_allocations() - before;
     return measure_summary(w->us, w->K).median_us;

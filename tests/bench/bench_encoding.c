@@ -4,6 +4,7 @@
  * turn. Speeds are GB/s of cf32 in processor time, the best of repeated passes over one message; ratios are medians
  * over the rounds. "ratio": times faster than the plain loop; "of_copy": share of memcpy of the same array, which is
  * what memory allows: the array stays in the cache, and no encoding reads and writes less than its half. */
+#include "baton.h"
 #include "fronthaul/coefficients.h"
 #include "measure.h"
 #include "plain_encoding.h"
@@ -127,6 +128,10 @@ static void bench_one(struct work *w, int variant, struct speed *s)
         abort(); /* sc16 multiplies by the inverse: a tie may fall to the other side */
     }
     for (int r = 0; r < N_RUNS; r++) {
+        if (baton_pass()) {
+            do_pack(w);
+            do_unpack(w);
+        }
         s->copy[r] = round_gb_s(w, do_copy);
         s->pack[r] = round_gb_s(w, do_pack);
         s->unpack[r] = round_gb_s(w, do_unpack);
@@ -152,6 +157,8 @@ static double best(const double *rate)
 static void show(const struct work *w, const char *name, struct speed *s)
 {
     const bool coded = w->header.encoding != WIRE_CF32;
+    row_samples("best_pack_gb_s", N_RUNS, s->pack);
+    row_samples("best_unpack_gb_s", N_RUNS, s->unpack);
     ROW(name, {"bytes_each", (double)coefficients_bytes(&w->header) / (double)w->n}, {"evm_db", evm_db(w)},
         {"best_pack_gb_s", best(s->pack)}, {"best_unpack_gb_s", best(s->unpack)},
         {"pack_ratio", coded ? measure_summary(s->pack_ratio, N_PLAIN).median_us : NAN},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Processor time of the weighted-gap problem from equal power to the merit of the golden cases, beside Ipopt on the
  * same drops in the same run (processor time as well, of this thread), and calls of malloc after create. */
+#include "baton.h"
 #include "control/gap_reference.h"
 #include "control/resilience.h"
 #include "measure.h"
@@ -94,8 +95,10 @@ static int size(int n_ap, int n_ue, int n_drops, int n_reference)
         if (gap_set(b.gap, &b.model, &TARGETS)) {
             return 1;
         }
+        baton_pass();
         one_drop(&b, i, n_reference);
     }
+    row_samples("best_us", n_drops, b.us);
     const struct measure_times whole = measure_summary(b.us, n_drops), step = measure_summary(b.step_us, n_drops);
     const struct measure_times gradient = measure_summary(b.gradient_us, n_drops);
     snprintf(name, sizeof name, "%d APs x %d, %d users", n_ap, s.n_ant, n_ue);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "../mimo/reference.h"
+#include "baton.h"
 #include "bench_mimo.h"
 #include "row.h"
 
@@ -88,6 +89,7 @@ static void run_rounds(precoder_t *precoder, struct column *columns, int n, cons
                        struct mimo_solution *solutions)
 {
     for (int round = 0; round < row_rounds(ROUNDS); round++) {
+        baton_pass();
         for (int i = 0; i < n; i++) {
             struct column *column = &columns[i];
             const int n_sb = column->scheme == MIMO_OB ? N_ALONE : N_SB; /* it goes subband by subband */
@@ -114,6 +116,7 @@ static void show(const struct column *columns, int n, const struct kernel_ops *o
         const struct measure_times t = measure_summary(us, row_rounds(ROUNDS));
         const double median_us = t.median_us;
         snprintf(name, sizeof name, "%s%s, %s", mimo_scheme_name((int)column->scheme), column->about, ops->name);
+        row_samples("best_us", row_rounds(ROUNDS), column->us);
         ROW(name, {"best_us", t.best_us}, {"median_us", median_us},
             {"ratio", median_ratio(column->alone_us, column->us)},
             {"of_below", rung ? median_ratio(column->us, rung->us) : NAN},

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "baton.h"
 #include "bench_mimo.h"
 #include "mimo/ob.h"
 #include "plain_ob.h"
@@ -89,6 +90,7 @@ static void line_ob(const struct track *tracks, int way)
     if (n == 0) {
         return;
     }
+    row_samples("best_us", n, us);
     const struct measure_times times = measure_summary(us, n);
     ROW(t->name, {"best_us", times.best_us}, {"median_us", times.median_us}, {"p99_us", n < 100 ? NAN : times.p99_us},
         {"iterations", t->iterations / t->n_run}, {"not_converged", t->n_failed}, {"of_cold", ratio(&tracks[COLD], t)},
@@ -124,6 +126,7 @@ static void run_drop(struct track *tracks, struct channel_case *c, struct random
 {
     for (int block = 0; block < BLOCKS; block++) {
         const int at = drop * BLOCKS + block;
+        baton_pass();
         for (int v = 0; v < MAX_VARIANT && tracks[2 * v].ob; v++) {
             run_ob(c, gap, false, at, &tracks[2 * v + COLD]);
             run_ob(c, gap, block > 0, at, &tracks[2 * v + WARM]);

@@ -6,6 +6,7 @@
  * the vector code kernel by kernel, see bench_simd.h. Times are processor time of the thread. */
 #include "../phy/fec_reference.h"
 #include "base/error.h"
+#include "baton.h"
 #include "bench_simd.h"
 #include "measure.h"
 #include "phy/beacon.h"
@@ -154,33 +155,41 @@ struct task {
     double flop;
 };
 
-/* Best and others of some runs; processor time. */
-static struct measure_times time_runs(struct bench *b, int runs, void (*run)(struct bench *))
+/* us [runs]; processor time. */
+static void time_runs(struct bench *b, int runs, void (*run)(struct bench *), double *us)
 {
-    double us[MAX_RUNS];
     run(b);
     for (int r = 0; r < runs; r++) {
+        if (baton_pass()) {
+            run(b);
+        }
         const double start = measure_us();
         run(b);
         us[r] = measure_us() - start;
     }
-    return measure_summary(us, runs);
 }
 
 /* b [n]: one of every variant. */
 static void measure(struct bench *const *b, int n, int runs, const struct task *task)
 {
+    double us[MAX_VARIANT][MAX_RUNS], sorted[MAX_RUNS], plain_us = NAN;
     struct measure_times t[MAX_VARIANT];
     const int n_row = task->vectors ? n : 1;
     for (int v = 0; v < n_row; v++) {
         simd_select(simd_variant(v)); /* some ask for it at every call */
-        t[v] = time_runs(b[v], runs, task->run);
+        time_runs(b[v], runs, task->run, us[v]);
+        memcpy(sorted, us[v], sizeof sorted);
+        t[v] = measure_summary(sorted, runs);
     }
     simd_select(NULL);
-    const double plain_us = task->plain ? time_runs(b[0], runs / 4, task->plain).best_us : NAN;
+    if (task->plain) {
+        time_runs(b[0], runs / 4, task->plain, sorted);
+        plain_us = measure_summary(sorted, runs / 4).best_us;
+    }
     for (int v = 0; v < n_row; v++) {
         char name[96];
         snprintf(name, sizeof name, "%s, %s", task->what, task->vectors ? simd_variant(v)->name : "one form");
+        row_samples("best_us", runs, us[v]);
         ROW(name, {"best_us", t[v].best_us}, {"median_us", t[v].median_us}, {"ratio", plain_us / t[v].best_us},
             {"of_portable", task->vectors ? t[n - 1].best_us / t[v].best_us : NAN},
             {"of_peak", task->flop > 0
@@ -367,7 +376,7 @@ int main(int argc, char **argv)
         status = status == 0 ? open_slave(b[n]) : status;
     }
     if (status == 0) {
-        status = run_tasks(b, n, wide ? 20 : MAX_RUNS);
+        status = run_tasks(b, n, wide ? 20 : row_rounds(MAX_RUNS));
     }
     if (status != 0) {
         fprintf(stderr, "bench_phy: %s\n", error_text());

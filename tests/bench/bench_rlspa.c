@@ -2,6 +2,7 @@
 /* Robust least-squares power allocation per symbol and per block, and the scheduler: bench_rlspa [--json]. Sizes of the
  * studies: 16 APs x 4 antennas, 128 candidates, 16 served, blocks of 200 symbols. Each is timed beside a plain
  * counterpart in the same run; calls of malloc are counted and must be none. */
+#include "baton.h"
 #include "channel/random.h"
 #include "measure.h"
 #include "rlspa/beams.h"
@@ -63,20 +64,21 @@ static void draw(void)
     network_mask(L, N, K, served, &Ga, &Ga);
 }
 
-/* Microseconds of a call, and its calls of malloc. */
-static struct measure_times time_us(void (*call)(void), unsigned long *allocations)
+/* Microseconds of a call [ROUNDS], and its calls of malloc. */
+static void time_us(void (*call)(void), double *us, unsigned long *allocations)
 {
-    double us[ROUNDS];
     const unsigned long before = measure_allocations();
     measure_count(true);
     for (int i = -3; i < ROUNDS; i++) {
+        if (baton_pass()) {
+            call();
+        }
         const double start = measure_us();
         call();
         us[i < 0 ? 0 : i] = measure_us() - start;
     }
     measure_count(false);
     *allocations = measure_allocations() - before;
-    return measure_summary(us, ROUNDS);
 }
 
 static void call_symbols(void)
@@ -149,7 +151,10 @@ static void load(int n)
 static void row(const char *what, void (*call)(void), double per, double plain_us)
 {
     unsigned long allocations;
-    const struct measure_times t = time_us(call, &allocations);
+    double us[ROUNDS];
+    time_us(call, us, &allocations);
+    row_samples("best_us", ROUNDS, us);
+    const struct measure_times t = measure_summary(us, ROUNDS);
     ROW(what, {"best_us", t.best_us / per}, {"median_us", t.median_us / per}, {"ratio", plain_us / t.best_us * per},
         {"allocations", (double)allocations});
 }
@@ -157,11 +162,13 @@ static void row(const char *what, void (*call)(void), double per, double plain_u
 static void symbols(void)
 {
     unsigned long unused;
+    double us[ROUNDS];
     char name[64];
     row_section("power per symbol, blocks of %d symbols", T);
     for (int n = 8; n <= 32; n += 8) {
         load(n);
-        const double plain_us = time_us(call_plain_symbol, &unused).best_us;
+        time_us(call_plain_symbol, us, &unused);
+        const double plain_us = measure_summary(us, ROUNDS).best_us;
         for (int v = 0; symbol_variant_name(v); v++) {
             symbol_variant(symbol, v);
             snprintf(name, sizeof name, "per symbol, n=%d, %s", n, symbol_variant_name(v));

@@ -8,6 +8,8 @@
  * multiply-add peak. */
 #include "base/clock.h"
 #include "base/stats.h"
+#include "baton.h"
+#include "measure.h"
 #include "mimo/secrecy.h"
 #include "mimo/spzf.h"
 #include "row.h"
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_CHANNEL = 2048, MAX_N = 128, MAX_K = 3 };
+enum { N_CHANNEL = 2048, MAX_N = 128, MAX_K = 3, ROW_OF = 64, N_PAIR = 10 };
 
 static double complex channels[N_CHANNEL * MAX_K * MAX_N];
 
@@ -56,10 +58,9 @@ static double lapack_us(int n_ant, int n_user)
     return best;
 }
 
-/* Least mean of 64 in a row. */
+/* Least mean of ROW_OF in a row. */
 static double best_us(const uint64_t *ns, int n)
 {
-    enum { ROW_OF = 64 };
     double best = INFINITY;
     for (int first = 0; first + ROW_OF <= n || first == 0; first += ROW_OF) {
         double sum = 0;
@@ -70,6 +71,23 @@ static double best_us(const uint64_t *ns, int n)
         best = fmin(best, sum / some);
     }
     return best;
+}
+
+/* In turn with another build: processor time of a solve, N_PAIR means of ROW_OF. */
+static void measure_pairs(spzf_t *spzf, size_t stride)
+{
+    double complex beam[MAX_N];
+    struct spzf_result result;
+    double us[N_PAIR];
+    for (int p = 0; p < N_PAIR && baton_is_open(); p++) {
+        baton_pass();
+        const double start = measure_us();
+        for (int i = 0; i < ROW_OF; i++) {
+            spzf_execute(spzf, channels + (size_t)(p * ROW_OF + i) * stride, beam, &result);
+        }
+        us[p] = (measure_us() - start) / ROW_OF;
+    }
+    row_samples("best_us", N_PAIR, us);
 }
 
 /* Solves until half a second has passed or the count is reached; at least 20. */
@@ -83,6 +101,7 @@ static int measure(const struct spzf_settings *settings, const char *name, int c
     }
     size_t stride = (size_t)settings->n_user * (size_t)settings->n_ant;
     secrecy_rayleigh(&rng, N_CHANNEL * settings->n_user, settings->n_ant, channels);
+    measure_pairs(spzf, stride);
     uint64_t sum = 0;
     int n = 0, outages = 0;
     for (int t = 0; t < count && (sum < 500000000u || n < 20); t++) {
@@ -131,7 +150,7 @@ int main(int argc, char **argv)
     row_open(&argc, argv);
     openblas_set_num_threads(1);
     int count = argc == 3 && strcmp(argv[1], "--solves") == 0 ? atoi(argv[2]) : 20000;
-    count = count < 1000 ? 1000 : count;
+    count = baton_is_open() ? 20 : count < 1000 ? 1000 : count; /* in turn: measure_pairs has its own */
     uint64_t *ns = calloc((size_t)count, sizeof(*ns));
     if (!ns) {
         fprintf(stderr, "bench_spzf: out of memory for %d samples\n", count);

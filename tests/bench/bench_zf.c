@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "../mimo/reference.h"
+#include "baton.h"
 #include "bench_mimo.h"
 #include "row.h"
 
@@ -229,6 +230,7 @@ static int add_all(struct runner *runners, struct set *set)
 static void run_rounds(struct runner *runners, int n, struct set *set)
 {
     for (int round = 0; round < row_rounds(ROUNDS); round++) {
+        baton_pass();
         for (int i = 0; i < n; i++) {
             struct runner *r = &runners[i];
             if (round >= r->n_round) {
@@ -266,6 +268,7 @@ static void show(const struct runner *runners, const struct runner *r, const str
     const double n = set->n_ue, rows = set->rows, flop = 2 * N_SB * (6 * rows * n * n + 2 * n * n * n);
     const struct measure_times t = measure_summary(us, r->n_round);
     const bool lanes = r->ops != NULL;
+    row_samples("best_us", r->n_round, r->us);
     ROW(r->name, {"best_us", t.best_us}, {"median_us", t.median_us}, {"p99_us", t.p99_us},
         {"ratio", measure_summary(ratio, r->n_round).median_us},
         {"of_same", measure_summary(same, r->n_round).median_us},

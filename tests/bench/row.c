@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "row.h"
 
+#include "baton.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +13,7 @@ enum { WHAT_WIDTH = 44, MIN_WIDTH = 10 };
 
 static bool as_json, quick;
 static char section[160];
+static json_t *samples; /* of the next row */
 
 void row_open(int *argc, char **argv)
 {
@@ -20,6 +23,8 @@ void row_open(int *argc, char **argv)
             as_json = true;
         } else if (strcmp(argv[i], "--quick") == 0) {
             quick = true;
+        } else if (strcmp(argv[i], "--baton") == 0 && i + 1 < *argc) {
+            baton_open(argv[++i]);
         } else {
             argv[n++] = argv[i];
         }
@@ -108,6 +113,19 @@ bool row_show(const json_t *row)
     return true;
 }
 
+void row_samples(const char *column, int n, const double *values)
+{
+    if (!baton_is_open()) {
+        return;
+    }
+    json_t *all = json_array();
+    for (int i = 0; i < n; i++) {
+        json_array_append_new(all, json_real(values[i])); /* what is not finite is left out, and breaks the pairs */
+    }
+    samples = samples ? samples : json_object();
+    json_object_set_new(samples, column, all);
+}
+
 void row_print(const char *what, const struct row_value *values, unsigned long n)
 {
     json_t *row = json_object();
@@ -119,6 +137,10 @@ void row_print(const char *what, const struct row_value *values, unsigned long n
                          : v == floor(v) && fabs(v) < 1e15 ? json_integer((json_int_t)v)
                                                            : json_real(v);
         rc |= json_object_set_new(row, values[i].name, number);
+    }
+    if (samples) {
+        rc |= json_object_set_new(row, "samples", samples);
+        samples = NULL;
     }
     if (rc != 0) {
         fprintf(stderr, "out of memory, or not UTF-8: %s\n", what);

@@ -12,10 +12,9 @@ struct row_value {
     double value;     /* not finite: does not apply; '-' in the table, null in the JSON */
 };
 
-/* Takes --json and --quick out of the arguments. */
+/* Takes --json, --quick and --baton (baton.h; then rows have their samples) out of the arguments. */
 void row_open(int *argc, char **argv);
-/* n rounds, or an eighth of them with --quick: of a comparison many short turns are worth more than one long one, for
- * what slows a machine down comes and goes in seconds. At least 1. */
+/* n rounds, or an eighth of them with --quick; at least 1. */
 int row_rounds(int n);
 /* Of the rows that follow. */
 __attribute__((format(printf, 1, 2))) void row_section(const char *format, ...);
@@ -23,6 +22,8 @@ __attribute__((format(printf, 1, 2))) void row_section(const char *format, ...);
     row_print(what, (const struct row_value[]){__VA_ARGS__},                                                           \
               sizeof((const struct row_value[]){__VA_ARGS__}) / sizeof(struct row_value))
 void row_print(const char *what, const struct row_value *values, unsigned long n);
+/* The n values, in the order in which they were measured, that a column of the next row was made of; copied. */
+void row_samples(const char *column, int n, const double *values);
 
 /* Whether an object is a row: it has a section and says what it measured. */
 bool row_is(const json_t *row);

@@ -20,14 +20,15 @@ static const char help[] =
     "Times Tutti's kernels on this processor. Run it on an otherwise idle machine.\n"
     "  --only NAME   one of " NAMES "; may be repeated\n"
     "  --fronthaul   the fronthaul round trips too; they take minutes\n"
-    "  --quick       an eighth of the rounds, for comparisons: many short turns see more quiet moments than few long "
-    "ones\n"
+    "  --quick       an eighth of the rounds\n"
     "  --json FILE   also write {\"processor\": ..., \"programs\": [{\"program\": ..., \"complete\": true, \"rows\":\n"
     "                [{\"section\": ..., \"what\": ..., \"median_us\": ..., ...}]}]}; null: does not apply\n"
-    "  --compare DIR the bench programs in DIR, another build's, in turn with those beside this one: a line per row "
-    "with\n"
-    "                the best figure of either and how much slower this one is; rows more than 1.3 apart are named\n"
-    "  --turns N     how often either side runs for it; 3 if not said, 12 with --quick\n";
+    "  --compare DIR the bench programs in DIR, another build's, and those beside this one, on one processor and round "
+    "by\n"
+    "                round in turn: a line per row with the best figure of either and how much slower this one is, "
+    "the\n"
+    "                median over pairs of rounds; rows more than 1.3 apart are named\n"
+    "  --turns N     how often both run for it; 3 if not said\n";
 
 static struct program {
     const char *name;
@@ -193,9 +194,5 @@ int main(int argc, char **argv)
             names[n++] = programs[p].name;
         }
     }
-    return compare_builds(directory, options.other, n, names,
-                          options.n_turn > 0 ? options.n_turn
-                          : options.quick    ? 12
-                                             : 3,
-                          options.quick);
+    return compare_builds(directory, options.other, n, names, options.n_turn > 0 ? options.n_turn : 3, options.quick);
 }
