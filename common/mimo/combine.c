@@ -2,6 +2,7 @@
 #include "mimo/combine.h"
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 #include "linalg/small.h"
 
 #include <stdlib.h>
@@ -154,7 +155,7 @@ static void multiply(combine_t *c, const double complex *T, const double *A)
         for (size_t i = 0; i < k_max; i++) {
             double complex sum = 0;
             for (size_t j = 0; j < k_max; j++) {
-                sum += T[k * k_max + j] * CMPLX(A[j * k_max + i], A[n + j * k_max + i]);
+                sum += cmplx_product_double(T[k * k_max + j], CMPLX(A[j * k_max + i], A[n + j * k_max + i]));
             }
             c->product[k * k_max + i] = sum;
         }
@@ -186,7 +187,7 @@ int combine_solve(combine_t *c, double complex *T, double *gain, double *sinr)
     for (size_t k = 0; k < k_max; k++) {
         double complex noise = 0; /* e_k^T T N T e_k */
         for (size_t i = 0; i < k_max; i++) {
-            noise += c->product[k * k_max + i] * T[i * k_max + k];
+            noise += cmplx_product_double(c->product[k * k_max + i], T[i * k_max + k]);
         }
         const double all = sinr[k] + creal(noise);
         sinr[k] = all > 0 ? gain[k] * gain[k] / all : 0;
@@ -220,7 +221,8 @@ static int local_mmse(combine_t *c, int n_ant, const tutti_cf32 *G, const float 
             double complex sum = 0;
             for (size_t i = 0; i < k_max && is_served(serves, k); i++) {
                 if (is_served(serves, i)) {
-                    sum += (double complex)G[a * k_max + i] * CMPLX(c->T[i * k_max + k], c->T[n + i * k_max + k]);
+                    sum += cmplx_product_double((double complex)G[a * k_max + i],
+                                                CMPLX(c->T[i * k_max + k], c->T[n + i * k_max + k]));
                 }
             }
             V[a * k_max + k] = (tutti_cf32)sum;
@@ -248,7 +250,7 @@ int combine_local(combine_t *c, enum combine_kind kind, int n_ant, const tutti_c
             const double complex v = (double complex)V[a * k_max + k];
             f[k] += z * power_of(v);
             for (size_t i = 0; i < k_max; i++) {
-                g[k * k_max + i] += conj(v) * (double complex)G[a * k_max + i];
+                g[k * k_max + i] += cmplx_product_double(conj(v), (double complex)G[a * k_max + i]);
             }
         }
     }

@@ -2,6 +2,7 @@
 #include "mimo/fuse.h"
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 #include "linalg/small.h"
 
 #include <stdlib.h>
@@ -94,7 +95,7 @@ int fuse_instant(fuse_t *fuse, int k, const double complex *g, const double *f, 
             const double complex *const other = g + fuse->ap[j] * k_max;
             double complex sum = i == j ? f[fuse->ap[i]] : 0;
             for (int user = 0; user < k_max; user++) {
-                sum += row[user] * conj(other[user]);
+                sum += cmplx_product_double(row[user], conj(other[user]));
             }
             re[i * n + j] = creal(sum);
             im[i * n + j] = cimag(sum);
@@ -114,7 +115,7 @@ double fuse_sinr(const fuse_t *fuse, int k, const double complex *g, const doubl
     for (int i = 0; i < fuse->n_ue; i++) {
         double complex sum = 0;
         for (int l = 0; l < fuse->n_ap; l++) {
-            sum += conj(a[l]) * g[l * fuse->n_ue + i];
+            sum += cmplx_product_double(conj(a[l]), g[l * fuse->n_ue + i]);
         }
         *(i == k ? &signal : &disturbance) += power_of(sum);
     }

@@ -2,6 +2,7 @@
 #include "phy/estimate.h"
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 #include "phy/pilot.h"
 #include "phy/spread.h"
 
@@ -371,7 +372,7 @@ static void sum_subbands(estimate_t *e, const tutti_cf32 *Y)
             for (int b = 0; b < e->n_sb; b++) {
                 tutti_cf32 sum = 0.0f;
                 for (int i = b * e->sc_per_sb; i < (b + 1) * e->sc_per_sb; i++) {
-                    sum += y[i] * e->straight[i];
+                    sum += cmplx_product(y[i], e->straight[i]);
                 }
                 e->sums[(b * e->n_ant + m) * e->tau + t] = sum;
             }
@@ -387,7 +388,7 @@ static void despread(estimate_t *e)
         for (int q = 0; q < e->n_used_pilot; q++) {
             tutti_cf32 sum = 0.0f;
             for (int t = 0; t < e->tau; t++) {
-                sum += e->sums[row * e->tau + t] * e->unspread[q * e->tau + t];
+                sum += cmplx_product(e->sums[row * e->tau + t], e->unspread[q * e->tau + t]);
             }
             e->z[row * e->n_used_pilot + q] = unit * sum;
         }

@@ -2,6 +2,7 @@
 #include "phy/ofdm.h"
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 
 #include <fftw3.h>
 #include <math.h>
@@ -123,7 +124,7 @@ void ofdm_follow(ofdm_t *o, double delay_samples)
 static void multiply(int n, const tutti_cf32 *restrict a, const tutti_cf32 *restrict b, tutti_cf32 *restrict out)
 {
     for (int i = 0; i < n; i++) {
-        out[i] = a[i] * b[i];
+        out[i] = cmplx_product(a[i], b[i]);
     }
 }
 

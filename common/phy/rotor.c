@@ -2,9 +2,11 @@
 #include "phy/rotor.h"
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 int rotor_create(struct rotor *r, int room)
 {
@@ -35,21 +37,30 @@ void rotor_set(struct rotor *r, double rate_rad)
     }
     const double complex step = cexp(I * rate_rad);
     double complex turn = 1;
-    for (int i = 0; i < r->room; i++, turn *= step) {
+    for (int i = 0; i < r->room; i++, turn = cmplx_product_double(turn, step)) {
         r->turn[i] = (tutti_cf32)turn;
     }
     r->rate_rad = rate_rad;
 }
 
-/* Products written out: the compiler makes vectors of them. */
-static void multiply(int n, const tutti_cf32 *a, const tutti_cf32 *b, tutti_cf32 *out)
+/* Two samples, or their parts, in a vector of the width every machine has: what compilers make of the plain loop
+ * differs by 1.4. */
+typedef float pair __attribute__((vector_size(16)));
+
+static void turn_row(int n, const tutti_cf32 *row, tutti_cf32 *x)
 {
-    const float *const p = (const float *)a, *const q = (const float *)b;
-    float *const y = (float *)out;
-    for (int i = 0; i < 2 * n; i += 2) {
-        const float re = p[i] * q[i] - p[i + 1] * q[i + 1], im = p[i] * q[i + 1] + p[i + 1] * q[i];
-        y[i] = re;
-        y[i + 1] = im;
+    const pair sign = {-1, 1, -1, 1};
+    int i = 0;
+    for (; i + 2 <= n; i += 2) {
+        pair a, b;
+        memcpy(&a, x + i, sizeof a);
+        memcpy(&b, row + i, sizeof b);
+        const pair re = __builtin_shufflevector(b, b, 0, 0, 2, 2), im = __builtin_shufflevector(b, b, 1, 1, 3, 3);
+        a = a * re + sign * __builtin_shufflevector(a, a, 1, 0, 3, 2) * im;
+        memcpy(x + i, &a, sizeof a);
+    }
+    if (i < n) {
+        x[i] = cmplx_product(x[i], row[i]);
     }
 }
 
@@ -61,6 +72,6 @@ void rotor_apply(struct rotor *r, double phase_rad, bool back, int n_ant, int n,
         r->row[i] = CMPLXF(re * c - im * s, sign * (re * s + im * c));
     }
     for (int a = 0; a < n_ant; a++) {
-        multiply(n, x[a], r->row, x[a]);
+        turn_row(n, r->row, x[a]);
     }
 }

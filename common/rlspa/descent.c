@@ -15,12 +15,13 @@ void descent_solve(const struct links *links, const double *Lambda, int iteratio
             column += re * re + im * im;
         }
         h[k] = links->rho * column + (Lambda ? Lambda[k] : 0);
-        steepest = fmax(steepest, h[k]);
+        steepest = h[k] > steepest ? h[k] : steepest;
     }
+    const double amplitude = sqrt(links->rho); /* outside the loop, which as far as gcc sees may change it */
     links_equal(links, p);
     for (int i = 0; i < iterations && steepest > 0; i++) {
         for (int k = 0; k < n; k++) {
-            p[k] -= (h[k] * p[k] - sqrt(links->rho) * links->B.re[k * n + k]) / steepest;
+            p[k] -= (h[k] * p[k] - amplitude * links->B.re[k * n + k]) / steepest;
         }
         links_project(links, policy, p, 1);
     }

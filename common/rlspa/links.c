@@ -15,7 +15,8 @@ double links_power(const struct links *links, const double *p, size_t stride)
 static void clip(const struct links *links, double *p, size_t stride)
 {
     for (int k = 0; k < links->n; k++) {
-        p[(size_t)k * stride] = fmax(p[(size_t)k * stride], 0);
+        double *const at = &p[(size_t)k * stride];
+        *at = *at > 0 ? *at : 0; /* one instruction; fmax is a call with gcc */
     }
 }
 

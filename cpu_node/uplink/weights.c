@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "channel/channel.h"
 #include "cpu_node/uplink/unleak.h"
+#include "linalg/cmplx.h"
 #include "linalg/kernel.h"
 #include "mimo/combine.h"
 #include "mimo/fuse.h"
@@ -210,7 +211,7 @@ static void write_row(const struct uplink_weights *w, int k, int l, tutti_cf32 *
         const tutti_cf32 *const G = w->G + ((size_t)l * (size_t)w->shape.n_ant + a) * n_user;
         double complex sum = 0;
         for (size_t i = 0; i < n_user; i++) {
-            sum += T[i] * conj((double complex)G[i]);
+            sum += cmplx_product_double(T[i], conj((double complex)G[i]));
         }
         row[a] = (tutti_cf32)(scale * sum);
     }
@@ -309,7 +310,8 @@ static void weigh_by_means(struct uplink_weights *w, const int32_t *pilot, int k
         for (int i = 0; i < s->n_ue; i++) {
             for (int j = 0; j < l && i != k && pilot[i] == pilot[k]; j++) {
                 const size_t other = (size_t)w->ap[j];
-                const double complex q = m->mean[(size_t)i * n + ap] * conj(m->mean[(size_t)i * n + other]);
+                const double complex q =
+                    cmplx_product_double(m->mean[(size_t)i * n + ap], conj(m->mean[(size_t)i * n + other]));
                 w->Q[ap * n + other] += q;
                 w->Q[other * n + ap] += conj(q);
             }
@@ -325,7 +327,7 @@ static void write_fused(struct uplink_weights *w, int k, int sb)
     tutti_cf32 *const row = weights_of(w, k, sb);
     double complex gain = 0;
     for (int l = 0; l < w->n_ap; l++) {
-        gain += conj(w->a[w->ap[l]]) * w->g[w->ap[l] * w->shape.n_ue + k];
+        gain += cmplx_product_double(conj(w->a[w->ap[l]]), w->g[w->ap[l] * w->shape.n_ue + k]);
     }
     const double sinr = gain != 0 ? fuse_sinr(w->fuse, k, w->g, w->f, w->a) : 0;
     for (int l = 0; l < w->n_ap; l++) {
