@@ -84,6 +84,7 @@ static int loop(struct cpu *cpu)
         }
         rt_hot_leave();
         outbox_push(cpu, block);
+        solver_predict(cpu->solver, block);
         tell_uplink(cpu, block); /* behind the precoders: nobody waits for it */
         calibrate_turn(cpu->calibrate, block->number, sync_watch_fit(cpu->sync, cpu->gather->alive));
         struct cpu_block *const other = recorder_exchange(cpu->recorder, block);

@@ -262,14 +262,9 @@ static void share_noise(const solver_t *s, struct cpu_block *block)
     }
 }
 
-/* APs interpolate between subbands; beams that they build themselves go over into one another as channels do. */
-static void go_between(const solver_t *s, struct cpu_block *block)
+static bool goes_between(const solver_t *s)
 {
-    if (!s->settings.precoding->local && s->settings.precoding->subband == CONFIG_SUBBAND_SMOOTH) {
-        between_align(s->between, block->delay_samples, block->gathered, block->user_used, block->streams->W);
-        between_lower(s->between, block->gathered, block->user_used, block->H_hat, block->error_variance,
-                      block->streams->W, block->sinr);
-    }
+    return !s->settings.precoding->local && s->settings.precoding->subband == CONFIG_SUBBAND_SMOOTH;
 }
 
 /* Users in order, then the noise. Its vector is there as phasors of amplitude 1 and gets its power here. */
@@ -366,10 +361,21 @@ void solver_execute(solver_t *s, struct cpu_block *block, const struct solver_de
         block->an_solved &= s->worker[w].an_solved;
     }
     share_noise(s, block);
-    go_between(s, block);
+    if (goes_between(
+            s)) { /* APs interpolate; beams that they build themselves go over into one another as channels do */
+        between_align(s->between, block->delay_samples, block->gathered, block->user_used, block->streams->W);
+    }
     list_streams(s, block);
     block->solve_ns = clock_mono_ns() - start_ns;
     block->solve_end_ns = clock_wall_ns();
+}
+
+void solver_predict(solver_t *s, struct cpu_block *block)
+{
+    if (goes_between(s)) {
+        between_lower(s->between, block->gathered, block->user_used, block->H_hat, block->error_variance,
+                      block->streams->W, block->sinr);
+    }
 }
 
 /* Life ------------------------------------------------------------------------------------------------------------- */

@@ -30,6 +30,9 @@ struct solver_deadline {
 /* block->scheme, stepped_down, user_alive, user_used and powered are set; fills streams, sinr, bound, reason, an_share.
  * No heap, locks or formatting. */
 void solver_execute(solver_t *solver, struct cpu_block *block, const struct solver_deadline *deadline);
+/* What interpolation between subbands costs, off block->sinr: once, when the precoders have gone; nobody waits for it.
+ */
+void solver_predict(solver_t *solver, struct cpu_block *block);
 /* How long the last block's phase-only noise took the slowest worker; part of block->solve_ns. */
 uint64_t solver_noise_ns(const solver_t *solver);
 

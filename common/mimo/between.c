@@ -2,9 +2,11 @@
 #include "mimo/between.h"
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Neighbours whose channels differ by less than this, by power, need no second look: -30 dB, of which a small part
  * leaks. */
@@ -52,7 +54,9 @@ int between_create(struct between **between, const struct mimo_shape *shape, con
     b->mean = calloc((size_t)precoders->n_sb * n_ue, sizeof *b->mean);
     b->H = calloc(rows * n_ue, sizeof *b->H);
     b->W = calloc(rows * n_ue, sizeof *b->W);
-    return b->centre && b->one && b->own && b->leak && b->mean && b->H && b->W
+    b->heard = calloc(n_ue, sizeof *b->heard);
+    b->sums = calloc(4 * n_ue, sizeof *b->sums);
+    return b->centre && b->one && b->own && b->leak && b->mean && b->H && b->W && b->heard && b->sums
                ? create_channels(b, frame)
                : error_set(TUTTI_ENOMEM, "out of memory for precoders between subbands");
 }
@@ -70,6 +74,8 @@ void between_destroy(struct between *b)
         free(b->mean);
         free(b->H);
         free(b->W);
+        free(b->heard);
+        free(b->sums);
         free(b);
     }
 }
@@ -188,15 +194,37 @@ static void at_subcarrier(const struct between *b, const struct interpolate *t, 
     }
 }
 
-/* What user k hears of user j's stream by the interpolated arrays. */
-static tutti_cf32 heard(const struct between *b, int k, int j)
+/* What user k hears of every user's stream, to b->heard; ap_active NULL: of all APs. Real and imaginary parts of the
+ * channel are summed by themselves, so that no lane of a vector needs its neighbour's. */
+static void hear(const struct between *b, int k, const uint8_t *ap_active, const tutti_cf32 *H, const tutti_cf32 *W)
 {
-    const int rows = b->shape.n_ap * b->shape.n_ant, n_ue = b->shape.n_ue;
-    tutti_cf32 sum = 0;
-    for (int r = 0; r < rows; r++) {
-        sum += conjf(b->H[r * n_ue + k]) * b->W[r * n_ue + j];
+    const int n_ant = b->shape.n_ant, n_ue = b->shape.n_ue;
+    float *restrict const by_re = b->sums, *restrict const by_im = b->sums + 2 * n_ue;
+    memset(b->sums, 0, (size_t)(4 * n_ue) * sizeof *b->sums);
+    for (int r = 0; r < b->shape.n_ap * n_ant; r++) {
+        const float *restrict const w = (const float *)(W + r * n_ue);
+        const float hr = crealf(H[r * n_ue + k]), hi = cimagf(H[r * n_ue + k]);
+        if (ap_active && !ap_active[r / n_ant]) {
+            continue;
+        }
+        for (int j = 0; j < 2 * n_ue; j++) {
+            by_re[j] += hr * w[j];
+            by_im[j] += hi * w[j];
+        }
     }
-    return sum;
+    for (int j = 0; j < n_ue; j++) {
+        b->heard[j] = CMPLXF(by_re[2 * j] + by_im[2 * j + 1], by_re[2 * j + 1] - by_im[2 * j]);
+    }
+}
+
+/* Power of the others' streams in what hear found for user k. */
+static double leak_of(const struct between *b, int k, const uint8_t *ue_active)
+{
+    double leak = 0;
+    for (int j = 0; j < b->shape.n_ue; j++) {
+        leak += j != k && ue_active[j] ? power_of(b->heard[j]) : 0;
+    }
+    return leak;
 }
 
 static int subcarrier_of(const struct between *b, int sb, int node)
@@ -217,12 +245,13 @@ static void look_at(struct between *b, int sb, int node, const uint8_t *ap_activ
     at_subcarrier(b, b->now, subcarrier_of(b, sb, node), ap_active, H_hat, b->H);
     at_subcarrier(b, b->table, subcarrier_of(b, sb, node), ap_active, W, b->W);
     for (int k = 0; k < n_ue; k++) {
-        double leak = 0;
-        for (int j = 0; ue_active[k] && j < n_ue; j++) {
-            leak += j != k && ue_active[j] ? power_of(heard(b, k, j)) : 0;
+        b->own[at + k] = 0;
+        b->leak[at + k] = 0;
+        if (ue_active[k]) {
+            hear(b, k, NULL, b->H, b->W);
+            b->own[at + k] = b->heard[k];
+            b->leak[at + k] = (float)leak_of(b, k, ue_active);
         }
-        b->own[at + k] = ue_active[k] ? heard(b, k, k) : 0;
-        b->leak[at + k] = (float)leak;
     }
 }
 
@@ -286,26 +315,12 @@ static double ratio_of(const struct between *b, int sb, int k)
     return (ratio + square) / power_of(mean) - 1;
 }
 
-static tutti_cf32 product(const struct between *b, const uint8_t *ap_active, int k, int j, const tutti_cf32 *H,
-                          const tutti_cf32 *W)
-{
-    const int n_ant = b->shape.n_ant, n_ue = b->shape.n_ue;
-    tutti_cf32 sum = 0;
-    for (int r = 0; r < b->shape.n_ap * n_ant; r++) {
-        sum += ap_active[r / n_ant] ? conjf(H[r * n_ue + k]) * W[r * n_ue + j] : 0;
-    }
-    return sum;
-}
-
 /* What is in the prediction already: noise and others' streams at a subband's centre. */
 static double ratio_at_centre(const struct between *b, int k, const uint8_t *ap_active, const uint8_t *ue_active,
                               const tutti_cf32 *H, const tutti_cf32 *W)
 {
-    double leak = 0;
-    for (int j = 0; j < b->shape.n_ue; j++) {
-        leak += ue_active[j] && j != k ? power_of(product(b, ap_active, k, j, H, W)) : 0;
-    }
-    return (1 + leak) / power_of(product(b, ap_active, k, k, H, W));
+    hear(b, k, ap_active, H, W);
+    return (1 + leak_of(b, k, ue_active)) / power_of(b->heard[k]);
 }
 
 void between_lower(struct between *b, const uint8_t *ap_active, const uint8_t *ue_active, const tutti_cf32 *H_hat,

@@ -27,6 +27,8 @@ struct between {
     float *leak;        /* the same of the power that they hear of the others' streams */
     tutti_cf32 *mean;   /* [n_sb][n_ue] own gains as users measure them, delays taken off */
     tutti_cf32 *H, *W;  /* [n_ap * n_ant][n_ue] between centres */
+    tutti_cf32 *heard;  /* [n_ue] what one user hears of each stream */
+    float *sums;        /* [2][n_ue][2] of it */
     int node[2];        /* of the subcarriers looked at, the first and the last in a subband; another is its middle */
     double share;       /* weight of each of them in a mean over the subband */
 };

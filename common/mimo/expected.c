@@ -2,6 +2,7 @@
 #include "mimo/expected.h"
 
 #include "base/error.h"
+#include "linalg/cmplx.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ struct expected_work {
     double complex *G, *turned, *mixed, *X; /* as estimated; chains and APs turned; of one cause; scratch */
     double *each_ap, *unknown, *faded;      /* sum over APs of |c_mkj|^2, e P, beta P */
     double *spread, *noise;                 /* [n_ue] error over signal by spread; artificial noise that is heard */
+    double *re, *im;                        /* [n_ue] a user's row at one AP */
+    double *sums;                           /* [2][n_ue][2] of it */
 };
 
 int expected_work_create(struct expected_work **work, int n_ue)
@@ -41,7 +44,11 @@ int expected_work_create(struct expected_work **work, int n_ue)
     w->faded = calloc(n, sizeof *w->faded);
     w->spread = calloc((size_t)n_ue, sizeof *w->spread);
     w->noise = calloc((size_t)n_ue, sizeof *w->noise);
-    return w->G && w->turned && w->mixed && w->X && w->each_ap && w->unknown && w->faded && w->spread && w->noise
+    w->re = calloc((size_t)n_ue, sizeof *w->re);
+    w->im = calloc((size_t)n_ue, sizeof *w->im);
+    w->sums = calloc(4 * (size_t)n_ue, sizeof *w->sums);
+    return w->G && w->turned && w->mixed && w->X && w->each_ap && w->unknown && w->faded && w->spread && w->noise &&
+                   w->re && w->im && w->sums
                ? TUTTI_OK
                : error_set(TUTTI_ENOMEM, "out of memory for expected SINRs");
 }
@@ -58,6 +65,9 @@ void expected_work_destroy(struct expected_work *w)
         free(w->faded);
         free(w->spread);
         free(w->noise);
+        free(w->re);
+        free(w->im);
+        free(w->sums);
         free(w);
     }
 }
@@ -70,17 +80,32 @@ static double square(double complex z)
 /* Which of the known turns are looked at. */
 enum turns { TURN_APS = 1, TURN_CHAINS = 2 };
 
-/* c_mkj of one AP. */
-static double complex gain_of(const struct expected_subband *s, const struct expected_causes *c, enum turns turns,
-                              int m, int k, int j)
+/* c_mkj of one AP and user k for all streams j, to w->re, w->im. */
+static void gains_of(const struct expected_subband *s, const struct expected_causes *c, enum turns turns, int m, int k,
+                     struct expected_work *w)
 {
-    double complex gain = 0;
+    const int n = s->n_ue;
+    double *restrict const by_re = w->sums, *restrict const by_im = w->sums + 2 * n;
+    memset(w->sums, 0, (size_t)(4 * n) * sizeof *w->sums);
     for (int a = m * s->n_ant; a < (m + 1) * s->n_ant; a++) {
-        const double complex one =
-            conj((double complex)s->H_hat[a * s->n_ue + k]) * (double complex)s->W[a * s->n_ue + j];
-        gain += c->chain && (turns & TURN_CHAINS) ? one * c->chain[a] : one;
+        const float *restrict const v = (const float *)(s->W + a * n);
+        double complex h = (double complex)s->H_hat[a * n + k];
+        if (c->chain && (turns & TURN_CHAINS)) {
+            h *= conj(c->chain[a]);
+        }
+        if (c->ap_turn && (turns & TURN_APS)) {
+            h *= conj(c->ap_turn[m]);
+        }
+        const double hr = creal(h), hi = cimag(h);
+        for (int j = 0; j < 2 * n; j++) {
+            by_re[j] += hr * (double)v[j];
+            by_im[j] += hi * (double)v[j];
+        }
     }
-    return c->ap_turn && (turns & TURN_APS) ? gain * c->ap_turn[m] : gain;
+    for (int j = 0; j < n; j++) {
+        w->re[j] = by_re[2 * j] + by_im[2 * j + 1];
+        w->im[j] = by_re[2 * j + 1] - by_im[2 * j];
+    }
 }
 
 static double power_of(const struct expected_subband *s, int m, int j)
@@ -92,34 +117,46 @@ static double power_of(const struct expected_subband *s, int m, int j)
     return power;
 }
 
+/* each_ap [n_ue][n_ue], unless NULL: sum over APs of |c_mkj|^2. */
 static void make_gains(const struct expected_subband *s, const struct expected_causes *c, enum turns turns,
-                       double complex *G)
+                       struct expected_work *w, double complex *G, double *each_ap)
 {
-    for (int i = 0; i < s->n_ue * s->n_ue; i++) {
-        G[i] = 0;
-        for (int m = 0; m < s->n_ap; m++) {
-            G[i] += gain_of(s, c, turns, m, i / s->n_ue, i % s->n_ue);
+    const int n = s->n_ue;
+    memset(G, 0, (size_t)n * (size_t)n * sizeof *G);
+    for (int m = 0; m < s->n_ap; m++) {
+        for (int k = 0; k < n; k++) {
+            gains_of(s, c, turns, m, k, w);
+            for (int j = 0; j < n; j++) {
+                G[k * n + j] += CMPLX(w->re[j], w->im[j]);
+            }
+            for (int j = 0; each_ap && j < n; j++) {
+                each_ap[k * n + j] += w->re[j] * w->re[j] + w->im[j] * w->im[j];
+            }
         }
     }
 }
 
+/* The gains as estimated, and what goes with them. */
 static void make_sums(const struct expected_subband *s, const struct expected_causes *c, struct expected_work *w)
 {
-    const size_t n = (size_t)s->n_ue * (size_t)s->n_ue;
-    memset(w->each_ap, 0, n * sizeof *w->each_ap);
-    memset(w->unknown, 0, n * sizeof *w->unknown);
-    memset(w->faded, 0, n * sizeof *w->faded);
+    const int n = s->n_ue;
+    const size_t all = (size_t)n * (size_t)n;
+    memset(w->each_ap, 0, all * sizeof *w->each_ap);
+    memset(w->unknown, 0, all * sizeof *w->unknown);
+    memset(w->faded, 0, all * sizeof *w->faded);
     for (int m = 0; m < s->n_ap; m++) {
-        for (int j = 0; j < s->n_ue; j++) {
-            const double power = power_of(s, m, j);
-            for (int k = 0; k < s->n_ue; k++) {
-                const size_t at = (size_t)(k * s->n_ue + j);
-                w->unknown[at] += (double)s->error_variance[m * s->n_ue + k] * power;
-                w->faded[at] += (double)s->beta[m * s->n_ue + k] * power;
-                w->each_ap[at] += square(gain_of(s, c, 0, m, k, j));
+        for (int j = 0; j < n; j++) {
+            w->re[j] = power_of(s, m, j);
+        }
+        for (int k = 0; k < n; k++) {
+            const double error = (double)s->error_variance[m * n + k], beta = (double)s->beta[m * n + k];
+            for (int j = 0; j < n; j++) {
+                w->unknown[k * n + j] += error * w->re[j];
+                w->faded[k * n + j] += beta * w->re[j];
             }
         }
     }
+    make_gains(s, c, 0, w, w->G, w->each_ap);
 }
 
 /* Effective gains with pilots that turned while they were sent; those given where they cannot be told apart. */
@@ -201,14 +238,13 @@ void expected_execute(const struct expected_causes *c, const struct expected_sub
                                                                       [EXPECTED_SPREAD] = {.spread = true}};
     const int n = s->n_ue;
     make_sums(s, c, w);
-    make_gains(s, c, 0, w->G);
     find_spread(s, w);
     for (int loss = 0; loss < EXPECTED_N; loss++) {
         const double complex *G = w->G;
         if (loss == EXPECTED_USER_OFFSET) {
             G = mix(s, c, w, w->G);
         } else if ((loss == EXPECTED_AP_CLOCKS && c->ap_turn) || (loss == EXPECTED_MISMATCH && c->chain)) {
-            make_gains(s, c, loss == EXPECTED_MISMATCH ? TURN_CHAINS : TURN_APS, w->turned);
+            make_gains(s, c, loss == EXPECTED_MISMATCH ? TURN_CHAINS : TURN_APS, w, w->turned, NULL);
             G = w->turned;
         }
         for (int k = 0; k < n; k++) {
@@ -216,8 +252,12 @@ void expected_execute(const struct expected_causes *c, const struct expected_sub
                 fmax(ratio_of(s, c, w, G, k, alone[loss]) - ratio_of(s, c, w, w->G, k, nothing), 0);
         }
     }
-    make_gains(s, c, TURN_APS | TURN_CHAINS, w->turned);
-    const double complex *G = mix(s, c, w, w->turned);
+    const double complex *G = w->G;
+    if (c->chain || c->ap_turn) {
+        make_gains(s, c, TURN_APS | TURN_CHAINS, w, w->turned, NULL);
+        G = w->turned;
+    }
+    G = mix(s, c, w, G);
     for (int k = 0; k < n; k++) {
         sinr[k] = 1 / ratio_of(s, c, w, G, k, (struct looked_at){true, true, true, true, true});
         if (signal) {
