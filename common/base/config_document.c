@@ -2,6 +2,7 @@
 #include "base/config_internal.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,8 +219,22 @@ static int load_override(struct config_layer *layer)
 
 /* The layers ------------------------------------------------------------------------------------------------------ */
 
+/* The defaults are the same for every configuration of a process, and longer than any of them: parsed once, never
+ * written to, kept until the process ends. */
+static struct config_layer defaults;
+static int defaults_rc;
+
+static void load_defaults(void)
+{
+    const char *const text = config_defaults_yaml();
+    defaults.file = "defaults.yaml";
+    defaults_rc = load_text(&defaults, text, strlen(text));
+    defaults.open = false; /* no configuration's to delete */
+}
+
 int config_layers_open(struct config_layers **out, const char *path, const char *const *overrides, int n_overrides)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const size_t room = (size_t)n_overrides + 2;
     struct config_layers *layers = calloc(1, sizeof(*layers) + room * sizeof(layers->layer[0]));
     if (!layers) {
@@ -227,9 +242,9 @@ int config_layers_open(struct config_layers **out, const char *path, const char 
     }
     *out = layers;
     struct config_layer *layer = &layers->layer[layers->n++];
-    const char *const defaults = config_defaults_yaml();
-    layer->file = "defaults.yaml";
-    int rc = load_text(layer, defaults, strlen(defaults));
+    pthread_once(&once, load_defaults);
+    *layer = defaults;
+    int rc = defaults_rc ? error_set(defaults_rc, "out of memory") : 0; /* the text itself is tried by the tests */
     if (rc == 0 && path) {
         layer = &layers->layer[layers->n++];
         layer->file = path;

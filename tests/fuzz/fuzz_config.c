@@ -13,16 +13,18 @@
 
 static uint64_t n_refused, n_accepted;
 
-/* A file in memory, read by its name like any other. */
+/* A file in memory, read by its name like any other; one for all inputs. */
 static int load(struct config **config, const void *text, size_t n_bytes)
 {
-    char path[64];
-    const int fd = memfd_create("net.yaml", MFD_CLOEXEC);
-    MUST(fd >= 0 && write(fd, text, n_bytes) == (ssize_t)n_bytes);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    const int status = config_load(config, path, NULL, 0);
-    close(fd);
-    return status;
+    static char path[64];
+    static int fd = -1;
+    if (fd < 0) {
+        fd = memfd_create("net.yaml", MFD_CLOEXEC);
+        MUST(fd >= 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    MUST(pwrite(fd, text, n_bytes, 0) == (ssize_t)n_bytes && ftruncate(fd, (off_t)n_bytes) == 0);
+    return config_load(config, path, NULL, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)

@@ -474,31 +474,87 @@ static void write_object(hid_t file, const char *name, const struct dataset *d, 
     }
 }
 
-static void write_file(const char *path, struct input *in)
+/* The file as it should be: most of it is the same in every input, and libhdf5 takes its time to write it. */
+static struct {
+    uint8_t bytes[1 << 18];
+    size_t n;
+} perfect_file[2]; /* in the oldest and in the newest format */
+
+static hid_t access_list(bool newest)
 {
-    struct dataset *const datasets = planned;
-    const bool newest = take(in) & 1;
-    n_input++;
-    plan(in, datasets);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (newest) {
         H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
     }
+    return access;
+}
+
+static hid_t link_list(void)
+{
     const hid_t links = H5Pcreate(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links, 1);
+    return links;
+}
+
+static void make_perfect_file(const char *path, bool newest)
+{
+    static struct dataset datasets[N_DATASET];
+    struct input nothing = {NULL, 0};
+    const hid_t access = access_list(newest), links = link_list();
     const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     MUST(file >= 0);
+    plan(&nothing, datasets);
     for (int i = 0; i < N_DATASET; i++) {
         write_object(file, perfect[i].name, &datasets[i], links);
+    }
+    H5Pclose(links);
+    H5Pclose(access);
+    MUST(H5Fclose(file) >= 0);
+    FILE *const in = fopen(path, "rb");
+    MUST(in);
+    const size_t n = perfect_file[newest].n = fread(perfect_file[newest].bytes, 1, sizeof perfect_file->bytes, in);
+    MUST(n > 0 && n < sizeof perfect_file->bytes);
+    fclose(in);
+}
+
+static void copy_perfect_file(const char *path, bool newest)
+{
+    if (perfect_file[newest].n == 0) {
+        make_perfect_file(path, newest);
+    }
+    FILE *const out = fopen(path, "wb");
+    MUST(out && fwrite(perfect_file[newest].bytes, 1, perfect_file[newest].n, out) == perfect_file[newest].n);
+    MUST(fclose(out) == 0);
+}
+
+static void edit_file(hid_t file, const struct dataset *datasets)
+{
+    const hid_t links = link_list();
+    for (int i = 0; i < N_DATASET; i++) {
+        if (datasets[i].edited) {
+            H5Ldelete(file, perfect[i].name, H5P_DEFAULT);
+            write_object(file, perfect[i].name, &datasets[i], links);
+        }
     }
     if (datasets[0].attribute) { /* the configuration's goes to the root */
         const hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
         write_attribute(&datasets[0], root);
         H5Gclose(root);
     }
-    MUST(H5Fclose(file) >= 0);
     H5Pclose(links);
+}
+
+static void write_file(const char *path, struct input *in)
+{
+    const bool newest = take(in) & 1;
+    n_input++;
+    plan(in, planned);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    copy_perfect_file(path, newest);
+    const hid_t access = access_list(newest), file = H5Fopen(path, H5F_ACC_RDWR, access);
+    MUST(file >= 0);
+    edit_file(file, planned);
+    MUST(H5Fclose(file) >= 0);
     H5Pclose(access);
 }
 
@@ -590,9 +646,11 @@ static void visit_attribute(void *context, const char *object, const char *name,
 
 static void read_all(const char *path)
 {
+    enum { LIST_EVERY = 4 }; /* as long as all the rest, where only shapes and values are not as ever */
     h5file_t *file;
     size_t bytes = 0;
     MUST(h5file_open(&file, path) == 0);
+    const bool odd = has_edited_attributes(), list = odd || n_input % LIST_EVERY == 0;
     for (int i = 0; i < N_DATASET; i++) {
         struct h5_info info;
         if (is_as_ever(perfect[i].name)) {
@@ -600,10 +658,16 @@ static void read_all(const char *path)
         }
         const int there = h5file_exists(file, perfect[i].name);
         note(there, DATASET_READ, DATASET_REFUSED);
-        MUST(there != 0 || h5file_info(file, perfect[i].name, &info) < 0);
+        const bool known = h5file_info(file, perfect[i].name, &info) == 0;
+        MUST(there != 0 || !known);
+        if (known && !list) {
+            visit(file, perfect[i].name, &info);
+        }
     }
-    note(h5file_list(file, visit, file), DATASET_READ, DATASET_REFUSED);
-    if (has_edited_attributes()) {
+    if (list) {
+        note(h5file_list(file, visit, file), DATASET_READ, DATASET_REFUSED);
+    }
+    if (odd) {
         note(h5file_list_attributes(file, visit_attribute, &bytes), DATASET_READ, DATASET_REFUSED);
     }
     h5file_close(file);

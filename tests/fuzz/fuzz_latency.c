@@ -11,14 +11,25 @@
 
 static uint64_t n_refused, n_whole, n_partly;
 
+/* One file in memory for all inputs. */
+static const char *write_file(const uint8_t *data, size_t n_bytes)
+{
+    static char path[64];
+    static int fd = -1;
+    if (fd < 0) {
+        fd = memfd_create("latency.json", MFD_CLOEXEC);
+        MUST(fd >= 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    MUST(pwrite(fd, data, n_bytes, 0) == (ssize_t)n_bytes && ftruncate(fd, (off_t)n_bytes) == 0);
+    return path;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     struct latency_figures figures;
-    char path[64];
     int n_number = 0;
-    const int fd = memfd_create("latency.json", MFD_CLOEXEC);
-    MUST(fd >= 0 && write(fd, data, n_bytes) == (ssize_t)n_bytes);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    const char *const path = write_file(data, n_bytes);
     if (latency_figures_load(&figures, path) < 0) {
         MUST(strstr(error_text(), path) && !strchr(error_text(), '\n'));
         n_refused++;
@@ -30,7 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
         n_whole += n_number == LATENCY_N_FIGURES;
         n_partly += n_number < LATENCY_N_FIGURES;
     }
-    close(fd);
     return 0;
 }
 
