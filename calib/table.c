@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/h5file.h"
+#include "base/h5file_trial.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -159,6 +160,26 @@ int calib_table_load(struct calib_table *table, const char *path, int n_sb, int 
     status = status < 0 ? status : read_all(file, path, table);
     h5file_close(file);
     return status;
+}
+
+struct trial {
+    const char *path;
+    int n_sb, n_ap, n_ant;
+};
+
+static int load_and_forget(void *context)
+{
+    const struct trial *const t = context;
+    struct calib_table table = {0};
+    const int status = calib_table_load(&table, t->path, t->n_sb, t->n_ap, t->n_ant);
+    calib_table_destroy(&table);
+    return status;
+}
+
+int calib_table_try(const char *path, int n_sb, int n_ap, int n_ant)
+{
+    struct trial trial = {path, n_sb, n_ap, n_ant};
+    return h5file_trial(path, load_and_forget, &trial);
 }
 
 /* Use -------------------------------------------------------------------------------------------------------------- */

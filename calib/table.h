@@ -27,6 +27,8 @@ int calib_table_save(const struct calib_table *table, const char *path);
 /* Creates the table from the file; it must be of this shape. TUTTI_EIO, TUTTI_EFORMAT with a sentence naming the file.
  */
 int calib_table_load(struct calib_table *table, const char *path, int n_sb, int n_ap, int n_ant);
+/* The same in a child, which a damaged file may crash (base/h5file_trial.h); nothing is left of it but the status. */
+int calib_table_try(const char *path, int n_sb, int n_ap, int n_ant);
 
 /* One AP's estimates H_hat [n_sb][n_ant][n_ue], large-scale gains [n_ue] and error variances [n_ue], in place; the
  * variance has that of the coefficients in it afterwards. */

@@ -75,7 +75,8 @@ static int read_file(calibrate_t *c)
         return TUTTI_OK;
     }
     calib_table_destroy(&c->table);
-    const int status = calib_table_load(&c->table, path, s->n_sb, s->n_ap, s->n_ant);
+    int status = calib_table_try(path, s->n_sb, s->n_ap, s->n_ant);
+    status = status < 0 ? status : calib_table_load(&c->table, path, s->n_sb, s->n_ap, s->n_ant);
     if (status >= 0) {
         char text[200];
         c->have_table = true;

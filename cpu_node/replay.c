@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/h5file.h"
+#include "base/h5file_trial.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -323,6 +324,22 @@ int replay_powers(replay_t *r, struct cpu_block *block)
     block->powered = true;
     memcpy(block->power, r->power, pairs * sizeof *r->power);
     return status;
+}
+
+static int read_and_forget(void *settings)
+{
+    replay_t *r = NULL;
+    int status = replay_create(&r, settings);
+    for (uint64_t row = 0; status >= 0 && r->file && row < r->n_row; row++) { /* replay_powers judges the values */
+        status = h5file_read_rows(r->file, "/power", H5_F64, row, 1, r->power);
+    }
+    replay_destroy(r);
+    return status;
+}
+
+int replay_try(const struct replay_settings *settings)
+{
+    return h5file_trial(settings->path, read_and_forget, (void *)settings);
 }
 
 const struct roster *replay_roster(replay_t *r, uint64_t block)

@@ -22,6 +22,8 @@ struct replay_settings {
 /* Reads what is needed of the recording. Errors: TUTTI_EIO, TUTTI_EFORMAT (not of this network). *replay is to be
  * destroyed even then. */
 int replay_create(replay_t **replay, const struct replay_settings *settings);
+/* Reads it in a child, with the powers of all blocks, which a damaged file may crash (base/h5file_trial.h). */
+int replay_try(const struct replay_settings *settings);
 void replay_destroy(replay_t *replay); /* NULL allowed */
 /* Tick of block 0 in the run. */
 tutti_tick replay_epoch(const replay_t *replay);

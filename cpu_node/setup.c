@@ -225,7 +225,8 @@ static int create_replay(struct cpu *cpu)
     if (cpu->shape.n_pilot > 0) {
         return error_set(TUTTI_ECONFIG, "--replay: a run with clusters (cluster.enabled) cannot be replayed");
     }
-    const int status = replay_create(&cpu->replay, &settings);
+    int status = replay_try(&settings);
+    status = status < 0 ? status : replay_create(&cpu->replay, &settings);
     cpu->welcome.epoch = status < 0 ? 0 : replay_epoch(cpu->replay);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "hw/zmq_port.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -264,6 +265,20 @@ int zmq_port_items(const zmq_port_t *port, zmq_pollitem_t items[ZMQ_PORT_ITEMS])
     return n;
 }
 
+/* libzmq takes closed sockets away on a thread of its own. Where others keep that from running, there may be no place
+ * for new ones yet, however few are open. */
+static int open_anew(zmq_port_t *port, const char *endpoint)
+{
+    enum { PATIENCE_MS = 10000 };
+    int status = end_open(&port->take, port->context, ZMQ_REQ, endpoint, port->max_samples);
+    for (int ms = 0; status < 0 && errno == EMFILE && ms < PATIENCE_MS; ms++) {
+        end_close(&port->take);
+        clock_sleep_until_ns(clock_mono_ns() + 1000000);
+        status = end_open(&port->take, port->context, ZMQ_REQ, endpoint, port->max_samples);
+    }
+    return status;
+}
+
 /* Requests of an end that is gone are in the queue before the notice of it, those of a new one behind. Nobody minds an
  * empty answer. The socket that asks is made anew, lest a question of before is answered after. */
 int zmq_port_restart(zmq_port_t *port)
@@ -286,5 +301,5 @@ int zmq_port_restart(zmq_port_t *port)
     end_close(&port->take);
     port->asked = false;
     port->n_surplus = port->n = port->given = port->taken = 0;
-    return end_open(&port->take, port->context, ZMQ_REQ, endpoint, port->max_samples);
+    return open_anew(port, endpoint);
 }

@@ -50,6 +50,14 @@ int h5file_leave(const h5file_t *file, int status)
     return status;
 }
 
+pid_t h5file_fork(void)
+{
+    pthread_mutex_lock(&library_lock);
+    const pid_t child = fork();
+    pthread_mutex_unlock(&library_lock);
+    return child;
+}
+
 /* Errors ---------------------------------------------------------------------------------------------------------- */
 
 static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *reason)

@@ -7,6 +7,7 @@
 
 #include <hdf5.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* A chunk of small rows is 16 to 32 KiB: large enough for the disk, small enough that a flush which rewrites the last,
  * partly filled chunk of some forty datasets stays near 1 MB. A larger row is a chunk of its own. */
@@ -32,6 +33,9 @@ struct h5file {
  * read, no longer than h5file_limit_calls allows. h5file_leave returns its status. */
 void h5file_enter(const h5file_t *file);
 int h5file_leave(const h5file_t *file, int status);
+
+/* fork, while no thread is inside HDF5: the child may call it. */
+pid_t h5file_fork(void);
 
 /* The innermost entry of HDF5's error stack. */
 void h5file_find_reason(char reason[H5FILE_REASON_BYTES]);

@@ -243,6 +243,7 @@ static int from_file(const struct config *config, enum shadowed kind, double *be
     struct frame frame;
     struct played *played = NULL;
     int status = frame_init(&frame, config);
+    status = status ? status : played_try(config, &frame);
     status = status ? status : played_open(&played, config, &frame);
     if (!status && eve && played->eve.n_column == 0) {
         uniform(config->air.large_scale.eve_snr_db - 10 * log10(channel_eve_downlink_snr_scale(config)),

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/h5file.h"
+#include "base/h5file_trial.h"
 #include "linalg/small.h"
 
 #include <math.h>
@@ -372,6 +373,26 @@ int played_open(struct played **played, const struct config *config, const struc
         *played = NULL;
     }
     return status;
+}
+
+struct trial {
+    const struct config *config;
+    const struct frame *frame;
+};
+
+static int open_and_forget(void *context)
+{
+    const struct trial *const t = context;
+    struct played *played = NULL;
+    const int status = played_open(&played, t->config, t->frame);
+    played_close(played);
+    return status;
+}
+
+int played_try(const struct config *config, const struct frame *frame)
+{
+    struct trial trial = {config, frame};
+    return h5file_trial(config->air.fading.file, open_and_forget, &trial);
 }
 
 static void free_links(struct played_links *l)

@@ -29,6 +29,8 @@ struct played {
 /* Errors: TUTTI_EIO or TUTTI_EFORMAT with file and dataset named, TUTTI_ECONFIG when it does not fit the network,
  * TUTTI_ENOMEM. */
 int played_open(struct played **played, const struct config *config, const struct frame *frame);
+/* The same in a child, which a damaged file may crash (base/h5file_trial.h); nothing is left of it but the status. */
+int played_try(const struct config *config, const struct frame *frame);
 void played_close(struct played *played); /* NULL allowed */
 
 /* Row that is played in a block: each lasts row_blocks, and after the last comes the first again. */

@@ -2,6 +2,7 @@
 #include "cpu_node/record/run_file.h"
 
 #include "base/error.h"
+#include "base/h5file_trial.h"
 #include "base/log.h"
 #include "cpu_node/record/column.h"
 #include "cpu_node/record/lock.h"
@@ -14,10 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_FILES = 10000, MAX_WAITING = 256, PROBE_SECONDS = 20 };
+enum { MAX_FILES = 10000, MAX_WAITING = 256 };
 enum { EVENT_WALL, EVENT_BLOCK, EVENT_TEXT, N_EVENT_COLUMNS };
 
 struct event {
@@ -114,26 +114,6 @@ static bool is_same_run(const run_file_t *f, h5file_t *h5)
     return same;
 }
 
-/* Looks with the eyes of a child: HDF5 may crash on a damaged file, or never come back. */
-static bool can_be_resumed(const run_file_t *f, const char *name)
-{
-    const pid_t child = fork();
-    if (child < 0) {
-        return false;
-    }
-    if (child == 0) {
-        alarm(PROBE_SECONDS);
-        h5file_t *h5 = NULL;
-        const bool good = h5file_open(&h5, name) >= 0 && is_same_run(f, h5) && h5file_exists(h5, "/applied/chosen");
-        _exit(good ? 0 : 1);
-    }
-    int status = -1;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-        continue;
-    }
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 static int find_columns(run_file_t *f)
 {
     int status = TUTTI_OK;
@@ -224,6 +204,49 @@ void run_file_take_earlier(run_file_t *f, struct run_file_earlier *earlier)
     }
     *earlier = f->earlier;
     f->earlier = (struct run_file_earlier){0};
+}
+
+struct earlier_file {
+    run_file_t *f;
+    const char *name;
+    h5file_t *h5;
+};
+
+/* The last row, where a writer would go on; one that a kill left half written is no harm. */
+static void look_at_end(void *context, const char *path, const struct h5_info *info)
+{
+    enum { MOST_BYTES = 1 << 24 };
+    struct earlier_file *const e = context;
+    const uint64_t bytes = info->rank > 0 && info->dims[0] > 0 ? h5file_rows_bytes(info, 1, 8) : UINT64_MAX;
+    void *const row = info->type != H5_STRING && bytes <= MOST_BYTES ? malloc((size_t)bytes + 1) : NULL;
+    if (row) {
+        h5file_read_rows(e->h5, path, info->type, info->dims[0] - 1, 1, row);
+    }
+    free(row);
+}
+
+/* In a child: 1 when it is this run's and can be read, 0 when it is another's. */
+static int look_whether_ours(void *context)
+{
+    struct earlier_file *const e = context;
+    int status = h5file_open(&e->h5, e->name);
+    if (status < 0 || !is_same_run(e->f, e->h5) || h5file_exists(e->h5, "/applied/chosen") != 1) {
+        return status < 0 ? status : 0;
+    }
+    status = h5file_list(e->h5, look_at_end, e);
+    h5file_close(e->h5);
+    read_earlier(e->f, e->name, solved_rows(e->name));
+    return status < 0 ? status : 1;
+}
+
+static bool can_be_resumed(run_file_t *f, const char *name)
+{
+    struct earlier_file e = {.f = f, .name = name};
+    const int status = h5file_trial(name, look_whether_ours, &e);
+    if (status < 0) {
+        log_write(LOG_WARNING, "record", "NOT-RESUMED %s", error_text());
+    }
+    return status == 1;
 }
 
 /* Goes on with a file; negative: it cannot be, a new one is begun. */

@@ -332,7 +332,8 @@ static int fill(struct links *l, const struct config *config)
 /* Users and eavesdroppers of a file share one set of taps. */
 static int play(struct links *l, const struct config *config, const struct frame *frame)
 {
-    const int status = played_open(&l->played, config, frame);
+    int status = played_try(config, frame);
+    status = status ? status : played_open(&l->played, config, frame);
     if (status) {
         return status;
     }

@@ -2,10 +2,13 @@
 /* A plain driver for a fuzz target: reads the seeds of a folder, feeds them, then n deterministic mutations of them,
  * each in memory of exactly its size, and fails unless every outcome was seen. Usage: mutate_x FOLDER N [FIRST]. A
  * mutation depends on its number alone, from FIRST (0) on, so that a long run can be had in parts, and a finding again.
+ * SIGTERM ends it with what was seen by then.
  */
 #include "fuzz.h"
 
 #include <dirent.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,7 @@ struct seed {
 static struct seed seeds[MAX_SEEDS];
 static size_t n_seeds;
 static uint64_t state;
+static volatile sig_atomic_t stopped;
 
 /* SplitMix64 of a mutation's number. */
 static uint64_t state_of(uint64_t number)
@@ -132,6 +136,12 @@ static int feed_mutation(uint64_t number)
     return feed(&s);
 }
 
+static void stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3 || argc > 4 || read_seeds(argv[1])) {
@@ -142,10 +152,15 @@ int main(int argc, char **argv)
         feed(&seeds[i]);
     }
     const uint64_t first = argc > 3 ? strtoull(argv[3], NULL, 10) : 0, n = strtoull(argv[2], NULL, 10);
-    for (uint64_t i = first; i < first + n; i++) {
+    uint64_t i = first;
+    signal(SIGTERM, stop);
+    for (; i < first + n && !stopped; i++) {
         if (feed_mutation(i)) {
             return 2;
         }
+    }
+    if (stopped) {
+        printf("stopped before mutation %" PRIu64 "\n", i);
     }
     return fuzz_report() ? 1 : 0;
 }

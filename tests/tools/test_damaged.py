@@ -214,6 +214,43 @@ class Damaged(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("/events/block has rank 2", line)
 
+class Programs(unittest.TestCase):
+    """What a network file names is read by programs that serve others: in a child first."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="tutti-damaged-")
+        with open(os.path.join(self.folder, "net.yaml"), "w") as file:
+            file.write("network: {n_ap: 2, n_ue: 2, n_ant: 2}\nrecord: {file: ''}\n")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def check(self, kind, program, *arguments):
+        name = os.path.join(self.folder, "odd.h5")
+        shutil.copy(os.path.join(DATA, f"crashes_libhdf5_{kind}"), name)
+        words = [word.replace("FILE", name) for word in arguments]
+        command = [os.path.join(os.path.dirname(TUTTI), program), "--config", os.path.join(self.folder, "net.yaml"), *words]
+        answer = subprocess.run(command, capture_output=True, env=ENVIRONMENT, timeout=70, text=True, errors="replace")
+        if SANITIZERS and "Sanitizer" in answer.stderr:
+            self.assertTrue(is_the_librarys(answer.stderr), answer.stderr)
+        self.assertEqual(answer.returncode, 1, (program, answer.stderr))
+        lines = answer.stderr.splitlines()
+        self.assertTrue(lines[-1].startswith(f"{program}: "), answer.stderr)
+        self.assertIn(name, lines[-1])
+        if KNOWN_HDF5 and not SANITIZERS:
+            self.assertEqual(lines, [f"{program}: {name}: damaged: the HDF5 library crashed on it (SIGSEGV)"])
+
+    def test_a_calibration(self):
+        self.check("calibration", "tutti-cpu", "--set", "calibration.file=FILE")
+
+    def test_a_replay(self):
+        self.check("replayed", "tutti-cpu", "--replay", "FILE", "--set", "radio.ap.backend=file")
+
+    def test_a_channel_to_play(self):
+        for gains in ("file", "uniform"):
+            self.check("played", "tutti-air", "--set", "air.fading.model=file", "--set", "air.fading.file=FILE",
+                       "--set", f"air.large_scale.model={gains}")
+
 
 if __name__ == "__main__":
     SANITIZERS = sys.argv.pop(3) if len(sys.argv) > 3 else ""
