@@ -11,6 +11,8 @@ document.body.dataset.events = "0";
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const hue = (k) => `hsl(${(k * 67 + 210) % 360} 65% ${matchMedia("(prefers-color-scheme:dark)").matches ? 68 : 40}%)`;
 const num = (x, digits) => (typeof x === "number" ? x.toFixed(digits) : "-");
+// What is far beyond 100 % says no more than that.
+const percent = (x, digits) => (100 * x > 999 ? "> 999" : num(100 * x, digits));
 const int = (x) => (typeof x === "number" ? x.toLocaleString("en") : "-");
 
 function cell(row, text, kind) {
@@ -45,12 +47,13 @@ function canvas(id) {
 function drawSinr() {
   const { g, w, h } = canvas("sinr"), left = 34, bottom = h - 18, top = 6;
   const all = history.flatMap((p) => [...p.sinr, p.predicted]).filter((x) => typeof x === "number");
-  let low = all.length ? Math.floor((Math.min(...all) - 1) / 5) * 5 : 0, high = all.length ? Math.ceil((Math.max(...all) + 1) / 5) * 5 : 40;
+  // Noise says nothing more below -20 dB; lines at whole tens, or fives where these are few.
+  const least = all.length ? Math.max(-20, Math.min(...all)) : 0, most = all.length ? Math.max(least + 5, ...all) : 40;
+  const step = most - least > 25 ? 10 : 5, low = Math.floor(least / step) * step, high = Math.ceil((most + 0.5) / step) * step;
   const y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top);
   const x = (i) => left + (i / (POINTS - 1)) * (w - left - 6);
   g.strokeStyle = css("--line");
   g.fillStyle = css("--soft");
-  const step = Math.max(5, Math.ceil((high - low) / 25) * 5);
   for (let v = low; v <= high; v += step) {
     g.beginPath(); g.moveTo(left, y(v)); g.lineTo(w, y(v)); g.stroke();
     g.fillText(String(v), 4, y(v) + 4);
@@ -64,7 +67,8 @@ function drawSinr() {
     history.forEach((p, i) => {
       const v = pick(p);
       if (typeof v !== "number") { pen = false; return; }
-      pen ? g.lineTo(x(i + shift), y(v)) : g.moveTo(x(i + shift), y(v));
+      const to = y(Math.max(v, low));
+      pen ? g.lineTo(x(i + shift), to) : g.moveTo(x(i + shift), to);
       pen = true;
     });
     g.stroke(); g.setLineDash([]); g.lineWidth = 1;
@@ -97,25 +101,27 @@ function drawHops() {
   });
 }
 
-function drawStar(told) {
-  let figure = $("star" + told.user);
+const told = []; // the newest constellation of every user: drawn again when size or colours change
+function drawStar(star) {
+  told[star.user] = star;
+  let figure = $("star" + star.user);
   if (!figure) {
     figure = document.createElement("figure");
-    figure.id = "star" + told.user;
+    figure.id = "star" + star.user;
     figure.append(document.createElement("canvas"), document.createElement("figcaption"));
-    figure.lastChild.textContent = "user " + told.user;
+    figure.lastChild.textContent = "user " + star.user;
     figure.firstChild.setAttribute("role", "img");
-    figure.firstChild.setAttribute("aria-label", "received constellation of user " + told.user);
-    const after = [...$("stars").children].find((f) => Number(f.id.slice(4)) > told.user);
+    figure.firstChild.setAttribute("aria-label", "received constellation of user " + star.user);
+    const after = [...$("stars").children].find((f) => Number(f.id.slice(4)) > star.user);
     $("stars").insertBefore(figure, after || null);
   }
   const { g, w, h } = canvas(figure.firstChild);
   g.strokeStyle = css("--line");
   g.beginPath(); g.moveTo(w / 2, 0); g.lineTo(w / 2, h); g.moveTo(0, h / 2); g.lineTo(w, h / 2); g.stroke();
-  g.fillStyle = hue(told.user);
-  for (let i = 0; i + 1 < told.points.length; i += 2) {
+  g.fillStyle = hue(star.user);
+  for (let i = 0; i + 1 < star.points.length; i += 2) {
     g.beginPath();
-    g.arc(w / 2 + (told.points[i] / 127) * (w / 2), h / 2 - (told.points[i + 1] / 127) * (h / 2), 1.7, 0, 7);
+    g.arc(w / 2 + (star.points[i] / 127) * (w / 2), h / 2 - (star.points[i + 1] / 127) * (h / 2), 1.7, 0, 7);
     g.fill();
   }
 }
@@ -130,9 +136,10 @@ function tile(value, what, kind) {
 
 function tables() {
   fill("users", net.user.map((u, k) => u
-    ? [String(k), u.up ? ["here", "good"] : ["gone", "bad"], num(u.sinr_db, 2), num(u.predicted_db, 2), num(100 * u.evm, 2), int(u.code_blocks), u.errors > 0 ? [int(u.errors), "warn"] : "0",
+    ? [String(k), u.up ? ["here", "good"] : ["gone", "bad"], num(u.sinr_db, 2), num(u.predicted_db, 2), percent(u.evm, 2), int(u.code_blocks), u.errors > 0 ? [int(u.errors), "warn"] : "0",
        num(u.uplink_db, 2), u.uplink_errors > 0 ? [int(u.uplink_errors), "warn"] : int(u.uplink_errors), num(u.secrecy, 2), u.suspected ? ["suspected", "bad"] : "no"]
     : [String(k), ["not heard of", "warn"], "-", "-", "-", "-", "-", "-", "-", "-", "-"]));
+  [...$("users").tBodies[0].rows].forEach((row, k) => (row.cells[0].style.boxShadow = `inset 4px 0 ${hue(k)}`)); // its colour in the drawings
   fill("aps", net.ap.map((a, m) => {
     if (!a) return [String(m), ["not heard of", "warn"], "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"];
     const late = a.arrival[3] > 0 ? [int(a.arrival[3]), "warn"] : "0";
@@ -196,4 +203,6 @@ function draw() {
 const stream = new EventSource("/events");
 stream.onmessage = (event) => { take(JSON.parse(event.data)); draw(); };
 stream.onerror = () => { net.up = false; events++; draw(); $("about").textContent = "the dashboard does not answer; trying again ..."; };
-addEventListener("resize", () => { drawn = -1; draw(); });
+const drawAll = () => { drawn = -1; draw(); told.forEach(drawStar); };
+addEventListener("resize", drawAll);
+matchMedia("(prefers-color-scheme:dark)").addEventListener("change", drawAll);
