@@ -147,6 +147,8 @@ int recorder_create(recorder_t **recorder, const struct recorder_settings *setti
     if (status >= 0 && r->uplink) {
         r->uplink->live = r->live;
     }
+    const int n_reporting = settings->shape.n_ue + settings->config->network.n_eve;
+    status = status < 0 ? status : early_create(&r->early, EARLY_EACH * n_reporting);
     status = status < 0 ? status : create_rings(r);
     return status < 0 ? status : create_lab(r);
 }
@@ -218,6 +220,7 @@ void recorder_destroy(recorder_t *r)
     }
     free(r->roster_heard);
     free(r->config_text);
+    early_destroy(r->early);
     free(r->last_account);
     free(r->last_eve_report);
     free(r->alive);

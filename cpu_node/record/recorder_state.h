@@ -5,6 +5,7 @@
 #define TUTTI_CPU_NODE_RECORD_RECORDER_STATE_H
 
 #include "base/ring.h"
+#include "cpu_node/record/early.h"
 #include "cpu_node/record/live.h"
 #include "cpu_node/record/losses.h"
 #include "cpu_node/record/recorder.h"
@@ -16,7 +17,7 @@
 
 #include <stdatomic.h>
 
-enum { RECORD_BLOCKS = 16, RECORD_EVENTS = 256, RECORD_ACCOUNTS_PER_AP = 64 };
+enum { RECORD_BLOCKS = 16, RECORD_EVENTS = 256, RECORD_ACCOUNTS_PER_AP = 64, EARLY_EACH = 8 };
 
 struct account_message {
     int ap;
@@ -43,6 +44,7 @@ struct recorder {
     run_file_t *file;
     struct record_rows *rows;
     struct record_reports *reports;
+    early_t *early;               /* reports of before the recording */
     struct record_uplink *uplink; /* NULL: none */
     struct secrecy *secrecy;
     struct losses *losses;

@@ -100,6 +100,40 @@ static void see_losses(recorder_t *r, const struct cpu_block *block)
     }
 }
 
+/* What a report may be of: nothing before the recording, and no later than now can be. */
+static struct report_span span_of(const recorder_t *r)
+{
+    if (!run_file_has_begun(r->file)) {
+        return (struct report_span){0};
+    }
+    const double speed = r->settings.lockstep ? 50 : 1.1; /* of emulated time against ours, at most */
+    const double passed_us = 1e-3 * (double)(clock_mono_ns() - r->newest_ns);
+    const uint64_t ahead = (uint64_t)(speed * passed_us / r->settings.config->frame.block_us) + REPORT_SLACK_BLOCKS;
+    return (struct report_span){
+        .first = run_file_first_block(r->file), .end = r->newest + ahead, .over = end_of_run(r), .solved = r->newest};
+}
+
+static void judge_report(recorder_t *r, enum fh_role role, int id, const char *json)
+{
+    const struct report_span span = span_of(r);
+    uint64_t block;
+    if (role == FH_ROLE_UE && record_reports_user(r->reports, id, json, span, &block) >= 0 &&
+        block + 1 > atomic_load(&r->heard[id])) {
+        atomic_store(&r->heard[id], block + 1);
+    }
+    if (role == FH_ROLE_EVE && record_reports_eve(r->reports, id, json, span, &block) >= 0 &&
+        block + 1 > r->last_eve_report[id]) {
+        r->last_eve_report[id] = block + 1;
+    }
+}
+
+static void judge_early(recorder_t *r)
+{
+    for (const struct early_report *e; (e = early_take(r->early)) != NULL;) {
+        judge_report(r, e->role, e->id, e->json);
+    }
+}
+
 /* One block at a time: the lab link must be served even when writing is the bottleneck. */
 static bool write_block(recorder_t *r)
 {
@@ -125,6 +159,7 @@ static bool write_block(recorder_t *r)
     } else {
         slow_hear(r->settings.slow, block, NULL, NULL);
     }
+    judge_early(r);
     ring_pop(r->blocks);
     *(struct cpu_block **)ring_write_slot(r->free_blocks) = block;
     ring_push(r->free_blocks);
@@ -208,19 +243,6 @@ static void take_all(recorder_t *r)
 }
 
 /* The lab link ----------------------------------------------------------------------------------------------------- */
-
-/* What a report may be of: nothing before the recording, and no later than now can be. */
-static struct report_span span_of(const recorder_t *r)
-{
-    if (!run_file_has_begun(r->file)) {
-        return (struct report_span){0};
-    }
-    const double speed = r->settings.lockstep ? 50 : 1.1; /* of emulated time against ours, at most */
-    const double passed_us = 1e-3 * (double)(clock_mono_ns() - r->newest_ns);
-    const uint64_t ahead = (uint64_t)(speed * passed_us / r->settings.config->frame.block_us) + REPORT_SLACK_BLOCKS;
-    return (struct report_span){
-        .first = run_file_first_block(r->file), .end = r->newest + ahead, .over = end_of_run(r), .solved = r->newest};
-}
 
 static void say(recorder_t *r, enum log_level level, const char *what, int id, const char *who)
 {
@@ -309,19 +331,12 @@ static bool hear_sync(recorder_t *r, const struct fh_event *event)
 
 static void hear_report(recorder_t *r, const struct fh_event *event)
 {
-    uint64_t block;
     const char *json = (const char *)event->data;
     if (hear_roster_heard(r, event) || hear_sync(r, event)) {
         return;
     }
-    const struct report_span span = span_of(r);
-    if (event->role == FH_ROLE_UE && record_reports_user(r->reports, event->id, json, span, &block) >= 0 &&
-        block + 1 > atomic_load(&r->heard[event->id])) {
-        atomic_store(&r->heard[event->id], block + 1);
-    }
-    if (event->role == FH_ROLE_EVE && record_reports_eve(r->reports, event->id, json, span, &block) >= 0 &&
-        block + 1 > r->last_eve_report[event->id]) {
-        r->last_eve_report[event->id] = block + 1;
+    if (run_file_has_begun(r->file) || !early_keep(r->early, event->role, event->id, json)) {
+        judge_report(r, event->role, event->id, json);
     }
 }
 
