@@ -168,7 +168,8 @@ static int read_collection(struct file_radio *r)
 static tutti_tick segment_end(const struct file_radio *r, size_t i)
 {
     const struct sigmf_segment *s = &r->track.segment[i];
-    const uint64_t end = i + 1 < r->track.n_segment ? r->track.segment[i + 1].start : r->n_samples;
+    uint64_t end = i + 1 < r->track.n_segment ? r->track.segment[i + 1].start : r->n_samples;
+    end = end < r->n_samples ? end : r->n_samples; /* the files may have been cut */
     return s->tick + (end > s->start ? end - s->start : 0);
 }
 

@@ -106,7 +106,7 @@ bool sigmf_track_find(const struct sigmf_track *t, uint64_t n_samples, tutti_tic
     }
     const struct sigmf_segment *s = &t->segment[low - 1];
     *start = s->start + (tick - s->tick);
-    return *start < (low < t->n_segment ? t->segment[low].start : n_samples);
+    return *start < n_samples && (low == t->n_segment || *start < t->segment[low].start);
 }
 
 void sigmf_meta_free(struct sigmf_meta *m)

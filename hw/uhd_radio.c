@@ -63,7 +63,7 @@ static int usrp_sync(void *state, struct radio_sync *sync)
 {
     struct uhd_radio *r = state;
     struct uhd_device *d = &r->device;
-    const int status = d->has_pps ? uhd_device_read_pps(d) : TUTTI_OK;
+    const int status = d->has_pps ? uhd_device_same_pps(d) : TUTTI_OK;
     *sync = (struct radio_sync){.clock_source = d->clock_source,
                                 .time_source = d->time_source,
                                 .has_lock = d->has_lock,

@@ -103,7 +103,7 @@ static int set_next(struct uhd_device *d, int64_t second)
     return TUTTI_OK;
 }
 
-static int disagree(struct uhd_device *d, int64_t second)
+static int boards_differ(const struct uhd_device *d)
 {
     for (int b = 1; b < d->n_board; b++) {
         if (d->last_pps[b] != d->last_pps[0]) {
@@ -113,6 +113,25 @@ static int disagree(struct uhd_device *d, int64_t second)
                              d->name, b, (double)d->last_pps[0] / (double)d->rate_hz,
                              (double)d->last_pps[b] / (double)d->rate_hz);
         }
+    }
+    return TUTTI_OK;
+}
+
+/* Boards are asked one after the other, so a pulse may come between; not twice in a row. */
+int uhd_device_same_pps(struct uhd_device *d)
+{
+    int status = uhd_device_read_pps(d);
+    if (!status && boards_differ(d)) {
+        status = uhd_device_read_pps(d);
+    }
+    return status ? status : boards_differ(d);
+}
+
+static int disagree(struct uhd_device *d, int64_t second)
+{
+    const int status = boards_differ(d);
+    if (status) {
+        return status;
     }
     return error_set(TUTTI_EDEVICE,
                      "radio '%s': its time was %.9f s at the last PPS, %lld was set: is there one pulse per second?",

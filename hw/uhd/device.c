@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { POLL_MS = 20, LOG_FLUSH_MS = 500 };
+enum { POLL_MS = 20, LOG_FLUSH_MS = 500, MOST_TICKS = 1 << 20 };
 
 /* libuhd 4.3 has a thread per board that looks for control messages every 0.1 ms, which costs more than the samples do.
  * Threads inherit how much later than asked for the system may wake them. */
@@ -57,8 +57,11 @@ int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
         return status;
     }
     d->n_ant = s->n_ant;
-    d->elastic = uhd_words_number(d->args, "elastic", 0) > 0;
     d->tick_multiple = uhd_words_number(d->args, "tick_multiple", 1);
+    if (d->tick_multiple < 1 || d->tick_multiple > MOST_TICKS) {
+        return error_set(TUTTI_ECONFIG, "args: tick_multiple=%d found, 1 to %d expected", d->tick_multiple, MOST_TICKS);
+    }
+    d->elastic = uhd_words_number(d->args, "elastic", 0) > 0;
     const int slack_ns = prctl(PR_GET_TIMERSLACK);
     prctl(PR_SET_TIMERSLACK, CONTROL_SLACK_NS);
     char complaint[512] = "";

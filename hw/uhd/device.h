@@ -48,6 +48,7 @@ int uhd_device_tune(struct uhd_device *device, const struct radio_settings *sett
 /* Round trips. Now: board 0's, but every board is asked: one that is gone is an error. */
 int uhd_device_now(struct uhd_device *device, tutti_tick *tick);
 int uhd_device_read_pps(struct uhd_device *device); /* fills last_pps of every board */
+int uhd_device_same_pps(struct uhd_device *device); /* the same; TUTTI_EDEVICE unless it is one time */
 /* Waits until a sensor says yes. 1 yes, 0 no, -1 there is none; board or channel, whatever `kind` ("m", "r", "t")
  * has. */
 int uhd_device_sensor(struct uhd_device *device, char kind, const char *name, size_t which, double wait_s);

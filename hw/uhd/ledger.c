@@ -245,6 +245,14 @@ void ledger_give_up(ledger_t *l, tutti_tick tick)
     ledger_settle(l, tick + l->grace);
 }
 
+void ledger_abandon(ledger_t *l)
+{
+    for (int i = 0; i < l->n_entry; i++) {
+        note_burst(l, &l->entry[i]);
+    }
+    l->n_entry = 0;
+}
+
 void ledger_note_add(ledger_t *l, const struct radio_note *note)
 {
     const uint64_t room = (uint64_t)l->n_note;

@@ -46,6 +46,8 @@ void ledger_settle(ledger_t *ledger, tutti_tick now);
 
 /* Notes for all bursts that ended before `tick`, whatever their antennas have told. */
 void ledger_give_up(ledger_t *ledger, tutti_tick tick);
+/* Notes for all bursts, now: the device's time went back, and theirs will not come as it was meant. */
+void ledger_abandon(ledger_t *ledger);
 /* A burst that ended before `tick` has no note yet. */
 bool ledger_waits(const ledger_t *ledger, tutti_tick tick);
 

@@ -194,10 +194,14 @@ static int wait_for(struct uhd_receive *r, tutti_tick end)
     return atomic_load(&r->failed) ? error_set(TUTTI_EDEVICE, "%s", r->sentence) : TUTTI_OK;
 }
 
-/* The stream goes on at another tick than the next one. */
+/* The stream goes on at another tick than the next one: at an earlier one when somebody else has set the device's time.
+ */
 static void tell_gap(struct uhd_receive *r, const struct uhd_packet *packet, struct radio_got *got, ledger_t *ledger)
 {
     const enum radio_note_kind kind = packet->cause == RADIO_NOTE_SENT ? RADIO_NOTE_OVERFLOW : packet->cause;
+    if (packet->tick < r->next) {
+        ledger_abandon(ledger);
+    }
     got->n_lost = packet->tick > r->next ? packet->tick - r->next : 0;
     ledger_note_add(ledger, &(struct radio_note){.kind = kind,
                                                  .tick = r->next,

@@ -3,6 +3,9 @@
 
 #include <math.h>
 
+/* A device's time may be anything; ticks beyond (a thousand years) are as good as any other nonsense. */
+static const double MOST_TICKS = 9e18;
+
 struct uhd_time uhd_time_of(tutti_tick tick, uint64_t rate_hz)
 {
     return (struct uhd_time){(int64_t)(tick / rate_hz), (double)(tick % rate_hz) / (double)rate_hz};
@@ -10,6 +13,13 @@ struct uhd_time uhd_time_of(tutti_tick tick, uint64_t rate_hz)
 
 tutti_tick uhd_tick_of(struct uhd_time time, uint64_t rate_hz)
 {
+    const double about = ((double)time.full_s + time.frac_s) * (double)rate_hz;
+    if (!(about > 0)) { /* before the beginning, or no number */
+        return 0;
+    }
+    if (about > MOST_TICKS) {
+        return (tutti_tick)MOST_TICKS;
+    }
     const int64_t rest = llround(time.frac_s * (double)rate_hz);
     const int64_t tick = time.full_s * (int64_t)rate_hz + rest;
     return tick > 0 ? (tutti_tick)tick : 0;

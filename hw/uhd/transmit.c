@@ -73,6 +73,12 @@ static void send_end(struct uhd_transmit *t)
     }
 }
 
+static void drop(struct uhd_transmit *t, struct uhd_burst *b)
+{
+    atomic_store(&b->done, true);
+    atomic_fetch_add(&t->handed, 1);
+}
+
 static void hand_over(struct uhd_transmit *t, struct uhd_burst *b)
 {
     struct ledger_event event = {.kind = LEDGER_TOO_LATE, .antenna = -1, .timed = true, .tick = b->at};
@@ -87,8 +93,14 @@ static void hand_over(struct uhd_transmit *t, struct uhd_burst *b)
             tell(t->told, &event, NULL);
         }
     }
-    atomic_store(&b->done, true);
-    atomic_fetch_add(&t->handed, 1);
+    drop(t, b);
+}
+
+/* Nobody queues bursts so far ahead that they have no room together: the device's time went back since. The ledger is
+ * told where that is noticed first, with the samples (ledger_abandon). */
+static bool is_of_another_time(const struct uhd_transmit *t, const struct uhd_burst *b, tutti_tick newest)
+{
+    return b->at > newest && b->at - newest > (tutti_tick)t->room;
 }
 
 static void take_queued(struct uhd_transmit *t)
@@ -107,12 +119,18 @@ static tutti_tick hand_over_due(struct uhd_transmit *t)
 {
     while (t->n_waiting > 0) {
         struct uhd_burst *b = burst_at(t, t->waiting[0]);
-        if (b->at > atomic_load(&t->receive->newest) + t->horizon) {
+        const tutti_tick newest = atomic_load(&t->receive->newest);
+        const bool of_another_time = is_of_another_time(t, b, newest);
+        if (b->at > newest + t->horizon && !of_another_time) {
             return b->at - t->horizon;
         }
         t->n_waiting--;
         memmove(t->waiting, t->waiting + 1, (size_t)t->n_waiting * sizeof *t->waiting);
-        hand_over(t, b);
+        if (of_another_time) {
+            drop(t, b);
+        } else {
+            hand_over(t, b);
+        }
         take_queued(t);
     }
     return UINT64_MAX;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,8 @@ int uhd_words_args(const struct radio_settings *s, char args[UHD_ARGS_ROOM])
 int uhd_words_number(const char *args, const char *key, int otherwise)
 {
     const char *value = find_key(args, key);
-    return value && isdigit((unsigned char)*value) ? atoi(value) : otherwise;
+    const long number = value && isdigit((unsigned char)*value) ? strtol(value, NULL, 10) : otherwise;
+    return number < INT_MAX ? (int)number : INT_MAX;
 }
 
 bool uhd_words_is_shared(const char *source)

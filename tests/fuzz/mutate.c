@@ -2,7 +2,7 @@
 /* A plain driver for a fuzz target: reads the seeds of a folder, feeds them, then n deterministic mutations of them,
  * each in memory of exactly its size, and fails unless every outcome was seen. Usage: mutate_x FOLDER N [FIRST]. A
  * mutation depends on its number alone, from FIRST (0) on, so that a long run can be had in parts, and a finding again.
- * SIGTERM ends it with what was seen by then.
+ * SIGTERM ends it with what was seen by then; when it ends by a signal of its own, it says at which mutation.
  */
 #include "fuzz.h"
 
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_SEEDS = 64, MAX_BYTES = 64 * 1024 };
 
@@ -24,6 +25,7 @@ static struct seed seeds[MAX_SEEDS];
 static size_t n_seeds;
 static uint64_t state;
 static volatile sig_atomic_t stopped;
+static uint64_t current; /* mutation */
 
 /* SplitMix64 of a mutation's number. */
 static uint64_t state_of(uint64_t number)
@@ -142,6 +144,17 @@ static void stop(int number)
     stopped = 1;
 }
 
+/* Once: the signal then does what it does. */
+static void name_the_mutation(int number)
+{
+    char text[64];
+    const int n = snprintf(text, sizeof text, "at mutation %" PRIu64 "\n", current);
+    if (write(STDERR_FILENO, text, (size_t)n) == n) {
+        signal(number, SIG_DFL);
+    }
+    raise(number);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3 || argc > 4 || read_seeds(argv[1])) {
@@ -152,15 +165,15 @@ int main(int argc, char **argv)
         feed(&seeds[i]);
     }
     const uint64_t first = argc > 3 ? strtoull(argv[3], NULL, 10) : 0, n = strtoull(argv[2], NULL, 10);
-    uint64_t i = first;
     signal(SIGTERM, stop);
-    for (; i < first + n && !stopped; i++) {
-        if (feed_mutation(i)) {
+    signal(SIGABRT, name_the_mutation);
+    for (current = first; current < first + n && !stopped; current++) {
+        if (feed_mutation(current)) {
             return 2;
         }
     }
     if (stopped) {
-        printf("stopped before mutation %" PRIu64 "\n", i);
+        printf("stopped before mutation %" PRIu64 "\n", current);
     }
     return fuzz_report() ? 1 : 0;
 }

@@ -7,6 +7,8 @@
 #include "hw_test.h"
 #include "skip.h"
 
+#include <limits.h>
+
 /* Ticks ---------------------------------------------------------------------------------------------------------- */
 
 static const uint64_t RATES[] = {1920000, 7680000, 23040000, 30720000, 61440000, 1000003};
@@ -37,6 +39,10 @@ static void test_ticks_go_and_return(void **state)
         }
     }
     assert_true(uhd_tick_of((struct uhd_time){-3, 0.5}, 1000) == 0);
+    assert_true(uhd_tick_of((struct uhd_time){INT64_MAX, 0.5}, 1000000) > UINT64_C(1) << 62); /* what no device has */
+    assert_true(uhd_tick_of((struct uhd_time){INT64_MIN, 0.5}, 1000000) == 0);
+    assert_true(uhd_tick_of((struct uhd_time){3, NAN}, 1000) == 0);
+    assert_true(uhd_tick_of((struct uhd_time){3, INFINITY}, 1000) > UINT64_C(1) << 62);
 }
 
 /* libuhd's own way back to ticks must meet the same one, or packets of a burst step beside the grid. */
@@ -96,6 +102,7 @@ static void test_args(void **state)
     assert_string_equal(args, "master_clock_rate=1e6, clock_source=internal,spp=12,time_source=gpsdo");
     assert_int_equal(uhd_words_number(args, "spp", 5), 12);
     assert_int_equal(uhd_words_number(args, "pp", 5), 5);
+    assert_int_equal(uhd_words_number("spp=99999999999999999999", "spp", 5), INT_MAX);
     assert_good(uhd_words_args(&(struct radio_settings){.rate_hz = 1.92e6}, args));
     assert_string_equal(args, "recv_frame_size=1600"); /* 16 + 4 * 384 = 1552, and up to a multiple of 64 */
     assert_good(uhd_words_args(&(struct radio_settings){.rate_hz = 2e5}, args));
@@ -362,6 +369,46 @@ static void test_event_codes(void **state)
     assert_false(ledger_kind_of(0x40, &kind));
 }
 
+static void test_time_went_back(void **state)
+{
+    (void)state;
+    ledger_t *l;
+    struct radio_note note;
+    assert_good(ledger_create(&l, 2, 4, 8, 1000));
+    ledger_add(l, 100000, 100, 7);
+    ledger_add(l, 200000, 100, 8);
+    for (int a = 0; a < 2; a++) {
+        ledger_hear(l, &(struct ledger_event){LEDGER_ACK, a, true, 100100});
+    }
+    ledger_settle(l, 50000);
+    assert_int_equal(ledger_note(l, &note), 0); /* their time has not come, and will not */
+    ledger_abandon(l);
+    assert_true(ledger_note(l, &note) == 1 && note.kind == RADIO_NOTE_SENT && note.tag == 7);
+    assert_true(ledger_note(l, &note) == 1 && note.kind == RADIO_NOTE_LATE && note.tag == 8);
+    assert_int_equal(ledger_note(l, &note), 0);
+    assert_good(ledger_check(l, 100000, 100));
+    ledger_destroy(l);
+}
+
+/* Whatever a user writes is refused with a line, or can be divided by. */
+static void test_odd_tick_multiples(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {"addr=127.0.0.77,tick_multiple=0", "addr=127.0.0.77,tick_multiple=4294967296"};
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        radio_t *radio = NULL;
+        struct radio_info info;
+        const struct radio_settings s = {.backend = "uhd", .args = odd[i], .role = "ap", .n_ant = 1, .rate_hz = 1.92e6};
+        const int status = radio_open(&radio, &s, &info);
+        assert_null(radio);
+        if (status == TUTTI_EUNSUPPORTED || strstr(error_text(), "libuhd-dev")) {
+            SKIP_BECAUSE("%s", error_text());
+        }
+        assert_int_equal(status, TUTTI_ECONFIG);
+        assert_non_null(strstr(error_text(), "tick_multiple="));
+    }
+}
+
 /* An absent device ------------------------------------------------------------------------------------------------ */
 
 static void test_no_device(void **state)
@@ -402,6 +449,8 @@ int main(void)
         cmocka_unit_test(test_overlaps),
         cmocka_unit_test(test_notes_are_bounded),
         cmocka_unit_test(test_event_codes),
+        cmocka_unit_test(test_time_went_back),
+        cmocka_unit_test(test_odd_tick_multiples),
         cmocka_unit_test(test_no_device),
     };
     return skip_status(cmocka_run_group_tests(tests, NULL, NULL));

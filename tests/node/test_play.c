@@ -168,6 +168,32 @@ static void test_everything(void **state)
     place_destroy(&p);
 }
 
+/* Of a recorder that was killed, or whose disk was full: it ends with the last sample there is, in the middle of a
+ * segment that others should follow. */
+static void test_cut_files(void **state)
+{
+    (void)state;
+    enum { LEFT = 25000 };
+    struct place p;
+    struct radio_got got;
+    tutti_tick first;
+    char command[160];
+    int n = 0, status;
+    place_create(&p, "all");
+    record(&p, 0);
+    snprintf(command, sizeof command, "truncate -s %d %s/*.sigmf-data", LEFT * 8, p.dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(open_radio(&p, 2, 1.92e6), 0);
+    assert_int_equal(radio_start(p.radio, 0, &first), 0);
+    while ((status = radio_recv(p.radio, p.buffers, 9600, &got)) == 0) {
+        expect_samples(&p, &got, false);
+        n += got.n;
+    }
+    assert_int_equal(status, TUTTI_ESTOPPED);
+    assert_int_equal(n, LEFT);
+    place_destroy(&p);
+}
+
 static void test_integers(void **state)
 {
     (void)state;
@@ -249,9 +275,10 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything),        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_pilots_and_guards), cmocka_unit_test(test_start_later),
-        cmocka_unit_test(test_bursts_go_nowhere), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_everything),  cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_cut_files),   cmocka_unit_test(test_pilots_and_guards),
+        cmocka_unit_test(test_start_later), cmocka_unit_test(test_bursts_go_nowhere),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
