@@ -95,12 +95,25 @@ const char *host_verdict_name(enum host_verdict verdict)
     return names[verdict];
 }
 
+/* What others wrote (names of folders, of a manufacturer) reaches terminals and JSON: no control characters, and UTF-8
+ * or nothing beyond ASCII. */
+static void make_plain(char *text)
+{
+    json_t *const valid = json_string(text);
+    for (char *c = text; *c; c++) {
+        const unsigned char byte = (unsigned char)*c;
+        *c = byte < ' ' || byte == 0x7f || (!valid && byte > 0x7f) ? '?' : *c;
+    }
+    json_decref(valid);
+}
+
 void host_found(struct host_finding *finding, enum host_verdict verdict, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(finding->found, sizeof finding->found, format, arguments);
     va_end(arguments);
+    make_plain(finding->found);
     finding->verdict = verdict;
 }
 
@@ -110,6 +123,7 @@ void host_wanted(struct host_finding *finding, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(finding->wanted, sizeof finding->wanted, format, arguments);
     va_end(arguments);
+    make_plain(finding->wanted);
 }
 
 int host_run(const struct host_question *question, const struct host_check *rows, int n, struct host_finding *findings)

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,9 +29,20 @@ void look_path(const struct host_question *question, char *path, size_t room, co
     va_end(arguments);
 }
 
+/* Without waiting for whoever writes a pipe that lies there. */
+static FILE *open_file(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *const file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (fd >= 0 && !file) {
+        close(fd);
+    }
+    return file;
+}
+
 static bool first_line(const char *path, char line[LOOK_LINE_ROOM])
 {
-    FILE *const file = fopen(path, "r");
+    FILE *const file = open_file(path);
     const bool good = file && fgets(line, LOOK_LINE_ROOM, file);
     if (file) {
         fclose(file);
@@ -70,7 +82,7 @@ bool look_for(const struct host_question *question, const char *path, const char
     char whole[LOOK_LINE_ROOM];
     bool found = false;
     look_path(question, whole, sizeof whole, "%s", path);
-    FILE *const file = fopen(whole, "r");
+    FILE *const file = open_file(whole);
     while (file && !found && fgets(line, LOOK_LINE_ROOM, file)) {
         found = strncmp(line, word, strlen(word)) == 0;
     }
@@ -106,8 +118,10 @@ bool look_program(const struct host_question *question, const char *command, cha
     if (!question->programs) {
         return false;
     }
+    char patient[256];
     fflush(NULL);
-    FILE *const pipe = popen(command, "r");
+    snprintf(patient, sizeof patient, "timeout 3 %s", command); /* the daemon it asks may stand still */
+    FILE *const pipe = popen(patient, "r");
     if (!pipe) {
         return false;
     }

@@ -4,6 +4,7 @@ form; exit status 0, 1, 2; a run leaves its table for the report. What is measur
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -207,11 +208,11 @@ class Host:
 
 
 def shim():
-    """A folder with cat and nothing else, for the made-up programs."""
+    """A folder with cat and timeout and nothing else, for the made-up programs."""
     if not hasattr(shim, "folder"):
         shim.folder = tempfile.TemporaryDirectory(prefix="tutti-doctor-")
-        for name in ("cat",):
-            os.symlink(f"/bin/{name}", os.path.join(shim.folder.name, name))
+        for name in ("cat", "timeout"):
+            os.symlink(shutil.which(name), os.path.join(shim.folder.name, name))
     return shim.folder.name
 
 
@@ -256,6 +257,33 @@ class Doctor(unittest.TestCase):
         for c in table["checks"]:
             self.assertEqual(sorted(c), ["command", "cost", "found", "name", "source", "title", "verdict", "wanted"])
             self.assertTrue(all(isinstance(v, str) or (k == "command" and v is None) for k, v in c.items()), c)
+
+    def test_names_that_others_chose(self):
+        """Control characters, and bytes that are no text: every check keeps its row, and none reaches the terminal."""
+        host = Host({**guest("fpu hypervisor"), "proc/sys/kernel/version": "x"})
+        for name in ("sys/class/dmi/id/sys_vendor", "proc/sys/kernel/osrelease", "sys/devices/system/clocksource/clocksource0/current_clocksource"):
+            os.makedirs(os.path.dirname(os.path.join(host.root, name)), exist_ok=True)
+            with open(os.path.join(host.root, name), "wb") as file:
+                file.write(b"odd\033[2J\xff\xfename\n")
+        more = ("--quick", "--out", b"/no\xffwhere\033[2J")
+        _, checks, _ = host.checks(more=more)
+        self.assertEqual(list(checks), NAMES)
+        for name in ("hypervisor", "kernel", "clock"):
+            self.assertIn("odd?[2J??name", checks[name]["found"])
+        self.assertIn("/no?where?[2J", checks["disk"]["found"])
+        text = host.ask("--config", host.config, "--root", host.root, *more).stdout
+        self.assertEqual([c for c in text if ord(c) < 32 and c != "\n" or ord(c) > 126], [])
+
+    def test_nothing_is_waited_for_long(self):
+        """A pipe where a file should be; a daemon that stands still while it is asked."""
+        host = Host({"proc/7/comm": "chronyd"}, {"chronyc": "System time : 0.5 seconds fast of NTP time\n"})
+        os.makedirs(os.path.join(host.root, "proc/sys/kernel"))
+        os.mkfifo(os.path.join(host.root, "proc/sys/kernel/osrelease"))
+        checks = host.checks(more=("--quick",))[1]
+        self.assertIn("500000.0 us off", checks["clock"]["found"])
+        host.write(os.path.join(host.bin, "chronyc"), "#!/bin/sh\nexec /bin/sleep 300\n")
+        checks = host.checks(more=("--quick",))[1]
+        self.assertNotIn("us off", checks["clock"]["found"])
 
     def test_all_checks_as_ordinary_user(self):
         user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ()
