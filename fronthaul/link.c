@@ -106,6 +106,10 @@ static bool may_have_priority(int priority)
     return pthread_setschedparam(pthread_self(), policy, &before) == 0;
 }
 
+/* One of ZeroMQ's threads carries so many connections at block cadence; with two of them each is busy for half as long
+ * (tests/bench/fan_in). */
+enum { ONE_IO_THREAD = 64 };
+
 /* ZeroMQ's own threads carry every message. The thread that starts them need not be real-time yet; those it feeds are.
  */
 static void raise_io_threads(struct link *link)
@@ -159,6 +163,7 @@ int link_open(struct link *link, int socket_type, int monitor_events, double pee
     }
     zmq_msg_init(&link->frame);
     link->frame_open = true;
+    zmq_ctx_set(link->context, ZMQ_IO_THREADS, link->n_connections > ONE_IO_THREAD ? 2 : 1);
     raise_io_threads(link);
     link->socket = zmq_socket(link->context, socket_type);
     if (!link->socket || set_options(link, socket_type, (int)peer_timeout_ms) ||

@@ -113,6 +113,12 @@ const int *vectors_aps(const vectors_t *v, int k, int *n)
     return v->aps + k * v->all_aps;
 }
 
+const int *vectors_neighbours(const vectors_t *v, int k, int *n)
+{
+    *n = v->n_neighbours[k];
+    return v->neighbours + k * v->all_users;
+}
+
 void vectors_load(vectors_t *v, const uint8_t *served)
 {
     const int L = v->all_aps, K = v->all_users;

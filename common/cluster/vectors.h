@@ -28,8 +28,9 @@ void vectors_resize(vectors_t *vectors, int n_ap, int n_ue);
 /* New clusters, served [n_ap][n_ue] (clusters_form): lists APs and neighbours of every user. O(n_ap n_ue), and
  * clusters times users per AP for every user; until the first call nobody is served. */
 void vectors_load(vectors_t *vectors, const uint8_t *served);
-/* What is loaded: APs of a user, ascending, and how many. */
+/* What is loaded: APs of a user and the users that share one with it, ascending, and how many. */
 const int *vectors_aps(const vectors_t *vectors, int k, int *n);
+const int *vectors_neighbours(const vectors_t *vectors, int k, int *n); /* itself among them */
 
 /* V [n_ap][n_ant] of user k; zero at APs that do not serve it. Returns the number of its neighbours, itself among them;
  * 0 when nobody serves it (V is zero). */

@@ -23,6 +23,14 @@ struct kernel_local {
     float cap;    /* > 0: the AP stays below this share of its budget */
 };
 
+/* One user's beam over the APs that serve it, those users considered that it shares one with. */
+struct kernel_cluster {
+    int n_ant, n_ue; /* of H [..][n_ant][n_ue] */
+    int n_ap, n;     /* listed */
+    const int *ap, *ue;
+    const float *scale, *amplitude; /* [n_ap] z^-1/2, [n] roots of powers: the same in all lanes */
+};
+
 struct kernel_ops {
     const char *name; /* "avx512" (16 lanes), "avx2" (8), "portable" (4: SSE2, NEON) */
     /* x [n] = sum_s v[s] * symbols[s][first .. first + n - 1]; n_stream terms. */
@@ -74,6 +82,12 @@ struct kernel_ops {
      * are work. pivot as in zf. */
     void (*rzf)(int n_ap, int n_ant, int n, const float *H, const float *E, const float *P, float *work, float *R,
                 float *A, float *C, float *b, float *pivot);
+    /* V [n_ap][n_ant] = Z^-1 G (1 + G^H Z^-1 G)^-1 e for the last of the listed users, G with the roots of its users'
+     * powers; energy [n_ap][lane] = ||v_m||^2; pivot as in zf; work of kernel_cluster_work lanes. */
+    void (*cluster)(const struct kernel_cluster *cluster, const float *H, float *work, float *V, float *energy,
+                    float *pivot);
+    /* |h_k^H v|^2 of all n_ue users over the listed APs to power [n_ue][lane], behind which 2 n_ue lanes are work. */
+    void (*heard)(const struct kernel_cluster *cluster, const float *H, const float *V, float *power);
     /* gamma = max(beta - E, 0), n entries; false unless each is positive in all lanes or in none. */
     bool (*gamma)(int n, const float *beta, const float *E, float *gamma);
     /* One AP's beams: H, A [n_ant][n], gamma, b [n][lane], P [lane]; C += H^H A; pivot becomes the least so far. */
@@ -108,6 +122,12 @@ static inline size_t kernel_local_work(int n_ant, int n)
 {
     const size_t a = (size_t)n_ant, k = (size_t)n;
     return 8 * a * k + 6 * a * a + 2 * k * k + k;
+}
+
+/* Lanes of work of cluster. */
+static inline size_t kernel_cluster_work(int rows, int n)
+{
+    return 2 * ((size_t)rows * (size_t)n + (size_t)n * (size_t)n + (size_t)n);
 }
 
 const struct kernel_ops *kernel_get(void);

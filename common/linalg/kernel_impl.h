@@ -20,6 +20,7 @@ _Static_assert((int)KERNEL_LANES <= (int)KERNEL_LANES_MAX && KERNEL_PAD % KERNEL
 #define KERNEL_INLINE static inline __attribute__((always_inline))
 
 #include "linalg/kernel_batch.h"
+#include "linalg/kernel_cluster.h"
 #include "linalg/kernel_combine.h"
 #include "linalg/kernel_dense.h"
 #include "linalg/kernel_local.h"
@@ -43,6 +44,8 @@ const struct kernel_ops KERNEL_OPS = {
     .cb = lane_cb,
     .cb_each = lane_cb_each,
     .rzf = lane_rzf,
+    .cluster = lane_cluster,
+    .heard = lane_heard,
     .gamma = lane_gamma,
     .local = lane_local,
     .couple = lane_couple,

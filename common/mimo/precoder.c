@@ -124,6 +124,7 @@ static int create_parts(struct precoder *p)
     }
     if (!status && p->schemes & MIMO_CLUSTER_SCHEMES) {
         status = vectors_create(&p->vectors, p->shape.n_ap, p->shape.n_ant, p->shape.n_ue);
+        status = status ? status : cluster_lanes_create(&p->cluster_lanes, &p->shape);
     }
     return status;
 }
@@ -167,6 +168,7 @@ void precoder_destroy(precoder_t *precoder)
     batch_destroy(precoder->batch);
     maxmin_cb_destroy(precoder->maxmin_cb);
     vectors_destroy(precoder->vectors);
+    cluster_lanes_destroy(precoder->cluster_lanes);
     free(precoder->storage);
     free(precoder);
 }
@@ -223,10 +225,35 @@ static int execute_first(struct precoder *p, const struct mimo_channel *channel,
     return status;
 }
 
+/* Clusters: as many subbands at once as there are lanes, one by one those that are left. Returns as
+ * precoder_execute_batch. */
+static int execute_clusters(struct precoder *p, enum mimo_scheme scheme, int n_sb, const struct mimo_channel *channels,
+                            struct mimo_solution *solutions)
+{
+    const int step = cluster_lanes_most(p->cluster_lanes);
+    int rc = 0;
+    for (int first = 0; first < n_sb; first += step) {
+        const int n = n_sb - first < step ? n_sb - first : step;
+        const unsigned left =
+            cluster_lanes_execute(p->cluster_lanes, p, scheme == MIMO_P_MMSE, n, channels + first, solutions + first);
+        for (int s = 0; s < n; s++) {
+            if (left & (1u << s) &&
+                precoder_execute(p, scheme, MIMO_POWER_FRACTIONAL, &channels[first + s], &solutions[first + s])) {
+                rc = TUTTI_ENUMERIC;
+            }
+        }
+    }
+    return rc;
+}
+
 int precoder_execute_batch(precoder_t *precoder, enum mimo_scheme scheme, enum mimo_power asked, int n_sb,
                            const struct mimo_channel *channels, struct mimo_solution *solutions)
 {
     const enum mimo_power power = mimo_power_on_rung(scheme, scheme, asked);
+    if (precoder->cluster_lanes && MIMO_CLUSTER_SCHEMES & precoder->schemes & MIMO_ONLY(scheme) &&
+        power == MIMO_POWER_FRACTIONAL) {
+        return execute_clusters(precoder, scheme, n_sb, channels, solutions);
+    }
     const bool served = precoder->batch && mimo_scheme_row((int)scheme) && precoder->schemes & MIMO_ONLY(scheme);
     const bool each =
         scheme == MIMO_CB && power == MIMO_POWER_MAXMIN; /* powers are of this call, never of one before */

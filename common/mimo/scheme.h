@@ -7,6 +7,7 @@
 #include "cluster/vectors.h"
 #include "control/maxmin_cb.h"
 #include "mimo/batch.h"
+#include "mimo/cluster_lanes.h"
 #include "mimo/ob.h"
 #include "mimo/precoder.h"
 #include "mimo/problem.h"
@@ -17,10 +18,11 @@ struct precoder {
     struct precoder_settings settings;
     unsigned schemes; /* bit of each scheme it was created for */
     struct mimo_problem problem;
-    ob_t *ob;               /* NULL unless created for MIMO_OB */
-    batch_t *batch;         /* NULL unless created for a scheme that it serves */
-    maxmin_cb_t *maxmin_cb; /* NULL unless created for MIMO_CB */
-    vectors_t *vectors;     /* NULL unless created for one of MIMO_CLUSTER_SCHEMES */
+    ob_t *ob;                       /* NULL unless created for MIMO_OB */
+    batch_t *batch;                 /* NULL unless created for a scheme that it serves */
+    maxmin_cb_t *maxmin_cb;         /* NULL unless created for MIMO_CB */
+    vectors_t *vectors;             /* NULL unless created for one of MIMO_CLUSTER_SCHEMES */
+    cluster_lanes_t *cluster_lanes; /* the same */
     double *storage;
     double *Ur, *Ui;                     /* [n_row][n_ue] beams */
     double *Gr, *Gi, *Xr, *Xi, *Yr, *Yi; /* [n_ue][n_ue] */
@@ -51,6 +53,12 @@ typedef int scheme_solve_fn(struct precoder *p, enum mimo_power power, const str
 MIMO_SCHEME_MAP(SCHEME_DECLARE)
 #undef SCHEME_DECLARE
 
+/* Of clusters: lists them unless they are the last ones, false when nobody is left; users' powers of the dual uplink,
+ * the sum of P_m / |D_m| over their APs, to power [n_ue]; large-scale gains of the links that serve to beta: those
+ * known, or the estimates' own where none of a user's is. */
+bool scheme_cluster_load(struct precoder *p, const uint8_t *serves);
+void scheme_cluster_powers(struct precoder *p, double *power);
+void scheme_cluster_gains(struct precoder *p, const float *known);
 /* amplitude = 1. */
 void scheme_amplitudes_one(struct precoder *p);
 /* amplitude_k = c weight_k with c as large as the worst AP allows. */

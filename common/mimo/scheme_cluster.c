@@ -45,8 +45,7 @@ static int pack_served(struct precoder *p, const uint8_t *serves)
     return 0;
 }
 
-/* Lists the clusters unless they are the last ones. False when nobody is left. */
-static bool load(struct precoder *p, const uint8_t *serves)
+bool scheme_cluster_load(struct precoder *p, const uint8_t *serves)
 {
     struct mimo_problem *q = &p->problem;
     int unserved;
@@ -64,8 +63,7 @@ static bool load(struct precoder *p, const uint8_t *serves)
     return q->n_ue > 0;
 }
 
-/* Users' powers of the dual uplink: the sum of P_m / |D_m| over their APs. */
-static void dual_powers(struct precoder *p, double *power)
+void scheme_cluster_powers(struct precoder *p, double *power)
 {
     const struct mimo_problem *q = &p->problem;
     const int n = q->n_ue;
@@ -81,8 +79,7 @@ static void dual_powers(struct precoder *p, double *power)
     }
 }
 
-/* Large-scale gains of the links that serve: those known, or the estimates' own where none of a user's is. */
-static void gains(struct precoder *p, const float *known)
+void scheme_cluster_gains(struct precoder *p, const float *known)
 {
     const struct mimo_problem *q = &p->problem;
     const int n = q->n_ue;
@@ -106,7 +103,7 @@ static void central_beams(struct precoder *p, enum vectors_rule rule, double *no
     const int n = q->n_ue, N = q->n_ant;
     const struct vectors_csi csi = {.Gr = q->Hr, .Gi = q->Hi, .error = q->E, .power = p->p};
     const size_t all = (size_t)q->n_row * (size_t)n;
-    dual_powers(p, p->p);
+    scheme_cluster_powers(p, p->p);
     memset(p->Ur, 0, all * sizeof *p->Ur);
     memset(p->Ui, 0, all * sizeof *p->Ui);
     memset(p->B, 0, (size_t)(q->n_ap * n) * sizeof *p->B);
@@ -134,7 +131,7 @@ static void amplitudes_fractional(struct precoder *p, const struct mimo_channel 
 {
     const struct mimo_problem *q = &p->problem;
     double *const rho = p->amplitude;
-    gains(p, channel->beta);
+    scheme_cluster_gains(p, channel->beta);
     shares_central(q->n_ap, q->n_ue, p->served, p->beta, p->B, q->P, UPSILON, KAPPA, p->p, rho);
     for (int k = 0; k < q->n_ue; k++) {
         p->amplitude[k] = norm2[k] > 0 ? sqrt(rho[k] / norm2[k]) : 0;
@@ -197,7 +194,7 @@ static void tell_sinr(struct precoder *p, struct mimo_solution *solution)
 static int solve(struct precoder *p, enum vectors_rule rule, enum mimo_power power, const struct mimo_channel *channel,
                  struct mimo_solution *solution)
 {
-    if (!load(p, channel->serves)) {
+    if (!scheme_cluster_load(p, channel->serves)) {
         scheme_store(p, solution);
         return MIMO_REASON_ASKED;
     }
@@ -261,9 +258,9 @@ int scheme_lp_mmse_solve(struct precoder *p, enum mimo_power power, const struct
                          struct mimo_solution *solution)
 {
     const struct mimo_problem *q = &p->problem;
-    const bool some = load(p, channel->serves);
+    const bool some = scheme_cluster_load(p, channel->serves);
     if (some) {
-        gains(p, channel->beta);
+        scheme_cluster_gains(p, channel->beta);
         shares_local(q->n_ap, q->n_ue, p->served, p->beta, 1, p->B);
     }
     for (int m = 0; m < q->n_ap && some; m++) {

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Vectors of user-centric clusters as the network grows at constant density (100 APs x 4 antennas and 40 users per
- * square kilometre, wrapped, 10 pilots, the 16 best APs of each user): bench_clusters [--json]. */
+ * square kilometre, wrapped, 10 pilots, the 16 best APs of each user), and of whole precoders as the central node makes
+ * them, beams, powers and predictions of many subbands: bench_clusters [--json]. */
 #include "baton.h"
 #include "channel/random.h"
 #include "cluster/clusters.h"
 #include "cluster/vectors.h"
+#include "linalg/cmplx.h"
 #include "measure.h"
+#include "mimo/precoder.h"
 #include "row.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { N = 4, TAU = 10, ROUNDS = 9 };
+enum { N = 4, TAU = 10, ROUNDS = 9, N_SB = 16, ROUNDS_WHOLE = 5 };
 static const double AT_ONE_KM_DB = -30.5 - 110.1 + 114; /* UMi at 1 km, 100 mW over -94 dBm */
 
 struct network {
@@ -111,17 +115,99 @@ static double measure(struct network *w, double *neighbours, unsigned long *allo
     return measure_summary(w->us, w->K).median_us;
 }
 
+/* What precoder_execute_batch takes. */
+struct block {
+    tutti_cf32 *H, *W;
+    float *error, *beta, *budget, *sinr;
+    uint8_t *active;
+    struct mimo_channel channels[N_SB];
+    struct mimo_solution solutions[N_SB];
+    precoder_t *precoder;
+};
+
+static void block_destroy(struct block *b)
+{
+    precoder_destroy(b->precoder);
+    free(b->H);
+    free(b->W);
+    free(b->error);
+    free(b->active);
+}
+
+/* Estimates of every subband, all else alike. */
+static bool block_create(struct block *b, const struct network *w)
+{
+    const size_t links = (size_t)(w->L * w->K), one = N * links;
+    const struct mimo_shape shape = {w->L, N, w->K};
+    *b = (struct block){.H = calloc(N_SB * one, sizeof *b->H), .W = calloc(N_SB * one, sizeof *b->W)};
+    b->error = calloc(2 * links + (size_t)w->L + N_SB * (size_t)w->K, sizeof *b->error);
+    b->active = calloc((size_t)(w->L + w->K), 1);
+    if (!b->H || !b->W || !b->error || !b->active ||
+        precoder_create_for(&b->precoder, &shape, precoder_schemes_below(MIMO_P_MMSE))) {
+        return false;
+    }
+    b->beta = b->error + links;
+    b->budget = b->beta + links;
+    b->sinr = b->budget + w->L;
+    memset(b->active, 1, (size_t)(w->L + w->K));
+    for (size_t i = 0; i < N_SB * one; i++) {
+        const size_t link = i % one / (size_t)w->K / N * (size_t)w->K + i % (size_t)w->K;
+        const float a = (float)sqrt((w->beta[link] - w->error[link]) / 2);
+        float re, im;
+        random_normal(4, (uint64_t)i, &re, &im);
+        b->H[i] = CMPLXF(a * re, a * im);
+        b->beta[link] = (float)w->beta[link];
+        b->error[link] = (float)w->error[link];
+    }
+    for (int l = 0; l < w->L; l++) {
+        b->budget[l] = 1;
+    }
+    for (int s = 0; s < N_SB; s++) {
+        b->channels[s] = (struct mimo_channel){.H_hat = b->H + (size_t)s * one,
+                                               .error_variance = b->error,
+                                               .ap_power = b->budget,
+                                               .ap_active = b->active,
+                                               .ue_active = b->active + w->L,
+                                               .beta = b->beta,
+                                               .serves = w->served};
+        b->solutions[s] = (struct mimo_solution){.W = b->W + (size_t)s * one, .sinr = b->sinr + s * w->K};
+    }
+    return true;
+}
+
+/* Microseconds per user and subband, best of some: in lanes, and one subband alone in double precision. */
+static bool measure_whole(const struct network *w, double *us, double *alone_us, unsigned long *allocations)
+{
+    struct block b;
+    const bool made = block_create(&b, w);
+    *us = *alone_us = INFINITY;
+    measure_count(true);
+    const unsigned long before = measure_allocations();
+    for (int i = 0; i < ROUNDS_WHOLE && made; i++) {
+        double start = measure_us();
+        precoder_execute_batch(b.precoder, MIMO_P_MMSE, MIMO_POWER_FRACTIONAL, N_SB, b.channels, b.solutions);
+        *us = fmin(*us, (measure_us() - start) / N_SB / w->K);
+        start = measure_us();
+        precoder_execute(b.precoder, MIMO_P_MMSE, MIMO_POWER_FRACTIONAL, &b.channels[i], &b.solutions[i]);
+        *alone_us = fmin(*alone_us, (measure_us() - start) / w->K);
+    }
+    *allocations = measure_allocations() - before;
+    measure_count(false);
+    block_destroy(&b);
+    return made;
+}
+
 int main(int argc, char **argv)
 {
-    static const int APS[] = {50, 100, 200, 400};
-    double at_100 = NAN;
+    static const int APS[] = {50, 100, 200, 320};
+    double at_100 = NAN, whole_at_100 = NAN;
     row_open(&argc, argv);
     row_section("P-MMSE, per user and subband, constant density");
     for (size_t i = 0; i < sizeof APS / sizeof *APS; i++) {
         struct network w;
         char name[64];
-        double neighbours;
-        unsigned long allocations;
+        double neighbours, whole, alone;
+        unsigned long allocations, more;
         if (!create(&w, APS[i])) {
             fprintf(stderr, "bench_clusters: out of memory\n");
             destroy(&w);
@@ -133,6 +219,13 @@ int main(int argc, char **argv)
         snprintf(name, sizeof name, "%d APs x %d, %d users", w.L, N, w.K);
         ROW(name, {"best_us", us}, {"ratio_to_100_aps", us / at_100}, {"neighbours", neighbours},
             {"allocations", (double)allocations});
+        if (!measure_whole(&w, &whole, &alone, &more)) {
+            fprintf(stderr, "bench_clusters: out of memory\n");
+        }
+        whole_at_100 = APS[i] == 100 ? whole : whole_at_100;
+        snprintf(name, sizeof name, "%d APs x %d, %d users, whole precoder", w.L, N, w.K);
+        ROW(name, {"best_us", whole}, {"ratio_to_100_aps", whole / whole_at_100}, {"ratio", alone / whole},
+            {"allocations", (double)more});
         destroy(&w);
     }
     return 0;

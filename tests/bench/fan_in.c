@@ -60,6 +60,7 @@ static bool paced;
 static double seconds = 5;
 static _Atomic uint64_t begin_ns; /* of block 0; 0: not everybody is there yet */
 static atomic_bool broken;
+static _Atomic uint64_t last = UINT64_MAX; /* block: so that nobody waits for one who has left */
 static pthread_barrier_t everybody;
 
 static void die(const char *what)
@@ -191,7 +192,11 @@ static void *ap_main(void *argument)
     pthread_barrier_wait(&everybody);
     pthread_barrier_wait(&everybody); /* in between the time of block 0 is set */
     const uint64_t start_ns = atomic_load(&begin_ns), end_ns = start_ns + (uint64_t)(1e9 * seconds);
-    for (uint64_t b = 0; clock_mono_ns() < end_ns && !atomic_load(&broken); b++) {
+    for (uint64_t b = 0; b <= atomic_load(&last) && !atomic_load(&broken); b++) {
+        uint64_t unset = UINT64_MAX;
+        if (clock_mono_ns() > end_ns) {
+            atomic_compare_exchange_strong(&last, &unset, b + 1);
+        }
         if (paced) {
             clock_sleep_until_ns(start_ns + b * interval_ns);
         }

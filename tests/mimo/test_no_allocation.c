@@ -73,6 +73,12 @@ static void execute_does_not_allocate(void **state)
                                    solutions);
         }
     }
+    for (int b = 0; b < N_SB; b++) { /* clusters go in lanes where all but the estimates is shared */
+        channels[b] = c[0].channel;
+        channels[b].H_hat = c[b].H;
+        channels[b].beta = c[0].beta;
+    }
+    precoder_execute_batch(precoder, MIMO_P_MMSE, MIMO_POWER_FRACTIONAL, N_SB, channels, solutions);
     assert_int_equal(allocations, 0);
     tutti_cf32 V[12 * 4], x[12 * 4], symbols[12] = {1};
     const tutti_cf32 *const streams[3] = {symbols, symbols, symbols};

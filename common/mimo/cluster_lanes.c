@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mimo/cluster_lanes.h"
+
+#include "base/error.h"
+#include "linalg/cmplx.h"
+#include "linalg/kernel.h"
+#include "mimo/scheme.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Least pivot (sine squared of a user's angle to the others): the error of a beam is about 2^-23 over it, 60 dB below
+ * the signal. */
+static const float PIVOT_MIN = 1e-3f;
+/* More than that, squared, is left to double precision. */
+static const float LARGEST = 1e15f;
+
+struct cluster_lanes {
+    struct mimo_shape shape;
+    const struct kernel_ops *ops;
+    float *storage;
+    float *H, *V, *work;          /* [rows][n_ue][2][lane]; beams' rows one after the other, [..][n_ant][2][lane] */
+    float *energy;                /* [n_ap n_ue][lane] of each beam at each of its APs, one after the other */
+    float *load, *sent;           /* [n_ap][lane] */
+    float *norm2, *most, *weight; /* [n_ue][lane] */
+    float *gain, *others, *own;   /* [n_ue][lane] amplitudes squared; what users receive */
+    float *power;                 /* [3][n_ue][lane] */
+    float *scale, *root;          /* [n_ap], [n_ue] */
+    double *dual;                 /* [n_ue] */
+    int *ap, *ue, *first, *n_aps; /* [n_ap], [n_ue] of one beam; [n_ue] its place in energy, and how many */
+};
+
+int cluster_lanes_most(const cluster_lanes_t *lanes)
+{
+    return lanes->ops->n_lane;
+}
+
+static float *take(float *base, size_t *used, size_t n)
+{
+    float *const p = base ? base + *used : NULL;
+    *used += (n + 15) / 16 * 16;
+    return p;
+}
+
+static size_t place(struct cluster_lanes *c, float *base)
+{
+    const size_t m = (size_t)c->shape.n_ap, k = (size_t)c->shape.n_ue, rows = m * (size_t)c->shape.n_ant;
+    const size_t lanes = (size_t)c->ops->n_lane;
+    size_t used = 0;
+    c->H = take(base, &used, 2 * rows * k * lanes);
+    c->V = take(base, &used, 2 * rows * k * lanes);
+    c->work = take(base, &used, kernel_cluster_work((int)rows, (int)k) * lanes);
+    c->energy = take(base, &used, m * k * lanes);
+    c->load = take(base, &used, m * lanes);
+    c->sent = take(base, &used, m * lanes);
+    c->norm2 = take(base, &used, k * lanes);
+    c->most = take(base, &used, k * lanes);
+    c->weight = take(base, &used, k * lanes);
+    c->gain = take(base, &used, k * lanes);
+    c->others = take(base, &used, k * lanes);
+    c->own = take(base, &used, k * lanes);
+    c->power = take(base, &used, 3 * k * lanes);
+    c->scale = take(base, &used, m);
+    c->root = take(base, &used, k);
+    return used;
+}
+
+int cluster_lanes_create(cluster_lanes_t **lanes, const struct mimo_shape *shape)
+{
+    struct cluster_lanes *c = *lanes = calloc(1, sizeof *c);
+    const size_t m = (size_t)shape->n_ap, k = (size_t)shape->n_ue;
+    if (c) {
+        c->shape = *shape;
+        c->ops = kernel_get();
+        c->storage = aligned_alloc(64, place(c, NULL) * sizeof(float));
+        c->dual = calloc(k, sizeof *c->dual);
+        c->ap = calloc(m + 3 * k, sizeof *c->ap);
+    }
+    if (!c || !c->storage || !c->dual || !c->ap) {
+        return error_set(TUTTI_ENOMEM, "clusters: out of memory for %d APs, %d users", shape->n_ap, shape->n_ue);
+    }
+    memset(c->storage, 0, place(c, NULL) * sizeof(float));
+    place(c, c->storage);
+    c->ue = c->ap + m;
+    c->first = c->ue + k;
+    c->n_aps = c->first + k;
+    return 0;
+}
+
+void cluster_lanes_destroy(cluster_lanes_t *c)
+{
+    if (c) {
+        free(c->storage);
+        free(c->dual);
+        free(c->ap);
+        free(c);
+    }
+}
+
+/* Lanes share all but their estimates, as in the central node. */
+static bool same_figures(int n_sb, const struct mimo_channel *c)
+{
+    bool same = true;
+    for (int s = 1; s < n_sb; s++) {
+        same = same && c[s].error_variance == c->error_variance && c[s].ap_power == c->ap_power &&
+               c[s].ap_active == c->ap_active && c[s].ue_active == c->ue_active && c[s].beta == c->beta &&
+               c[s].serves == c->serves;
+    }
+    return same && c->beta; /* gains by the estimates themselves differ from subband to subband */
+}
+
+static void pack(struct cluster_lanes *c, int n_sb, const struct mimo_channel *channels)
+{
+    const float *from[KERNEL_LANES_MAX];
+    for (int s = 0; s < c->ops->n_lane; s++) {
+        from[s] = (const float *)channels[s < n_sb ? s : n_sb - 1].H_hat;
+    }
+    c->ops->pack(2 * c->shape.n_ap * c->shape.n_ant * c->shape.n_ue, from, c->H);
+}
+
+/* Lists packed user k's APs and neighbours by their original numbers, itself last. */
+static struct kernel_cluster list(struct cluster_lanes *c, const struct precoder *p, bool errors, int k)
+{
+    const struct mimo_problem *q = &p->problem;
+    struct kernel_cluster cluster = {.n_ant = c->shape.n_ant, .n_ue = c->shape.n_ue, .ap = c->ap, .ue = c->ue};
+    const int *const ap = vectors_aps(p->vectors, k, &cluster.n_ap);
+    const int *const neighbour = vectors_neighbours(p->vectors, k, &cluster.n);
+    int n = 0;
+    for (int i = 0; i <= cluster.n; i++) {
+        const int user = i < cluster.n ? neighbour[i] : k;
+        if (user != k || i == cluster.n) {
+            c->ue[n] = q->ue[user];
+            c->root[n++] = (float)sqrt(c->dual[user]);
+        }
+    }
+    for (int m = 0; m < cluster.n_ap; m++) {
+        double z = 1;
+        for (int i = 0; i < cluster.n && errors; i++) {
+            z += c->dual[neighbour[i]] * q->E[ap[m] * q->n_ue + neighbour[i]];
+        }
+        c->ap[m] = q->ap[ap[m]];
+        c->scale[m] = (float)(1 / sqrt(z));
+    }
+    cluster.scale = c->scale;
+    cluster.amplitude = c->root;
+    return cluster;
+}
+
+/* All beams; the least pivots to least [lane]. */
+static void make_beams(struct cluster_lanes *c, const struct precoder *p, bool errors, float *least)
+{
+    const int lanes = c->ops->n_lane;
+    int at = 0;
+    for (int k = 0; k < p->problem.n_ue; k++) {
+        const struct kernel_cluster cluster = list(c, p, errors, k);
+        float pivot[KERNEL_LANES_MAX], *const energy = c->energy + at * lanes;
+        c->first[k] = at;
+        c->n_aps[k] = cluster.n_ap;
+        c->ops->cluster(&cluster, c->H, c->work, c->V + 2 * at * c->shape.n_ant * lanes, energy, pivot);
+        at += cluster.n_ap;
+        for (int s = 0; s < lanes; s++) {
+            float sum = 0, most = 0;
+            for (int m = 0; m < cluster.n_ap; m++) {
+                sum += energy[m * lanes + s];
+                most = fmaxf(most, energy[m * lanes + s]);
+            }
+            c->norm2[k * lanes + s] = sum;
+            c->most[k * lanes + s] = most / sum;
+            least[s] = sum > 1 / LARGEST && sum < LARGEST ? fminf(least[s], pivot[s]) : 0;
+        }
+    }
+}
+
+/* Squares of amplitudes by (7.43), a guard below the budget for what sums in single precision round. */
+static void share_power(struct cluster_lanes *c, struct precoder *p)
+{
+    const struct mimo_problem *q = &p->problem;
+    const int lanes = c->ops->n_lane, n = q->n_ue;
+    const float guard = 1 - (float)(c->shape.n_ant + n + 16) * 0x1p-23f;
+    memset(c->load, 0, (size_t)(c->shape.n_ap * lanes) * sizeof *c->load);
+    for (int k = 0; k < n; k++) {
+        int n_aps;
+        const int *const ap = vectors_aps(p->vectors, k, &n_aps);
+        double gain = 0;
+        for (int m = 0; m < n_aps; m++) {
+            gain += p->beta[ap[m] * n + k];
+        }
+        for (int s = 0; s < lanes; s++) {
+            c->weight[k * lanes + s] = (float)sqrt((double)c->most[k * lanes + s] / gain);
+        }
+        for (int i = 0; i < n_aps * lanes; i++) {
+            c->load[ap[i / lanes] * lanes + i % lanes] += c->weight[k * lanes + i % lanes];
+        }
+    }
+    for (int k = 0; k < n; k++) {
+        int n_aps;
+        const int *const ap = vectors_aps(p->vectors, k, &n_aps);
+        for (int s = 0; s < lanes; s++) {
+            float least = INFINITY;
+            for (int m = 0; m < n_aps; m++) {
+                least = fminf(least, (float)q->P[ap[m]] / c->load[ap[m] * lanes + s]);
+            }
+            const int i = k * lanes + s;
+            c->gain[i] = guard * least * c->weight[i] / c->most[i] / c->norm2[i];
+        }
+    }
+}
+
+/* What each user receives of its own stream, and of everything else. */
+static void receive(struct cluster_lanes *c, const struct precoder *p)
+{
+    const struct mimo_problem *q = &p->problem;
+    const int lanes = c->ops->n_lane, n_ue = c->shape.n_ue;
+    memset(c->others, 0, (size_t)(n_ue * lanes) * sizeof *c->others);
+    memset(c->sent, 0, (size_t)(c->shape.n_ap * lanes) * sizeof *c->sent);
+    for (int k = 0; k < q->n_ue; k++) {
+        const struct kernel_cluster cluster = list(c, p, false, k);
+        const float *const gain = c->gain + k * lanes, *const energy = c->energy + c->first[k] * lanes;
+        float *const own = c->power + q->ue[k] * lanes;
+        c->ops->heard(&cluster, c->H, c->V + 2 * c->first[k] * c->shape.n_ant * lanes, c->power);
+        for (int s = 0; s < lanes; s++) {
+            c->own[k * lanes + s] = gain[s] * own[s];
+            own[s] = 0;
+        }
+        for (int i = 0; i < n_ue * lanes; i++) {
+            c->others[i] += gain[i % lanes] * c->power[i];
+        }
+        for (int i = 0; i < cluster.n_ap * lanes; i++) {
+            c->sent[c->ap[i / lanes] * lanes + i % lanes] += gain[i % lanes] * energy[i];
+        }
+    }
+    for (int m = 0; m < q->n_ap; m++) {
+        const float *const sent = c->sent + q->ap[m] * lanes;
+        for (int k = 0; k < q->n_ue; k++) {
+            const float error = (float)q->E[m * q->n_ue + k];
+            for (int s = 0; s < lanes; s++) {
+                c->others[q->ue[k] * lanes + s] += error * sent[s];
+            }
+        }
+    }
+}
+
+/* One lane's beams and SINRs into their places. False when something is not finite. */
+static bool store(const struct cluster_lanes *c, const struct precoder *p, int s, struct mimo_solution *solution)
+{
+    const struct mimo_problem *q = &p->problem;
+    const int lanes = c->ops->n_lane, n_ue = c->shape.n_ue, n_ant = c->shape.n_ant;
+    float finite = 0; /* 0 times anything finite */
+    memset(solution->W, 0, (size_t)(c->shape.n_ap * n_ant) * (size_t)n_ue * sizeof *solution->W);
+    memset(solution->sinr, 0, (size_t)n_ue * sizeof *solution->sinr);
+    for (int k = 0; k < q->n_ue; k++) {
+        int n_aps;
+        const int *const ap = vectors_aps(p->vectors, k, &n_aps);
+        const float amplitude = sqrtf(c->gain[k * lanes + s]);
+        const float *v = c->V + 2 * c->first[k] * n_ant * lanes + s;
+        for (int r = 0; r < n_aps * n_ant; r++, v += 2 * lanes) {
+            const int row = q->ap[ap[r / n_ant]] * n_ant + r % n_ant;
+            solution->W[row * n_ue + q->ue[k]] = CMPLXF(amplitude * v[0], amplitude * v[lanes]);
+        }
+        const float sinr = c->own[k * lanes + s] / (c->others[q->ue[k] * lanes + s] + 1);
+        solution->sinr[q->ue[k]] = sinr;
+        finite += 0 * sinr + 0 * amplitude;
+    }
+    solution->reason = MIMO_REASON_ASKED;
+    solution->sinr_bound = NAN;
+    solution->iterations = 0;
+    return finite == 0;
+}
+
+unsigned cluster_lanes_execute(cluster_lanes_t *c, precoder_t *p, bool errors, int n_sb,
+                               const struct mimo_channel *channels, struct mimo_solution *solutions)
+{
+    unsigned left = (1u << n_sb) - 1;
+    float least[KERNEL_LANES_MAX];
+    if (!same_figures(n_sb, channels)) {
+        return left;
+    }
+    mimo_problem_load(&p->problem, &p->shape, channels);
+    if (p->problem.reason != MIMO_REASON_ASKED || !scheme_cluster_load(p, channels->serves) ||
+        p->problem.reason != MIMO_REASON_ASKED) {
+        return left;
+    }
+    for (int s = 0; s < c->ops->n_lane; s++) {
+        least[s] = 1;
+    }
+    scheme_cluster_powers(p, c->dual);
+    scheme_cluster_gains(p, channels->beta);
+    pack(c, n_sb, channels);
+    make_beams(c, p, errors, least);
+    share_power(c, p);
+    receive(c, p);
+    for (int s = 0; s < n_sb; s++) {
+        for (int k = 0; solutions[s].shape && k < p->shape.n_ue; k++) {
+            solutions[s].shape[k] = 0;
+        }
+        if (least[s] >= PIVOT_MIN && store(c, p, s, &solutions[s])) {
+            left &= ~(1u << s);
+        }
+    }
+    return left;
+}
