@@ -49,6 +49,7 @@ int between_create(struct between **between, const struct mimo_shape *shape, con
     place_nodes(b, precoders->sc_per_sb);
     b->centre = calloc((size_t)shape->n_ap * (size_t)precoders->n_sb, sizeof *b->centre);
     b->one = calloc((size_t)precoders->n_sb, sizeof *b->one);
+    b->still = calloc((size_t)precoders->n_sb * n_ue, sizeof *b->still);
     b->own = calloc((size_t)precoders->n_sb * BETWEEN_NODES * n_ue, sizeof *b->own);
     b->leak = calloc((size_t)precoders->n_sb * BETWEEN_NODES * n_ue, sizeof *b->leak);
     b->mean = calloc((size_t)precoders->n_sb * n_ue, sizeof *b->mean);
@@ -56,7 +57,7 @@ int between_create(struct between **between, const struct mimo_shape *shape, con
     b->W = calloc(rows * n_ue, sizeof *b->W);
     b->heard = calloc(n_ue, sizeof *b->heard);
     b->sums = calloc(4 * n_ue, sizeof *b->sums);
-    return b->centre && b->one && b->own && b->leak && b->mean && b->H && b->W && b->heard && b->sums
+    return b->centre && b->one && b->still && b->own && b->leak && b->mean && b->H && b->W && b->heard && b->sums
                ? create_channels(b, frame)
                : error_set(TUTTI_ENOMEM, "out of memory for precoders between subbands");
 }
@@ -69,6 +70,7 @@ void between_destroy(struct between *b)
         }
         free(b->centre);
         free(b->one);
+        free(b->still);
         free(b->own);
         free(b->leak);
         free(b->mean);
@@ -147,12 +149,70 @@ static const struct interpolate *reaching(const struct between *b, double deviat
     return b->channels[i];
 }
 
+/* How far each antenna's channels turn over all subbands, the APs' delays taken off, to b->H [rows][n_ue], and what
+ * users' would come to if all turned alike, to b->sums [n_ue]. */
+static void sum_turns(struct between *b, const uint8_t *ap_active, const tutti_cf32 *H)
+{
+    const struct mimo_shape *s = &b->shape;
+    const size_t n = size_of(b), n_ue = (size_t)s->n_ue;
+    memset(b->H, 0, n * sizeof *b->H);
+    memset(b->sums, 0, n_ue * sizeof *b->sums);
+    for (int sb = 0; sb + 1 < b->table->n_sb; sb++) {
+        for (int r = 0; r < s->n_ap * s->n_ant; r++) {
+            const tutti_cf32 *slope = b->centre + (size_t)(r / s->n_ant * b->table->n_sb + sb);
+            const tutti_cf32 step = slope[0] * conjf(slope[1]);
+            const tutti_cf32 *h = H + (size_t)sb * n + (size_t)r * n_ue;
+            for (size_t k = 0; ap_active[r / s->n_ant] && k < n_ue; k++) {
+                b->H[(size_t)r * n_ue + k] += cmplx_product(step, cmplx_product(conjf(h[k]), h[n + k]));
+                b->sums[k] += 0.5f * (float)(power_of(h[k]) + power_of(h[n + k]));
+            }
+        }
+    }
+}
+
+/* The turn per subcarrier of all that user k is heard by; 0 where neighbours do not turn alike, and where antennas
+ * disagree so that it may be chance: that is spread, and leaks. */
+static double common_step(const struct between *b, int k)
+{
+    static const double SURE = 3, ALIKE = 0.7; /* standard deviations of the mean; of the most there can be */
+    const int rows = b->shape.n_ap * b->shape.n_ant, n_ue = b->shape.n_ue;
+    double complex turn = 0;
+    double across = 0;
+    for (int r = 0; r < rows; r++) {
+        turn += (double complex)b->H[r * n_ue + k];
+    }
+    const double size = cabs(turn);
+    if (!(size > ALIKE * (double)b->sums[k]) || !isfinite(size)) {
+        return 0;
+    }
+    for (int r = 0; r < rows; r++) {
+        const double off = cimag((double complex)b->H[r * n_ue + k] * conj(turn)) / size;
+        across += off * off;
+    }
+    return fabs(carg(turn)) > SURE * sqrt(across) / size ? carg(turn) / b->table->sc_per_sb : 0;
+}
+
+/* A delay that a user has by itself, a clock that is off, turns all it hears and is heard by alike: nothing leaks by
+ * it, and it takes it off. still: the slope that keeps its channels from turning. */
+static void hold_users(struct between *b, const uint8_t *ap_active, const uint8_t *ue_active, const tutti_cf32 *H)
+{
+    const struct interpolate *t = b->table;
+    sum_turns(b, ap_active, H);
+    for (int k = 0; k < b->shape.n_ue; k++) {
+        const double step = ue_active[k] ? common_step(b, k) : 0;
+        for (int sb = 0; sb < t->n_sb; sb++) {
+            const double angle = -step * t->centre[sb];
+            b->still[sb * b->shape.n_ue + k] = CMPLXF((float)cos(angle), (float)sin(angle));
+        }
+    }
+}
+
 /* Whether neighbours differ by more than their estimation errors make them, and then how channels go between them;
  * powers over all subbands. A delay d turns neighbours by 2 pi S d / n_fft, so that they differ by the square of it. */
 static bool changes(struct between *b, const uint8_t *ap_active, const tutti_cf32 *H, const float *error_variance)
 {
     const struct mimo_shape *s = &b->shape;
-    const size_t n = size_of(b), each = (size_t)s->n_ant * (size_t)s->n_ue;
+    const size_t n = size_of(b), n_ue = (size_t)s->n_ue, each = (size_t)s->n_ant * n_ue;
     double change = 0, power = 0, errors = 0;
     for (int sb = 0; sb + 1 < b->table->n_sb; sb++) {
         for (int m = 0; m < s->n_ap; m++) {
@@ -160,9 +220,10 @@ static bool changes(struct between *b, const uint8_t *ap_active, const tutti_cf3
             const tutti_cf32 step = slope[0] * conjf(slope[1]);
             const tutti_cf32 *h = H + (size_t)sb * n + (size_t)m * each;
             for (size_t i = 0; ap_active[m] && i < each; i++) {
-                change += power_of(step * h[n + i] - h[i]);
+                const tutti_cf32 *const still = b->still + (size_t)sb * n_ue + i % n_ue;
+                change += power_of(step * still[n_ue] * h[n + i] - still[0] * h[i]);
                 power += power_of(h[i]);
-                errors += (double)error_variance[(size_t)(m * s->n_ue) + i % (size_t)s->n_ue];
+                errors += (double)error_variance[(size_t)m * n_ue + i % n_ue];
             }
         }
     }
@@ -172,11 +233,11 @@ static bool changes(struct between *b, const uint8_t *ap_active, const tutti_cf3
 }
 
 /* out [rows][n_ue] at a subcarrier, in a frame in which the APs' delays are taken off: only products of H and W of one
- * AP matter, so the frame drops out. */
+ * AP matter, so the frame drops out. still: NULL, or users' slopes [n_sb][n_ue]. */
 static void at_subcarrier(const struct between *b, const struct interpolate *t, int sc, const uint8_t *ap_active,
-                          const tutti_cf32 *in, tutti_cf32 *out)
+                          const tutti_cf32 *still, const tutti_cf32 *in, tutti_cf32 *out)
 {
-    const size_t n = size_of(b), each = (size_t)b->shape.n_ant * (size_t)b->shape.n_ue;
+    const size_t n = size_of(b), n_ue = (size_t)b->shape.n_ue, each = (size_t)b->shape.n_ant * n_ue;
     for (int m = 0; m < b->shape.n_ap; m++) {
         tutti_cf32 *const to = out + (size_t)m * each;
         for (size_t i = 0; i < each; i++) {
@@ -188,7 +249,7 @@ static void at_subcarrier(const struct between *b, const struct interpolate *t, 
                 t->weight[sc * t->n_tap + r] * conjf(b->centre[(size_t)m * (size_t)t->n_sb + (size_t)sb]);
             const tutti_cf32 *const from = in + (size_t)sb * n + (size_t)m * each;
             for (size_t i = 0; i < each; i++) {
-                to[i] += factor * from[i];
+                to[i] += factor * (still ? still[(size_t)sb * n_ue + i % n_ue] * from[i] : from[i]);
             }
         }
     }
@@ -242,8 +303,8 @@ static void look_at(struct between *b, int sb, int node, const uint8_t *ap_activ
                     const tutti_cf32 *H_hat, const tutti_cf32 *W)
 {
     const int n_ue = b->shape.n_ue, at = (sb * BETWEEN_NODES + node) * n_ue;
-    at_subcarrier(b, b->now, subcarrier_of(b, sb, node), ap_active, H_hat, b->H);
-    at_subcarrier(b, b->table, subcarrier_of(b, sb, node), ap_active, W, b->W);
+    at_subcarrier(b, b->now, subcarrier_of(b, sb, node), ap_active, b->still, H_hat, b->H);
+    at_subcarrier(b, b->table, subcarrier_of(b, sb, node), ap_active, NULL, W, b->W);
     for (int k = 0; k < n_ue; k++) {
         b->own[at + k] = 0;
         b->leak[at + k] = 0;
@@ -328,7 +389,11 @@ void between_lower(struct between *b, const uint8_t *ap_active, const uint8_t *u
 {
     const struct interpolate *t = b->table;
     const int n_ue = b->shape.n_ue;
-    if (t->n_tap == 1 || !changes(b, ap_active, H_hat, error_variance)) {
+    if (t->n_tap == 1) {
+        return;
+    }
+    hold_users(b, ap_active, ue_active, H_hat);
+    if (!changes(b, ap_active, H_hat, error_variance)) {
         return;
     }
     for (int i = 0; i < t->n_sb * BETWEEN_NODES; i++) {

@@ -23,6 +23,7 @@ struct between {
     struct mimo_shape shape;
     tutti_cf32 *centre; /* [n_ap][n_sb] slopes of the APs' delays, as precoders follow them */
     tutti_cf32 *one;    /* [n_sb] work */
+    tutti_cf32 *still;  /* [n_sb][n_ue] slopes of users' own delays */
     tutti_cf32 *own;    /* [n_sb][BETWEEN_NODES][n_ue] users' own gains at the nodes */
     float *leak;        /* the same of the power that they hear of the others' streams */
     tutti_cf32 *mean;   /* [n_sb][n_ue] own gains as users measure them, delays taken off */

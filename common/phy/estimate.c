@@ -358,8 +358,13 @@ static void measure_spread(estimate_t *e, const tutti_cf32 *Y)
 {
     const double noise = estimate_noise_power(e);
     if (e->spread) {
-        spread_measure(e->spread, e->n_ant, e->n_used_pilot, Y, e->unscramble, e->unspread, e->z,
-                       (float)sqrt(noise / e->sc_per_sb), noise, e->noise.spread / ((double)e->n_ant * e->n_sc));
+        const struct spread_heard heard = {.Y = Y,
+                                           .unscramble = e->unscramble,
+                                           .unspread = e->unspread,
+                                           .z = e->z,
+                                           .scale = (float)sqrt(noise / e->sc_per_sb)};
+        spread_measure(e->spread, e->n_ant, e->n_used_pilot, &heard, noise,
+                       e->noise.spread / ((double)e->n_ant * e->n_sc));
     }
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The delay of an AP's pilots, whose slope is taken off inside subbands, and the spread of delays that is left: what
  * pilots at every subcarrier differ by from channels interpolated between subbands, beyond what noise explains, over
- * their power. Create allocates; the rest does not. Cost per block O(n_ant n_sc tau n_pilot) where it measures. */
+ * their power. What a pilot is later than the others is no spread: it turns all subcarriers of a user
+ * alike, and the central node sees it from subband to subband. Create allocates; the rest does not. Cost per block
+ * O(n_ant n_sc tau n_pilot) where it measures. */
 #ifndef TUTTI_PHY_SPREAD_H
 #define TUTTI_PHY_SPREAD_H
 
@@ -14,11 +16,13 @@ struct spread {
     const struct frame *frame;
     const struct interpolate *table;
     struct delay delay;
-    tutti_cf32 *slope, *centre; /* [n_sc], [n_sb] of the delay now */
-    tutti_cf32 *undo;           /* [n_sc] the slope about each subband's centre, taken off */
-    tutti_cf32 *rows, *work;    /* [n_pilot][n_sc], [n_sb] */
-    double residual, power;     /* averages: beyond noise; of the pilots */
-    double doubt;               /* variance that noise gives the averaged residual */
+    tutti_cf32 *slope, *centre;         /* [n_sc], [n_sb] of the delay now */
+    tutti_cf32 *undo;                   /* [n_sc] the slope about each subband's centre, taken off */
+    tutti_cf32 *rows, *work;            /* [n_pilot][n_sc], [n_sb] */
+    double *own_delay;                  /* [n_pilot] samples of pilots beyond the common delay, of the block measured */
+    tutti_cf32 *own_slope, *own_centre; /* [n_sc], [n_sb] of one of them */
+    double residual, power;             /* averages: beyond noise; of the pilots */
+    double doubt;                       /* variance that noise gives the averaged residual */
     long count, blocks;
 };
 
@@ -33,11 +37,17 @@ void spread_destroy(struct spread *spread); /* NULL and half-built allowed */
 
 /* One block's pilots Y [n_ant][tau][n_sc]: the delay, and `undo`. unscramble [n_sc]. */
 void spread_follow(struct spread *spread, int n_ant, const tutti_cf32 *Y, const tutti_cf32 *unscramble);
-/* The same block's despread means z [n_sb][n_ant][n_pilot], times `scale` the channel of pilot q in the units of Y;
- * unspread [n_pilot][tau] conj(phi). noise: power per subcarrier in the units of Y, known with this relative variance.
- */
-void spread_measure(struct spread *spread, int n_ant, int n_pilot, const tutti_cf32 *Y, const tutti_cf32 *unscramble,
-                    const tutti_cf32 *unspread, const tutti_cf32 *z, float scale, double noise, double noise_variance);
+/* The same block's pilots and what was made of them. */
+struct spread_heard {
+    const tutti_cf32 *Y;          /* [n_ant][tau][n_sc] */
+    const tutti_cf32 *unscramble; /* [n_sc] */
+    const tutti_cf32 *unspread;   /* [n_pilot][tau] conj(phi) */
+    const tutti_cf32 *z;          /* [n_sb][n_ant][n_pilot] despread means */
+    float scale;                  /* times z: the channel of a pilot in the units of Y */
+};
+/* noise: power per subcarrier in the units of Y, known with this relative variance. */
+void spread_measure(struct spread *spread, int n_ant, int n_pilot, const struct spread_heard *heard, double noise,
+                    double noise_variance);
 /* What was measured of the spread does not count any more. */
 void spread_restart(struct spread *spread);
 /* Residual over power, as averaged; 0 before the first, and while noise may be all of it (four standard deviations). */

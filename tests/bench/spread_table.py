@@ -56,6 +56,8 @@ CASES = {
     "taps 0, 2 (0, -3 dB)": ([TDL, "air.fading.tap_delays_samples=[0, 2]", "air.fading.tap_powers_db=[0, -3]"], SKIP, dict(zip(WIDTHS, (26.1, 38.7, 39.9)))),
     "taps 0, 2, 4 (0, -3, -6 dB)": ([TDL, "air.fading.tap_delays_samples=[0, 2, 4]", "air.fading.tap_powers_db=[0, -3, -6]", "frame.n_cp_samples=9"], SKIP,
                                     dict(zip(WIDTHS, (19.6, 30.2, 38.4)))),
+    "users' clocks up to 2 samples off": (["air.impairments.ue.timing_offset_samples=2"], SKIP, {}),
+    "users' clocks up to 4 samples off": (["air.impairments.ue.timing_offset_samples=4"], SKIP, {}),
     "delay 3 samples": (["air.delay_samples=3"], SKIP, {}),
 }
 

@@ -117,6 +117,7 @@ struct world {
     estimate_t *e;
     tutti_cf32 phi[TAU * TAU], scrambling[MAX_SC], Y[N_ANT * TAU * MAX_SC], H[MAX_SB * N_ANT * N_UE];
     double complex g[N_ANT][N_UE][2];
+    double late[N_UE]; /* users' clocks, samples */
     uint64_t random;
 };
 
@@ -161,8 +162,9 @@ static void run_block(struct world *w, const double *delay, double second, doubl
             for (int i = 0; i < w->f.n_sc; i++) {
                 double complex sum = sqrt(noise) * test_gaussian(&w->random);
                 for (int k = 0; k < N_UE; k++) {
+                    const double comes[2] = {delay[0] + w->late[k], delay[1] + w->late[k]};
                     sum +=
-                        2.0 * w->phi[k * TAU + t] * w->scrambling[i] * two_taps(w->g[m][k], delay, w->table->place[i]);
+                        2.0 * w->phi[k * TAU + t] * w->scrambling[i] * two_taps(w->g[m][k], comes, w->table->place[i]);
                 }
                 w->Y[(m * TAU + t) * w->f.n_sc + i] = (tutti_cf32)sum;
             }
@@ -225,6 +227,25 @@ static void spread_is_told(void **state)
     assert_true(fabs(estimate_spread(w.e) / missed - 1) < 0.25);
     assert_true((double)error[0] > 0.9 * estimate_spread(w.e) * 1000 * 0.8);
     close_world(&w);
+}
+
+/* What a user is late turns all its subcarriers alike: no spread, though a mean over a subband loses by it. */
+static void users_clocks_are_no_spread(void **state)
+{
+    static struct world w;
+    static const double late[N_UE] = {-3.5, 0, 1, 3.5};
+    const double none[2] = {0, 0};
+    float error[N_UE];
+    (void)state;
+    open_world(&w, 12);
+    memcpy(w.late, late, sizeof late);
+    for (int b = 0; b < 40; b++) {
+        run_block(&w, none, 0, 1e-3, error);
+    }
+    print_message("users' clocks alone: spread %.5f\n", estimate_spread(w.e));
+    assert_true(estimate_spread(w.e) < 1e-4);
+    close_world(&w);
+    memset(w.late, 0, sizeof w.late);
 }
 
 /* One block's pilots: noise, and a signal of this amplitude that comes `late` samples after the window. */
@@ -334,6 +355,7 @@ int main(void)
         cmocka_unit_test(noise_before_the_first_user_is_forgotten),
         cmocka_unit_test(a_signal_that_comes_up_slowly_is_believed_when_it_is_there),
         cmocka_unit_test(spread_is_told),
+        cmocka_unit_test(users_clocks_are_no_spread),
         cmocka_unit_test(windows_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
