@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rt.h"
+#include "cpu_node/cluster_streams.h"
 #include "mimo/an_share.h"
 #include "mimo/between.h"
 #include "mimo/ppzf.h"
@@ -25,7 +26,7 @@ struct worker {
     double complex *H, *beam; /* [n_ue][n_ap * n_ant], [n_ap * n_ant] */
     bool an_solved;           /* of this worker's subbands */
     uint64_t noise_ns;        /* what their noise took */
-    double *work;             /* [3][n_ue] of the closed form */
+    double *work;             /* [5][n_ue] of closed forms */
     uint8_t *work_strong;     /* [n_ue] */
 };
 
@@ -146,16 +147,12 @@ static void execute(struct worker *worker, const struct cpu_block *block, int fi
     }
 }
 
-/* An AP sends to nobody outside its clusters; what was solved as if it did is worth less. */
-static void keep_to_clusters(const solver_t *s, struct cpu_block *block, int first, int last)
+static void keep_to_clusters(const struct worker *worker, struct cpu_block *block, int first, int last)
 {
-    const size_t n_ue = (size_t)s->shape.n_ue, n_ant = (size_t)s->shape.n_ant, n_ap = (size_t)s->shape.n_ap;
+    const solver_t *const s = worker->solver;
     for (int sb = first; block->serves && sb < last; sb++) {
-        tutti_cf32 *const W = s->solution[sb].W;
-        for (size_t i = 0; i < n_ap * n_ant * n_ue; i++) {
-            W[i] = block->serves[i / (n_ant * n_ue) * n_ue + i % n_ue] ? W[i] : 0;
-        }
-        mimo_sinr(&s->shape, &s->channel[sb], W, s->solution[sb].sinr);
+        cluster_streams_mask(&s->shape, block->serves, s->solution[sb].W);
+        cluster_streams_sinr(&s->shape, &s->channel[sb], s->solution[sb].W, worker->work, s->solution[sb].sinr);
     }
 }
 
@@ -180,7 +177,7 @@ static void solve_subbands(struct worker *worker, struct cpu_block *block, int f
     }
     memset(block->shape_of_powers + (size_t)first * n_ue, 0, (size_t)(last - first) * n_ue * sizeof(double));
     execute(worker, block, first, last - first);
-    keep_to_clusters(s, block, first, last);
+    keep_to_clusters(worker, block, first, last);
     for (int sb = first; sb < last; sb++) {
         const int reason = s->solution[sb].reason;
         block->bound[sb] = s->solution[sb].sinr_bound;
@@ -404,7 +401,7 @@ static int create_worker(solver_t *s, int w)
     worker->index = w;
     worker->wake = rt_event_create();
     s->n_workers = w + 1;
-    worker->work = calloc(4 * (size_t)s->shape.n_ue, sizeof *worker->work);
+    worker->work = calloc(5 * (size_t)s->shape.n_ue, sizeof *worker->work);
     worker->work_strong = calloc((size_t)s->shape.n_ue, sizeof *worker->work_strong);
     if (worker->wake < 0 || !worker->work || !worker->work_strong) {
         return error_set(TUTTI_ENOMEM, "cannot create solver %d: no wake-up descriptor or no memory", w);
