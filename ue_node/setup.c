@@ -116,7 +116,8 @@ static int take_role(struct ue *ue, const struct config *config, enum ue_role ro
     return TUTTI_OK;
 }
 
-/* An eavesdropper's rate is judged by the best receiver it could have, too. */
+/* An eavesdropper's rate is judged by the best receiver it could have, too. On a shared pilot the gain's phase is not
+ * the stream's: whoever follows would take the step behind the pilots for a frequency, and lose the stream. */
 static int create_receiver(struct ue *ue)
 {
     const struct receiver_settings settings = {.n_ant = ue->n_ant,
@@ -124,7 +125,8 @@ static int create_receiver(struct ue *ue)
                                                .payload = &ue->config->payload,
                                                .seed = ue->config->network.seed,
                                                .smooth = ue->config->precoding.subband == CONFIG_SUBBAND_SMOOTH,
-                                               .track_phase = ue->role == UE_USER && ue->config->sync.track_phase,
+                                               .track_phase = ue->role == UE_USER && ue->config->sync.track_phase &&
+                                                              !ue->config->cluster.enabled,
                                                .genie = ue->role == UE_EVE};
     return receiver_create(&ue->receiver, &ue->frame, &settings);
 }
