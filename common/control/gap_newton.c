@@ -253,13 +253,20 @@ static void diagonal(struct gap *gap, struct gap_newton *n, int m)
     }
 }
 
+/* y += f x, in steps that are whole vectors: a compiler that does not know it tests for what is left at every row. */
+static inline void add_row(int n_padded, double f, const double *restrict x, double *restrict y)
+{
+    for (int j = 0; j < n_padded; j += PAD) {
+        for (int l = 0; l < PAD; l++) {
+            y[j + l] += f * x[j + l];
+        }
+    }
+}
+
 static void add_outer(int n_column, int n_padded, double *gram, const double *a, const double *b)
 {
     for (int i = 0; i < n_column; i++) {
-        const double ai = a[i];
-        for (int j = 0; j < n_padded; j++) {
-            gram[i * n_padded + j] += ai * b[j];
-        }
+        add_row(n_padded, a[i], b, gram + i * n_padded);
     }
 }
 
@@ -361,9 +368,8 @@ static bool eliminate(int n, int stride, double *A, double *x)
         x[pivot] = t;
         for (int r = c + 1; r < n; r++) {
             const double factor = A[r * stride + c] / A[c * stride + c];
-            for (int j = c; j < n; j++) {
-                A[r * stride + j] -= factor * A[c * stride + j];
-            }
+            const int whole = c / PAD * PAD; /* what is before c is not read again */
+            add_row(stride - whole, -factor, A + c * stride + whole, A + r * stride + whole);
             x[r] -= factor * x[c];
         }
     }
@@ -386,8 +392,8 @@ static bool condense(struct gap_newton *n)
         row[i] = 1;
         for (int l = 0; l < c; l++) {
             const double factor = n->middle[i * J + l];
-            for (int j = 0; factor != 0 && j < J; j++) {
-                row[j] += factor * n->gram[l * J + j];
+            if (factor != 0) {
+                add_row(J, factor, n->gram + l * J, row);
             }
         }
     }
