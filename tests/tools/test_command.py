@@ -187,6 +187,25 @@ class Command(unittest.TestCase):
                       page)
         self.assertIn(f"{age[20:][place[20:] < 0].mean():.1f} blocks old in the mean, 2 at most", page)
 
+    def test_report_of_clusters(self):
+        """Pilots and access points of every user at the end, how often they changed."""
+        config = ("network: {name: trial, n_ap: 3, n_ue: 4, n_blocks: 40}\nframe: {schedule: 'B G P2 U26 G D38 G'}\n"
+                  "cluster: {enabled: true, pilots: 2}\n")
+        path, n = self.path("made.h5"), 40
+        synthetic_run.write(path, config, n, True, n_ap=3, n_ue=4)
+        with h5py.File(path, "r+") as f:
+            serves, pilot = np.ones((n, 3, 4), np.uint8), np.tile(np.int32([0, 1, 0, 1]), (n, 1))
+            serves[10:, 1, 2] = serves[20:, 0, 3] = serves[20:, 2, 3] = 0
+            pilot[25:, 0] = 1
+            f["cluster/serves"], f["cluster/pilot"] = serves, pilot
+        answer = self.tutti("report", path, "--out", self.path("page.html"))
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        page = self.read("page.html")
+        self.assertIn("4 users share 2 pilots; pilots or clusters changed 3 times.", page)
+        rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", page, re.S)]
+        for row in (["0", "1", "3", "0 1 2"], ["2", "0", "2", "0 2"], ["3", "1", "1", "1"]):
+            self.assertIn(row, rows)
+
     def test_report_without_gnuplot(self):
         record = self.recording()
         answer = self.tutti("report", record, env={"PATH": self.folder})

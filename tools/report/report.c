@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "fronthaul/wire.h"
+#include "tools/report/clusters.h"
 #include "tools/report/eve.h"
 #include "tools/report/host.h"
 #include "tools/report/plots.h"
@@ -320,6 +321,7 @@ static void write_page(const struct page *page)
     report_eve_write(&page->eve, page->has_plots ? page->plot : NULL, page->recording, page->out);
     report_recovery_write(&page->recovery, page->has_plots ? page->plot : NULL, page->recording, page->out);
     report_schedule_write(&page->schedule, page->has_plots ? page->plot : NULL, page->recording, page->out);
+    report_clusters_write(page->recording, page->out);
     write_latency(page);
     write_schemes(page);
     write_precoders(page);

@@ -381,6 +381,7 @@ static int load_user_arrays(struct source *file, struct recording *r)
                   {"/user/coded_bit_errors", &r->coded_bit_errors},
                   {"/user/code_blocks", &r->code_blocks},
                   {"/user/code_block_errors", &r->code_block_errors}};
+    struct h5_info info;
     int status = 0;
     for (size_t i = 0; status == 0 && i < sizeof counts / sizeof counts[0]; i++) {
         status = load(file, (struct want){counts[i].path, H5_I64, 8, 2, {0, n_ue}, r->n_block}, counts[i].out);
@@ -404,8 +405,14 @@ static int load_user_arrays(struct source *file, struct recording *r)
     if (status == 0) {
         status = load(file, (struct want){"/schedule/age_blocks", H5_I32, 4, 2, {0, n_ue}, r->n_block}, &r->age_blocks);
     }
+    if (status == 0 && h5file_info(file->h5, "/cluster/serves", &info) >= 0) {
+        const size_t n_ap = (size_t)r->n_ap;
+        status = load(file, (struct want){"/cluster/pilot", H5_I32, 4, 2, {0, n_ue}, r->n_block}, &r->pilot);
+        status =
+            status ? status
+                   : load(file, (struct want){"/cluster/serves", H5_U8, 1, 3, {0, n_ap, n_ue}, r->n_block}, &r->serves);
+    }
     status = status ? status : load_expected(file, r);
-    struct h5_info info;
     if (status < 0 || h5file_info(file->h5, "/user/constellation", &info) < 0 || info.rank != 3 || info.dims[2] < 1 ||
         info.dims[2] > 65536) {
         return status;
@@ -691,6 +698,8 @@ void recording_free(struct recording *r)
                             r->user_used,
                             r->learning,
                             r->place,
+                            r->pilot,
+                            r->serves,
                             r->age_blocks,
                             r->sinr_expected,
                             r->loss_db,

@@ -60,6 +60,8 @@ struct recording {
     double *solve_time_s;            /* [n_block] NaN = no solve */
     uint8_t *ap_used, *user_used;    /* [n_block][n_ap], [n_block][n_ue] */
     int32_t *place, *age_blocks;     /* [n_block][n_ue] of the schedule; 0 in a run without one */
+    int32_t *pilot;                  /* [n_block][n_ue] with clusters, and */
+    uint8_t *serves;                 /* [n_block][n_ap][n_ue]; NULL in a run without */
     uint8_t *learning;               /* [n_block] 1 = an AP of the solve had just begun to track gains and noise */
     double *sinr_expected, *loss_db; /* [n_block][n_ue], [n_block][EXPECTED_N]; NULL: recorded before there were any */
     double *gap; /* [n_block][n_sb] 1 - least predicted SINR of those served over /sinr_bound, >= 0; NaN = no bound */

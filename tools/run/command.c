@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/rt.h"
 #include "tools/contained.h"
+#include "tools/report/clusters.h"
 #include "tools/report/eve.h"
 #include "tools/report/recovery.h"
 #include "tools/report/report.h"
@@ -464,6 +465,7 @@ static int conclude_from_recording(void *context)
         report_eve_print(recording, stdout);
         report_recovery_print(recording, stdout);
         report_schedule_print(recording, stdout);
+        report_clusters_print(recording, stdout);
         report_uplink_print(recording, stdout);
         report_sensing_print(recording, stdout);
         putchar('\n');
