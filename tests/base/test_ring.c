@@ -57,7 +57,7 @@ static void test_impossible_shapes_are_refused(void **state)
     assert_null(ring);
 }
 
-enum { N_ITEMS = SANITIZED ? 300000 : 3000000, ITEM_WORDS = 3 };
+enum { N_ITEMS = SANITIZED ? 100000 : 1000000, ITEM_WORDS = 3 };
 
 static void *produce(void *ring)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The resilience controller on networks drawn at random: what it detects and when, when candidates come, which of them
  * goes on the air, and that the weights of the score trade quality for time as the paper says. */
+#include "../sanitized.h"
 #include "channel/random.h"
 #include "cpu_node/recovery.h"
 #include "tools/study/ppzf_drop.h"
@@ -215,7 +216,7 @@ static void time_is_traded_for_quality(void **state)
 {
     (void)state;
     double sum = 0, squares = 0, at_once = 0;
-    enum { SEEDS = 40 };
+    enum { SEEDS = SANITIZED ? 3 : 40 };
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         double gap[2], gap_at_once[2];
         for (int i = 0; i < 4; i++) {
@@ -243,7 +244,7 @@ static void time_is_traded_for_quality(void **state)
     }
     const double mean = sum / SEEDS, se = sqrt((squares / SEEDS - mean * mean) / (SEEDS - 1));
     print_message("gap with weight on time minus without: %.4f(%.4f)\n", mean, se);
-    assert_true(mean > 3 * se && mean > 0.01);
+    assert_true(SANITIZED || (mean > 3 * se && mean > 0.01));
     assert_true(at_once < 1e-12);
 }
 
@@ -251,8 +252,9 @@ static void time_is_traded_for_quality(void **state)
 static void the_attacker_is_estimated(void **state)
 {
     (void)state;
+    enum { SEEDS = SANITIZED ? 3 : 20 };
     double with = 0, without = 0, absorbed = 0;
-    for (uint64_t seed = 0; seed < 20; seed++) {
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
         for (int i = 0; i < 2; i++) {
             struct world w;
             open_world(&w, seed, 0);
@@ -260,14 +262,14 @@ static void the_attacker_is_estimated(void **state)
             w.set.start_equal = false;
             start_world(&w);
             run_until(&w, 400);
-            *(i ? &with : &without) += recovery_gap(w.recovery) / 20;
-            absorbed += find(&w, RECOVERY_NOTE_ABSORBED, RECOVERY_ATTACK, 0)->gap / 40;
+            *(i ? &with : &without) += recovery_gap(w.recovery) / SEEDS;
+            absorbed += find(&w, RECOVERY_NOTE_ABSORBED, RECOVERY_ATTACK, 0)->gap / (2 * SEEDS);
             close_world(&w);
         }
     }
     print_message("absorbed %.4f, with %.4f, without %.4f\n", absorbed, with, without);
     assert_true(absorbed > with + 0.02); /* the attack hurts, and powers help */
-    assert_true(fabs(with - without) < 0.03);
+    assert_true(SANITIZED || fabs(with - without) < 0.03);
 }
 
 static void a_lost_ap_and_its_return(void **state)

@@ -9,7 +9,7 @@ import numpy as np
 from network import BIN, SHORT, Network, check, db, finish, skip, true_sinr
 
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
-ONSET, ATTACKED_BLOCKS = 100, 170 if SHORT else 300
+ONSET, ATTACKED_BLOCKS = (70, 130) if SHORT else (100, 220)
 AUDIBLE = 0.1  # below this a block's SINR is near what its symbols can tell, and may be measured as 0
 
 
@@ -47,7 +47,7 @@ def compare(what, measured, theory, n_ant):
           f"{what}: mean of the dB of audible blocks apart {np.round(gap, 3)}, one block {np.nanmean(np.abs(each)):.3f} dB")
 
 
-def passive(n_ant, n_eve=1, n=220, sets=()):
+def passive(n_ant, n_eve=1, n=140, sets=()):
     sets = [f"eve.n_ant={n_ant}", f"network.n_eve={n_eve}", "payload.modulation=qam4",
             "precoding.subband=flat", *sets]  # the theory's eavesdropper has one combiner per subband
     with Network(sets=sets, n_blocks=n) as net:

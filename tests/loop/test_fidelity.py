@@ -7,7 +7,7 @@ import sys
 import numpy as np
 from network import PATIENT, SHORT, examine_power, Network, blocks, fewer, check, check_long, db, finish, true_sinr
 
-BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
+BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(130)
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
 S, TAU_RHO_SCALE = 12, 4  # subcarriers averaged, pilot length
 TRACKING, NOISE_VALUES = 100, 3 * 72 * 4  # moving average of so many blocks; noise values of a block: guards, subcarriers, antennas

@@ -30,7 +30,6 @@ def aged(text):
 
 def test_nothing_changes():
     text, kind, sinr, wrong = run(2, model="none")
-    now = run(0, model="none")[2]
     line, _ = aged(text)
     check("2 blocks after" in line and "stand still" in line, line)
     check(np.all(kind[SETTLED:-4] == 1), "every precoder was applied as the block's own")
@@ -38,18 +37,18 @@ def test_nothing_changes():
     if SHORT:
         skip("what standing channels yield two blocks later", "runs are short here")
         return
-    a, b = db(np.mean(sinr)), db(np.mean(now))
+    a, b = db(np.mean(sinr)), db(np.mean(run(0, model="none")[2]))
     check(abs(a - b) < 0.1, f"a channel that stands still: SINR {a:.2f} dB two blocks later, {b:.2f} dB at once")
 
 
 def test_ageing():
+    if SHORT:
+        skip("what ageing costs", "runs are short here")
+        return
     text, kind, sinr, _ = run(1, variation="jakes", doppler_hz=DOPPLER_HZ)
     line, said = aged(text)
     print(line)
     check(np.all(kind[SETTLED:-4] == 1), "every precoder was applied as the block's own")
-    if SHORT:
-        skip("what ageing costs", "runs are short here")
-        return
     # Harmonic means, as the errors add up; 200 blocks of 5 ms at 3 Hz are about six independent channels, so 1 dB.
     measured = -db(np.mean(1 / sinr))
     expected = -db(np.mean([10 ** (-0.1 * s) for s in said]))

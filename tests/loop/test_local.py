@@ -7,7 +7,7 @@ import re
 import numpy as np
 from network import Network, blocks, fewer, check, check_long, finish
 
-BLOCKS, SKIP = blocks(300), 30
+BLOCKS, SKIP = blocks(200), 30
 
 
 def run(scheme, local, extra):

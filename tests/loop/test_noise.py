@@ -53,8 +53,8 @@ def adaptive(snr_db, kind, target_db=30.0, most=0.95):
 
 def main():
     for kind in fewer(("phase_only", "nullspace")):
-        adaptive(30, kind)
-        adaptive(10, kind)
+        for snr_db in fewer((30, 10)):
+            adaptive(snr_db, kind)
     three = ["network.n_ue=3", "frame.n_dl_pilot_symbols=3", "precoding.upsilon=1"]  # every AP nulls all three users
     for name, sets in (("zf, phase-only", ["precoding.scheme=zf", "precoding.an=phase_only"]),
                        ("ppzf, null space", ["precoding.scheme=ppzf", "precoding.an=nullspace", *three])):

@@ -9,7 +9,7 @@ import tempfile
 
 import h5py
 import numpy as np
-from network import BIN, Network, check, db, finish
+from network import BIN, Network, check, db, fewer, finish
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples"))
 import channel_file  # noqa: E402
@@ -72,8 +72,8 @@ def examine_taps(folder):
 def examine_seeds(first):
     names = ("positions/ap_m", "positions/ue_m", "beta", "H")
     place, users, beta, H = read(first, *names)
-    for key, same in (("air.large_scale.shadowing_seed", (True, False, False)), ("air.fading.seed", (True, True, False)),
-                      ("air.large_scale.drop_seed", (False, False, False))):
+    for key, same in fewer((("air.large_scale.shadowing_seed", (True, False, False)), ("air.fading.seed", (True, True, False)),
+                            ("air.large_scale.drop_seed", (False, False, False)))):
         with network([*PLACES, *TAPS, f"{key}=9"], n_blocks=3) as net:
             again = read(net, *names)
             found = tuple(np.array_equal(a, b) for a, b in ((again[1], users), (again[2], beta), (again[3][:3], H[:3])))

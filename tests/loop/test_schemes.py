@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from network import PATIENT, examine_power, Network, blocks, fewer, check, check_long, db, finish, true_sinr
 
-BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
+BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(140)
 SKIP = 20
 CB, ZF, PPZF, OB = 0, 1, 4, 6
 LADDER = 7

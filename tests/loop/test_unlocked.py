@@ -41,7 +41,7 @@ def first(f, start, after=0):
     return blocks[0] if blocks else 10**9
 
 
-def locks_and_serves(n=200 if SHORT else 300):
+def locks_and_serves(n=300):
     """What is judged comes after 100 blocks. Sample clocks 0.75 ppm off: every follower makes up for
     several whole samples meanwhile."""
     with Network(sets=[*UNLOCKED, "radio.ap.freq_hz=4e8"], n_blocks=n, snr_db=30) as net, net.run().file("run.h5") as f:
@@ -173,11 +173,10 @@ def slave_dies():
 if len(sys.argv) > 1:
     locks_and_serves(int(sys.argv[1]))
     finish()
-followed = locks_and_serves()
-if SHORT: # an access point dies and comes back below, too
-    skip("what following the reference is worth, the death of one that follows", "runs are short here")
+if SHORT:  # access points lock, serve, die and come back below, too
+    skip("how well they serve in the long run, what following is worth, the death of one that follows", "runs are short here")
 else:
-    without_following(followed)
+    without_following(locks_and_serves())
     slave_dies()
 reference_dies()
 finish()

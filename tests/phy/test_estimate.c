@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The estimator against a Monte-Carlo of its own model, drawn here from the definitions. */
+#include "../sanitized.h"
 #include "phy/estimate.h"
 #include "phy/pilot.h"
 #include "phy_test.h"
@@ -240,7 +241,7 @@ static void a_user_that_begins_late_is_averaged_from_there(void **state)
 
 /* True and reported error of user 1, who has a pilot of its own, in the n-th block after the start: means over many
  * starts. A flat channel over the band, so that a block shows few independent fades. */
-enum { STARTS = 1500, FIRST_BLOCKS = 6 };
+enum { WIDER = SANITIZED ? 2 : 1, STARTS = 1500 / (WIDER * WIDER), FIRST_BLOCKS = 6 };
 
 static void errors_after_the_start(double beta, int starts, double *error, double *told)
 {
@@ -274,12 +275,13 @@ static void error_variance_holds_from_the_first_block(void **state)
     const double a = S * TAU / (to_downlink * to_downlink);
     errors_after_the_start(pow(10, 5.0) / a, STARTS, error, told);
     for (int r = 0; r < FIRST_BLOCKS; r++) {
-        assert_true(fabs(told[r] / error[r] - 1) < 5 * 0.037);
+        assert_true(fabs(told[r] / error[r] - 1) < 5 * 0.037 * WIDER);
     }
     for (int snr_db = -3; snr_db <= 9; snr_db += 6) {
         errors_after_the_start(pow(10, snr_db / 10.0) / a, STARTS / 3, error, told);
         for (int r = 0; r < FIRST_BLOCKS; r++) {
-            assert_true(told[r] / error[r] > 0.94 && told[r] / error[r] < (r < 3 ? 1.14 : 1.08));
+            assert_true(told[r] / error[r] > 1 - 0.06 * WIDER &&
+                        told[r] / error[r] < (r < 3 ? 1.14 : 1.08) + 0.06 * (WIDER - 1));
         }
     }
 }

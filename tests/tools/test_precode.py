@@ -144,8 +144,10 @@ class Precode(unittest.TestCase):
     def test_every_scheme(self):
         data = make()
         write(self.input, data)
-        for scheme in SCHEMES:
-            for power in ("equal", "maxmin", "maxmin_user", *WORDS):
+        for number, scheme in enumerate(SCHEMES):
+            for rule, power in enumerate(("equal", "maxmin", "maxmin_user", *WORDS)):
+                if SANITIZERS and power in ("equal", "maxmin", "maxmin_user") and scheme != "ob" and rule != number % 3:
+                    continue
                 if (scheme == "ob" and power != "maxmin") or (power in WORDS and scheme not in WORDS[power]):
                     continue
                 with self.subTest(scheme=scheme, power=power):
@@ -156,8 +158,8 @@ class Precode(unittest.TestCase):
     def test_equal_is_short_for_a_word(self):
         """What is solved with `equal` is what is solved with the word, and the table says the word."""
         write(self.input, make())
-        for scheme, word in (("zf", "equal_received"), ("rzf", "equal_sent"), ("ppzf", "equal_shares"), ("cb", "by_strength"),
-                             ("p_mmse", "fractional"), ("lp_mmse", "fractional_ap")):
+        for scheme, word in fewer((("zf", "equal_received"), ("rzf", "equal_sent"), ("ppzf", "equal_shares"), ("cb", "by_strength"),
+                                   ("p_mmse", "fractional"), ("lp_mmse", "fractional_ap"))):
             with self.subTest(scheme=scheme):
                 short, said = self.solve(scheme, "--power", "equal")
                 exact, _ = self.solve(scheme, "--power", word)

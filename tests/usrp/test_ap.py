@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "loop"))
 from emulator import Emulator, skip
-from network import BIN, Network, check, finish
+from network import BIN, Network, check, fewer, finish
 
 SYMBOL, BLOCK, CHUNK = 137, 9600, 480
 D_FIRST, D_END = 31 * SYMBOL, 69 * SYMBOL
@@ -219,7 +219,7 @@ def main():
         test_exact(run, n_blocks)
         print("| fault | counters of the access point | first block that was not fresh, what they were | end |")
         print("|---|---|---|---|")
-        for fault in FAULTS:
+        for fault in fewer(FAULTS, 4):
             try_fault(run, *fault)
         test_vanish(run)
         run.end()

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from network import BIN, check, fewer, finish
+from network import BIN, SHORT, check, fewer, finish
 from outside import Flowgraph, links_of, on_own_medium, outside_network, real_time, results
 
 STAND_IN = sys.argv[1]
@@ -27,12 +27,12 @@ def run_with(options, what, sets=(), act=None):
 
 
 def test_dialects():
-    first, own_db = None, on_own_medium()
+    first, own_db = None, None if SHORT else on_own_medium()
     for options in fewer((["--dialect", "u32"], ["--dialect", "ff"], ["--dialect", "00", "--empty"], ["--piece", "777"])):
         result, _ = run_with(options, " ".join(options))
         check(result[2:] == (0, 0, 80), f"{options}: {result}")
         first = first or result
-        check(abs(result[0] - own_db) < 0.1 and abs(result[0] - result[1]) < 0.3, f"{options}: {result[0]:.2f} dB, predicted {result[1]:.2f} dB")
+        check((SHORT or abs(result[0] - own_db) < 0.1) and abs(result[0] - result[1]) < 0.3, f"{options}: {result[0]:.2f} dB, predicted {result[1]:.2f} dB")
         # The stand-in's noise depends on port and sample only: the same results, however the samples were cut.
         check(result == first, f"{options}: {result[0]:.6f} dB as with u32, {first[0]:.6f} dB")
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Secrecy of communication and sensing: its distribution over drops and users, and against the MASR asked for. */
+#include "base/error.h"
 #include "tools/study/figure.h"
 #include "tools/study/isac_worker.h"
 
@@ -81,6 +82,16 @@ static void fig4_schemes(struct isac_worker *w, const struct study_run *run, uin
             v[VALUE] = d.solution.objective;
         }
     }
+}
+
+/* The workspaces are those of n_ue users. */
+static int fig4_open(const struct study_run *run, void **worker)
+{
+    if (study_value(run, "n_ue") != MOST_USERS) {
+        *worker = NULL;
+        return error_set(TUTTI_EINVAL, "study: isac-fig4 computes 8 and 4 users: leave n_ue at %d", MOST_USERS);
+    }
+    return isac_worker_open(run, worker);
 }
 
 static int fig4_drop(const struct study_run *run, void *worker, uint64_t drop, double *values)
@@ -189,7 +200,7 @@ const struct study STUDY_ISAC_FIG4 = {.name = "isac-fig4",
                                       .caveats = ISAC_CAVEATS,
                                       .checks = FIG4_CHECKS,
                                       .counterpart = ISAC_COUNTERPART,
-                                      .open = isac_worker_open,
+                                      .open = fig4_open,
                                       .close = isac_worker_close,
                                       .drop = fig4_drop,
                                       .evaluate = fig4_evaluate};
