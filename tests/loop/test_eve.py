@@ -9,7 +9,7 @@ import numpy as np
 from network import BIN, SHORT, Network, check, db, finish, skip, true_sinr
 
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
-ONSET, ATTACKED_BLOCKS = (70, 130) if SHORT else (100, 220)
+ONSET, ATTACKED_BLOCKS = 100, 170 if SHORT else 220
 AUDIBLE = 0.1  # below this a block's SINR is near what its symbols can tell, and may be measured as 0
 
 

@@ -44,7 +44,7 @@ static void check_formula(struct study_run *run, const struct spzf_case *c, stru
 
 /* Fig. 5 ----------------------------------------------------------------------------------------------------------- */
 
-enum { F5_CASES = 2 + 6 + 10 + 10, F5_FAILURES = 10, F5_DRAWS = 10000 };
+enum { F5_CASES = 2 + 6 + 10 + 10, F5_FAILURES = 10 };
 static const int F5_ANT[] = {12, 24, 48, 96};
 static struct spzf_case f5_cases[F5_CASES];
 
@@ -63,21 +63,27 @@ static int f5_open(const struct study_run *run, void **worker)
     return spzf_worker_open(run, f5_cases, F5_CASES, worker);
 }
 
+static int f5_draws(const struct study_run *run)
+{
+    return study_is_quick(run) ? 2000 : 10000; /* of a drop */
+}
+
 /* Share of draws of n magnitudes that close no polygon, n = 3..12, behind the cases' shares. */
 static void f5_polygons(const struct study_run *run, struct spzf_worker *w, uint64_t drop, double *shares)
 {
     struct splitmix rng = splitmix_make(study_seed(run), (UINT64_C(1) << 62) + drop);
+    const int n_draw = f5_draws(run);
     double magnitude[12];
     for (int n = 3; n <= 12; n++) {
         int failed = 0;
-        for (int t = 0; t < F5_DRAWS; t++) {
+        for (int t = 0; t < n_draw; t++) {
             secrecy_rayleigh(&rng, 1, n, w->H);
             for (int k = 0; k < n; k++) {
                 magnitude[k] = cabs(w->H[k]);
             }
             failed += !spzf_feasible(n, magnitude);
         }
-        shares[n - 3] = (double)failed / F5_DRAWS;
+        shares[n - 3] = (double)failed / n_draw;
     }
 }
 
@@ -93,7 +99,7 @@ static void f5_single_curves(struct study_run *run)
     study_series(run, "single channel f_R(P), simulated", false);
     for (int n = 3; n <= 12; n++) {
         struct study_estimate found = study_mean(run, F5_CASES * SPZF_N_SHARE + n - 3);
-        found.n *= F5_DRAWS;
+        found.n *= f5_draws(run);
         study_point(run, n, found);
         spzf_check_share(run, found, spzf_polygon_failure(n), 1e12, "f_R(%d), simulated against exact", n);
     }
