@@ -145,6 +145,10 @@ static int set_delays(struct source *s, struct played_links *l, const struct con
         return error_set(TUTTI_EFORMAT, "air.fading.file: %s: %s has %zu %s, too many", s->path, s->name, n_inner,
                          s->taps ? "taps" : "subbands");
     }
+    if (n_inner < 1) {
+        return error_set(TUTTI_EFORMAT, "air.fading.file: %s: %s has no %s", s->path, s->name,
+                         s->taps ? "taps" : "subbands");
+    }
     l->n_tap = s->taps || (int)n_inner <= most + 1 ? (int)n_inner : most + 1;
     l->n_tap = l->n_tap > MAX_TAPS ? MAX_TAPS : l->n_tap;
     l->delay = calloc((size_t)l->n_tap, sizeof *l->delay);
@@ -335,6 +339,7 @@ static int read_links(struct source *s, struct played_links *l, const struct con
     }
     free(fit.room);
     free(s->buffer);
+    s->buffer = NULL; /* /eve's links come next */
     return status;
 }
 

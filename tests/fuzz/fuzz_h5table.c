@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Well-formed HDF5 files of unexpected contents, read as a calibration and as the recording that a replay follows: the
- * input is a list of edits (shape, type, values, absence) to files that are right. Every refusal has one line, and what
- * is taken has numbers that can be computed with. */
+/* Well-formed HDF5 files of unexpected contents, read as a calibration, as the recording that a replay follows and as
+ * channels that the air plays: the input is a list of edits (shape, type, values, absence) to files that are right.
+ * Every refusal has one line, and what is taken has numbers that can be computed with. */
 #include "base/error.h"
 #include "base/h5file.h"
 #include "calib/table.h"
+#include "channel/played.h"
 #include "cpu_node/replay.h"
 #include "fuzz.h"
 
@@ -12,13 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { N_SB = 2, N_AP = 2, N_ANT = 3, N_UE = 2, N_ROW = 3, VALUES = 1 << 12 };
+enum { N_SB = 2, N_AP = 2, N_ANT = 3, N_UE = 2, N_EVE = 1, N_ROW = 3, VALUES = 1 << 12, RANK = 5 };
 
 static const struct dataset {
     const char *path;
     enum h5_type type;
     int rank;
-    size_t dims[3];
+    size_t dims[RANK];
 } calibration[] = {{"/c", H5_C64, 3, {N_SB, N_AP, N_ANT}}, {"/measured_ns", H5_U64, 1, {1}},
                    {"/delay_samples", H5_F64, 1, {N_AP}},  {"/shift_samples", H5_I32, 1, {N_AP}},
                    {"/residual", H5_F64, 1, {1}},          {"/noise_residual", H5_F64, 1, {1}},
@@ -27,10 +28,19 @@ static const struct dataset {
   recording[] = {{"/block/solved", H5_U8, 1, {N_ROW}},          {"/block/ap_used", H5_U8, 2, {N_ROW, N_AP}},
                  {"/block/user_used", H5_U8, 2, {N_ROW, N_UE}}, {"/scheme", H5_I32, 1, {N_ROW}},
                  {"/block/tick", H5_U64, 1, {N_ROW}},           {"/power", H5_F64, 3, {N_ROW, N_AP, N_UE}},
-                 {"/schedule/seat", H5_I32, 2, {N_ROW, N_UE}},  {"/schedule/from_block", H5_U64, 1, {N_ROW}}};
-enum { N_CALIBRATION = sizeof calibration / sizeof *calibration, N_RECORDING = sizeof recording / sizeof *recording };
+                 {"/schedule/seat", H5_I32, 2, {N_ROW, N_UE}},  {"/schedule/from_block", H5_U64, 1, {N_ROW}}},
+  channels[] = {{"/taps", H5_C64, 5, {N_ROW, 2, N_AP, N_ANT, N_UE}},
+                {"/tap_delays_samples", H5_F64, 1, {2}},
+                {"/H", H5_C64, 5, {N_ROW, 1, N_AP, N_ANT, N_UE}},
+                {"/H_hat", H5_C64, 5, {N_ROW, 1, N_AP, N_ANT, N_UE}},
+                {"/eve/taps", H5_C64, 5, {N_ROW, 2, N_AP, N_ANT, N_EVE}}};
+enum {
+    N_CALIBRATION = sizeof calibration / sizeof *calibration,
+    N_RECORDING = sizeof recording / sizeof *recording,
+    N_CHANNELS = sizeof channels / sizeof *channels
+};
 
-static uint64_t n_taken[2], n_refused[2], n_powers, n_rosters;
+static uint64_t n_taken[3], n_refused[3], n_powers, n_rosters;
 static char path[64];
 
 /* Files ------------------------------------------------------------------------------------------------------------ */
@@ -81,17 +91,22 @@ static void put(h5file_t *file, const struct dataset *right, int index, const st
             d.type = (enum h5_type)(edits[e].value % H5_STRING);
             break;
         case 2:
-            d.rank = 1 + edits[e].value % 3;
+            d.rank = 1 + edits[e].value % RANK;
             break;
         case 3:
-            d.dims[edits[e].value % 3] = (size_t)(edits[e].value / 3 % 9);
+            d.dims[edits[e].value % RANK] = (size_t)(edits[e].value / RANK % 9);
             break;
         default:
             value = edits[e].value;
         }
     }
-    for (int i = 0; i < 3; i++) {
+    size_t n_value = 1;
+    for (int i = 0; i < RANK; i++) {
         d.dims[i] = d.dims[i] || i < right->rank ? d.dims[i] : 2;
+        n_value *= i < d.rank ? d.dims[i] : 1;
+    }
+    if (n_value > VALUES) {
+        return;
     }
     fill(d.type, value, values);
     MUST(h5file_put(file, d.path, d.type, d.rank, d.dims, values) >= 0);
@@ -179,33 +194,82 @@ static void read_recording(void)
     replay_destroy(replay);
 }
 
+/* With channels that are one of these in turn: of every row as the file has it, and of all columns. */
+static void play(const struct played *played, const struct played_links *l)
+{
+    tutti_cf32 g[VALUES];
+    MUST(l->n_row > 0 && l->n_tap > 0 && l->n_column > 0 && l->n_tap * N_ANT * l->n_column <= VALUES);
+    for (int i = 0; i < l->n_tap; i++) {
+        MUST(l->delay[i] >= 0 && (i == 0 || l->delay[i] > l->delay[i - 1]));
+    }
+    for (uint64_t block = 0; block < 3 * N_ROW; block++) {
+        for (int ap = 0; ap < N_AP; ap++) {
+            played_copy(played, l, played_row(l, block, 1), ap, 0, l->n_column, g);
+            for (int i = 0; i < l->n_tap * N_ANT * l->n_column; i++) {
+                MUST(isfinite(crealf(g[i])) && isfinite(cimagf(g[i])));
+            }
+        }
+    }
+}
+
+static void read_channels(void)
+{
+    static struct config *config;
+    static struct frame frame;
+    struct played *played = NULL;
+    if (!config) {
+        char file[96];
+        const char *const sets[] = {"network.n_ap=2", "network.n_ue=2", "network.n_ant=3", "network.n_eve=1", file};
+        snprintf(file, sizeof file, "air.fading={model: file, file: %s}", path);
+        if (config_load(&config, NULL, sets, sizeof sets / sizeof *sets) < 0 || frame_init(&frame, config) < 0) {
+            fprintf(stderr, "%s\n", error_text());
+            abort();
+        }
+    }
+    if (note(2, played_open(&played, config, &frame))) {
+        play(played, &played->user);
+        if (played->eve.n_column > 0) {
+            play(played, &played->eve);
+        }
+    }
+    MUST(!played || played->user.n_row > 0);
+    played_close(played);
+}
+
 /* The first byte: which file; then three bytes an edit. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     enum { MOST = 16 };
     struct edit edits[MOST];
     size_t n = 0;
-    const int n_right = n_bytes && data[0] & 1 ? N_RECORDING : N_CALIBRATION;
+    static const struct {
+        const struct dataset *right;
+        int n;
+        void (*read)(void);
+    } kinds[] = {{calibration, N_CALIBRATION, read_calibration},
+                 {recording, N_RECORDING, read_recording},
+                 {channels, N_CHANNELS, read_channels}};
+    const int kind = n_bytes ? data[0] % 3 : 0, n_right = kinds[kind].n;
     for (; n < MOST && 3 * n + 3 < n_bytes; n++) {
         const uint8_t *const b = data + 1 + 3 * n;
         edits[n] = (struct edit){b[0] % n_right, b[1] % 8, b[2]};
     }
     snprintf(path, sizeof path, "/dev/shm/tutti-fuzz-table-%d.h5", (int)getpid());
-    if (n_right == N_RECORDING) {
-        write_file(recording, N_RECORDING, edits, n);
-        read_recording();
-    } else {
-        write_file(calibration, N_CALIBRATION, edits, n);
-        read_calibration();
-    }
+    write_file(kinds[kind].right, n_right, edits, n);
+    kinds[kind].read();
     unlink(path);
     return 0;
 }
 
 int fuzz_report(void)
 {
-    printf("%10llu calibrations taken, %llu refused; %llu recordings taken, %llu refused; %llu powers, %llu rosters\n",
-           (unsigned long long)n_taken[0], (unsigned long long)n_refused[0], (unsigned long long)n_taken[1],
-           (unsigned long long)n_refused[1], (unsigned long long)n_powers, (unsigned long long)n_rosters);
-    return !n_taken[0] || !n_refused[0] || !n_taken[1] || !n_refused[1] || !n_powers || !n_rosters;
+    static const char *const names[] = {"calibrations", "recordings", "channels"};
+    int n_unseen = !n_powers + !n_rosters;
+    for (int kind = 0; kind < 3; kind++) {
+        printf("%10llu %s taken, %llu refused\n", (unsigned long long)n_taken[kind], names[kind],
+               (unsigned long long)n_refused[kind]);
+        n_unseen += !n_taken[kind] + !n_refused[kind];
+    }
+    printf("%10llu powers, %llu rosters\n", (unsigned long long)n_powers, (unsigned long long)n_rosters);
+    return n_unseen;
 }
