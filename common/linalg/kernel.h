@@ -25,10 +25,13 @@ struct kernel_local {
 
 /* One user's beam over the APs that serve it, those users considered that it shares one with. */
 struct kernel_cluster {
-    int n_ant, n_ue; /* of H [..][n_ant][n_ue] */
-    int n_ap, n;     /* listed */
+    int n_ant, n_ue;
+    int n_ap, n; /* listed */
     const int *ap, *ue;
     const float *scale, *amplitude; /* [n_ap] z^-1/2, [n] roots of powers: the same in all lanes */
+    /* H has the users that an AP hears alone, one AP after the other: [..][n_ant][n_heard of it] from entry first on */
+    const int *heard, *place;   /* [..][n_ue] these users; where a user is among them, -1: it is not */
+    const int *n_heard, *first; /* [..] */
 };
 
 struct kernel_ops {
@@ -86,7 +89,8 @@ struct kernel_ops {
      * powers; energy [n_ap][lane] = ||v_m||^2; pivot as in zf; work of kernel_cluster_work lanes. */
     void (*cluster)(const struct kernel_cluster *cluster, const float *H, float *work, float *V, float *energy,
                     float *pivot);
-    /* |h_k^H v|^2 of all n_ue users over the listed APs to power [n_ue][lane], behind which 2 n_ue lanes are work. */
+    /* |h_k^H v|^2 of all n_ue users over the listed APs to power [n_ue][lane], behind which 2 n_ue lanes are work; an
+     * AP counts for those that it hears. */
     void (*heard)(const struct kernel_cluster *cluster, const float *H, const float *V, float *power);
     /* gamma = max(beta - E, 0), n entries; false unless each is positive in all lanes or in none. */
     bool (*gamma)(int n, const float *beta, const float *E, float *gamma);

@@ -5,14 +5,17 @@
 /* R [rows][n] = Z^-1/2 G P^1/2 of the listed APs and users. */
 static void lane_gather_cluster(const struct kernel_cluster *c, const float *H, float *R)
 {
-    float *to = R;
-    for (int r = 0; r < c->n_ap * c->n_ant; r++) {
-        const int row = c->ap[r / c->n_ant] * c->n_ant + r % c->n_ant;
-        for (int i = 0; i < c->n; i++, to += LANE_RE(1)) {
-            const float *const h = H + LANE_RE(row * c->n_ue + c->ue[i]);
-            const lane s = lane_all(c->scale[r / c->n_ant] * c->amplitude[i]);
-            lane_store(to, s * lane_load(h));
-            lane_store(to + KERNEL_LANES, s * lane_load(h + KERNEL_LANES));
+    for (int m = 0; m < c->n_ap; m++) {
+        const int ap = c->ap[m], n_heard = c->n_heard[ap];
+        for (int i = 0; i < c->n; i++) {
+            const int place = c->place[ap * c->n_ue + c->ue[i]];
+            const lane s = lane_all(c->scale[m] * c->amplitude[i]), zero = {0};
+            const float *h = H + LANE_RE(c->first[ap] + (place < 0 ? 0 : place));
+            float *to = R + LANE_RE(m * c->n_ant * c->n + i);
+            for (int a = 0; a < c->n_ant; a++, h += LANE_RE(n_heard), to += LANE_RE(c->n)) {
+                lane_put(to, 0, place < 0 ? zero : s * lane_load(h),
+                         place < 0 ? zero : s * lane_load(h + KERNEL_LANES));
+            }
         }
     }
 }
@@ -72,12 +75,33 @@ static void lane_cluster(const struct kernel_cluster *c, const float *H, float *
     }
 }
 
+/* C_k += h_k^H v of one AP for the users that it hears. */
+static void lane_hear_ap(int n_ant, int n, const int *users, const float *H, const float *V, float *C)
+{
+    for (int i = 0; i < n; i++) {
+        const float *h = H + LANE_RE(i), *v = V;
+        float *const to = C + LANE_RE(users[i]);
+        lane re = lane_load(to), im = lane_load(to + KERNEL_LANES);
+        for (int a = 0; a < n_ant; a++, h += LANE_RE(n), v += LANE_RE(1)) {
+            const lane hr = lane_load(h), hi = lane_load(h + KERNEL_LANES);
+            const lane vr = lane_load(v), vi = lane_load(v + KERNEL_LANES);
+            re += hr * vr;
+            im += hr * vi;
+            re += hi * vi;
+            im -= hi * vr;
+        }
+        lane_put(to, 0, re, im);
+    }
+}
+
 static void lane_heard(const struct kernel_cluster *c, const float *H, const float *V, float *power)
 {
     float *const C = power + (ptrdiff_t)c->n_ue * KERNEL_LANES;
+    memset(C, 0, (size_t)(2 * c->n_ue * KERNEL_LANES) * sizeof *C);
     for (int m = 0; m < c->n_ap; m++) {
-        lane_rows(true, m > 0, 1, TILE_WIDE, c->n_ant, c->n_ue, V + LANE_RE(m * c->n_ant), c->n_ant, 1,
-                  H + LANE_RE(c->ap[m] * c->n_ant * c->n_ue), c->n_ue, C, c->n_ue);
+        const int ap = c->ap[m];
+        lane_hear_ap(c->n_ant, c->n_heard[ap], c->heard + ap * c->n_ue, H + LANE_RE(c->first[ap]),
+                     V + LANE_RE(m * c->n_ant), C);
     }
     for (int k = 0; k < c->n_ue; k++) {
         const lane re = lane_load(C + LANE_RE(k)), im = lane_load(C + LANE_IM(k));

@@ -20,15 +20,18 @@ struct cluster_lanes {
     struct mimo_shape shape;
     const struct kernel_ops *ops;
     float *storage;
-    float *H, *V, *work;          /* [rows][n_ue][2][lane]; beams' rows one after the other, [..][n_ant][2][lane] */
-    float *energy;                /* [n_ap n_ue][lane] of each beam at each of its APs, one after the other */
-    float *load, *sent;           /* [n_ap][lane] */
+    float *H, *V, *work; /* at most [rows][n_ue][2][lane], see struct kernel_cluster; beams' rows one after the other,
+                            [..][n_ant][2][lane] */
+    float *energy;       /* [n_ap n_ue][lane] of each beam at each of its APs, one after the other */
+    float *load, *sent;  /* [n_ap][lane] */
     float *norm2, *most, *weight; /* [n_ue][lane] */
     float *gain, *others, *own;   /* [n_ue][lane] amplitudes squared; what users receive */
     float *power;                 /* [3][n_ue][lane] */
     float *scale, *root;          /* [n_ap], [n_ue] */
     double *dual;                 /* [n_ue] */
     int *ap, *ue, *first, *n_aps; /* [n_ap], [n_ue] of one beam; [n_ue] its place in energy, and how many */
+    int *heard, *n_heard;         /* [n_ap][n_ue], [n_ap] users that an AP has estimates of */
+    int *place, *start; /* [n_ap][n_ue] where a user is among them, -1: nowhere; [n_ap] where they begin in H */
 };
 
 int cluster_lanes_most(const cluster_lanes_t *lanes)
@@ -75,7 +78,7 @@ int cluster_lanes_create(cluster_lanes_t **lanes, const struct mimo_shape *shape
         c->ops = kernel_get();
         c->storage = aligned_alloc(64, place(c, NULL) * sizeof(float));
         c->dual = calloc(k, sizeof *c->dual);
-        c->ap = calloc(m + 3 * k, sizeof *c->ap);
+        c->ap = calloc(3 * m + 3 * k + 2 * m * k, sizeof *c->ap);
     }
     if (!c || !c->storage || !c->dual || !c->ap) {
         return error_set(TUTTI_ENOMEM, "clusters: out of memory for %d APs, %d users", shape->n_ap, shape->n_ue);
@@ -85,6 +88,10 @@ int cluster_lanes_create(cluster_lanes_t **lanes, const struct mimo_shape *shape
     c->ue = c->ap + m;
     c->first = c->ue + k;
     c->n_aps = c->first + k;
+    c->heard = c->n_aps + k;
+    c->n_heard = c->heard + m * k;
+    c->place = c->n_heard + m;
+    c->start = c->place + m * k;
     return 0;
 }
 
@@ -110,20 +117,97 @@ static bool same_figures(int n_sb, const struct mimo_channel *c)
     return same && c->beta; /* gains by the estimates themselves differ from subband to subband */
 }
 
-static void pack(struct cluster_lanes *c, int n_sb, const struct mimo_channel *channels)
+/* Active APs and users of the first subband with their figures, and who serves whom. Nobody looks at estimates here: a
+ * link has one when its gain is above its error. False when one that is to serve has none, or a user nobody. */
+static bool load(struct cluster_lanes *c, struct precoder *p, const struct mimo_channel *channel)
+{
+    struct mimo_problem *const q = &p->problem;
+    const int n_ue = c->shape.n_ue;
+    bool right = true;
+    int n_entries = 0;
+    q->n_ap = q->n_ue = 0;
+    for (int k = 0; k < n_ue; k++) {
+        if (channel->ue_active[k]) {
+            c->n_aps[q->n_ue] = 0;
+            q->ue[q->n_ue++] = k;
+        }
+    }
+    for (int m = 0; m < c->shape.n_ap; m++) {
+        const float *const error = channel->error_variance + m * n_ue, *const beta = channel->beta + m * n_ue;
+        uint8_t *const served = p->served + q->n_ap * q->n_ue;
+        c->n_heard[m] = 0;
+        c->start[m] = n_entries;
+        if (!channel->ap_active[m] || !(channel->ap_power[m] > 0)) {
+            continue;
+        }
+        for (int k = 0; k < q->n_ue; k++) {
+            const int ue = q->ue[k];
+            const bool usable = beta[ue] > error[ue];
+            q->E[q->n_ap * q->n_ue + k] = (double)error[ue];
+            served[k] = !channel->serves || channel->serves[m * n_ue + ue];
+            c->n_aps[k] += served[k];
+            right = right && (usable || !served[k]);
+            c->place[m * n_ue + ue] = usable ? c->n_heard[m] : -1;
+            if (usable) {
+                c->heard[m * n_ue + c->n_heard[m]++] = ue;
+            }
+        }
+        n_entries += c->n_heard[m] * c->shape.n_ant;
+        q->P[q->n_ap] = (double)channel->ap_power[m];
+        q->ap[q->n_ap++] = m;
+    }
+    for (int k = 0; k < q->n_ue; k++) {
+        right = right && c->n_aps[k] > 0;
+    }
+    q->n_row = q->n_ap * c->shape.n_ant;
+    return right && q->n_ue > 0;
+}
+
+/* Estimates of the users that an AP hears; whole rows when it hears all. */
+static void pack_ap(struct cluster_lanes *c, int m, const float *const *from)
+{
+    const int n_ue = c->shape.n_ue, n_ant = c->shape.n_ant, lanes = c->ops->n_lane, n = c->n_heard[m];
+    float *to = c->H + 2 * (size_t)c->start[m] * (size_t)lanes;
+    const float *here[KERNEL_LANES_MAX];
+    for (int s = 0; s < lanes; s++) {
+        here[s] = from[s] + 2 * m * n_ant * n_ue;
+    }
+    if (n == n_ue) {
+        c->ops->pack(2 * n_ant * n_ue, here, to);
+        return;
+    }
+    for (int i = 0; i < n_ant * n; i++, to += 2 * lanes) {
+        const int at = 2 * (i / n * n_ue + c->heard[m * n_ue + i % n]);
+        for (int s = 0; s < lanes; s++) {
+            to[s] = here[s][at];
+            to[lanes + s] = here[s][at + 1];
+        }
+    }
+}
+
+static void pack(struct cluster_lanes *c, const struct mimo_problem *q, int n_sb, const struct mimo_channel *channels)
 {
     const float *from[KERNEL_LANES_MAX];
     for (int s = 0; s < c->ops->n_lane; s++) {
         from[s] = (const float *)channels[s < n_sb ? s : n_sb - 1].H_hat;
     }
-    c->ops->pack(2 * c->shape.n_ap * c->shape.n_ant * c->shape.n_ue, from, c->H);
+    for (int m = 0; m < q->n_ap; m++) {
+        pack_ap(c, q->ap[m], from);
+    }
 }
 
 /* Lists packed user k's APs and neighbours by their original numbers, itself last. */
 static struct kernel_cluster list(struct cluster_lanes *c, const struct precoder *p, bool errors, int k)
 {
     const struct mimo_problem *q = &p->problem;
-    struct kernel_cluster cluster = {.n_ant = c->shape.n_ant, .n_ue = c->shape.n_ue, .ap = c->ap, .ue = c->ue};
+    struct kernel_cluster cluster = {.n_ant = c->shape.n_ant,
+                                     .n_ue = c->shape.n_ue,
+                                     .ap = c->ap,
+                                     .ue = c->ue,
+                                     .heard = c->heard,
+                                     .place = c->place,
+                                     .n_heard = c->n_heard,
+                                     .first = c->start};
     const int *const ap = vectors_aps(p->vectors, k, &cluster.n_ap);
     const int *const neighbour = vectors_neighbours(p->vectors, k, &cluster.n);
     int n = 0;
@@ -273,20 +357,16 @@ unsigned cluster_lanes_execute(cluster_lanes_t *c, precoder_t *p, bool errors, i
 {
     unsigned left = (1u << n_sb) - 1;
     float least[KERNEL_LANES_MAX];
-    if (!same_figures(n_sb, channels)) {
+    if (!same_figures(n_sb, channels) || !load(c, p, channels)) {
         return left;
     }
-    mimo_problem_load(&p->problem, &p->shape, channels);
-    if (p->problem.reason != MIMO_REASON_ASKED || !scheme_cluster_load(p, channels->serves) ||
-        p->problem.reason != MIMO_REASON_ASKED) {
-        return left;
-    }
+    scheme_cluster_list(p);
     for (int s = 0; s < c->ops->n_lane; s++) {
         least[s] = 1;
     }
     scheme_cluster_powers(p, c->dual);
     scheme_cluster_gains(p, channels->beta);
-    pack(c, n_sb, channels);
+    pack(c, &p->problem, n_sb, channels);
     make_beams(c, p, errors, least);
     share_power(c, p);
     receive(c, p);

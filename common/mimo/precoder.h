@@ -78,8 +78,8 @@ struct mimo_channel {
                               fractional_ap; NULL = from H_hat itself */
     const double *eta;     /* [n_ap][n_ue] >= 0, powers for cb maxmin and for fzf, pzf, ppzf on average; for rlspa_* the
                               users' parts, the same at all APs; NULL = solved here, or the rule's */
-    const uint8_t *serves; /* [n_ap][n_ue] 1 where an AP serves a user (cluster/clusters.h); NULL = all serve all. H_hat
-                              and error_variance hold what is known of the other links, too: 0 where nothing is. W is
+    const uint8_t *serves; /* [n_ap][n_ue] 1 where an AP serves a user (cluster/clusters.h); NULL = all serve all. Links
+                              that do not serve have estimates, too, or H_hat 0 and the whole gain for an error. W is
                               zero where it is 0 with p_mmse, p_rzf, lp_mmse, cb, fzf, pzf and ppzf; zf, rzf, ob and
                               analog do not read it */
 };

@@ -53,10 +53,10 @@ typedef int scheme_solve_fn(struct precoder *p, enum mimo_power power, const str
 MIMO_SCHEME_MAP(SCHEME_DECLARE)
 #undef SCHEME_DECLARE
 
-/* Of clusters: lists them unless they are the last ones, false when nobody is left; users' powers of the dual uplink,
- * the sum of P_m / |D_m| over their APs, to power [n_ue]; large-scale gains of the links that serve to beta: those
- * known, or the estimates' own where none of a user's is. */
-bool scheme_cluster_load(struct precoder *p, const uint8_t *serves);
+/* Of clusters: lists p->served [n_ap][n_ue] unless it is what is listed; users' powers of the dual uplink, the sum of
+ * P_m / |D_m| over their APs, to power [n_ue]; large-scale gains of the links that serve to beta: those known, or the
+ * estimates' own where none of a user's is. */
+void scheme_cluster_list(struct precoder *p);
 void scheme_cluster_powers(struct precoder *p, double *power);
 void scheme_cluster_gains(struct precoder *p, const float *known);
 /* amplitude = 1. */

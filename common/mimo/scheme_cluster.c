@@ -45,13 +45,9 @@ static int pack_served(struct precoder *p, const uint8_t *serves)
     return 0;
 }
 
-bool scheme_cluster_load(struct precoder *p, const uint8_t *serves)
+void scheme_cluster_list(struct precoder *p)
 {
-    struct mimo_problem *q = &p->problem;
-    int unserved;
-    while (q->n_ue > 0 && (unserved = pack_served(p, serves)) > 0) {
-        mimo_problem_drop(q, unserved - 1);
-    }
+    const struct mimo_problem *const q = &p->problem;
     const size_t n = (size_t)q->n_ap * (size_t)q->n_ue;
     if (p->loaded_n_ap != q->n_ap || p->loaded_n_ue != q->n_ue || memcmp(p->loaded, p->served, n)) {
         vectors_resize(p->vectors, q->n_ap, q->n_ue);
@@ -60,6 +56,17 @@ bool scheme_cluster_load(struct precoder *p, const uint8_t *serves)
         p->loaded_n_ap = q->n_ap;
         p->loaded_n_ue = q->n_ue;
     }
+}
+
+/* Who serves whom, without users whom nobody serves. False when nobody is left. */
+static bool load(struct precoder *p, const uint8_t *serves)
+{
+    struct mimo_problem *q = &p->problem;
+    int unserved;
+    while (q->n_ue > 0 && (unserved = pack_served(p, serves)) > 0) {
+        mimo_problem_drop(q, unserved - 1);
+    }
+    scheme_cluster_list(p);
     return q->n_ue > 0;
 }
 
@@ -194,7 +201,7 @@ static void tell_sinr(struct precoder *p, struct mimo_solution *solution)
 static int solve(struct precoder *p, enum vectors_rule rule, enum mimo_power power, const struct mimo_channel *channel,
                  struct mimo_solution *solution)
 {
-    if (!scheme_cluster_load(p, channel->serves)) {
+    if (!load(p, channel->serves)) {
         scheme_store(p, solution);
         return MIMO_REASON_ASKED;
     }
@@ -258,7 +265,7 @@ int scheme_lp_mmse_solve(struct precoder *p, enum mimo_power power, const struct
                          struct mimo_solution *solution)
 {
     const struct mimo_problem *q = &p->problem;
-    const bool some = scheme_cluster_load(p, channel->serves);
+    const bool some = load(p, channel->serves);
     if (some) {
         scheme_cluster_gains(p, channel->beta);
         shares_local(q->n_ap, q->n_ue, p->served, p->beta, 1, p->B);

@@ -365,9 +365,16 @@ static void lanes_are_the_same(void **state)
         for (int l = 0; l < L * K && i % 5 == 4; l++) { /* one AP a user: then all of its budget is used */
             serves[l] = l / K == l % K % L;
         }
+        for (int l = 0; l < L * K && i % 3 == 1; l++) { /* links that only interfere */
+            if (!serves[l] && random_uniform(&random) < 0.7) {
+                c.E[l] = c.beta[l];
+            }
+        }
         for (int b = 0; b < n; b++) {
             for (int r = 0; r < M * K; r++) {
-                H[b][r] = (tutti_cf32)(sqrt(0.8 * (double)c.beta[r / K / N * K + r % K]) * random_cn(&random));
+                H[b][r] = c.E[r / K / N * K + r % K] >= c.beta[r / K / N * K + r % K]
+                              ? 0
+                              : (tutti_cf32)(sqrt(0.8 * (double)c.beta[r / K / N * K + r % K]) * random_cn(&random));
             }
             channels[b] = c.channel;
             channels[b].H_hat = H[b];
