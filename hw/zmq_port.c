@@ -283,6 +283,7 @@ static int open_anew(zmq_port_t *port, const char *endpoint)
  * empty answer. The socket that asks is made anew, lest a question of before is answered after. */
 int zmq_port_restart(zmq_port_t *port)
 {
+    enum { MOST_REQUESTS = 4096 }; /* who asks faster than he is answered must not keep anybody here */
     char endpoint[ENDPOINT_ROOM];
     if (!port->requested) {
         take_request(port);
@@ -291,7 +292,7 @@ int zmq_port_restart(zmq_port_t *port)
     while (end_left(&port->give)) {
         continue;
     }
-    while (waiting) {
+    for (int i = 0; waiting && i < MOST_REQUESTS; i++) {
         zmq_send(port->give.socket, "", 0, ZMQ_DONTWAIT);
         port->requested = false;
         take_request(port);
