@@ -2,6 +2,7 @@
 #include "cpu_node/block.h"
 
 #include "base/error.h"
+#include "cpu_node/sync_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +18,12 @@ static bool allocate_aps(struct cpu_block *b, size_t n_ap)
     b->csi_sent_ns = calloc(n_ap, sizeof *b->csi_sent_ns);
     b->csi_received_ns = calloc(n_ap, sizeof *b->csi_received_ns);
     b->precoder_sent_ns = calloc(n_ap, sizeof *b->precoder_sent_ns);
+    b->sync_state = calloc(n_ap, sizeof *b->sync_state);
+    b->sync_figures = calloc(SYNC_WATCH_FIGURES * n_ap, sizeof *b->sync_figures);
     b->radio_events = calloc(n_ap, sizeof *b->radio_events);
     return b->gathered && b->excused && b->faults && b->noise_power && b->delay_samples && b->capture_end_ns &&
-           b->csi_sent_ns && b->csi_received_ns && b->precoder_sent_ns && b->radio_events;
+           b->csi_sent_ns && b->csi_received_ns && b->precoder_sent_ns && b->sync_state && b->sync_figures &&
+           b->radio_events;
 }
 
 static bool allocate_arrays(struct cpu_block *b, size_t n_sb, size_t n_ap, size_t n_ant, size_t n_ue)
@@ -82,6 +86,8 @@ void block_destroy(struct cpu_block *b)
     free(b->csi_sent_ns);
     free(b->csi_received_ns);
     free(b->precoder_sent_ns);
+    free(b->sync_state);
+    free(b->sync_figures);
     free(b->radio_events);
     free(b->H_hat);
     free(b->error_variance);

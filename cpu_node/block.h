@@ -28,9 +28,11 @@ struct cpu_block {
     int64_t *faults;  /* mask of 1 << enum cpu_fault */
     float *noise_power, *delay_samples;
     uint64_t *capture_end_ns, *csi_sent_ns, *csi_received_ns, *precoder_sent_ns; /* wall clock */
-    uint32_t (*radio_events)[5];                                                 /* U O D S L since the AP's start */
-    tutti_cf32 *H_hat;                                                           /* [n_sb][n_ap][n_ant][n_ue] */
-    float *error_variance, *beta;                                                /* [n_ap][n_ue] */
+    uint8_t *sync_state;          /* of enum wire_sync, SYNC_WATCH_AWAY */
+    double *sync_figures;         /* [SYNC_WATCH_FIGURES][n_ap] */
+    uint32_t (*radio_events)[5];  /* U O D S L since the AP's start */
+    tutti_cf32 *H_hat;            /* [n_sb][n_ap][n_ant][n_ue] */
+    float *error_variance, *beta; /* [n_ap][n_ue] */
     /* the solve */
     uint8_t *user_alive;  /* [n_ue] noise is kept away from these */
     int32_t *place;       /* [n_ue] of the schedule, -1 = waits; user k's is k without one */

@@ -86,6 +86,7 @@ static int loop(struct cpu *cpu)
         outbox_push(cpu, block);
         solver_predict(cpu->solver, block);
         tell_uplink(cpu, block); /* behind the precoders: nobody waits for it */
+        sync_watch_copy(cpu->sync, block->sync_state, block->sync_figures);
         calibrate_turn(cpu->calibrate, block->number, sync_watch_fit(cpu->sync, cpu->gather->alive));
         struct cpu_block *const other = recorder_exchange(cpu->recorder, block);
         if (other != block) {

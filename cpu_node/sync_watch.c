@@ -5,6 +5,7 @@
 #include "fronthaul/wire.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct one {
     uint64_t first;  /* block that it was heard of first */
     uint64_t n_line;
     json_t *report; /* the last one, NULL: none */
+    double figure[SYNC_WATCH_FIGURES];
 };
 
 struct sync_watch {
@@ -119,6 +121,14 @@ static json_t *figures_of(const json_t *root)
     return figures;
 }
 
+static double figure_of(const json_t *figures, int i)
+{
+    static const char *const names[SYNC_WATCH_FIGURES] = {"cfo_hz", "error_rad", "snr_db", "delay_samples",
+                                                          "drift_ppm"};
+    const json_t *const value = json_object_get(figures, names[i]);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
 bool sync_watch_report(sync_watch_t *w, int ap, const char *json)
 {
     json_t *root = json_loads(json, 0, NULL);
@@ -131,6 +141,9 @@ bool sync_watch_report(sync_watch_t *w, int ap, const char *json)
     pthread_mutex_lock(&w->mutex);
     json_decref(w->ap[ap].report);
     w->ap[ap].report = figures;
+    for (int i = 0; i < SYNC_WATCH_FIGURES; i++) {
+        w->ap[ap].figure[i] = figure_of(figures, i);
+    }
     pthread_mutex_unlock(&w->mutex);
     json_decref(root);
     return true;
@@ -142,6 +155,18 @@ void sync_watch_gone(sync_watch_t *w, int ap)
     json_decref(w->ap[ap].report);
     w->ap[ap] = (struct one){0};
     pthread_mutex_unlock(&w->mutex);
+}
+
+void sync_watch_copy(const sync_watch_t *w, uint8_t *state, double *figures)
+{
+    const int n_ap = w->settings.n_ap;
+    for (int ap = 0; ap < n_ap; ap++) {
+        const struct one *const one = &w->ap[ap]; /* written by this thread alone */
+        state[ap] = one->there ? (uint8_t)one->state : SYNC_WATCH_AWAY;
+        for (int i = 0; i < SYNC_WATCH_FIGURES; i++) {
+            figures[i * n_ap + ap] = one->report ? one->figure[i] : NAN;
+        }
+    }
 }
 
 const uint8_t *sync_watch_fit(sync_watch_t *w, const uint8_t *alive)

@@ -23,6 +23,19 @@ bool sync_watch_hear(sync_watch_t *watch, int ap, uint64_t block, int state);
 /* A control message of an AP; false if it is not about this. */
 bool sync_watch_report(sync_watch_t *watch, int ap, const char *json);
 void sync_watch_gone(sync_watch_t *watch, int ap);
+/* For the recording, in the order of its datasets; the others of a report are for people. */
+enum sync_watch_figure {
+    SYNC_WATCH_CFO_HZ,
+    SYNC_WATCH_ERROR_RAD,
+    SYNC_WATCH_SNR_DB,
+    SYNC_WATCH_DELAY_SAMPLES,
+    SYNC_WATCH_DRIFT_PPM,
+    SYNC_WATCH_FIGURES
+};
+enum { SYNC_WATCH_AWAY = 255 };
+/* What is known of all APs by now: state [n_ap] of enum wire_sync, or SYNC_WATCH_AWAY; figures
+ * [SYNC_WATCH_FIGURES][n_ap], the last each AP has told of, NaN: none. No lock. */
+void sync_watch_copy(const sync_watch_t *watch, uint8_t *state, double *figures);
 /* [n_ap] 1: is there, by `alive`, and counts. Valid until the next call. */
 const uint8_t *sync_watch_fit(sync_watch_t *watch, const uint8_t *alive);
 /* Any thread: adds the member `sync` to a status message, an entry per AP; nothing with a shared

@@ -68,6 +68,8 @@ static bool is_kept(enum record_when when, const struct record_shape *s)
         return s->clusters;
     case WITH_POWERS:
         return s->powers;
+    case WITH_SYNC:
+        return s->sync;
     case WITH_UPLINK:
         return s->uplink;
     case WITH_UPLINK_POINTS:

@@ -27,6 +27,7 @@ enum record_when {
     WITH_SCHEDULE,
     WITH_CLUSTERS,
     WITH_POWERS,
+    WITH_SYNC,
     WITH_CONTROLLER,
     WITH_UPLINK,
     WITH_UPLINK_POINTS,
@@ -66,6 +67,12 @@ enum record_when {
     X(R_POWER, "/power", H5_F64, "au", FROM_BLOCK, WITH_POWERS)                                                        \
     X(R_BETA, "/block/beta", H5_F64, "au", FROM_BLOCK, ALWAYS)                                                         \
     X(R_NOISE_POWER, "/block/noise_power", H5_F64, "a", FROM_BLOCK, ALWAYS)                                            \
+    X(R_SYNC_STATE, "/sync/state", H5_U8, "a", FROM_BLOCK, WITH_SYNC)                                                  \
+    X(R_SYNC_CFO, "/sync/cfo_hz", H5_F64, "a", FROM_BLOCK, WITH_SYNC)                                                  \
+    X(R_SYNC_ERROR, "/sync/error_rad", H5_F64, "a", FROM_BLOCK, WITH_SYNC)                                             \
+    X(R_SYNC_SNR, "/sync/snr_db", H5_F64, "a", FROM_BLOCK, WITH_SYNC)                                                  \
+    X(R_SYNC_DELAY, "/sync/delay_samples", H5_F64, "a", FROM_BLOCK, WITH_SYNC)                                         \
+    X(R_SYNC_DRIFT, "/sync/drift_ppm", H5_F64, "a", FROM_BLOCK, WITH_SYNC)                                             \
     X(R_EVENTS, "/radio/events", H5_I64, "a5", FROM_BLOCK, ALWAYS)                                                     \
     X(R_CAPTURE_END, "/hops/capture_end_ns", H5_U64, "a", FROM_BLOCK, ALWAYS)                                          \
     X(R_CSI_SENT, "/hops/csi_sent_ns", H5_U64, "a", FROM_BLOCK, ALWAYS)                                                \
@@ -143,7 +150,7 @@ enum { RECORD_LOSSES = 6 };
 
 struct record_shape {
     int n_sb, n_ap, n_ant, n_ue, n_eve, n_points, n_zone;
-    bool csi, precoders, noise, noise_vectors, schedule, clusters, controller, powers, uplink;
+    bool csi, precoders, noise, noise_vectors, schedule, clusters, controller, powers, uplink, sync;
 };
 
 struct record_column_spec {

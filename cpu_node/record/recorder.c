@@ -61,6 +61,7 @@ static struct record_shape shape_of(const struct recorder_settings *s)
         .controller = c->resilience.controller,
         .powers = slow_has_powers(c),
         .uplink = c->uplink.mode != CONFIG_UPLINK_NONE,
+        .sync = s->frame->beacon_ap >= 0,
     };
 }
 

@@ -2,6 +2,7 @@
 #include "cpu_node/record/rows.h"
 
 #include "base/error.h"
+#include "cpu_node/sync_watch.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -156,6 +157,16 @@ static void write_inputs(struct record_rows *r, const struct cpu_block *block)
     run_file_put(f, R_EVENTS, b, r->counts);
 }
 
+static void write_sync(struct record_rows *r, const struct cpu_block *block)
+{
+    static const enum record_dataset figures[SYNC_WATCH_FIGURES] = {R_SYNC_CFO, R_SYNC_ERROR, R_SYNC_SNR, R_SYNC_DELAY,
+                                                                    R_SYNC_DRIFT};
+    run_file_put(r->file, R_SYNC_STATE, block->number, block->sync_state);
+    for (int i = 0; i < SYNC_WATCH_FIGURES; i++) {
+        run_file_put(r->file, figures[i], block->number, block->sync_figures + i * r->shape.n_ap);
+    }
+}
+
 static void write_hops(struct record_rows *r, const struct cpu_block *block)
 {
     run_file_t *f = r->file;
@@ -213,6 +224,7 @@ void record_rows_block(struct record_rows *r, const struct cpu_block *block)
 {
     ledger_owe(r->ledger, block->number, block->gathered, write_lost, r);
     write_inputs(r, block);
+    write_sync(r, block);
     write_solution(r, block);
     if (r->shape.n_zone > 0) {
         write_sensing(r, block);

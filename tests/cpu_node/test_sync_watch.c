@@ -4,6 +4,7 @@
 #include "cpu_node/sync_watch.h"
 #include "fronthaul/wire.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,6 +60,28 @@ static void test_figures_are_told_on(void **state)
     sync_watch_destroy(watch);
 }
 
+static void test_figures_are_kept_for_the_recording(void **state)
+{
+    (void)state;
+    sync_watch_t *watch = open_watch();
+    uint8_t kept[N_AP];
+    double figures[SYNC_WATCH_FIGURES * N_AP];
+    sync_watch_hear(watch, 1, 7, WIRE_SYNC_LOCKED);
+    sync_watch_report(watch, 1,
+                      "{\"type\":\"sync\",\"cfo_hz\":-12.5,\"snr_db\":null,\"drift_ppm\":0.25,\"error_rad\":\"x\"}");
+    sync_watch_copy(watch, kept, figures);
+    assert_int_equal(kept[0], SYNC_WATCH_AWAY);
+    assert_int_equal(kept[1], WIRE_SYNC_LOCKED);
+    assert_float_equal(figures[SYNC_WATCH_CFO_HZ * N_AP + 1], -12.5, 0);
+    assert_float_equal(figures[SYNC_WATCH_DRIFT_PPM * N_AP + 1], 0.25, 0);
+    assert_true(isnan(figures[SYNC_WATCH_SNR_DB * N_AP + 1]) && isnan(figures[SYNC_WATCH_ERROR_RAD * N_AP + 1]));
+    assert_true(isnan(figures[SYNC_WATCH_CFO_HZ * N_AP]));
+    sync_watch_gone(watch, 1);
+    sync_watch_copy(watch, kept, figures);
+    assert_true(kept[1] == SYNC_WATCH_AWAY && isnan(figures[SYNC_WATCH_CFO_HZ * N_AP + 1]));
+    sync_watch_destroy(watch);
+}
+
 /* A status message longer than a message may be reaches no observer. */
 static void test_what_an_ap_makes_up_is_not_told_on(void **state)
 {
@@ -104,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_figures_are_told_on),
+        cmocka_unit_test(test_figures_are_kept_for_the_recording),
         cmocka_unit_test(test_what_an_ap_makes_up_is_not_told_on),
         cmocka_unit_test(test_one_that_comes_and_goes_fills_no_log),
     };

@@ -51,6 +51,10 @@ def locks_and_serves(n=300):
         calibrated = first(f, "CALIBRATED run=1")
         check(calibrated <= 100, f"calibrated at block {calibrated}: {events(f, 'CALIBRAT')}")
         check(not events(f, "SYNC-HOLD") and not events(f, "SYNC-LOST"), "nobody lost the reference")
+        state, offset = f["sync/state"][:n], f["sync/cfo_hz"][:n]
+        check((state[1:, 0] == 1).all() and (state[30:, 1:] == 4).all() and (state[:5, 1:] != 4).all() and np.isnan(offset[:, 0]).all()
+              and (np.abs(offset[100:, 1:]) < 600).all() and np.ptp(offset[100:, 1:], axis=0).max() < 1,
+              f"recorded: reference, slaves locked from block 30 on, {np.round(offset[-1, 1:], 2)} Hz off")
         alone, told = harmonic(measured[30:calibrated]), harmonic(expected[30:calibrated])
         used = f["block/ap_used"][:n].astype(bool)
         check(used[30:calibrated].all(axis=0).tolist() == [True, False, False, False] and not used[:calibrated, 1:].any(),
