@@ -59,8 +59,10 @@ static int open_ports(struct tap *t, const struct config *config, const struct l
             endpoint_tcp_at(port->at, sizeof port->at, config->air.tap.endpoint, i++);
             t->needs[r] = !t->transmitted;
             status = open_port(t, port);
-            log_write(LOG_INFO, "air", "TAP %s%d antenna=%d direction=%s at=%s", config_role_name(links_role(radio)),
-                      radio->id, a, t->transmitted ? "tx" : "rx", port->at);
+            if (status == TUTTI_OK) {
+                log_write(LOG_INFO, "air", "TAP %s%d antenna=%d direction=%s at=%s",
+                          config_role_name(links_role(radio)), radio->id, a, t->transmitted ? "tx" : "rx", port->at);
+            }
         }
     }
     return status;
