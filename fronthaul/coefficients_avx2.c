@@ -65,6 +65,12 @@ static void sc16_put(uint8_t *out, const float *in, size_t n, float scale)
     }
 }
 
+ALWAYS void sc16_unpack_eight(float *out, const uint8_t *in, __m256 factor)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)in);
+    _mm256_storeu_ps(out, _mm256_mul_ps(factor, _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(v))));
+}
+
 static bool sc16_unpack(float *out, const uint8_t *in, size_t n)
 {
     const float scale = get_f32(in);
@@ -73,9 +79,16 @@ static bool sc16_unpack(float *out, const uint8_t *in, size_t n)
     }
     const __m256 factor = _mm256_set1_ps(scale);
     size_t at = 0;
-    for (in += 4; at + GROUP <= n; at += GROUP) {
-        const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(in + 2 * at));
-        _mm256_storeu_ps(out + at, _mm256_mul_ps(factor, _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(v))));
+    in += 4;
+    for (; at + 4 * GROUP <= n;
+         at += 4 * GROUP) { /* fours: where a shorter loop happens to lie costs it up to a third */
+        sc16_unpack_eight(out + at, in + 2 * at, factor);
+        sc16_unpack_eight(out + at + GROUP, in + 2 * (at + GROUP), factor);
+        sc16_unpack_eight(out + at + 2 * GROUP, in + 2 * (at + 2 * GROUP), factor);
+        sc16_unpack_eight(out + at + 3 * GROUP, in + 2 * (at + 3 * GROUP), factor);
+    }
+    for (; at + GROUP <= n; at += GROUP) {
+        sc16_unpack_eight(out + at, in + 2 * at, factor);
     }
     for (; at < n; at++) {
         out[at] = scale * (float)(int16_t)get_u16(in + 2 * at);

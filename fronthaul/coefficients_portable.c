@@ -7,6 +7,9 @@
 #include <smmintrin.h>
 #endif
 
+/* Widths are constants of the caller: clang would make one body for all of them, with shifts that it does not know. */
+#define ALWAYS static inline __attribute__((always_inline))
+
 enum { QUAD = 4 };
 typedef float quad_f32 __attribute__((vector_size(4 * QUAD)));
 typedef int32_t quad_i32 __attribute__((vector_size(4 * QUAD)));
@@ -86,7 +89,7 @@ static bool sc16_unpack(float *out, const uint8_t *in, size_t n)
 
 /* Four values from mantissas side by side, the first on top: as lanes of 16 bits, the first in the lowest, whose signs
  * are extended. */
-static inline void split(float *out, uint64_t joined, int bits, float scale)
+ALWAYS void split(float *out, uint64_t joined, int bits, float scale)
 {
     const uint64_t pairs = joined >> 2 * bits | (joined & low_bits(2 * bits)) << 32;
     const uint64_t firsts = pairs >> bits & low_bits(bits) * 0x0000000100000001u;
@@ -97,27 +100,27 @@ static inline void split(float *out, uint64_t joined, int bits, float scale)
 }
 
 /* Four mantissas side by side, the first on top. */
-static inline uint64_t join(quad_i32 mantissa, int bits)
+ALWAYS uint64_t join(quad_i32 mantissa, int bits)
 {
     const quad_u64 v = (quad_u64)mantissa;
     const quad_u64 pair = (v & low_bits(bits)) << bits | (v >> 32 & low_bits(bits));
     return pair[0] << 2 * bits | pair[1];
 }
 
-static inline void group_pack(uint8_t *out, const float *in, int bits, float a, float b)
+ALWAYS void group_pack(uint8_t *out, const float *in, int bits, float a, float b)
 {
     const int32_t limit = (1 << (bits - 1)) - 1;
     const uint64_t head = join(quantise(in, a, b, limit), bits), tail = join(quantise(in + QUAD, a, b, limit), bits);
     bfp_put_group(out, head, tail, bits);
 }
 
-static inline void group_unpack(float *restrict out, const uint8_t *in, int bits, float scale)
+ALWAYS void group_unpack(float *restrict out, const uint8_t *in, int bits, float scale)
 {
     split(out, bfp_get_head(in, bits), bits, scale);
     split(out + QUAD, bfp_get_tail(in, bits), bits, scale);
 }
 
-static inline void bfp_put_row(uint8_t *out, const float *in, size_t n, int bits, int exponent, struct bfp_factors f)
+ALWAYS void bfp_put_row(uint8_t *out, const float *in, size_t n, int bits, int exponent, struct bfp_factors f)
 {
     if (exponent == BFP_NOT_FINITE) {
         memset(out, 0, bfp_row_bytes(n, (unsigned)bits) - 1);
@@ -136,7 +139,7 @@ static inline void bfp_put_row(uint8_t *out, const float *in, size_t n, int bits
     }
 }
 
-static inline bool bfp_unpack_row(float *out, const uint8_t *in, size_t n, int bits)
+ALWAYS bool bfp_unpack_row(float *out, const uint8_t *in, size_t n, int bits)
 {
     const int exponent = (int8_t)*in++;
     if (exponent == BFP_NOT_FINITE || exponent > 128 - bits) {
@@ -159,7 +162,7 @@ static inline bool bfp_unpack_row(float *out, const uint8_t *in, size_t n, int b
     return n_bits % 8 == 0 || (bytes[n_bits / 8] & 0xff >> n_bits % 8) == 0;
 }
 
-static inline void bfp_pack_rows(uint8_t *out, const float *in, size_t n_rows, size_t n, int bits)
+ALWAYS void bfp_pack_rows(uint8_t *out, const float *in, size_t n_rows, size_t n, int bits)
 {
     for (size_t r = 0; r < n_rows; r++, in += n, out += bfp_row_bytes(n, (unsigned)bits)) {
         const int exponent = bfp_exponent(row_peak(in, n), bits);

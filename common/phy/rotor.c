@@ -47,16 +47,21 @@ void rotor_set(struct rotor *r, double rate_rad)
  * differs by 1.4. */
 typedef float pair __attribute__((vector_size(16)));
 
-static void turn_row(int n, const tutti_cf32 *row, tutti_cf32 *x)
+static inline pair pair_product(pair a, pair b)
 {
     const pair sign = {-1, 1, -1, 1};
+    const pair re = __builtin_shufflevector(b, b, 0, 0, 2, 2), im = __builtin_shufflevector(b, b, 1, 1, 3, 3);
+    return a * re + sign * __builtin_shufflevector(a, a, 1, 0, 3, 2) * im;
+}
+
+static void turn_row(int n, const tutti_cf32 *row, tutti_cf32 *x)
+{
     int i = 0;
     for (; i + 2 <= n; i += 2) {
         pair a, b;
         memcpy(&a, x + i, sizeof a);
         memcpy(&b, row + i, sizeof b);
-        const pair re = __builtin_shufflevector(b, b, 0, 0, 2, 2), im = __builtin_shufflevector(b, b, 1, 1, 3, 3);
-        a = a * re + sign * __builtin_shufflevector(a, a, 1, 0, 3, 2) * im;
+        a = pair_product(a, b);
         memcpy(x + i, &a, sizeof a);
     }
     if (i < n) {
@@ -64,13 +69,27 @@ static void turn_row(int n, const tutti_cf32 *row, tutti_cf32 *x)
     }
 }
 
+/* row = start turn, or its conjugate. */
+static void make_row(int n, tutti_cf32 start, bool back, const tutti_cf32 *turn, tutti_cf32 *row)
+{
+    const float sign = back ? -1 : 1, re = crealf(start), im = cimagf(start);
+    const pair all = {re, im, re, im}, conjugate = {1, sign, 1, sign};
+    int i = 0;
+    for (; i + 2 <= n; i += 2) {
+        pair a;
+        memcpy(&a, turn + i, sizeof a);
+        a = conjugate * pair_product(a, all);
+        memcpy(row + i, &a, sizeof a);
+    }
+    if (i < n) {
+        const tutti_cf32 last = cmplx_product(turn[i], start);
+        row[i] = CMPLXF(crealf(last), sign * cimagf(last));
+    }
+}
+
 void rotor_apply(struct rotor *r, double phase_rad, bool back, int n_ant, int n, tutti_cf32 *const *x)
 {
-    const float re = (float)cos(phase_rad), im = (float)sin(phase_rad), sign = back ? -1 : 1;
-    for (int i = 0; i < n; i++) {
-        const float c = crealf(r->turn[i]), s = cimagf(r->turn[i]);
-        r->row[i] = CMPLXF(re * c - im * s, sign * (re * s + im * c));
-    }
+    make_row(n, CMPLXF((float)cos(phase_rad), (float)sin(phase_rad)), back, r->turn, r->row);
     for (int a = 0; a < n_ant; a++) {
         turn_row(n, r->row, x[a]);
     }
