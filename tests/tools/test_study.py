@@ -117,6 +117,9 @@ class Study(unittest.TestCase):
         answer = study("ppzf-an", "--set", "area=3", "--out", self.path("set"))
         self.assertEqual(answer.returncode, 1)
         self.assertIn("area_m", answer.stderr)
+        answer = study("isac-fig4", "--quick", "--set", "n_ue=2", "--out", self.path("set"))  # fewer than it has room for
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("leave n_ue", answer.stderr)
 
 
 if __name__ == "__main__":
