@@ -5,6 +5,7 @@
 #include "cluster/split.h"
 #include "fronthaul/wire.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,7 @@ bool pilot_csi_hear(struct pilot_csi *c, int ap, const uint8_t *data, size_t n_b
         return false;
     }
     for (uint32_t i = 0; i < meta.n_statistic; i++) {
-        if (!(c->told[i] >= 0)) {
+        if (!(c->told[i] >= 0) || isinf(c->told[i])) {
             return false;
         }
     }

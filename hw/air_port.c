@@ -15,10 +15,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { CONNECT_TIMEOUT_MS = 30000, CONNECT_RETRY_MS = 20, ANSWER_TIMEOUT_MS = 10000 };
+enum { CONNECT_TIMEOUT_MS = 30000, CONNECT_RETRY_MS = 20, ANSWER_TIMEOUT_MS = 10000, JOIN_TRIES = 5 };
 
 struct air_port {
     int fd, poll_ms;
+    bool closed; /* by the medium */
     enum air_role role;
     int id;
     bool paced, shared;
@@ -97,6 +98,7 @@ static int read_all(air_port_t *p, void *data, size_t n, int64_t timeout_ms)
             at += got;
             n -= (size_t)got;
         } else if (got == 0) {
+            p->closed = true;
             return gone(p, "the medium closed it");
         } else if (errno == EAGAIN) {
             const int status = wait_ready(p, POLLIN, timeout_ms);
@@ -228,6 +230,23 @@ static int introduce(air_port_t *p, const struct air_port_settings *s)
     return status ? status : set_up_rings(p, s->n_ant, (int)answer.n_samples, (int)n_cell);
 }
 
+/* A medium that many want to connect to closes connections whose hello has not come yet. */
+static int join(air_port_t *p, const struct air_port_settings *s)
+{
+    int status = TUTTI_OK;
+    for (int k = 0; k < JOIN_TRIES; k++) {
+        p->closed = false;
+        status = connect_patiently(p);
+        status = status ? status : introduce(p, s);
+        if (!p->closed || k == JOIN_TRIES - 1) {
+            break;
+        }
+        close(p->fd);
+        p->fd = -1;
+    }
+    return status;
+}
+
 static void close_passed(air_port_t *p)
 {
     for (int i = 0; i < AIR_SOCKET_MAX_FDS; i++) {
@@ -253,8 +272,7 @@ int air_port_open(air_port_t **port, const struct air_port_settings *s)
     if (snprintf(p->endpoint, sizeof p->endpoint, "%s", s->endpoint) >= (int)sizeof p->endpoint) {
         status = error_set(TUTTI_ECONFIG, "air endpoint '%s' is too long", s->endpoint);
     }
-    status = status ? status : connect_patiently(p);
-    status = status ? status : introduce(p, s);
+    status = status ? status : join(p, s);
     close_passed(p);
     return status;
 }

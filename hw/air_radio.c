@@ -130,6 +130,9 @@ static int air_start(void *state, tutti_tick at, tutti_tick *first)
     timeline_reset(r->timeline, now);
     atomic_store(&r->share.words->fetched, now);
     r->n_unwanted = 0;
+    for (int i = 0; i < r->share.n_cell; i++) {
+        r->wanted[i] = (struct range){UINT64_MAX, UINT64_MAX}; /* of no chunk yet, also not of the first */
+    }
     r->next = wished > now ? wished : now;
     *first = r->next;
     return TUTTI_OK;

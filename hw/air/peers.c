@@ -102,35 +102,6 @@ static void put_out(medium_t *m, struct peer *p, const char *why)
     leave(m, p, "put out");
 }
 
-/* A place for a new connection: a free one, or that of the connection which has been silent for longest. */
-static struct peer *make_room(medium_t *m)
-{
-    struct peer *oldest = NULL;
-    for (int i = 0; i < m->n_peer_max; i++) {
-        struct peer *p = &m->peer[i];
-        if (p->fd < 0) {
-            return p;
-        }
-        if (!p->seat && (!oldest || p->since_ns < oldest->since_ns)) {
-            oldest = p;
-        }
-    }
-    if (oldest) { /* always: there are more places than seats */
-        drop(m, oldest, "no hello, and others want to connect");
-    }
-    return oldest;
-}
-
-static void accept_peers(medium_t *m)
-{
-    int fd;
-    while ((fd = air_socket_accept(m->listener)) >= 0) {
-        struct peer *p = make_room(m);
-        *p = (struct peer){.fd = fd, .since_ns = clock_mono_ns(), .local = air_socket_is_local(fd)};
-        watch(m, watch_of(m, p), fd, EPOLLIN, EPOLL_CTL_ADD);
-    }
-}
-
 /* Joining ------------------------------------------------------------------------------------------------------- */
 
 static struct seat *find_seat(const medium_t *m, const struct air_header *h)
@@ -472,6 +443,37 @@ static void attend(medium_t *m, struct peer *p, uint32_t seen)
         if (!read_some(m, p)) {
             break;
         }
+    }
+}
+
+/* A place for a new connection: a free one, or that of the connection which has been silent for longest. */
+static struct peer *make_room(medium_t *m)
+{
+    struct peer *oldest = NULL;
+    for (int i = 0; i < m->n_peer_max; i++) {
+        struct peer *p = &m->peer[i];
+        if (p->fd < 0) {
+            return p;
+        }
+        if (!p->seat && (!oldest || p->since_ns < oldest->since_ns)) {
+            oldest = p;
+        }
+    }
+    if (oldest) { /* always: there are more places than seats */
+        drop(m, oldest, "no hello, and others want to connect");
+    }
+    return oldest;
+}
+
+/* What it has sent already counts, however many come behind it. */
+static void accept_peers(medium_t *m)
+{
+    int fd;
+    while ((fd = air_socket_accept(m->listener)) >= 0) {
+        struct peer *p = make_room(m);
+        *p = (struct peer){.fd = fd, .since_ns = clock_mono_ns(), .local = air_socket_is_local(fd)};
+        watch(m, watch_of(m, p), fd, EPOLLIN, EPOLL_CTL_ADD);
+        attend(m, p, EPOLLIN);
     }
 }
 
