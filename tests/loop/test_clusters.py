@@ -9,9 +9,9 @@ import os
 import sys
 
 import numpy as np
-from network import BIN, SHORT, Network, blocks, check, check_long, db, fewer, finish
+from network import BIN, SHORT, Network, blocks, check, check_long, db, fewer, finish, skip
 
-BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else max(70, blocks(120))
+BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else max(50, blocks(120))
 LEAD = 4  # blocks from a decision to its first block
 FIRST = 2 * 8 + LEAD  # two users on a pilot, alone 8 times each
 SKIP = FIRST + 20
@@ -88,7 +88,7 @@ def predictions(what, d):
 
 def one_is_gone():
     """Known gains: what changes then is the access point alone."""
-    at, n_blocks = 70, 100 if SHORT else 120  # looks come at 15, 40, 65, 90
+    at, n_blocks = 70, 120  # looks come at 15, 40, 65, 90
     d = run(["pilots.large_scale=known", f"fronthaul.faults={{silent_ap: {SILENT}, from_block: {at}}}"], n_blocks)
     before, after = d["serves"][at - 1] > 0, d["serves"][-1] > 0
     moved = (d["pilot"][at - 1] != d["pilot"][-1]).sum()
@@ -107,5 +107,8 @@ for scheme in fewer(["p_mmse", "p_rzf", "lp_mmse"]):
     clusters(scheme, data)
     estimates(scheme, data)
     predictions(scheme, data)
-one_is_gone()
+if SHORT:
+    skip("an access point that is gone", "runs are short here")
+else:
+    one_is_gone()
 finish()

@@ -666,6 +666,8 @@ class Precode(unittest.TestCase):
             os.unlink(self.out + ".part")
 
     def test_kill(self):
+        if SANITIZERS:
+            self.skipTest("a killed process is the same in every build")
         tool = self.start_long()
         tool.kill()
         tool.communicate(timeout=20)
