@@ -42,24 +42,12 @@ step() { # NAME COMMAND...
 
 # The build counts as one, then every test of ctest.
 build() { # PRESET
-    catch_up
     step "$1-configure" cmake --preset "$1" && step "$1-build" cmake --build --preset "$1"
 }
 # Every object of every program, nothing linked: a compiler's warnings are said by then.
 objects() { # PRESET
     ninja -C "build/$1" -t targets all | sed -n 's/\.o: .*/.o/p' | xargs ninja -C "build/$1"
 }
-# The next build, in the time that tests leave; what it has got to when it is its turn need not be made again.
-ahead() { # PRESET TARGET
-    [ "$quick" = no ] || return 0
-    nice -n 19 sh -c "cmake --preset $1 && exec ninja -C build/$1 $2" >"$logs/$1-ahead.log" 2>&1 &
-    ahead_pid=$!
-}
-catch_up() {
-    [ -z "${ahead_pid:-}" ] || { kill "$ahead_pid"; wait "$ahead_pid"; } 2>/dev/null
-    ahead_pid=
-}
-trap catch_up EXIT
 warnings() { # PRESET
     step "$1-configure" cmake --preset "$1" && step "$1-objects" objects "$1"
 }
@@ -92,11 +80,11 @@ format() {
 }
 
 export OPENBLAS_NUM_THREADS=1
-build release && ahead dev all && tests release
+build release && tests release
 if [ "$quick" = no ]; then
     step format format
     warnings clang-warnings
-    build dev && ahead tsan tests-threads && LSAN_OPTIONS="suppressions=$(pwd)/tests/lsan.supp:print_suppressions=0" ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 tests dev
+    build dev && LSAN_OPTIONS="suppressions=$(pwd)/tests/lsan.supp:print_suppressions=0" ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 tests dev
     build tsan && TSAN_OPTIONS="halt_on_error=1 suppressions=$(pwd)/tests/tsan.supp" tests tsan -L threads
 fi
 

@@ -358,8 +358,8 @@ void solver_execute(solver_t *s, struct cpu_block *block, const struct solver_de
         block->an_solved &= s->worker[w].an_solved;
     }
     share_noise(s, block);
-    if (goes_between(
-            s)) { /* APs interpolate; beams that they build themselves go over into one another as channels do */
+    /* APs interpolate; beams that they build themselves go over into one another as channels do. */
+    if (goes_between(s)) {
         between_align(s->between, block->delay_samples, block->gathered, block->user_used, block->streams->W);
     }
     list_streams(s, block);
