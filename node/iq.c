@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The ring: a quarter of a second, but bounded. */
+/* The ring: a second, which a disk or a busy machine may take, but bounded. */
 enum { PIECE_SAMPLES = 2048, MAX_RING_BYTES = 32 << 20, MIN_SLOTS = 16 };
-#define RING_SECONDS 0.25
+#define RING_SECONDS 1.0
 
 /* Start-up --------------------------------------------------------------------------------------------------------- */
 

@@ -160,7 +160,7 @@ def test_later_and_again():
             gone = np.flatnonzero(np.diff(used.astype(int)) < 0)[0] + 1
             back = gone + np.flatnonzero(used[gone:])[0]
             bad = [r for r in range(n) if a["block/solved"][r] and any(a[d][r].tobytes() != b[d][r].tobytes() for d in SAME)]
-            ring = 256 // 5 + 2  # blocks that can be under way to the disk: 256 pieces, five to a block
+            ring = 938 // 5 + 2  # blocks that can be under way to the disk: 938 pieces, five to a block
             check(n >= back + 20 and all(gone - ring <= r < gone for r in bad),
                   f"access point 0 gone from block {gone} to {back}: all {n} blocks identical but {len(bad)} whose samples were not written yet")
 
