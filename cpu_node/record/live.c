@@ -29,7 +29,7 @@ int live_create(struct live **live, int n_ap, int n_ue)
     l->user = calloc((size_t)n_ue, sizeof *l->user);
     l->hop = calloc(LIVE_N_HOP, sizeof *l->hop);
     l->points = calloc(2 * LIVE_POINTS, sizeof *l->points);
-    if (!l->ap || !l->user || !l->hop || !l->points) {
+    if (!l->ap || !l->user || !l->hop || !l->points || live_clusters_create(&l->clusters, n_ap, n_ue) < 0) {
         return error_set(TUTTI_ENOMEM, "out of memory for the live status");
     }
     for (int k = 0; k < n_ue; k++) {
@@ -45,6 +45,7 @@ void live_destroy(struct live *live)
         free(live->user);
         free(live->hop);
         free(live->points);
+        live_clusters_free(&live->clusters);
         free(live);
     }
 }
@@ -78,6 +79,7 @@ static void count_decision(struct live *live, const struct cpu_block *block)
 void live_block(struct live *live, const struct cpu_block *block)
 {
     count_decision(live, block);
+    live_clusters_block(&live->clusters, block);
     add_hop(live, LIVE_SOLVE, block->solve_start_ns, block->solve_end_ns);
     for (int m = 0; m < live->n_ap; m++) {
         if (!block->gathered[m]) {
@@ -250,10 +252,14 @@ void live_tell(struct live *live, json_t *root, const uint8_t *ap_alive, const u
               user_from = live->turn % slices(live->n_ue) * LIVE_SLICE;
     json_t *const aps = json_array(), *const users = json_array();
     for (int m = ap_from; m < live->n_ap && m < ap_from + LIVE_SLICE; m++) {
-        json_array_append_new(aps, ap_of(&live->ap[m], ap_alive[m]));
+        json_t *const ap = ap_of(&live->ap[m], ap_alive[m]);
+        live_clusters_ap(&live->clusters, m, ap);
+        json_array_append_new(aps, ap);
     }
     for (int k = user_from; k < live->n_ue && k < user_from + LIVE_SLICE; k++) {
-        json_array_append_new(users, user_of(&live->user[k], user_alive[k]));
+        json_t *const user = user_of(&live->user[k], user_alive[k]);
+        live_clusters_user(&live->clusters, k, user);
+        json_array_append_new(users, user);
     }
     json_object_set_new(root, "edges_us", counts(EDGE_US, LIVE_EDGES));
     json_object_set_new(root, "hops", hops(live));

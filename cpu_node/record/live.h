@@ -6,6 +6,7 @@
 
 #include "base/stats.h"
 #include "cpu_node/block.h"
+#include "cpu_node/record/live_clusters.h"
 #include "fronthaul/wire.h"
 #include "mimo/precoder.h"
 
@@ -55,6 +56,7 @@ struct live {
     float *points;           /* [2 LIVE_POINTS] newest constellation */
     int points_of, n_points; /* user; -1 none */
     int turn;                /* which slice of APs and users the next text has */
+    struct live_clusters clusters;
 };
 
 int live_create(struct live **live, int n_ap, int n_ue); /* 0, TUTTI_ENOMEM */
