@@ -229,6 +229,9 @@ struct config_gains {
     double snr_db, eve_snr_db, ap_snr_db;
     struct config_row *gain_db; /* [n_ap] rows of [n_ue] */
     unsigned gain_db_count;
+    struct config_row *gain_db_end; /* the same from gain_db_end_to_block on; empty: gain_db for ever */
+    unsigned gain_db_end_count;
+    uint64_t gain_db_end_from_block, gain_db_end_to_block;
     struct config_row *eve_gain_db; /* [n_ap] rows of [n_eve] */
     unsigned eve_gain_db_count;
     double area_m;

@@ -128,6 +128,9 @@ static const struct config_range ranges[] = {
     {"air.large_scale.eve_snr_db", -100, 150, ""},
     {"air.large_scale.ap_snr_db", -100, 150, ""},
     {"air.large_scale.gain_db", -300, 100, ""},
+    {"air.large_scale.gain_db_end", -300, 100, ""},
+    {"air.large_scale.gain_db_end_from_block", 0, 9007199254740992, ""},
+    {"air.large_scale.gain_db_end_to_block", 0, 9007199254740992, ""},
     {"air.large_scale.eve_gain_db", -300, 100, ""},
     {"air.large_scale.area_m", 1, 1e6, ""},
     {"air.large_scale.ap_positions_m", -1e6, 1e6, ""},
@@ -502,6 +505,31 @@ static int check_shape(struct check *check, const char *key, const struct config
     return 0;
 }
 
+/* Gains that change. */
+static int check_gains_end(struct check *check)
+{
+    const struct config_gains *const g = &check->config->air.large_scale;
+    const int n_ap = check->config->network.n_ap, n_ue = check->config->network.n_ue;
+    if (g->gain_db_end_count == 0) {
+        return 0;
+    }
+    if (g->model != CONFIG_GAIN_EXPLICIT) {
+        return config_fail(check->layers, "air.large_scale.gain_db_end air.large_scale.model",
+                           "gain_db_end is what gain_db becomes: air.large_scale.model must be explicit");
+    }
+    if (check->config->pilots.large_scale == CONFIG_LS_KNOWN) {
+        return config_fail(check->layers, "air.large_scale.gain_db_end pilots.large_scale",
+                           "gains that change are not known beforehand: pilots.large_scale must be tracked");
+    }
+    if (g->gain_db_end_to_block <= g->gain_db_end_from_block) {
+        return config_fail(check->layers, "air.large_scale.gain_db_end_to_block air.large_scale.gain_db_end_from_block",
+                           "gains change from block %" PRIu64 " to block %" PRIu64 ", which must be a later one",
+                           g->gain_db_end_from_block, g->gain_db_end_to_block);
+    }
+    return check_shape(check, "air.large_scale.gain_db_end", g->gain_db_end, g->gain_db_end_count, n_ap, "network.n_ap",
+                       n_ue, "network.n_ue");
+}
+
 static int check_gains(struct check *check)
 {
     const struct config_gains *const g = &check->config->air.large_scale;
@@ -516,6 +544,7 @@ static int check_gains(struct check *check)
         rc = check_shape(check, "air.large_scale.eve_gain_db", g->eve_gain_db, g->eve_gain_db_count, n_ap,
                          "network.n_ap", n_eve, "network.n_eve");
     }
+    rc = rc ? rc : check_gains_end(check);
     if (rc == 0 && g->model == CONFIG_GAIN_GEOMETRY && g->eve_positions_m_count) {
         rc = check_shape(check, "air.large_scale.eve_positions_m", g->eve_positions_m, g->eve_positions_m_count, n_eve,
                          "network.n_eve", 3, "");

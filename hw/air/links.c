@@ -189,6 +189,37 @@ static float blocked_now(const struct links *l, int pair)
     return factor;
 }
 
+/* Gains that change ------------------------------------------------------------------------------------------------ */
+
+static int set_walk(struct links *l, const struct config *config)
+{
+    const struct config_gains *const gains = &config->air.large_scale;
+    const int n = l->n_ap * l->n_ue;
+    if (gains->gain_db_end_count == 0) {
+        return TUTTI_OK;
+    }
+    l->walk_db = calloc((size_t)n, sizeof *l->walk_db);
+    if (!l->walk_db) {
+        return error_set(TUTTI_ENOMEM, "no memory for %d gains", n);
+    }
+    for (int i = 0; i < n; i++) {
+        l->walk_db[i] = gains->gain_db_end[i / l->n_ue].value[i % l->n_ue] - l->beta_db[i];
+    }
+    l->walk_from = gains->gain_db_end_from_block;
+    l->walk_to = gains->gain_db_end_to_block;
+    return TUTTI_OK;
+}
+
+/* Amplitude of a pair's gain now over that of the beginning. */
+static float walked_now(const struct links *l, int pair)
+{
+    if (!l->walk_db || pair >= l->n_ap * l->n_ue || l->block <= l->walk_from) {
+        return 1;
+    }
+    const double way = (double)(l->block - l->walk_from) / (double)(l->walk_to - l->walk_from);
+    return (float)pow(10, fmin(way, 1) * l->walk_db[pair] / 20);
+}
+
 /* Lines of sight -------------------------------------------------------------------------------------------------- */
 
 static int set_sight(struct links *l, const struct config *config, uint64_t block)
@@ -326,6 +357,7 @@ static int fill(struct links *l, const struct config *config)
         }
     }
     status = status ? status : set_sights(l, config);
+    status = status ? status : set_walk(l, config);
     return status ? status : set_blockages(l, config);
 }
 
@@ -404,6 +436,7 @@ void links_destroy(struct links *l)
     }
     free(l->sight);
     free(l->sight_phase_rad);
+    free(l->walk_db);
     free(l->blockage);
     free(l->tap_delay);
     free(l->window);
@@ -482,7 +515,7 @@ static void update_pair(struct links *l, int p, bool first_time)
         fading_execute(pair->fading, l->block, l->symbol, pair->g);
     }
     if (!pair->between_aps) {
-        pair->blocked = blocked_now(l, p);
+        pair->blocked = blocked_now(l, p) * walked_now(l, p);
     }
     combine(l, pair->first, pair->second);
     combine(l, pair->second, pair->first);

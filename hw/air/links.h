@@ -49,7 +49,7 @@ struct links_pair {
     const struct played_links *played; /* NULL: drawn */
     int played_column;                 /* first of the second radio */
     int zone;      /* the second stands in this sensing zone: an unscattered line of sight; -1: no */
-    float blocked; /* amplitude factor of what stands in the way now, 1 = nothing */
+    float blocked; /* amplitude factor of what stands in the way now, 1 = nothing; gains that change are in it */
 };
 
 struct link {
@@ -95,12 +95,14 @@ struct links {
     double *sight_phase_rad;   /* [n_ap][n_zone] */
     struct links_sight *sight; /* [n_sight] in the order of their blocks */
     int n_sight;
-    struct link *link;   /* [n_radio tx][n_radio rx] */
-    double *beta_db;     /* [n_ap][n_ue] */
-    double *ap_beta_db;  /* [n_ap][n_ap], the diagonal unused */
-    double *eve_beta_db; /* [n_ap][n_eve] */
-    uint64_t block;      /* of the coefficients now held */
-    int symbol;          /* -1 before the first update */
+    struct link *link; /* [n_radio tx][n_radio rx] */
+    double *beta_db;   /* [n_ap][n_ue] */
+    double *walk_db;   /* [n_ap][n_ue] by which gains differ from beta_db in the end; NULL: they do not change */
+    uint64_t walk_from, walk_to; /* blocks */
+    double *ap_beta_db;          /* [n_ap][n_ap], the diagonal unused */
+    double *eve_beta_db;         /* [n_ap][n_eve] */
+    uint64_t block;              /* of the coefficients now held */
+    int symbol;                  /* -1 before the first update */
     int n_block_samples, n_symbol_samples;
     bool changes_in_block, drifts;
     uint64_t seed;

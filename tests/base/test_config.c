@@ -700,6 +700,31 @@ static void test_events(void **state)
         "--set air.events=[{kinds: blockage}]: air.events[0].kinds: unknown key, did you mean air.events[0].kind?");
 }
 
+/* What gains become needs gains that are written down and two blocks in order, and nobody knows it beforehand. */
+static void test_gains_that_change(void **state)
+{
+    (void)state;
+    static const char end[] = "air.large_scale={model: explicit, gain_db: [[1]], gain_db_end: [[-4.5]], "
+                              "gain_db_end_from_block: 100, gain_db_end_to_block: 200}";
+    static const char one[] = "network={n_ap: 1, n_ant: 1, n_ue: 1}", *const both[] = {one, end};
+    struct config *config = NULL;
+    assert_int_equal(config_load(&config, NULL, both, 2), 0);
+    assert_true(config->air.large_scale.gain_db_end_count == 1 &&
+                config->air.large_scale.gain_db_end[0].value[0] == -4.5 &&
+                config->air.large_scale.gain_db_end_to_block == 200);
+    config_free(config);
+    load_wrong_set("air.large_scale.gain_db_end=[[1]]", "--set air.large_scale.gain_db_end=[[1]]: gain_db_end is what "
+                                                        "gain_db becomes: air.large_scale.model must be explicit");
+    const char *const known[] = {one, end, "pilots.large_scale=known"};
+    assert_true(config_load(&config, NULL, known, 3) < 0 && strstr(error_text(), "are not known beforehand") != NULL);
+    const char *const order[] = {one, end, "air.large_scale.gain_db_end_to_block=100"};
+    assert_true(config_load(&config, NULL, order, 3) < 0 &&
+                strstr(error_text(), "from block 100 to block 100, which must be a later one") != NULL);
+    const char *const narrow[] = {one, end, "air.large_scale.gain_db_end=[[1, 2]]"};
+    assert_true(config_load(&config, NULL, narrow, 3) < 0 &&
+                strstr(error_text(), "row 0 of gain_db_end has 2 numbers, 1 are needed, one per network.n_ue") != NULL);
+}
+
 /* Taken as they are, whatever YAML would make of them; and they survive being written to a file and read again. */
 static void test_literal_texts(void **state)
 {
@@ -956,6 +981,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_sensing),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_radios),
+        cmocka_unit_test(test_gains_that_change),
         cmocka_unit_test(test_literal_texts),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_deep_nesting),

@@ -592,7 +592,6 @@ static void test_truth(void **state)
     close_rig(&rig);
 }
 
-/* What is there already stays: a second truth gets a number; the recording's name is refused. */
 /* A constant from AP 0 and from user 1: only the links named, only in their blocks, both ways. */
 static void test_blockage(void **state)
 {
@@ -619,6 +618,32 @@ static void test_blockage(void **state)
     close_rig(&rig);
 }
 
+/* Gains that change: in equal steps of dB, both ways, from the one block to the other, each link by itself. */
+static void test_gains_change(void **state)
+{
+    (void)state;
+    struct rig rig;
+    OPEN(&rig, 18, QUIET, "air.large_scale.gain_db_end=[[0, -12], [6, 0]]", "air.large_scale.gain_db_end_from_block=1",
+         "air.large_scale.gain_db_end_to_block=4");
+    const int block = rig.frame.n_block_samples;
+    for (size_t i = 0; i < length(&rig); i++) {
+        tx(&rig, 0, 0)[i] = 0.5f;
+        tx(&rig, 3, 0)[i] = 0.25f;
+    }
+    run_rig(&rig, -1);
+    static const double expected_db[] = {0, 0, -4, -8, -12, -12};
+    for (int b = 0; b < 6; b++) {
+        const int at = b * block + block / 2;
+        const double down = cabs((double complex)rx(&rig, 3, 0)[at]) / 0.5;
+        const double up = cabs((double complex)rx(&rig, 0, 0)[at]) / 0.25;
+        assert_true(fabs(20 * log10(down) - expected_db[b]) < 0.01 && fabs(20 * log10(up) - expected_db[b]) < 0.01);
+        assert_true(fabs(cabs((double complex)rx(&rig, 2, 0)[at]) / 0.5 - 1) < 1e-3);
+        assert_true(fabs(cabs((double complex)rx(&rig, 1, 0)[at]) / 0.25 - 1) < 1e-3);
+    }
+    close_rig(&rig);
+}
+
+/* What is there already stays: a second truth gets a number; the recording's name is refused. */
 static void test_truth_spares_files(void **state)
 {
     (void)state;
@@ -923,6 +948,7 @@ int main(void)
                                        cmocka_unit_test(test_deterministic),
                                        cmocka_unit_test(test_part),
                                        cmocka_unit_test(test_blockage),
+                                       cmocka_unit_test(test_gains_change),
                                        cmocka_unit_test(test_eavesdroppers),
                                        cmocka_unit_test(test_eve_truth),
                                        cmocka_unit_test(test_between_aps),
