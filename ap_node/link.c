@@ -413,5 +413,5 @@ void ap_link_log_counters(const struct ap_link *link)
               (unsigned long long)inbox_dropped(link->inbox), (unsigned long long)link->wakeups);
     struct fh_counters counters;
     fh_peer_counters(link->peer, &counters);
-    fh_counters_log(&counters, link->config->fronthaul.endpoint);
+    fh_counters_log(&counters, config_cpu_endpoint(link->config, config_cpu_of_ap(link->config, link->id)));
 }

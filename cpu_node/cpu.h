@@ -12,6 +12,7 @@
 #include "cpu_node/gather.h"
 #include "cpu_node/illuminate.h"
 #include "cpu_node/ladder.h"
+#include "cpu_node/partners.h"
 #include "cpu_node/pilot_csi.h"
 #include "cpu_node/plausible.h"
 #include "cpu_node/push.h"
@@ -34,6 +35,7 @@ struct cpu_counters {
 
 struct cpu {
     const struct config *config;
+    int id; /* before cpu_create: which central node */
     struct frame frame;
     struct block_shape shape;
     const char *replay_path; /* before cpu_create: the run to take decisions from; NULL: no replay */
@@ -57,6 +59,8 @@ struct cpu {
     uplink_t *uplink; /* NULL: no uplink data */
     sync_watch_t *sync;
     fh_hub_t *hub;
+    partners_t *partners;          /* NULL: there is one central node */
+    uint64_t over_ns;              /* monotonic, when the first of them ended the run; 0: not yet */
     tutti_cf32 *coefficients;      /* [n_sb][n_ant][n_ue] one AP's estimates */
     float *beta, *error_variance;  /* [n_ue] of it */
     uint64_t *account_ack;         /* [n_ap] accounts of blocks before this one have arrived */
@@ -93,6 +97,10 @@ int inbox_turn(struct cpu *cpu, struct cpu_block **block);
 void cpu_follow_schedule(struct cpu *cpu, struct cpu_block *block);
 /* To an AP that has come. */
 void cpu_tell_roster(struct cpu *cpu, int ap);
+
+/* company.c: the other central nodes' words, and what this one tells them behind a block's precoders. */
+int cpu_join_partners(struct cpu *cpu);
+void cpu_tell_partners(struct cpu *cpu, const struct cpu_block *block);
 
 /* block path */
 void cpu_solve(struct cpu *cpu, struct cpu_block *block);

@@ -17,7 +17,8 @@ int gather_create(struct gather **gather, const struct block_shape *shape, doubl
     g->wait_for_all = wait_for_all;
     g->alive = calloc((size_t)g->n_ap, 1);
     g->reporting = calloc((size_t)g->n_ap, 1);
-    if (!g->alive || !g->reporting) {
+    g->foreign = calloc((size_t)g->n_ap, 1);
+    if (!g->alive || !g->reporting || !g->foreign) {
         return error_set(TUTTI_ENOMEM, "out of memory for gathering");
     }
     for (int i = 0; i < GATHER_WINDOW; i++) {
@@ -39,6 +40,7 @@ void gather_destroy(struct gather *g)
     }
     free(g->alive);
     free(g->reporting);
+    free(g->foreign);
     free(g);
 }
 
@@ -92,11 +94,14 @@ void gather_set_alive(struct gather *g, int ap, bool alive)
 
 static bool is_expected(const struct gather *g, uint64_t number, int ap)
 {
-    return (number == 0 && g->wait_for_all) || (g->reporting[ap] && g->alive[ap]);
+    return (number == 0 && g->wait_for_all && !g->foreign[ap]) || (g->reporting[ap] && g->alive[ap]);
 }
 
 static bool is_complete(const struct gather *g, const struct cpu_block *block)
 {
+    if (block->number == 0 && g->wait_for_all && g->held) {
+        return false;
+    }
     for (int ap = 0; ap < g->n_ap; ap++) {
         if (!block->gathered[ap] && !block->excused[ap] && is_expected(g, block->number, ap)) {
             return false;

@@ -18,7 +18,9 @@ enum gather_place {
 struct gather {
     int n_ap;
     double limit_us;   /* how long an open block waits, from its first estimate */
-    bool wait_for_all; /* the very first block waits for every configured AP */
+    bool wait_for_all; /* the very first block waits for every AP that is not foreign, and while held */
+    bool held;         /* by the owner: until other central nodes are there */
+    uint8_t *foreign;  /* [n_ap] another central node's: never comes; the owner sets it */
     bool started;
     uint64_t next, first;                    /* the oldest block not yet closed; the first of all */
     struct cpu_block *window[GATHER_WINDOW]; /* block b in place b mod GATHER_WINDOW */

@@ -300,7 +300,11 @@ static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
 
 static void handle(struct cpu *cpu, const struct fh_event *event)
 {
-    if (event->kind == FH_EVENT_DATA) {
+    if (event->kind == FH_EVENT_FD) {
+        partners_turn(cpu->partners);
+    } else if (event->role == FH_ROLE_CPU) {
+        partners_hear(cpu->partners, event);
+    } else if (event->kind == FH_EVENT_DATA) {
         hear_data(cpu, event->id, event->data, event->n_bytes);
     } else if (event->kind == FH_EVENT_CONTROL) {
         sync_watch_report(cpu->sync, event->id, (const char *)event->data);
@@ -349,6 +353,18 @@ static void release_reports(struct cpu *cpu)
     }
 }
 
+/* The first of several central nodes has ended the run, and with it the users are gone: what this one still waits for
+ * will not come. */
+static bool run_is_over(struct cpu *cpu, uint64_t now_ns)
+{
+    static const uint64_t PATIENCE_NS = 3000000000u;
+    if (!partners_over(cpu->partners)) {
+        return false;
+    }
+    cpu->over_ns = cpu->over_ns > 0 ? cpu->over_ns : now_ns;
+    return now_ns - cpu->over_ns > PATIENCE_NS;
+}
+
 int inbox_turn(struct cpu *cpu, struct cpu_block **block)
 {
     const uint64_t now_ns = clock_mono_ns();
@@ -361,6 +377,10 @@ int inbox_turn(struct cpu *cpu, struct cpu_block **block)
         release_reports(cpu);
     }
     faults_turn(cpu->faults, now_ns, deliver, cpu);
+    cpu->gather->held = !partners_complete(cpu->partners);
+    if (run_is_over(cpu, now_ns)) {
+        return TUTTI_ESTOPPED;
+    }
     *block = gather_close(cpu->gather, now_ns, &wait_us, cpu->silent);
     if (*block) {
         note_silent(cpu, *block);
@@ -369,7 +389,8 @@ int inbox_turn(struct cpu *cpu, struct cpu_block **block)
     const int64_t held_us = faults_next_us(cpu->faults, now_ns);
     wait_us = held_us < wait_us ? held_us : wait_us;
     struct fh_event event;
-    const int status = fh_hub_wait(cpu->hub, -1, wait_us == INT64_MAX ? -1 : wait_us, &event);
+    const int status =
+        fh_hub_wait(cpu->hub, partners_event(cpu->partners), wait_us == INT64_MAX ? -1 : wait_us, &event);
     if (status >= 0) {
         handle(cpu, &event);
     }

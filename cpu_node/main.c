@@ -29,6 +29,9 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
     const int n_each = solver_n_each(cpu->solver);
     struct solver_deadline deadline = {0};
     recorder_users(cpu->recorder, cpu->user);
+    if (cpu->id > 0) { /* users report to the first central node */
+        partners_users(cpu->partners, cpu->user);
+    }
     schedule_users(cpu->shape.n_ue, cpu->user, block->number, (uint64_t)c->engine.user_silent_blocks,
                    mimo_scheme_row((int)asked)->kind == MIMO_PHASE, block->user_alive, block->user_used);
     memcpy(block->user_here, block->user_alive, (size_t)cpu->shape.n_ue);
@@ -85,6 +88,7 @@ static int loop(struct cpu *cpu)
         rt_hot_leave();
         outbox_push(cpu, block);
         solver_predict(cpu->solver, block);
+        cpu_tell_partners(cpu, block);
         tell_uplink(cpu, block); /* behind the precoders: nobody waits for it */
         sync_watch_copy(cpu->sync, block->sync_state, block->sync_figures);
         calibrate_turn(cpu->calibrate, block->number, sync_watch_fit(cpu->sync, cpu->gather->alive));
@@ -102,7 +106,9 @@ static int run(const struct config *config, const struct node_options *options)
     static struct cpu cpu; /* zeroed: cpu_destroy handles any stage */
     cpu.replay_path = options->replay;
     cpu.own_scheme = options->own_scheme;
-    int status = cpu_create(&cpu, config);
+    cpu.id = options->id < 0 ? 0 : options->id;
+    int status = node_check_id(cpu.id, config_n_cpu(config), "central nodes");
+    status = status < 0 ? status : cpu_create(&cpu, config);
     if (status >= 0 && config->sensing.zones_m_count > 0 && !config->sensing.live) {
         log_write(
             LOG_WARNING, "config",
@@ -128,18 +134,19 @@ int main(int argc, char **argv)
     static const struct node_program program = {
         .name = "tutti-cpu",
         .usage =
-            "Usage: tutti-cpu --config NET.yaml [--set KEY=VALUE]... [--log LEVEL]\n"
+            "Usage: tutti-cpu --config NET.yaml [--id C] [--set KEY=VALUE]... [--log LEVEL]\n"
             "The central node: gathers the APs' channel estimates every block, solves, pushes precoders, records.\n"
             "Ends after network.n_blocks blocks (0 = runs until stopped) and then ends the APs and users too.\n"
             "Started again, it goes on in the same recording when the configuration is the same, else in a new\n"
             "numbered one.\n"
             "  --config FILE     network file (see `tutti config show --defaults`)\n"
+            "  --id C            which of several central nodes (cpus in the network file), 0 by default\n"
             "  --replay RUN.h5   the APs play recordings of samples: take what else a solve depends on from this run\n"
             "  --own-scheme      but the scheme from the network file\n"
             "  --set KEY=VALUE   override a key of the file\n"
             "  --log LEVEL       error, warning, info or debug\n"
             "  --version         print the version",
-        .takes = NODE_TAKES_REPLAY,
+        .takes = NODE_TAKES_REPLAY | NODE_MAY_TAKE_ID,
         .run = run,
     };
     return node_main(&program, argc, argv);

@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -172,6 +173,7 @@ static int create_slow(struct cpu *cpu)
 static int create_recorder(struct cpu *cpu)
 {
     const struct recorder_settings settings = {.config = cpu->config,
+                                               .id = cpu->id,
                                                .frame = &cpu->frame,
                                                .faults = cpu->faults,
                                                .shape = cpu->shape,
@@ -198,6 +200,9 @@ static int create_engine(struct cpu *cpu)
     status = status < 0 ? status : plausible_create(&cpu->plausible, cpu->shape.n_ap, cpu->shape.n_ue, noise_floor(c));
     status =
         status < 0 ? status : gather_create(&cpu->gather, &cpu->shape, limit_us, cpu->lockstep && c->air.wait_for_all);
+    for (int ap = 0; status >= 0 && ap < cpu->shape.n_ap; ap++) {
+        cpu->gather->foreign[ap] = config_cpu_of_ap(c, ap) != cpu->id;
+    }
     status = status < 0 ? status : solver_create(&cpu->solver, &solver);
     status = status < 0 ? status : illuminate_create(&cpu->illuminate, c, &cpu->shape);
     return status < 0 ? status : push_create(&cpu->push, &push);
@@ -234,14 +239,22 @@ static int create_replay(struct cpu *cpu)
 static int create_hub(struct cpu *cpu)
 {
     const struct config *c = cpu->config;
+    const char *const endpoint = config_cpu_endpoint(c, cpu->id);
+    int cpu_of_ap[TUTTI_MAX_AP];
+    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
+        cpu_of_ap[ap] = config_cpu_of_ap(c, ap);
+    }
     const struct fh_hub_settings settings = {
-        .endpoint = c->fronthaul.endpoint,
+        .endpoint = endpoint,
         .n_ap = cpu->shape.n_ap,
+        .cpu = cpu->id,
+        .n_cpu = config_n_cpu(c),
+        .cpu_of_ap = cpu_of_ap,
         .fingerprint = config_fingerprint(c),
         .agreement = cpu->agreement,
         .welcome = cpu->welcome,
         .peer_timeout_ms = config_peer_timeout_ms(c),
-        .key_dir = config_key_dir(c, c->fronthaul.endpoint),
+        .key_dir = config_key_dir(c, endpoint),
         .io_priority = node_priority(&c->engine, NODE_DUTY_LINK),
     };
     const int status = fh_hub_create(&cpu->hub, &settings);
@@ -274,12 +287,15 @@ static int create_parts(struct cpu *cpu)
     status = status < 0 ? status : create_engine(cpu);
     status = status < 0 ? status : create_uplink(cpu);
     status = status < 0 ? status : create_hub(cpu);
+    status = status < 0 ? status : cpu_join_partners(cpu);
     return status < 0 ? status : recorder_start(cpu->recorder);
 }
 
 int cpu_create(struct cpu *cpu, const struct config *config)
 {
-    log_set_component("CPU");
+    char name[16];
+    snprintf(name, sizeof name, config->cpus_count > 0 ? "CPU%d" : "CPU", cpu->id);
+    log_set_component(name);
     cpu->config = config;
     cpu->lockstep = config_is_repeatable(config);
     int status = frame_init(&cpu->frame, config);
@@ -304,7 +320,7 @@ int cpu_create(struct cpu *cpu, const struct config *config)
     node_realtime(e, NODE_DUTY_SOLVE, e->solve_cores_count > 0 ? e->solve_cores[0] : -1);
     log_write(LOG_INFO, "setup",
               "READY version=%s session=%u epoch=%" PRIu64 " endpoint=%s lab=%s n_ap=%d n_ant=%d n_ue=%d n_sb=%d",
-              TUTTI_VERSION, cpu->welcome.session, cpu->welcome.epoch, config->fronthaul.endpoint,
+              TUTTI_VERSION, cpu->welcome.session, cpu->welcome.epoch, config_cpu_endpoint(config, cpu->id),
               config->fronthaul.lab_endpoint, cpu->shape.n_ap, cpu->shape.n_ant, cpu->shape.n_ue, cpu->shape.n_sb);
     return TUTTI_OK;
 }
@@ -313,10 +329,12 @@ void cpu_stop(struct cpu *cpu)
 {
     rt_stop_request();
     uplink_stop(cpu->uplink);
+    partners_stop(cpu->partners);
     recorder_stop(cpu->recorder);
     slow_stop(cpu->slow);
     /* A finished run is over for everybody; a node stopped by hand leaves the others waiting for its return. */
-    if (cpu->hub && cpu->recorder && recorder_is_complete(cpu->recorder)) {
+    const bool over = partners_over(cpu->partners) || (cpu->recorder && recorder_is_complete(cpu->recorder));
+    if (cpu->hub && over) {
         fh_hub_broadcast_stop(cpu->hub);
     }
 }
@@ -329,6 +347,7 @@ void cpu_destroy(struct cpu *cpu)
     slow_destroy(cpu->slow);
     calibrate_destroy(cpu->calibrate);
     sync_watch_destroy(cpu->sync);
+    partners_destroy(cpu->partners);
     fh_hub_destroy(cpu->hub);
     push_destroy(cpu->push);
     illuminate_destroy(cpu->illuminate);
@@ -373,6 +392,7 @@ void cpu_log_counters(const struct cpu *cpu)
     recorder_log_counters(cpu->recorder);
     struct fh_counters counters;
     fh_hub_counters(cpu->hub, &counters);
-    fh_counters_log(&counters, cpu->config->fronthaul.endpoint);
+    fh_counters_log(&counters, config_cpu_endpoint(cpu->config, cpu->id));
+    partners_log_counters(cpu->partners);
     faults_print_counters(cpu->faults);
 }

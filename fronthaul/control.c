@@ -13,7 +13,7 @@
 
 static const char *const type_name[] = {"hello", "welcome",      "refuse", "heartbeat", "goodbye",
                                         "stop",  "please_hello", "ping",   "pong"};
-static const char *const role_name[FH_N_ROLE] = {"ap", "ue", "observer", "eve"};
+static const char *const role_name[FH_N_ROLE] = {"ap", "ue", "observer", "eve", "cpu"};
 
 const char *control_role_name(enum fh_role role)
 {

@@ -39,7 +39,7 @@ struct control {
 #define CONTROL_TEXT_STOP "{\"type\":\"stop\"}"
 #define CONTROL_TEXT_PLEASE_HELLO "{\"type\":\"please_hello\"}"
 
-const char *control_role_name(enum fh_role role); /* "ap" "ue" "observer" "eve" */
+const char *control_role_name(enum fh_role role); /* "ap" "ue" "observer" "eve" "cpu" */
 
 /* Text of n_bytes, not necessarily NUL-terminated. TUTTI_EFORMAT: not JSON, no object, too long, too deep, or one of
  * the link's own types with a member missing or out of range. */

@@ -29,6 +29,7 @@ struct fh_hub {
     hub_seats_t *seats;
     struct fh_hub_settings settings;
     char *endpoint, *agreement;
+    int *cpu_of_ap;
     uint64_t last_please_ns;
     int linger_ms; /* how long queued messages may leave when it is destroyed */
 };
@@ -38,9 +39,10 @@ struct fh_hub {
 static int check_settings(const struct fh_hub_settings *s)
 {
     if (s->n_ap < 0 || s->n_ap > TUTTI_MAX_AP || s->n_ue < 0 || s->n_ue > TUTTI_MAX_UE || s->n_eve < 0 ||
-        s->n_eve > TUTTI_MAX_UE) {
-        return error_set(TUTTI_EINVAL, "%s: %d APs, %d users and %d eavesdroppers: allowed 0 to %d, %d and %d",
-                         s->endpoint, s->n_ap, s->n_ue, s->n_eve, TUTTI_MAX_AP, TUTTI_MAX_UE, TUTTI_MAX_UE);
+        s->n_eve > TUTTI_MAX_UE || s->n_cpu < 0 || s->n_cpu > TUTTI_MAX_CPU) {
+        return error_set(
+            TUTTI_EINVAL, "%s: %d APs, %d users, %d eavesdroppers and %d central nodes: allowed 0 to %d, %d, %d, %d",
+            s->endpoint, s->n_ap, s->n_ue, s->n_eve, s->n_cpu, TUTTI_MAX_AP, TUTTI_MAX_UE, TUTTI_MAX_UE, TUTTI_MAX_CPU);
     }
     if (s->welcome.epoch > INT64_MAX) {
         return error_set(TUTTI_EINVAL, "%s: epoch %" PRIu64 ": allowed 0 to 2^63 - 1", s->endpoint, s->welcome.epoch);
@@ -56,8 +58,10 @@ static int encrypt(fh_hub_t *hub)
 {
     struct key_pair own;
     struct key_list list;
+    char name[KEY_NAME_ROOM];
+    keys_name(name, FH_ROLE_CPU, hub->settings.cpu);
     int error = keys_supported();
-    error = error ? error : keys_read_pair(&own, hub->settings.key_dir, KEY_NAME_CPU);
+    error = error ? error : keys_read_pair(&own, hub->settings.key_dir, name);
     if (error) {
         return error;
     }
@@ -80,6 +84,20 @@ static int n_connections(const struct fh_hub_settings *settings)
     return n;
 }
 
+static int copy_owners(fh_hub_t *hub, const struct fh_hub_settings *settings)
+{
+    const size_t n_bytes = (size_t)settings->n_ap * sizeof *hub->cpu_of_ap;
+    if (!settings->cpu_of_ap || n_bytes == 0) {
+        return TUTTI_OK;
+    }
+    hub->settings.cpu_of_ap = hub->cpu_of_ap = malloc(n_bytes);
+    if (!hub->cpu_of_ap) {
+        return error_set(TUTTI_ENOMEM, "no memory to listen on %s", settings->endpoint);
+    }
+    memcpy(hub->cpu_of_ap, settings->cpu_of_ap, n_bytes);
+    return TUTTI_OK;
+}
+
 int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings)
 {
     *hub = NULL;
@@ -99,7 +117,7 @@ int fh_hub_create(fh_hub_t **hub, const struct fh_hub_settings *settings)
     h->agreement = settings->agreement ? strdup(settings->agreement) : NULL;
     h->settings.agreement = h->agreement;
     h->link.n_connections = n_connections(settings);
-    if ((error = hub_seats_create(&h->seats, &h->link, &h->settings)) ||
+    if ((error = copy_owners(h, settings)) || (error = hub_seats_create(&h->seats, &h->link, &h->settings)) ||
         (error = hub_visitors_create(&h->visitors, &h->link)) ||
         (error =
              link_open(&h->link, ZMQ_ROUTER, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED, settings->peer_timeout_ms)) ||
@@ -118,6 +136,7 @@ void fh_hub_destroy(fh_hub_t *hub)
     guard_destroy(hub->guard);
     hub_visitors_destroy(hub->visitors);
     hub_seats_destroy(hub->seats);
+    free(hub->cpu_of_ap);
     free(hub->agreement);
     free(hub->endpoint);
     free(hub);

@@ -16,6 +16,8 @@ struct fh_hub_settings {
     const char *endpoint;
     int n_ap, n_ue, n_eve; /* ids 0..n-1 are accepted; 0 = role not accepted here */
     bool observers;
+    int cpu, n_cpu;       /* of several central nodes: which one this is, so that those above it are let in; 0, 0 */
+    const int *cpu_of_ap; /* [n_ap] copied: whose each AP is, so that the others' are refused; NULL: all are its own */
     uint64_t fingerprint;
     const char *agreement; /* as of fh_hello, copied; compared with peers that send theirs */
     struct fh_welcome welcome;

@@ -17,7 +17,8 @@ int hub_hello_n_ids(const struct fh_hub_settings *settings, enum fh_role role)
     const int n[FH_N_ROLE] = {[FH_ROLE_AP] = settings->n_ap,
                               [FH_ROLE_UE] = settings->n_ue,
                               [FH_ROLE_OBSERVER] = settings->observers ? MAX_OBSERVERS : 0,
-                              [FH_ROLE_EVE] = settings->n_eve};
+                              [FH_ROLE_EVE] = settings->n_eve,
+                              [FH_ROLE_CPU] = settings->n_cpu > 1 ? settings->n_cpu : 0};
     return (unsigned)role < FH_N_ROLE ? n[role] : 0;
 }
 
@@ -42,6 +43,23 @@ static bool disagrees(const struct fh_hub_settings *settings, const struct contr
     return hello->fingerprint != settings->fingerprint;
 }
 
+/* Of several central nodes: an AP of another one, or one that is to be called and does not call. */
+static bool is_elsewhere(const struct fh_hub_settings *settings, const struct fh_hello *hello, char *reason,
+                         size_t size)
+{
+    if (hello->role == FH_ROLE_CPU && hello->id <= settings->cpu) {
+        snprintf(reason, size, "cpu%d does not call cpu%d: the higher number calls the lower one", hello->id,
+                 settings->cpu);
+        return true;
+    }
+    if (hello->role == FH_ROLE_AP && settings->cpu_of_ap && settings->cpu_of_ap[hello->id] != settings->cpu) {
+        snprintf(reason, size, "ap%d belongs to cpu%d, this is cpu%d (cpus in the network file)", hello->id,
+                 settings->cpu_of_ap[hello->id], settings->cpu);
+        return true;
+    }
+    return false;
+}
+
 bool hub_hello_misfit(const struct fh_hub_settings *settings, const struct control *control, const char *key_owner,
                       char *reason, size_t size)
 {
@@ -60,7 +78,7 @@ bool hub_hello_misfit(const struct fh_hub_settings *settings, const struct contr
     } else if (hello->role != FH_ROLE_OBSERVER && hello->id >= n) {
         snprintf(reason, size, "%s %d does not exist, ids are 0 to %d", role, hello->id, n - 1);
     } else {
-        return disagrees(settings, control, reason, size);
+        return disagrees(settings, control, reason, size) || is_elsewhere(settings, hello, reason, size);
     }
     return true;
 }

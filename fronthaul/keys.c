@@ -33,6 +33,8 @@ void keys_name(char name[KEY_NAME_ROOM], enum fh_role role, int id)
 {
     if (role == FH_ROLE_OBSERVER) {
         snprintf(name, KEY_NAME_ROOM, "observer");
+    } else if (role == FH_ROLE_CPU && id == 0) {
+        snprintf(name, KEY_NAME_ROOM, "%s", KEY_NAME_CPU);
     } else {
         snprintf(name, KEY_NAME_ROOM, "%.8s%d", control_role_name(role), id % 10000);
     }
@@ -267,6 +269,11 @@ static int generate_all(const char *directory, const struct keys_network *networ
         int n;
     } group[] = {{"ap", network->n_ap}, {"ue", network->n_ue}, {"eve", network->n_eve}};
     int error = generate_one(directory, KEY_NAME_CPU, list);
+    for (int id = 1; !error && id < network->n_cpu; id++) {
+        char name[KEY_NAME_ROOM];
+        keys_name(name, FH_ROLE_CPU, id);
+        error = generate_one(directory, name, list);
+    }
     error = error ? error : generate_one(directory, "observer", list);
     for (size_t g = 0; g < sizeof group / sizeof group[0]; g++) {
         for (int id = 0; !error && id < group[g].n; id++) {

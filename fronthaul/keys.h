@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The keys of a network: one CURVE key pair per node, each in a file of its own that only its owner may read, and the
  * list of all public keys, which is what the CPU node lets in and where the others find the CPU node's. Names are
- * "cpu", "observer" and a role with its id ("ap0"). Start-up only: reads files, allocates. Secrets are never in an
- * error text or a log line. */
+ * "cpu" ("cpu1", .. of further central nodes), "observer" and a role with its id ("ap0"). Start-up only: reads files,
+ * allocates. Secrets are never in an error text or a log line. */
 #ifndef TUTTI_FRONTHAUL_KEYS_H
 #define TUTTI_FRONTHAUL_KEYS_H
 
@@ -43,7 +43,7 @@ const struct key_pin *keys_find_key(const struct key_list *list, const uint8_t k
 /* Makes the directory (mode 0700) and every file in it: cpu, observer, APs, users, eavesdroppers. Overwrites nothing:
  * an existing file is an error. */
 struct keys_network {
-    int n_ap, n_ue, n_eve;
+    int n_ap, n_ue, n_eve, n_cpu; /* n_cpu 0: one all the same */
 };
 int keys_generate(const char *directory, const struct keys_network *network);
 

@@ -44,6 +44,15 @@ struct fh_peer {
     bool tell_down, tell_up, tell_refused; /* events not yet handed out, in this order */
 };
 
+static int expect_key(fh_peer_t *p, const struct key_pair *own, const struct key_list *list)
+{
+    char name[KEY_NAME_ROOM];
+    keys_name(name, FH_ROLE_CPU, p->hello.cpu);
+    const struct key_pin *const pin = keys_find_name(list, name);
+    return pin ? link_encrypt_client(&p->link, own, pin->text)
+               : error_set(TUTTI_EFORMAT, "%s/public.keys: the key of %s is not in it", p->hello.key_dir, name);
+}
+
 static int encrypt(fh_peer_t *p)
 {
     char name[KEY_NAME_ROOM];
@@ -57,7 +66,7 @@ static int encrypt(fh_peer_t *p)
     }
     error = keys_read_list(&list, p->hello.key_dir);
     if (!error) {
-        error = link_encrypt_client(&p->link, &own, keys_find_name(&list, KEY_NAME_CPU)->text);
+        error = expect_key(p, &own, &list);
         keys_free_list(&list);
     }
     keys_forget(&own);

@@ -8,12 +8,14 @@
 
 #include "base/types.h"
 
-enum fh_role { FH_ROLE_AP, FH_ROLE_UE, FH_ROLE_OBSERVER, FH_ROLE_EVE, FH_N_ROLE };
+/* CPU: of several central nodes, one with a higher id than the one it calls. */
+enum fh_role { FH_ROLE_AP, FH_ROLE_UE, FH_ROLE_OBSERVER, FH_ROLE_EVE, FH_ROLE_CPU, FH_N_ROLE };
 
 /* What a node tells of itself in hello; refused if version or fingerprint differ, or the id is taken by a live peer. */
 struct fh_hello {
     enum fh_role role;
     int id;
+    int cpu;               /* which central node is called: whose key is expected at the other end */
     uint64_t fingerprint;  /* config_fingerprint; observers: 0 = not compared */
     const char *agreement; /* config_agreement, copied: a refusal then names the key that differs; NULL = none */
     const char *key_dir;   /* config_key_dir: where this node's key is; NULL = not encrypted */

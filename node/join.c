@@ -10,19 +10,21 @@
 
 enum { SAY_EVERY_S = 10 };
 
-const char *node_endpoint(const struct config *config, enum fh_role role)
+const char *node_endpoint(const struct config *config, enum fh_role role, int id)
 {
-    return role == FH_ROLE_AP ? config->fronthaul.endpoint : config->fronthaul.lab_endpoint;
+    return role == FH_ROLE_AP ? config_cpu_endpoint(config, config_cpu_of_ap(config, id))
+                              : config->fronthaul.lab_endpoint;
 }
 
 static int connect_peer(fh_peer_t **peer, const struct config *config, enum fh_role role, int id)
 {
-    const char *endpoint = node_endpoint(config, role);
+    const char *endpoint = node_endpoint(config, role, id);
     const enum node_duty duty = role == FH_ROLE_AP ? NODE_DUTY_LINK : NODE_DUTY_BACKGROUND;
     char *agreement = config_agreement(config);
     const struct fh_hello hello = {
         .role = role,
         .id = id,
+        .cpu = role == FH_ROLE_AP ? config_cpu_of_ap(config, id) : 0,
         .fingerprint = config_fingerprint(config),
         .agreement = agreement,
         .key_dir = config_key_dir(config, endpoint),
@@ -36,20 +38,20 @@ static int connect_peer(fh_peer_t **peer, const struct config *config, enum fh_r
     return status;
 }
 
-static void say_waiting(const struct config *config, enum fh_role role, uint64_t since_ns)
+static void say_waiting(const struct config *config, const char *endpoint, uint64_t since_ns)
 {
-    const char *endpoint = node_endpoint(config, role);
     log_write(LOG_INFO, "join", "WAITING-FOR-CPU endpoint=%s encrypted=%s for_s=%llu", endpoint,
               config_key_dir(config, endpoint) ? "yes" : "no",
               (unsigned long long)((clock_mono_ns() - since_ns) / 1000000000u));
 }
 
-static int wait_for_welcome(fh_peer_t *peer, const struct config *config, enum fh_role role, struct fh_welcome *welcome)
+static int wait_for_welcome(fh_peer_t *peer, const struct config *config, const char *endpoint,
+                            struct fh_welcome *welcome)
 {
     const uint64_t since_ns = clock_mono_ns();
     for (;;) {
         struct fh_event event;
-        say_waiting(config, role, since_ns);
+        say_waiting(config, endpoint, since_ns);
         const uint64_t say_ns = clock_mono_ns() + SAY_EVERY_S * 1000000000ull;
         for (uint64_t now_ns = clock_mono_ns(); now_ns < say_ns; now_ns = clock_mono_ns()) {
             const int status = fh_peer_wait(peer, -1, (int64_t)((say_ns - now_ns) / 1000u) + 1, &event);
@@ -74,7 +76,7 @@ int node_join(fh_peer_t **peer, const struct config *config, enum fh_role role, 
 {
     int status = connect_peer(peer, config, role, id);
     if (status >= 0) {
-        status = wait_for_welcome(*peer, config, role, welcome);
+        status = wait_for_welcome(*peer, config, node_endpoint(config, role, id), welcome);
     }
     if (status >= 0) {
         log_write(LOG_INFO, "join", "WELCOME session=%u epoch_tick=%llu", welcome->session,

@@ -7,11 +7,11 @@
 #include "base/config.h"
 #include "fronthaul/peer.h"
 
-/* APs join the fronthaul, users and eavesdroppers the lab link. Blocks until the welcome; every 10 s the log says what
- * is waited for. *peer is published before anything can fail. Errors: TUTTI_EREFUSED (error_text says why),
- * TUTTI_ESTOPPED, what fh_peer_create says. */
+/* APs join the fronthaul of their central node, users and eavesdroppers the lab link. Blocks until the welcome; every
+ * 10 s the log says what is waited for. *peer is published before anything can fail. Errors: TUTTI_EREFUSED (error_text
+ * says why), TUTTI_ESTOPPED, what fh_peer_create says. */
 int node_join(fh_peer_t **peer, const struct config *config, enum fh_role role, int id, struct fh_welcome *welcome);
-/* The endpoint a role joins. */
-const char *node_endpoint(const struct config *config, enum fh_role role);
+/* The endpoint that a node joins. */
+const char *node_endpoint(const struct config *config, enum fh_role role, int id);
 
 #endif

@@ -42,7 +42,7 @@ static int take_own(struct node_options *options, unsigned takes, int argc, char
         return TUTTI_OK;
     }
     const bool replay = (takes & NODE_TAKES_REPLAY) && strcmp(name, "--replay") == 0;
-    const bool id = (takes & NODE_TAKES_ID) && strcmp(name, "--id") == 0;
+    const bool id = (takes & (NODE_TAKES_ID | NODE_MAY_TAKE_ID)) && strcmp(name, "--id") == 0;
     const bool role = (takes & NODE_TAKES_ROLE) && strcmp(name, "--role") == 0;
     if (!id && !role && !replay) {
         return error_set(TUTTI_EINVAL, "unknown argument '%s' (see --help)", name);

@@ -7,7 +7,7 @@
 #include "base/config.h"
 
 /* What a program takes besides the common options. */
-enum { NODE_TAKES_ID = 1, NODE_TAKES_ROLE = 2, NODE_TAKES_REPLAY = 4 };
+enum { NODE_TAKES_ID = 1, NODE_TAKES_ROLE = 2, NODE_TAKES_REPLAY = 4, NODE_MAY_TAKE_ID = 8 };
 
 struct node_options {
     struct config_options config;

@@ -94,7 +94,8 @@ static int read_network(struct keygen_options *options)
     if (status < 0) {
         return status;
     }
-    options->network = (struct keys_network){config->network.n_ap, config->network.n_ue, config->network.n_eve};
+    options->network =
+        (struct keys_network){config->network.n_ap, config->network.n_ue, config->network.n_eve, config_n_cpu(config)};
     config_free(config);
     return 0;
 }

@@ -144,6 +144,12 @@ static int resolve_paths(struct config *config, const char *path)
         rc = resolve_auto(config);
     }
     if (rc == 0) {
+        rc = config_cpus_resolve(config);
+    }
+    for (unsigned c = 0; rc == 0 && c < config->cpus_count; c++) {
+        rc = resolve_path(config, &config->cpus[c].endpoint, "ipc://");
+    }
+    if (rc == 0) {
         rc = resolve_path(config, &config->fronthaul.endpoint, "ipc://");
     }
     if (rc == 0) {

@@ -166,6 +166,19 @@ struct config_cluster {
     int every_blocks, max_aps;
 };
 
+/* One of several central nodes. */
+struct config_cpu {
+    char *endpoint; /* its fronthaul; never "auto" after config_load */
+    int *aps;       /* that connect to it */
+    unsigned aps_count;
+};
+/* What several central nodes are to each other's users. */
+struct config_partners {
+    bool helpers; /* false: the home alone combines and serves */
+    double help_db, hysteresis_db;
+    int hysteresis_blocks, lead_blocks, weights_every_blocks;
+};
+
 struct config_engine {
     double gather_deadline_us, block_budget_us;
     int n_workers;
@@ -331,6 +344,9 @@ struct config {
     struct config_precoding precoding;
     struct config_scheduler scheduler;
     struct config_cluster cluster;
+    struct config_cpu *cpus; /* empty: one central node */
+    unsigned cpus_count;
+    struct config_partners partners;
     struct config_sync sync;
     struct config_uplink uplink;
     struct config_calibration calibration;
@@ -426,6 +442,17 @@ static inline bool config_rotates(const struct config *config)
 {
     return config->scheduler.n_served > 0 && config->scheduler.sounding == CONFIG_SOUNDING_ROTATE;
 }
+
+/* Central nodes, at least one; the one that an access point connects to, and where that one listens. */
+static inline int config_n_cpu(const struct config *config)
+{
+    return config->cpus_count > 0 ? (int)config->cpus_count : 1;
+}
+int config_cpu_of_ap(const struct config *config, int ap);
+const char *config_cpu_endpoint(const struct config *config, int cpu);
+/* What a central node records into: record.file, of several central nodes with cpuC before its ending (run.cpu1.h5);
+ * "" without a recording. Relative as the key is. Caller frees; NULL without memory. */
+char *config_record_name(const struct config *config, int cpu);
 
 /* Access points send matched filters or combined streams, one per user, instead of what their antennas receive. */
 static inline bool config_uplink_per_user(const struct config *config)

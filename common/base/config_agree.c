@@ -145,6 +145,20 @@ static void write_cluster(FILE *out, const struct config *config)
     }
 }
 
+/* Whose access points are whose; only where there are several central nodes. */
+static void write_cpus(FILE *out, const struct config *config)
+{
+    const char *separator = "cpus, aps of each:";
+    for (unsigned c = 0; c < config->cpus_count; c++) {
+        fputs(separator, out);
+        separator = " |";
+        for (unsigned i = 0; i < config->cpus[c].aps_count; i++) {
+            fprintf(out, " %d", config->cpus[c].aps[i]);
+        }
+    }
+    fputs(config->cpus_count > 0 ? "\n" : "", out);
+}
+
 static void write_all(FILE *out, const struct config *config)
 {
     static const char *const encodings[] = {"cf32", "sc16", "bfp"};
@@ -160,6 +174,7 @@ static void write_all(FILE *out, const struct config *config)
     write_scheduler(out, config);
     write_uplink(out, config);
     write_cluster(out, config);
+    write_cpus(out, config);
     write_sensing(out, config);
     write_calibration(out, config);
     fprintf(out, "payload.modulation: qam%d\npayload.max_code_block_bits: %d\n",

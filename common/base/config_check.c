@@ -150,6 +150,12 @@ static const struct config_range ranges[] = {
     {"air.fading.row_blocks", 1, 1000000000, ""},
     {"air.large_scale.drop_seed", 0, 9007199254740992, ""},
     {"air.large_scale.shadowing_seed", 0, 9007199254740992, ""},
+    {"cpus.aps", 0, TUTTI_MAX_AP - 1, ""},
+    {"partners.help_db", 0, 100, ""},
+    {"partners.hysteresis_db", 0, 40, ""},
+    {"partners.hysteresis_blocks", 1, 100000, ""},
+    {"partners.lead_blocks", 1, 1000, ""},
+    {"partners.weights_every_blocks", 1, 100000, ""},
     {"air.delay_samples", 0, 4095, ""},
     {"air.events.block", 0, 1e12, ""},
     {"air.events.to_block", 0, 1e12, "0 for the end"},
@@ -397,6 +403,9 @@ static int check_endpoints(struct check *check)
     if (rc == 0 && strcmp(c->fronthaul.endpoint, c->fronthaul.lab_endpoint) == 0) {
         rc = config_fail(check->layers, "fronthaul.lab_endpoint fronthaul.endpoint",
                          "endpoint and lab_endpoint are the same, '%.80s'", c->fronthaul.endpoint);
+    }
+    for (unsigned i = 0; rc == 0 && i < c->cpus_count; i++) {
+        rc = check_endpoint(check, "cpus", c->cpus[i].endpoint, "ipc://");
     }
     return rc;
 }
@@ -949,6 +958,11 @@ static int check_cluster(struct check *check)
     return config_cluster_check(check->layers, check->config, &check->frame);
 }
 
+static int check_cpus(struct check *check)
+{
+    return config_cpus_check(check->layers, check->config, &check->frame);
+}
+
 int config_check(struct config_layers *layers, const struct config *config)
 {
     /* in this order: later checks use what earlier ones found out */
@@ -957,7 +971,7 @@ int config_check(struct config_layers *layers, const struct config *config)
         check_eve,         check_engine,    check_lag,     check_endpoints, check_outputs, check_faults,
         check_backends,    check_gains,     check_sensing, check_clocks,    check_medium,  check_played,
         check_taps,        check_delays,    check_adc,     check_iq,        check_events,  check_resilience,
-        check_calibration, check_scheduler, check_uplink,  check_tap,       check_cluster,
+        check_calibration, check_scheduler, check_uplink,  check_tap,       check_cluster, check_cpus,
     };
     struct check check = {.layers = layers, .config = config};
     int rc = 0;

@@ -93,6 +93,11 @@ int config_iq_check(struct config_layers *layers, const struct config *config);
 struct frame;
 int config_cluster_check(struct config_layers *layers, const struct config *config, const struct frame *frame);
 
+/* config_cpus.c: several central nodes: their endpoints in full, before the paths are resolved, and what they go with
+ */
+int config_cpus_resolve(struct config *config);
+int config_cpus_check(struct config_layers *layers, const struct config *config, const struct frame *frame);
+
 /* config_emit.c: allocated text, NULL when out of memory */
 char *config_layers_text(struct config_layers *layers); /* the merged layers, for libcyaml */
 char *config_struct_text(const struct config *config);  /* for people */

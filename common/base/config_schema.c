@@ -183,6 +183,26 @@ static const cyaml_schema_field_t cluster_fields[] = {
     INT(struct config_cluster, max_aps),        CYAML_FIELD_END,
 };
 
+/* Both are looked for by config_cpus.c. */
+static const cyaml_schema_field_t cpu_fields[] = {
+    CYAML_FIELD_STRING_PTR("endpoint", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_cpu, endpoint, 0,
+                           CYAML_UNLIMITED),
+    CYAML_FIELD_SEQUENCE("aps", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct config_cpu, aps, &int_entry, 0,
+                         TUTTI_MAX_AP),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t cpu_entry = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct config_cpu, cpu_fields)};
+
+static const cyaml_schema_field_t partners_fields[] = {
+    BOOL(struct config_partners, helpers),
+    REAL(struct config_partners, help_db),
+    REAL(struct config_partners, hysteresis_db),
+    INT(struct config_partners, hysteresis_blocks),
+    INT(struct config_partners, lead_blocks),
+    INT(struct config_partners, weights_every_blocks),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t resilience_fields[] = {
     BOOL(struct config_resilience, controller),
     REAL(struct config_resilience, w_sec),
@@ -427,6 +447,8 @@ static const cyaml_schema_field_t root_fields[] = {
     SECTION(struct config, precoding, precoding_fields),
     SECTION(struct config, scheduler, scheduler_fields),
     SECTION(struct config, cluster, cluster_fields),
+    LIST(struct config, cpus, cpu_entry, TUTTI_MAX_CPU),
+    SECTION(struct config, partners, partners_fields),
     SECTION(struct config, sync, sync_fields),
     SECTION(struct config, uplink, uplink_fields),
     SECTION(struct config, calibration, calibration_fields),

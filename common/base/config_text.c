@@ -85,7 +85,9 @@ static void unescape_value(const cyaml_schema_field_t *field, char *base)
     if (field->value.type == CYAML_MAPPING) {
         unescape_mapping(&field->value, data);
     } else if (field->value.type == CYAML_STRING) {
-        unescape(*(char **)data);
+        if (*(char **)data) { /* an entry's own, left out */
+            unescape(*(char **)data);
+        }
     } else if (field->value.type == CYAML_SEQUENCE && field->value.sequence.entry->type == CYAML_MAPPING) {
         const unsigned n = *(const unsigned *)(base + field->count_offset);
         const cyaml_schema_value_t *const entry = field->value.sequence.entry;

@@ -26,6 +26,7 @@ typedef uint64_t tutti_tick;
  * keep hostile or mistyped numbers from asking for absurd memory. */
 enum {
     TUTTI_MAX_AP = 512,
+    TUTTI_MAX_CPU = 16,     /* central nodes */
     TUTTI_MAX_ANT = 64,     /* antennas of one radio */
     TUTTI_MAX_UE = 128,     /* users; eavesdroppers have their own bound in the configuration */
     TUTTI_MAX_STREAM = 192, /* streams of one precoder message: users, noise, sensing, calibration */

@@ -69,7 +69,9 @@ static int create_files(recorder_t *r)
 {
     const struct config *c = r->settings.config;
     const struct record_shape shape = shape_of(&r->settings);
-    char *path = c->record.file[0] ? config_file_path(c, c->record.file) : NULL;
+    char *const name = config_record_name(c, r->settings.id);
+    char *const path = name && name[0] ? config_file_path(c, name) : NULL;
+    free(name);
     r->config_text = config_to_yaml(c);
     if (!r->config_text || (c->record.file[0] && !path)) {
         free(path);
@@ -85,19 +87,25 @@ static int create_files(recorder_t *r)
     return status < 0 ? status : secrecy_create(&r->secrecy, c, r->settings.frame, r->file);
 }
 
+/* Users and eavesdroppers are at the first central node; who watches another one does so on its host. */
 static int create_lab(recorder_t *r)
 {
     const struct config *c = r->settings.config;
+    const bool first = r->settings.id == 0;
+    char beside[256];
+    snprintf(beside, sizeof beside, "ipc://%.200s/lab.cpu%d", c->network.runtime_dir, r->settings.id);
+    const char *const endpoint = first ? c->fronthaul.lab_endpoint : beside;
     const struct fh_hub_settings settings = {
-        .endpoint = c->fronthaul.lab_endpoint,
-        .n_ue = c->network.n_ue,
-        .n_eve = c->network.n_eve,
+        .endpoint = endpoint,
+        .cpu = r->settings.id,
+        .n_ue = first ? c->network.n_ue : 0,
+        .n_eve = first ? c->network.n_eve : 0,
         .observers = true,
         .fingerprint = config_fingerprint(c),
         .agreement = r->settings.agreement,
         .welcome = r->settings.welcome,
         .peer_timeout_ms = config_peer_timeout_ms(c),
-        .key_dir = config_key_dir(c, c->fronthaul.lab_endpoint),
+        .key_dir = config_key_dir(c, endpoint),
     };
     return fh_hub_create(&r->lab, &settings);
 }

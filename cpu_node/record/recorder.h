@@ -21,6 +21,7 @@
 enum { RECORDER_ROSTER_BYTES = 1024 }; /* of a roster as text */
 
 struct recorder_settings {
+    int id;                      /* which of several central nodes: users report to the first */
     const struct config *config; /* these outlive the recorder */
     const struct frame *frame;
     slow_t *slow;           /* hears every block; NULL = none */

@@ -211,7 +211,7 @@ static int start_all(struct replay *r)
     const char *const cpu[] = {
         "tutti-cpu", "--config", "config.yaml", "--replay", r->run_file, r->scheme ? "--own-scheme" : NULL, NULL};
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
-    int status = children_start(r->children, CHILD_CPU, 0, cpu);
+    int status = children_start(r->children, CHILD_CPU, -1, cpu);
     for (int ap = 0; status == 0 && ap < r->directory->config->network.n_ap; ap++) {
         char number[16];
         snprintf(number, sizeof number, "%d", ap);

@@ -172,7 +172,7 @@ int children_start(children_t *c, enum child_kind kind, int id, const char *cons
     struct child *child = &c->child[c->n];
     child->kind = kind;
     child->id = id;
-    if (kind == CHILD_AP || kind == CHILD_UE || kind == CHILD_EVE) {
+    if (id >= 0) {
         snprintf(child->name, sizeof child->name, "%s%d", kind_name[kind], id);
     } else {
         snprintf(child->name, sizeof child->name, "%s", kind_name[kind]);

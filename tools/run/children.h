@@ -14,7 +14,7 @@ enum child_kind { CHILD_AIR, CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_EVE, CHILD_PAG
 struct child {
     enum child_kind kind;
     int id;
-    char name[16]; /* "air" "cpu" "ap0" "ue3": also the log's name */
+    char name[16]; /* "air" "cpu" "ap0" "ue3" "cpu1": also the log's name */
     char *log_path;
     pid_t pid;         /* 0 = not running */
     int status;        /* of waitpid, once it ended */
@@ -30,8 +30,8 @@ int children_create(children_t **children, const char *directory, int room);
 /* Kills what is left. NULL allowed. */
 void children_destroy(children_t *children);
 
-/* Starts one program with its arguments (argv[0] is the program's name, looked for in $TUTTI_BIN_DIR, beside this
- * program, on PATH). Errors: TUTTI_EIO. */
+/* id -1: there is one of its kind, and its name has no number. Starts one program with its arguments (argv[0] is the
+ * program's name, looked for in $TUTTI_BIN_DIR, beside this program, on PATH). Errors: TUTTI_EIO. */
 int children_start(children_t *children, enum child_kind kind, int id, const char *const *argv);
 
 int children_fd(const children_t *children);

@@ -224,7 +224,7 @@ static int start_page(struct run *run)
     static const uint64_t LOOK_EVERY_NS = 20000000u, LIMIT_NS = 10000000000u;
     const char *const listen = run->options->listen ? run->options->listen : "127.0.0.1:8080";
     const char *const argv[] = {"tutti", "dashboard", "--config", "config.yaml", "--listen", listen, NULL};
-    const int status = children_start(run->children, CHILD_PAGE, 0, argv);
+    const int status = children_start(run->children, CHILD_PAGE, -1, argv);
     const struct child *const page = children_get(run->children, children_count(run->children) - 1);
     const uint64_t until_ns = clock_mono_ns() + LIMIT_NS;
     char address[64];
@@ -267,23 +267,36 @@ static void wait_for_nodes(struct run *run)
     }
 }
 
+static int start_cpus(struct run *run)
+{
+    static const char *const alone[] = {"tutti-cpu", "--config", "config.yaml", NULL};
+    const struct config *const config = run->directory->config;
+    if (config->cpus_count == 0) {
+        return children_start(run->children, CHILD_CPU, -1, alone);
+    }
+    int status = 0;
+    for (int c = 0; status == 0 && c < config_n_cpu(config); c++) {
+        status = start_node(run, CHILD_CPU, "tutti-cpu", c);
+    }
+    return status;
+}
+
 static int start_all(struct run *run)
 {
     static const char *const air[] = {"tutti-air", "--config", "config.yaml", "--exit-when-empty", NULL};
-    static const char *const cpu[] = {"tutti-cpu", "--config", "config.yaml", NULL};
     const bool emulated = config_has_emulated(run->directory->config);
     /* Every node is one thread of linear algebra; the solver's workers are its own. */
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
     int status = 0;
     if (emulated) {
-        status = children_start(run->children, CHILD_AIR, 0, air);
-        status = status ? status : children_start(run->children, CHILD_CPU, 0, cpu);
+        status = children_start(run->children, CHILD_AIR, -1, air);
+        status = status ? status : start_cpus(run);
         return status ? status : start_nodes(run);
     }
     status = start_nodes(run);
     if (status == 0) {
         wait_for_nodes(run);
-        status = children_start(run->children, CHILD_CPU, 0, cpu);
+        status = start_cpus(run);
     }
     return status;
 }
@@ -420,6 +433,11 @@ static void print_places(const struct run *run, bool has_report, bool has_record
     if (has_record) {
         printf("recording  %s\n", run->directory->record_path);
     }
+    for (int c = 1; has_record && c < config_n_cpu(run->directory->config); c++) {
+        char *name = config_record_name(run->directory->config, c);
+        printf("           %s/%s\n", run->directory->path, name ? name : "");
+        free(name);
+    }
     printf("logs       %s/logs\n", run->directory->path);
 }
 
@@ -513,8 +531,8 @@ static int go(struct run *run)
     }
     if (status == 0) {
         const struct config_network *network = &run->directory->config->network;
-        status =
-            children_create(&run->children, run->directory->path, 3 + network->n_ap + network->n_ue + network->n_eve);
+        const int room = 2 + config_n_cpu(run->directory->config) + network->n_ap + network->n_ue + network->n_eve;
+        status = children_create(&run->children, run->directory->path, room);
     }
     if (status == 0) {
         run_look_at_host(run->directory->config, run->directory->path);

@@ -156,9 +156,39 @@ static int clear_iq(const struct run_directory *run, bool force)
     return status;
 }
 
+/* A recording that lies there already. */
+static int clear_record(const char *path, bool force)
+{
+    if (access(path, F_OK) != 0) {
+        return 0;
+    }
+    if (!force) {
+        return error_set(TUTTI_EIO, "%s exists: choose another --out, or --force to overwrite it", path);
+    }
+    unlink(path);
+    return 0;
+}
+
+/* Each central node has one; the first one's, which has the users' reports, is the run's. */
+static int make_records(struct run_directory *run, bool force)
+{
+    int status = 0;
+    for (int cpu = 0; status == 0 && run->config->record.file[0] && cpu < config_n_cpu(run->config); cpu++) {
+        char *name = config_record_name(run->config, cpu);
+        char *path = name ? join(run->path, name) : NULL;
+        free(name);
+        status = path ? clear_record(path, force) : error_set(TUTTI_ENOMEM, "out of memory");
+        if (cpu == 0) {
+            run->record_path = path;
+        } else {
+            free(path);
+        }
+    }
+    return status;
+}
+
 static int make_paths(struct run_directory *run, bool force)
 {
-    const char *record = run->config->record.file;
     char *logs = join(run->path, "logs");
     int status = logs ? tool_make_folders(logs, 0755) : TUTTI_ENOMEM;
     free(logs);
@@ -167,18 +197,11 @@ static int make_paths(struct run_directory *run, bool force)
     }
     run->config_path = join(run->path, "config.yaml");
     run->report_path = join(run->path, "report.html");
-    run->record_path = record && record[0] ? join(run->path, record) : NULL;
-    if (!run->config_path || !run->report_path || (record && record[0] && !run->record_path)) {
+    if (!run->config_path || !run->report_path) {
         return error_set(TUTTI_ENOMEM, "out of memory");
     }
-    if (run->record_path && access(run->record_path, F_OK) == 0) {
-        if (!force) {
-            return error_set(TUTTI_EIO, "%s exists: choose another --out, or --force to overwrite it",
-                             run->record_path);
-        }
-        unlink(run->record_path);
-    }
-    return clear_iq(run, force);
+    status = make_records(run, force);
+    return status < 0 ? status : clear_iq(run, force);
 }
 
 int run_directory_create(struct run_directory **out, const struct config_options *options, const char *wanted,
