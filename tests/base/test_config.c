@@ -252,6 +252,18 @@ static void test_values_reach_the_struct(void **state)
     assert_string_equal(config->air.endpoint, "unix:///tmp/a b/air");
     config_free(config);
 
+    config = load_right("two_cpus.yaml");
+    assert_int_equal(config_n_cpu(config), 2);
+    for (int ap = 0; ap < 4; ap++) {
+        assert_int_equal(config_cpu_of_ap(config, ap), ap % 2);
+    }
+    assert_string_equal(config_cpu_endpoint(config, 0), config->fronthaul.endpoint);
+    assert_string_equal(config_cpu_endpoint(config, 1), "tcp://10.0.0.2:5001");
+    text = config_record_name(config, 1);
+    assert_string_equal(text, "run.cpu1.h5");
+    free(text);
+    config_free(config);
+
     config = load_right("taps.yaml");
     assert_int_equal(config->air.mode, CONFIG_AIR_PACED);
     assert_int_equal(config->air.fading.model, CONFIG_FADING_TDL);
@@ -284,6 +296,12 @@ static const char *const keys[] = {
     "payload.max_code_block_bits=999",
     "precoding.scheme=cb",
     "precoding.power=equal_sent",
+    "partners.helpers=false",
+    "partners.help_db=7.5",
+    "partners.hysteresis_db=2.5",
+    "partners.hysteresis_blocks=51",
+    "partners.lead_blocks=9",
+    "partners.weights_every_blocks=101",
     "uplink.mode=local",
     "uplink.combiner=mr",
     "uplink.fusion=lsfd",
@@ -477,11 +495,11 @@ static void test_wrong_bytes(void **state)
         "network:\n  name: \xff\n", 19,
         "2: network.name: '\xff' is not 1..48 letters, digits, '_', '-', '.' (it becomes a directory name)");
     load_wrong_bytes("network:\n\n  name: a\0b\n", 23, "3: not valid YAML: control characters are not allowed");
-    load_wrong_bytes(
-        "a: &a [*a, *a]\n", 15,
-        "1: a: unknown key, a network file has network, frame, pilots, payload, "
-        "precoding, scheduler, cluster, sync, uplink, calibration, eve, resilience, sensing, engine, fronthaul, "
-        "record, radio, air");
+    load_wrong_bytes("a: &a [*a, *a]\n", 15,
+                     "1: a: unknown key, a network file has network, frame, pilots, payload, "
+                     "precoding, scheduler, cluster, cpus, partners, sync, uplink, calibration, eve, resilience, "
+                     "sensing, engine, fronthaul, "
+                     "record, radio, air");
 }
 
 /* The rest of the interface ------------------------------------------------------------------------------------------
@@ -562,6 +580,7 @@ static void test_agreement_names_the_key(void **state)
         {"payload.max_code_block_bits=1024", "payload.max_code_block_bits: '1024' there, '6144' here"},
         {"precoding={local: true, scheme: cb, power: equal}", "precoding.local: 'true' there, 'false' here"},
         {"scheduler.n_served=2", "scheduler.n_served: '2' there, '0' here"},
+        {"cpus=[{aps: [0, 1]}, {aps: [3, 2]}]", "cpus, aps of each: '0 1 | 3 2' there, 'nothing' here"},
         {"cluster.enabled=true", "cluster.pilots: '4' there, 'nothing' here"},
         {"uplink={mode: local, combiner: mr}", "uplink.mode: 'local' there, 'nothing' here"},
         {"calibration.power=together", "calibration.power: 'together' there, 'nothing' here"},
