@@ -240,8 +240,8 @@ static int create_hub(struct cpu *cpu)
 {
     const struct config *c = cpu->config;
     const char *const endpoint = config_cpu_endpoint(c, cpu->id);
-    int cpu_of_ap[TUTTI_MAX_AP];
-    for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
+    int *const cpu_of_ap = calloc((size_t)cpu->shape.n_ap, sizeof *cpu_of_ap);
+    for (int ap = 0; cpu_of_ap && ap < cpu->shape.n_ap; ap++) {
         cpu_of_ap[ap] = config_cpu_of_ap(c, ap);
     }
     const struct fh_hub_settings settings = {
@@ -257,7 +257,8 @@ static int create_hub(struct cpu *cpu)
         .key_dir = config_key_dir(c, endpoint),
         .io_priority = node_priority(&c->engine, NODE_DUTY_LINK),
     };
-    const int status = fh_hub_create(&cpu->hub, &settings);
+    const int status = cpu_of_ap ? fh_hub_create(&cpu->hub, &settings) : error_set(TUTTI_ENOMEM, "out of memory");
+    free(cpu_of_ap); /* the hub has a copy */
     if (status >= 0) {
         fh_hub_busy_poll(cpu->hub, c->fronthaul.busy_poll_us);
     }

@@ -61,29 +61,42 @@ int config_cpus_resolve(struct config *config)
     return 0;
 }
 
+/* Of one access point, the first two central nodes whose lists have it, -1 = none; how often it is listed. */
+static int listed(const struct config *c, int ap, int cpu[2])
+{
+    int n = 0;
+    cpu[0] = cpu[1] = -1;
+    for (unsigned i = 0; i < c->cpus_count; i++) {
+        for (unsigned k = 0; k < c->cpus[i].aps_count; k++) {
+            if (c->cpus[i].aps[k] == ap && n++ < 2) {
+                cpu[n - 1] = (int)i;
+            }
+        }
+    }
+    return n;
+}
+
 /* Every access point once. */
 static int check_aps(struct config_layers *layers, const struct config *c)
 {
-    int cpu_of[TUTTI_MAX_AP];
-    memset(cpu_of, -1, sizeof(cpu_of));
-    for (unsigned cpu = 0; cpu < c->cpus_count; cpu++) {
-        for (unsigned i = 0; i < c->cpus[cpu].aps_count; i++) {
-            const int ap = c->cpus[cpu].aps[i];
-            if (ap >= c->network.n_ap) {
+    int cpu[2];
+    for (unsigned i = 0; i < c->cpus_count; i++) {
+        for (unsigned k = 0; k < c->cpus[i].aps_count; k++) {
+            if (c->cpus[i].aps[k] >= c->network.n_ap) {
                 return config_fail(layers, "cpus network.n_ap",
-                                   "aps of central node %u: AP %d does not exist, n_ap = %d", cpu, ap, c->network.n_ap);
+                                   "aps of central node %u: AP %d does not exist, n_ap = %d", i, c->cpus[i].aps[k],
+                                   c->network.n_ap);
             }
-            if (cpu_of[ap] >= 0) {
-                return config_fail(layers, "cpus",
-                                   "AP %d is in the lists of central nodes %d and %u: one of them has it", ap,
-                                   cpu_of[ap], cpu);
-            }
-            cpu_of[ap] = (int)cpu;
         }
     }
     for (int ap = 0; ap < c->network.n_ap; ap++) {
-        if (cpu_of[ap] < 0) {
+        const int n = listed(c, ap, cpu);
+        if (n == 0) {
             return config_fail(layers, "cpus network.n_ap", "AP %d is in no central node's list (aps)", ap);
+        }
+        if (n > 1) {
+            return config_fail(layers, "cpus", "AP %d is in the lists of central nodes %d and %d: one of them has it",
+                               ap, cpu[0], cpu[1]);
         }
     }
     return 0;
