@@ -54,7 +54,7 @@ void shared_destroy(struct shared *s)
 }
 
 /* Others than before are on a pilot: its track begins with what is known of each of them. */
-static void join(struct shared *s, estimate_t *estimate, const int *sequence, int p)
+static void join(const struct shared *s, estimate_t *estimate, const int *sequence, int p)
 {
     bool other = false;
     int n = 0;
@@ -68,8 +68,18 @@ static void join(struct shared *s, estimate_t *estimate, const int *sequence, in
         return;
     }
     estimate_join(estimate, p, n, s->member);
+}
+
+/* After all pilots have been looked at: whoever goes from one to another is missing there as well as new here. */
+static void note_joined(struct shared *s, const int *sequence)
+{
     for (int k = 0; k < s->n_ue; k++) {
-        s->joined[k] = sequence[k] == p ? p : s->joined[k] == p ? -1 : s->joined[k];
+        const int now = sequence[k], before = s->joined[k];
+        if (now >= 0 && s->pilot_of_track[now] == now) {
+            s->joined[k] = now;
+        } else if (before >= 0 && s->pilot_of_track[before] == before) {
+            s->joined[k] = -1;
+        }
     }
 }
 
@@ -94,6 +104,7 @@ void shared_turns(struct shared *s, estimate_t *estimate, const int *sequence, c
             s->pilot_of_track[p] = p;
         }
     }
+    note_joined(s, sequence);
     estimate_turns(estimate, s->pilot_of_track);
 }
 

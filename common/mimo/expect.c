@@ -228,3 +228,19 @@ struct expect_spread expect_spread(int n_tap, const double *powers, const double
     }
     return (struct expect_spread){.own = own / (kept * kept), .leak = leak / (kept * (n_all_ant - n_ue))};
 }
+
+void expect_scatter_add(struct expect_scatter *s, bool own, double known, double unknown)
+{
+    const double variance = unknown * (unknown + 2 * known);
+    *(own ? &s->signal : &s->disturbance) += known + unknown;
+    *(own ? &s->signal_variance : &s->disturbance_variance) += variance;
+}
+
+double expect_scatter_factor(const struct expect_scatter *s)
+{
+    if (!(s->signal > 0 && s->disturbance > 0)) {
+        return 1;
+    }
+    return exp(0.5 * (s->disturbance_variance / (s->disturbance * s->disturbance) -
+                      s->signal_variance / (s->signal * s->signal)));
+}

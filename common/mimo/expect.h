@@ -60,4 +60,16 @@ struct expect_spread {
 struct expect_spread expect_spread(int n_tap, const double *powers, const double *delays_samples, int sc_per_sb,
                                    int fft_size, int n_all_ant, int n_ue);
 
+/* Errors of estimates that are alike in all subbands, as those of shared pilots with flat fading are (they are the
+ * other users' channels), scatter a block's SINR about the ratio of its mean powers. A power is |known + error|^2 with
+ * circular Gaussian error: mean known + unknown, variance unknown (unknown + 2 known). Expected value of the SINR in dB
+ * less the dB of the ratio of means, as a factor, by the second moments: E ln x = ln E x - var x / (2 (E x)^2).
+ * Streams' errors count as independent. */
+struct expect_scatter {
+    double signal, signal_variance;           /* of the own stream */
+    double disturbance, disturbance_variance; /* of the others and the noise */
+};
+void expect_scatter_add(struct expect_scatter *scatter, bool own, double known, double unknown); /* one stream */
+double expect_scatter_factor(const struct expect_scatter *scatter); /* 1 without a signal; from e^-1/2 to e^1/2 */
+
 #endif

@@ -265,3 +265,11 @@ void expected_execute(const struct expected_causes *c, const struct expected_sub
         }
     }
 }
+
+void expected_add_powers(const struct expected_work *w, int n_ue, double *known, double *unknown)
+{
+    for (int i = 0; i < n_ue * n_ue; i++) {
+        known[i] += square(w->G[i]);
+        unknown[i] += w->unknown[i];
+    }
+}

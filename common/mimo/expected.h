@@ -58,4 +58,7 @@ void expected_work_destroy(struct expected_work *work);          /* NULL allowed
 void expected_execute(const struct expected_causes *causes, const struct expected_subband *subband,
                       struct expected_work *work, double *sinr, double *signal, double *term);
 
+/* Powers (user, stream) of the subband looked at last, by its estimates and by their errors: added to [n_ue][n_ue]. */
+void expected_add_powers(const struct expected_work *work, int n_ue, double *known, double *unknown);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 _Static_assert((int)EXPECTED_N == (int)RECORD_LOSSES, "a column per cause");
 enum { SETTLE_BLOCKS = 32 }; /* after a calibration, until windows and averages have followed */
@@ -30,6 +31,7 @@ struct losses {
     double *sinr, *signal, *term; /* one subband's */
     double *ratio, *heard;        /* [n_ue] errors and signals, sums over subbands */
     double *loss;                 /* [EXPECTED_N] */
+    double *known, *unknown;      /* [n_ue][n_ue] streams' powers, sums over subbands; NULL: nobody shares a pilot */
     uint32_t calibration;         /* in force, since since_block */
     uint64_t since_block;
     double measured, expected; /* error over signal, averages over LOSSES_BLOCKS */
@@ -51,8 +53,12 @@ static bool allocate(struct losses *l)
     l->term = calloc(n_ue * EXPECTED_N, sizeof *l->term);
     l->ratio = calloc(n_ue, sizeof *l->ratio);
     l->loss = calloc(EXPECTED_N, sizeof *l->loss);
-    return l->cfo_hz && l->ap_cfo_hz && l->pilot && l->turn && l->chain && l->sinr && l->signal && l->heard &&
-           l->term && l->ratio && l->loss;
+    if (l->config->cluster.enabled) {
+        l->known = calloc(2 * n_ue * n_ue, sizeof *l->known);
+        l->unknown = l->known ? l->known + n_ue * n_ue : NULL;
+    }
+    return (l->known || !l->config->cluster.enabled) && l->cfo_hz && l->ap_cfo_hz && l->pilot && l->turn && l->chain &&
+           l->sinr && l->signal && l->heard && l->term && l->ratio && l->loss;
 }
 
 /* Downlink over uplink of every antenna as drawn, at the subbands' centres. */
@@ -178,6 +184,7 @@ void losses_destroy(struct losses *l)
         free(l->term);
         free(l->ratio);
         free(l->loss);
+        free(l->known);
         free(l);
     }
 }
@@ -220,13 +227,26 @@ static void look_at(struct losses *l, const struct cpu_block *block, int sb)
     const bool known = off && block->calibration == 0 && config_has_emulated(l->config);
     l->causes.chain = known ? l->chain + (size_t)sb * one : NULL;
     expected_execute(&l->causes, &s, l->work, l->sinr, l->signal, l->term);
+    if (l->known) {
+        expected_add_powers(l->work, l->n_ue, l->known, l->unknown);
+    }
+}
+
+/* What errors alike in all subbands, those of shared pilots, make of user k's SINR in dB. */
+static double scatter(const struct losses *l, int k)
+{
+    struct expect_scatter s = {.disturbance = l->n_sb};
+    for (int j = 0; l->known && j < l->n_ue; j++) {
+        expect_scatter_add(&s, j == k, l->known[k * l->n_ue + j], l->unknown[k * l->n_ue + j]);
+    }
+    return expect_scatter_factor(&s);
 }
 
 /* Loss of the mean error by each cause alone. */
 static void write_rows(struct losses *l, const struct cpu_block *block, double rest)
 {
     for (int k = 0; k < l->n_ue; k++) {
-        l->sinr[k] = l->heard[k] / l->ratio[k];
+        l->sinr[k] = l->heard[k] / l->ratio[k] * scatter(l, k);
     }
     for (int loss = 0; loss < EXPECTED_N; loss++) {
         l->loss[loss] = 10 * log10(1 + l->loss[loss] / rest);
@@ -244,6 +264,9 @@ static void expect_block(struct losses *l, const struct cpu_block *block)
     }
     for (int loss = 0; loss < EXPECTED_N; loss++) {
         l->loss[loss] = 0;
+    }
+    if (l->known) {
+        memset(l->known, 0, 2 * (size_t)(l->n_ue * l->n_ue) * sizeof *l->known);
     }
     for (int sb = 0; sb < l->n_sb; sb++) {
         look_at(l, block, sb);

@@ -129,6 +129,43 @@ static void phase_noise_is_what_a_walk_loses(void **state)
     assert_true(fabs(lost / expect_phase_noise(&times, 0.1) - 1) < 0.08);
 }
 
+static double complex error_of(uint64_t counter, double variance)
+{
+    float re, im;
+    random_normal(9, counter, &re, &im);
+    return sqrt(variance / 2) * CMPLX((double)re, (double)im);
+}
+
+/* Mean decibels of drawn SINRs less the decibels of the ratio of the mean powers: signals alone known badly, then
+ * disturbance alone, then both. */
+static void scattered_sinrs(void **state)
+{
+    enum { STREAMS = 4, DRAWS = 40000, CASES = 3 };
+    static const double known[STREAMS] = {30, 4, 0, 1},
+                        unknown[CASES][STREAMS] = {{6, 0, 0, 0}, {0, 3, 4, 2}, {6, 3, 4, 2}};
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        struct expect_scatter s = {.disturbance = 1};
+        double sum_db = 0;
+        for (int j = 0; j < STREAMS; j++) {
+            expect_scatter_add(&s, j == 0, known[j], unknown[i][j]);
+        }
+        for (uint64_t d = 0; d < DRAWS; d++) {
+            double power[2] = {0, 1};
+            for (int j = 0; j < STREAMS; j++) {
+                const double a = cabs(sqrt(known[j]) + error_of(d * STREAMS + (uint64_t)j, unknown[i][j]));
+                power[j > 0] += a * a;
+            }
+            sum_db += 10 * log10(power[0] / power[1]) / DRAWS;
+        }
+        const double told_db = 10 * log10(expect_scatter_factor(&s)),
+                     drawn_db = sum_db - 10 * log10(s.signal / s.disturbance);
+        assert_true(fabs(i == 2 ? 1 : drawn_db) > 0.4); /* there is something to tell */
+        assert_true(fabs(told_db - drawn_db) < 0.15);   /* 0.02 of chance, third moments */
+    }
+    assert_true(expect_scatter_factor(&(struct expect_scatter){.disturbance = 1}) == 1);
+}
+
 static void no_imperfection_costs_nothing(void **state)
 {
     const struct expect_times times = demo_times();
@@ -151,6 +188,7 @@ int main(void)
         cmocka_unit_test(turning_pilots_mix_channels),
         cmocka_unit_test(pilots_that_are_the_same_cannot_be_undone),
         cmocka_unit_test(phase_noise_is_what_a_walk_loses),
+        cmocka_unit_test(scattered_sinrs),
         cmocka_unit_test(no_imperfection_costs_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,15 @@ static void nothing_off(void **state)
     struct place p;
     open_place(&p);
     execute(&p, p.H);
+    double known[N_UE * N_UE], error[N_UE * N_UE];
+    for (int i = 0; i < N_UE * N_UE; i++) {
+        known[i] = 1, error[i] = 2; /* added to */
+    }
+    expected_add_powers(p.work, N_UE, known, error);
+    for (int i = 0; i < N_UE * N_UE; i++) {
+        assert_true(fabs((known[i] - 1) / square(gain(&p, p.H, i / N_UE, i % N_UE)) - 1) < 1e-9);
+        assert_true(fabs((error[i] - 2) / unknown(&p, i / N_UE, i % N_UE) - 1) < 1e-9);
+    }
     for (int k = 0; k < N_UE; k++) {
         assert_true(fabs(p.sinr[k] / plain_sinr(&p, p.H, k) - 1) < 1e-9);
         for (int loss = 0; loss < EXPECTED_N; loss++) {

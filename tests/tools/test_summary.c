@@ -511,7 +511,9 @@ static void test_check(void **state)
 static void test_prediction_from_channels(void **state)
 {
     (void)state;
-    const struct predicted_shape shape = {2, 2, 1, 2};
+    double work[4];
+    const struct predicted_shape shape = {.n_sb = 2, .n_ap = 2, .n_ant = 1, .n_ue = 2},
+                                 shared = {.n_sb = 2, .n_ap = 2, .n_ant = 1, .n_ue = 2, .work = work};
     const tutti_cf32 H[2][2][2] = {{{2 * I, 1}, {1, 3}}, {{1, 1}, {I, -1}}};
     const tutti_cf32 W[2][2][2] = {{{I, 0}, {0, 1}}, {{0.5f, 2}, {0.5f * I, 0}}};
     const double variance[2][2][2] = {{{0.1, 0}, {0.2, 0}}, {{0, 0}, {0.25, 0}}};
@@ -520,6 +522,10 @@ static void test_prediction_from_channels(void **state)
     double recorded[2][2] = {{4.0 / 2.3, 9.0 / 2.0}, {1.0 / 5.0625, 4.0 / 1.5}};
     assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 0),
                 (4.1 + 1.0625) / (2.2 + 5.0), 1e-6);
+    /* With shared pilots errors are alike in both subbands: variances of the sums by u (u + 2 p). */
+    const double scatter = 0.2 * (0.2 + 2 * 5.0) / (7.2 * 7.2) - 0.1625 * (0.1625 + 2 * 5.0) / (5.1625 * 5.1625);
+    assert_near(predicted_sinr(&shared, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 0),
+                5.1625 / 7.2 * exp(scatter / 2), 1e-6);
     /* User 1: subband 0: own 3, other i; subband 1: own 2, other 0.5 - 0.5i. */
     assert_near(predicted_sinr(&shape, &H[0][0][0], &W[0][0][0], &variance[0][0][0], recorded[0], 1),
                 (9.0 + 4.0) / (2.0 + 1.5), 1e-6);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tools/results/predicted.h"
 
+#include "mimo/expect.h"
+
 #include <math.h>
 
 static double squared(double complex z)
@@ -21,6 +23,7 @@ static struct powers powers_of(const struct predicted_shape *shape, const tutti_
                                const double *error_variance, int user)
 {
     const int n_ue = shape->n_ue;
+    double *const work = shape->work;
     struct powers p = {0};
     for (int j = 0; j < n_ue; j++) {
         double complex gain = 0;
@@ -34,10 +37,24 @@ static struct powers powers_of(const struct predicted_shape *shape, const tutti_
             }
             unknown += error_variance[m * n_ue + user] * stream_power;
         }
+        if (work) {
+            work[2 * j] += squared(gain);
+            work[2 * j + 1] += unknown;
+        }
         *(j == user ? &p.known : &p.others) += squared(gain);
         *(j == user ? &p.own_unknown : &p.others_unknown) += unknown;
     }
     return p;
+}
+
+/* Of the sums over subbands. */
+static double scatter(const struct predicted_shape *shape, int user)
+{
+    struct expect_scatter s = {.disturbance = shape->n_sb};
+    for (int j = 0; shape->work && j < shape->n_ue; j++) {
+        expect_scatter_add(&s, j == user, shape->work[2 * j], shape->work[2 * j + 1]);
+    }
+    return expect_scatter_factor(&s);
 }
 
 double predicted_sinr(const struct predicted_shape *shape, const tutti_cf32 *H_hat, const tutti_cf32 *W,
@@ -46,6 +63,9 @@ double predicted_sinr(const struct predicted_shape *shape, const tutti_cf32 *H_h
     double known = 0, signal = 0, error = 0;
     const size_t n_coefficient = (size_t)shape->n_ap * (size_t)shape->n_ant * (size_t)shape->n_ue;
     const size_t n_variance = (size_t)shape->n_ap * (size_t)shape->n_ue;
+    for (int i = 0; shape->work && i < 2 * shape->n_ue; i++) {
+        shape->work[i] = 0;
+    }
     for (int s = 0; s < shape->n_sb; s++) {
         const struct powers p = powers_of(shape, H_hat + (size_t)s * n_coefficient, W + (size_t)s * n_coefficient,
                                           error_variance + (size_t)s * n_variance, user);
@@ -58,5 +78,5 @@ double predicted_sinr(const struct predicted_shape *shape, const tutti_cf32 *H_h
         signal += p.known + p.own_unknown;
         error += p.others + p.others_unknown + 1;
     }
-    return known > 0 && isfinite(error) ? signal / error : NAN;
+    return known > 0 && isfinite(error) ? signal / error * scatter(shape, user) : NAN;
 }

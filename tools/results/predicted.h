@@ -10,6 +10,7 @@
 
 struct predicted_shape {
     int n_sb, n_ap, n_ant, n_ue;
+    double *work; /* [n_ue][2] where users share pilots (mimo/expect.h: expect_scatter); NULL: everybody has its own */
 };
 
 /* H_hat, W: [n_sb][n_ap][n_ant][n_ue]; error_variance: [n_sb][n_ap][n_ue]; noise has variance 1. NaN when the user gets

@@ -167,7 +167,7 @@ static int slice_shape(h5file_t *file, const struct recording *r, struct slice *
         e.dims[1] != n_sb || e.dims[2] != n_ap || e.dims[3] != n_ue) {
         return 0;
     }
-    slice->shape = (struct predicted_shape){r->n_sb, r->n_ap, (int)h.dims[3], r->n_ue};
+    slice->shape = (struct predicted_shape){.n_sb = r->n_sb, .n_ap = r->n_ap, .n_ant = (int)h.dims[3], .n_ue = r->n_ue};
     slice->n_coefficient = n_sb * n_ap * h.dims[3] * n_ue;
     slice->n_variance = n_sb * n_ap * n_ue;
     const uint64_t shorter = h.dims[0] < w.dims[0] ? h.dims[0] : w.dims[0];
@@ -207,6 +207,8 @@ static int predict_rows(h5file_t *file, struct recording *r, const struct slice 
 static int predict_exactly(h5file_t *file, struct recording *r, const double *recorded)
 {
     struct slice slice = {.recorded = recorded};
+    struct h5_info pilot;
+    const bool shared = h5file_info(file, "/cluster/pilot", &pilot) == 0;
     if (!slice_shape(file, r, &slice)) {
         return 0;
     }
@@ -219,7 +221,10 @@ static int predict_exactly(h5file_t *file, struct recording *r, const double *re
     slice.H_hat = malloc(rows_at_once * slice.n_coefficient * sizeof *slice.H_hat);
     slice.W = malloc(rows_at_once * slice.n_coefficient * sizeof *slice.W);
     slice.error_variance = malloc(rows_at_once * slice.n_variance * sizeof *slice.error_variance);
-    status = slice.H_hat && slice.W && slice.error_variance ? 0 : error_set(TUTTI_ENOMEM, "/H_hat: out of memory");
+    slice.shape.work = shared ? malloc(2 * (size_t)r->n_ue * sizeof *slice.shape.work) : NULL;
+    status = slice.H_hat && slice.W && slice.error_variance && (slice.shape.work || !shared)
+                 ? 0
+                 : error_set(TUTTI_ENOMEM, "/H_hat: out of memory");
     for (uint64_t first = 0; status == 0 && first < slice.n_row; first += rows_at_once) {
         const uint64_t left = slice.n_row - first;
         status = predict_rows(file, r, &slice, first, left < rows_at_once ? left : rows_at_once);
@@ -227,6 +232,7 @@ static int predict_exactly(h5file_t *file, struct recording *r, const double *re
     free(slice.H_hat);
     free(slice.W);
     free(slice.error_variance);
+    free(slice.shape.work);
     return status;
 }
 
