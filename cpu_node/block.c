@@ -48,6 +48,44 @@ static bool allocate_arrays(struct cpu_block *b, size_t n_sb, size_t n_ap, size_
            b->reason;
 }
 
+static bool allocate_part(struct cpu_block *b, size_t n_sb, size_t n_ue)
+{
+    struct block_part *const p = b->part = calloc(1, sizeof *p);
+    if (!p) {
+        return false;
+    }
+    p->weight = calloc(n_ue, sizeof *p->weight);
+    p->gain = calloc(n_sb * n_ue * n_ue, sizeof *p->gain);
+    p->error = calloc(n_sb * n_ue * n_ue, sizeof *p->error);
+    p->power = calloc(n_sb * n_ue, sizeof *p->power);
+    p->factor = calloc(n_sb, sizeof *p->factor);
+    p->sent = calloc(n_sb * n_ue * n_ue, sizeof *p->sent);
+    p->sent_by = calloc(n_ue, sizeof *p->sent_by);
+    return p->weight && p->gain && p->error && p->power && p->factor && p->sent && p->sent_by;
+}
+
+struct parts_heard block_part_heard(const struct cpu_block *block, int sb)
+{
+    const size_t n_ue = (size_t)block->shape.n_ue, at = (size_t)sb;
+    const struct block_part *const p = block->part;
+    return (struct parts_heard){
+        .gain = p->gain + at * n_ue * n_ue, .error = p->error + at * n_ue * n_ue, .power = p->power + at * n_ue};
+}
+
+static void destroy_part(struct block_part *p)
+{
+    if (p) {
+        free(p->weight);
+        free(p->gain);
+        free(p->error);
+        free(p->power);
+        free(p->factor);
+        free(p->sent);
+        free(p->sent_by);
+        free(p);
+    }
+}
+
 int block_create(struct cpu_block **block, const struct block_shape *s)
 {
     struct cpu_block *b = *block = calloc(1, sizeof *b);
@@ -67,6 +105,9 @@ int block_create(struct cpu_block **block, const struct block_shape *s)
     b->serves = s->n_pilot > 0 ? calloc((size_t)s->n_ap * (size_t)s->n_ue, 1) : NULL;
     b->pilot = s->n_pilot > 0 ? calloc((size_t)s->n_ue, sizeof *b->pilot) : NULL;
     if (s->n_pilot > 0 && (!b->serves || !b->pilot)) {
+        return error_set(TUTTI_ENOMEM, "out of memory for a block");
+    }
+    if (s->parts && !allocate_part(b, (size_t)s->n_sb, (size_t)s->n_ue)) {
         return error_set(TUTTI_ENOMEM, "out of memory for a block");
     }
     return stream_set_create(&b->streams, s->n_sb, s->n_ap, s->n_ant, s->n_ue, s->n_extra);
@@ -107,6 +148,7 @@ void block_destroy(struct cpu_block *b)
     free(b->plan);
     free(b->serves);
     free(b->pilot);
+    destroy_part(b->part);
     stream_set_destroy(b->streams);
     free(b);
 }

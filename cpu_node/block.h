@@ -7,12 +7,26 @@
 
 #include "base/types.h"
 #include "cpu_node/sensing.h"
+#include "mimo/parts.h"
 #include "mimo/stream_set.h"
 
 struct block_shape {
     int n_sb, n_ap, n_ant, n_ue, n_extra; /* n_extra: streams beside the users' */
     int n_zone;                           /* of them of sensing zones */
     int n_pilot;                          /* that users share; 0: everybody has its own (no clusters) */
+    bool parts;                           /* there are other central nodes */
+};
+
+/* With several central nodes: this one's part of the downlink (common/mimo/parts.h). Before parts_live_learn what users
+ * would hear of it without weights, then what they hear of what is sent. */
+struct block_part {
+    double complex *weight; /* [n_ue] of this node's part of each user's; 0: the user gets nothing from here */
+    double complex *gain;   /* [n_sb][n_ue][n_ue] */
+    double *error;          /* [n_sb][n_ue][n_ue] */
+    double *power;          /* [n_sb][n_ue] */
+    double *factor;         /* [n_sb] of parts_apply */
+    tutti_cf32 *sent;       /* [n_sb][n_ue][n_ue] gain, and */
+    tutti_cf32 *sent_by;    /* [n_ue] weight, as they are recorded */
 };
 
 struct cpu_block {
@@ -60,6 +74,7 @@ struct cpu_block {
     uint32_t calibration;    /* number of the one by which the estimates are turned; 0: none */
     double an_share;         /* of every AP's power in this block; 0 = no noise */
     bool an_solved;          /* every subband has one that no user hears */
+    struct block_part *part; /* NULL: there is one central node */
 };
 
 int block_create(struct cpu_block **block, const struct block_shape *shape);
@@ -69,6 +84,8 @@ void block_open(struct cpu_block *block, uint64_t number, tutti_tick tick, uint3
 /* One AP's coefficients [n_sb][n_ant][n_ue] into their place; the AP counts as gathered. */
 void block_store(struct cpu_block *block, int ap, const tutti_cf32 *coefficients, const float *beta,
                  const float *error_variance);
+/* One subband of block->part. */
+struct parts_heard block_part_heard(const struct cpu_block *block, int sb);
 /* Zeroes the estimates of APs that are not in it. */
 void block_forget_missing(struct cpu_block *block);
 

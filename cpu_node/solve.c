@@ -156,6 +156,20 @@ static void keep_to_clusters(const struct worker *worker, struct cpu_block *bloc
     }
 }
 
+/* With other central nodes: what users hear of this part is kept, then it gets its weights. */
+static void weigh_part(const struct worker *worker, struct cpu_block *block, int first, int last)
+{
+    const solver_t *const s = worker->solver;
+    const bool fill = !mimo_holds_mean((enum mimo_scheme)block->scheme, s->settings.precoding->power);
+    for (int sb = first; block->part && sb < last; sb++) {
+        const struct parts_heard heard = block_part_heard(block, sb);
+        const struct mimo_solution *const solution = &s->solution[sb];
+        parts_measure(&s->shape, &s->channel[sb], solution->W, &heard);
+        block->part->factor[sb] = parts_apply(&s->shape, s->ap_power, block->part->weight, fill, solution->W);
+        mimo_sinr(&s->shape, &s->channel[sb], solution->W, solution->sinr);
+    }
+}
+
 static void solve_subbands(struct worker *worker, struct cpu_block *block, int first, int last)
 {
     const solver_t *s = worker->solver;
@@ -178,6 +192,7 @@ static void solve_subbands(struct worker *worker, struct cpu_block *block, int f
     memset(block->shape_of_powers + (size_t)first * n_ue, 0, (size_t)(last - first) * n_ue * sizeof(double));
     execute(worker, block, first, last - first);
     keep_to_clusters(worker, block, first, last);
+    weigh_part(worker, block, first, last);
     for (int sb = first; sb < last; sb++) {
         const int reason = s->solution[sb].reason;
         block->bound[sb] = s->solution[sb].sinr_bound;
@@ -264,23 +279,37 @@ static bool goes_between(const solver_t *s)
     return !s->settings.precoding->local && s->settings.precoding->subband == CONFIG_SUBBAND_SMOOTH;
 }
 
+/* Whether this node's part of a user's downlink is more than silence. */
+static bool sends_to(const struct cpu_block *block, int k)
+{
+    return block->user_used[k] && (!block->part || block->part->weight[k] != 0);
+}
+
+/* Streams of the users; zeros for somebody where nobody gets anything from here: a message without streams is none. */
+static void list_users(const solver_t *s, struct cpu_block *block)
+{
+    const enum stream_source source = s->settings.precoding->local ? STREAM_LOCAL : STREAM_VECTORS;
+    int n_user = 0, n_sent = 0;
+    for (int k = 0; k < block->shape.n_ue; k++) {
+        n_user += block->user_used[k];
+        n_sent += sends_to(block, k);
+    }
+    for (int k = 0; k < block->shape.n_ue; k++) {
+        if (n_sent > 0 ? sends_to(block, k) : block->user_used[k]) {
+            stream_set_add(block->streams, (struct stream){.kind = STREAM_DATA,
+                                                           .source = source,
+                                                           .user = k,
+                                                           .power = s->ap_power[0] / (float)n_user});
+        }
+    }
+}
+
 /* Users in order, then the noise. Its vector is there as phasors of amplitude 1 and gets its power here. */
 static void list_streams(const solver_t *s, struct cpu_block *block)
 {
     const struct config_precoding *p = s->settings.precoding;
     struct stream_set *set = block->streams;
-    int n_user = 0;
-    for (int k = 0; k < block->shape.n_ue; k++) {
-        n_user += block->user_used[k];
-    }
-    const enum stream_source source = p->local ? STREAM_LOCAL : STREAM_VECTORS;
-    for (int k = 0; k < block->shape.n_ue; k++) {
-        if (block->user_used[k]) {
-            stream_set_add(
-                set, (struct stream){
-                         .kind = STREAM_DATA, .source = source, .user = k, .power = s->ap_power[0] / (float)n_user});
-        }
-    }
+    list_users(s, block);
     if (block->an_share > 0) {
         const bool phases = p->an == CONFIG_AN_PHASE_ONLY;
         const struct stream noise = {.kind = STREAM_AN, .source = phases ? STREAM_PHASES : STREAM_LOCAL, .power = 1};
@@ -359,7 +388,7 @@ void solver_execute(solver_t *s, struct cpu_block *block, const struct solver_de
     }
     share_noise(s, block);
     /* APs interpolate; beams that they build themselves go over into one another as channels do. */
-    if (goes_between(s)) {
+    if (goes_between(s) && !block->part) { /* parts of other central nodes would turn otherwise */
         between_align(s->between, block->delay_samples, block->gathered, block->user_used, block->streams->W);
     }
     list_streams(s, block);
@@ -369,7 +398,7 @@ void solver_execute(solver_t *s, struct cpu_block *block, const struct solver_de
 
 void solver_predict(solver_t *s, struct cpu_block *block)
 {
-    if (goes_between(s)) {
+    if (goes_between(s) && !block->part) {
         between_lower(s->between, block->gathered, block->user_used, block->H_hat, block->error_variance,
                       block->streams->W, block->sinr);
     }

@@ -68,7 +68,7 @@ void parts_learn(int n_ue, const struct parts_heard *heard, const uint8_t *used,
             continue;
         }
         for (int k = 0; k < n_ue; k++) {
-            square += power_of(heard->gain[k * n_ue + i]) + heard->error[k * n_ue + i];
+            square += k == i ? 0 : power_of(heard->gain[k * n_ue + i]) + heard->error[k * n_ue + i];
         }
         const double rate = 1 / ++moments->count[i];
         moments->own[i] += rate * (scale * heard->gain[i * n_ue + i] - moments->own[i]);
@@ -98,7 +98,7 @@ double parts_dual_power(int n_part, int n_ue, const struct parts_moments *part, 
 static double complex weight_of(const struct parts_moments *part, int k, double dual_power)
 {
     const double complex b = part->own[k];
-    const double q = dual_power * fmax(part->square[k] - power_of(b), 0) + part->power[k];
+    const double q = dual_power * part->square[k] + part->power[k];
     return part->count[k] > 0 && q > 0 && isfinite(q) ? conj(b) / q : 0;
 }
 

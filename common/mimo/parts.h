@@ -2,10 +2,13 @@
 /* A downlink made of parts: central node c solves for its own APs with its own estimates, and user k's vectors there
  * are multiplied with one complex weight a_ck, for a part that hears the user badly harms the others more than it
  * helps. The weights are those of large-scale fading decoding (5.30), (5.41) [Demir 2021] of the dual uplink, in which
- * user k's data are combined with w_ck over the nodes c: with g_cik = h_ci^H w_ck, what user i hears of stream k, b_ck
+ * user k's data are combined with w_ck over the nodes c: with g_cik = h_ci^H w_ck, what user i hears of stream k,
+ *     b_ck = E g_ckk,  q_ck = p sum_{i != k} E|g_cik|^2 + E||w_ck||^2,  a_ck = conj(b_ck) / q_ck,
  * p being the power of a user in the dual uplink. Q is diagonal, since channels of different nodes are independent and
- * pilots are not shared; the beam a_ck w_ck does not depend on the power at which w_ck was learnt. A user's weights are
- * scaled so that its parts together have the power that its strongest part had alone. Pure functions, no allocation. */
+ * pilots are not shared. (5.41) counts the spread of g_ckk as noise as well; users here learn their gain in every
+ * block, to them it is none, and without it they get more (6.30 for 6.24 bit/s/Hz in the drops of test_parts.c). The
+ * beam a_ck w_ck does not depend on the power at which w_ck was learnt. A user's weights are scaled so that its parts
+ * together have the power that its strongest part had alone. Pure functions, no allocation. */
 #ifndef TUTTI_MIMO_PARTS_H
 #define TUTTI_MIMO_PARTS_H
 
@@ -25,7 +28,7 @@ void parts_measure(const struct mimo_shape *shape, const struct mimo_channel *ch
 /* What a node learns of its own part, means over subbands and blocks. */
 struct parts_moments {
     double complex *own;    /* [n_ue] b_ck */
-    double *square, *power; /* [n_ue] sum_i E|g_cik|^2, errors included; E||w_ck||^2 */
+    double *square, *power; /* [n_ue] sum_{i != k} E|g_cik|^2, errors included; E||w_ck||^2 */
     double *count;          /* [n_ue] subbands in the means */
 };
 

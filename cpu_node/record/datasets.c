@@ -66,6 +66,8 @@ static bool is_kept(enum record_when when, const struct record_shape *s)
         return s->schedule;
     case WITH_CLUSTERS:
         return s->clusters;
+    case WITH_PARTS:
+        return s->parts;
     case WITH_POWERS:
         return s->powers;
     case WITH_SYNC:

@@ -26,6 +26,7 @@ enum record_when {
     WITH_POINTS,
     WITH_SCHEDULE,
     WITH_CLUSTERS,
+    WITH_PARTS,
     WITH_POWERS,
     WITH_SYNC,
     WITH_CONTROLLER,
@@ -64,6 +65,9 @@ enum record_when {
     X(R_ROSTER_FROM, "/schedule/from_block", H5_U64, "", FROM_BLOCK, WITH_SCHEDULE)                                    \
     X(R_CLUSTER_SERVES, "/cluster/serves", H5_U8, "au", FROM_BLOCK, WITH_CLUSTERS)                                     \
     X(R_CLUSTER_PILOT, "/cluster/pilot", H5_I32, "u", FROM_BLOCK, WITH_CLUSTERS)                                       \
+    X(R_PARTS_GAIN, "/parts/gain", H5_C64, "suu", FROM_BLOCK, WITH_PARTS)                                              \
+    X(R_PARTS_ERROR, "/parts/error", H5_F64, "suu", FROM_BLOCK, WITH_PARTS)                                            \
+    X(R_PARTS_WEIGHT, "/parts/weight", H5_C64, "u", FROM_BLOCK, WITH_PARTS)                                            \
     X(R_POWER, "/power", H5_F64, "au", FROM_BLOCK, WITH_POWERS)                                                        \
     X(R_BETA, "/block/beta", H5_F64, "au", FROM_BLOCK, ALWAYS)                                                         \
     X(R_NOISE_POWER, "/block/noise_power", H5_F64, "a", FROM_BLOCK, ALWAYS)                                            \
@@ -150,7 +154,7 @@ enum { RECORD_LOSSES = 6 };
 
 struct record_shape {
     int n_sb, n_ap, n_ant, n_ue, n_eve, n_points, n_zone;
-    bool csi, precoders, noise, noise_vectors, schedule, clusters, controller, powers, uplink, sync;
+    bool csi, precoders, noise, noise_vectors, schedule, clusters, parts, controller, powers, uplink, sync;
 };
 
 struct record_column_spec {

@@ -58,6 +58,7 @@ static struct record_shape shape_of(const struct recorder_settings *s)
         .noise_vectors = c->precoding.an == CONFIG_AN_PHASE_ONLY,
         .schedule = c->scheduler.n_served > 0,
         .clusters = c->cluster.enabled,
+        .parts = s->shape.parts,
         .controller = c->resilience.controller,
         .powers = slow_has_powers(c),
         .uplink = c->uplink.mode != CONFIG_UPLINK_NONE,

@@ -61,6 +61,17 @@ static const double *powers_of(struct record_rows *r, const struct cpu_block *bl
     return r->wide;
 }
 
+/* This central node's part of the downlink. */
+static void write_part(struct record_rows *r, const struct cpu_block *block)
+{
+    const struct block_part *const part = block->part;
+    if (part) {
+        run_file_put(r->file, R_PARTS_GAIN, block->number, part->sent);
+        run_file_put(r->file, R_PARTS_ERROR, block->number, part->error);
+        run_file_put(r->file, R_PARTS_WEIGHT, block->number, part->sent_by);
+    }
+}
+
 static void write_solution(struct record_rows *r, const struct cpu_block *block)
 {
     const size_t n_sb = (size_t)r->shape.n_sb, n_ue = (size_t)r->shape.n_ue;
@@ -226,6 +237,7 @@ void record_rows_block(struct record_rows *r, const struct cpu_block *block)
     write_inputs(r, block);
     write_sync(r, block);
     write_solution(r, block);
+    write_part(r, block);
     if (r->shape.n_zone > 0) {
         write_sensing(r, block);
     }

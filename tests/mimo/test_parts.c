@@ -142,7 +142,7 @@ static void weights_are_those_of_the_dual_uplink(void **state)
         part[c] = moments_in(&room[c]);
         for (int k = 0; k < K; k++) {
             room[c].own[k] = gaussian(4);
-            room[c].square[k] = power_of(room[c].own[k]) + 3 * uniform();
+            room[c].square[k] = 3 * uniform();
             room[c].power[k] = 0.1 + uniform();
             room[c].count[k] = 10;
         }
@@ -153,7 +153,7 @@ static void weights_are_those_of_the_dual_uplink(void **state)
         double sinr, sum = 0, strongest = 0, most = 0;
         for (int c = 0; c < C; c++) { /* of the combined stream w^H y, whose gain is the conjugate of the downlink's */
             b[c] = conj(room[c].own[k]);
-            Q[c * C + c] = dual_power * (room[c].square[k] - power_of(b[c])) + room[c].power[k];
+            Q[c * C + c] = dual_power * room[c].square[k] + room[c].power[k];
         }
         assert_int_equal(fuse_lsfd(fuse, b, Q, a, &sinr), 0);
         assert_true(cabs(weight[k] / weight[K + k] - a[0] / a[1]) < 1e-9 * cabs(a[0] / a[1]));
