@@ -590,6 +590,47 @@ static void test_observers_share_a_role(void **state)
     fh_hub_destroy(hub);
 }
 
+/* Of several central nodes, each has its own APs and is called by those above it. */
+static void test_central_nodes(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fh_role role;
+        int id;
+        const char *refused;
+    } cases[] = {{FH_ROLE_AP, 1, NULL},
+                 {FH_ROLE_CPU, 2, NULL},
+                 {FH_ROLE_AP, 3, "ap3 belongs to cpu2, this is cpu1"},
+                 {FH_ROLE_CPU, 0, "cpu0 does not call cpu1"},
+                 {FH_ROLE_CPU, 1, "cpu1 does not call cpu1"},
+                 {FH_ROLE_CPU, 3, "cpu 3 does not exist, ids are 0 to 2"}};
+    const int cpu_of_ap[] = {0, 1, 1, 2};
+    const struct fh_hub_settings settings = {.endpoint = endpoint,
+                                             .n_ap = 4,
+                                             .cpu = 1,
+                                             .n_cpu = 3,
+                                             .cpu_of_ap = cpu_of_ap,
+                                             .fingerprint = FINGERPRINT,
+                                             .welcome = {.session = 1},
+                                             .peer_timeout_ms = hub_timeout_ms};
+    fh_hub_t *hub;
+    assert_int_equal(fh_hub_create(&hub, &settings), TUTTI_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct seen h = {0}, p = {0};
+        fh_peer_t *peer = make_peer(cases[i].role, cases[i].id);
+        TURN_UNTIL(p.n[FH_EVENT_UP] || p.n[FH_EVENT_REFUSED], hub, &h, peer, &p);
+        assert_int_equal(p.n[FH_EVENT_UP], cases[i].refused == NULL);
+        if (cases[i].refused) {
+            assert_non_null(strstr(p.text[FH_EVENT_REFUSED], cases[i].refused));
+        } else {
+            assert_true(fh_hub_alive(hub, cases[i].role, cases[i].id));
+            assert_int_equal(h.last[FH_EVENT_UP].role, cases[i].role);
+        }
+        fh_peer_destroy(peer);
+    }
+    fh_hub_destroy(hub);
+}
+
 /* An eavesdropper has its own places, so many and no more, and none where none is expected. */
 static void test_eavesdroppers_have_their_own_places(void **state)
 {
@@ -937,6 +978,7 @@ int main(int argc, char **argv)
         CASE(test_live_duplicate_is_refused),
         CASE(test_observers_share_a_role),
         CASE(test_eavesdroppers_have_their_own_places),
+        CASE(test_central_nodes),
         CASE(test_killed_hub_is_noticed_and_its_successor_found),
         CASE(test_taken_endpoint_is_refused),
         CASE(test_bad_endpoints_are_named),

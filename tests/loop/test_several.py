@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two central nodes with four access points each (examples/two-cpus.yaml). Each solves with its own access points alone and records them; users
+are told to both. kill -9 of the second one: the first one's users go on without a missing block, the second one's access points send fresh, then
+stale precoders, then beams of their own, then nothing, and the second life goes on in the recording of the first."""
+import os
+import re
+import signal
+
+import numpy as np
+from network import SHORT, Network, check, finish
+
+EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/two-cpus.yaml")
+OWN = [range(0, 4), range(4, 8)]  # access points of each
+BEFORE, AWAY, AFTER, TAIL = (30, 25, 30, 10) if SHORT else (60, 25, 60, 20)
+STALE, MUTE = 4, 12
+FEW = ["frame.schedule=B G P6 U2 G D14 G", "frame.block_us=2000"] if SHORT else []
+
+
+class Example(Network):
+    def __init__(self, *sets, n_blocks=0):
+        super().__init__(args=["--keep-going"])
+        self.command[self.command.index("--config") + 1] = EXAMPLE
+        for s in [f"network.n_blocks={n_blocks}", f"engine.stale_blocks={STALE}", f"engine.mute_blocks={MUTE}", *FEW, *sets]:
+            self.command += ["--set", s]
+
+
+def events(f, what):
+    return [int(b) for b, t in zip(f["events/block"][:], f["events/text"][:]) if t.decode().startswith(what)]
+
+
+def first_lives(net):
+    """What both recorded before anything happened to either; returns the blocks of both."""
+    n = min(net.blocks_done(f"run.cpu{c}.h5") for c in range(2))
+    for c in range(2):
+        with net.file(f"run.cpu{c}.h5") as f:
+            used, solved, W = f["block/ap_used"][:n], f["block/solved"][:n], f["W"][:n]
+        others = [ap for ap in range(8) if ap not in OWN[c]]
+        check(solved.all() and used[:, OWN[c]].all() and not used[:, others].any(),
+              f"cpu{c} solved {n} of {n} blocks with APs {OWN[c][0]} to {OWN[c][-1]} alone")
+        check(np.abs(W[:, :, OWN[c]]).max(axis=(1, 2, 3, 4)).all() and not W[:, :, others].any(), f"cpu{c} has precoders for these alone")
+    return n
+
+
+def user_gone(net):
+    """Users report to the first central node, which tells the second one."""
+    os.kill(net.pid_of("tutti-ue", 3), signal.SIGKILL)
+    def is_left_out(name):
+        try:
+            with net.file(name) as f:
+                return f["block/user_used"].shape[0] > 0 and not f["block/user_used"][-1, 3]
+        except (OSError, KeyError):
+            return False
+    for c in range(2):
+        net.wait_until(lambda: is_left_out(f"run.cpu{c}.h5"), f"cpu{c} leaves user 3 out")
+    check(True, "a user that is gone is left out of both solves")
+    net.start_node("tutti-ue", "--id", "3")
+    net.wait_until(lambda: not any(is_left_out(f"run.cpu{c}.h5") for c in range(2)), "both serve user 3 again")
+    check(True, "and taken back into both")
+
+
+def lose_and_return(net):
+    os.kill(net.pid_of("tutti-cpu", 1), signal.SIGKILL)
+    net.wait_past("CPU-DOWN cpu=1", AWAY, "run.cpu0.h5")
+    missing = [n for n in [("tutti-cpu", 0), *[("tutti-ap", i) for i in range(8)], *[("tutti-ue", i) for i in range(6)]] if not net.pid_of(*n)]
+    check(not missing, f"cpu1 killed: nobody else exits {missing}")
+    net.start_node("tutti-cpu", "--id", "1")
+    net.wait_for_log("cpu0.log", "CPU-UP cpu=1", 2)
+    net.wait_past("CPU-UP cpu=1", 0, "run.cpu0.h5")
+    net.wait_for_block(net.blocks_done("run.cpu0.h5") + AFTER + TAIL, "run.cpu0.h5")
+    net.wait_until(lambda: net.blocks_done("run.cpu1.h5") >= net.blocks_done("run.cpu0.h5") - TAIL, "cpu1 records again")
+    net.process.terminate()
+    net.wait()
+
+
+def judge_loss(net, first):
+    with net.file("run.cpu0.h5") as f:
+        down, back = events(f, "CPU-DOWN cpu=1")[0], events(f, "CPU-UP cpu=1")[-1]
+        n = f["block/solved"].shape[0] - TAIL
+        solved, used = f["block/solved"][:n], f["block/ap_used"][:n]
+        bits, wrong = f["user/bits"][first:n], f["user/code_block_errors"][first:n]
+    check(n > back > down, f"cpu1 missed at block {down}, back at block {back} of {n}")
+    check(solved.all() and used[:, OWN[0]].all(), "cpu0 solved every block with all its APs")
+    check((bits[:, :2] > 0).all() and not wrong[:, :2].any(), f"users 0 and 1, at cpu0: {wrong[:, :2].sum()} code blocks wrong, none missing")
+    with net.file("run.cpu1.h5") as f:
+        solved, used, kind, session = (f[p][:n] for p in ("block/solved", "block/ap_used", "applied/kind", "block/session"))
+    check(not used[:, OWN[0]].any(), "cpu1 never had an AP of cpu0's")
+    lives = [int(s) for s in dict.fromkeys(session[session != 0].tolist())]
+    out = np.flatnonzero(solved == 0)
+    check(len(lives) == 2 and out.size > STALE + MUTE and np.array_equal(out, np.arange(out[0], out[-1] + 1)),
+          f"two lives of cpu1 in one recording, {out.size} blocks between them without a solve")
+    order = kind[out[0]:out[-1] + 1, OWN[1]]  # 0: beyond the 256 accounts that an AP keeps
+    steps = [list(dict.fromkeys(order[order[:, i] > 0, i].tolist())) for i in range(order.shape[1])]
+    check(all(step and step == [1, 2, 3, 4][-len(step):] for step in steps),
+          f"its APs sent, in this order: {steps[0]} (1 fresh, 2 stale, 3 beams of their own, 4 nothing)")
+    for ap in OWN[1]:
+        line = [line for line in net.log(f"ap{ap}.log").splitlines() if "COUNTERS" in line and "local_cb=" in line][-1]
+        counts = {k: int(re.search(rf" {k}=(\d+)", line).group(1)) for k in ("stale", "local_cb")}
+        check(counts == {"stale": STALE, "local_cb": MUTE}, f"AP {ap} by its own count: {counts}")
+    settled = out[-1] + 11
+    check(n > settled and used[settled:, OWN[1]].all() and (kind[settled:, OWN[1]] == 1).all(), f"from block {settled} on all of them again, fresh precoders")
+
+
+if __name__ == "__main__":
+    with Example() as net:
+        net.start()
+        for c in range(2):
+            net.wait_for_block(BEFORE, f"run.cpu{c}.h5")
+        first = first_lives(net)
+        user_gone(net)
+        lose_and_return(net)
+        judge_loss(net, first)
+    finish()
