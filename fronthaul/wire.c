@@ -205,7 +205,7 @@ int wire_unpack_header(const uint8_t *data, size_t n_bytes, struct wire_header *
     if (wire_crc32c(0, data + WIRE_HEADER_BYTES, header->payload_bytes) != get_u32(data + AT_PAYLOAD_CRC)) {
         return WIRE_BAD_CRC;
     }
-    return header->node < TUTTI_MAX_AP && validity_possible(header) ? WIRE_OK : WIRE_BAD_VALUE;
+    return wire_node_possible(header->type, header->node) && validity_possible(header) ? WIRE_OK : WIRE_BAD_VALUE;
 }
 
 int wire_unpack_start(const uint8_t *data, size_t n_bytes, struct wire_header *header, enum wire_type type, size_t room)

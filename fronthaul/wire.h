@@ -15,6 +15,8 @@ enum {
     WIRE_KEY_BYTES = 8,
     WIRE_MAX_ACCOUNTS = 32, /* of one estimates message */
     WIRE_MAX_STATISTICS = 65536,
+    WIRE_NODE_CPU = TUTTI_MAX_AP, /* node of what central node c sends to another one: this and c */
+    WIRE_MAX_CPU = 16,
     WIRE_MAX_BYTES = 1 << 24 /* no message is longer */
 };
 
@@ -60,7 +62,7 @@ const char *wire_error_text(int error);
 
 struct wire_header {
     uint8_t type, encoding, mantissa_bits; /* mantissa_bits: of WIRE_BFP, 9..14; else 0 */
-    uint16_t node;                         /* AP id */
+    uint16_t node;                         /* AP id; uplink between central nodes: WIRE_NODE_CPU + id */
     uint32_t session;                      /* from welcome; 0 before it */
     uint64_t block;
     uint64_t tick;                  /* first sample of the block */

@@ -22,7 +22,8 @@ size_t wire_pack_array(uint8_t *out, size_t capacity, const struct wire_header *
                        const struct wire_array_meta *meta, const tutti_cf32 *values)
 {
     const size_t n_bytes = wire_array_bytes(header, meta->n_statistic);
-    if (n_bytes == 0 || n_bytes > capacity || header->node >= TUTTI_MAX_AP || !wire_is_array(header->type)) {
+    if (n_bytes == 0 || n_bytes > capacity || !wire_is_array(header->type) ||
+        !wire_node_possible(header->type, header->node)) {
         return 0;
     }
     uint8_t *payload = out + WIRE_HEADER_BYTES;

@@ -44,6 +44,12 @@ static inline bool wire_is_array(int type)
     return type == WIRE_UPLINK || type == WIRE_CALIBRATION || type == WIRE_SENSING || type == WIRE_GAINS;
 }
 
+/* An AP's id, or of uplink parts a central node's. */
+static inline bool wire_node_possible(int type, unsigned node)
+{
+    return node < (type == WIRE_UPLINK ? WIRE_NODE_CPU + WIRE_MAX_CPU : TUTTI_MAX_AP);
+}
+
 static inline size_t wire_n_values(const struct wire_header *header)
 {
     return (size_t)header->n_sb * header->n_ant * header->n_stream;

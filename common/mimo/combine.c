@@ -16,6 +16,8 @@ struct combine {
     double *one;   /* of one AP */
     double *work, *T;
     double complex *product; /* [n_ue][n_ue] */
+    double complex *g;       /* [n_ue][n_ue] of the last solve: v_k^H ghat_i */
+    double *f;               /* [n_ue] likewise: sum_l z_l ||v_lk||^2 */
 };
 
 int combine_create(combine_t **combine, int n_ue)
@@ -31,8 +33,10 @@ int combine_create(combine_t **combine, int n_ue)
                           .one = calloc(n, sizeof(double)),
                           .work = calloc(n, sizeof(double)),
                           .T = calloc(n, sizeof(double)),
-                          .product = calloc(n, sizeof(double complex))};
-    const bool ok = c->gram && c->noise && c->one && c->work && c->T && c->product;
+                          .product = calloc(n, sizeof(double complex)),
+                          .g = calloc(n, sizeof(double complex)),
+                          .f = calloc((size_t)n_ue, sizeof(double))};
+    const bool ok = c->gram && c->noise && c->one && c->work && c->T && c->product && c->g && c->f;
     return ok ? 0 : error_set(TUTTI_ENOMEM, "no memory for the combining of %d users", n_ue);
 }
 
@@ -45,6 +49,8 @@ void combine_destroy(combine_t *combine)
         free(combine->work);
         free(combine->T);
         free(combine->product);
+        free(combine->g);
+        free(combine->f);
         free(combine);
     }
 }
@@ -176,6 +182,7 @@ int combine_solve(combine_t *c, double complex *T, double *gain, double *sinr)
     }
     /* v_k^H ghat_i = (T C)_ki, as T is Hermitian */
     multiply(c, T, c->gram);
+    memcpy(c->g, c->product, n * sizeof *c->g);
     for (size_t k = 0; k < k_max; k++) {
         gain[k] = creal(c->product[k * k_max + k]);
         sinr[k] = 0;
@@ -189,10 +196,21 @@ int combine_solve(combine_t *c, double complex *T, double *gain, double *sinr)
         for (size_t i = 0; i < k_max; i++) {
             noise += cmplx_product_double(c->product[k * k_max + i], T[i * k_max + k]);
         }
-        const double all = sinr[k] + creal(noise);
+        c->f[k] = creal(noise);
+        const double all = sinr[k] + c->f[k];
         sinr[k] = all > 0 ? gain[k] * gain[k] / all : 0;
     }
     return status;
+}
+
+void combine_part(const combine_t *c, int k, double complex *g, double *f)
+{
+    const double complex *const row = c->g + (size_t)k * (size_t)c->n_ue;
+    const double gain = creal(row[k]);
+    for (int i = 0; i < c->n_ue; i++) {
+        g[i] = gain > 0 ? row[i] / gain : 0;
+    }
+    *f = gain > 0 ? c->f[k] / (gain * gain) : 0;
 }
 
 static bool is_served(const bool *serves, size_t k)

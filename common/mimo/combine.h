@@ -34,6 +34,9 @@ void combine_add(combine_t *combine, int n_ant, const tutti_cf32 *G, double z);
  * [n_ue]. TUTTI_ENUMERIC when the users cannot be told apart (ZF): T is that of MMSE with w = 1 then, which can be had
  * always. */
 int combine_solve(combine_t *combine, double complex *T, double *gain, double *sinr);
+/* Of the last solve, user k's stream at gain 1: g [n_ue], what unit symbols of all users come out of it as, and f, its
+ * noise and error power. With them mimo/fuse.h puts it together with streams of the user that others have combined. */
+void combine_part(const combine_t *combine, int k, double complex *g, double *f);
 
 /* Local, at one AP: V [n_ant][n_ue] for the users of serves [n_ue] (NULL all), 0 for others; kind MMSE (5.39) or MR.
  * g [n_ue][n_ue]: g[k][i] = v_k^H ghat_i for all i; f [n_ue] = z ||v_k||^2. */

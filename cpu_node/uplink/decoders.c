@@ -31,7 +31,7 @@ struct uplink_decoders {
     _Atomic bool stop;
     /* of the block */
     uint64_t block;
-    const uplink_weights_t *weights;
+    struct uplink_source source;
     const uint8_t *user_here;
     struct uplink_user *users;
 };
@@ -87,7 +87,7 @@ static void decode(struct decoder *one, int k)
     double *const sinr = d->sinr + (size_t)k * (size_t)f->n_sb;
     struct uplink_user *const user = &d->users[k];
     const uint64_t start_ns = clock_mono_ns();
-    uplink_weights_apply(d->weights, k, symbols, sinr);
+    d->source.apply(d->source.of, k, symbols, sinr);
     const uint64_t combined_ns = clock_mono_ns();
     user->sinr_predicted = mean_sinr(sinr, f->n_sb);
     upstream_execute(one->upstream, k, d->block, symbols, sinr, &d->memory[k], &user->figures);
@@ -166,11 +166,11 @@ void uplink_decoders_destroy(uplink_decoders_t *d)
     free(d);
 }
 
-void uplink_decoders_execute(uplink_decoders_t *d, uint64_t block, const uplink_weights_t *weights,
+void uplink_decoders_execute(uplink_decoders_t *d, uint64_t block, const struct uplink_source *source,
                              const uint8_t *user_here, struct uplink_user *users)
 {
     d->block = block;
-    d->weights = weights;
+    d->source = *source;
     d->user_here = user_here;
     d->users = users;
     atomic_store(&d->n_working, d->n_decoder);

@@ -275,6 +275,11 @@ static bool is_used(struct uplink *u, const struct uplink_block *b, int ap)
     return !doubtful;
 }
 
+static void apply_weights(const void *weights, int k, tutti_cf32 *symbols, double *sinr)
+{
+    uplink_weights_apply(weights, k, symbols, sinr);
+}
+
 static void process_due(struct uplink *u)
 {
     for (struct uplink_block *b; (b = uplink_window_due(&u->window)) != NULL;) {
@@ -287,7 +292,8 @@ static void process_due(struct uplink *u)
             const uint64_t start_ns = clock_mono_ns();
             uplink_weights_make(u->weights, b, uplink_decoders_offsets(u->decoders));
             u->weights_ns = clock_mono_ns() - start_ns;
-            uplink_decoders_execute(u->decoders, b->number, u->weights, b->user_here, u->users);
+            uplink_decoders_execute(u->decoders, b->number, &(struct uplink_source){u->weights, apply_weights}, b->user_here,
+                                    u->users);
             record(u, b);
             u->n_blocks++;
         }

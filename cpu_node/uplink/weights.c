@@ -35,6 +35,8 @@ struct uplink_weights {
     tutti_cf32 *W;           /* [n_ue][n_sb][n_input] */
     const tutti_cf32 **from; /* [n_ue][n_input] where a stream begins */
     double *sinr;            /* [n_ue][n_sb] */
+    tutti_cf32 *part_g;      /* [n_ue][n_sb][n_ue] of streams at gain 1 */
+    float *part_f;           /* [n_ue][n_sb] */
     /* work */
     tutti_cf32 *G;      /* [n_ap][n_ant][n_user] of one subband */
     double *z;          /* [n_ap] */
@@ -61,6 +63,8 @@ static bool allocate(struct uplink_weights *w)
     w->W = calloc(n_ue * n_sb * n_input, sizeof *w->W);
     w->from = calloc(n_ue * n_input, sizeof *w->from);
     w->sinr = calloc(n_ue * n_sb, sizeof *w->sinr);
+    w->part_g = calloc(n_ue * n_sb * n_ue, sizeof *w->part_g);
+    w->part_f = calloc(n_ue * n_sb, sizeof *w->part_f);
     w->G = calloc(n_ap * n_ant * n_ue, sizeof *w->G);
     w->z = calloc(n_ap, sizeof *w->z);
     w->e = calloc(n_ue, sizeof *w->e);
@@ -68,7 +72,8 @@ static bool allocate(struct uplink_weights *w)
     w->t = calloc(n_ue, sizeof *w->t);
     w->gain = calloc(n_ue, sizeof *w->gain);
     w->one = calloc(n_ue, sizeof *w->one);
-    return w->ap && w->user && w->W && w->from && w->sinr && w->G && w->z && w->e && w->T && w->t && w->gain && w->one;
+    return w->ap && w->user && w->W && w->from && w->sinr && w->part_g && w->part_f && w->G && w->z && w->e && w->T &&
+           w->t && w->gain && w->one;
 }
 
 static bool allocate_local(struct uplink_weights *w)
@@ -123,8 +128,9 @@ void uplink_weights_destroy(uplink_weights_t *w)
         free(w->moments[k].power);
         free(w->moments[k].f);
     }
-    void *const owned[] = {w->ap,   w->user, w->W, w->from, w->sinr, w->G, w->z, w->e,      w->T,      w->t,
-                           w->gain, w->one,  w->g, w->a,    w->b,    w->Q, w->f, w->n_seen, w->moments};
+    void *const owned[] = {w->ap, w->user, w->W, w->from,   w->sinr,    w->G,      w->z,
+                           w->e,  w->T,    w->t, w->gain,   w->one,     w->g,      w->a,
+                           w->b,  w->Q,    w->f, w->n_seen, w->moments, w->part_g, w->part_f};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
         free(owned[i]);
     }
@@ -217,6 +223,18 @@ static void write_row(const struct uplink_weights *w, int k, int l, tutti_cf32 *
     }
 }
 
+/* User i of those that are here: what the solve says of its stream. */
+static void keep_part(struct uplink_weights *w, int i, int sb)
+{
+    const size_t n_ue = (size_t)w->shape.n_ue, row = (size_t)w->user[i] * (size_t)w->shape.frame->n_sb + (size_t)sb;
+    double f;
+    combine_part(w->combine, i, w->t, &f);
+    for (int j = 0; j < w->n_user; j++) {
+        w->part_g[row * n_ue + (size_t)w->user[j]] = (tutti_cf32)w->t[j];
+    }
+    w->part_f[row] = (float)f;
+}
+
 static void make_central(struct uplink_weights *w, const struct uplink_block *b)
 {
     const int n_each = w->shape.per_user ? w->n_user : w->shape.n_ant;
@@ -233,6 +251,7 @@ static void make_central(struct uplink_weights *w, const struct uplink_block *b)
                 write_row(w, k, l, weights_of(w, w->user[k], sb) + l * n_each);
             }
             sinr_of(w, w->user[k])[sb] = w->one[k];
+            keep_part(w, k, sb);
         }
     }
     w->n_input = w->n_ap * n_each;
@@ -321,6 +340,21 @@ static void weigh_by_means(struct uplink_weights *w, const int32_t *pilot, int k
     fuse_lsfd(w->fuse, w->b, w->Q, w->a, &bound);
 }
 
+/* What all users come out as in user k's fused stream at gain 1. */
+static void keep_fused(struct uplink_weights *w, int k, int sb, double complex gain)
+{
+    const size_t n_ue = (size_t)w->shape.n_ue, row = (size_t)k * (size_t)w->shape.frame->n_sb + (size_t)sb;
+    double f = 0;
+    for (int l = 0; l < w->n_ap; l++) {
+        const double complex v = conj(w->a[w->ap[l]]) / gain;
+        for (size_t i = 0; i < n_ue; i++) {
+            w->part_g[row * n_ue + i] += (tutti_cf32)cmplx_product_double(v, w->g[(size_t)w->ap[l] * n_ue + i]);
+        }
+        f += (creal(v) * creal(v) + cimag(v) * cimag(v)) * w->f[w->ap[l]];
+    }
+    w->part_f[row] = (float)f;
+}
+
 /* conj(a) / a^H g_kk of the APs that have sent. */
 static void write_fused(struct uplink_weights *w, int k, int sb)
 {
@@ -334,6 +368,9 @@ static void write_fused(struct uplink_weights *w, int k, int sb)
         row[l] = sinr > 0 ? (tutti_cf32)(conj(w->a[w->ap[l]]) / gain) : 0;
     }
     sinr_of(w, k)[sb] = sinr;
+    if (sinr > 0) {
+        keep_fused(w, k, sb, gain);
+    }
 }
 
 static void make_local(struct uplink_weights *w, const struct uplink_block *b)
@@ -377,7 +414,10 @@ void uplink_weights_make(uplink_weights_t *w, const struct uplink_block *b, cons
             w->user[w->n_user++] = k;
         }
     }
-    memset(w->sinr, 0, (size_t)(w->shape.n_ue * w->shape.frame->n_sb) * sizeof *w->sinr);
+    const size_t n_row = (size_t)(w->shape.n_ue * w->shape.frame->n_sb);
+    memset(w->sinr, 0, n_row * sizeof *w->sinr);
+    memset(w->part_g, 0, n_row * (size_t)w->shape.n_ue * sizeof *w->part_g);
+    memset(w->part_f, 0, n_row * sizeof *w->part_f);
     unleak_begin(&w->unleak, w->n_user, w->user, b->pilot, rad_per_symbol);
     if (w->n_ap > 0 && w->n_user > 0) {
         (w->shape.local ? make_local : make_central)(w, b);
@@ -396,4 +436,11 @@ void uplink_weights_apply(const uplink_weights_t *w, int k, tutti_cf32 *symbols,
         }
     }
     memcpy(sinr, sinr_of(w, k), (size_t)f->n_sb * sizeof *sinr);
+}
+
+void uplink_weights_part(const uplink_weights_t *w, int k, tutti_cf32 *g, float *f)
+{
+    const size_t n_sb = (size_t)w->shape.frame->n_sb, n_ue = (size_t)w->shape.n_ue;
+    memcpy(g, w->part_g + (size_t)k * n_sb * n_ue, n_sb * n_ue * sizeof *g);
+    memcpy(f, w->part_f + (size_t)k * n_sb, n_sb * sizeof *f);
 }

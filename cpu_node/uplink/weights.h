@@ -22,5 +22,8 @@ void uplink_weights_make(uplink_weights_t *weights, const struct uplink_block *b
 /* User k's symbols [n_ul][n_sc], gain 1, and in sinr [n_sb] their SINR as the estimates predict it (0: nobody hears
  * the user). Cost n_ul n_sc multiply-adds a stream. */
 void uplink_weights_apply(const uplink_weights_t *weights, int k, tutti_cf32 *symbols, double *sinr);
+/* Of the same symbols, for somebody who fuses them with others' (mimo/fuse.h): g [n_sb][n_ue], what all users' unit
+ * symbols come out as in them, f [n_sb] the power of noise and errors; both 0 where nobody hears the user. */
+void uplink_weights_part(const uplink_weights_t *weights, int k, tutti_cf32 *g, float *f);
 
 #endif

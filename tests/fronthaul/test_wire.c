@@ -612,6 +612,11 @@ static void test_impossible_shapes_are_not_packed(void **state)
     assert_int_equal(message_pack(&m, data, sizeof data), 0);
     m.header.type = WIRE_SENSING;
     assert_int_equal(message_pack(&m, data, sizeof data), 0);
+    m.header.type = WIRE_UPLINK; /* which goes between central nodes, too */
+    assert_true(message_pack(&m, data, sizeof data) > 0);
+    m.header.node = WIRE_NODE_CPU + WIRE_MAX_CPU;
+    assert_int_equal(message_pack(&m, data, sizeof data), 0);
+    m.header.type = WIRE_SENSING;
     m.header.node = 0;
     assert_true(message_pack(&m, data, sizeof data) > 0);
     m.array.n_statistic = WIRE_MAX_STATISTICS + 1;
@@ -703,6 +708,12 @@ static void test_each_reason_of_refusal_of_a_header(void **state)
     expect_u8(&csi, 7, 9, WIRE_BAD_ENCODING);
     expect_u8(&bfp, 7, 15, WIRE_BAD_ENCODING);
     expect_u8(&csi, 9, TUTTI_MAX_AP >> 8, WIRE_BAD_VALUE);
+    struct message part = message_random(&seed, WIRE_UPLINK, WIRE_CF32, 0, 2, 2, 3);
+    part.header.node = 0;
+    expect_u8(&part, 9, WIRE_NODE_CPU >> 8, WIRE_OK);
+    part.header.node = WIRE_MAX_CPU;
+    expect_u8(&part, 9, WIRE_NODE_CPU >> 8, WIRE_BAD_VALUE);
+    message_free(&part);
     expect_u8(&csi, 10, 0, WIRE_BAD_SHAPE);
     expect_u8(&csi, 10, 3, WIRE_BAD_SHAPE); /* disagrees with the payload's length */
     expect_u8(&csi, 13, 0xff, WIRE_BAD_SHAPE);
