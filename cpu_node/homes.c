@@ -278,11 +278,11 @@ int homes_of(const homes_t *h, int user)
 
 bool homes_serves(const homes_t *h, int cpu, int user)
 {
-    const int home = h->user[user].home;
+    const int home = h->user[user].home, best = strongest(h, user, HOMES_NONE);
     if (home == HOMES_NONE || home == cpu || !h->told[home].alive) {
         return true;
     }
-    const struct told *const near = &h->told[cpu], *const at_home = &h->told[home];
+    const struct told *const near = &h->told[cpu];
     return h->settings.helpers && near->known && near->alive && near->sum[user] > 0 &&
-           near->sum[user] * h->help >= (at_home->known ? at_home->sum[user] : 0);
+           near->sum[user] * h->help >= (best != HOMES_NONE ? h->told[best].sum[user] : 0);
 }

@@ -16,8 +16,9 @@ enum { HOMES_NONE = -1 };
 
 struct homes_settings {
     int n_cpu, n_ue, self;
-    double margin_db, help_db; /* another must be so much stronger; may be so much weaker than the home and helps yet */
-    bool helpers;              /* false: clusters end at the border, only the home serves */
+    double margin_db,
+        help_db;  /* another must be so much stronger; may be so much weaker than the strongest and helps */
+    bool helpers; /* false: clusters end at the border, only the home serves */
     uint64_t hold_blocks, lead_blocks;
 };
 /* From at_block on `to` is the home of the user. from HOMES_NONE: it had none. at_block 0: no decision, the table of
@@ -45,8 +46,8 @@ bool homes_hear(homes_t *homes, int cpu, const struct homes_order *order);
 
 /* Of this turn's block: HOMES_NONE: nobody knows yet. */
 int homes_of(const homes_t *homes, int user);
-/* Whether `cpu` sends to the user and combines its signals: its home does, who is near enough does; everybody does as
- * long as it has no home. */
+/* Whether `cpu` sends to the user and combines its signals: its home does, who is near enough does (a handover changes
+ * nothing of that); everybody does as long as it has no home. */
 bool homes_serves(const homes_t *homes, int cpu, int user);
 
 #endif

@@ -60,7 +60,7 @@ static void tell_uplink(struct cpu *cpu, const struct cpu_block *block)
 {
     const uint8_t *aps = NULL, *users = NULL;
     if (!cpu->replay || replay_uplink(cpu->replay, block->number, &aps, &users)) {
-        uplink_block(cpu->uplink, block, aps, users);
+        uplink_block(cpu->uplink, block, aps, users, NULL);
     }
 }
 

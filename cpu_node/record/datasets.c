@@ -25,6 +25,8 @@ static size_t length_of(char letter, const struct record_shape *s)
         return (size_t)s->n_ue;
     case 'e':
         return (size_t)s->n_eve;
+    case 'c':
+        return (size_t)s->n_cpu;
     case 'z':
         return (size_t)s->n_zone;
     case 'p':
@@ -74,6 +76,8 @@ static bool is_kept(enum record_when when, const struct record_shape *s)
         return s->sync;
     case WITH_UPLINK:
         return s->uplink;
+    case WITH_UPLINK_PARTS:
+        return s->uplink && s->n_cpu > 0;
     case WITH_UPLINK_POINTS:
         return s->uplink && s->n_points > 0;
     case WITH_CONTROLLER:

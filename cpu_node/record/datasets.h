@@ -32,13 +32,14 @@ enum record_when {
     WITH_CONTROLLER,
     WITH_UPLINK,
     WITH_UPLINK_POINTS,
+    WITH_UPLINK_PARTS,
     WITH_SENSING,
     WITH_SENSING_VECTORS,
     WITH_PROBES
 };
 
 /* X(enumerator, path, type, shape after the row, source, when). Shape, slowest first: s subband, a AP, n antenna, u
- * user, e eavesdropper, z sensing zone, 5 five, p constellation point, l cause of loss. */
+ * user, e eavesdropper, z sensing zone, c central node, 5 five, p constellation point, l cause of loss. */
 #define RECORD_MAP(X)                                                                                                  \
     X(R_H_HAT, "/H_hat", H5_C64, "sanu", FROM_BLOCK, WITH_CSI)                                                         \
     X(R_ERROR_VARIANCE, "/error_variance", H5_F64, "sau", FROM_BLOCK, WITH_CSI)                                        \
@@ -119,6 +120,9 @@ enum record_when {
     X(R_UPLINK_CODE_BLOCK_ERRORS, "/uplink/code_block_errors", H5_I64, "u", FROM_UPLINK, WITH_UPLINK)                  \
     X(R_UPLINK_CONSTELLATION, "/uplink/constellation", H5_C64, "up", FROM_UPLINK, WITH_UPLINK_POINTS)                  \
     X(R_UPLINK_AP_USED, "/uplink/ap_used", H5_U8, "a", FROM_UPLINK, WITH_UPLINK)                                       \
+    X(R_UPLINK_HOME, "/uplink/home", H5_I32, "u", FROM_UPLINK, WITH_UPLINK_PARTS)                                      \
+    X(R_UPLINK_PART_USED, "/uplink/part_used", H5_U8, "cu", FROM_UPLINK, WITH_UPLINK_PARTS)                            \
+    X(R_UPLINK_PART_BYTES, "/uplink/part_bytes", H5_I64, "c", FROM_UPLINK, WITH_UPLINK_PARTS)                          \
     X(R_UPLINK_BYTES, "/uplink/bytes", H5_I64, "a", FROM_UPLINK, WITH_UPLINK)                                          \
     X(R_UPLINK_COMBINE_TIME, "/uplink/combine_time_s", H5_F64, "", FROM_UPLINK, WITH_UPLINK)                           \
     X(R_UPLINK_DECODE_TIME, "/uplink/decode_time_s", H5_F64, "", FROM_UPLINK, WITH_UPLINK)                             \
@@ -153,7 +157,7 @@ enum { CONSTELLATION_EVERY = 16 };
 enum { RECORD_LOSSES = 6 };
 
 struct record_shape {
-    int n_sb, n_ap, n_ant, n_ue, n_eve, n_points, n_zone;
+    int n_sb, n_ap, n_ant, n_ue, n_eve, n_points, n_zone, n_cpu; /* n_cpu 0: one central node */
     bool csi, precoders, noise, noise_vectors, schedule, clusters, parts, controller, powers, uplink, sync;
 };
 

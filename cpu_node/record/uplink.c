@@ -17,7 +17,7 @@ static const enum record_dataset COUNT_DATASET[N_COUNT] = {R_UPLINK_BITS,       
                                                            R_UPLINK_CODE_BLOCKS, R_UPLINK_CODE_BLOCK_ERRORS};
 
 /* A slot of the ring; behind it, each as the datasets have it: reals [N_REAL][n_ue], counts [N_COUNT][n_ue], bytes
- * [n_ap], points [n_ue][n_points], ap_used [n_ap]. */
+ * [n_ap], part_bytes [n_cpu], points [n_ue][n_points], home [n_ue], ap_used [n_ap], part_used [n_cpu][n_ue]. */
 struct slot {
     uint64_t block;
     double combine_s, decode_s;
@@ -25,9 +25,10 @@ struct slot {
 };
 struct parts {
     double *real;
-    int64_t *count, *bytes;
+    int64_t *count, *bytes, *part_bytes;
     tutti_cf32 *points;
-    uint8_t *ap_used;
+    int32_t *home;
+    uint8_t *ap_used, *part_used;
 };
 
 _Static_assert(sizeof(double) == 8 && sizeof(int64_t) == 8 && sizeof(tutti_cf32) == 8, "a slot is laid out in words");
@@ -37,15 +38,19 @@ static struct parts parts_of(const struct record_shape *s, struct slot *slot)
     struct parts p = {.real = slot->values};
     p.count = (int64_t *)(p.real + N_REAL * s->n_ue);
     p.bytes = p.count + N_COUNT * s->n_ue;
-    p.points = (tutti_cf32 *)(p.bytes + s->n_ap);
-    p.ap_used = (uint8_t *)(p.points + (size_t)s->n_ue * (size_t)s->n_points);
+    p.part_bytes = p.bytes + s->n_ap;
+    p.points = (tutti_cf32 *)(p.part_bytes + s->n_cpu);
+    p.home = (int32_t *)(p.points + (size_t)s->n_ue * (size_t)s->n_points);
+    p.ap_used = (uint8_t *)(p.home + s->n_ue);
+    p.part_used = p.ap_used + s->n_ap;
     return p;
 }
 
 static size_t slot_bytes(const struct record_shape *s)
 {
-    const size_t n_ue = (size_t)s->n_ue, n_ap = (size_t)s->n_ap;
-    return sizeof(struct slot) + 8 * ((N_REAL + N_COUNT) * n_ue + n_ap + n_ue * (size_t)s->n_points) + n_ap;
+    const size_t n_ue = (size_t)s->n_ue, n_ap = (size_t)s->n_ap, n_cpu = (size_t)s->n_cpu;
+    return sizeof(struct slot) + 8 * ((N_REAL + N_COUNT) * n_ue + n_ap + n_cpu + n_ue * (size_t)s->n_points) +
+           sizeof(int32_t) * n_ue + n_ap + n_cpu * n_ue;
 }
 
 int record_uplink_create(struct record_uplink **uplink, run_file_t *file, const struct record_shape *shape, bool wait)
@@ -124,6 +129,11 @@ bool record_uplink_send(struct record_uplink *u, const struct record_uplink_row 
     }
     memcpy(to.bytes, row->bytes, (size_t)u->shape.n_ap * sizeof *to.bytes);
     memcpy(to.ap_used, row->ap_used, (size_t)u->shape.n_ap);
+    if (u->shape.n_cpu > 0) {
+        memcpy(to.home, row->home, (size_t)u->shape.n_ue * sizeof *to.home);
+        memcpy(to.part_used, row->part_used, (size_t)u->shape.n_cpu * (size_t)u->shape.n_ue);
+        memcpy(to.part_bytes, row->part_bytes, (size_t)u->shape.n_cpu * sizeof *to.part_bytes);
+    }
     ring_push(u->rows);
     return true;
 }
@@ -148,6 +158,11 @@ static void write_one(struct record_uplink *u, struct slot *slot)
     }
     run_file_put(u->file, R_UPLINK_BYTES, b, p.bytes);
     run_file_put(u->file, R_UPLINK_AP_USED, b, p.ap_used);
+    if (u->shape.n_cpu > 0) {
+        run_file_put(u->file, R_UPLINK_HOME, b, p.home);
+        run_file_put(u->file, R_UPLINK_PART_USED, b, p.part_used);
+        run_file_put(u->file, R_UPLINK_PART_BYTES, b, p.part_bytes);
+    }
     run_file_put(u->file, R_UPLINK_COMBINE_TIME, b, &slot->combine_s);
     run_file_put(u->file, R_UPLINK_DECODE_TIME, b, &slot->decode_s);
     if (b % CONSTELLATION_EVERY == 0 && u->shape.n_points > 0) {

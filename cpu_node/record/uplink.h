@@ -21,6 +21,10 @@ struct record_uplink_row {
     int n_symbols;
     const uint8_t *ap_used; /* [n_ap] */
     const int64_t *bytes;   /* [n_ap] */
+    /* of several central nodes, else NULL */
+    const int32_t *home;       /* [n_ue] */
+    const uint8_t *part_used;  /* [n_cpu][n_ue] */
+    const int64_t *part_bytes; /* [n_cpu] */
 };
 
 struct record_uplink {

@@ -9,6 +9,7 @@
 #include "channel/channel.h"
 #include "cpu_node/uplink/decoders.h"
 #include "cpu_node/uplink/doubt.h"
+#include "cpu_node/uplink/together.h"
 #include "cpu_node/uplink/weights.h"
 #include "cpu_node/uplink/window.h"
 #include "fronthaul/encoding.h"
@@ -22,8 +23,8 @@
 
 enum { ITEM_BLOCK = -1 };
 
-/* In the ring: a message of AP `ap`, or ITEM_BLOCK and behind it what is known of a block, in the order of
- * write_block. */
+/* In the ring: a message of AP `ap`, or of central node ap - n_ap, or ITEM_BLOCK and behind it what is known of a
+ * block, in the order of write_block. */
 struct item {
     int ap;
     uint64_t number;
@@ -42,15 +43,17 @@ struct uplink {
     struct uplink_window window;
     uplink_weights_t *weights;
     uplink_decoders_t *decoders;
+    uplink_together_t *together;     /* NULL: alone */
     struct uplink_user *users;       /* [n_ue] */
     struct record_uplink_user *rows; /* [n_ue] */
-    uint64_t weights_ns;
     uint64_t n_blocks;
     double to_uplink;   /* amplitude from the estimates' units */
     uint8_t *doubted;   /* [n_ap] once */
     uint64_t n_doubted; /* AP-blocks */
     /* block thread */
     uint64_t n_dropped;
+    uint64_t last;   /* newest block handed over */
+    uint64_t *heard; /* [n_cpu] newest block + 1 of a partner's parts, 0: not yet */
 };
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
@@ -63,8 +66,9 @@ static size_t coefficients_of(const struct uplink_shape *s)
 static size_t block_bytes(const struct uplink_shape *s)
 {
     const size_t n_ap = (size_t)s->n_ap, n_ue = (size_t)s->n_ue;
+    const size_t homes = s->n_cpu > 0 ? n_ue * (1 + sizeof(int32_t)) + (size_t)s->n_cpu + 12 : 0;
     return n_ap + n_ue * (1 + sizeof(int32_t)) + 2 * n_ap * n_ue * sizeof(float) +
-           coefficients_of(s) * sizeof(tutti_cf32);
+           coefficients_of(s) * sizeof(tutti_cf32) + homes;
 }
 
 static size_t message_bytes(const struct uplink *u)
@@ -77,10 +81,29 @@ static size_t message_bytes(const struct uplink *u)
     return wire_array_bytes(&header, uplink_n_statistic(&u->shape));
 }
 
+static int create_together(struct uplink *u)
+{
+    const struct uplink_together_settings settings = {.shape = u->shape,
+                                                      .config = u->settings.config,
+                                                      .company = u->settings.company,
+                                                      .lockstep = u->settings.lockstep};
+    u->heard = calloc((size_t)u->shape.n_cpu + 1, sizeof *u->heard);
+    return u->heard ? uplink_together_create(&u->together, &settings)
+                    : error_set(TUTTI_ENOMEM, "out of memory for the uplink");
+}
+
+static size_t room_of(const struct uplink *u)
+{
+    const size_t message = message_bytes(u), block = block_bytes(&u->shape);
+    const size_t part = u->shape.n_cpu > 0 ? uplink_parts_bytes(&u->shape, u->settings.config) : 0;
+    const size_t most = message > block ? message : block;
+    return most > part ? most : part;
+}
+
 static int create_parts(struct uplink *u)
 {
     const struct config *c = u->settings.config;
-    const size_t message = message_bytes(u), block = block_bytes(&u->shape);
+    const size_t message = message_bytes(u);
     if (message == 0) {
         return error_set(TUTTI_ECONFIG, "uplink.mode: the U symbols of a block do not fit one message");
     }
@@ -88,17 +111,19 @@ static int create_parts(struct uplink *u)
     u->rows = calloc((size_t)u->shape.n_ue, sizeof *u->rows);
     u->doubted = calloc((size_t)u->shape.n_ap, 1);
     u->to_uplink = sqrt(channel_uplink_snr_scale(c) / channel_downlink_snr_scale(c));
-    u->room = message > block ? message : block;
+    u->room = room_of(u);
     u->event = rt_event_create();
     u->space = rt_event_create();
     int status = u->users && u->rows && u->doubted ? TUTTI_OK : error_set(TUTTI_ENOMEM, "out of memory for the uplink");
     status = status < 0 || (u->event >= 0 && u->space >= 0) ? status : TUTTI_EIO;
     if (status >= 0) {
-        status = ring_create(&u->items, 2 * ((size_t)u->shape.n_ap + 1), sizeof(struct item) + u->room);
+        const size_t n_sender = (size_t)u->shape.n_ap + (size_t)u->shape.n_cpu;
+        status = ring_create(&u->items, 2 * (n_sender + 1), sizeof(struct item) + u->room);
     }
     const struct uplink_weights_settings weights = {.shape = u->shape, .config = c};
     status = status < 0 ? status : uplink_window_create(&u->window, &u->shape);
     status = status < 0 ? status : uplink_weights_create(&u->weights, &weights);
+    status = status < 0 ? status : create_together(u);
     status = status < 0 ? status : uplink_decoders_create(&u->decoders, c, u->shape.frame);
     return status;
 }
@@ -115,6 +140,7 @@ int uplink_create(uplink_t **uplink, const struct uplink_settings *settings)
     }
     u->settings = *settings;
     u->shape = uplink_shape_of(settings->config, settings->frame);
+    u->shape.n_cpu = settings->company.n_cpu > 1 ? settings->company.n_cpu : 0;
     u->event = u->space = -1;
     return create_parts(u);
 }
@@ -135,6 +161,7 @@ void uplink_destroy(uplink_t *u)
     }
     uplink_stop(u);
     uplink_decoders_destroy(u->decoders);
+    uplink_together_destroy(u->together);
     uplink_weights_destroy(u->weights);
     uplink_window_destroy(&u->window);
     ring_destroy(u->items);
@@ -147,6 +174,7 @@ void uplink_destroy(uplink_t *u)
     free(u->users);
     free(u->rows);
     free(u->doubted);
+    free(u->heard);
     free(u);
 }
 
@@ -157,6 +185,11 @@ void uplink_log_counters(const uplink_t *u)
                   "COUNTERS blocks=%" PRIu64 " lost=%" PRIu64 " late=%" PRIu64 " refused=%" PRIu64 " dropped=%" PRIu64
                   " implausible=%" PRIu64,
                   u->n_blocks, u->window.n_lost, u->window.n_late, u->window.n_refused, u->n_dropped, u->n_doubted);
+    }
+    if (u && u->together) {
+        const struct uplink_parts_counters c = uplink_parts_counters(uplink_together_parts(u->together));
+        log_write(LOG_INFO, "uplink", "PARTS lost=%" PRIu64 " late=%" PRIu64 " refused=%" PRIu64 " unsent=%" PRIu64,
+                  c.lost, c.late, c.refused, uplink_together_unsent(u->together));
     }
 }
 
@@ -192,8 +225,23 @@ static bool sends(const struct cpu_block *block, const uint8_t *users, size_t k)
     return users ? users[k] : block->user_here[k] && block->seat[k] >= 0 && block->sequence[k] >= 0;
 }
 
-void uplink_block(uplink_t *u, const struct cpu_block *block, const uint8_t *aps, const uint8_t *users)
+static uint8_t *put_homes(const struct uplink *u, uint8_t *at, const struct cpu_block *block,
+                          const struct uplink_homes *homes)
 {
+    const size_t n_ue = (size_t)u->shape.n_ue;
+    at = put(at, homes->home, n_ue * sizeof *homes->home);
+    at = put(at, homes->helps, n_ue);
+    at = put(at, homes->partner, (size_t)u->shape.n_cpu);
+    at = put(at, &block->tick, 8);
+    return put(at, &block->session, 4);
+}
+
+void uplink_block(uplink_t *u, const struct cpu_block *block, const uint8_t *aps, const uint8_t *users,
+                  const struct uplink_homes *homes)
+{
+    if (u) {
+        u->last = block->number;
+    }
     struct item *item = u ? claim(u) : NULL;
     if (!item) {
         return;
@@ -209,6 +257,7 @@ void uplink_block(uplink_t *u, const struct cpu_block *block, const uint8_t *aps
     at = put(at, block->beta, n_ap * n_ue * sizeof(float));
     at = put(at, block->error_variance, n_ap * n_ue * sizeof(float));
     at = put(at, block->H_hat, coefficients_of(&u->shape) * sizeof(tutti_cf32));
+    at = u->shape.n_cpu > 0 ? put_homes(u, at, block, homes) : at;
     item->n_bytes = (size_t)(at - item->bytes);
     publish(u);
 }
@@ -228,6 +277,33 @@ bool uplink_hear(uplink_t *u, int ap, const uint8_t *data, size_t n_bytes)
     return true;
 }
 
+bool uplink_hear_part(uplink_t *u, int cpu, const uint8_t *data, size_t n_bytes)
+{
+    struct wire_header header;
+    if (!u || !u->together || wire_unpack_header(data, n_bytes, &header) != WIRE_OK ||
+        !uplink_hear(u, u->shape.n_ap + cpu, data, n_bytes)) {
+        return false;
+    }
+    u->heard[cpu] = header.block + 1;
+    return true;
+}
+
+void uplink_partner_gone(uplink_t *u, int cpu)
+{
+    if (u && u->together) {
+        u->heard[cpu] = 0;
+    }
+}
+
+bool uplink_is_ahead(const uplink_t *u)
+{
+    bool ahead = false;
+    for (int c = 0; u && u->together && u->settings.lockstep && c < u->shape.n_cpu; c++) {
+        ahead = ahead || (u->heard[c] > 0 && u->heard[c] + PARTS_WINDOW <= u->last + 1);
+    }
+    return ahead;
+}
+
 /* Uplink thread ---------------------------------------------------------------------------------------------------- */
 
 static const uint8_t *get(void *to, const uint8_t *from, size_t n)
@@ -236,14 +312,26 @@ static const uint8_t *get(void *to, const uint8_t *from, size_t n)
     return from + n;
 }
 
-static void record(struct uplink *u, const struct uplink_block *b)
+/* A block that was combined here, or put together of parts (home, has not NULL). */
+struct combined {
+    uint64_t number, combine_ns;
+    const uint8_t *user_here, *ap_used, *has;
+    const int64_t *ap_bytes, *part_bytes;
+    const int32_t *home;
+    struct uplink_source source;
+};
+
+static void record(struct uplink *u, const struct combined *b)
 {
     struct record_uplink_row row = {.block = b->number,
                                     .user = u->rows,
                                     .n_symbols = u->shape.frame->n_ul * u->shape.frame->n_sc,
-                                    .ap_used = b->got,
-                                    .bytes = b->bytes,
-                                    .combine_s = 1e-9 * (double)u->weights_ns};
+                                    .ap_used = b->ap_used,
+                                    .bytes = b->ap_bytes,
+                                    .home = b->home,
+                                    .part_used = b->has,
+                                    .part_bytes = b->part_bytes,
+                                    .combine_s = 1e-9 * (double)b->combine_ns};
     for (int k = 0; k < u->shape.n_ue; k++) {
         const struct uplink_user *user = &u->users[k];
         const bool here = b->user_here[k];
@@ -257,6 +345,13 @@ static void record(struct uplink *u, const struct uplink_block *b)
         row.decode_s += here ? 1e-9 * (double)user->decode_ns : 0;
     }
     recorder_uplink(u->settings.recorder, &row);
+}
+
+static void decode(struct uplink *u, const struct combined *b)
+{
+    uplink_decoders_execute(u->decoders, b->number, &b->source, b->user_here, u->users);
+    record(u, b);
+    u->n_blocks++;
 }
 
 /* Counted every time, named once: who does it in every block fills no log. */
@@ -280,25 +375,67 @@ static void apply_weights(const void *weights, int k, tutti_cf32 *symbols, doubl
     uplink_weights_apply(weights, k, symbols, sinr);
 }
 
+static void apply_parts(const void *parts, int k, tutti_cf32 *symbols, double *sinr)
+{
+    uplink_parts_apply(parts, k, symbols, sinr);
+}
+
+/* Blocks of which all central nodes' streams are here; upto: what will be combined next. */
+static void decode_together(struct uplink *u, uint64_t upto)
+{
+    uplink_parts_t *const parts = uplink_together_parts(u->together);
+    for (struct parts_block *b; (b = uplink_parts_due(parts, upto)) != NULL; uplink_parts_close(parts, b)) {
+        const uint64_t start_ns = clock_mono_ns();
+        uplink_parts_make(parts, b);
+        decode(u, &(struct combined){.number = b->number,
+                                     .combine_ns = b->combine_ns + clock_mono_ns() - start_ns,
+                                     .user_here = b->user_here,
+                                     .ap_used = b->ap_used,
+                                     .has = b->has,
+                                     .ap_bytes = b->ap_bytes,
+                                     .part_bytes = b->bytes,
+                                     .home = b->home,
+                                     .source = {parts, apply_parts}});
+    }
+}
+
+static void combine(struct uplink *u, struct uplink_block *b)
+{
+    bool any = false;
+    for (int ap = 0; ap < u->shape.n_ap; ap++) {
+        b->got[ap] = is_used(u, b, ap);
+        any = any || b->got[ap];
+    }
+    const uint64_t start_ns = clock_mono_ns();
+    if (any) {
+        uplink_weights_make(u->weights, b, uplink_decoders_offsets(u->decoders));
+    }
+    const uint64_t combine_ns = clock_mono_ns() - start_ns;
+    if (u->together) {
+        decode_together(u, b->number);
+        uplink_together_combined(u->together, b, any ? u->weights : NULL, combine_ns);
+        decode_together(u, b->number);
+    } else if (any) {
+        decode(u, &(struct combined){.number = b->number,
+                                     .combine_ns = combine_ns,
+                                     .user_here = b->user_here,
+                                     .ap_used = b->got,
+                                     .ap_bytes = b->bytes,
+                                     .source = {u->weights, apply_weights}});
+    }
+}
+
 static void process_due(struct uplink *u)
 {
-    for (struct uplink_block *b; (b = uplink_window_due(&u->window)) != NULL;) {
-        bool any = false;
-        for (int ap = 0; ap < u->shape.n_ap; ap++) {
-            b->got[ap] = is_used(u, b, ap);
-            any = any || b->got[ap];
-        }
-        if (any) {
-            const uint64_t start_ns = clock_mono_ns();
-            uplink_weights_make(u->weights, b, uplink_decoders_offsets(u->decoders));
-            u->weights_ns = clock_mono_ns() - start_ns;
-            uplink_decoders_execute(u->decoders, b->number, &(struct uplink_source){u->weights, apply_weights}, b->user_here,
-                                    u->users);
-            record(u, b);
-            u->n_blocks++;
-        }
-        uplink_window_close(&u->window, b);
+    for (struct uplink_block *b; (b = uplink_window_due(&u->window)) != NULL; uplink_window_close(&u->window, b)) {
+        combine(u, b);
     }
+}
+
+static void take_part(struct uplink *u, int cpu, const struct item *item)
+{
+    uplink_parts_store(uplink_together_parts(u->together), cpu, item->bytes, item->n_bytes);
+    decode_together(u, 0);
 }
 
 static void take_block(struct uplink *u, const struct item *item)
@@ -312,7 +449,14 @@ static void take_block(struct uplink *u, const struct item *item)
     at = get(b->pilot, at, n_ue * sizeof *b->pilot);
     at = get(b->beta, at, n_ap * n_ue * sizeof(float));
     at = get(b->error_variance, at, n_ap * n_ue * sizeof(float));
-    get(b->H_hat, at, coefficients_of(&u->shape) * sizeof(tutti_cf32));
+    at = get(b->H_hat, at, coefficients_of(&u->shape) * sizeof(tutti_cf32));
+    if (u->shape.n_cpu > 0) {
+        at = get(b->home, at, n_ue * sizeof *b->home);
+        at = get(b->helps, at, n_ue);
+        at = get(b->partner, at, (size_t)u->shape.n_cpu);
+        at = get(&b->tick, at, 8);
+        get(&b->session, at, 4);
+    }
 }
 
 static int body(void *argument)
@@ -330,6 +474,8 @@ static int body(void *argument)
         }
         if (item->ap == ITEM_BLOCK) {
             take_block(u, item);
+        } else if (item->ap >= u->shape.n_ap) {
+            take_part(u, item->ap - u->shape.n_ap, item);
         } else {
             uplink_window_store(&u->window, item->ap, item->bytes, item->n_bytes);
         }

@@ -8,14 +8,22 @@
 #include "base/config.h"
 #include "cpu_node/block.h"
 #include "cpu_node/record/recorder.h"
+#include "cpu_node/uplink/together.h"
 #include "phy/frame.h"
 
+/* What the block thread knows of them in a block. */
+struct uplink_homes {
+    const int32_t *home;    /* [n_ue] HOMES_NONE: nobody decodes its data yet */
+    const uint8_t *helps;   /* [n_ue] this central node sends its stream of it to its home */
+    const uint8_t *partner; /* [n_cpu] is there */
+};
 struct uplink_settings {
     const struct config *config; /* these outlive it */
     const struct frame *frame;
     struct block_shape shape;
     recorder_t *recorder;
     bool lockstep;
+    struct uplink_company company;
 };
 typedef struct uplink uplink_t;
 
@@ -27,9 +35,16 @@ void uplink_destroy(uplink_t *uplink);
 void uplink_log_counters(const uplink_t *uplink);
 
 /* Block thread. A solved block: its estimates, the APs in it and the users that are here. Copied. In a replay aps
- * [n_ap] and users [n_ue] say of which of them the run had the data; else NULL. */
-void uplink_block(uplink_t *uplink, const struct cpu_block *block, const uint8_t *aps, const uint8_t *users);
+ * [n_ap] and users [n_ue] say of which of them the run had the data; else NULL. homes: NULL when alone. */
+void uplink_block(uplink_t *uplink, const struct cpu_block *block, const uint8_t *aps, const uint8_t *users,
+                  const struct uplink_homes *homes);
 /* Block thread. A message of this session, copied as it is; false: nobody here takes it. */
 bool uplink_hear(uplink_t *uplink, int ap, const uint8_t *data, size_t n_bytes);
+/* Block thread. Another central node's part, likewise; and that it is gone, so that nobody waits for it. */
+bool uplink_hear_part(uplink_t *uplink, int cpu, const uint8_t *data, size_t n_bytes);
+void uplink_partner_gone(uplink_t *uplink, int cpu);
+/* Block thread, lock-step. The next block is to wait: a partner's part of PARTS_WINDOW blocks ago has not come. False:
+ * in paced time, where nobody is waited for, and always when alone. */
+bool uplink_is_ahead(const uplink_t *uplink);
 
 #endif

@@ -42,8 +42,11 @@ static bool create_block(struct uplink_block *b, const struct uplink_shape *s)
     b->values = calloc(n_ap * uplink_n_values(s), sizeof *b->values);
     b->statistic = calloc(n_ap * uplink_n_statistic(s) + 1, sizeof *b->statistic);
     b->bytes = calloc(n_ap, sizeof *b->bytes);
-    return b->expected && b->got && b->user_here && b->pilot && b->beta && b->error_variance && b->H_hat && b->values &&
-           b->statistic && b->bytes;
+    b->home = calloc(n_ue, sizeof *b->home);
+    b->helps = calloc(n_ue, 1);
+    b->partner = calloc((size_t)s->n_cpu + 1, 1);
+    return b->home && b->helps && b->partner && b->expected && b->got && b->user_here && b->pilot && b->beta &&
+           b->error_variance && b->H_hat && b->values && b->statistic && b->bytes;
 }
 
 int uplink_window_create(struct uplink_window *w, const struct uplink_shape *shape)
@@ -71,6 +74,9 @@ void uplink_window_destroy(struct uplink_window *w)
         free(b->values);
         free(b->statistic);
         free(b->bytes);
+        free(b->home);
+        free(b->helps);
+        free(b->partner);
         *b = (struct uplink_block){0};
     }
 }

@@ -14,6 +14,7 @@ enum { UPLINK_WINDOW = 4 };
 struct uplink_shape {
     const struct frame *frame;
     int n_ap, n_ant, n_ue;
+    int n_cpu;            /* of several central nodes how many; 0: alone */
     int n_column;         /* streams of an AP: its antennas, or one per user */
     bool local, per_user; /* combined at the APs; a stream per user */
 };
@@ -34,6 +35,11 @@ struct uplink_block {
     tutti_cf32 *values;      /* [n_ap][n_ul][n_sb][n_column][sc_per_sb] */
     float *statistic;        /* [n_ap][n_statistic] */
     int64_t *bytes;          /* [n_ap] of the message */
+    /* of several central nodes */
+    int32_t *home;            /* [n_ue] */
+    uint8_t *helps, *partner; /* [n_ue] this one helps; [n_cpu] is there */
+    uint64_t tick;            /* first sample */
+    uint32_t session;
 };
 
 struct uplink_window {
