@@ -61,7 +61,8 @@ static void check_finite(const float *values, size_t n)
 
 static void check_header(const struct wire_header *h, size_t n_bytes)
 {
-    MUST(h->node < (h->type == WIRE_UPLINK ? WIRE_NODE_CPU + WIRE_MAX_CPU : TUTTI_MAX_AP) && h->payload_bytes == n_bytes - WIRE_HEADER_BYTES && h->type < N_TYPES);
+    MUST(h->node < (h->type == WIRE_UPLINK ? WIRE_NODE_CPU + WIRE_MAX_CPU : TUTTI_MAX_AP) &&
+         h->payload_bytes == n_bytes - WIRE_HEADER_BYTES && h->type < N_TYPES);
     if (h->type == WIRE_CSI || h->type == WIRE_PRECODER) {
         MUST(h->n_sb >= 1 && h->n_sb <= TUTTI_MAX_SB && h->n_ant >= 1 && h->n_ant <= TUTTI_MAX_ANT);
         MUST(h->n_stream >= 1 && h->n_stream <= (h->type == WIRE_CSI ? TUTTI_MAX_UE : TUTTI_MAX_STREAM));
