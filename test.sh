@@ -76,7 +76,7 @@ tests() { # PRESET CTEST-OPTIONS...
 
 format() {
     find ap_node calib common cpu_node fronthaul hw node tests tools ue_node -name '*.[ch]' -print0 |
-        xargs -0 clang-format-16 --dry-run -Werror
+        xargs -0 -n 60 -P "$(nproc)" clang-format-16 --dry-run -Werror
 }
 
 export OPENBLAS_NUM_THREADS=1

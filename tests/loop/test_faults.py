@@ -71,6 +71,9 @@ def test_loss():
     check(block["incomplete"] == 0 and block["push_failed"] == 0, "nothing else went missing")
     check((data["user/bits"] > 0).all(), "every user received every block")
     check(db(data["user/sinr_measured"][end:]).min() > 15, "all is well when the faults are over")
+    if SHORT:
+        skip("the same messages lost in a second run", "runs are short here")
+        return
     again = run_lossy(n, end)[0]
     for name in data:
         if not name.startswith("hops"):

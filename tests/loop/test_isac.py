@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import numpy as np
-from network import BIN, Network, check, db, finish
+from network import BIN, LIGHT, Network, check, db, finish
 
 ZONES = [[80, 60, 1.5], [230, 210, 1.5]]
 CONFIG = """
@@ -82,7 +82,7 @@ class Recorded:
 
 
 def network(n, sets=(), **keys):
-    return Network(CONFIG, sets=[*GEOMETRY, *sets], n_ap=8, n_ue=3, n_blocks=n, name="isac", **keys)
+    return Network(CONFIG, sets=[*GEOMETRY, *LIGHT, *sets], n_ap=8, n_ue=3, n_blocks=n, name="isac", **keys)
 
 
 def each_block(r, what):

@@ -3,7 +3,7 @@
 import sys
 
 import numpy as np
-from network import PATIENT, SHORT, Network, blocks, fewer, check, db, finish, true_sinr
+from network import PATIENT, SHORT, Network, blocks, check, db, fewer, finish, skip, true_sinr
 
 BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20
@@ -20,7 +20,7 @@ def run(*sets):
             error = (np.abs(H_hat - H) ** 2).mean(axis=(0, 1, 3))
             beta, beta_u = t["beta"][()], t["beta_uplink_snr"][()]
             least = beta / (12 * 4 * beta_u + 1)
-            check((error > 0.95 * least).all() and (SHORT or error.mean() < 1.3 * least.mean()), f"estimates miss {np.round(error.mean() / least.mean(), 2)} "
+            check((error > 0.95 * least).all() and error.mean() < 1.3 * least.mean(), f"estimates miss {np.round(error.mean() / least.mean(), 2)} "
                   "times what their receiver noise explains")
             return f["user/sinr_measured"][SKIP:BLOCKS], true_sinr(H, W), error if "precoding.an=phase_only" in sets else least, H, W
 
@@ -55,14 +55,17 @@ def main():
     for kind in fewer(("phase_only", "nullspace")):
         for snr_db in fewer((30, 10)):
             adaptive(snr_db, kind)
+    if SHORT:
+        skip("what nulled noise costs", "runs are short here, and noise of a fixed share is sent in test_secrecy.py")
+        finish()
     three = ["network.n_ue=3", "frame.n_dl_pilot_symbols=3", "precoding.upsilon=1"]  # every AP nulls all three users
     for name, sets in (("zf, phase-only", ["precoding.scheme=zf", "precoding.an=phase_only"]),
                        ("ppzf, null space", ["precoding.scheme=ppzf", "precoding.an=nullspace", *three])):
-        for share in fewer((0.2, 0.5)):
+        for share in (0.2, 0.5):
             measured, noiseless, error, H, W = run(*sets, f"precoding.an_share={share}")
             loss = db(noiseless).mean(axis=0) - db(measured).mean(axis=0)
             theory = leakage_db(error, share, H, W)
-            check(np.abs(loss - theory).max() <= (0.15 if SHORT else 0.05), f"{name}, share {share}: {np.round(db(measured).mean(axis=0), 2)} dB, loss to the "
+            check(np.abs(loss - theory).max() <= 0.05, f"{name}, share {share}: {np.round(db(measured).mean(axis=0), 2)} dB, loss to the "
                   f"noise's leakage {np.round(loss, 3)} dB, theory {np.round(theory, 3)}")
             check(share > 0.2 or loss.max() <= 0.3, f"{name}, share {share}: at most 0.3 dB")
     finish()

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from network import BIN, Network, check, finish
+from network import BIN, SHORT, Network, check, finish, skip
 
 FRAME = ["frame.schedule=B3 G P4 U2 G D14 G", "frame.block_us=2000", "air.large_scale.ap_snr_db=20"]
 SEED, HARDWARE = 7, 7  # the network's; what random numbers are drawn for, common/channel/random.h
@@ -59,8 +59,9 @@ def figure(pattern, line):
     return (float(found[1]), found[2]) if found else (0.0, None)
 
 
-status, lines = sync_check()
-check(status == 0 and all(x.startswith("verified: within 0.0") for x in lines), f"one clock: status {status}, {lines}")
+if not SHORT:
+    status, lines = sync_check()
+    check(status == 0 and all(x.startswith("verified: within 0.0") for x in lines), f"one clock: status {status}, {lines}")
 
 status, lines = sync_check("air.impairments.ap.timing_offset_samples=4")
 for line, late in zip(lines, late_samples(4)):
@@ -69,6 +70,9 @@ for line, late in zip(lines, late_samples(4)):
           f"{late:+d} samples: {line}")
 check(status == 1 and any(late_samples(4)), f"other pulses: status {status}")
 
+if SHORT:
+    skip("one clock, other oscillators", "runs are short here")
+    finish()
 status, lines = sync_check("air.impairments.ap.cfo_hz=300")  # blocks of 2 ms: a turn is 500 Hz
 for line, off in zip(lines, off_hz(300)):
     value, word = figure(r"NOT in step: ([\d.]+) Hz too (high|low): does it get the same 10 MHz\?$", line)

@@ -16,8 +16,10 @@ SNR_OF_GAIN = 23 - db(72) - (-174 + db(15000) + 9)
 # users 6 and 7 are strong everywhere, until all links of 7 are blocked
 GAINS = "[" + ", ".join("[" + ", ".join(f"{(STRONG if k > 5 else WEAK) - SNR_OF_GAIN:.2f}" for k in range(N_UE)) + "]" for _ in range(N_AP)) + "]"
 BLOCKED = 50
-ALL = ['frame.schedule="B G P8 U10 G D30 G"']
-TURNS = ['frame.schedule="B G P4 U14 G D30 G"', "scheduler.sounding=rotate"]
+# Whom a block serves does not depend on its length: 28 symbols instead of 52 where runs are short.
+ALL = ['frame.schedule="B G P8 U2 G D14 G"', "frame.block_us=2000"] if SHORT else ['frame.schedule="B G P8 U10 G D30 G"']
+TURNS = ['frame.schedule="B G P4 U6 G D14 G"', "frame.block_us=2000"] if SHORT else ['frame.schedule="B G P4 U14 G D30 G"']
+TURNS = [*TURNS, "scheduler.sounding=rotate"]
 PERIOD = 3  # six wait, two sequences are left
 SETS = [f"scheduler.n_served={N_SERVED}", "frame.n_dl_pilot_symbols=2", f"scheduler.blocks={EVERY}", "precoding.power=equal",
         f"scheduler.average_blocks={WINDOW}", "pilots.tracking_blocks=20", "air.large_scale.model=explicit",

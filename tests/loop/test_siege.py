@@ -13,7 +13,7 @@ import time
 from network import BIN, LIGHT, SHORT, Network, check, finish
 
 N_AP = 2
-TURNS, TURN_BLOCKS = (2, 40) if SHORT else (5, 60)
+TURNS, TURN_BLOCKS = (1, 45) if SHORT else (5, 60)
 PER_ROUND, HALF_OPEN = 22, 200  # tests/fronthaul/strangers.h
 SAME = ["H_hat", "W", "block/ap_used", "user/sinr_measured", "user/bits", "applied/kind"]
 

@@ -9,6 +9,7 @@ from network import BIN, Network, check, db, finish, true_sinr
 EXTRA = """
 frame: {sample_rate_hz: 30720000, fft_size: 2048, n_used_subcarriers: 1200, n_cp_samples: 144, schedule: "B G P2 U24 G D40 G",
         n_dl_pilot_symbols: 2}
+fronthaul: {uplink_encoding: sc16, downlink_encoding: sc16}
 """
 
 

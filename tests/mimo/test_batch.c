@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "mimo/batch.h"
 #include "reference.h"
+#include "sanitized.h"
 #include "variants.h"
 
 #include <math.h>
@@ -212,6 +213,9 @@ static void every_scheme_equals_single(void **state)
             const enum mimo_power power = (enum mimo_power)(run / MIMO_N_SCHEMES % MIMO_N_POWERS);
             if (MIMO_CLUSTER_SCHEMES & MIMO_ONLY(scheme) || scheme == MIMO_OB || scheme == MIMO_ANALOG ||
                 (scheme == MIMO_FZF && shapes[s][2] <= shapes[s][3])) {
+                continue;
+            }
+            if (SANITIZED && (s + (size_t)run) % 3 != 0) { /* every scheme and power with some of the shapes */
                 continue;
             }
             precoder_t *precoder;
