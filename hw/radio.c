@@ -14,9 +14,6 @@ static const struct radio_ops *const backends[] = {
 #ifdef TUTTI_UHD_LIBRARY
     &uhd_radio_ops,
 #endif
-#ifdef TUTTI_SOAPY
-    &soapy_radio_ops,
-#endif
 };
 
 struct radio {

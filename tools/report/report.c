@@ -6,6 +6,7 @@
 #include "tools/report/clusters.h"
 #include "tools/report/eve.h"
 #include "tools/report/host.h"
+#include "tools/report/parts.h"
 #include "tools/report/plots.h"
 #include "tools/report/recovery.h"
 #include "tools/report/schedule.h"
@@ -322,6 +323,7 @@ static void write_page(const struct page *page)
     report_recovery_write(&page->recovery, page->has_plots ? page->plot : NULL, page->recording, page->out);
     report_schedule_write(&page->schedule, page->has_plots ? page->plot : NULL, page->recording, page->out);
     report_clusters_write(page->recording, page->out);
+    report_parts_write(page->recording, page->summary, page->out);
     write_latency(page);
     write_schemes(page);
     write_precoders(page);

@@ -740,6 +740,9 @@ void recording_free(struct recording *r)
     }
     free_uplink(&r->uplink);
     free_sensing(&r->sensing);
+    free(r->parts.n_sent);
+    free(r->parts.weight);
+    free(r->parts.alone_db);
     config_free(r->config);
     free(r);
 }

@@ -47,6 +47,14 @@ struct recording_sensing {
     double *communication, *own, *cross, *noise; /* [n_block][n_eve] as measured in zone e; NaN = no report */
 };
 
+/* Of a run with several central nodes whose files were joined (tools/results/join.h). */
+struct recording_parts {
+    int n_part; /* 0: not joined, the rest is NULL or 0 */
+    uint64_t n_joined, n_apart;
+    uint64_t *n_sent;          /* [n_part][n_ue] blocks in which the user got something from there, and */
+    double *weight, *alone_db; /* [n_part][n_ue] means over them */
+};
+
 struct recording {
     char *version, *config_yaml; /* NULL when the file has none */
     int lag_blocks;              /* a row's precoder went out in the downlink so many rows later */
@@ -85,6 +93,7 @@ struct recording {
     tutti_cf32 *constellation; /* [n_constellation][n_ue][n_point] NaN = never written */
     struct recording_uplink uplink;
     struct recording_sensing sensing;
+    struct recording_parts parts;
 };
 
 /* TUTTI_EFORMAT when the file is not a run recording. */

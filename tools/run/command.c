@@ -6,11 +6,13 @@
 #include "tools/contained.h"
 #include "tools/report/clusters.h"
 #include "tools/report/eve.h"
+#include "tools/report/parts.h"
 #include "tools/report/recovery.h"
 #include "tools/report/report.h"
 #include "tools/report/schedule.h"
 #include "tools/report/sensing.h"
 #include "tools/report/uplink.h"
+#include "tools/results/join.h"
 #include "tools/run/children.h"
 #include "tools/run/host.h"
 #include "tools/run/progress.h"
@@ -466,6 +468,18 @@ static int check(const struct run *run, const struct recording *recording)
     return TOOL_OK;
 }
 
+/* Of several central nodes: predictions are those of all that have recorded. */
+static void join_parts(const struct run *run, struct recording *recording)
+{
+    char **files;
+    int n;
+    if (recording_files(recording, run->directory->record_path, &files, &n) < 0 ||
+        (n > 0 && recording_join(recording, n, (const char *const *)files) < 0)) {
+        fprintf(stderr, "tutti run: predictions are those of one central node: %s\n", error_text());
+    }
+    recording_files_free(files, n);
+}
+
 /* In a child, as the recording may be damaged. */
 static int conclude_from_recording(void *context)
 {
@@ -476,6 +490,7 @@ static int conclude_from_recording(void *context)
         print_places(run, false, false);
         return TOOL_FAILED;
     }
+    join_parts(run, recording);
     struct summary *summary = summary_create(recording);
     int status = summary ? TOOL_OK : TOOL_FAILED;
     if (summary && !run->options->quiet) {
@@ -484,6 +499,7 @@ static int conclude_from_recording(void *context)
         report_recovery_print(recording, stdout);
         report_schedule_print(recording, stdout);
         report_clusters_print(recording, stdout);
+        report_parts_print(recording, summary, stdout);
         report_uplink_print(recording, stdout);
         report_sensing_print(recording, stdout);
         putchar('\n');
