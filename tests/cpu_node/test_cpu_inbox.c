@@ -23,7 +23,7 @@ static struct {
     char said[MAX_EVENTS][160];
     int n_said, n_renewed, n_none, n_uplink;
     size_t uplink_bytes;
-    bool takes_uplink;
+    bool takes_uplink, waits;
     struct wire_account account[MAX_EVENTS];
     int account_ap[MAX_EVENTS], n_account, account_room;
     uint64_t refused_block; /* of an account that finds no room */
@@ -84,6 +84,11 @@ bool uplink_hear(uplink_t *uplink, int ap, const uint8_t *data, size_t n_bytes)
     world.n_uplink++;
     world.uplink_bytes = ap == 0 ? n_bytes : 0;
     return world.takes_uplink;
+}
+bool cpu_waits_for_partners(struct cpu *cpu, uint64_t now_ns)
+{
+    (void)cpu, (void)now_ns;
+    return world.waits;
 }
 void cpu_tell_roster(struct cpu *cpu, int ap)
 {
@@ -485,6 +490,22 @@ static void a_broken_fronthaul_is_told(void **state)
     assert_null(block);
 }
 
+static void a_block_waits_for_other_central_nodes(void **state)
+{
+    (void)state;
+    const struct message m = usual(0);
+    all_come();
+    world.waits = true;
+    for (int ap = 0; ap < N_AP; ap++) {
+        assert_null(report(ap, &m)); /* heard all the same */
+    }
+    assert_null(turn());
+    world.waits = false;
+    const struct cpu_block *const block = turn();
+    assert_non_null(block);
+    assert_int_equal(block->n_gathered, N_AP);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, enter, leave)
@@ -499,6 +520,7 @@ int main(void)
         CASE(uplink_data_goes_to_its_thread),
         CASE(implausible_estimates_are_left_out),
         CASE(accounts_are_kept_once),
+        CASE(a_block_waits_for_other_central_nodes),
         CASE(a_broken_fronthaul_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
