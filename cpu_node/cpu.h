@@ -10,6 +10,7 @@
 #include "cpu_node/clock.h"
 #include "cpu_node/faults.h"
 #include "cpu_node/gather.h"
+#include "cpu_node/homes.h"
 #include "cpu_node/illuminate.h"
 #include "cpu_node/ladder.h"
 #include "cpu_node/partners.h"
@@ -60,6 +61,11 @@ struct cpu {
     sync_watch_t *sync;
     fh_hub_t *hub;
     partners_t *partners;          /* NULL: there is one central node */
+    homes_t *homes;                /* NULL likewise; else and with it, of the block that is solved: */
+    int32_t *home;                 /* [n_ue] whose a user is */
+    uint8_t *helps, *partner;      /* [n_ue] this one helps its home; [n_cpu] is there */
+    struct homes_order *orders;    /* [n_ue] work */
+    uint64_t held_ns;              /* monotonic, since when a block waits for other central nodes; 0: none does */
     uint64_t over_ns;              /* monotonic, when the first of them ended the run; 0: not yet */
     tutti_cf32 *coefficients;      /* [n_sb][n_ant][n_ue] one AP's estimates */
     float *beta, *error_variance;  /* [n_ue] of it */
@@ -100,6 +106,13 @@ void cpu_tell_roster(struct cpu *cpu, int ap);
 
 /* company.c: the other central nodes' words, and what this one tells them behind a block's precoders. */
 int cpu_join_partners(struct cpu *cpu);
+struct uplink_company cpu_company(struct cpu *cpu);
+/* Before a block is solved: whose its users are; handovers are told. */
+void cpu_follow_homes(struct cpu *cpu, const struct cpu_block *block);
+/* Of the block followed last; NULL: there is one central node. */
+const struct uplink_homes *cpu_homes(const struct cpu *cpu, struct uplink_homes *homes);
+/* Lock-step: the next block is to wait for other central nodes' parts of an earlier one, but not for ever. */
+bool cpu_waits_for_partners(struct cpu *cpu, uint64_t now_ns);
 void cpu_tell_partners(struct cpu *cpu, const struct cpu_block *block);
 
 /* block path */

@@ -29,6 +29,7 @@ struct homes {
     double margin, help; /* ratios */
     struct user *user;   /* [n_ue] */
     struct told *told;   /* [n_cpu] */
+    uint64_t last;       /* block of the last turn */
 };
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
@@ -254,9 +255,23 @@ static void settle(struct homes *h, uint64_t block)
     }
 }
 
+static void forget_pending(struct homes *h)
+{
+    for (int c = 0; c < h->settings.n_cpu; c++) {
+        h->told[c].n_waiting = 0;
+    }
+    for (int k = 0; k < h->settings.n_ue; k++) {
+        h->user[k].next = h->user[k].rival = HOMES_NONE;
+    }
+}
+
 int homes_turn(homes_t *h, uint64_t block, struct homes_order *orders)
 {
     int n = 0;
+    if (block < h->last) {
+        forget_pending(h);
+    }
+    h->last = block;
     settle(h, block);
     for (int k = 0; k < h->settings.n_ue; k++) {
         const int home = last_home(&h->user[k]);

@@ -36,7 +36,8 @@ void homes_destroy(homes_t *homes);                                       /* NUL
 void homes_gains(homes_t *homes, int cpu, uint64_t block, const double *sums);
 /* It came or went; self is always there. */
 void homes_alive(homes_t *homes, int cpu, bool alive);
-/* Before block `block`, in order. Writes what is to be told to everybody, at most n_ue orders; returns how many. What
+/* Before block `block`, in order (a smaller one than last time: time has begun anew, what was pending is forgotten,
+ * homes are not). Writes what is to be told to everybody, at most n_ue orders; returns how many. What
  * it writes it has taken itself. */
 int homes_turn(homes_t *homes, uint64_t block, struct homes_order *orders);
 /* For one that has just come: at most n_ue orders. */

@@ -365,6 +365,8 @@ static bool run_is_over(struct cpu *cpu, uint64_t now_ns)
     return now_ns - cpu->over_ns > PATIENCE_NS;
 }
 
+enum { PARTNERS_LOOK_US = 1000 };
+
 int inbox_turn(struct cpu *cpu, struct cpu_block **block)
 {
     const uint64_t now_ns = clock_mono_ns();
@@ -381,7 +383,11 @@ int inbox_turn(struct cpu *cpu, struct cpu_block **block)
     if (run_is_over(cpu, now_ns)) {
         return TUTTI_ESTOPPED;
     }
-    *block = gather_close(cpu->gather, now_ns, &wait_us, cpu->silent);
+    if (cpu_waits_for_partners(cpu, now_ns)) {
+        wait_us = PARTNERS_LOOK_US;
+    } else {
+        *block = gather_close(cpu->gather, now_ns, &wait_us, cpu->silent);
+    }
     if (*block) {
         note_silent(cpu, *block);
         return TUTTI_OK;

@@ -59,8 +59,9 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
 static void tell_uplink(struct cpu *cpu, const struct cpu_block *block)
 {
     const uint8_t *aps = NULL, *users = NULL;
+    struct uplink_homes homes;
     if (!cpu->replay || replay_uplink(cpu->replay, block->number, &aps, &users)) {
-        uplink_block(cpu->uplink, block, aps, users, NULL);
+        uplink_block(cpu->uplink, block, aps, users, cpu_homes(cpu, &homes));
     }
 }
 
@@ -76,6 +77,7 @@ static int loop(struct cpu *cpu)
             continue;
         }
         cpu_follow_schedule(cpu, block);
+        cpu_follow_homes(cpu, block);
         if (cpu->replay && replay_powers(cpu->replay, block) < 0) {
             return TUTTI_EIO;
         }

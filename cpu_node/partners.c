@@ -341,16 +341,24 @@ static bool is_list(const json_t *list, int n_ue)
     return good;
 }
 
+static void pass_gains(const partners_t *p, const struct way *way, uint64_t block)
+{
+    if (p->settings.handlers.gains) {
+        p->settings.handlers.gains(p->settings.handlers.context, way->cpu, block, way->gains);
+    }
+}
+
 static bool hear_gains(partners_t *p, struct way *way, const json_t *root)
 {
-    const json_t *const sum = json_object_get(root, "sum");
-    if (!is_list(sum, p->n_ue)) {
+    const json_t *const sum = json_object_get(root, "sum"), *const block = json_object_get(root, "block");
+    if (!is_list(sum, p->n_ue) || !json_is_integer(block)) {
         return false;
     }
     for (int k = 0; k < p->n_ue; k++) {
         way->gains[k] = json_number_value(json_array_get(sum, (size_t)k));
     }
     way->told = true;
+    pass_gains(p, way, (uint64_t)json_integer_value(block));
     return true;
 }
 
@@ -521,6 +529,7 @@ void partners_block(partners_t *p, const struct cpu_block *block, const struct s
     add_gains(&p->way[p->settings.id], block);
     if (block->number % PARTNERS_EVERY_BLOCKS == 0) {
         tell_gains(p, p->way[p->settings.id].gains, block->number);
+        pass_gains(p, &p->way[p->settings.id], block->number);
         if (p->settings.id == 0) {
             tell_users(p, user, block->number);
         }

@@ -23,6 +23,8 @@ struct partners_handlers {
     void *context;
     /* A partner came or went: its run over, its connection broken or silent for too long. */
     void (*change)(void *context, int cpu, bool up);
+    /* Sums of gains [n_ue] of a block, a partner's or this one's own; NULL: nobody asks. */
+    void (*gains)(void *context, int cpu, uint64_t block, const double *sums);
     /* A control line that is not of this file's own (alive, gains): root is its object, type its "type". */
     void (*control)(void *context, int cpu, const char *type, const json_t *root);
     /* A data message; bytes as they came, not looked at: whoever reads them refuses what is not right. */

@@ -271,7 +271,8 @@ static int create_uplink(struct cpu *cpu)
                                              .frame = &cpu->frame,
                                              .shape = cpu->shape,
                                              .recorder = cpu->recorder,
-                                             .lockstep = cpu->lockstep};
+                                             .lockstep = cpu->lockstep,
+                                             .company = cpu_company(cpu)};
     const int status = uplink_create(&cpu->uplink, &settings);
     return status < 0 ? status : uplink_start(cpu->uplink);
 }
@@ -349,6 +350,11 @@ void cpu_destroy(struct cpu *cpu)
     calibrate_destroy(cpu->calibrate);
     sync_watch_destroy(cpu->sync);
     partners_destroy(cpu->partners);
+    homes_destroy(cpu->homes);
+    free(cpu->home);
+    free(cpu->helps);
+    free(cpu->partner);
+    free(cpu->orders);
     fh_hub_destroy(cpu->hub);
     push_destroy(cpu->push);
     illuminate_destroy(cpu->illuminate);

@@ -14,6 +14,9 @@ static const struct radio_ops *const backends[] = {
 #ifdef TUTTI_UHD_LIBRARY
     &uhd_radio_ops,
 #endif
+#ifdef TUTTI_SOAPY
+    &soapy_radio_ops,
+#endif
 };
 
 struct radio {

@@ -11,9 +11,9 @@
 /* UHD's words, per node. Texts are copied where they are kept; NULL or "" = the backend's default, numbers 0 = the
  * same. */
 struct radio_settings {
-    const char *backend; /* "air", "uhd", "file" */
-    const char *args;    /* the backend's words: air: endpoint, "unix:///path" or "tcp://host:port"; uhd: device args;
-                          * file: a collection of recordings */
+    const char *backend; /* "air", "uhd", "soapy", "file" */
+    const char *args;    /* the backend's words: air: endpoint, "unix:///path" or "tcp://host:port"; uhd, soapy: device
+                          * args; file: a collection of recordings */
     const char *folder;  /* where relative paths in args begin; NULL: the working directory */
     const char *role;    /* "ap", "ue" or "eve" */
     int id;              /* 0.. within the role */

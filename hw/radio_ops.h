@@ -31,5 +31,8 @@ extern const struct radio_ops air_radio_ops, file_radio_ops;
 #ifdef TUTTI_UHD_LIBRARY
 extern const struct radio_ops uhd_radio_ops;
 #endif
+#ifdef TUTTI_SOAPY
+extern const struct radio_ops soapy_radio_ops;
+#endif
 
 #endif

@@ -11,13 +11,22 @@
 #define UHD_MISSING "this build has no libuhd: apt-get install libuhd-dev, then configure and build again"
 #endif
 
+#ifdef TUTTI_SOAPY
+#define SOAPY_MISSING NULL
+#else
+#define SOAPY_MISSING "this build has no SoapySDR: apt-get install libsoapysdr-dev, then configure and build again"
+#endif
+
 /* The one list of backends' names. The samples of a repeatable one are the same in every run. */
 static const struct {
     const char *name;
     bool emulated;       /* repeatable if the air is in lock-step */
     bool replay;         /* repeatable */
     const char *missing; /* NULL: built in; else why it is not and what to do */
-} backends[] = {{"air", true, false, NULL}, {"uhd", false, false, UHD_MISSING}, {"file", false, true, NULL}};
+} backends[] = {{"air", true, false, NULL},
+                {"uhd", false, false, UHD_MISSING},
+                {"soapy", false, false, SOAPY_MISSING},
+                {"file", false, true, NULL}};
 
 static const char *const roles[CONFIG_N_ROLES] = {"ap", "ue", "eve"};
 

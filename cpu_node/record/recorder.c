@@ -51,6 +51,7 @@ static struct record_shape shape_of(const struct recorder_settings *s)
         .n_ue = s->shape.n_ue,
         .n_eve = c->network.n_eve,
         .n_zone = config_n_zone(c),
+        .n_cpu = config_n_cpu(c) > 1 ? config_n_cpu(c) : 0,
         .n_points = c->record.constellation_points,
         .csi = c->record.csi,
         .precoders = c->record.precoders,

@@ -304,6 +304,11 @@ bool uplink_is_ahead(const uplink_t *u)
     return ahead;
 }
 
+size_t uplink_part_bytes(const uplink_t *u)
+{
+    return u && u->together ? uplink_parts_bytes(&u->shape, u->settings.config) : 0;
+}
+
 /* Uplink thread ---------------------------------------------------------------------------------------------------- */
 
 static const uint8_t *get(void *to, const uint8_t *from, size_t n)

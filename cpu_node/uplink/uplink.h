@@ -47,4 +47,7 @@ void uplink_partner_gone(uplink_t *uplink, int cpu);
  * in paced time, where nobody is waited for, and always when alone. */
 bool uplink_is_ahead(const uplink_t *uplink);
 
+/* Bytes of the longest part that it sends; 0: none. */
+size_t uplink_part_bytes(const uplink_t *uplink);
+
 #endif

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A device's time: UTC seconds set at a pulse that all boards and all radios share, proved by every board having the
  * same time at the same pulse; without pulses it starts at 0 and agrees with nobody's. */
-#include "base/clock.h"
-
 #include "base/error.h"
 #include "base/log.h"
-#include "base/rt.h"
+#include "hw/stream/pulse.h"
 #include "hw/uhd/device.h"
-
-#include <math.h>
-#include <string.h>
-
-enum { POLL_MS = 2 };
 
 int uhd_device_now(struct uhd_device *d, tutti_tick *tick)
 {
-    struct uhd_time now = {0};
+    struct stream_time now = {0};
     uhd_error failed = UHD_ERROR_NONE;
     pthread_mutex_lock(&d->call);
     for (size_t board = (size_t)d->n_board; !failed && board-- > 0;) {
@@ -25,20 +18,20 @@ int uhd_device_now(struct uhd_device *d, tutti_tick *tick)
     if (failed) {
         return uhd_device_failed(d, "cannot read its time");
     }
-    *tick = uhd_tick_of(now, d->rate_hz);
+    *tick = stream_tick_of(now, d->rate_hz);
     return TUTTI_OK;
 }
 
 static int read_pps(struct uhd_device *d, size_t board)
 {
-    struct uhd_time pps = {0};
+    struct stream_time pps = {0};
     pthread_mutex_lock(&d->call);
     const uhd_error failed = d->api->usrp_get_time_last_pps(d->usrp, board, &pps.full_s, &pps.frac_s);
     pthread_mutex_unlock(&d->call);
     if (failed) {
         return uhd_device_failed(d, "cannot read its last PPS");
     }
-    d->last_pps[board] = uhd_tick_of(pps, d->rate_hz);
+    d->last_pps[board] = stream_tick_of(pps, d->rate_hz);
     return TUTTI_OK;
 }
 
@@ -51,41 +44,23 @@ int uhd_device_read_pps(struct uhd_device *d)
     return status;
 }
 
-/* Until board 0 has seen a pulse. An elastic device's seconds may be long. */
-static int wait_for_pulse(struct uhd_device *d)
+static int read_first(void *state, tutti_tick *last)
 {
-    const double wait_s = d->elastic ? 30 : 1.5;
-    const uint64_t until_ns = clock_mono_ns() + (uint64_t)(wait_s * 1e9);
-    int status = read_pps(d, 0);
-    const tutti_tick before = d->last_pps[0];
-    while (!status && d->last_pps[0] == before) {
-        if (clock_mono_ns() > until_ns) {
-            return error_set(
-                TUTTI_EDEVICE,
-                "radio '%s': no PPS within %.1f s (time_source %s): is the pulse connected to every board?", d->name,
-                wait_s, d->time_source);
-        }
-        if (rt_stop_requested()) {
-            return error_set(TUTTI_ESTOPPED, "stopped while waiting for a PPS");
-        }
-        clock_sleep_until_ns(clock_mono_ns() + POLL_MS * 1000000ull);
-        status = read_pps(d, 0);
-    }
+    struct uhd_device *d = state;
+    const int status = read_pps(d, 0);
+    *last = d->last_pps[0];
     return status;
 }
 
-/* The UTC second of the newest pulse: as the device's GPS says, else by this host's clock, which must be right to less
- * than half a second. An elastic device's seconds are not the host's: it always says. */
-static int64_t second_of_pulse(struct uhd_device *d)
+static bool gps_second(void *state, int64_t *second)
 {
-    int64_t second = 0;
-    const bool gps = d->elastic || strcmp(d->time_source, "gpsdo") == 0;
-    return gps && uhd_device_gps_second(d, &second) ? second : llround((double)clock_wall_ns() * 1e-9);
+    return uhd_device_gps_second(state, second);
 }
 
 /* Every board had this time at its newest pulse. */
-static bool boards_agree(struct uhd_device *d, int64_t second)
+static bool boards_agree(void *state, int64_t second)
 {
+    struct uhd_device *d = state;
     bool agree = uhd_device_read_pps(d) == TUTTI_OK;
     for (int b = 0; agree && b < d->n_board; b++) {
         agree = d->last_pps[b] == (tutti_tick)second * d->rate_hz;
@@ -93,8 +68,9 @@ static bool boards_agree(struct uhd_device *d, int64_t second)
     return agree;
 }
 
-static int set_next(struct uhd_device *d, int64_t second)
+static int set_next(void *state, int64_t second)
 {
+    struct uhd_device *d = state;
     for (size_t b = 0; b < (size_t)d->n_board; b++) {
         if (d->api->usrp_set_time_next_pps(d->usrp, second, 0.0, b)) {
             return uhd_device_failed(d, "cannot set its time at the next PPS");
@@ -127,8 +103,9 @@ int uhd_device_same_pps(struct uhd_device *d)
     return status ? status : boards_differ(d);
 }
 
-static int disagree(struct uhd_device *d, int64_t second)
+static int disagree(void *state, int64_t second)
 {
+    struct uhd_device *d = state;
     const int status = boards_differ(d);
     if (status) {
         return status;
@@ -138,28 +115,22 @@ static int disagree(struct uhd_device *d, int64_t second)
                      d->name, (double)d->last_pps[0] / (double)d->rate_hz, (long long)second);
 }
 
-/* A pulse may pass between looking and setting on a busy host: what counts is what is there afterwards. */
 static int set_at_pulse(struct uhd_device *d)
 {
-    enum { TRIES = 4 };
-    int64_t second = 0;
-    for (int try = 0; try < TRIES; try++) {
-        int status = wait_for_pulse(d);
-        second = second_of_pulse(d);
-        if (status || boards_agree(d, second)) {
-            return status;
-        }
-        status = set_next(d, second + 1);
-        if (status) {
-            return status;
-        }
-    }
-    return disagree(d, second);
+    return stream_pulse_set(&(struct stream_pulse){.state = d,
+                                                   .name = d->name,
+                                                   .time_source = d->time_source,
+                                                   .elastic = d->elastic,
+                                                   .read = read_first,
+                                                   .agrees = boards_agree,
+                                                   .set_next = set_next,
+                                                   .gps_second = gps_second,
+                                                   .disagrees = disagree});
 }
 
 int uhd_device_clock(struct uhd_device *d)
 {
-    d->has_pps = uhd_words_is_shared(d->time_source);
+    d->has_pps = stream_words_is_shared(d->time_source);
     if (d->has_pps) {
         return set_at_pulse(d);
     }

@@ -5,15 +5,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rt.h"
+#include "hw/stream/thread.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
-enum { POLL_MS = 20, LOG_FLUSH_MS = 500, MOST_TICKS = 1 << 20 };
+enum { POLL_MS = 20 };
 
 /* libuhd 4.3 has a thread per board that looks for control messages every 0.1 ms, which costs more than the samples do.
  * Threads inherit how much later than asked for the system may wake them. */
@@ -51,17 +51,14 @@ int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
 {
     snprintf(d->name, sizeof d->name, "%s", s->args ? s->args : "");
     int status = uhd_words_args(s, d->args);
-    status = status ? status : uhd_words_channels(s->channels, s->n_ant, d->channel);
+    status = status ? status : stream_words_channels(s->channels, s->n_ant, d->channel);
+    status = status ? status : stream_words_multiple(d->args, &d->tick_multiple);
     status = status ? status : uhd_api_get(&d->api);
     if (status) {
         return status;
     }
     d->n_ant = s->n_ant;
-    d->tick_multiple = uhd_words_number(d->args, "tick_multiple", 1);
-    if (d->tick_multiple < 1 || d->tick_multiple > MOST_TICKS) {
-        return error_set(TUTTI_ECONFIG, "args: tick_multiple=%d found, 1 to %d expected", d->tick_multiple, MOST_TICKS);
-    }
-    d->elastic = uhd_words_number(d->args, "elastic", 0) > 0;
+    d->elastic = stream_words_number(d->args, "elastic", 0) > 0;
     const int slack_ns = prctl(PR_GET_TIMERSLACK);
     prctl(PR_SET_TIMERSLACK, CONTROL_SLACK_NS);
     char complaint[512] = "";
@@ -78,19 +75,10 @@ int uhd_device_make(struct uhd_device *d, const struct radio_settings *s)
     return TUTTI_OK;
 }
 
-/* Before libuhd's own handlers, which would wait for the device that is gone: they were registered earlier. */
-static void leave_at_once(int status, void *unused)
-{
-    (void)unused;
-    log_flush(LOG_FLUSH_MS);
-    fflush(NULL);
-    _exit(status);
-}
-
 void uhd_device_close(struct uhd_device *d)
 {
     if (d->usrp && d->gone) {
-        on_exit(leave_at_once, NULL);
+        stream_leave_at_once();
     } else if (d->usrp) {
         d->api->usrp_free(&d->usrp);
     }
@@ -280,7 +268,7 @@ int uhd_device_rates(struct uhd_device *d, const struct radio_settings *s)
 {
     int status = set_subdevices(d, s);
     status = status ? status : check_channels(d);
-    if (!status && !uhd_whole_rate(s->rate_hz, &d->rate_hz)) {
+    if (!status && !stream_whole_rate(s->rate_hz, &d->rate_hz)) {
         return error_set(TUTTI_ECONFIG, "sample_rate_hz %.6f: radios need a whole number", s->rate_hz);
     }
     for (int a = 0; !status && a < d->n_ant; a++) {
@@ -289,8 +277,8 @@ int uhd_device_rates(struct uhd_device *d, const struct radio_settings *s)
         if (d->api->usrp_set_rx_rate(d->usrp, s->rate_hz, c) || d->api->usrp_set_tx_rate(d->usrp, s->rate_hz, c) ||
             d->api->usrp_get_rx_rate(d->usrp, c, &rx_hz) || d->api->usrp_get_tx_rate(d->usrp, c, &tx_hz)) {
             status = uhd_device_failed(d, "sample rate");
-        } else if (!uhd_same_rate(s->rate_hz, rx_hz) || !uhd_same_rate(s->rate_hz, tx_hz)) {
-            status = rate_impossible(d, s->rate_hz, uhd_same_rate(s->rate_hz, rx_hz) ? tx_hz : rx_hz);
+        } else if (!stream_same_rate(s->rate_hz, rx_hz) || !stream_same_rate(s->rate_hz, tx_hz)) {
+            status = rate_impossible(d, s->rate_hz, stream_same_rate(s->rate_hz, rx_hz) ? tx_hz : rx_hz);
         }
     }
     return status;

@@ -6,8 +6,9 @@
 #define TUTTI_HW_UHD_DEVICE_H
 
 #include "hw/radio.h"
+#include "hw/stream/ticks.h"
+#include "hw/stream/words.h"
 #include "hw/uhd/api.h"
-#include "hw/uhd/ticks.h"
 #include "hw/uhd/words.h"
 
 #include <pthread.h>

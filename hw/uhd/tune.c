@@ -11,7 +11,7 @@ static const double AHEAD_S = 0.1, TOLERANCE_HZ = 10, LOCK_S = 1;
 
 static int command_time(struct uhd_device *d, tutti_tick at)
 {
-    const struct uhd_time time = uhd_time_of(at, d->rate_hz);
+    const struct stream_time time = stream_time_of(at, d->rate_hz);
     for (size_t b = 0; b < (size_t)d->n_board; b++) {
         if (d->api->usrp_set_command_time(d->usrp, time.full_s, time.frac_s, b)) {
             return uhd_device_failed(d, "cannot time its tuning");

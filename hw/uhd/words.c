@@ -2,58 +2,16 @@
 #include "hw/uhd/words.h"
 
 #include "base/error.h"
+#include "hw/stream/words.h"
 
-#include <ctype.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-int uhd_words_channels(const char *text, int n_ant, size_t channel[TUTTI_MAX_ANT])
-{
-    int n = 0;
-    for (const char *at = text ? text : ""; *at;) {
-        char *end = NULL;
-        const long number = isdigit((unsigned char)*at) ? strtol(at, &end, 10) : -1;
-        const bool more = end && *end == ',';
-        if (number < 0 || number >= TUTTI_MAX_ANT || n == n_ant || (*end && !more) || (more && !end[1])) {
-            return error_set(TUTTI_ECONFIG, "channels: '%s' found, %d channel numbers with commas expected (\"0,1\")",
-                             text, n_ant);
-        }
-        for (int i = 0; i < n; i++) {
-            if (channel[i] == (size_t)number) {
-                return error_set(TUTTI_ECONFIG, "channels: '%s' has channel %ld twice", text, number);
-            }
-        }
-        channel[n++] = (size_t)number;
-        at = end + more;
-    }
-    for (int i = 0; n == 0 && i < n_ant; i++) {
-        channel[i] = (size_t)i;
-    }
-    return n == 0 || n == n_ant
-               ? TUTTI_OK
-               : error_set(TUTTI_ECONFIG, "channels: '%s' are %d, the node has %d antennas", text, n, n_ant);
-}
-
-/* The value of a key, or NULL; keys of single boards (addr0) have other names. */
-static const char *find_key(const char *args, const char *key)
-{
-    const size_t length = strlen(key);
-    for (const char *at = args; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-        at += strspn(at, " ");
-        if (strncmp(at, key, length) == 0 && at[length] == '=') {
-            return at + length + 1;
-        }
-    }
-    return NULL;
-}
 
 static int append(char *args, const char *key, const char *value)
 {
     const size_t used = strlen(args);
-    if (!value || !*value || find_key(args, key)) {
+    if (!value || !*value || stream_words_find(args, key)) {
         return TUTTI_OK;
     }
     const int n = snprintf(args + used, UHD_ARGS_ROOM - used, "%s%s=%s", used ? "," : "", key, value);
@@ -90,18 +48,6 @@ int uhd_words_args(const struct radio_settings *s, char args[UHD_ARGS_ROOM])
     status = status ? status : append(args, "master_clock_rate", clock_rate);
     frame_size(s->rate_hz, frame);
     return status ? status : append(args, "recv_frame_size", frame);
-}
-
-int uhd_words_number(const char *args, const char *key, int otherwise)
-{
-    const char *value = find_key(args, key);
-    const long number = value && isdigit((unsigned char)*value) ? strtol(value, NULL, 10) : otherwise;
-    return number < INT_MAX ? (int)number : INT_MAX;
-}
-
-bool uhd_words_is_shared(const char *source)
-{
-    return source && *source && strcmp(source, "internal") != 0 && strcmp(source, "none") != 0;
 }
 
 void uhd_words_first_line(const char *complaint, char *line, size_t room)
@@ -158,4 +104,20 @@ int uhd_words_open_failed(const char *args, int code, const char *complaint)
         }
     }
     return error_set(TUTTI_EDEVICE, "radio '%s' cannot be opened: %s", args, line);
+}
+
+bool uhd_words_event(unsigned code, enum ledger_event_kind *kind)
+{
+    static const struct {
+        unsigned code; /* uhd_async_metadata_event_code_t */
+        enum ledger_event_kind kind;
+    } KINDS[] = {{0x01, LEDGER_ACK},      {0x02, LEDGER_UNDERRUN}, {0x10, LEDGER_UNDERRUN},
+                 {0x04, LEDGER_SEQUENCE}, {0x20, LEDGER_SEQUENCE}, {0x08, LEDGER_LATE}};
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
+        if (KINDS[i].code == code) {
+            *kind = KINDS[i].kind;
+            return true;
+        }
+    }
+    return false;
 }

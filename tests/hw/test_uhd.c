@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What of the USRP backend needs no device: tick arithmetic, its words, what becomes of bursts; and an absent device.
  */
-#include "hw/uhd/ledger.h"
-#include "hw/uhd/ticks.h"
+#include "hw/stream/ledger.h"
+#include "hw/stream/ticks.h"
+#include "hw/stream/words.h"
 #include "hw/uhd/words.h"
 #include "hw_test.h"
 #include "skip.h"
@@ -29,20 +30,21 @@ static void test_ticks_go_and_return(void **state)
         const tutti_tick begin = utc_s * RATES[r];
         for (tutti_tick k = 0; k < 300000; k += 7) {
             const tutti_tick tick = begin + k * 31 % RATES[r];
-            const struct uhd_time time = uhd_time_of(tick, RATES[r]);
+            const struct stream_time time = stream_time_of(tick, RATES[r]);
             int64_t full;
             double frac;
             reference(tick, RATES[r], &full, &frac);
             assert_true(time.full_s == full && time.frac_s < 1);
             assert_near(time.frac_s, frac, 5e-16); /* four roundings to 53 bits, one of them ours */
-            assert_true(uhd_tick_of(time, RATES[r]) == tick);
+            assert_true(stream_tick_of(time, RATES[r]) == tick);
         }
     }
-    assert_true(uhd_tick_of((struct uhd_time){-3, 0.5}, 1000) == 0);
-    assert_true(uhd_tick_of((struct uhd_time){INT64_MAX, 0.5}, 1000000) > UINT64_C(1) << 62); /* what no device has */
-    assert_true(uhd_tick_of((struct uhd_time){INT64_MIN, 0.5}, 1000000) == 0);
-    assert_true(uhd_tick_of((struct uhd_time){3, NAN}, 1000) == 0);
-    assert_true(uhd_tick_of((struct uhd_time){3, INFINITY}, 1000) > UINT64_C(1) << 62);
+    assert_true(stream_tick_of((struct stream_time){-3, 0.5}, 1000) == 0);
+    assert_true(stream_tick_of((struct stream_time){INT64_MAX, 0.5}, 1000000) > UINT64_C(1)
+                                                                                    << 62); /* what no device has */
+    assert_true(stream_tick_of((struct stream_time){INT64_MIN, 0.5}, 1000000) == 0);
+    assert_true(stream_tick_of((struct stream_time){3, NAN}, 1000) == 0);
+    assert_true(stream_tick_of((struct stream_time){3, INFINITY}, 1000) > UINT64_C(1) << 62);
 }
 
 /* libuhd's own way back to ticks must meet the same one, or packets of a burst step beside the grid. */
@@ -50,7 +52,7 @@ static void test_ticks_survive_libuhd(void **state)
 {
     (void)state;
     for (tutti_tick tick = 55142400000000000u; tick < 55142400000000000u + 30720; tick++) {
-        const struct uhd_time t = uhd_time_of(tick, 30720000);
+        const struct stream_time t = stream_time_of(tick, 30720000);
         const long long theirs = t.full_s * 30720000ll + llround(t.frac_s * 30720000.0);
         assert_true(theirs == (long long)tick);
     }
@@ -60,13 +62,13 @@ static void test_grid(void **state)
 {
     (void)state;
     uint64_t whole = 0;
-    assert_true(uhd_tick_align(0, 4) == 0 && uhd_tick_align(5, 4) == 8 && uhd_tick_align(8, 4) == 8);
-    assert_true(uhd_tick_align(7, 1) == 7 && uhd_tick_align(7, 0) == 7);
-    assert_true(uhd_whole_rate(1.92e6, &whole) && whole == 1920000);
-    assert_false(uhd_whole_rate(200e6 / 3, &whole));
-    assert_false(uhd_whole_rate(0, &whole));
-    assert_true(uhd_same_rate(1.92e6, 1.92e6));
-    assert_false(uhd_same_rate(1.92e6, 1.92e6 + 0.01)); /* a tick every three minutes */
+    assert_true(stream_tick_align(0, 4) == 0 && stream_tick_align(5, 4) == 8 && stream_tick_align(8, 4) == 8);
+    assert_true(stream_tick_align(7, 1) == 7 && stream_tick_align(7, 0) == 7);
+    assert_true(stream_whole_rate(1.92e6, &whole) && whole == 1920000);
+    assert_false(stream_whole_rate(200e6 / 3, &whole));
+    assert_false(stream_whole_rate(0, &whole));
+    assert_true(stream_same_rate(1.92e6, 1.92e6));
+    assert_false(stream_same_rate(1.92e6, 1.92e6 + 0.01)); /* a tick every three minutes */
 }
 
 /* Words ---------------------------------------------------------------------------------------------------------- */
@@ -75,13 +77,13 @@ static void test_channels(void **state)
 {
     (void)state;
     size_t c[TUTTI_MAX_ANT];
-    assert_good(uhd_words_channels("", 3, c));
+    assert_good(stream_words_channels("", 3, c));
     assert_true(c[0] == 0 && c[1] == 1 && c[2] == 2);
-    assert_good(uhd_words_channels("3,0", 2, c));
+    assert_good(stream_words_channels("3,0", 2, c));
     assert_true(c[0] == 3 && c[1] == 0);
     static const char *const wrong[] = {"0", "0,1,2", "0,0", "a,b", "0,", ",0", "0;1", "-1,0", "0,99"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_int_equal(uhd_words_channels(wrong[i], 2, c), TUTTI_ECONFIG);
+        assert_int_equal(stream_words_channels(wrong[i], 2, c), TUTTI_ECONFIG);
         assert_non_null(strstr(error_text(), "channels"));
     }
 }
@@ -100,9 +102,9 @@ static void test_args(void **state)
     s.args = "master_clock_rate=1e6, clock_source=internal,spp=12";
     assert_good(uhd_words_args(&s, args));
     assert_string_equal(args, "master_clock_rate=1e6, clock_source=internal,spp=12,time_source=gpsdo");
-    assert_int_equal(uhd_words_number(args, "spp", 5), 12);
-    assert_int_equal(uhd_words_number(args, "pp", 5), 5);
-    assert_int_equal(uhd_words_number("spp=99999999999999999999", "spp", 5), INT_MAX);
+    assert_int_equal(stream_words_number(args, "spp", 5), 12);
+    assert_int_equal(stream_words_number(args, "pp", 5), 5);
+    assert_int_equal(stream_words_number("spp=99999999999999999999", "spp", 5), INT_MAX);
     assert_good(uhd_words_args(&(struct radio_settings){.rate_hz = 1.92e6}, args));
     assert_string_equal(args, "recv_frame_size=1600"); /* 16 + 4 * 384 = 1552, and up to a multiple of 64 */
     assert_good(uhd_words_args(&(struct radio_settings){.rate_hz = 2e5}, args));
@@ -116,8 +118,8 @@ static void test_args(void **state)
     longer[UHD_ARGS_ROOM - 5] = '\0';
     s.args = longer;
     assert_int_equal(uhd_words_args(&s, args), TUTTI_ECONFIG);
-    assert_true(uhd_words_is_shared("external") && uhd_words_is_shared("gpsdo"));
-    assert_false(uhd_words_is_shared("internal") || uhd_words_is_shared("none") || uhd_words_is_shared(""));
+    assert_true(stream_words_is_shared("external") && stream_words_is_shared("gpsdo"));
+    assert_false(stream_words_is_shared("internal") || stream_words_is_shared("none") || stream_words_is_shared(""));
 }
 
 static void test_complaints(void **state)
@@ -360,13 +362,13 @@ static void test_event_codes(void **state)
 {
     (void)state;
     enum ledger_event_kind kind;
-    assert_true(ledger_kind_of(0x1, &kind) && kind == LEDGER_ACK);
-    assert_true(ledger_kind_of(0x2, &kind) && kind == LEDGER_UNDERRUN);
-    assert_true(ledger_kind_of(0x4, &kind) && kind == LEDGER_SEQUENCE);
-    assert_true(ledger_kind_of(0x8, &kind) && kind == LEDGER_LATE);
-    assert_true(ledger_kind_of(0x10, &kind) && kind == LEDGER_UNDERRUN);
-    assert_true(ledger_kind_of(0x20, &kind) && kind == LEDGER_SEQUENCE);
-    assert_false(ledger_kind_of(0x40, &kind));
+    assert_true(uhd_words_event(0x1, &kind) && kind == LEDGER_ACK);
+    assert_true(uhd_words_event(0x2, &kind) && kind == LEDGER_UNDERRUN);
+    assert_true(uhd_words_event(0x4, &kind) && kind == LEDGER_SEQUENCE);
+    assert_true(uhd_words_event(0x8, &kind) && kind == LEDGER_LATE);
+    assert_true(uhd_words_event(0x10, &kind) && kind == LEDGER_UNDERRUN);
+    assert_true(uhd_words_event(0x20, &kind) && kind == LEDGER_SEQUENCE);
+    assert_false(uhd_words_event(0x40, &kind));
 }
 
 static void test_time_went_back(void **state)

@@ -287,24 +287,30 @@ static void wait_gone(children_t *c, enum child_kind a, enum child_kind b, uint6
     }
 }
 
+static uint64_t in_s(uint64_t seconds)
+{
+    return clock_mono_ns() + seconds * ns_per_s;
+}
+
+/* Everybody's time counts from when it was told: on a busy machine this process itself may lose seconds in between. */
 void children_stop(children_t *c)
 {
-    const uint64_t start_ns = clock_mono_ns();
     children_reap(c);
     signal_kind(c, CHILD_CPU, SIGTERM);
-    wait_gone(c, CHILD_CPU, CHILD_CPU, start_ns + 2 * ns_per_s);
+    const uint64_t cpu_ns = in_s(5);
+    wait_gone(c, CHILD_CPU, CHILD_CPU, in_s(2)); /* the others need not wait until its recording is on the disk */
     signal_kind(c, CHILD_AP, SIGTERM);
     signal_kind(c, CHILD_UE, SIGTERM);
     signal_kind(c, CHILD_EVE, SIGTERM);
-    wait_gone(c, CHILD_AP, CHILD_UE, start_ns + 4 * ns_per_s);
-    wait_gone(c, CHILD_EVE, CHILD_EVE, start_ns + 4 * ns_per_s);
+    const uint64_t nodes_ns = in_s(4);
+    wait_gone(c, CHILD_AP, CHILD_UE, nodes_ns);
+    wait_gone(c, CHILD_EVE, CHILD_EVE, nodes_ns);
     signal_kind(c, CHILD_AIR, SIGTERM);
-    wait_gone(c, CHILD_AIR, CHILD_AIR, start_ns + 5 * ns_per_s);
+    wait_gone(c, CHILD_AIR, CHILD_AIR, in_s(1));
     signal_kind(c, CHILD_PAGE, SIGTERM);
+    wait_gone(c, CHILD_PAGE, CHILD_PAGE, in_s(1));
+    wait_gone(c, CHILD_CPU, CHILD_CPU, cpu_ns);
     const enum child_kind all[] = {CHILD_CPU, CHILD_AP, CHILD_UE, CHILD_EVE, CHILD_AIR, CHILD_PAGE};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        wait_gone(c, all[i], all[i], start_ns + 5 * ns_per_s);
-    }
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         signal_kind(c, all[i], SIGKILL);
     }

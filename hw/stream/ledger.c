@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "hw/uhd/ledger.h"
+#include "hw/stream/ledger.h"
 
 #include "base/error.h"
 
@@ -19,6 +19,7 @@ struct entry {
 struct ledger {
     int n_burst, n_note;
     uint64_t all; /* a bit per antenna */
+    bool trusting;
     tutti_tick grace;
     struct entry *entry; /* [n_burst], in order of time */
     int n_entry;
@@ -26,22 +27,6 @@ struct ledger {
     uint64_t n_noted, n_fetched, n_lost;
     struct ledger_counters counters;
 };
-
-bool ledger_kind_of(unsigned uhd_event_code, enum ledger_event_kind *kind)
-{
-    static const struct {
-        unsigned code; /* uhd_async_metadata_event_code_t */
-        enum ledger_event_kind kind;
-    } KINDS[] = {{0x01, LEDGER_ACK},      {0x02, LEDGER_UNDERRUN}, {0x10, LEDGER_UNDERRUN},
-                 {0x04, LEDGER_SEQUENCE}, {0x20, LEDGER_SEQUENCE}, {0x08, LEDGER_LATE}};
-    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
-        if (KINDS[i].code == uhd_event_code) {
-            *kind = KINDS[i].kind;
-            return true;
-        }
-    }
-    return false;
-}
 
 int ledger_create(ledger_t **ledger, int n_ant, int n_burst, int n_note, tutti_tick grace_samples)
 {
@@ -73,6 +58,11 @@ void ledger_destroy(ledger_t *l)
 void ledger_reset(ledger_t *l)
 {
     l->n_entry = 0;
+}
+
+void ledger_trust_silence(ledger_t *l)
+{
+    l->trusting = true;
 }
 
 /* Bursts -------------------------------------------------------------------------------------------------------- */
@@ -197,7 +187,8 @@ static int antenna_of(uint64_t bits)
 
 static void note_burst(ledger_t *l, const struct entry *b)
 {
-    const uint64_t untold = l->all & ~(b->acked | b->cut); /* never acknowledged: nobody can say that it went out */
+    /* never acknowledged: nobody can say that it went out, unless this device never says so */
+    const uint64_t untold = l->trusting ? 0 : l->all & ~(b->acked | b->cut);
     const uint64_t late = b->late | untold;
     l->counters.untold += untold != 0 && !b->late;
     struct radio_note note = {RADIO_NOTE_SENT, b->tag, b->at, -1, 0};

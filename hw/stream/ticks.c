@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "hw/uhd/ticks.h"
+#include "hw/stream/ticks.h"
 
 #include <math.h>
 
 /* A device's time may be anything; ticks beyond (a thousand years) are as good as any other nonsense. */
 static const double MOST_TICKS = 9e18;
 
-struct uhd_time uhd_time_of(tutti_tick tick, uint64_t rate_hz)
+struct stream_time stream_time_of(tutti_tick tick, uint64_t rate_hz)
 {
-    return (struct uhd_time){(int64_t)(tick / rate_hz), (double)(tick % rate_hz) / (double)rate_hz};
+    return (struct stream_time){(int64_t)(tick / rate_hz), (double)(tick % rate_hz) / (double)rate_hz};
 }
 
-tutti_tick uhd_tick_of(struct uhd_time time, uint64_t rate_hz)
+tutti_tick stream_tick_of(struct stream_time time, uint64_t rate_hz)
 {
     const double about = ((double)time.full_s + time.frac_s) * (double)rate_hz;
     if (!(about > 0)) { /* before the beginning, or no number */
@@ -25,13 +25,13 @@ tutti_tick uhd_tick_of(struct uhd_time time, uint64_t rate_hz)
     return tick > 0 ? (tutti_tick)tick : 0;
 }
 
-tutti_tick uhd_tick_align(tutti_tick tick, int multiple)
+tutti_tick stream_tick_align(tutti_tick tick, int multiple)
 {
     const tutti_tick step = multiple > 1 ? (tutti_tick)multiple : 1;
     return (tick + step - 1) / step * step;
 }
 
-bool uhd_whole_rate(double rate_hz, uint64_t *whole_hz)
+bool stream_whole_rate(double rate_hz, uint64_t *whole_hz)
 {
     if (!(rate_hz >= 1 && rate_hz < 1e12)) {
         return false;
@@ -40,7 +40,7 @@ bool uhd_whole_rate(double rate_hz, uint64_t *whole_hz)
     return fabs(rate_hz - (double)*whole_hz) < 1e-6;
 }
 
-bool uhd_same_rate(double asked_hz, double got_hz)
+bool stream_same_rate(double asked_hz, double got_hz)
 {
     return fabs(got_hz - asked_hz) < 1e-9 * asked_hz;
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a USRP receives: one continuous stream from a tick on, fetched packet by packet by a thread of its own into a
+/* What a radio receives: one continuous stream from a tick on, fetched packet by packet by a thread of its own into a
  * ring, from which the slot thread takes samples by tick. Where samples are lost the stream goes on at the tick of the
  * next packet; where it stops it is started again; a device that no longer answers is the end. */
-#ifndef TUTTI_HW_UHD_RECEIVE_H
-#define TUTTI_HW_UHD_RECEIVE_H
+#ifndef TUTTI_HW_STREAM_RECEIVE_H
+#define TUTTI_HW_STREAM_RECEIVE_H
 
 #include "base/ring.h"
-#include "hw/uhd/device.h"
-#include "hw/uhd/ledger.h"
-#include "hw/uhd/thread.h"
+#include "hw/stream/device.h"
+#include "hw/stream/thread.h"
 
 /* One packet in the ring. */
-struct uhd_packet {
+struct stream_packet {
     tutti_tick tick;
     uint64_t host_ns;           /* clock_mono_ns when it was there */
     enum radio_note_kind cause; /* of the samples missing before it; RADIO_NOTE_SENT: nothing was told */
@@ -19,19 +18,17 @@ struct uhd_packet {
     tutti_cf32 samples[]; /* [n_ant][packet_samples] */
 };
 
-struct uhd_receive {
-    struct uhd_device *device;
-    uhd_rx_streamer_handle streamer;
-    int packet_samples; /* most in one packet */
-    struct uhd_thread thread;
+struct stream_receive {
+    const struct stream_device *device;
+    struct stream_thread thread;
 
     /* the receive thread's */
-    uhd_rx_metadata_handle metadata;
-    ring_t *ring;               /* of uhd_packet, to the slot thread */
-    struct uhd_packet *dropped; /* where packets go when the ring is full */
-    enum radio_note_kind cause; /* told since the last packet */
-    int n_silent;               /* timeouts in a row */
-    int n_still;                /* an elastic device's time was looked at and stood still, in a row */
+    ring_t *ring;                  /* of stream_packet, to the slot thread */
+    struct stream_packet *dropped; /* where packets go when the ring is full */
+    enum radio_note_kind cause;    /* told since the last packet */
+    int n_silent;                  /* timeouts in a row */
+    int n_ended;                   /* ends of the stream in a row */
+    int n_still;                   /* an elastic device's time was looked at and stood still, in a row */
 
     /* shared */
     _Atomic tutti_tick newest; /* all before it was received */
@@ -51,14 +48,13 @@ struct uhd_receive {
     uint64_t n_wakeups;
 };
 
-/* Makes the streamer. */
-int uhd_receive_create(struct uhd_receive *receive, struct uhd_device *device, int priority);
-void uhd_receive_destroy(struct uhd_receive *receive); /* half-built allowed; stops */
+int stream_receive_create(struct stream_receive *receive, const struct stream_device *device, int priority);
+void stream_receive_destroy(struct stream_receive *receive); /* half-built allowed; stops */
 /* From the first tick at or after `at` that is still possible; waits for the first packet. */
-int uhd_receive_start(struct uhd_receive *receive, tutti_tick at, tutti_tick *first);
-void uhd_receive_stop(struct uhd_receive *receive);
+int stream_receive_start(struct stream_receive *receive, tutti_tick at, tutti_tick *first);
+void stream_receive_stop(struct stream_receive *receive);
 /* As radio_recv; notes of losses go to the ledger. */
-int uhd_receive_get(struct uhd_receive *receive, tutti_cf32 *const *buffers, int n, struct radio_got *got,
-                    ledger_t *ledger);
+int stream_receive_get(struct stream_receive *receive, tutti_cf32 *const *buffers, int n, struct radio_got *got,
+                       ledger_t *ledger);
 
 #endif

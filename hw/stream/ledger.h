@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What became of every burst: bursts that were handed over, the device's messages about them charged to tag and
  * antenna, one note for each. A burst counts as sent when every antenna has acknowledged its end and none told of
- * anything wrong; an acknowledgement that is lost is nobody else's; UHD's later packets of a late burst may still go
- * out, so any L spoils it. One thread; knows no libuhd; no allocation after create. */
-#ifndef TUTTI_HW_UHD_LEDGER_H
-#define TUTTI_HW_UHD_LEDGER_H
+ * anything wrong; an acknowledgement that is lost is nobody else's; later packets of a late burst may still go out, so
+ * any L spoils it. One thread; knows no device; no allocation after create. */
+#ifndef TUTTI_HW_STREAM_LEDGER_H
+#define TUTTI_HW_STREAM_LEDGER_H
 
 #include "hw/radio.h"
 
@@ -26,9 +26,6 @@ struct ledger_event {
     tutti_tick tick;
 };
 
-/* The kind of one of UHD's asynchronous event codes; false: it is not about bursts. */
-bool ledger_kind_of(unsigned uhd_event_code, enum ledger_event_kind *kind);
-
 typedef struct ledger ledger_t;
 
 /* n_ant: 1..TUTTI_MAX_ANT; n_burst: most bursts at once; n_note: notes kept; grace_samples: so long after its end a
@@ -36,6 +33,9 @@ typedef struct ledger ledger_t;
 int ledger_create(ledger_t **ledger, int n_ant, int n_burst, int n_note, tutti_tick grace_samples);
 void ledger_destroy(ledger_t *ledger); /* NULL allowed */
 void ledger_reset(ledger_t *ledger);   /* forgets bursts, not notes */
+/* For devices that acknowledge nothing: a burst of which nothing was told when its grace is over was sent. Before the
+ * first burst. */
+void ledger_trust_silence(ledger_t *ledger);
 
 /* TUTTI_EAGAIN: full; TUTTI_EINVAL: overlaps one that has no note yet, with a sentence. */
 int ledger_check(const ledger_t *ledger, tutti_tick at, int n);

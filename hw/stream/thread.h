@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A thread of the USRP backend: those that touch libuhd, so that its locks and its heap stay off the slot path. */
-#ifndef TUTTI_HW_UHD_THREAD_H
-#define TUTTI_HW_UHD_THREAD_H
+/* A thread of a streaming radio: those that touch the device's library, so that its locks and its heap stay off the
+ * slot path. */
+#ifndef TUTTI_HW_STREAM_THREAD_H
+#define TUTTI_HW_STREAM_THREAD_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-struct uhd_thread {
+struct stream_thread {
     const char *name;             /* up to 15 characters */
     int priority;                 /* SCHED_FIFO, 0 = ordinary; what the system refuses is done without */
     void (*body)(void *argument); /* until `stop` */
@@ -18,8 +19,11 @@ struct uhd_thread {
 };
 
 /* Fill the first members. TUTTI_ENOMEM. */
-int uhd_thread_start(struct uhd_thread *thread);
+int stream_thread_start(struct stream_thread *thread);
 /* Says stop, wakes it through its event (-1: it looks by itself) and waits for its end. Not started: nothing. */
-void uhd_thread_end(struct uhd_thread *thread, int event);
+void stream_thread_end(struct stream_thread *thread, int event);
+/* A device is gone: when the process ends it does so at once, before the library's own handlers, which were registered
+ * earlier and would wait for what is not there. */
+void stream_leave_at_once(void);
 
 #endif
