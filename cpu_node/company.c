@@ -110,6 +110,7 @@ static void hear_change(void *context, int other, bool up)
               block);
     recorder_event(cpu->recorder, block, "CPU-%s cpu=%d", up ? "UP" : "DOWN", other);
     homes_alive(cpu->homes, other, up);
+    parts_live_alive(cpu->parts, other, up);
     if (up) {
         tell_table(cpu, other);
     } else {
@@ -127,7 +128,8 @@ static void hear_gains(void *context, int other, uint64_t block, const double *s
 static void hear_control(void *context, int other, const char *type, const json_t *root)
 {
     struct cpu *const cpu = context;
-    if (strcmp(type, "handover") != 0 || !hear_order(cpu, other, root)) {
+    const bool weights = strcmp(type, "weights") == 0 && parts_live_hear(cpu->parts, other, root);
+    if (!weights && (strcmp(type, "handover") != 0 || !hear_order(cpu, other, root))) {
         cpu->counters.other_data++;
     }
 }

@@ -14,6 +14,7 @@
 #include "cpu_node/illuminate.h"
 #include "cpu_node/ladder.h"
 #include "cpu_node/partners.h"
+#include "cpu_node/parts_live.h"
 #include "cpu_node/pilot_csi.h"
 #include "cpu_node/plausible.h"
 #include "cpu_node/push.h"
@@ -65,6 +66,9 @@ struct cpu {
     int32_t *home;                 /* [n_ue] whose a user is */
     uint8_t *helps, *partner;      /* [n_ue] this one helps its home; [n_cpu] is there */
     struct homes_order *orders;    /* [n_ue] work */
+    parts_live_t *parts;           /* this one's part of the downlink */
+    uint8_t *serves_user;          /* [n_cpu][n_ue] who sends to a user, and */
+    int *home_of;                  /* [n_ue] its home, negative: none that is alive */
     uint64_t held_ns;              /* monotonic, since when a block waits for other central nodes; 0: none does */
     uint64_t over_ns;              /* monotonic, when the first of them ended the run; 0: not yet */
     tutti_cf32 *coefficients;      /* [n_sb][n_ant][n_ue] one AP's estimates */
@@ -114,6 +118,13 @@ const struct uplink_homes *cpu_homes(const struct cpu *cpu, struct uplink_homes 
 /* Lock-step: the next block is to wait for other central nodes' parts of an earlier one, but not for ever. */
 bool cpu_waits_for_partners(struct cpu *cpu, uint64_t now_ns);
 void cpu_tell_partners(struct cpu *cpu, const struct cpu_block *block);
+
+/* own_part.c: with several central nodes, this one's part of the downlink. Before a block is solved, in the hot path:
+ * its weights; behind its precoders: what it did is learnt, and told now and then. */
+int cpu_create_part(struct cpu *cpu);
+void cpu_destroy_part(struct cpu *cpu);
+void cpu_begin_part(struct cpu *cpu, struct cpu_block *block);
+void cpu_end_part(struct cpu *cpu, struct cpu_block *block);
 
 /* block path */
 void cpu_solve(struct cpu *cpu, struct cpu_block *block);

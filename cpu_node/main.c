@@ -48,6 +48,7 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
     block->stepped_down = block->scheme != (int)asked;
     block->calibration = calibrate_in_force(cpu->calibrate, block->number);
     slow_powers(cpu->slow, block);
+    cpu_begin_part(cpu, block);
     solver_execute(cpu->solver, block, &deadline);
     illuminate_execute(cpu->illuminate, block);
     const uint64_t noise_ns = solver_noise_ns(cpu->solver);
@@ -90,6 +91,7 @@ static int loop(struct cpu *cpu)
         rt_hot_leave();
         outbox_push(cpu, block);
         solver_predict(cpu->solver, block);
+        cpu_end_part(cpu, block);
         cpu_tell_partners(cpu, block);
         tell_uplink(cpu, block); /* behind the precoders: nobody waits for it */
         sync_watch_copy(cpu->sync, block->sync_state, block->sync_figures);

@@ -289,6 +289,7 @@ static int create_parts(struct cpu *cpu)
     status = status < 0 ? status : create_engine(cpu);
     status = status < 0 ? status : create_uplink(cpu);
     status = status < 0 ? status : create_hub(cpu);
+    status = status < 0 ? status : cpu_create_part(cpu);
     status = status < 0 ? status : cpu_join_partners(cpu);
     return status < 0 ? status : recorder_start(cpu->recorder);
 }
@@ -311,7 +312,8 @@ int cpu_create(struct cpu *cpu, const struct config *config)
                                       .n_ue = config->network.n_ue,
                                       .n_extra = solver_extra_streams(&config->precoding) + config_n_zone(config),
                                       .n_zone = config_n_zone(config),
-                                      .n_pilot = config->cluster.enabled ? config->cluster.pilots : 0};
+                                      .n_pilot = config->cluster.enabled ? config->cluster.pilots : 0,
+                                      .parts = config_n_cpu(config) > 1};
     cpu->welcome = (struct fh_welcome){.session = new_session(0),
                                        .epoch = cpu_epoch(config, cpu->frame.sample_rate_hz, clock_wall_ns())};
     status = create_parts(cpu);
@@ -351,6 +353,7 @@ void cpu_destroy(struct cpu *cpu)
     sync_watch_destroy(cpu->sync);
     partners_destroy(cpu->partners);
     homes_destroy(cpu->homes);
+    cpu_destroy_part(cpu);
     free(cpu->home);
     free(cpu->helps);
     free(cpu->partner);
