@@ -124,7 +124,8 @@ static void both_send_by_the_same_weights(void **state)
         first = helped && first == 0 ? b : first;
         assert_true(helped || (weight_of(&rig, 0, 0) == 1 && weight_of(&rig, 1, 1) == 1)); /* homes alone */
         assert_true(weight_of(&rig, 1, 2) == 0 && fabs(cabs(weight_of(&rig, 0, 2)) - 1) < 1e-9);
-        if (tell(&rig, 0, true) | tell(&rig, 1, true)) {
+        const bool one = tell(&rig, 0, true), other = tell(&rig, 1, true);
+        if (one || other) {
             assert_int_equal(b - told, told == 0 ? PARTS_LIVE_FIRST_BLOCKS : EVERY);
             told = b;
         }
