@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two central nodes with four access points each (examples/two-cpus.yaml). Each solves with its own access points alone and records them; users
 are told to both. kill -9 of the second one: the first one's users go on without a missing block, the second one's access points send fresh, then
-stale precoders, then beams of their own, then nothing, and the second life goes on in the recording of the first."""
+stale precoders, then beams of their own, then nothing, and the second life goes on in the recording of the first. Users in between are combined
+by both, predicted and 1 dB better than by their homes alone; whoever walks over is handed over once, without a code block lost."""
 import os
 import re
 import signal
 
 import numpy as np
-from network import SHORT, Network, check, finish
+import yaml
+from network import PATIENT, SHORT, Network, check, db, finish
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/two-cpus.yaml")
 OWN = [range(0, 4), range(4, 8)]  # access points of each
 BEFORE, AWAY, AFTER, TAIL = (30, 25, 30, 10) if SHORT else (60, 25, 60, 20)
 STALE, MUTE = 4, 12
 FEW = ["frame.schedule=B G P6 U2 G D14 G", "frame.block_us=2000"] if SHORT else []
+
+
+# Users 4 and 5, as near to one as to the other, walk away from their homes (deterministic: 4 at the first one, 5 at the second).
+WALK_FROM, WALK_TO, STEP_DB, END, SETTLED, CUT_END = 60, 110, 9, 190, 20, 60
+WALKED = {4: (0, 1), 5: (1, 0)}
+BETWEEN = ["frame.schedule=B G P6 U4 G D14 G", "frame.block_us=2000", "uplink.mode=central", "uplink.modulation=qam4", PATIENT]
 
 
 class Example(Network):
@@ -78,9 +86,14 @@ def judge_loss(net, first):
         n = f["block/solved"].shape[0] - TAIL
         solved, used = f["block/solved"][:n], f["block/ap_used"][:n]
         bits, wrong = f["user/bits"][first:n], f["user/code_block_errors"][first:n]
+        decoded, parts, home = ~np.isnan(f["uplink/sinr_measured"][:n]), f["uplink/part_used"][:n, 1], f["uplink/home"][:n]
     check(n > back > down, f"cpu1 missed at block {down}, back at block {back} of {n}")
     check(solved.all() and used[:, OWN[0]].all(), "cpu0 solved every block with all its APs")
     check((bits[:, :2] > 0).all() and not wrong[:, :2].any(), f"users 0 and 1, at cpu0: {wrong[:, :2].sum()} code blocks wrong, none missing")
+    last = np.flatnonzero(parts[:back, 4])[-1]  # block that both still combined
+    check(decoded[SETTLED:, 0].all() and decoded[last + 10:back, 4:].all() and (home[last + 10:back, 4:] == 0).all(),
+          f"cpu1's last stream is of block {last}; from 10 blocks later on cpu0 decodes the data of all that it hears")
+    check(parts[back:, 4].any(), "with cpu1 back it helps again")
     with net.file("run.cpu1.h5") as f:
         solved, used, kind, session = (f[p][:n] for p in ("block/solved", "block/ap_used", "applied/kind", "block/session"))
     check(not used[:, OWN[0]].any(), "cpu1 never had an AP of cpu0's")
@@ -100,8 +113,69 @@ def judge_loss(net, first):
     check(n > settled and used[settled:, OWN[1]].all() and (kind[settled:, OWN[1]] == 1).all(), f"from block {settled} on all of them again, fresh precoders")
 
 
+class Between:
+    """A run of BETWEEN: what both central nodes recorded of users' data."""
+    def __init__(self, n, *sets):
+        with Example(*BETWEEN, *sets, n_blocks=n) as net:
+            net.run()
+            self.files = []
+            for c in range(2):
+                with net.file(f"run.cpu{c}.h5") as f:
+                    self.files.append({name: f["uplink/" + name][:] for name in ["sinr_measured", "sinr_predicted", "code_block_errors",
+                                                                                    "home", "part_used", "part_bytes"]})
+        self.decoded = np.array([~np.isnan(f["sinr_measured"]) for f in self.files])  # [central node][block][user]
+
+    def of_home(self, name):
+        """[block][user], by whoever decoded it."""
+        return np.where(self.decoded[0], self.files[0][name], self.files[1][name])
+
+    def sinr_db(self, name, users, to):
+        return np.array([db(self.of_home(name)[SETTLED:to, k]).mean() for k in users])
+
+
+def walk():
+    with open(EXAMPLE) as f:
+        gains = np.array(yaml.safe_load(f)["air"]["large_scale"]["gain_db"], dtype=float)
+    for user, (home, to) in WALKED.items():
+        gains[OWN[home], user] -= STEP_DB
+        gains[OWN[to], user] += STEP_DB
+    return Between(END, f"air.large_scale.gain_db_end={gains.tolist()}", f"air.large_scale.gain_db_end_from_block={WALK_FROM}",
+                   f"air.large_scale.gain_db_end_to_block={WALK_TO}")
+
+
+def judge_handover(run):
+    once = run.decoded[:, SETTLED:].sum(axis=0)
+    errors = run.of_home("code_block_errors")[SETTLED:]
+    check((once == 1).all() and not errors.any(), f"all data of {once.shape[0]} blocks decoded at one central node each, {errors.sum()} code blocks wrong")
+    for f in run.files:
+        home = f["home"][SETTLED:]
+        for user in range(6):
+            changes = np.flatnonzero(np.diff(home[:, user]))
+            expected = WALKED.get(user, (user // 2, user // 2))
+            check(changes.size == (user in WALKED) and (home[0, user], home[-1, user]) == expected,
+                  f"user {user}: home cpu{home[0, user]}, at the end cpu{home[-1, user]}, {changes.size} handovers at {changes + SETTLED + 1}")
+    check(np.array_equal(run.files[0]["home"][SETTLED:], run.files[1]["home"][SETTLED:]), "both change it at the same block")
+
+
+def judge_uplink(run, cut):
+    users = list(WALKED)
+    measured, predicted = (run.sinr_db("sinr_" + what, users, CUT_END) for what in ("measured", "predicted"))
+    alone = cut.sinr_db("sinr_measured", users, CUT_END)
+    check((measured - alone >= 1).all(), f"combined by both {measured.round(2)} dB, by the home alone {alone.round(2)} dB")
+    check((abs(measured - predicted) <= 0.5).all(), f"predicted {predicted.round(2)} dB")
+    helped = [run.files[home]["part_used"][SETTLED:CUT_END, 1 - home, user].all() for user, (home, _) in WALKED.items()]
+    check(all(helped), "a helper's stream in every block")
+    check(not any(f["part_used"][:, 1 - c].any() for c, f in enumerate(cut.files)), "none where there are no helpers")
+    sent = [f["part_bytes"][SETTLED:CUT_END, 1 - c].mean() for c, f in enumerate(run.files)]
+    check(all(80 < n for n in sent) and all((f["part_bytes"][SETTLED:, 1 - c] == 80).all() for c, f in enumerate(cut.files)),
+          f"{np.round(sent)} bytes a block between them, 80 without helpers")
+
+
 if __name__ == "__main__":
-    with Example() as net:
+    run, cut = walk(), Between(CUT_END, "partners.helpers=false")
+    judge_handover(run)
+    judge_uplink(run, cut)
+    with Example("uplink.mode=central", "uplink.modulation=qam4") as net:
         net.start()
         for c in range(2):
             net.wait_for_block(BEFORE, f"run.cpu{c}.h5")
