@@ -16,7 +16,7 @@ static const char *const HOP_NAME[LIVE_N_HOP] = {
 #undef HOP_TEXT
 };
 
-int live_create(struct live **live, int n_ap, int n_ue)
+int live_create(struct live **live, int n_ap, int n_ue, int n_zone)
 {
     struct live *const l = *live = calloc(1, sizeof *l);
     if (!l) {
@@ -29,7 +29,8 @@ int live_create(struct live **live, int n_ap, int n_ue)
     l->user = calloc((size_t)n_ue, sizeof *l->user);
     l->hop = calloc(LIVE_N_HOP, sizeof *l->hop);
     l->points = calloc(2 * LIVE_POINTS, sizeof *l->points);
-    if (!l->ap || !l->user || !l->hop || !l->points || live_clusters_create(&l->clusters, n_ap, n_ue) < 0) {
+    if (!l->ap || !l->user || !l->hop || !l->points || live_clusters_create(&l->clusters, n_ap, n_ue) < 0 ||
+        live_slow_create(&l->slow, n_ap, n_ue, n_zone) < 0) {
         return error_set(TUTTI_ENOMEM, "out of memory for the live status");
     }
     for (int k = 0; k < n_ue; k++) {
@@ -46,6 +47,7 @@ void live_destroy(struct live *live)
         free(live->hop);
         free(live->points);
         live_clusters_free(&live->clusters);
+        live_slow_free(&live->slow);
         free(live);
     }
 }
@@ -80,6 +82,7 @@ void live_block(struct live *live, const struct cpu_block *block)
 {
     count_decision(live, block);
     live_clusters_block(&live->clusters, block);
+    live_slow_block(&live->slow, block);
     add_hop(live, LIVE_SOLVE, block->solve_start_ns, block->solve_end_ns);
     for (int m = 0; m < live->n_ap; m++) {
         if (!block->gathered[m]) {
@@ -138,12 +141,13 @@ void live_secrecy(struct live *live, const double *rate, const uint8_t *suspecte
     }
 }
 
-/* One user a message: the one after the last that was told, as far as there is news of it. */
+/* One user a message: the one after the last that was told, or, if nothing comes of that one, whoever reports next. */
 void live_points(struct live *live, int user, const double *numbers, int n)
 {
-    if (live->points_of >= 0 && user != (live->points_of + 1) % live->n_ue) {
+    if (live->points_of >= 0 && user != (live->points_of + 1) % live->n_ue && ++live->n_passed < 4 * live->n_ue) {
         return;
     }
+    live->n_passed = 0;
     live->points_of = user;
     live->n_points = n / 2 < LIVE_POINTS ? n / 2 : LIVE_POINTS;
     for (int i = 0; i < 2 * live->n_points; i++) {
@@ -254,11 +258,13 @@ void live_tell(struct live *live, json_t *root, const uint8_t *ap_alive, const u
     for (int m = ap_from; m < live->n_ap && m < ap_from + LIVE_SLICE; m++) {
         json_t *const ap = ap_of(&live->ap[m], ap_alive[m]);
         live_clusters_ap(&live->clusters, m, ap);
+        live_slow_ap(&live->slow, m, ap);
         json_array_append_new(aps, ap);
     }
     for (int k = user_from; k < live->n_ue && k < user_from + LIVE_SLICE; k++) {
         json_t *const user = user_of(&live->user[k], user_alive[k]);
         live_clusters_user(&live->clusters, k, user);
+        live_slow_user(&live->slow, k, user);
         json_array_append_new(users, user);
     }
     json_object_set_new(root, "edges_us", counts(EDGE_US, LIVE_EDGES));
@@ -272,5 +278,6 @@ void live_tell(struct live *live, json_t *root, const uint8_t *ap_alive, const u
     if (live->points_of >= 0) {
         json_object_set_new(root, "constellation", constellation(live));
     }
+    live_slow_tell(&live->slow, root);
     live->turn++;
 }

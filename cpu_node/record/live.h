@@ -7,6 +7,7 @@
 #include "base/stats.h"
 #include "cpu_node/block.h"
 #include "cpu_node/record/live_clusters.h"
+#include "cpu_node/record/live_slow.h"
 #include "fronthaul/wire.h"
 #include "mimo/precoder.h"
 
@@ -55,12 +56,14 @@ struct live {
     uint64_t scheme[MIMO_N_SCHEMES], reason[MIMO_N_REASONS];
     float *points;           /* [2 LIVE_POINTS] newest constellation */
     int points_of, n_points; /* user; -1 none */
+    int n_passed;            /* reports of others since then */
     int turn;                /* which slice of APs and users the next text has */
     struct live_clusters clusters;
+    struct live_slow slow;
 };
 
-int live_create(struct live **live, int n_ap, int n_ue); /* 0, TUTTI_ENOMEM */
-void live_destroy(struct live *live);                    /* NULL and half-built allowed */
+int live_create(struct live **live, int n_ap, int n_ue, int n_zone); /* 0, TUTTI_ENOMEM */
+void live_destroy(struct live *live);                                /* NULL and half-built allowed */
 
 void live_block(struct live *live, const struct cpu_block *block);
 /* An account; sent_ns: when its precoder was sent, 0 unknown. */

@@ -151,7 +151,8 @@ int recorder_create(recorder_t **recorder, const struct recorder_settings *setti
     }
     int status = create_files(r); /* own first, then everything else */
     status = status < 0 ? status : begin_rosters(r);
-    status = status < 0 ? status : live_create(&r->live, settings->shape.n_ap, settings->shape.n_ue);
+    status =
+        status < 0 ? status : live_create(&r->live, settings->shape.n_ap, settings->shape.n_ue, settings->shape.n_zone);
     if (status >= 0 && r->reports) {
         r->reports->live = r->live;
     }

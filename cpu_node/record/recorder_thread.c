@@ -212,6 +212,7 @@ static void write_slow_events(recorder_t *r)
     uint64_t block;
     while (slow_event(r->settings.slow, &block, text)) {
         run_file_event(r->file, clock_wall_ns(), block, text);
+        live_slow_event(&r->live->slow, text);
     }
     for (double gap; slow_gap(r->settings.slow, &block, &gap);) {
         run_file_put(r->file, R_GAP, block, &gap);

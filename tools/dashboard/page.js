@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The live page: one stream of events, four kinds of drawings, three tables. No library, nothing from elsewhere.
+// The live page: one stream of events, drawings, a grid of access points, tables. No library, nothing from elsewhere. What a network does
+// not have (clusters, zones, schedule, uplink, disruptions) has no place on it.
 "use strict";
 const $ = (id) => document.getElementById(id);
 const net = { ap: [], user: [], n_ap: 0, n_ue: 0, up: false, over: false };
@@ -21,13 +22,27 @@ function cell(row, text, kind) {
   if (kind) td.className = kind;
 }
 
-function fill(id, rows) {
-  const body = $(id).tBodies[0], fresh = document.createElement("tbody");
-  for (const cells of rows) {
-    const row = fresh.insertRow();
-    for (const c of cells) Array.isArray(c) ? cell(row, c[0], c[1]) : cell(row, c);
+// columns: [title, what of an entry], what: a text or [text, kind].
+function fill(id, columns, entries) {
+  const table = $(id), body = document.createElement("tbody"), titles = columns.map((c) => c[0]).join("|");
+  if (table.dataset.titles !== titles) {
+    table.dataset.titles = titles;
+    const row = document.createElement("tr");
+    for (const [title] of columns) {
+      const th = document.createElement("th");
+      th.textContent = title; th.scope = "col";
+      row.append(th);
+    }
+    table.tHead.replaceChildren(row);
   }
-  body.replaceWith(fresh);
+  entries.forEach((entry, i) => {
+    const row = body.insertRow();
+    for (const [, what] of columns) {
+      const c = what(entry, i);
+      Array.isArray(c) ? cell(row, c[0], c[1]) : cell(row, c);
+    }
+  });
+  table.tBodies[0].replaceWith(body);
 }
 
 function canvas(id) {
@@ -134,23 +149,139 @@ function tile(value, what, kind) {
   return box;
 }
 
-function tables() {
-  fill("users", net.user.map((u, k) => u
-    ? [String(k), u.up ? ["here", "good"] : ["gone", "bad"], num(u.sinr_db, 2), num(u.predicted_db, 2), percent(u.evm, 2), int(u.code_blocks), u.errors > 0 ? [int(u.errors), "warn"] : "0",
-       num(u.uplink_db, 2), u.uplink_errors > 0 ? [int(u.uplink_errors), "warn"] : int(u.uplink_errors), num(u.secrecy, 2), u.suspected ? ["suspected", "bad"] : "no"]
-    : [String(k), ["not heard of", "warn"], "-", "-", "-", "-", "-", "-", "-", "-", "-"]));
-  [...$("users").tBodies[0].rows].forEach((row, k) => (row.cells[0].style.boxShadow = `inset 4px 0 ${hue(k)}`)); // its colour in the drawings
-  fill("aps", net.ap.map((a, m) => {
-    if (!a) return [String(m), ["not heard of", "warn"], "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-", "-"];
-    const late = a.arrival[3] > 0 ? [int(a.arrival[3]), "warn"] : "0";
-    return [String(m), a.up ? ["here", "good"] : ["gone", "bad"], ...[1, 2, 3, 4, 5, 6, 7].map((i) => int(a.sent[i])), int(a.arrival[1]), int(a.arrival[2]), late, a.events.join(" "), num(a.noise_dbfs, 1)];
-  }));
+const known = (what) => (entry, i) => (entry ? what(entry, i) : "-");
+const state = (entry) => (entry ? (entry.up ? ["here", "good"] : ["gone", "bad"]) : ["not heard of", "warn"]);
+const some = (entries, what) => entries.some((e) => e && what(e));
+const warned = (n) => (n > 0 ? [int(n), "warn"] : int(n));
+
+function userColumns() {
+  const all = net.user, columns = [["user", (u, k) => String(k)], ["state", state]];
+  const blocks = status ? status.block : 0;
+  if (some(all, (u) => u.now === false && u.up)) columns.push(["served", known((u) => (u.now ? ["now", "good"] : "waits"))], ["of blocks", known((u) => percent(u.served / Math.max(blocks, 1), 0) + " %")]);
+  columns.push(["SINR dB", known((u) => num(u.sinr_db, 2))], ["predicted", known((u) => num(u.predicted_db, 2))], ["EVM %", known((u) => percent(u.evm, 2))],
+    ["code blocks", known((u) => int(u.code_blocks))], ["wrong", known((u) => warned(u.errors))]);
+  if (some(all, (u) => u.uplink_code_blocks > 0)) columns.push(["uplink dB", known((u) => num(u.uplink_db, 2))], ["uplink blocks", known((u) => int(u.uplink_code_blocks))], ["uplink wrong", known((u) => warned(u.uplink_errors))]);
+  if (some(all, (u) => "pilot" in u)) columns.push(["pilot", known((u) => int(u.pilot))], ["served by", known((u) => (u.cluster > 0 ? int(u.cluster) : ["nobody", "bad"]))], ["strongest AP", known((u) => int(u.master))]);
+  if (some(all, (u) => typeof u.secrecy === "number")) columns.push(["secrecy bit", known((u) => num(u.secrecy, 2))]);
+  columns.push(["attack", known((u) => (u.suspected ? ["suspected", "bad"] : "no"))]);
+  return columns;
+}
+
+const SENT = ["fresh", "stale", "local", "mute", "late", "cut", "missed"];
+function apColumns() {
+  const columns = [["AP", (a, m) => String(m)], ["state", state]];
+  SENT.forEach((word, i) => columns.push([word, known((a) => int(a.sent[i + 1]))]));
+  columns.push(["early", known((a) => int(a.arrival[1]))], ["on time", known((a) => int(a.arrival[2]))], ["late arrivals", known((a) => warned(a.arrival[3]))],
+    ["U O D S L", known((a) => a.events.join(" "))], ["noise dBFS", known((a) => num(a.noise_dbfs, 1))]);
+  return columns;
+}
+
+function decisions() {
   const why = [];
   for (const [words, prefix] of [[status && status.scheme, ""], [status && status.reason, "because: "]]) {
     const sum = Object.values(words || {}).reduce((a, b) => a + b, 0);
     for (const [word, n] of Object.entries(words || {})) why.push([prefix + word, int(n), num((100 * n) / sum, 1) + " %"]);
   }
-  fill("why", why);
+  fill("why", ["scheme or reason", "blocks", "share"].map((title, i) => [title, (row) => row[i]]), why);
+}
+
+function tables() {
+  fill("users", userColumns(), net.user);
+  [...$("users").tBodies[0].rows].forEach((row, k) => (row.cells[0].style.boxShadow = `inset 4px 0 ${hue(k)}`)); // its colour in the drawings
+  fill("aps", apColumns(), net.ap);
+  decisions();
+}
+
+// The grid of access points: made once, so that a keyboard keeps its place; then its words change.
+let chosen = -1;
+function apWords(a) {
+  return !a ? "not heard of" : !a.up ? "gone" : a.mode || "here";
+}
+
+function servedBy(a) {
+  if (!a || !a.up || a.mode === "senses") return [];
+  return a.serves || net.user.map((u, k) => (u && u.up && u.now !== false ? k : -1)).filter((k) => k >= 0);
+}
+
+function makeGrid() {
+  $("grid").replaceChildren(...net.ap.map((_, m) => {
+    const button = document.createElement("button"), b = document.createElement("b"), s = document.createElement("span"), dots = document.createElement("span");
+    button.type = "button"; button.dataset.ap = String(m); b.textContent = String(m); dots.className = "dots";
+    button.append(b, s, dots);
+    return button;
+  }));
+}
+
+function describe(m) {
+  const a = net.ap[m], users = servedBy(a), words = [`AP ${m}: ${apWords(a)}`];
+  if (a && a.mode !== "senses") words.push(users.length ? `serves users ${users.join(", ")}` : "serves nobody");
+  if (a) words.push(`${int(a.sent[1])} downlinks fresh, ${int(a.sent.slice(2).reduce((x, y) => x + y, 0))} not, ${int(a.arrival[3])} precoders late, noise ${num(a.noise_dbfs, 1)} dBFS`);
+  return words.join("; ");
+}
+
+function drawGrid() {
+  if ($("grid").children.length !== net.ap.length) makeGrid();
+  [...$("grid").children].forEach((button, m) => {
+    const a = net.ap[m], users = servedBy(a), dots = button.lastChild, most = 12;
+    button.className = !a ? "" : !a.up ? "gone" : a.arrival[3] > 0 ? "late" : "here";
+    button.children[1].textContent = apWords(a);
+    button.setAttribute("aria-label", describe(m));
+    button.setAttribute("aria-pressed", String(m === chosen));
+    dots.replaceChildren(...users.slice(0, most).map((k) => {
+      const i = document.createElement("i");
+      i.textContent = String(k); i.style.color = hue(k);
+      return i;
+    }), users.length > most ? `and ${users.length - most} more` : "");
+  });
+  if (chosen >= 0) $("gridnote").textContent = describe(chosen);
+}
+
+$("grid").addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) { chosen = Number(button.dataset.ap) === chosen ? -1 : Number(button.dataset.ap); drawGrid(); }
+  if (chosen < 0) $("gridnote").textContent = "Choose an access point for more.";
+});
+$("grid").addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  const all = [...$("grid").children], at = all.indexOf(document.activeElement);
+  if (step && at >= 0) { all[Math.max(0, Math.min(all.length - 1, at + step))].focus(); event.preventDefault(); }
+});
+
+function drawZones() {
+  const zones = (status && status.zones) || [];
+  $("sensing").hidden = !zones.length;
+  const sensing = net.ap.map((a, m) => (a && a.mode === "senses" ? m : -1)).filter((m) => m >= 0);
+  const serving = net.ap.map((a, m) => (a && a.mode === "serves" ? m : -1)).filter((m) => m >= 0);
+  $("modes").textContent = `Illuminate: AP ${sensing.join(", ") || "none"}. Serve: AP ${serving.join(", ") || "none"}.`;
+  fill("zones", [["zone", (z, i) => String(i)], ["MASR dB", (z) => num(z.masr_db, 2)], ["eavesdropper there, SINR dB", (z) => num(z.eve_db, 2)]], zones);
+}
+
+function drawResilience() {
+  const r = status && status.resilience;
+  $("resilience").hidden = !r;
+  if (!r) return;
+  const where = [r.ap >= 0 ? `AP ${r.ap}` : "", r.user >= 0 ? `user ${r.user}` : ""].filter(Boolean).join(", ");
+  $("disruption").textContent = `${r.kind}${where ? " of " + where : ""}: ${r.busy ? "being dealt with" : "dealt with"}; ${r.candidates ? `${r.candidates} candidates, the best after ${num(r.ms, 0)} ms` : "no candidate yet"}; gap ${num(r.gap, 3)}.`;
+  if (!$("parts").children.length) {
+    for (const name of ["absorption", "adaptation", "recovery", "score"]) {
+      const label = document.createElement("span"), meter = document.createElement("meter"), b = document.createElement("b");
+      label.textContent = name; label.id = "part-" + name;
+      meter.min = 0; meter.max = 1; meter.setAttribute("aria-labelledby", label.id);
+      $("parts").append(label, meter, b);
+    }
+  }
+  [...$("parts").children].forEach((element, i, all) => {
+    if (i % 3 === 0) { const v = r[element.textContent]; all[i + 1].value = v || 0; all[i + 2].textContent = num(v, 3); }
+  });
+}
+
+function extraTiles() {
+  const tiles = [], up = net.user.filter((u) => u && u.uplink_code_blocks > 0);
+  const waiting = net.user.filter((u) => u && u.up && u.now === false).length, r = status && status.resilience;
+  if (waiting) tiles.push(tile(`${net.user.filter((u) => u && u.now).length} / ${net.n_ue}`, "users served now"));
+  if (up.length) tiles.push(tile(((100 * up.reduce((n, u) => n + u.uplink_errors, 0)) / up.reduce((n, u) => n + u.uplink_code_blocks, 0)).toFixed(2) + " %", "uplink blocks wrong"));
+  if (r) tiles.push(tile(num(r.score, 3), "resilience score", r.busy ? "warn" : ""));
+  return tiles;
 }
 
 function show() {
@@ -170,7 +301,8 @@ function show() {
     tile(`${s.users_alive ?? "-"} / ${net.n_ue}`, "users", !net.n_ue ? "" : s.users_alive < net.n_ue ? "bad" : "good"),
     tile(isFinite(worst) ? worst.toFixed(1) + " dB" : "-", "worst user"),
     tile(blocks ? ((100 * errors) / blocks).toFixed(2) + " %" : "-", "code blocks wrong", errors ? "warn" : ""),
-    tile(int(s.late), "precoders late", s.late ? "warn" : ""));
+    tile(int(s.late), "precoders late", s.late ? "warn" : ""),
+    ...extraTiles());
 }
 
 function take(message) {
@@ -198,7 +330,7 @@ function take(message) {
 
 let drawn = -1;
 function draw() {
-  if (events !== drawn) { drawn = events; show(); tables(); drawSinr(); drawHops(); }
+  if (events !== drawn) { drawn = events; show(); tables(); drawGrid(); drawZones(); drawResilience(); drawSinr(); drawHops(); }
 }
 const stream = new EventSource("/events");
 stream.onmessage = (event) => { take(JSON.parse(event.data)); draw(); };
