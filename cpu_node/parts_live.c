@@ -19,7 +19,7 @@ struct parts_live {
     struct parts_moments learning; /* this node's, of the blocks since it last told */
     struct parts_moments *now;     /* [n_cpu] views of figures */
     uint64_t n_learnt, newest;     /* blocks in it, the last one's number */
-    bool told_once;
+    bool told_once, tell_again;
     uint8_t *serves;        /* [n_cpu][n_ue] */
     double complex *weight; /* [n_cpu][n_ue] */
     double *memory;
@@ -86,7 +86,11 @@ void parts_live_destroy(parts_live_t *p)
 
 void parts_live_alive(parts_live_t *p, int cpu, bool up)
 {
-    if (!up && cpu >= 0 && cpu < p->settings.n_cpu) {
+    if (!p || cpu < 0 || cpu >= p->settings.n_cpu) {
+        return;
+    }
+    p->tell_again = p->tell_again || up; /* it knows nothing of this one */
+    if (!up) {
         forget(p, &p->figures[cpu].now);
         p->figures[cpu].from_block = 0;
     }
@@ -161,27 +165,38 @@ static json_t *numbers(const double *values, size_t n)
     return array;
 }
 
-char *parts_live_told(parts_live_t *p)
+/* What this node does, as the others get it. */
+static char *line_of(const struct parts_live *p, const struct parts_moments *m, uint64_t from_block)
 {
-    const uint64_t every = p->settings.every_blocks;
-    const bool due = p->n_learnt >= every || (!p->told_once && p->n_learnt >= PARTS_LIVE_FIRST_BLOCKS);
-    if (!due) {
-        return NULL;
-    }
     const size_t n_ue = (size_t)p->settings.n_ue;
-    const uint64_t from_block = p->newest + p->settings.lead_blocks + 1;
-    const struct parts_moments *const m = &p->learning;
     json_t *const root =
         json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "type", "weights", "from_block", (json_int_t)from_block, "own",
                   numbers((const double *)m->own, 2 * n_ue), "square", numbers(m->square, n_ue), "power",
                   numbers(m->power, n_ue), "count", numbers(m->count, n_ue));
     char *const text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
-    put_next(p, p->settings.self, m, from_block);
-    forget(p, m);
-    p->n_learnt = 0;
-    p->told_once = true;
     return text;
+}
+
+char *parts_live_told(parts_live_t *p)
+{
+    const uint64_t from_block = p->newest + p->settings.lead_blocks + 1;
+    const struct figures *const own = &p->figures[p->settings.self];
+    const bool first = !p->told_once && p->n_learnt >= PARTS_LIVE_FIRST_BLOCKS;
+    if (p->n_learnt >= p->settings.every_blocks || first) {
+        char *const line = line_of(p, &p->learning, from_block);
+        put_next(p, p->settings.self, &p->learning, from_block);
+        forget(p, &p->learning);
+        p->n_learnt = 0;
+        p->told_once = true;
+        p->tell_again = false;
+        return line;
+    }
+    if (!p->tell_again || !p->told_once) {
+        return NULL;
+    }
+    p->tell_again = false;
+    return own->from_block > 0 ? line_of(p, &own->next, own->from_block) : line_of(p, &own->now, from_block);
 }
 
 /* Exactly so many finite numbers, of magnitudes that squares of cannot overflow. */

@@ -22,7 +22,7 @@ typedef struct parts_live parts_live_t;
 int parts_live_create(parts_live_t **parts, const struct parts_live_settings *settings); /* TUTTI_ENOMEM */
 void parts_live_destroy(parts_live_t *parts); /* NULL and half-built allowed */
 
-/* Another one came or went. */
+/* Another one came or went. NULL allowed. */
 void parts_live_alive(parts_live_t *parts, int cpu, bool up);
 /* Before block->number is solved, to block->part->weight: serves [n_cpu][n_ue] by the homes' rule, home [n_ue] or
  * negative where a user has none: then all that serve it send with weight 1. */
@@ -30,7 +30,7 @@ void parts_live_turn(parts_live_t *parts, const uint8_t *serves, const int *home
 /* After the precoders have gone: what the solve left in block->part is learnt, then becomes what is sent, weights in
  * it. */
 void parts_live_learn(parts_live_t *parts, struct cpu_block *block);
-/* A control line for all others, when it is time for one: the caller frees it; NULL: not now. */
+/* A control line for all others, when it is time for one or somebody has come: the caller frees it; NULL: not now. */
 char *parts_live_told(parts_live_t *parts);
 /* Another one's; false: not a possible one, nothing changed. */
 bool parts_live_hear(parts_live_t *parts, int cpu, const json_t *root);

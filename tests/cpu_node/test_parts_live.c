@@ -205,10 +205,42 @@ static void who_has_gone_is_forgotten(void **state)
     close_rig(&rig);
 }
 
+/* One that comes back, another life, is told at once what counts for the others, and helps when its own is known. */
+static void who_comes_is_told(void **state)
+{
+    struct rig rig;
+    const struct parts_live_settings settings = {
+        .n_cpu = 2, .n_ue = K, .self = 1, .every_blocks = EVERY, .lead_blocks = LEAD};
+    (void)state;
+    open_rig(&rig);
+    uint64_t b = 1, helped = 0;
+    for (; b < 60; b++) {
+        turn(&rig, 0, b);
+        turn(&rig, 1, b);
+        tell(&rig, 0, true);
+        tell(&rig, 1, true);
+    }
+    parts_live_destroy(rig.node[1].parts);
+    assert_int_equal(parts_live_create(&rig.node[1].parts, &settings), 0);
+    parts_live_alive(rig.node[0].parts, 1, false);
+    parts_live_alive(rig.node[0].parts, 1, true);
+    for (const uint64_t back = b; b < back + EVERY; b++) {
+        turn(&rig, 0, b);
+        turn(&rig, 1, b);
+        assert_true(tell(&rig, 0, true) == (b == back || b == back + EVERY - 10)); /* again, and as ever */
+        tell(&rig, 1, true);
+        const bool alone = fabs(cabs(weight_of(&rig, 0, 0)) - 1) < 1e-9;
+        assert_true(alone == (weight_of(&rig, 1, 0) == 0)); /* nobody counts on a part that is not sent */
+        helped = !alone && helped == 0 ? b - back + 1 : helped;
+    }
+    assert_int_equal(helped, PARTS_LIVE_FIRST_BLOCKS + LEAD + 1);
+    close_rig(&rig);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(both_send_by_the_same_weights),
-                                       cmocka_unit_test(what_is_recorded_is_what_is_sent),
-                                       cmocka_unit_test(who_has_gone_is_forgotten)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_send_by_the_same_weights), cmocka_unit_test(what_is_recorded_is_what_is_sent),
+        cmocka_unit_test(who_has_gone_is_forgotten), cmocka_unit_test(who_comes_is_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
