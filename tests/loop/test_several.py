@@ -2,24 +2,27 @@
 """Two central nodes with four access points each (examples/two-cpus.yaml). Each solves with its own access points alone and records them; users
 are told to both. kill -9 of the second one: the first one's users go on without a missing block, the second one's access points send fresh, then
 stale precoders, then beams of their own, then nothing, and the second life goes on in the recording of the first. Users in between are combined
-by both, predicted and 1 dB better than by their homes alone; whoever walks over is handed over once, without a code block lost."""
+by both, and sent to by both, weighted: predicted, and 1 dB better up and down than
+by their homes alone; whoever walks over is handed over once, without a code block lost."""
 import os
 import re
 import signal
+import subprocess
 
 import numpy as np
 import yaml
-from network import PATIENT, SHORT, Network, check, db, finish
+from network import BIN, PATIENT, SHORT, Network, check, db, finish
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/two-cpus.yaml")
 OWN = [range(0, 4), range(4, 8)]  # access points of each
-BEFORE, AWAY, AFTER, TAIL = (30, 25, 30, 10) if SHORT else (60, 25, 60, 20)
+BEFORE, AWAY, AFTER, TAIL = (30, 35, 30, 10) if SHORT else (60, 35, 60, 20)
 STALE, MUTE = 4, 12
 FEW = ["frame.schedule=B G P6 U2 G D14 G", "frame.block_us=2000"] if SHORT else []
 
 
 # Users 4 and 5, as near to one as to the other, walk away from their homes (deterministic: 4 at the first one, 5 at the second).
 WALK_FROM, WALK_TO, STEP_DB, END, SETTLED, CUT_END = 60, 110, 9, 190, 20, 60
+HOMED, FIRST_WEIGHTS = 16, 28  # blocks from which on users have homes (decided at 8, 8 ahead), and helpers' weights (learnt in 20, 8 ahead)
 WALKED = {4: (0, 1), 5: (1, 0)}
 BETWEEN = ["frame.schedule=B G P6 U4 G D14 G", "frame.block_us=2000", "uplink.mode=central", "uplink.modulation=qam4", PATIENT]
 
@@ -76,6 +79,10 @@ def lose_and_return(net):
     net.wait_past("CPU-UP cpu=1", 0, "run.cpu0.h5")
     net.wait_for_block(net.blocks_done("run.cpu0.h5") + AFTER + TAIL, "run.cpu0.h5")
     net.wait_until(lambda: net.blocks_done("run.cpu1.h5") >= net.blocks_done("run.cpu0.h5") - TAIL, "cpu1 records again")
+    def is_shared():
+        with net.file("run.cpu0.h5") as f:
+            return (np.abs(f["parts/weight"][-1, 4:]) < 0.95).all()
+    net.wait_until(is_shared, "with cpu1 learnt anew both send to users in between")
     net.process.terminate()
     net.wait()
 
@@ -87,6 +94,7 @@ def judge_loss(net, first):
         solved, used = f["block/solved"][:n], f["block/ap_used"][:n]
         bits, wrong = f["user/bits"][first:n], f["user/code_block_errors"][first:n]
         decoded, parts, home = ~np.isnan(f["uplink/sinr_measured"][:n]), f["uplink/part_used"][:n, 1], f["uplink/home"][:n]
+        weight = f["parts/weight"][:n]
     check(n > back > down, f"cpu1 missed at block {down}, back at block {back} of {n}")
     check(solved.all() and used[:, OWN[0]].all(), "cpu0 solved every block with all its APs")
     check((bits[:, :2] > 0).all() and not wrong[:, :2].any(), f"users 0 and 1, at cpu0: {wrong[:, :2].sum()} code blocks wrong, none missing")
@@ -94,6 +102,10 @@ def judge_loss(net, first):
     check(decoded[SETTLED:, 0].all() and decoded[last + 10:back, 4:].all() and (home[last + 10:back, 4:] == 0).all(),
           f"cpu1's last stream is of block {last}; from 10 blocks later on cpu0 decodes the data of all that it hears")
     check(parts[back:, 4].any(), "with cpu1 back it helps again")
+    alone = np.abs(weight[last + 10:back])
+    check(alone.size > 0 and (abs(alone - 1) < 1e-6).all(), "and it sends to all of them by itself, with weight 1")
+    quiet = last + 10 + STALE + MUTE - first  # of wrong: from here on cpu1's access points are mute
+    check(quiet < back - first and not wrong[quiet:back - first, 4:].any(), f"with those of cpu1 mute users in between have {wrong[quiet:back - first, 4:].sum()} code blocks wrong")
     with net.file("run.cpu1.h5") as f:
         solved, used, kind, session = (f[p][:n] for p in ("block/solved", "block/ap_used", "applied/kind", "block/session"))
     check(not used[:, OWN[0]].any(), "cpu1 never had an AP of cpu0's")
@@ -114,15 +126,20 @@ def judge_loss(net, first):
 
 
 class Between:
-    """A run of BETWEEN: what both central nodes recorded of users' data."""
-    def __init__(self, n, *sets):
+    """A run of BETWEEN: what both central nodes recorded of users' data, and of what they sent."""
+    def __init__(self, n, *sets, report=False):
         with Example(*BETWEEN, *sets, n_blocks=n) as net:
-            net.run()
-            self.files = []
+            self.text = net.run().text
+            self.files, self.parts, both = [], [], [os.path.join(net.out, f"run.cpu{c}.h5") for c in range(2)]
+            if report:
+                self.report = subprocess.run([os.path.join(BIN, "tutti"), "report", *both, "--out", "/dev/stdout"], capture_output=True, text=True).stdout
             for c in range(2):
                 with net.file(f"run.cpu{c}.h5") as f:
                     self.files.append({name: f["uplink/" + name][:] for name in ["sinr_measured", "sinr_predicted", "code_block_errors",
                                                                                     "home", "part_used", "part_bytes"]})
+                    self.parts.append({name: f[name][:n] for name in ["parts/gain", "parts/error", "parts/weight", "H_hat", "W"]})
+                    if c == 0:
+                        self.measured, self.learning = f["user/sinr_measured"][:n], f["block/learning"][:n] > 0
         self.decoded = np.array([~np.isnan(f["sinr_measured"]) for f in self.files])  # [central node][block][user]
 
     def of_home(self, name):
@@ -140,7 +157,7 @@ def walk():
         gains[OWN[home], user] -= STEP_DB
         gains[OWN[to], user] += STEP_DB
     return Between(END, f"air.large_scale.gain_db_end={gains.tolist()}", f"air.large_scale.gain_db_end_from_block={WALK_FROM}",
-                   f"air.large_scale.gain_db_end_to_block={WALK_TO}")
+                   f"air.large_scale.gain_db_end_to_block={WALK_TO}", report=True)
 
 
 def judge_handover(run):
@@ -171,10 +188,43 @@ def judge_uplink(run, cut):
           f"{np.round(sent)} bytes a block between them, 80 without helpers")
 
 
+def predicted(run):
+    """[block][user] of all parts together: what errors add to a user's own stream it learns with its gain."""
+    power = np.abs(sum(p["parts/gain"] for p in run.parts)) ** 2 + sum(p["parts/error"] for p in run.parts)
+    own = np.einsum("bskk->bsk", power)
+    return own.sum(axis=1) / (1 + power.sum(axis=-1) - own).sum(axis=1)
+
+
+def judge_downlink(run, cut):
+    users, weighed = list(WALKED), slice(FIRST_WEIGHTS, CUT_END)
+    both, alone = (db(r.measured[weighed][:, users]).mean(axis=0) for r in (run, cut))
+    check((both - alone >= 1).all(), f"downlink of both {both.round(2)} dB, of the home alone {alone.round(2)} dB")
+    for name, r in (("both", run), ("the home alone", cut)):
+        gap = db(r.measured[SETTLED:] / predicted(r)[SETTLED:]).mean(axis=0)
+        check((abs(gap) <= 0.5).all(), f"downlink of {name}: measured less predicted of the network {gap.round(2)} dB")
+    weights = np.abs(np.array([p["parts/weight"] for p in run.parts]))  # [central node][block][user]
+    first = min(np.flatnonzero(weights[1 - home, :, user][HOMED:])[0] + HOMED for user, (home, _) in WALKED.items())
+    check(first == FIRST_WEIGHTS, f"helpers send from block {first} on")
+    check((weights[:, weighed, 4:] > 0.5).all() and not weights[1, HOMED:, :2].any() and not weights[0, HOMED:, 2:4].any(),
+          f"to users in between by weights {weights[:, CUT_END - 1, 4:].round(2).tolist()}, to nobody who is far")
+    for c, p in enumerate([{name: x[SETTLED:] for name, x in p.items()} for p in run.parts]):
+        heard = np.einsum("bsanu,bsanv->bsuv", p["H_hat"].conj(), p["W"])
+        power = (np.abs(p["W"]) ** 2).sum(axis=(3, 4))
+        check(np.abs(heard - p["parts/gain"]).max() < 1e-3 * np.abs(heard).max(), f"cpu{c}: gains are those of estimates and precoders")
+        check(power.max() <= 1 + 1e-6 and power[:, :, OWN[c]].max(axis=2).min() > 0.999, f"cpu{c}: in every subband its most loaded AP is at its budget")
+    table = [line.split() for line in run.text.split("Parts\n")[1].split("\n\n")[0].splitlines()[1:]]
+    told = {int(row[0]): float(row[5]) for row in table}
+    again = db(predicted(run)[~run.learning]).mean(axis=0)
+    check(all(abs(told[k] - again[k]) < 0.02 for k in range(6)), f"the run's table of parts has these predictions: {told}")
+    rows = run.report.split("<h2>Central nodes</h2>")[-1].split("</table>")[0]
+    check(run.report != rows and all(f">{told[k]:.2f}<" in rows for k in range(6)), "and so has the report of both files")
+
+
 if __name__ == "__main__":
     run, cut = walk(), Between(CUT_END, "partners.helpers=false")
     judge_handover(run)
     judge_uplink(run, cut)
+    judge_downlink(run, cut)
     with Example("uplink.mode=central", "uplink.modulation=qam4") as net:
         net.start()
         for c in range(2):
