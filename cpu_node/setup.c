@@ -321,11 +321,13 @@ int cpu_create(struct cpu *cpu, const struct config *config)
         return status;
     }
     const struct config_engine *e = &config->engine;
+    char *const lab = config_cpu_lab(config, cpu->id);
     node_realtime(e, NODE_DUTY_SOLVE, e->solve_cores_count > 0 ? e->solve_cores[0] : -1);
     log_write(LOG_INFO, "setup",
               "READY version=%s session=%u epoch=%" PRIu64 " endpoint=%s lab=%s n_ap=%d n_ant=%d n_ue=%d n_sb=%d",
               TUTTI_VERSION, cpu->welcome.session, cpu->welcome.epoch, config_cpu_endpoint(config, cpu->id),
-              config->fronthaul.lab_endpoint, cpu->shape.n_ap, cpu->shape.n_ant, cpu->shape.n_ue, cpu->shape.n_sb);
+              lab ? lab : "", cpu->shape.n_ap, cpu->shape.n_ant, cpu->shape.n_ue, cpu->shape.n_sb);
+    free(lab);
     return TUTTI_OK;
 }
 

@@ -11,11 +11,12 @@
 
 static const char help[] =
     "Usage: tutti keygen --out DIR --config FILE [--set KEY=VALUE]...\n"
-    "       tutti keygen --out DIR --aps N --users N [--eves N]\n"
+    "       tutti keygen --out DIR --aps N --users N [--eves N] [--cpus N]\n"
     "\n"
     "Makes one key pair per node of the network, and the list of public keys:\n"
     "\n"
     "  DIR/cpu.key, ap0.key .., ue0.key .., eve0.key .., observer.key   secret, mode 0600\n"
+    "  DIR/cpu1.key ..                                                 of further central nodes\n"
     "  DIR/public.keys                                                 whom the CPU node lets in\n"
     "\n"
     "Give each host public.keys and the .key files of the nodes it runs, and nothing else; name the directory in\n"
@@ -47,7 +48,9 @@ static int parse(struct keygen_options *options, int argc, char **argv)
         int max, *value;
     } counts[] = {{"--aps", TUTTI_MAX_AP, &options->network.n_ap},
                   {"--users", TUTTI_MAX_UE, &options->network.n_ue},
-                  {"--eves", TUTTI_MAX_UE, &options->network.n_eve}};
+                  {"--eves", TUTTI_MAX_UE, &options->network.n_eve},
+                  {"--cpus", TUTTI_MAX_CPU, &options->network.n_cpu}};
+    const size_t n = sizeof counts / sizeof counts[0];
     for (int i = 1; i < argc;) {
         const int taken = config_options_take(&options->common, argc, argv, &i);
         if (taken < 0) {
@@ -61,21 +64,21 @@ static int parse(struct keygen_options *options, int argc, char **argv)
             return 1;
         }
         size_t c = 0;
-        while (c < 3 && strcmp(argument, counts[c].name) != 0) {
+        while (c < n && strcmp(argument, counts[c].name) != 0) {
             c++;
         }
-        if (c == 3 && strcmp(argument, "--out") != 0) {
+        if (c == n && strcmp(argument, "--out") != 0) {
             return tool_usage_error("keygen", "unknown argument %s", argument);
         }
         if (i == argc) {
             return tool_usage_error("keygen", "%s needs a value", argument);
         }
-        if (c == 3) {
+        if (c == n) {
             options->out = argv[i++];
         } else if (take_count(argument, argv[i++], counts[c].max, counts[c].value)) {
             return TOOL_USAGE;
         }
-        options->counted = options->counted || c < 3;
+        options->counted = options->counted || c < n;
     }
     if (!options->out) {
         return tool_usage_error("keygen", "--out DIR is missing");

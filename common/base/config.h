@@ -450,6 +450,9 @@ static inline int config_n_cpu(const struct config *config)
 }
 int config_cpu_of_ap(const struct config *config, int ap);
 const char *config_cpu_endpoint(const struct config *config, int cpu);
+/* Its lab link: the first one's is fronthaul.lab_endpoint, where users are; another's, for who watches it, a socket in
+ * runtime_dir. Caller frees; NULL without memory. */
+char *config_cpu_lab(const struct config *config, int cpu);
 /* What a central node records into: record.file, of several central nodes with cpuC before its ending (run.cpu1.h5);
  * "" without a recording. Relative as the key is. Caller frees; NULL without memory. */
 char *config_record_name(const struct config *config, int cpu);

@@ -23,6 +23,15 @@ const char *config_cpu_endpoint(const struct config *config, int cpu)
     return config->cpus_count > 0 ? config->cpus[cpu].endpoint : config->fronthaul.endpoint;
 }
 
+char *config_cpu_lab(const struct config *config, int cpu)
+{
+    char *text = NULL;
+    if (cpu == 0) {
+        return strdup(config->fronthaul.lab_endpoint);
+    }
+    return asprintf(&text, "ipc://%s/lab.cpu%d", config->network.runtime_dir, cpu) < 0 ? NULL : text;
+}
+
 char *config_record_name(const struct config *config, int cpu)
 {
     const char *const file = config->record.file, *const slash = strrchr(file, '/');

@@ -94,11 +94,12 @@ static int create_lab(recorder_t *r)
 {
     const struct config *c = r->settings.config;
     const bool first = r->settings.id == 0;
-    char beside[256];
-    snprintf(beside, sizeof beside, "ipc://%.200s/lab.cpu%d", c->network.runtime_dir, r->settings.id);
-    const char *const endpoint = first ? c->fronthaul.lab_endpoint : beside;
+    r->lab_endpoint = config_cpu_lab(c, r->settings.id);
+    if (!r->lab_endpoint) {
+        return error_set(TUTTI_ENOMEM, "out of memory for the lab link");
+    }
     const struct fh_hub_settings settings = {
-        .endpoint = endpoint,
+        .endpoint = r->lab_endpoint,
         .cpu = r->settings.id,
         .n_ue = first ? c->network.n_ue : 0,
         .n_eve = first ? c->network.n_eve : 0,
@@ -107,7 +108,7 @@ static int create_lab(recorder_t *r)
         .agreement = r->settings.agreement,
         .welcome = r->settings.welcome,
         .peer_timeout_ms = config_peer_timeout_ms(c),
-        .key_dir = config_key_dir(c, endpoint),
+        .key_dir = config_key_dir(c, r->lab_endpoint),
     };
     return fh_hub_create(&r->lab, &settings);
 }
@@ -232,6 +233,7 @@ void recorder_destroy(recorder_t *r)
     }
     free(r->roster_heard);
     free(r->config_text);
+    free(r->lab_endpoint);
     early_destroy(r->early);
     free(r->last_account);
     free(r->last_eve_report);
@@ -385,5 +387,5 @@ void recorder_log_counters(const recorder_t *r)
     log_accounts(r);
     secrecy_log_counters(r->secrecy);
     fh_hub_counters(r->lab, &counters);
-    fh_counters_log(&counters, r->settings.config->fronthaul.lab_endpoint);
+    fh_counters_log(&counters, r->lab_endpoint);
 }

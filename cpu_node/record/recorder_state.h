@@ -34,7 +34,7 @@ struct roster_message {
 
 struct recorder {
     struct recorder_settings settings;
-    char *config_text;
+    char *config_text, *lab_endpoint;
     struct node_thread thread;
     /* block thread -> record thread, and free blocks back */
     ring_t *blocks, *free_blocks, *accounts, *events, *welcomes, *rosters;

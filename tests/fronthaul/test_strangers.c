@@ -39,7 +39,7 @@ static struct sockaddr_in address;
 
 static int set_up(void **state)
 {
-    const struct keys_network network = {.n_ap = 4, .n_ue = 2, .n_eve = 1};
+    const struct keys_network network = {.n_ap = 4, .n_ue = 2, .n_eve = 1, .n_cpu = 2};
     (void)state;
     strcpy(directory, "/tmp/tutti-test-strangers-XXXXXX");
     if (!mkdtemp(directory)) {
@@ -80,6 +80,7 @@ static fh_hub_t *make_hub(const char *key_dir)
                                              .n_ap = 4,
                                              .n_ue = 2,
                                              .observers = true,
+                                             .n_cpu = 2,
                                              .fingerprint = FINGERPRINT,
                                              .welcome = {.session = 1},
                                              .peer_timeout_ms = timeout_ms,
@@ -290,7 +291,10 @@ static void test_a_key_is_for_one_node_only(void **state)
         const char *thief, *as;
         enum fh_role role;
         int id;
-    } cases[] = {{"ap1", "ap2", FH_ROLE_AP, 2}, {"ap1", "ue1", FH_ROLE_UE, 1}, {"observer", "ap0", FH_ROLE_AP, 0}};
+    } cases[] = {{"ap1", "ap2", FH_ROLE_AP, 2},
+                 {"ap1", "ue1", FH_ROLE_UE, 1},
+                 {"observer", "ap0", FH_ROLE_AP, 0},
+                 {"ap1", "cpu1", FH_ROLE_CPU, 1}};
     struct host host;
     start_host(&host, keys);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -312,10 +316,35 @@ static void test_a_key_is_for_one_node_only(void **state)
         fh_peer_destroy(peer);
     }
     fh_peer_t *right = make_peer(keys, FH_ROLE_AP, 2), *watcher = make_peer(keys, FH_ROLE_OBSERVER, 77);
+    fh_peer_t *second = make_peer(keys, FH_ROLE_CPU, 1);
     wait_for_peer(right, FH_EVENT_UP);
     wait_for_peer(watcher, FH_EVENT_UP);
+    wait_for_peer(second, FH_EVENT_UP);
+    fh_peer_destroy(second);
     fh_peer_destroy(right);
     fh_peer_destroy(watcher);
+    stop_host(&host);
+}
+
+/* Of several central nodes each has its own key: the first one cannot stand in the second one's place. */
+static void test_central_nodes_are_told_apart(void **state)
+{
+    (void)state;
+    struct host host;
+    start_host(&host, keys);
+    const struct fh_hello hello = {.role = FH_ROLE_AP, .id = 1, .cpu = 1, .fingerprint = FINGERPRINT, .key_dir = keys};
+    fh_peer_t *peer;
+    assert_int_equal(fh_peer_create(&peer, endpoint, &hello, timeout_ms), TUTTI_OK);
+    struct fh_counters counters = {0};
+    const uint64_t start_ns = clock_mono_ns();
+    while (counters.handshake_refused == 0 && ms_since(start_ns) < PATIENCE_MS) {
+        struct fh_event event;
+        assert_int_equal(fh_peer_wait(peer, -1, 10000, &event), TUTTI_OK);
+        assert_int_not_equal(event.kind, FH_EVENT_UP);
+        fh_peer_counters(peer, &counters);
+    }
+    assert_true(counters.handshake_refused > 0);
+    fh_peer_destroy(peer);
     stop_host(&host);
 }
 
@@ -502,6 +531,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_on_an_open_link_they_are_looked_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_siege_does_not_disturb_those_inside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_key_is_for_one_node_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_central_nodes_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refused_peer_keeps_trying, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_key_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_key_list, set_up, tear_down),

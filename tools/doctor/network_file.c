@@ -95,7 +95,7 @@ static void look_at_ports(const struct host_question *question, struct host_find
     const struct {
         const char *endpoint;
         bool ours;
-    } listening[] = {{c->fronthaul.endpoint, role == HOST_ROLE_CPU || role == HOST_ROLE_ANY},
+    } listening[] = {{config_cpu_endpoint(c, 0), role == HOST_ROLE_CPU || role == HOST_ROLE_ANY},
                      {c->fronthaul.lab_endpoint, role == HOST_ROLE_CPU || role == HOST_ROLE_ANY},
                      {c->air.endpoint, config_has_emulated(c) && (role == HOST_ROLE_AIR || role == HOST_ROLE_ANY)}};
     int n_elsewhere = 0;
