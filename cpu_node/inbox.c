@@ -271,7 +271,7 @@ static void deliver(void *context, int ap, enum fault_direction direction, const
 
 static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
 {
-    int n_alive = 0;
+    int n_alive = 0, n_own = 0;
     gather_set_alive(cpu->gather, id, up);
     if (cpu->replay) {
         replay_set_alive(cpu->replay, id, up);
@@ -279,6 +279,7 @@ static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
     block_clock_gone(cpu->clock, id);
     for (int ap = 0; ap < cpu->shape.n_ap; ap++) {
         n_alive += cpu->gather->alive[ap];
+        n_own += !cpu->gather->foreign[ap];
     }
     recorder_aps_alive(cpu->recorder, n_alive, id, up);
     const uint64_t block = cpu->clock->now;
@@ -293,7 +294,7 @@ static void hear_coming_or_going(struct cpu *cpu, int id, bool up)
     sync_watch_gone(cpu->sync, id);
     SAY(cpu, LOG_WARNING, block, "AP-DOWN ap=%d", id);
     if (n_alive == 0 && cpu->session_used) { /* nobody is disturbed, and who comes back may live in another time */
-        SAY(cpu, LOG_WARNING, block, "OUTAGE all_aps=%d", cpu->shape.n_ap);
+        SAY(cpu, LOG_WARNING, block, "OUTAGE all_aps=%d", n_own);
         cpu_renew_session(cpu);
     }
 }

@@ -435,7 +435,7 @@ static void test_key_list(void **state)
     char path[256], line[160];
     struct key_list list;
     assert_int_equal(keys_read_list(&list, keys), 0);
-    assert_int_equal(list.n, 2 + 4 + 2 + 1);
+    assert_int_equal(list.n, 3 + 4 + 2 + 1);
     assert_string_equal(keys_find_key(&list, keys_find_name(&list, "eve0")->public_key)->name, "eve0");
     assert_null(keys_find_name(&list, "ap4"));
     snprintf(line, sizeof line, "ap9 %s\n", keys_find_name(&list, "ap0")->text);
