@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Hostile uplink messages at the central node, as they are and with their checksums made right: antennas' samples and
- * locally combined streams with their statistics. What is stored is finite and of the right access point; whatever it
- * says, combining, following and decoding it stay inside their arrays. */
+/* Hostile uplink messages at the central node, as they are and with their checksums made right: antennas' samples,
+ * locally combined streams with their statistics, and parts of another central node. What is stored is finite and of
+ * the right access point; whatever it says, combining, following and decoding it stay inside their arrays. */
+#include "cpu_node/uplink/parts.h"
 #include "cpu_node/uplink/weights.h"
 #include "fronthaul/crc32c.h"
 #include "fuzz.h"
@@ -17,11 +18,12 @@ static struct network {
     struct frame frame;
     struct uplink_window window;
     uplink_weights_t *weights;
+    uplink_parts_t *parts;
     upstream_t *upstream;
     tutti_cf32 *symbols;
     double *sinr;
 } network[N_MODE];
-static uint64_t n_stored[N_MODE], n_refused, n_late;
+static uint64_t n_stored[N_MODE], n_parts, n_refused, n_late;
 
 static void open_network(struct network *n, const char *mode)
 {
@@ -36,6 +38,8 @@ static void open_network(struct network *n, const char *mode)
     const struct uplink_weights_settings weights = {.shape = shape, .config = n->config};
     const struct upstream_settings upstream = {.payload = &n->config->payload, .seed = 1, .track_phase = true};
     MUST(uplink_window_create(&n->window, &shape) == 0 && uplink_weights_create(&n->weights, &weights) == 0);
+    const struct uplink_parts_settings parts = {.shape = shape, .config = n->config, .n_cpu = 2, .self = 0};
+    MUST(uplink_parts_create(&n->parts, &parts) == 0);
     MUST(upstream_create(&n->upstream, &n->frame, &upstream) == 0);
     n->symbols = calloc((size_t)n->frame.n_sc, sizeof *n->symbols);
     n->sinr = calloc((size_t)n->frame.n_sb, sizeof *n->sinr);
@@ -54,9 +58,10 @@ static void open_network(struct network *n, const char *mode)
     }
 }
 
+static struct upstream_memory memory[N_UE];
+
 static void decode(struct network *n, const struct uplink_block *b)
 {
-    static struct upstream_memory memory[N_UE];
     const double offset_rad[N_UE] = {memory[0].offset_rad, memory[1].offset_rad};
     struct upstream_figures figures;
     uplink_weights_make(n->weights, b, offset_rad);
@@ -89,6 +94,30 @@ static void store(struct network *n, const uint8_t *data, size_t n_bytes)
     n_late += n->window.n_late - late;
 }
 
+/* A home that hears both users itself, with gain 1 and a tenth of noise. */
+static void store_part(struct network *n, const uint8_t *data, size_t n_bytes)
+{
+    struct upstream_figures figures;
+    uplink_parts_open(n->parts, BLOCK - 1); /* whatever is open is closed */
+    struct parts_block *const b = uplink_parts_open(n->parts, BLOCK);
+    memset(b->user_here, 1, N_UE);
+    memset(b->has, 1, N_UE);
+    for (int i = 0; i < N_UE * n->frame.n_sb; i++) {
+        b->f[i] = 0.1f;
+        b->g[i * N_UE + i / n->frame.n_sb] = 1;
+    }
+    const int error = uplink_parts_store(n->parts, 1, data, n_bytes);
+    MUST(error == WIRE_OK || !b->got[1]);
+    n_refused += error != WIRE_OK;
+    n_parts += b->got[1] && (b->has[N_UE] || b->has[N_UE + 1]);
+    uplink_parts_make(n->parts, b);
+    for (int k = 0; k < N_UE && b->got[1]; k++) {
+        uplink_parts_apply(n->parts, k, n->symbols, n->sinr);
+        upstream_execute(n->upstream, k, b->number, n->symbols, n->sinr, &memory[k], &figures);
+        MUST(figures.payload.code_block_errors <= figures.payload.code_blocks);
+    }
+}
+
 static void put_u32(uint8_t *out, uint32_t v)
 {
     for (int i = 0; i < 4; i++) {
@@ -108,12 +137,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     for (int i = 0; i < N_MODE; i++) {
         store(&network[i], sealed, n_bytes);
     }
+    store_part(&network[0], sealed, n_bytes);
     if (n_bytes >= WIRE_HEADER_BYTES) {
         put_u32(sealed + 64, crc32c_by_table(0, sealed + WIRE_HEADER_BYTES, n_bytes - WIRE_HEADER_BYTES));
         put_u32(sealed + 68, crc32c_by_table(0, sealed, 68));
         for (int i = 0; i < N_MODE; i++) {
             store(&network[i], sealed, n_bytes);
         }
+        store_part(&network[0], sealed, n_bytes);
     }
     free(sealed);
     return 0;
@@ -121,8 +152,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 
 int fuzz_report(void)
 {
-    printf("%10llu stored of antennas, %llu combined, %llu refused, %llu of other blocks\n",
-           (unsigned long long)n_stored[0], (unsigned long long)n_stored[1], (unsigned long long)n_refused,
-           (unsigned long long)n_late);
-    return n_stored[0] == 0 || n_stored[1] == 0 || n_refused == 0 || n_late == 0;
+    printf("%10llu stored of antennas, %llu combined, %llu parts, %llu refused, %llu of other blocks\n",
+           (unsigned long long)n_stored[0], (unsigned long long)n_stored[1], (unsigned long long)n_parts,
+           (unsigned long long)n_refused, (unsigned long long)n_late);
+    return n_stored[0] == 0 || n_stored[1] == 0 || n_parts == 0 || n_refused == 0 || n_late == 0;
 }
