@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "channel/channel.h"
 #include "channel/random.h"
-#include "cpu_node/uplink/parts.h"
+#include "cpu_node/uplink/uplink.h"
 
 #include <complex.h>
 #include <math.h>
@@ -416,10 +416,14 @@ static void blocks_are_due_in_order(void **s)
     assert_int_equal(uplink_parts_store(parts[0], 1, message, pack(1, 12, nobody)), WIRE_OK); /* twice */
     assert_int_equal(uplink_parts_store(parts[0], 1, message, pack(1, 11, nobody)), WIRE_OK); /* never asked for */
     assert_int_equal(uplink_parts_counters(parts[0]).late, 2);
-    combine_here(0, 3); /* time begins anew */
+    combine_here(0, 14);
+    combine_here(0, 3); /* time begins anew, and nobody waits for 14 any more */
     assert_null(uplink_parts_due(parts[0], 3));
     assert_int_equal(uplink_parts_store(parts[0], 1, message, pack(1, 3, nobody)), WIRE_OK);
-    assert_int_equal(uplink_parts_due(parts[0], 3)->number, 3);
+    due = uplink_parts_due(parts[0], 3);
+    assert_int_equal(due->number, 3);
+    uplink_parts_close(parts[0], due);
+    assert_null(uplink_parts_due(parts[0], 100));
     close_network();
 }
 
@@ -469,13 +473,55 @@ static void what_cannot_be_is_refused(void **s)
     close_network();
 }
 
+/* Lock-step: a block waits for the partner's part of a window before; not in paced time, nor for one that is gone. */
+static void nobody_runs_ahead_in_lock_step(void **s)
+{
+    (void)s;
+    open_network("central", "mmse", "antennas");
+    for (int lockstep = 0; lockstep < 2; lockstep++) {
+        const struct block_shape block_shape = {
+            .n_sb = frame.n_sb, .n_ap = N_AP, .n_ant = N_ANT, .n_ue = N_UE, .n_extra = 0};
+        const struct uplink_settings settings = {.config = config,
+                                                 .frame = &frame,
+                                                 .shape = block_shape,
+                                                 .lockstep = lockstep == 1,
+                                                 .company = {.n_cpu = N_CPU, .self = 0}};
+        const int32_t home[N_UE] = {0};
+        const uint8_t helps[N_UE] = {0}, partner[N_CPU] = {1, 1}, nobody[N_UE] = {0};
+        const struct uplink_homes homes = {home, helps, partner};
+        struct cpu_block *block;
+        uplink_t *uplink;
+        assert_int_equal(block_create(&block, &block_shape), 0);
+        assert_int_equal(uplink_create(&uplink, &settings), 0); /* its thread is not started: the ring has room */
+        block_open(block, 99, 0, 1, 0);
+        uplink_block(uplink, block, NULL, NULL, &homes);
+        assert_false(uplink_is_ahead(uplink)); /* it has not said anything yet */
+        hear(1, 100);
+        assert_true(uplink_hear_part(uplink, 1, message, pack(1, 100, nobody)));
+        for (uint64_t number = 100; number < 100 + PARTS_WINDOW; number++) {
+            block_open(block, number, 0, 1, 0);
+            uplink_block(uplink, block, NULL, NULL, &homes);
+            assert_false(uplink_is_ahead(uplink)); /* block 100 + PARTS_WINDOW may go, its part of 100 is here */
+        }
+        block_open(block, 100 + PARTS_WINDOW, 0, 1, 0);
+        uplink_block(uplink, block, NULL, NULL, &homes);
+        assert_int_equal(uplink_is_ahead(uplink), lockstep);
+        uplink_partner_gone(uplink, 1);
+        assert_false(uplink_is_ahead(uplink));
+        message[0] ^= 1;
+        assert_false(uplink_hear_part(uplink, 1, message, WIRE_HEADER_BYTES + 8));
+        uplink_destroy(uplink);
+        block_destroy(block);
+    }
+    close_network();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_hear_more_than_one),
-        cmocka_unit_test(alone_is_as_ever),
-        cmocka_unit_test(blocks_are_due_in_order),
-        cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(both_hear_more_than_one),        cmocka_unit_test(alone_is_as_ever),
+        cmocka_unit_test(blocks_are_due_in_order),        cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(nobody_runs_ahead_in_lock_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

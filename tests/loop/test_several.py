@@ -188,6 +188,9 @@ def judge_uplink(run, cut):
     sent = [f["part_bytes"][SETTLED:CUT_END, 1 - c].mean() for c, f in enumerate(run.files)]
     check(all(80 < n for n in sent) and all((f["part_bytes"][SETTLED:, 1 - c] == 80).all() for c, f in enumerate(cut.files)),
           f"{np.round(sent)} bytes a block between them, 80 without helpers")
+    rows = [line.split() for line in run.text.split("Uplink data")[1].splitlines()[2:8]]
+    recorded = [db(run.of_home("sinr_measured")[:, k][np.any(run.decoded[:, :, k], axis=0)]).mean() for k in range(6)]
+    check(all(abs(float(row[1]) - recorded[int(row[0])]) < 0.006 for row in rows), f"the run's table has those of all files: {np.round(recorded, 2)}")
 
 
 def predicted(run):

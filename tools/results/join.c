@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/h5file.h"
 #include "mimo/parts.h"
+#include "tools/results/join_uplink.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -173,6 +174,7 @@ int recording_join(struct recording *r, int n, const char *const *files)
     struct joint j;
     int status = create(&j, r, n, files);
     status = status < 0 ? status : join_rows(&j);
+    status = status < 0 ? status : recording_join_uplink(r, n, files);
     for (int i = 0; status == 0 && i < n * r->n_ue; i++) {
         r->parts.alone_db[i] = r->parts.n_sent[i] > 0 ? r->parts.alone_db[i] : NAN;
     }
