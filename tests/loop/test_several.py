@@ -11,7 +11,7 @@ import subprocess
 
 import numpy as np
 import yaml
-from network import BIN, PATIENT, SHORT, Network, check, db, finish
+from network import BIN, PATIENT, SHORT, Network, check, db, finish, skip
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/two-cpus.yaml")
 OWN = [range(0, 4), range(4, 8)]  # access points of each
@@ -226,10 +226,14 @@ def judge_downlink(run, cut):
 
 
 if __name__ == "__main__":
-    run, cut = walk(), Between(CUT_END, "partners.helpers=false")
+    run = walk()
     judge_handover(run)
-    judge_uplink(run, cut)
-    judge_downlink(run, cut)
+    if SHORT:
+        skip("what helpers bring", "a second network for the sake of its figures")
+    else:
+        cut = Between(CUT_END, "partners.helpers=false")
+        judge_uplink(run, cut)
+        judge_downlink(run, cut)
     with Example("uplink.mode=central", "uplink.modulation=qam4") as net:
         net.start()
         for c in range(2):
