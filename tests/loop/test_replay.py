@@ -95,6 +95,10 @@ def examine_refusals(net):
         c["collection"]["core:streams"] = [s for s in c["collection"]["core:streams"] if s["name"] != "ap1_ant1"]
         json.dump(c, open(path, "w"))
 
+    if SHORT:
+        skip("other refusals of the samples", "runs are short here")
+        refused("another type", "core:datatype: cf32_le or ci16_le expected", edit("cf32_le", "cf32le"))
+        return
     refused("a missing antenna", "no recording of antenna 1 of ap1", drop_stream)
     refused("another rate", "was recorded at 2000000 Hz", edit(r'"core:sample_rate": [\d.]+', '"core:sample_rate": 2000000.0'))
     refused("another type", "core:datatype: cf32_le or ci16_le expected", edit("cf32_le", "cf32le"))
@@ -169,7 +173,7 @@ def test_what_the_clock_did():
     """Paced: messages lost and late, an access point that stands still and loses samples, a scheme that the budget steps down."""
     sets = ["air.mode=paced", "precoding.scheme=ob", "precoding.ob_gap=1e-6", "engine.block_budget_us=300", "fronthaul.faults.loss=0.1",
             "precoding.an=nullspace", "payload.modulation=qam4"]
-    with network("symbols: PG, nodes: [ap0, ap1, ap2]", sets, 300, n_ap=3, args=["--keep-going"]) as net:
+    with network("symbols: PG, nodes: [ap0, ap1, ap2]", sets, 150 if SHORT else 300, n_ap=3, args=["--keep-going"]) as net:
         net.start()
         net.wait_for_block(60)
         pid = net.pid_of("tutti-ap", 1)

@@ -115,7 +115,7 @@ def reference_dies():
         count = len(re.findall(r"AP [123]: (?:the reference is not heard any more|no beacon): ", text))
         check(status == 1 and count == 3 and "AP 0: not there" in text, f"sync-check without the reference: {text}")
         net.start_node("tutti-ap", "--id", "0")
-        net.wait_past("CALIBRATED run=2", 80 if SHORT else 100)
+        net.wait_past("CALIBRATED run=2", 100)
         net.process.terminate()
         net.wait()
         status, text = sync_check(os.path.join(net.out, "run.h5"))
