@@ -23,6 +23,8 @@ DEFAULTS = dict(name="test", seed=7, n_ap=4, n_ant=4, n_ue=4, n_blocks=200, snr_
 # Sanitized programs are several times slower: their runs are shorter, and what needs many blocks to be judged is not judged.
 SCALE = float(os.environ.get("TUTTI_LOOP_SCALE", "1"))
 SHORT = SCALE < 1
+# The thread sanitizer looks at threads that meet: what meets in the same way again is left to the address sanitizer.
+THREADS = os.environ.get("TUTTI_LOOP_SANITIZER") == "thread"
 # Where processes and messages are looked at and not samples, blocks of 24 symbols will do instead of 70.
 LIGHT = ["frame.schedule=B G P4 U2 G D14 G", "frame.block_us=2000"] if SHORT else []
 

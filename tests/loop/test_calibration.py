@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import numpy as np
-from network import BIN, SHORT, Network, check, db, fewer, finish, skip
+from network import BIN, SHORT, THREADS, Network, check, db, fewer, finish, skip
 
 # What is calibrated does not depend on how many symbols there are besides: 28 instead of 70 where runs are short.
 FRAME = ["frame.schedule=B G P4 U2 C4 G D14 G", "frame.block_us=2000"] if SHORT else ["frame.schedule=B G P4 U20 C4 G D38 G"]
@@ -68,13 +68,15 @@ def noise_in_c():
 
 def on_demand():
     """Asked for by hand in a running network; its file gives the same network when it is read at the start."""
-    n, file = 150, "calibration.file=table.h5"  # not fewer in short runs: the command comes when it comes
-    with Network(sets=[*FRAME, *CHAINS, file], n_blocks=n) as net:
-        net.start().wait_for_block(5)
+    with Network(sets=[*FRAME, *CHAINS, "calibration.file=table.h5"], n_blocks=0) as net:  # until it is seen: the command comes when it comes
+        net.start().wait_for_block(20)
         told = subprocess.run([os.path.join(BIN, "tutti"), "calibrate", "--config", os.path.join(net.out, "config.yaml")],
                               capture_output=True, text=True, timeout=120)
         check(told.returncode == 0 and "calibrated: error" in told.stdout, f"tutti calibrate: {told.stdout.splitlines()[-1:]} {told.stderr}")
-        check(net.wait() == 0, "the network went on to its end")
+        net.wait_past("CALIBRATED run=1", 60)
+        n = net.blocks_done() - 20  # the last ones are not all reported
+        net.process.terminate()
+        check(net.wait() == 0, "the network went on until it was ended")
         with net.file("run.h5") as f:
             first = in_force(f, 1, n)
             measured = f["user/sinr_measured"][:n]
@@ -102,8 +104,12 @@ def refused():
         net.wait()
 
 
-chains_and_clocks()
-noise_in_c()
-on_demand()
-refused()
+if THREADS:
+    skip("a calibration at the start, one refused", "their threads are those of one that is asked for")
+    on_demand()
+else:
+    chains_and_clocks()
+    noise_in_c()
+    on_demand()
+    refused()
 finish()

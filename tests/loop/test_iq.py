@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 import numpy as np
-from network import BIN, SHORT, Network, check, fewer, finish, skip
+from network import BIN, SHORT, THREADS, Network, check, fewer, finish, skip
 
 SYMBOL, BLOCK = 137, 9600
 LETTERS = "BG" + "P" * 4 + "U" * 24 + "G" + "D" * 38 + "G"
@@ -172,7 +172,10 @@ def test_all():
             examine_meta(net, stem, stem[:2], int(stem[2]), int(stem[-1]), 10, 20)
         examine_collection(net, stems)
         examine_example(net)
-        examine_inspect(net, stems)
+        if THREADS:
+            skip("the tool that inspects it", "a process with one thread")
+        else:
+            examine_inspect(net, stems)
         examine_gnuradio(net, stems[0])
         examine_energy(net)
         check(not os.path.exists(path(net, "ue1_ant0.sigmf-data")), "a node that is not named records nothing")
