@@ -125,12 +125,17 @@ int partners_create(partners_t **partners, const struct partners_settings *setti
     return status;
 }
 
+static void send_all(struct way *way);
+
 void partners_stop(partners_t *p)
 {
     for (int cpu = 0; p && p->way && cpu < p->n_cpu; cpu++) {
         if (p->way[cpu].thread.running) {
             rt_event_signal(p->way[cpu].wake);
             node_thread_join(&p->way[cpu].thread);
+        }
+        if (p->hub && cpu != p->settings.id) { /* the last block's parts, too: somebody waits for them */
+            send_all(&p->way[cpu]);
         }
     }
 }

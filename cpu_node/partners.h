@@ -43,7 +43,7 @@ typedef struct partners partners_t;
 /* NULL stays NULL in everything below where there is one central node. TUTTI_ENOMEM, what fh_peer_create says. */
 int partners_create(partners_t **partners, const struct partners_settings *settings);
 int partners_start(partners_t *partners, fh_hub_t *hub); /* the hub is this node's own and outlives it */
-void partners_stop(partners_t *partners);                /* after rt_stop_request; once is enough */
+void partners_stop(partners_t *partners);                /* after rt_stop_request; sends what waits; once is enough */
 void partners_destroy(partners_t *partners);             /* NULL and half-built allowed */
 
 /* Handles what has come and sends what waits; call it whenever partners_event is readable, and often enough anyway. */

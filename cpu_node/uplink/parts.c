@@ -206,6 +206,14 @@ void uplink_parts_keep(uplink_parts_t *p, struct parts_block *b, const uplink_we
     b->has[self * p->settings.shape.n_ue + k] = 1;
 }
 
+void uplink_parts_gone(uplink_parts_t *p, int cpu)
+{
+    for (int i = 0; i < PARTS_WINDOW; i++) {
+        p->counters.lost += p->place[i].open && p->place[i].own && p->place[i].expected[cpu] && !p->place[i].got[cpu];
+        p->place[i].expected[cpu] = 0;
+    }
+}
+
 static bool is_complete(const struct uplink_parts *p, const struct parts_block *b)
 {
     for (int c = 0; c < p->settings.n_cpu; c++) {

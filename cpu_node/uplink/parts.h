@@ -59,6 +59,8 @@ size_t uplink_parts_pack(uplink_parts_t *parts, const uplink_weights_t *weights,
                          const struct wire_header *header, uint8_t *out, size_t capacity);
 /* A partner's message; enum wire_error. */
 int uplink_parts_store(uplink_parts_t *parts, int cpu, const uint8_t *data, size_t n_bytes);
+/* It is not there any more: no block waits for it. */
+void uplink_parts_gone(uplink_parts_t *parts, int cpu);
 /* The oldest block that has all its parts, or has waited long enough, else NULL; in order. `upto`: as if this block
  * were combined here already. The caller closes it. */
 struct parts_block *uplink_parts_due(uplink_parts_t *parts, uint64_t upto);

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ITEM_BLOCK = -1 };
+enum { ITEM_BLOCK = -1, ITEM_GONE = -2 }; /* ITEM_GONE - c: central node c has gone */
 
 /* In the ring: a message of AP `ap`, or of central node ap - n_ap, or ITEM_BLOCK and behind it what is known of a
  * block, in the order of write_block. */
@@ -290,8 +290,14 @@ bool uplink_hear_part(uplink_t *u, int cpu, const uint8_t *data, size_t n_bytes)
 
 void uplink_partner_gone(uplink_t *u, int cpu)
 {
-    if (u && u->together) {
-        u->heard[cpu] = 0;
+    if (!u || !u->together) {
+        return;
+    }
+    u->heard[cpu] = 0;
+    struct item *const item = claim(u);
+    if (item) { /* else blocks wait for it as for a part that is lost */
+        item->ap = ITEM_GONE - cpu;
+        publish(u);
     }
 }
 
@@ -479,6 +485,9 @@ static int body(void *argument)
         }
         if (item->ap == ITEM_BLOCK) {
             take_block(u, item);
+        } else if (item->ap <= ITEM_GONE) {
+            uplink_parts_gone(uplink_together_parts(u->together), ITEM_GONE - item->ap);
+            decode_together(u, 0);
         } else if (item->ap >= u->shape.n_ap) {
             take_part(u, item->ap - u->shape.n_ap, item);
         } else {
@@ -489,6 +498,9 @@ static int body(void *argument)
         if (u->settings.lockstep) {
             rt_event_signal(u->space);
         }
+    }
+    if (u->together) { /* nobody's part comes any more */
+        decode_together(u, UINT64_MAX);
     }
     return TUTTI_OK;
 }

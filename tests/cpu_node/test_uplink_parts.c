@@ -424,6 +424,11 @@ static void blocks_are_due_in_order(void **s)
     assert_int_equal(due->number, 3);
     uplink_parts_close(parts[0], due);
     assert_null(uplink_parts_due(parts[0], 100));
+    combine_here(0, 4);
+    assert_null(uplink_parts_due(parts[0], 4));
+    uplink_parts_gone(parts[0], 1);
+    assert_int_equal(uplink_parts_due(parts[0], 4)->number, 4);
+    assert_int_equal(uplink_parts_counters(parts[0]).lost, 1);
     close_network();
 }
 
