@@ -42,9 +42,9 @@ STATES = """return [...document.querySelectorAll("#aps tbody tr")].map((r) => [r
 
 
 # [[text of a cell, ..] of a row, ..], the first row the titles; what is hidden is not there.
-TABLE = """const t = document.getElementById(arguments[0]); return t.offsetParent ? [...t.rows].map((r) => [...r.cells].map((c) => c.textContent)) : []"""
+TABLE = """const t = document.getElementById(arguments[0]); return t && t.offsetParent ? [...t.rows].map((r) => [...r.cells].map((c) => c.textContent)) : []"""
 GRID = """return [...document.querySelectorAll("#grid button")].map((b) => [b.children[1].textContent, [...b.querySelectorAll("i")].map((i) => Number(i.textContent))])"""
-PARTS = """return document.getElementById("resilience").offsetParent ? [...document.querySelectorAll("#parts meter")].map((m) => m.value) : []"""
+PARTS = """const r = document.getElementById("resilience"); return r && r.offsetParent ? [...document.querySelectorAll("#parts meter")].map((m) => m.value) : []"""
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
 
 
@@ -156,11 +156,11 @@ def examine(net, browser, url):
 def examine_clusters(browser):
     def agree():
         sizes, grid = browser.column("users", "served by"), [u for _, u in browser.run(GRID)]
-        return all_numbers(sizes, 12) and len(grid) == 16 and sum(map(int, sizes)) == sum(map(len, grid)) < 12 * 16 and grid
+        return all_numbers(sizes, 8) and len(grid) == 8 and sum(map(int, sizes)) == sum(map(len, grid)) < 8 * 8 and grid
     grid = browser.wait("clusters, the same in grid and table", agree)
     masters, pilots = browser.column("users", "strongest AP"), browser.column("users", "pilot")
     check(all(k in grid[int(m)] for k, m in enumerate(masters)), f"strongest access points {masters} serve their users")
-    check(all_numbers(pilots, 12) and 1 < len(set(pilots)) <= 6, f"pilots are shared: {pilots}")
+    check(all_numbers(pilots, 8) and 1 < len(set(pilots)) <= 6, f"pilots are shared: {pilots}")
 
 
 def examine_sensing(browser):
@@ -186,6 +186,7 @@ def look(browser, name, examine_it, *sets):
         shutil.copy(os.path.join(EXAMPLES, name + ".yaml"), net.config)
         browser.driver.get_log("browser")  # the page before has lost its network
         browser.driver.get(start(net))
+        browser.wait(f"{name}: events", lambda: numbers_of_events(browser) >= 3)
         examine_it(browser)
         for picture in ((name, 1200, 2200, False, ""), (name + "-dark", 1200, 2200, True, ""), (name + "-phone", 390, 3600, False, ""), (name + "-print", 794, 3000, False, "print")):
             browser.picture(*picture)
@@ -215,7 +216,7 @@ def main():
             net.process.terminate()
             net.wait(120)
             check(net.pid_of("tutti") is None, "the page ends with the run")
-        look(browser, "clusters", examine_clusters)
+        look(browser, "clusters", examine_clusters, "network.n_ap=8", "network.n_ue=8", "cluster.max_aps=4")
         look(browser, "isac", examine_sensing)
         look(browser, "attack", examine_attack, "eve.from_block=60", "scheduler.average_blocks=40", "fronthaul.faults.silent_ap=-1", "air.events=[]")
     finally:
