@@ -18,6 +18,7 @@ _Static_assert((int)KERNEL_LANES <= (int)KERNEL_LANES_MAX && KERNEL_PAD % KERNEL
 #endif
 /* Bounds of a tile are constants of the caller. */
 #define KERNEL_INLINE static inline __attribute__((always_inline))
+#define KERNEL_APART __attribute__((noinline))
 
 #include "linalg/kernel_batch.h"
 #include "linalg/kernel_cluster.h"

@@ -108,46 +108,56 @@ KERNEL_INLINE void tall_tile(int n_i, int n_j, int n, const float *x, const floa
     tall_move(true, n_i, n_j, n, c + KERNEL_LANES, a);
 }
 
+/* Tiles by what a compiler knows of them: [0] of four columns and 16 users, [1] and 8 users, [2] and any number, [3] to
+ * [5] of three columns to one and any number of users; of three rows, two or one. They are functions of their own, for
+ * where they were inlined into each other's loops both compilers kept sums in memory, which costs a quarter to a half.
+ */
+typedef void tall_tile_fn(int n, const float *x, const float *panel, float *c);
+
+#define TALL_TILE(name, n_i, n_j, users)                                                                               \
+    static KERNEL_APART void name(int n, const float *x, const float *panel, float *c)                                 \
+    {                                                                                                                  \
+        (void)n;                                                                                                       \
+        tall_tile(n_i, n_j, users, x, panel, c);                                                                       \
+    }
+#define TALL_TILES(name, n_j, users)                                                                                   \
+    TALL_TILE(name##_one, 1, n_j, users)                                                                               \
+    TALL_TILE(name##_two, 2, n_j, users)                                                                               \
+    TALL_TILE(name##_three, 3, n_j, users)
+TALL_TILES(tall_16, 4, 16)
+TALL_TILES(tall_8, 4, 8)
+TALL_TILES(tall_four, 4, n)
+TALL_TILES(tall_three, 3, n)
+TALL_TILES(tall_two, 2, n)
+TALL_TILES(tall_one, 1, n)
+
+/* The tiles of so many columns for n users, by their rows less one. */
+static tall_tile_fn *const *tall_tiles(int columns, int n)
+{
+#define TALL_ROW(name)                                                                                                 \
+    {                                                                                                                  \
+        name##_one, name##_two, name##_three                                                                           \
+    }
+    static tall_tile_fn *const tiles[][TALL_ROWS] = {TALL_ROW(tall_16),    TALL_ROW(tall_8),   TALL_ROW(tall_four),
+                                                     TALL_ROW(tall_three), TALL_ROW(tall_two), TALL_ROW(tall_one)};
+#undef TALL_ROW
+    const int known = n == 16 ? 0 : n == 8 ? 1 : 2;
+    return tiles[columns == TALL_COLUMNS ? known : 6 - columns];
+}
+
 /* All rows of the columns of one panel: threes, but two and two rather than three and one. */
-KERNEL_INLINE void tall_columns(int rows, int n_j, int n, const float *X, const float *panel, float *A)
+static void tall_columns(int rows, int columns, int n, const float *X, const float *panel, float *A)
 {
-    int r = 0;
-    for (; rows - r >= TALL_ROWS && rows - r != 4; r += TALL_ROWS) {
-        tall_tile(TALL_ROWS, n_j, n, X + LANE_RE(r * n), panel, A + LANE_RE(r * n));
+    tall_tile_fn *const *tiles = tall_tiles(columns, n);
+    for (int r = 0, step; r < rows; r += step) {
+        const int left = rows - r;
+        step = left == 4 ? 2 : least_int(left, TALL_ROWS);
+        tiles[step - 1](n, X + LANE_RE(r * n), panel, A + LANE_RE(r * n));
     }
-    for (; rows - r >= 2; r += 2) {
-        tall_tile(2, n_j, n, X + LANE_RE(r * n), panel, A + LANE_RE(r * n));
-    }
-    if (r < rows) {
-        tall_tile(1, n_j, n, X + LANE_RE(r * n), panel, A + LANE_RE(r * n));
-    }
-}
-
-/* The last panel, of less than four columns. */
-static void tall_rest(int rows, int n, int column, const float *X, const float *T, float *A)
-{
-    const float *panel = tall_panel(n, column, T);
-    if (n - column == 3) {
-        tall_columns(rows, 3, n, X, panel, A + LANE_RE(column));
-    } else if (n - column == 2) {
-        tall_columns(rows, 2, n, X, panel, A + LANE_RE(column));
-    } else if (n - column == 1) {
-        tall_columns(rows, 1, n, X, panel, A + LANE_RE(column));
-    }
-}
-
-KERNEL_INLINE void tall_rows(int rows, int n, const float *X, const float *T, float *A)
-{
-    int column = 0;
-    for (; column + TALL_COLUMNS <= n; column += TALL_COLUMNS) {
-        tall_columns(rows, TALL_COLUMNS, n, X, tall_panel(n, column, T), A + LANE_RE(column));
-    }
-    tall_rest(rows, n, column, X, T, A);
 }
 
 /* A = X T and energy [n_ap][n] = the sums of an AP's |A|^2, X and A [n_ap][n_ant][n]; some APs at a time, so that what
- * is read again is near. With a number of users that the compiler knows, sums are straight code: no end of so short a
- * loop is guessed wrong, which costs a tenth. */
+ * is read again is near. */
 static void lane_product(int n_ap, int n_ant, int n, const float *X, float *T, float *A, float *energy)
 {
     enum { BLOCK_ROWS = 12 };
@@ -156,12 +166,8 @@ static void lane_product(int n_ap, int n_ant, int n, const float *X, float *T, f
         const int aps = least_int(step, n_ap - m);
         const float *x = X + LANE_RE(m * n_ant * n);
         float *a = A + LANE_RE(m * n_ant * n);
-        if (n == 16) {
-            tall_rows(aps * n_ant, 16, x, T, a);
-        } else if (n == 8) {
-            tall_rows(aps * n_ant, 8, x, T, a);
-        } else {
-            tall_rows(aps * n_ant, n, x, T, a);
+        for (int j = 0; j < n; j += TALL_COLUMNS) {
+            tall_columns(aps * n_ant, least_int(TALL_COLUMNS, n - j), n, x, tall_panel(n, j, T), a + LANE_RE(j));
         }
         lane_energies(aps, n_ant, n, a, energy + (ptrdiff_t)m * n * KERNEL_LANES);
     }
