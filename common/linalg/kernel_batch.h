@@ -423,6 +423,26 @@ KERNEL_INLINE void lane_column(int n_i, int n, int j, const float *gj, float *gi
     }
 }
 
+/* Of n complex entries; four sums, for one waits for each of its terms. */
+static inline lane lane_energy(int n, const float *x)
+{
+    lane sum[4] = {{0}};
+    int i = 0;
+    for (; i + 2 <= n; i += 2) {
+        KERNEL_UNROLL for (int s = 0; s < 4; s++)
+        {
+            const lane v = lane_load(x + LANE_RE(i) + (ptrdiff_t)s * KERNEL_LANES);
+            sum[s] += v * v;
+        }
+    }
+    if (i < n) {
+        const lane re = lane_load(x + LANE_RE(i)), im = lane_load(x + LANE_IM(i));
+        sum[0] += re * re;
+        sum[1] += im * im;
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
 /* Lower Cholesky factor in place; the diagonal holds 1 / L_jj. Returns per lane the smallest pivot relative to its
  * diagonal entry. */
 static lane lane_cholesky(int n, float *G)
@@ -432,12 +452,7 @@ static lane lane_cholesky(int n, float *G)
     for (int j = 0; j < n; j++) {
         float *gj = G + LANE_RE(j * n);
         const lane before = lane_load(gj + LANE_RE(j));
-        lane d = before;
-        for (int p = 0; p < j; p++) {
-            const lane a = lane_load(gj + LANE_RE(p)), b = lane_load(gj + LANE_IM(p));
-            d -= a * a;
-            d -= b * b;
-        }
+        const lane d = before - lane_energy(j, gj);
         /* a lane whose matrix is singular (or not finite) goes on with harmless numbers; its pivot tells */
         const lane_mask good = d > before * 1e-6f;
         least = lane_min(least, (lane)((lane_mask)(d / before) & good));
