@@ -160,7 +160,7 @@ struct lanes {
     float H[KERNEL_LANES_MAX][2 * ROWS * USERS], W[KERNEL_LANES_MAX][2 * ROWS * USERS];
     float packed[2 * ROWS * USERS * KERNEL_LANES_MAX], A[2 * ROWS * USERS * KERNEL_LANES_MAX];
     float work[USERS * (7 * USERS + 2) * KERNEL_LANES_MAX], pivot[KERNEL_LANES_MAX];
-    float b[APS * USERS * KERNEL_LANES_MAX], E[APS * USERS * KERNEL_LANES_MAX], P[APS * KERNEL_LANES_MAX];
+    float b[ROWS * USERS * KERNEL_LANES_MAX], E[APS * USERS * KERNEL_LANES_MAX], P[ROWS * KERNEL_LANES_MAX];
     float eta[USERS * KERNEL_LANES_MAX], share[APS * KERNEL_LANES_MAX], interference[USERS * KERNEL_LANES_MAX];
     float spread[KERNEL_LANES_MAX], sinr[USERS * KERNEL_LANES_MAX];
 };
@@ -178,7 +178,7 @@ static void lanes_fill(struct lanes *l, const struct kernel_ops *ops, int n)
     for (int i = 0; i < APS * n * ops->n_lane; i++) {
         l->E[i] = (float)(0.1 * (uniform() + 0.5));
     }
-    for (int i = 0; i < APS * ops->n_lane; i++) {
+    for (int i = 0; i < ROWS * ops->n_lane; i++) {
         l->P[i] = (float)(1 + uniform());
     }
 }
@@ -259,6 +259,42 @@ static double complex entry(const float *x, int n_lane, int s, int i)
     return CMPLX((double)x[2 * i * n_lane + s], (double)x[(2 * i + 1) * n_lane + s]);
 }
 
+/* H^H A = I in lane s. */
+static void check_forced(const struct lanes *l, const struct kernel_ops *ops, int rows, int n, int s)
+{
+    assert_true(l->pivot[s] > 0 && l->pivot[s] <= 1);
+    for (int k = 0; k < n; k++) {
+        for (int j = 0; j < n; j++) {
+            double complex product = 0;
+            for (int r = 0; r < rows; r++) {
+                product += conj(entry(l->packed, ops->n_lane, s, r * n + k)) * entry(l->A, ops->n_lane, s, r * n + j);
+            }
+            assert_true(cabs(product - (k == j)) < 1e-5 / (double)l->pivot[s]);
+        }
+    }
+}
+
+/* Rows that end in every tile there is: in threes, twos and a single one. */
+static void lanes_end_in_any_row(void **state)
+{
+    (void)state;
+    static struct lanes l;
+    static const int shapes[][2] = {{APS, ANTENNAS}, {2, 8}, {4, 4}, {13, 1}, {17, 1}};
+    for (int v = 0; test_variant(v); v++) {
+        const struct kernel_ops *ops = test_variant(v);
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            const int n_ap = shapes[i][0], n_ant = shapes[i][1];
+            for (int n = 1; n <= USERS && n <= n_ap * n_ant; n++) {
+                lanes_fill(&l, ops, n);
+                ops->zf(n_ap, n_ant, n, l.packed, l.P, l.work, l.A, l.b, l.pivot);
+                for (int s = 0; s < ops->n_lane; s++) {
+                    check_forced(&l, ops, n_ap * n_ant, n, s);
+                }
+            }
+        }
+    }
+}
+
 /* H^H A = I in every lane, and a singular lane is named and leaves the others alone. */
 static void lanes_zero_force(void **state)
 {
@@ -282,17 +318,7 @@ static void lanes_zero_force(void **state)
                         assert_true(l.pivot[s] < 1e-5f);
                         continue;
                     }
-                    assert_true(l.pivot[s] > 0 && l.pivot[s] <= 1);
-                    for (int k = 0; k < n; k++) {
-                        for (int j = 0; j < n; j++) {
-                            double complex product = 0;
-                            for (int r = 0; r < ROWS; r++) {
-                                product += conj(entry(l.packed, ops->n_lane, s, r * n + k)) *
-                                           entry(l.A, ops->n_lane, s, r * n + j);
-                            }
-                            assert_true(cabs(product - (k == j)) < 1e-5 / (double)l.pivot[s]);
-                        }
-                    }
+                    check_forced(&l, ops, ROWS, n, s);
                 }
             }
         }
@@ -395,6 +421,7 @@ int main(void)
         cmocka_unit_test(packing_there_and_back),
         cmocka_unit_test(what_is_not_finite_is_told),
         cmocka_unit_test(lanes_zero_force),
+        cmocka_unit_test(lanes_end_in_any_row),
         cmocka_unit_test(lanes_share_power),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
