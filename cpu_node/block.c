@@ -86,6 +86,16 @@ static void destroy_part(struct block_part *p)
     }
 }
 
+static bool allocate_pilots(struct cpu_block *b)
+{
+    const struct block_shape *const s = &b->shape;
+    const size_t n_link = (size_t)s->n_ap * (size_t)s->n_ue;
+    b->P = calloc((size_t)s->n_sb * (size_t)s->n_ap * (size_t)s->n_ant * (size_t)s->n_pilot, sizeof *b->P);
+    b->factor = calloc(n_link, sizeof *b->factor);
+    b->written = calloc(n_link, 1);
+    return b->P && b->factor && b->written;
+}
+
 int block_create(struct cpu_block **block, const struct block_shape *s)
 {
     struct cpu_block *b = *block = calloc(1, sizeof *b);
@@ -104,7 +114,7 @@ int block_create(struct cpu_block **block, const struct block_shape *s)
     }
     b->serves = s->n_pilot > 0 ? calloc((size_t)s->n_ap * (size_t)s->n_ue, 1) : NULL;
     b->pilot = s->n_pilot > 0 ? calloc((size_t)s->n_ue, sizeof *b->pilot) : NULL;
-    if (s->n_pilot > 0 && (!b->serves || !b->pilot)) {
+    if (s->n_pilot > 0 && (!b->serves || !b->pilot || !allocate_pilots(b))) {
         return error_set(TUTTI_ENOMEM, "out of memory for a block");
     }
     if (s->parts && !allocate_part(b, (size_t)s->n_sb, (size_t)s->n_ue)) {
@@ -149,6 +159,9 @@ void block_destroy(struct cpu_block *b)
     free(b->serves);
     free(b->pilot);
     destroy_part(b->part);
+    free(b->P);
+    free(b->factor);
+    free(b->written);
     stream_set_destroy(b->streams);
     free(b);
 }
@@ -195,6 +208,15 @@ void block_store(struct cpu_block *b, int ap, const tutti_cf32 *coefficients, co
     memcpy(b->beta + (size_t)ap * n_ue, beta, n_ue * sizeof(float));
     b->n_gathered += !b->gathered[ap];
     b->gathered[ap] = 1;
+}
+
+void block_store_pilots(struct cpu_block *b, int ap, const tutti_cf32 *P, const float *factor)
+{
+    const size_t n_ue = (size_t)b->shape.n_ue, row = (size_t)(b->shape.n_ant * b->shape.n_pilot);
+    for (size_t sb = 0; sb < (size_t)b->shape.n_sb; sb++) {
+        memcpy(b->P + (sb * (size_t)b->shape.n_ap + (size_t)ap) * row, P + sb * row, row * sizeof *P);
+    }
+    memcpy(b->factor + (size_t)ap * n_ue, factor, n_ue * sizeof *factor);
 }
 
 void block_forget_missing(struct cpu_block *b)

@@ -47,6 +47,8 @@ struct cpu_block {
     uint32_t (*radio_events)[5];  /* U O D S L since the AP's start */
     tutti_cf32 *H_hat;            /* [n_sb][n_ap][n_ant][n_ue] */
     float *error_variance, *beta; /* [n_ap][n_ue] */
+    tutti_cf32 *P;                /* [n_sb][n_ap][n_ant][n_pilot] of shared pilots; NULL without */
+    float *factor;                /* [n_ap][n_ue] what a user's estimate is of its pilot's; NULL without */
     /* the solve */
     uint8_t *user_alive;  /* [n_ue] noise is kept away from these */
     int32_t *place;       /* [n_ue] of the schedule, -1 = waits; user k's is k without one */
@@ -54,6 +56,8 @@ struct cpu_block {
     int32_t *sequence;    /* [n_ue] the pilot sent in this block, -1 = none */
     uint8_t *serves;      /* [n_ap][n_ue] clusters of the downlink; NULL without */
     int32_t *pilot;       /* [n_ue] the user's pilot then; NULL without */
+    uint8_t *written;     /* [n_ap][n_ue] links that streams->W may hold something of; NULL without */
+    bool written_known;   /* it is true */
     uint64_t roster_from; /* first block of that roster */
     int32_t *age_blocks;  /* [n_ue] since its pilot was heard last; 0 = in this block, -1 = never */
     uint8_t *user_here;   /* [n_ue] alive, served or waiting */
@@ -86,6 +90,8 @@ void block_store(struct cpu_block *block, int ap, const tutti_cf32 *coefficients
                  const float *error_variance);
 /* One subband of block->part. */
 struct parts_heard block_part_heard(const struct cpu_block *block, int sb);
+/* The same estimates by pilots, P [n_sb][n_ant][n_pilot] and factor [n_ue]. */
+void block_store_pilots(struct cpu_block *block, int ap, const tutti_cf32 *P, const float *factor);
 /* Zeroes the estimates of APs that are not in it. */
 void block_forget_missing(struct cpu_block *block);
 

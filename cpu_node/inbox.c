@@ -107,6 +107,9 @@ static void store(struct cpu *cpu, struct cpu_block *block, int ap, const struct
                   const struct wire_csi_meta *meta)
 {
     block_store(block, ap, cpu->coefficients, cpu->beta, cpu->error_variance);
+    if (cpu->pilot_csi) {
+        block_store_pilots(block, ap, cpu->pilot_csi->P, cpu->pilot_csi->factor);
+    }
     block->noise_power[ap] = meta->noise_power;
     block->delay_samples[ap] = meta->delay_samples;
     block->capture_end_ns[ap] = meta->capture_end_ns;

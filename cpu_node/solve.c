@@ -147,10 +147,20 @@ static void execute(struct worker *worker, const struct cpu_block *block, int fi
     }
 }
 
+/* Precoders of clusters keep to them, and know that users know their gains. */
+static bool knows_clusters(const solver_t *s, const struct cpu_block *block)
+{
+    const struct config_precoding *const p = s->settings.precoding;
+    const enum mimo_scheme scheme = (enum mimo_scheme)block->scheme;
+    const enum mimo_power power = mimo_power_on_rung(scheme, scheme, mimo_power_on_rung(p->scheme, scheme, p->power));
+    return block->serves && MIMO_CLUSTER_SCHEMES & MIMO_ONLY(scheme) &&
+           (power == MIMO_POWER_FRACTIONAL || power == MIMO_POWER_FRACTIONAL_AP);
+}
+
 static void keep_to_clusters(const struct worker *worker, struct cpu_block *block, int first, int last)
 {
     const solver_t *const s = worker->solver;
-    for (int sb = first; block->serves && sb < last; sb++) {
+    for (int sb = first; block->serves && !knows_clusters(s, block) && sb < last; sb++) {
         cluster_streams_mask(&s->shape, block->serves, s->solution[sb].W);
         cluster_streams_sinr(&s->shape, &s->channel[sb], s->solution[sb].W, worker->work, s->solution[sb].sinr);
     }
@@ -184,8 +194,17 @@ static void solve_subbands(struct worker *worker, struct cpu_block *block, int f
             .beta = block->beta,
             .eta = s->given ? s->eta : NULL,
             .serves = block->serves,
+            .knows_gain = knows_clusters(s, block),
         };
-        s->solution[sb] = (struct mimo_solution){.W = block->streams->W + (size_t)sb * one,
+        if (block->P) {
+            s->channel[sb].pilots =
+                (struct mimo_pilots){.P = block->P + (size_t)sb * one / n_ue * (size_t)s->settings.shape.n_pilot,
+                                     .factor = block->factor,
+                                     .pilot = block->sequence,
+                                     .n_pilot = s->settings.shape.n_pilot};
+        }
+        s->solution[sb] = (struct mimo_solution){.zeroed = block->written_known,
+                                                 .W = block->streams->W + (size_t)sb * one,
                                                  .sinr = block->sinr + (size_t)sb * n_ue,
                                                  .shape = block->shape_of_powers + (size_t)sb * n_ue};
     }
@@ -209,6 +228,27 @@ static void solve_noises(struct worker *worker, struct cpu_block *block, int fir
         worker->an_solved = solve_noise(worker, block, sb, last - sb);
     }
     worker->noise_ns = clock_mono_ns() - start_ns;
+}
+
+/* Which links the block's W holds something of: as long as the same ones are written, the rest stays zero. */
+static void clear_other_links(const solver_t *s, struct cpu_block *block)
+{
+    const int n_ue = s->shape.n_ue;
+    if (!knows_clusters(s, block)) {
+        block->written_known = false;
+        return;
+    }
+    bool same = block->written_known;
+    for (int i = 0; i < s->shape.n_ap * n_ue; i++) {
+        const uint8_t now = block->serves[i] && block->gathered[i / n_ue] && block->user_used[i % n_ue];
+        same = same && block->written[i] == now;
+        block->written[i] = now;
+    }
+    if (!same) {
+        const size_t all = (size_t)(s->settings.shape.n_sb * s->shape.n_ap) * (size_t)(s->shape.n_ant * n_ue);
+        memset(block->streams->W, 0, all * sizeof *block->streams->W);
+    }
+    block->written_known = true;
 }
 
 static void solve_share(struct worker *worker)
@@ -374,6 +414,7 @@ void solver_execute(solver_t *s, struct cpu_block *block, const struct solver_de
     give_powers(s, block);
     s->deadline = *deadline;
     stream_set_clear(block->streams);
+    clear_other_links(s, block);
     atomic_store(&s->n_pending, s->n_workers - 1);
     for (int w = 1; w < s->n_workers; w++) {
         rt_event_signal(s->worker[w].wake);

@@ -113,6 +113,12 @@ const int *vectors_aps(const vectors_t *v, int k, int *n)
     return v->aps + k * v->all_aps;
 }
 
+const int *vectors_users(const vectors_t *v, int m, int *n)
+{
+    *n = v->n_users[m];
+    return v->users + m * v->all_users;
+}
+
 const int *vectors_neighbours(const vectors_t *v, int k, int *n)
 {
     *n = v->n_neighbours[k];

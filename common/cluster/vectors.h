@@ -30,6 +30,7 @@ void vectors_resize(vectors_t *vectors, int n_ap, int n_ue);
 void vectors_load(vectors_t *vectors, const uint8_t *served);
 /* What is loaded: APs of a user and the users that share one with it, ascending, and how many. */
 const int *vectors_aps(const vectors_t *vectors, int k, int *n);
+const int *vectors_users(const vectors_t *vectors, int m, int *n);      /* of an AP */
 const int *vectors_neighbours(const vectors_t *vectors, int k, int *n); /* itself among them */
 
 /* V [n_ap][n_ant] of user k; zero at APs that do not serve it. Returns the number of its neighbours, itself among them;

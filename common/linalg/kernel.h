@@ -32,6 +32,8 @@ struct kernel_cluster {
     /* H has the users that an AP hears alone, one AP after the other: [..][n_ant][n_heard of it] from entry first on */
     const int *heard, *place;   /* [..][n_ue] these users; where a user is among them, -1: it is not */
     const int *n_heard, *first; /* [..] */
+    const int *listener;        /* [n_listener] users that one of the listed APs hears */
+    int n_listener;
 };
 
 struct kernel_ops {
@@ -89,9 +91,11 @@ struct kernel_ops {
      * powers; energy [n_ap][lane] = ||v_m||^2; pivot as in zf; work of kernel_cluster_work lanes. */
     void (*cluster)(const struct kernel_cluster *cluster, const float *H, float *work, float *V, float *energy,
                     float *pivot);
-    /* |h_k^H v|^2 of all n_ue users over the listed APs to power [n_ue][lane], behind which 2 n_ue lanes are work; an
-     * AP counts for those that it hears. */
+    /* |h_k^H v|^2 of the listeners over the listed APs to their places in power [n_ue][lane], behind which 2 n_ue lanes
+     * are work; an AP counts for those that it hears. */
     void (*heard)(const struct kernel_cluster *cluster, const float *H, const float *V, float *power);
+    /* others [n_ue][lane] += E [n_ap][n_ue] sent [n_ap][lane]. */
+    void (*unknown)(int n_ap, int n_ue, const float *E, const float *sent, float *others);
     /* gamma = max(beta - E, 0), n entries; false unless each is positive in all lanes or in none. */
     bool (*gamma)(int n, const float *beta, const float *E, float *gamma);
     /* One AP's beams: H, A [n_ant][n], gamma, b [n][lane], P [lane]; C += H^H A; pivot becomes the least so far. */

@@ -97,14 +97,29 @@ static void lane_hear_ap(int n_ant, int n, const int *users, const float *H, con
 static void lane_heard(const struct kernel_cluster *c, const float *H, const float *V, float *power)
 {
     float *const C = power + (ptrdiff_t)c->n_ue * KERNEL_LANES;
-    memset(C, 0, (size_t)(2 * c->n_ue * KERNEL_LANES) * sizeof *C);
+    const lane zero = {0};
+    for (int i = 0; i < c->n_listener; i++) {
+        lane_put(C, c->listener[i], zero, zero);
+    }
     for (int m = 0; m < c->n_ap; m++) {
         const int ap = c->ap[m];
         lane_hear_ap(c->n_ant, c->n_heard[ap], c->heard + ap * c->n_ue, H + LANE_RE(c->first[ap]),
                      V + LANE_RE(m * c->n_ant), C);
     }
-    for (int k = 0; k < c->n_ue; k++) {
+    for (int i = 0; i < c->n_listener; i++) {
+        const int k = c->listener[i];
         const lane re = lane_load(C + LANE_RE(k)), im = lane_load(C + LANE_IM(k));
         lane_store(power + (ptrdiff_t)k * KERNEL_LANES, re * re + im * im);
+    }
+}
+
+static void lane_unknown(int n_ap, int n_ue, const float *E, const float *sent, float *others)
+{
+    for (int m = 0; m < n_ap; m++, E += n_ue) {
+        const lane power = lane_load(sent + (ptrdiff_t)m * KERNEL_LANES);
+        for (int k = 0; k < n_ue; k++) {
+            float *const to = others + (ptrdiff_t)k * KERNEL_LANES;
+            lane_store(to, lane_load(to) + E[k] * power);
+        }
     }
 }

@@ -47,6 +47,7 @@ const struct kernel_ops KERNEL_OPS = {
     .rzf = lane_rzf,
     .cluster = lane_cluster,
     .heard = lane_heard,
+    .unknown = lane_unknown,
     .gamma = lane_gamma,
     .local = lane_local,
     .couple = lane_couple,

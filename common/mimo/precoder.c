@@ -35,8 +35,8 @@ static int check_shape(const struct mimo_shape *shape)
     if (shape->n_ant < 1 || shape->n_ant > TUTTI_MAX_ANT) {
         return error_set(TUTTI_EINVAL, "precoder: n_ant is %d, allowed 1 to %d", shape->n_ant, TUTTI_MAX_ANT);
     }
-    if (shape->n_ue < 1 || shape->n_ue > TUTTI_MAX_UE) {
-        return error_set(TUTTI_EINVAL, "precoder: n_ue is %d, allowed 1 to %d", shape->n_ue, TUTTI_MAX_UE);
+    if (shape->n_ue < 1 || shape->n_ue > MIMO_MAX_UE) {
+        return error_set(TUTTI_EINVAL, "precoder: n_ue is %d, allowed 1 to %d", shape->n_ue, MIMO_MAX_UE);
     }
     return 0;
 }
@@ -232,14 +232,17 @@ static int execute_clusters(struct precoder *p, enum mimo_scheme scheme, int n_s
 {
     const int step = cluster_lanes_most(p->cluster_lanes);
     int rc = 0;
+    cluster_lanes_begin(p->cluster_lanes);
     for (int first = 0; first < n_sb; first += step) {
         const int n = n_sb - first < step ? n_sb - first : step;
         const unsigned left =
             cluster_lanes_execute(p->cluster_lanes, p, scheme == MIMO_P_MMSE, n, channels + first, solutions + first);
         for (int s = 0; s < n; s++) {
-            if (left & (1u << s) &&
-                precoder_execute(p, scheme, MIMO_POWER_FRACTIONAL, &channels[first + s], &solutions[first + s])) {
-                rc = TUTTI_ENUMERIC;
+            if (left & (1u << s)) {
+                rc = precoder_execute(p, scheme, MIMO_POWER_FRACTIONAL, &channels[first + s], &solutions[first + s])
+                         ? TUTTI_ENUMERIC
+                         : rc;
+                cluster_lanes_begin(p->cluster_lanes);
             }
         }
     }

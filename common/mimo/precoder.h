@@ -63,8 +63,20 @@ enum mimo_reason {
 enum { MIMO_N_REASONS = MIMO_REASON_MAP(MIMO_COUNT) }; /* numbers 0 to MIMO_N_REASONS - 1, no gaps */
 const char *mimo_reason_text(int reason);
 
+/* Users of one solve, more than networks have: for studies of what comes next. */
+enum { MIMO_MAX_UE = 256 };
+
 struct mimo_shape {
     int n_ap, n_ant, n_ue;
+};
+
+/* Estimates of users that share pilots: H_hat[m][a][k] = factor[m][k] P[m][a][pilot[k]], 0 without a pilot. They take
+ * no room for links that are not there, so that what is read of them does not grow with APs times users. */
+struct mimo_pilots {
+    const tutti_cf32 *P; /* [n_ap][n_ant][n_pilot]; NULL: estimates are in H_hat alone */
+    const float *factor; /* [n_ap][n_ue] */
+    const int *pilot;    /* [n_ue] -1: none */
+    int n_pilot;
 };
 
 /* Inputs of one subband. Users and APs with mask 0 get zero vectors and do not enter the solve. */
@@ -82,10 +94,15 @@ struct mimo_channel {
                               that do not serve have estimates, too, or H_hat 0 and the whole gain for an error. W is
                               zero where it is 0 with p_mmse, p_rzf, lp_mmse, cb, fzf, pzf and ppzf; zf, rzf, ob and
                               analog do not read it */
+    struct mimo_pilots pilots; /* the same estimates, for whoever can use them: p_mmse and p_rzf in lanes */
+    bool knows_gain; /* a user knows the gain of its stream: p_mmse, p_rzf (rule fractional) and lp_mmse count the error
+                        of its own estimates as signal in what they predict; the others do not look at it */
 };
 
 struct mimo_solution {
     tutti_cf32 *W;     /* [n_ap][n_ant][n_ue], powers included */
+    bool zeroed;       /* W is 0 but for links that serve, of APs and users that are active: p_mmse and p_rzf in lanes
+                          write to these alone */
     float *sinr;       /* [n_ue] predicted with H_hat and error_variance, linear; 0 for inactive users */
     int reason;        /* enum mimo_reason */
     double sinr_bound; /* out: no precoder can give all served users more (OB only; else NaN) */

@@ -56,7 +56,7 @@ MIMO_SCHEME_MAP(SCHEME_DECLARE)
 /* Of clusters: lists p->served [n_ap][n_ue] unless it is what is listed; users' powers of the dual uplink, the sum of
  * P_m / |D_m| over their APs, to power [n_ue]; large-scale gains of the links that serve to beta: those known, or the
  * estimates' own where none of a user's is. */
-void scheme_cluster_list(struct precoder *p);
+bool scheme_cluster_list(struct precoder *p); /* whether it was anything else */
 void scheme_cluster_powers(struct precoder *p, double *power);
 void scheme_cluster_gains(struct precoder *p, const float *known);
 /* amplitude = 1. */

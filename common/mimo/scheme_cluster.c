@@ -45,17 +45,19 @@ static int pack_served(struct precoder *p, const uint8_t *serves)
     return 0;
 }
 
-void scheme_cluster_list(struct precoder *p)
+bool scheme_cluster_list(struct precoder *p)
 {
     const struct mimo_problem *const q = &p->problem;
     const size_t n = (size_t)q->n_ap * (size_t)q->n_ue;
-    if (p->loaded_n_ap != q->n_ap || p->loaded_n_ue != q->n_ue || memcmp(p->loaded, p->served, n)) {
+    const bool other = p->loaded_n_ap != q->n_ap || p->loaded_n_ue != q->n_ue || memcmp(p->loaded, p->served, n);
+    if (other) {
         vectors_resize(p->vectors, q->n_ap, q->n_ue);
         vectors_load(p->vectors, p->served);
         memcpy(p->loaded, p->served, n);
         p->loaded_n_ap = q->n_ap;
         p->loaded_n_ue = q->n_ue;
     }
+    return other;
 }
 
 /* Who serves whom, without users whom nobody serves. False when nobody is left. */
@@ -74,14 +76,13 @@ void scheme_cluster_powers(struct precoder *p, double *power)
 {
     const struct mimo_problem *q = &p->problem;
     const int n = q->n_ue;
-    memset(power, 0, (size_t)n * sizeof *power);
-    for (int m = 0; m < q->n_ap; m++) {
-        int n_served = 0;
-        for (int k = 0; k < n; k++) {
-            n_served += p->served[m * n + k];
-        }
-        for (int k = 0; k < n; k++) {
-            power[k] += p->served[m * n + k] ? q->P[m] / n_served : 0;
+    for (int k = 0; k < n; k++) {
+        int n_aps, n_served;
+        const int *const ap = vectors_aps(p->vectors, k, &n_aps);
+        power[k] = 0;
+        for (int i = 0; i < n_aps; i++) {
+            vectors_users(p->vectors, ap[i], &n_served);
+            power[k] += q->P[ap[i]] / n_served;
         }
     }
 }
@@ -171,8 +172,28 @@ static void add_stream(const struct precoder *p, int j, double *x, double *y, do
     }
 }
 
+/* What the error of its own estimates brings a user of its own stream goes from its disturbance to its signal. */
+static void know_gains(const struct precoder *p, double *own, double *others)
+{
+    const struct mimo_problem *q = &p->problem;
+    const int n = q->n_ue;
+    for (int k = 0; k < n; k++) {
+        int n_aps;
+        const int *const ap = vectors_aps(p->vectors, k, &n_aps);
+        double unknown = 0;
+        for (int i = 0; i < n_aps * q->n_ant; i++) {
+            const int r = ap[i / q->n_ant] * q->n_ant + i % q->n_ant;
+            unknown += q->E[ap[i / q->n_ant] * n + k] *
+                       (p->Ur[r * n + k] * p->Ur[r * n + k] + p->Ui[r * n + k] * p->Ui[r * n + k]);
+        }
+        unknown *= p->amplitude[k] * p->amplitude[k];
+        own[k] += unknown;
+        others[k] = fmax(others[k] - unknown, 0);
+    }
+}
+
 /* mimo_sinr, without the links that no stream is sent over. */
-static void tell_sinr(struct precoder *p, struct mimo_solution *solution)
+static void tell_sinr(struct precoder *p, bool knows_gain, struct mimo_solution *solution)
 {
     const struct mimo_problem *q = &p->problem;
     const int n = q->n_ue;
@@ -191,6 +212,9 @@ static void tell_sinr(struct precoder *p, struct mimo_solution *solution)
             others[k] += q->E[m * n + k] * sent;
         }
     }
+    if (knows_gain) {
+        know_gains(p, own, others);
+    }
     memset(solution->sinr, 0, (size_t)p->shape.n_ue * sizeof *solution->sinr);
     for (int k = 0; k < n; k++) {
         solution->sinr[q->ue[k]] = (float)fmin(own[k] / (others[k] + 1), (double)FLT_MAX);
@@ -208,7 +232,7 @@ static int solve(struct precoder *p, enum vectors_rule rule, enum mimo_power pow
     central_beams(p, rule, p->noise);
     if (power == MIMO_POWER_FRACTIONAL) {
         amplitudes_fractional(p, channel, p->noise);
-        tell_sinr(p, solution);
+        tell_sinr(p, channel->knows_gain, solution);
     } else if (power == MIMO_POWER_EQUAL_SENT) {
         scheme_amplitudes_sent(p);
     } else if (power == MIMO_POWER_EQUAL_RECEIVED) {
@@ -276,7 +300,7 @@ int scheme_lp_mmse_solve(struct precoder *p, enum mimo_power power, const struct
     if (power == MIMO_POWER_FRACTIONAL_AP) {
         scheme_amplitudes_one(p);
         if (some) {
-            tell_sinr(p, solution);
+            tell_sinr(p, channel->knows_gain, solution);
         }
     } else {
         scheme_amplitudes_maxmin(p);

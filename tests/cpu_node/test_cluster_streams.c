@@ -58,7 +58,8 @@ static void means_are_those_of_draws(void **state)
         double own[K] = {0}, others[K] = {0};
         fill();
         cluster_streams_mask(&SHAPE, SERVES, W);
-        const struct mimo_channel channel = {H, error, POWER, AP, ue, NULL, NULL, SERVES};
+        const struct mimo_channel channel = {
+            .H_hat = H, .error_variance = error, .ap_power = POWER, .ap_active = AP, .ue_active = ue, .serves = SERVES};
         cluster_streams_sinr(&SHAPE, &channel, W, work, sinr);
         for (int d = 0; d < DRAWS; d++) {
             for (int k = 0; k < K; k++) {

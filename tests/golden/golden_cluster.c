@@ -122,7 +122,12 @@ static void check_scheme(const json_t *root, struct golden *golden, const struct
     double power[K_MOST] = {0};
     uint8_t active[L_MOST + K_MOST];
     const json_t *const V = json_object_get(root, scheme == MIMO_P_MMSE ? "V_pmmse" : "V_przf");
-    const struct mimo_channel channel = {H, error, budget, active, active, NULL, NULL, served};
+    const struct mimo_channel channel = {.H_hat = H,
+                                         .error_variance = error,
+                                         .ap_power = budget,
+                                         .ap_active = active,
+                                         .ue_active = active,
+                                         .serves = served};
     struct mimo_solution solution = {.W = W, .sinr = sinr};
     precoder_t *precoder;
     memset(active, 1, sizeof active);

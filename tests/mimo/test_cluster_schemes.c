@@ -380,6 +380,7 @@ static void lanes_are_the_same(void **state)
             channels[b].H_hat = H[b];
             solutions[b] = (struct mimo_solution){.W = W[b], .sinr = sinr[b]};
         }
+        cluster_lanes_begin(precoder->cluster_lanes);
         const unsigned left =
             cluster_lanes_execute(precoder->cluster_lanes, precoder, i % 4 < 2, n, channels, solutions);
         for (int b = 0; b < n; b++) {
@@ -406,6 +407,83 @@ static void lanes_are_the_same(void **state)
     if (n_left > 0.1 * n_all) {
         fail_msg("%d of %d subbands are left to double precision", n_left, n_all);
     }
+}
+
+/* What a user that knows its gain measures of W, by the definition. */
+static double known_gain_sinr(const tutti_cf32 *H, const tutti_cf32 *V, int k)
+{
+    double own = 0, others = 1;
+    for (int j = 0; j < K; j++) {
+        double complex gain = 0;
+        double unknown = 0;
+        for (int r = 0; r < M; r++) {
+            const double complex v = (double complex)V[r * K + j];
+            gain += conj((double complex)H[r * K + k]) * v;
+            unknown += (double)c.E[r / N * K + k] * (creal(v) * creal(v) + cimag(v) * cimag(v));
+        }
+        *(j == k ? &own : &others) += creal(gain) * creal(gain) + cimag(gain) * cimag(gain) + unknown;
+    }
+    return own / others;
+}
+
+/* Lanes read estimates of pilots alone, where there are such, and write to links that serve alone, if the rest is zero;
+ * with known gains the own stream's error is signal, in lanes and in double precision. */
+static void pilots_and_known_gains(void **state)
+{
+    (void)state;
+    enum { N_SB = 3, N_PILOT = 3 };
+    static tutti_cf32 P[N_SB][L * N * N_PILOT], H[N_SB][M * K], W[N_SB][M * K], nothing[M * K];
+    static float factor[L * K], sinr[N_SB][K];
+    int pilot[K], beyond = -1;
+    struct mimo_channel channels[N_SB];
+    struct mimo_solution solutions[N_SB];
+    struct random random = {77};
+    set_up(77, 0.4);
+    for (int l = 0; l < L * K; l++) {
+        factor[l] = sqrtf(0.8f * c.beta[l]);
+        pilot[l % K] = l % K % N_PILOT;
+        beyond = serves[l] ? beyond : l;
+    }
+    assert_true(beyond >= 0);
+    for (int r = 0; r < M * K; r++) {
+        nothing[r] = CMPLXF(NAN, NAN);
+    }
+    for (int b = 0; b < N_SB; b++) {
+        for (int i = 0; i < L * N * N_PILOT; i++) {
+            P[b][i] = (tutti_cf32)random_cn(&random);
+        }
+        for (int r = 0; r < M * K; r++) {
+            H[b][r] = factor[r / K / N * K + r % K] * P[b][r / K * N_PILOT + pilot[r % K]];
+        }
+        memset(W[b], 0, sizeof W[b]);
+        W[b][beyond / K * N * K + beyond % K] = 7; /* nobody looks there */
+        channels[b] = c.channel;
+        channels[b].H_hat = nothing;
+        channels[b].pilots = (struct mimo_pilots){P[b], factor, pilot, N_PILOT};
+        channels[b].knows_gain = true;
+        solutions[b] = (struct mimo_solution){.W = W[b], .sinr = sinr[b], .zeroed = true};
+    }
+    cluster_lanes_begin(precoder->cluster_lanes);
+    assert_int_equal(cluster_lanes_execute(precoder->cluster_lanes, precoder, true, N_SB, channels, solutions), 0);
+    for (int b = 0; b < N_SB; b++) {
+        assert_true(W[b][beyond / K * N * K + beyond % K] == 7);
+        W[b][beyond / K * N * K + beyond % K] = 0;
+        c.channel.H_hat = H[b];
+        c.channel.knows_gain = true;
+        run(MIMO_P_MMSE, MIMO_POWER_FRACTIONAL);
+        expect_near(W[b], 1e-6);
+        for (int k = 0; k < K; k++) {
+            const double right = known_gain_sinr(H[b], W[b], k);
+            assert_true(fabs((double)sinr[b][k] / right - 1) < 1e-3);
+            assert_true(fabs((double)c.solution.sinr[k] / right - 1) < 1e-3);
+        }
+        run(MIMO_LP_MMSE, MIMO_POWER_FRACTIONAL_AP);
+        for (int k = 0; k < K; k++) {
+            assert_true(fabs((double)c.solution.sinr[k] / known_gain_sinr(H[b], c.solution.W, k) - 1) < 1e-3);
+        }
+    }
+    c.channel.H_hat = c.H;
+    tear_down();
 }
 
 /* Blocks of many subbands, with and without clusters, are what the subbands are one by one. */
@@ -448,7 +526,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(central_beams_are_the_books), cmocka_unit_test(local_beams_are_the_books),
         cmocka_unit_test(one_cluster_is_rzf),          cmocka_unit_test(who_is_not_served_is_left_out),
-        cmocka_unit_test(lanes_are_the_same),          cmocka_unit_test(batches_are_the_same),
+        cmocka_unit_test(lanes_are_the_same),          cmocka_unit_test(pilots_and_known_gains),
+        cmocka_unit_test(batches_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -673,7 +673,7 @@ static void shapes_out_of_range_are_refused(void **state)
     (void)state;
     precoder_t *precoder;
     const struct mimo_shape bad[] = {
-        {0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {TUTTI_MAX_AP + 1, 1, 1}, {1, TUTTI_MAX_ANT + 1, 1}, {1, 1, TUTTI_MAX_UE + 1}};
+        {0, 1, 1}, {1, 0, 1}, {1, 1, 0}, {TUTTI_MAX_AP + 1, 1, 1}, {1, TUTTI_MAX_ANT + 1, 1}, {1, 1, MIMO_MAX_UE + 1}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(precoder_create(&precoder, &bad[i]), TUTTI_EINVAL);
         assert_null(precoder);
