@@ -131,6 +131,10 @@ static bool is_on_usb(void *context, const struct config_radio *radio)
 {
     char text[64];
     (void)context;
+    if (look_radio_word(radio, "driver", text, sizeof text) &&
+        (strcmp(text, "lime") == 0 || strcmp(text, "bladerf") == 0)) {
+        return true;
+    }
     return !look_radio_word(radio, "addr", text, sizeof text) &&
            (look_radio_word(radio, "serial", text, sizeof text) ||
             (look_radio_word(radio, "type", text, sizeof text) && strncmp(text, "b2", 2) == 0));
@@ -142,13 +146,32 @@ struct usb {
     int n;
 };
 
-/* Ettus has vendor 2500, its boards from National Instruments 3923. */
+/* Ettus is vendor 2500, its boards from National Instruments are 3923; the others as in the udev rules of their
+ * packages.
+ */
+static bool is_radio(const char *vendor, const char *product)
+{
+    static const char *const KNOWN[][2] = {{"2500", NULL},   {"3923", NULL},   {"1d50", "6108"}, {"0403", "601f"},
+                                           {"04b4", "00f1"}, {"2cf0", "5246"}, {"2cf0", "5250"}, {"1d50", "6066"}};
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++) {
+        if (strcmp(vendor, KNOWN[i][0]) == 0 && (!KNOWN[i][1] || strcmp(product, KNOWN[i][1]) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool look_at_device(void *context, const char *name)
 {
     struct usb *const usb = context;
-    char vendor[LOOK_LINE_ROOM];
-    if (look_line(usb->question, vendor, "/sys/bus/usb/devices/%s/idVendor", name) &&
-        (strcmp(vendor, "2500") == 0 || strcmp(vendor, "3923") == 0)) {
+    char vendor[LOOK_LINE_ROOM], product[LOOK_LINE_ROOM] = "";
+    if (!look_line(usb->question, vendor, "/sys/bus/usb/devices/%s/idVendor", name)) {
+        return false;
+    }
+    if (!look_line(usb->question, product, "/sys/bus/usb/devices/%s/idProduct", name)) {
+        product[0] = '\0';
+    }
+    if (is_radio(vendor, product)) {
         const long speed = look_long(usb->question, 0, "/sys/bus/usb/devices/%s/speed", name);
         usb->slowest = usb->n++ == 0 || speed < usb->slowest ? speed : usb->slowest;
     }

@@ -22,6 +22,7 @@ PINNED = ["engine.solve_cores=[2]", "engine.ap_cores=[3, 3, 3, 3]"]
 # A radio on Ethernet: everything over the air through its address.
 WIRED = [f"radio.{role}.{key}" for role in ("ap", "ue") for key in ("backend=uhd", "args=addr=192.168.10.2")]
 USB = [f"radio.{role}.{key}" for role in ("ap", "ue") for key in ("backend=uhd", "args=type=b200")]
+LIME = [f"radio.{role}.{key}" for role in ("ap", "ue") for key in ("backend=soapy", "args=driver=lime")]
 ROUTE = ("Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
          "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\nten\t000AA8C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n")
 
@@ -57,8 +58,8 @@ def interface(mtu, speed, **more):
     return {"proc/net/route": ROUTE, "sys/class/net/ten/mtu": str(mtu), "sys/class/net/ten/speed": str(speed), **more}
 
 
-def usb(vendor, speed):
-    return {"sys/bus/usb/devices/2-1/idVendor": vendor, "sys/bus/usb/devices/2-1/speed": str(speed)}
+def usb(vendor, speed, product="0020"):
+    return {"sys/bus/usb/devices/2-1/idVendor": vendor, "sys/bus/usb/devices/2-1/idProduct": product, "sys/bus/usb/devices/2-1/speed": str(speed)}
 
 
 def buffers(n):
@@ -102,6 +103,8 @@ CASES = [
     ("usb", usb("2500", 5000), USB, {}, "good", "5000"),
     ("usb", usb("2500", 480), USB, {}, "costs", "480"),
     ("usb", usb("046d", 480), [], {}, "told", "no radio"),
+    ("usb", usb("1d50", 5000, "6108"), LIME, {}, "good", "5000"),
+    ("usb", usb("1d50", 5000, "0001"), LIME, {}, "costs", "no radio on any bus"),
     ("governor", governors("performance", "performance"), [], {}, "good", "2 cores"),
     ("governor", governors("performance", "powersave"), [], {}, "costs", "powersave on 1 of 2 cores, first on core 1"),
     ("governor", governors("powersave", "powersave", "performance", "performance"), PINNED, {}, "good", "2 cores"),
@@ -167,6 +170,19 @@ CASES = [
     ("ports", {}, [], {}, "good", "free"),
     ("ports", {}, ["fronthaul.endpoint=tcp://192.0.2.1:5501", "fronthaul.security=none"], {}, "told", "another host"),
 ]
+
+
+def has_soapy():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "net.yaml")
+        with open(path, "w") as f:
+            f.write("radio: {ap: {backend: soapy}}\n")
+        return subprocess.run([TUTTI, "config", "check", path], capture_output=True).returncode == 0
+
+
+if not has_soapy():
+    print("SKIPPED: test_doctor.py: radios of SoapySDR on USB: this build has no SoapySDR")
+    CASES = [case for case in CASES if case[2] is not LIME]
 
 
 class Host:
