@@ -119,6 +119,14 @@ struct kernel_ops {
 /* KERNEL_PAD suits every variant, so that layouts do not depend on it. */
 enum { KERNEL_PAD = 8, KERNEL_LANES_MAX = 16 };
 
+/* The next n floats of a workspace, in whole registers of any variant; NULL without base, which counts alone. */
+static inline float *kernel_take(float *base, size_t *used, size_t n)
+{
+    float *const p = base ? base + *used : NULL;
+    *used += (n + KERNEL_LANES_MAX - 1) / KERNEL_LANES_MAX * KERNEL_LANES_MAX;
+    return p;
+}
+
 /* Lanes of work of zf for n users. */
 static inline size_t kernel_zf_work(int n)
 {

@@ -45,42 +45,35 @@ int batch_lanes(const batch_t *batch)
     return batch ? batch->ops->n_lane : 1;
 }
 
-static float *take(float *base, size_t *used, size_t n)
-{
-    float *p = base ? base + *used : NULL;
-    *used += (n + 15) / 16 * 16;
-    return p;
-}
-
 static size_t place(struct batch *b, float *base)
 {
     const size_t m = (size_t)b->shape.n_ap, k = (size_t)b->shape.n_ue, l = m * (size_t)b->shape.n_ant;
     const size_t lanes = (size_t)b->ops->n_lane;
     size_t used = 0;
-    b->H = take(base, &used, 2 * l * k * lanes);
-    b->A = take(base, &used, 2 * l * k * lanes);
-    b->work = take(base, &used, (kernel_zf_work(b->shape.n_ue) + m) * lanes);
+    b->H = kernel_take(base, &used, 2 * l * k * lanes);
+    b->A = kernel_take(base, &used, 2 * l * k * lanes);
+    b->work = kernel_take(base, &used, (kernel_zf_work(b->shape.n_ue) + m) * lanes);
     const size_t local = kernel_local_work(b->shape.n_ant, b->shape.n_ue) * lanes;
-    b->local = take(base, &used, local);
-    b->R = take(base, &used, 2 * l * k * lanes);
-    b->C = take(base, &used, 2 * k * k * lanes);
-    b->F = take(base, &used, k * k * lanes);
-    b->noise = take(base, &used, k * lanes);
-    b->beta = take(base, &used, m * k * lanes);
-    b->gamma = take(base, &used, m * k * lanes);
-    b->E = take(base, &used, m * k * lanes);
-    b->b = take(base, &used, m * k * lanes);
-    b->each = take(base, &used, m * k);
-    b->P = take(base, &used, m * lanes);
-    b->share = take(base, &used, m * lanes);
-    b->eta = take(base, &used, k * lanes);
-    b->interference = take(base, &used, k * lanes);
-    b->sinr = take(base, &used, k * lanes);
+    b->local = kernel_take(base, &used, local);
+    b->R = kernel_take(base, &used, 2 * l * k * lanes);
+    b->C = kernel_take(base, &used, 2 * k * k * lanes);
+    b->F = kernel_take(base, &used, k * k * lanes);
+    b->noise = kernel_take(base, &used, k * lanes);
+    b->beta = kernel_take(base, &used, m * k * lanes);
+    b->gamma = kernel_take(base, &used, m * k * lanes);
+    b->E = kernel_take(base, &used, m * k * lanes);
+    b->b = kernel_take(base, &used, m * k * lanes);
+    b->each = kernel_take(base, &used, m * k);
+    b->P = kernel_take(base, &used, m * lanes);
+    b->share = kernel_take(base, &used, m * lanes);
+    b->eta = kernel_take(base, &used, k * lanes);
+    b->interference = kernel_take(base, &used, k * lanes);
+    b->sinr = kernel_take(base, &used, k * lanes);
     for (int s = 0; s < b->ops->n_lane; s++) {
-        b->packed[s] = take(base, &used, 2 * l * k);
-        b->packed_E[s] = take(base, &used, m * k);
-        b->packed_P[s] = take(base, &used, m);
-        b->packed_beta[s] = take(base, &used, m * k);
+        b->packed[s] = kernel_take(base, &used, 2 * l * k);
+        b->packed_E[s] = kernel_take(base, &used, m * k);
+        b->packed_P[s] = kernel_take(base, &used, m);
+        b->packed_beta[s] = kernel_take(base, &used, m * k);
     }
     return used;
 }

@@ -45,35 +45,28 @@ int cluster_lanes_most(const cluster_lanes_t *lanes)
     return lanes->ops->n_lane;
 }
 
-static float *take(float *base, size_t *used, size_t n)
-{
-    float *const p = base ? base + *used : NULL;
-    *used += (n + 15) / 16 * 16;
-    return p;
-}
-
 static size_t place(struct cluster_lanes *c, float *base)
 {
     const size_t m = (size_t)c->shape.n_ap, k = (size_t)c->shape.n_ue, rows = m * (size_t)c->shape.n_ant;
     const size_t lanes = (size_t)c->ops->n_lane;
     size_t used = 0;
-    c->H = take(base, &used, 2 * rows * k * lanes);
-    c->V = take(base, &used, 2 * rows * k * lanes);
-    c->work = take(base, &used, kernel_cluster_work((int)rows, (int)k) * lanes);
-    c->energy = take(base, &used, m * k * lanes);
-    c->load = take(base, &used, m * lanes);
-    c->sent = take(base, &used, m * lanes);
-    c->norm2 = take(base, &used, k * lanes);
-    c->most = take(base, &used, k * lanes);
-    c->weight = take(base, &used, k * lanes);
-    c->gain = take(base, &used, k * lanes);
-    c->others = take(base, &used, k * lanes);
-    c->own = take(base, &used, k * lanes);
-    c->own_unknown = take(base, &used, k * lanes);
-    c->pilots = take(base, &used, 2 * (size_t)c->shape.n_ant * k * lanes);
-    c->power = take(base, &used, 3 * k * lanes);
-    c->scale = take(base, &used, m);
-    c->root = take(base, &used, k);
+    c->H = kernel_take(base, &used, 2 * rows * k * lanes);
+    c->V = kernel_take(base, &used, 2 * rows * k * lanes);
+    c->work = kernel_take(base, &used, kernel_cluster_work((int)rows, (int)k) * lanes);
+    c->energy = kernel_take(base, &used, m * k * lanes);
+    c->load = kernel_take(base, &used, m * lanes);
+    c->sent = kernel_take(base, &used, m * lanes);
+    c->norm2 = kernel_take(base, &used, k * lanes);
+    c->most = kernel_take(base, &used, k * lanes);
+    c->weight = kernel_take(base, &used, k * lanes);
+    c->gain = kernel_take(base, &used, k * lanes);
+    c->others = kernel_take(base, &used, k * lanes);
+    c->own = kernel_take(base, &used, k * lanes);
+    c->own_unknown = kernel_take(base, &used, k * lanes);
+    c->pilots = kernel_take(base, &used, 2 * (size_t)c->shape.n_ant * k * lanes);
+    c->power = kernel_take(base, &used, 3 * k * lanes);
+    c->scale = kernel_take(base, &used, m);
+    c->root = kernel_take(base, &used, k);
     return used;
 }
 

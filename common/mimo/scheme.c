@@ -164,6 +164,20 @@ void scheme_amplitudes_rlspa(struct precoder *p, enum mimo_power power, const st
     scheme_amplitudes_common(p, shape);
 }
 
+void scheme_amplitudes_by(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
+                          struct mimo_solution *solution)
+{
+    if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
+        scheme_amplitudes_rlspa(p, power, channel, solution);
+    } else if (power == MIMO_POWER_EQUAL_SENT) {
+        scheme_amplitudes_sent(p);
+    } else if (power == MIMO_POWER_EQUAL_RECEIVED) {
+        scheme_amplitudes_received(p);
+    } else {
+        scheme_amplitudes_maxmin(p);
+    }
+}
+
 void scheme_store(const struct precoder *p, struct mimo_solution *solution)
 {
     mimo_problem_store(&p->problem, &p->shape, p->Ur, p->Ui, p->amplitude, solution->W);

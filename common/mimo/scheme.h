@@ -74,6 +74,9 @@ void scheme_amplitudes_received(struct precoder *p);
 /* Max-min over one power per user for the beams in U, the budgets held strictly. Users whose beam misses them are left
  * out of the problem (mimo_problem_drop) and of U. */
 void scheme_amplitudes_maxmin(struct precoder *p);
+/* The one of these that a power rule of all APs together asks for; max-min unless it is another. */
+void scheme_amplitudes_by(struct precoder *p, enum mimo_power power, const struct mimo_channel *channel,
+                          struct mimo_solution *solution);
 /* W from U and amplitude, the budgets held strictly. */
 void scheme_store(const struct precoder *p, struct mimo_solution *solution);
 /* The least SINR that solution->W gives a user of the problem; overwrites solution->sinr. */

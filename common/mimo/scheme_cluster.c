@@ -233,12 +233,8 @@ static int solve(struct precoder *p, enum vectors_rule rule, enum mimo_power pow
     if (power == MIMO_POWER_FRACTIONAL) {
         amplitudes_fractional(p, channel, p->noise);
         tell_sinr(p, channel->knows_gain, solution);
-    } else if (power == MIMO_POWER_EQUAL_SENT) {
-        scheme_amplitudes_sent(p);
-    } else if (power == MIMO_POWER_EQUAL_RECEIVED) {
-        scheme_amplitudes_received(p);
     } else {
-        scheme_amplitudes_maxmin(p);
+        scheme_amplitudes_by(p, power, channel, solution);
     }
     scheme_store(p, solution);
     return MIMO_REASON_ASKED;

@@ -47,15 +47,7 @@ int scheme_rzf_solve(struct precoder *p, enum mimo_power power, const struct mim
                      struct mimo_solution *solution)
 {
     beams(p);
-    if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
-        scheme_amplitudes_rlspa(p, power, channel, solution);
-    } else if (power == MIMO_POWER_EQUAL_SENT) {
-        scheme_amplitudes_sent(p);
-    } else if (power == MIMO_POWER_EQUAL_RECEIVED) {
-        scheme_amplitudes_received(p);
-    } else {
-        scheme_amplitudes_maxmin(p);
-    }
+    scheme_amplitudes_by(p, power, channel, solution);
     scheme_store(p, solution);
     return MIMO_REASON_ASKED;
 }

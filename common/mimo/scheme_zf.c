@@ -59,17 +59,13 @@ static double zero_force(struct precoder *p, enum mimo_power power, const struct
         return 0;
     }
     beams(p);
-    if (MIMO_RLSPA_POWER & MIMO_ONLY(power)) {
-        scheme_amplitudes_rlspa(p, power, channel, solution);
-    } else if (power == MIMO_POWER_EQUAL_SENT) {
-        scheme_amplitudes_sent(p);
-    } else if (power == MIMO_POWER_EQUAL_RECEIVED) {
+    if (power == MIMO_POWER_EQUAL_RECEIVED) {
         for (int k = 0; k < p->problem.n_ue; k++) {
             p->noise[k] = 1 / p->problem.norm[k]; /* w_k = c a_k */
         }
         scheme_amplitudes_common(p, p->noise);
     } else {
-        scheme_amplitudes_maxmin(p);
+        scheme_amplitudes_by(p, power, channel, solution);
     }
     scheme_store(p, solution);
     return pivot;
