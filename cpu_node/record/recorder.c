@@ -381,10 +381,9 @@ void recorder_log_counters(const recorder_t *r)
     struct fh_counters counters;
     log_write(LOG_INFO, "record",
               "COUNTERS blocks=%" PRIu64 " record_dropped=%" PRIu64 " events_dropped=%" PRIu64 " bad_reports=%" PRIu64
-              " reports_outside=%" PRIu64 " reports_unsolved=%" PRIu64 " write_errors=%" PRIu64
-              " not_expected=%" PRIu64,
+              " reports_outside=%" PRIu64 " reports_unsolved=%" PRIu64 " write_errors=%" PRIu64,
               r->n_blocks_seen, r->dropped, r->events_dropped, r->reports->n_bad, r->reports->n_outside,
-              r->reports->n_unsolved, run_file_errors(r->file), r->n_not_expected);
+              r->reports->n_unsolved, run_file_errors(r->file));
     log_accounts(r);
     secrecy_log_counters(r->secrecy);
     fh_hub_counters(r->lab, &counters);

@@ -56,7 +56,6 @@ struct recorder {
     uint64_t newest;      /* newest solved block + 1 */
     uint64_t newest_ns;   /* monotonic, when it came */
     uint64_t n_blocks_seen;
-    uint64_t n_not_expected;     /* recorded without expected SINRs and losses, for want of time */
     uint64_t start_ns, ended_ns; /* monotonic: of the thread; when the last block asked for was here, 0 = not yet */
     uint64_t next_status_ns;
     uint64_t *last_account;    /* [n_ap] newest block + 1 with an account */

@@ -85,16 +85,11 @@ static void see_calibration(recorder_t *r, const struct cpu_block *block)
     r->calibration = block->calibration;
 }
 
-/* The hardware is not any more what it was when it was calibrated. What errors cost is nine tenths of this thread's
- * time in large networks: while half of the ring waits, blocks are recorded without it. In lock-step the ring waits. */
+/* The hardware is not any more what it was when it was calibrated. */
 static void see_losses(recorder_t *r, const struct cpu_block *block)
 {
     char text[RUN_FILE_EVENT_BYTES];
     double loss_db = 0;
-    if (!r->settings.lockstep && ring_count(r->blocks) > RECORD_BLOCKS / 2) {
-        r->n_not_expected++;
-        return;
-    }
     if (losses_block(r->losses, block, &loss_db)) {
         snprintf(text, sizeof text, "CALIB-STALE run=%" PRIu32 " loss_db=%.2f", block->calibration, loss_db);
         run_file_event(r->file, clock_wall_ns(), block->number, text);

@@ -156,7 +156,7 @@ static void count_user(struct summary_user *u, const struct recording *r, int k,
                        double *evm)
 {
     double measured = 0, predicted = 0, expected = 0, right_bits = 0;
-    size_t n_sinr = 0, n_evm = 0, n_expected = 0;
+    size_t n_sinr = 0, n_evm = 0;
     for (size_t b = 0; b < r->n_block; b++) {
         const size_t i = b * (size_t)r->n_ue + (size_t)k;
         u->n_served += r->user_used[i] != 0;
@@ -181,16 +181,13 @@ static void count_user(struct summary_user *u, const struct recording *r, int k,
         if (r->sinr_measured[i] > 0 && r->sinr_predicted[j] > 0 && !r->learning[solved]) {
             measured += 10 * log10(r->sinr_measured[i]);
             predicted += 10 * log10(r->sinr_predicted[j]);
+            expected += r->sinr_expected ? 10 * log10(r->sinr_expected[j]) : NAN;
             u->n_sinr++;
-            if (r->sinr_expected && !isnan(r->sinr_expected[j])) { /* some blocks may be without it */
-                expected += 10 * log10(r->sinr_expected[j]);
-                n_expected++;
-            }
         }
     }
     u->sinr_measured_db = u->n_sinr ? measured / (double)u->n_sinr : NAN;
     u->sinr_predicted_db = u->n_sinr ? predicted / (double)u->n_sinr : NAN;
-    u->sinr_expected_db = n_expected ? expected / (double)n_expected : NAN;
+    u->sinr_expected_db = u->n_sinr ? expected / (double)u->n_sinr : NAN;
     u->throughput_bps = r->n_block ? right_bits / ((double)r->n_block * r->block_s) : NAN;
     take_quantiles(u, sinr, n_sinr, evm, n_evm);
 }
