@@ -57,16 +57,17 @@ void config_schema_each(void (*visit)(void *context, const char *path), void *co
 /* config_validate.c: unknown and repeated keys, types, ranges */
 int config_layers_validate(struct config_layers *layers);
 
-/* config_check.c */
+/* config_range.c */
 struct config_range {
     const char *path; /* without indices: a range holds for every entry of a list */
     double min, max;
     const char *note;
 };
 const struct config_range *config_range_find(const char *path);              /* NULL if the table lacks it */
-int config_check(struct config_layers *layers, const struct config *config); /* combinations */
-
 const char *config_bare_path(const char *path, char bare[CONFIG_PATH_ROOM]); /* without indices */
+
+/* config_check.c, with config_check_air.c and config_check_texts.c */
+int config_check(struct config_layers *layers, const struct config *config); /* combinations */
 
 /* config_text.c */
 /* Allocated, NUL-terminated UTF-8 for the parser; NULL when out of memory. */
