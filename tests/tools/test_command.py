@@ -87,7 +87,7 @@ class Command(unittest.TestCase):
             self.assertEqual(answer.returncode, 0)
             self.assertIn(f"Usage: tutti {command}", answer.stdout)
         for wrong in ([], ["nonsense"], ["run"], ["run", "--config", "net.yaml", "--nonsense"], ["config", "polish"],
-                      ["inspect"], ["report", "a", "b"]):
+                      ["inspect"], ["report"], ["report", "a", "--nonsense"]):
             answer = self.tutti(*wrong)
             self.assertEqual(answer.returncode, 2, wrong)
             self.assertTrue(answer.stderr)
