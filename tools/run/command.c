@@ -68,10 +68,12 @@ struct run {
     progress_t *progress;
     bool failed;
     uint64_t start_ns;
+    uint64_t looked_ns;    /* when messages and ended children were last looked for */
     uint64_t cpu_ended_ns; /* 0 while the CPU node has not ended the run */
 };
 
-/* A node may leave just before the CPU node is seen to have ended the run; after this it has left by itself. */
+/* A node may leave just before the CPU node is seen to have ended the run; one that had been gone for this long when
+ * that was last looked for has left by itself. */
 static const uint64_t leave_grace_ns = 3000000000u;
 /* How long nodes may take to stop after the CPU node has ended the run. */
 static const uint64_t stop_grace_ns = 10000000000u;
@@ -336,7 +338,7 @@ static void judge(struct run *run, struct child *child)
         child->judged = true;
     } else if (over) {
         child->judged = true;
-    } else if (clock_mono_ns() - child->ended_ns > leave_grace_ns) {
+    } else if (run->looked_ns > child->ended_ns + leave_grace_ns) {
         report_death(run, child, "left while the run goes on");
     }
 }
@@ -405,6 +407,7 @@ static void report_no_start(struct run *run)
 static void watch(struct run *run)
 {
     while (children_running(run->children) > 0 && !run->failed && !rt_stop_requested()) {
+        run->looked_ns = clock_mono_ns(); /* whatever holds this process up behind it is nobody's fault */
         progress_wait(run->progress, children_fd(run->children), 200000);
         children_reap(run->children);
         judge_all(run);
