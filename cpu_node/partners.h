@@ -16,8 +16,8 @@
 
 #include <jansson.h>
 
-/* Who is alive and how strong is told every so many blocks; header.node of central node c's data messages. */
-enum { PARTNERS_EVERY_BLOCKS = 4, PARTNERS_NODE = 512 };
+/* Who is alive and how strong is told every so many blocks. */
+enum { PARTNERS_EVERY_BLOCKS = 4 };
 
 struct partners_handlers {
     void *context;

@@ -146,7 +146,7 @@ static const struct config_range ranges[] = {
     {"partners.help_db", 0, 100, ""},
     {"partners.hysteresis_db", 0, 40, ""},
     {"partners.hysteresis_blocks", 1, 100000, ""},
-    {"partners.lead_blocks", 1, 1000, ""},
+    {"partners.lead_blocks", 1, 100, ""}, /* homes.c keeps gains of 128 blocks */
     {"partners.weights_every_blocks", 1, 100000, ""},
     {"air.delay_samples", 0, 4095, ""},
     {"air.events.block", 0, 1e12, ""},

@@ -4,7 +4,7 @@
  * docs/several-cpus.md). A window of blocks that are combined here and wait for the streams of the others. Plain data
  * with sizes from the configuration, no threads, no time; create allocates, nothing else does.
  *
- * A part as a message: type uplink, kind 1, node PARTS_NODE + central node; statistics user [n_column], f
+ * A part as a message: type uplink, kind 1, node WIRE_NODE_CPU + central node; statistics user [n_column], f
  * [n_sb][n_column], g [n_sb][n_column][n_ue] complex, then the streams; one of no statistics and no values says that
  * there is nothing to help with in this block (docs/wire.md). */
 #ifndef TUTTI_CPU_NODE_UPLINK_PARTS_H
