@@ -155,8 +155,7 @@ static int create_calibrate(struct cpu *cpu)
                                                 .send = send_to_ap,
                                                 .say = say_calibration,
                                                 .context = cpu};
-    const int status = calibrate_create(&cpu->calibrate, &settings);
-    return status < 0 ? status : calibrate_start(cpu->calibrate);
+    return calibrate_create(&cpu->calibrate, &settings);
 }
 
 static int create_slow(struct cpu *cpu)
@@ -166,8 +165,7 @@ static int create_slow(struct cpu *cpu)
     }
     const struct slow_settings settings = {
         .config = cpu->config, .frame = &cpu->frame, .shape = cpu->shape, .lockstep = cpu->lockstep};
-    const int status = slow_create(&cpu->slow, &settings);
-    return status < 0 ? status : slow_start(cpu->slow);
+    return slow_create(&cpu->slow, &settings);
 }
 
 static int create_recorder(struct cpu *cpu)
@@ -277,6 +275,7 @@ static int create_uplink(struct cpu *cpu)
     return status < 0 ? status : uplink_start(cpu->uplink);
 }
 
+/* What may be damaged is read before the first thread (base/h5file_trial.h): recordings, calibrations. */
 static int create_parts(struct cpu *cpu)
 {
     int status = create_buffers(cpu);
@@ -286,6 +285,8 @@ static int create_parts(struct cpu *cpu)
     status = status < 0 ? status : create_sync(cpu);
     status = status < 0 ? status : create_calibrate(cpu);
     status = status < 0 ? status : create_recorder(cpu); /* owns the output before anybody is let in */
+    status = status < 0 ? status : slow_start(cpu->slow);
+    status = status < 0 ? status : calibrate_start(cpu->calibrate);
     status = status < 0 ? status : create_engine(cpu);
     status = status < 0 ? status : create_uplink(cpu);
     status = status < 0 ? status : create_hub(cpu);

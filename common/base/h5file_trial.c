@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/h5file_internal.h"
+#include "base/log.h"
 #include "base/rt.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CALL_LIMIT_S = 20 };
+enum { CALL_LIMIT_S = 20, LOG_MS = 1000 };
 
 /* What comes through the pipe, whole or not at all: it is shorter than a pipe writes at once. */
 struct verdict {
@@ -92,6 +93,7 @@ int h5file_trial(const char *path, int (*body)(void *context), void *context)
     if (pipe2(ends, O_CLOEXEC)) {
         return error_set(TUTTI_ENOMEM, "%s: no descriptors to read it: %s", path, strerror(errno));
     }
+    log_flush(LOG_MS); /* then its thread waits: what it held would stay held in the child */
     const pid_t child = h5file_fork();
     const int reason = errno;
     if (child == 0) {

@@ -9,7 +9,8 @@
  * then the same calls of this process after it meet what they met in the child. TUTTI_EFORMAT when the child crashes,
  * or when one call into HDF5 takes longer than 20 s; TUTTI_ENOMEM without a process for it; TUTTI_ESTOPPED. Blocks as
  * long as body; costs a fork. Other threads may be at work, also with HDF5; in the child there is this one alone, and
- * it must not wait for them. */
+ * it must not wait for them. Not so under the address sanitizer: it does not give back its allocator's locks in a
+ * child, so there it belongs before a program's threads (that of the log may run). */
 int h5file_trial(const char *path, int (*body)(void *context), void *context);
 
 #endif

@@ -120,6 +120,7 @@ static void *writer_main(void *argument)
     (void)argument;
     static char text[WRITE_BYTES]; /* whole lines only: a pipe takes so much in one piece */
     uint64_t told = 0;
+    atomic_store(&writer_state, WRITER_RUNNING);
     for (;;) {
         size_t n = 0, lines = 0;
         for (size_t got; (got = take_line(text + n, sizeof text - n)) > 0; n += got) {
@@ -197,7 +198,15 @@ static void start_writer(void)
         atexit(flush_at_exit);
         pthread_atfork(NULL, NULL, forget_in_child);
     }
-    atomic_store(&writer_state, create_thread() ? WRITER_RUNNING : WRITER_NONE);
+    if (!create_thread()) {
+        atomic_store(&writer_state, WRITER_NONE);
+    }
+}
+
+static bool is_behind(uint64_t wanted)
+{
+    const int state = atomic_load(&writer_state);
+    return state == WRITER_STARTING || (state == WRITER_RUNNING && atomic_load(&n_written_out) < wanted);
 }
 
 void log_flush(int timeout_ms)
@@ -205,7 +214,7 @@ void log_flush(int timeout_ms)
     const uint64_t wanted = atomic_load(&tail), start_ns = clock_mono_ns();
     const uint64_t patience_ns = (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
     uint64_t held_ns = 0, last_ns = start_ns;
-    while (atomic_load(&n_written_out) < wanted && atomic_load(&writer_state) != WRITER_NONE) {
+    while (is_behind(wanted)) {
         const uint64_t now_ns = clock_mono_ns();
         held_ns += atomic_load(&is_writing) ? now_ns - last_ns : 0;
         last_ns = now_ns;

@@ -19,9 +19,9 @@ void log_set_component(const char *component);
  * called). Lines over 2047 bytes are cut. */
 void log_write(enum log_level level, const char *context, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Waits until everything logged so far is written or lost, or writing has taken timeout_ms because nobody reads: a
- * machine that is slow to let the writer run has twenty times as long. exit() does so by itself with half a second;
- * _exit does not. */
+/* Waits until everything logged so far is written or lost and the thread that writes waits for more, or writing has
+ * taken timeout_ms because nobody reads: a machine that is slow to let the writer run has twenty times as long. exit()
+ * does so by itself with half a second; _exit does not. */
 void log_flush(int timeout_ms);
 uint64_t log_lost(void); /* lines so far */
 
