@@ -15,25 +15,13 @@ import sys
 import time
 
 import numpy as np
-from network import BIN, Network, check, finish
+from network import BIN, Network, check, finish, is_gone
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 30
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 N_AP, N_UE = 4, 4
 SHIFT = os.environ.get("TUTTI_CLOCKSHIFT_LIBRARY", "")
 ABSURD = os.path.join(BIN, "absurd")
-
-
-def is_gone(pid):
-    """Dead with all its threads, reaped or not: its sockets are closed."""
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/stat") as f:
-                if f.read().rpartition(")")[2].split()[0] not in "ZX":
-                    return False
-    except OSError:
-        pass
-    return True
 
 
 class Chaos:

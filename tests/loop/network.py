@@ -3,6 +3,7 @@
 arithmetic: SINRs and error variances are computed again from the recorded truth."""
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,22 @@ def fewer(cases, n=1):
 
 def db(x):
     return 10 * np.log10(x)
+
+
+def is_gone(pid):
+    """Dead with all its threads, reaped or not: its sockets are closed."""
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return True
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/stat") as f:
+                if f.read().rpartition(")")[2].split()[0] not in "ZX":
+                    return False
+        except OSError:
+            continue
+    return True
 
 
 class Network:
@@ -123,6 +140,12 @@ class Network:
                 if node_id is None or str(node_id) in words:
                     return int(pid)
         return None
+
+    def kill_node(self, program, node_id=None):
+        """Ends a node as a crash would, and waits for its end: whoever comes in its place before that is refused, rightly."""
+        pid = self.pid_of(program, node_id)
+        os.kill(pid, signal.SIGKILL)
+        self.wait_until(lambda: is_gone(pid), f"{program} killed")
 
     def start_node(self, program, *args):
         """Start one node again, as a person would, from the run's own configuration."""

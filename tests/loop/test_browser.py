@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -142,7 +141,7 @@ def examine(net, browser, url):
     browser.picture("light", 1200, 2000)
     browser.picture("dark", 1200, 2000, dark=True)
     browser.picture("phone", 390, 2900)
-    os.kill(net.pid_of("tutti-ap", 2), signal.SIGKILL)
+    net.kill_node("tutti-ap", 2)
     after = browser.wait("AP 2 in another colour", lambda: (s := browser.run(STATES))[2][0] == "gone" and s)
     red, green, blue = map(int, re.findall(r"\d+", after[2][1])[:3])
     check(after[2][1] != states[2][1] and red > 1.5 * green and red > 1.5 * blue, f"it is red: {after[2][1]}, was {states[2][1]}")

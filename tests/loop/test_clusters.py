@@ -6,7 +6,6 @@ or learnt, and an access point whose program is killed, or comes back, changes t
 usage: test_clusters.py [BLOCKS]
 """
 import os
-import signal
 import sys
 
 import numpy as np
@@ -140,7 +139,7 @@ def one_is_killed():
         net.wait_until(lambda: serves_somebody(net, KILLED), "clusters with it")
         net.wait_for_block(SKIP + KILL_AFTER)
         at = net.blocks_done()
-        os.kill(net.pid_of("tutti-ap", KILLED), signal.SIGKILL)
+        net.kill_node("tutti-ap", KILLED)
         net.wait_until(lambda: serves_somebody(net, KILLED) is False, "clusters without it")
         net.wait_for_block(net.blocks_done() + KILL_AFTER)
         back = net.blocks_done()

@@ -80,7 +80,7 @@ def test_live():
         check(points and all(-127 <= p <= 127 for c in points for p in c["points"]), "constellations come along")
         page, script = board.get(""), board.get("page.js")
         check("<title>Tutti</title>" in page and "/page.js" in page and "EventSource" in script, "the page and its script are there")
-        os.kill(net.pid_of("tutti-ap", 2), signal.SIGKILL)
+        net.kill_node("tutti-ap", 2)
         state = board.wait("AP 2 to be gone", lambda s: not s["ap"][2]["up"])
         check([a["up"] for a in state["ap"]] == [True, True, False, True], "AP 2 is gone, the others are there")
         check(board.metrics()['tutti_ap_up{ap="2"}'] == 0, "and so in the metrics")

@@ -64,7 +64,7 @@ def test_gaps():
             time.sleep(0.3)
             os.kill(pid, signal.SIGCONT)
             time.sleep(0.2)
-        os.kill(net.pid_of("tutti-cpu"), signal.SIGKILL)  # leaves no line behind
+        net.kill_node("tutti-cpu")  # leaves no line behind
         time.sleep(0.3)
         again = net.start_node("tutti-cpu")
         check(again.wait(timeout=200) == 0, "the second CPU node ended the run")

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import signal
 import subprocess
 
 import numpy as np
@@ -206,7 +205,7 @@ def test_killed():
     with network("nodes: [ap0], symbols: PG", n_blocks=0, args=["--keep-going"], sets=["air.fading.model=none"]) as net:
         net.start()
         net.wait_for_block(60)
-        os.kill(net.pid_of("tutti-ap", 0), signal.SIGKILL)
+        net.kill_node("tutti-ap", 0)
         killed = meta_of(net, "ap0_ant0")
         check("core:sha512" not in killed["global"] and 8 * killed["global"]["tutti:n_samples"] <= os.path.getsize(path(net, "ap0_ant0.sigmf-data")),
               "after kill -9: valid metadata, not closed, of samples that are there")

@@ -150,7 +150,7 @@ def test_later_and_again():
     with network("nodes: [ap0, ap1]", n=0, n_ant=1, args=["--keep-going"]) as net:
         net.start()
         net.wait_for_block(60)
-        os.kill(net.pid_of("tutti-ap", 0), signal.SIGKILL)
+        net.kill_node("tutti-ap", 0)
         again = net.start_node("tutti-ap", "--id", "0")
         net.wait_for_log("cpu.log", "AP-UP ap=0", 2)
         wait_until_used(net, 0, 40)  # how soon that is after its hello is the clock's affair

@@ -2,7 +2,6 @@
 """kill -9 of an AP, a user and the CPU node in mid-run: nobody else exits, the others go on, the returned node is used again
 within 10 blocks. The networks run until the test has seen enough, on any machine."""
 import os
-import signal
 
 import numpy as np
 from network import LIGHT, SHORT, THREADS, Network, check, db, finish, skip
@@ -19,7 +18,7 @@ def others_alive(net, but):
 def kill_and_return(net, program, node_id, away_blocks):
     """Kill it, start it again after so many blocks without it, go on for a while; ends the network. Returns the blocks recorded."""
     at = net.blocks_done()
-    os.kill(net.pid_of(program, node_id), signal.SIGKILL)
+    net.kill_node(program, node_id)
     net.wait_for_block(at + away_blocks)
     missing = others_alive(net, (program, node_id))
     check(not missing, f"{program} {node_id} killed at block {at}: nobody else exits {missing}")
@@ -95,7 +94,7 @@ def test_cpu():
     with endless() as net:
         net.start()
         net.wait_for_block(BEFORE)
-        os.kill(net.pid_of("tutti-cpu"), signal.SIGKILL)
+        net.kill_node("tutti-cpu")
         missing = others_alive(net, ("tutti-cpu", None))
         check(not missing, f"CPU node killed: nobody else exits {missing}")
         written = net.blocks_done()
@@ -130,12 +129,12 @@ def test_refused():
         net.wait_for_block(20)
         nodes = {}
         for program in ("tutti-ap", "tutti-ue"):
-            os.kill(net.pid_of(program, 1), signal.SIGKILL)
+            net.kill_node(program, 1)
             net.wait_for_block(net.blocks_done() + 10)
             nodes[program] = net.start_node(program, "--id", "1")
         net.wait_for_block(net.blocks_done() + 20)
         check(all(n.poll() is None for n in nodes.values()), "an AP and a user were started again")
-        os.kill(net.pid_of("tutti-cpu"), signal.SIGKILL)
+        net.kill_node("tutti-cpu")
         other = net.start_node("tutti-cpu", "--set", "network.seed=8", "--set", "record.file=other.h5")
         for program, node in nodes.items():
             check(node.wait(timeout=60) == 1, f"{program} ends with status {node.returncode}")

@@ -6,7 +6,6 @@ by both, and sent to by both, weighted: predicted, and 1 dB better up and down t
 by their homes alone; whoever walks over is handed over once, without a code block lost."""
 import os
 import re
-import signal
 import subprocess
 
 import numpy as np
@@ -54,7 +53,7 @@ def first_lives(net):
 
 def user_gone(net):
     """Users report to the first central node, which tells the second one."""
-    os.kill(net.pid_of("tutti-ue", 3), signal.SIGKILL)
+    net.kill_node("tutti-ue", 3)
     def is_left_out(name):
         try:
             with net.file(name) as f:
@@ -70,7 +69,7 @@ def user_gone(net):
 
 
 def lose_and_return(net):
-    os.kill(net.pid_of("tutti-cpu", 1), signal.SIGKILL)
+    net.kill_node("tutti-cpu", 1)
     net.wait_past("CPU-DOWN cpu=1", AWAY, "run.cpu0.h5")
     missing = [n for n in [("tutti-cpu", 0), *[("tutti-ap", i) for i in range(8)], *[("tutti-ue", i) for i in range(6)]] if not net.pid_of(*n)]
     check(not missing, f"cpu1 killed: nobody else exits {missing}")

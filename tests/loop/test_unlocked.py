@@ -107,7 +107,7 @@ def reference_dies():
         status, text = sync_check("--config", file)
         check(status == 0 and text.count("locked") == 3 and text.count("reference") == 2, f"sync-check: {text}")
         examine_metrics(file)
-        os.kill(net.pid_of("tutti-ap", 0), signal.SIGKILL)
+        net.kill_node("tutti-ap", 0)
         net.wait_for_log("cpu.log", "SYNC-LOST ap=", 3)
         net.wait_for_block(net.blocks_done() + (30 if SHORT else 60))
         status, text = sync_check("--config", file)
@@ -147,7 +147,7 @@ def slave_dies():
     with Network(sets=EVERYTHING, n_blocks=0, args=["--keep-going"]) as net:
         net.start().wait_for_block(1)
         net.wait_past("CALIBRATED run=1", 40)
-        os.kill(net.pid_of("tutti-ap", 2), signal.SIGKILL)
+        net.kill_node("tutti-ap", 2)
         net.wait_past("AP-DOWN ap=2", 40)
         net.start_node("tutti-ap", "--id", "2")
         net.wait_past("CALIBRATED run=2", 100)

@@ -2,9 +2,7 @@
 """Users' data towards the access points: predicted and measured SINR of every combiner and fusion, what an encoding costs, antennas and
 matched filters alike, a downlink that does not notice, users with offsets of their own under a schedule, and the formula of the central
 combiner once more from the recorded estimates. Where runs are short, what only repeats arithmetic is left out. With an argument, the number of blocks (200: the figures of docs/uplink.md), all combiners and encodings."""
-import os
 import re
-import signal
 import sys
 
 import numpy as np
@@ -114,7 +112,7 @@ def test_scheduled():
         net.wait_for_block(SETTLED + 15)
         wait_for_sets(net, 2)
         killed_after = net.blocks_done() - 4  # rows of what users send come later than the others
-        os.kill(net.pid_of("tutti-ap", 2), signal.SIGKILL)
+        net.kill_node("tutti-ap", 2)
         net.wait_for_log("cpu.log", "AP-DOWN ap=2")
         net.wait_for_block(net.blocks_done() + 30)
         net.process.terminate()

@@ -145,7 +145,7 @@ def test_kill_and_restart(file, program):
             net.start()
             net.wait_for_block(60)
             others = {(p, i): net.pid_of(p, i) for p, i in (("tutti-ap", 0), ("tutti-ue", 0), ("tutti-ue", 1))}
-            os.kill(net.pid_of("tutti-ap", 1), signal.SIGKILL)
+            net.kill_node("tutti-ap", 1)
             net.wait_for_log("cpu.log", "AP-DOWN ap=1")
             again = net.start_node("tutti-ap", "--id", "1")
             net.wait_for_log("cpu.log", "AP-UP ap=1", 2)
