@@ -36,8 +36,7 @@ struct gap {
     bool convex;
     double *a; /* [n_ue] */
     double chi;
-    int ipopt_iterations; /* of the reference */
-    double smooth;        /* width of the rounded corner of the penalty; 0 = sharp */
+    double smooth; /* width of the rounded corner of the penalty; 0 = sharp */
 
     struct gap_newton *newton;
     double *q, *gradient, *trial, *trial_gradient, *step, *best, *origin; /* [n_ue + 1][stride] */

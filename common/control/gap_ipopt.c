@@ -2,7 +2,7 @@
 /* The subproblem for Ipopt, sparse by auxiliary variables (section 9.3 of the source): APs' totals s, u, users' x, y,
  * the eavesdropper's coherent part, N and D. Every definition is an inequality on the side that costs. */
 #include "base/error.h"
-#include "base/ipopt_entries.h"
+#include "base/ipopt_program.h"
 #include "control/gap_core.h"
 #include "control/gap_reference.h"
 
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double UNBOUNDED = 2e19; /* Ipopt's infinity */
 static const double INSIDE = 0.98, LEAST = 1e-3;
 
 /* Where variables and constraints begin. */
@@ -20,6 +19,7 @@ struct layout {
 };
 
 struct subproblem {
+    struct ipopt_program ipopt; /* first */
     struct gap *gap;
     enum gap_form form;
     struct layout at;
@@ -275,20 +275,13 @@ static void secrecy_jacobian(const struct subproblem *p, const Number *v, struct
     ipopt_entries_put(e, at->g_secrecy, at->d, by_d);
 }
 
-static int fill_jacobian(const struct subproblem *p, const Number *v, struct ipopt_entries e)
+static int jacobian(const void *program, const Number *v, struct ipopt_entries e)
 {
+    const struct subproblem *const p = program;
     power_jacobian(p, v, &e);
     user_jacobian(p, v, &e);
     secrecy_jacobian(p, v, &e);
     return e.n;
-}
-
-static Bool jacobian(Index n, Number *v, Bool fresh, Index n_g, Index count, Index *row, Index *column, Number *value,
-                     UserDataPtr user)
-{
-    (void)n, (void)fresh, (void)n_g, (void)count;
-    fill_jacobian(user, value ? v : NULL, (struct ipopt_entries){0, row, column, value});
-    return TRUE;
 }
 
 /* The part of the Lagrangian's Hessian that a rate bound makes. */
@@ -323,9 +316,9 @@ static void power_hessian(const struct subproblem *p, const Number *v, const Num
     }
 }
 
-static int fill_hessian(const struct subproblem *p, const Number *v, double factor, const Number *g,
-                        struct ipopt_entries e)
+static int hessian(const void *program, const Number *v, double factor, const Number *g, struct ipopt_entries e)
 {
+    const struct subproblem *const p = program;
     const struct gap *const gap = p->gap;
     const struct layout *const at = &p->at;
     power_hessian(p, v, g, &e);
@@ -342,34 +335,26 @@ static int fill_hessian(const struct subproblem *p, const Number *v, double fact
     return e.n;
 }
 
-static Bool hessian(Index n, Number *v, Bool fresh, Number factor, Index n_g, Number *multiplier, Bool fresh_multiplier,
-                    Index count, Index *row, Index *column, Number *value, UserDataPtr user)
+static void set_bounds(const struct subproblem *p)
 {
-    (void)n, (void)fresh, (void)n_g, (void)fresh_multiplier, (void)count;
-    const struct ipopt_entries e = {0, row, column, value};
-    fill_hessian(user, value ? v : NULL, factor, value ? multiplier : NULL, e);
-    return TRUE;
-}
-
-static void set_bounds(const struct subproblem *p, Number *low, Number *high, Number *g_low, Number *g_high)
-{
+    Number *const low = p->ipopt.low, *const high = p->ipopt.high;
     const struct gap *const gap = p->gap;
     const struct layout *const at = &p->at;
     for (int i = 0; i < at->count; i++) {
         low[i] = 0;
-        high[i] = i < at->x ? 1 : UNBOUNDED;
+        high[i] = i < at->x ? 1 : IPOPT_PROGRAM_UNBOUNDED;
     }
     for (int i = 0; i < (gap->n_ue + 1) * gap->n_ap; i++) {
         high[at->p + i] = gap->allowed[cell(p, i / gap->n_ap, i % gap->n_ap)]; /* 0: fixed */
     }
     for (int k = 0; k < gap->n_ue; k++) {
         low[at->y + k] = 1;
-        high[at->slack + k] = gap->targets.r_min > 0 ? UNBOUNDED : 0;
+        high[at->slack + k] = gap->targets.r_min > 0 ? IPOPT_PROGRAM_UNBOUNDED : 0;
     }
     low[at->d] = 1;
     for (int i = 0; i < at->g_count; i++) {
-        g_low[i] = -UNBOUNDED;
-        g_high[i] = i >= at->g_min && !(gap->targets.r_min > 0) ? UNBOUNDED : 0;
+        p->ipopt.g_low[i] = -IPOPT_PROGRAM_UNBOUNDED;
+        p->ipopt.g_high[i] = i >= at->g_min && !(gap->targets.r_min > 0) ? IPOPT_PROGRAM_UNBOUNDED : 0;
     }
 }
 
@@ -424,52 +409,22 @@ static void take(const struct subproblem *p, const Number *v)
     }
 }
 
-static Bool count_iterations(Index mode, Index iteration, Number value, Number infeasible, Number dual, Number mu,
-                             Number step, Number regularization, Number alpha_dual, Number alpha, Index trials,
-                             UserDataPtr user)
-{
-    (void)mode, (void)value, (void)infeasible, (void)dual, (void)mu, (void)step, (void)regularization;
-    (void)alpha_dual, (void)alpha, (void)trials;
-    ((struct subproblem *)user)->gap->ipopt_iterations = iteration;
-    return TRUE;
-}
-
-static int optimise(struct subproblem *p, Number *work, double *value)
-{
-    const struct layout *const at = &p->at;
-    Number *const v = work, *const low = v + at->count, *const high = low + at->count;
-    Number *const g_low = high + at->count, *const g_high = g_low + at->g_count;
-    set_bounds(p, low, high, g_low, g_high);
-    set_start(p, v);
-    const struct ipopt_entries none = {0};
-    IpoptProblem ipopt = CreateIpoptProblem(at->count, low, high, at->g_count, g_low, g_high,
-                                            fill_jacobian(p, NULL, none), fill_hessian(p, NULL, 0, NULL, none), 0,
-                                            objective, constraints, objective_gradient, jacobian, hessian);
-    if (!ipopt) {
-        return error_set(TUTTI_ENOMEM, "gap: Ipopt refuses %d variables and %d constraints", at->count, at->g_count);
-    }
-    AddIpoptIntOption(ipopt, "print_level", 0);
-    AddIpoptStrOption(ipopt, "sb", "yes");
-    AddIpoptIntOption(ipopt, "max_iter", 300);
-    AddIpoptNumOption(ipopt, "tol", 1e-8);
-    AddIpoptNumOption(ipopt, "bound_relax_factor", 0); /* square roots */
-    AddIpoptStrOption(ipopt, "mu_strategy", "adaptive");
-    SetIntermediateCallback(ipopt, count_iterations);
-    const enum ApplicationReturnStatus status = IpoptSolve(ipopt, v, NULL, value, NULL, NULL, NULL, p);
-    FreeIpoptProblem(ipopt);
-    take(p, v);
-    if (status != Solve_Succeeded && status != Solved_To_Acceptable_Level) {
-        return error_set(TUTTI_ENUMERIC, "gap: Ipopt ends the subproblem with status %d", (int)status);
-    }
-    return 0;
-}
-
-static int solve_subproblem(struct gap *gap, enum gap_form form, double *value)
+static int solve_subproblem(struct gap *gap, enum gap_form form, double *value, int *iterations)
 {
     struct subproblem p = {.gap = gap, .form = form};
     const size_t n_ue = (size_t)gap->n_ue;
     lay_out(&p);
-    p.x_n = calloc(2 * n_ue + 3 * (size_t)p.at.count + 2 * (size_t)p.at.g_count, sizeof(double));
+    p.ipopt = (struct ipopt_program){.module = "gap",
+                                     .n_x = p.at.count,
+                                     .n_g = p.at.g_count,
+                                     .max_iterations = 300,
+                                     .tolerance = 1e-8,
+                                     .objective = objective,
+                                     .objective_gradient = objective_gradient,
+                                     .constraints = constraints,
+                                     .jacobian = jacobian,
+                                     .hessian = hessian};
+    p.x_n = calloc(2 * n_ue + ipopt_program_room(&p.ipopt), sizeof(double));
     if (!p.x_n) {
         return error_set(TUTTI_ENOMEM, "gap: out of memory for Ipopt");
     }
@@ -478,7 +433,12 @@ static int solve_subproblem(struct gap *gap, enum gap_form form, double *value)
         p.x_n[k] = gap->x[k];
         p.theta[k] = gap->x[k] * gap->x[k] / gap->y[k];
     }
-    const int status = optimise(&p, p.theta + n_ue, value);
+    ipopt_program_place(&p.ipopt, p.theta + n_ue);
+    set_bounds(&p);
+    set_start(&p, p.ipopt.x);
+    const int status = ipopt_program_solve(&p.ipopt, value);
+    take(&p, p.ipopt.x);
+    *iterations = p.ipopt.iterations;
     free(p.x_n);
     return status;
 }
@@ -493,9 +453,7 @@ int gap_reference_step(gap_t *gap, const struct gap_reference_options *options, 
     }
     gap_enter(gap, options->noise, eta, eta_an, &result->start);
     gap_linearise(gap);
-    gap->ipopt_iterations = 0;
-    const int status = solve_subproblem(gap, options->form, &value);
-    result->iterations = gap->ipopt_iterations;
+    const int status = solve_subproblem(gap, options->form, &value, &result->iterations);
     if (status) {
         result->end = result->start;
         return status;

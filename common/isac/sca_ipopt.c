@@ -4,7 +4,7 @@
  * by (20), so that the users' rows are linear. Rows: per AP P, W, (21d), (21e); per user (26) or (38); per zone (29)
  * and (28) or (36). Every product a u is replaced by U(a, u) = ((a + u)^2 - d (2 (a - u) - d)) / 4, d = a0 - u0. */
 #include "base/error.h"
-#include "base/ipopt_entries.h"
+#include "base/ipopt_program.h"
 #include "isac/sca_step.h"
 
 #include <math.h>
@@ -12,16 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double UNBOUNDED = 2e19; /* Ipopt's infinity */
 static const double EVE_FLOOR = 0.05; /* of E in the scale of (36) */
 enum { A, P, W, B };                  /* places in an AP's block; zones' powers behind B + n_ue */
 
 struct program {
+    struct ipopt_program ipopt; /* first */
     const struct sca_step *step;
-    int n_ap, n_ue, n_zone, block, n_x, n_g;
+    int n_ap, n_ue, n_zone, block, n_x;
     double *u;     /* [1 + n_zone] coefficients of P and r in an affine u */
     double *local; /* [2 + n_zone] squared: Hessian of an AP's a, P, r */
-    int n_iteration;
 };
 
 /* Where rows begin. */
@@ -344,8 +343,9 @@ static void eve_jacobian(const struct program *q, int l, const Number *x, struct
     }
 }
 
-static int fill_jacobian(const struct program *q, const Number *x, struct ipopt_entries e)
+static int jacobian(const void *program, const Number *x, struct ipopt_entries e)
 {
+    const struct program *const q = program;
     for (int m = 0; m < q->n_ap; m++) {
         ap_jacobian(q, m, x ? x + m * q->block : NULL, &e);
     }
@@ -359,14 +359,6 @@ static int fill_jacobian(const struct program *q, const Number *x, struct ipopt_
         }
     }
     return e.n;
-}
-
-static Bool jacobian(Index n, Number *x, Bool fresh, Index n_g, Index count, Index *row, Index *column, Number *value,
-                     UserDataPtr user)
-{
-    (void)n, (void)fresh, (void)n_g, (void)count;
-    fill_jacobian(user, value ? x : NULL, (struct ipopt_entries){0, row, column, value});
-    return TRUE;
 }
 
 /* Adds weight (1, u)(1, u)^T / 2, the curvature of U, to the local matrix. */
@@ -437,8 +429,11 @@ static void ap_hessian(const struct program *q, int m, const double *x, const Nu
     }
 }
 
-static int fill_hessian(const struct program *q, const Number *x, const Number *multiplier, struct ipopt_entries e)
+static int hessian(const void *program, const Number *x, double factor, const Number *multiplier,
+                   struct ipopt_entries e)
 {
+    (void)factor; /* the objective is linear */
+    const struct program *const q = program;
     const size_t n = 2 + (size_t)q->n_zone;
     double by_tt = 0;
     for (int m = 0; m < q->n_ap; m++) {
@@ -452,24 +447,16 @@ static int fill_hessian(const struct program *q, const Number *x, const Number *
     return e.n;
 }
 
-static Bool hessian(Index n, Number *x, Bool fresh, Number factor, Index n_g, Number *multiplier, Bool fresh_multiplier,
-                    Index count, Index *row, Index *column, Number *value, UserDataPtr user)
-{
-    (void)n, (void)fresh, (void)factor, (void)n_g, (void)fresh_multiplier, (void)count; /* the objective is linear */
-    fill_hessian(user, value ? x : NULL, value ? multiplier : NULL, (struct ipopt_entries){0, row, column, value});
-    return TRUE;
-}
-
-static void set_bounds(const struct program *q, Number *low, Number *high, Number *g_low, Number *g_high)
+static void set_bounds(const struct program *q)
 {
     for (int i = 0; i < q->n_x; i++) {
         const int at = i % q->block;
-        low[i] = i == q->n_x - 1 ? 0 : at == A ? q->step->floor : at == W ? -2 : 0;
-        high[i] = i == q->n_x - 1 ? UNBOUNDED : at == W ? 2 : 1;
+        q->ipopt.low[i] = i == q->n_x - 1 ? 0 : at == A ? q->step->floor : at == W ? -2 : 0;
+        q->ipopt.high[i] = i == q->n_x - 1 ? IPOPT_PROGRAM_UNBOUNDED : at == W ? 2 : 1;
     }
-    for (int i = 0; i < q->n_g; i++) {
-        g_low[i] = -UNBOUNDED;
-        g_high[i] = 0;
+    for (int i = 0; i < q->ipopt.n_g; i++) {
+        q->ipopt.g_low[i] = -IPOPT_PROGRAM_UNBOUNDED;
+        q->ipopt.g_high[i] = 0;
     }
 }
 
@@ -509,42 +496,20 @@ static void take(const struct program *q, const Number *x, struct sca_point *to)
     }
 }
 
-static Bool count_iterations(Index mode, Index iteration, Number value, Number infeasible, Number dual, Number mu,
-                             Number length, Number regularization, Number alpha_dual, Number alpha, Index trials,
-                             UserDataPtr user)
+static void set_program(struct program *q)
 {
-    (void)mode, (void)value, (void)infeasible, (void)dual, (void)mu, (void)length, (void)regularization;
-    (void)alpha_dual, (void)alpha, (void)trials;
-    ((struct program *)user)->n_iteration = iteration;
-    return TRUE;
-}
-
-static int optimise(struct program *q, Number *x)
-{
-    Number *const low = x + q->n_x, *const high = low + q->n_x, *const g_low = high + q->n_x, value;
-    Number *const g_high = g_low + q->n_g;
-    const struct ipopt_entries none = {0};
-    set_bounds(q, low, high, g_low, g_high);
-    set_start(q, x);
-    IpoptProblem ipopt = CreateIpoptProblem(q->n_x, low, high, q->n_g, g_low, g_high, fill_jacobian(q, NULL, none),
-                                            fill_hessian(q, NULL, NULL, none), 0, objective, constraints,
-                                            objective_gradient, jacobian, hessian);
-    if (!ipopt) {
-        return error_set(TUTTI_ENOMEM, "isac: Ipopt refuses %d variables and %d constraints", q->n_x, q->n_g);
-    }
-    AddIpoptIntOption(ipopt, "print_level", 0);
-    AddIpoptStrOption(ipopt, "sb", "yes");
-    AddIpoptIntOption(ipopt, "max_iter", 200);
-    AddIpoptNumOption(ipopt, "tol", 1e-7);
-    AddIpoptNumOption(ipopt, "bound_relax_factor", 0); /* b^2 / a */
-    AddIpoptStrOption(ipopt, "mu_strategy", "adaptive");
-    SetIntermediateCallback(ipopt, count_iterations);
-    const enum ApplicationReturnStatus status = IpoptSolve(ipopt, x, NULL, &value, NULL, NULL, NULL, q);
-    FreeIpoptProblem(ipopt);
-    if (status != Solve_Succeeded && status != Solved_To_Acceptable_Level) {
-        return error_set(TUTTI_ENUMERIC, "isac: Ipopt ends the subproblem with status %d", (int)status);
-    }
-    return 0;
+    q->block = B + q->n_ue + q->n_zone;
+    q->n_x = q->n_ap * q->block + 1;
+    q->ipopt = (struct ipopt_program){.module = "isac",
+                                      .n_x = q->n_x,
+                                      .n_g = 4 * q->n_ap + q->n_ue + (has_eves(q) ? 2 : 1) * q->n_zone,
+                                      .max_iterations = 200,
+                                      .tolerance = 1e-7,
+                                      .objective = objective,
+                                      .objective_gradient = objective_gradient,
+                                      .constraints = constraints,
+                                      .jacobian = jacobian,
+                                      .hessian = hessian};
 }
 
 int sca_solve(struct sca_step *step, struct sca_point *to)
@@ -552,23 +517,24 @@ int sca_solve(struct sca_step *step, struct sca_point *to)
     static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* of the linear solver */
     const struct isac_rows *const rows = step->rows;
     struct program q = {.step = step, .n_ap = rows->n_ap, .n_ue = rows->n_ue, .n_zone = rows->n_zone};
-    q.block = B + q.n_ue + q.n_zone;
-    q.n_x = q.n_ap * q.block + 1;
-    q.n_g = 4 * q.n_ap + q.n_ue + (has_eves(&q) ? 2 : 1) * q.n_zone;
-    const size_t n_u = 1 + (size_t)q.n_zone, n_local = (n_u + 1) * (n_u + 1), n_x = (size_t)q.n_x, n_g = (size_t)q.n_g;
-    q.u = calloc(n_u + n_local + 3 * n_x + 2 * n_g, sizeof(double));
+    const size_t n_u = 1 + (size_t)q.n_zone, n_local = (n_u + 1) * (n_u + 1);
+    double value;
+    set_program(&q);
+    q.u = calloc(n_u + n_local + ipopt_program_room(&q.ipopt), sizeof(double));
     if (!q.u) {
         return error_set(TUTTI_ENOMEM, "isac: out of memory for Ipopt");
     }
     q.local = q.u + n_u;
-    Number *const x = q.local + n_local;
+    ipopt_program_place(&q.ipopt, q.local + n_local);
     pthread_mutex_lock(&turn);
-    const int status = optimise(&q, x);
+    set_bounds(&q);
+    set_start(&q, q.ipopt.x);
+    const int status = ipopt_program_solve(&q.ipopt, &value);
     pthread_mutex_unlock(&turn);
     if (!status) {
-        take(&q, x, to);
+        take(&q, q.ipopt.x, to);
     }
-    step->n_ipopt += q.n_iteration;
+    step->n_ipopt += q.ipopt.iterations;
     free(q.u);
     return status;
 }
