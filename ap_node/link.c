@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/rt.h"
 #include "fronthaul/encoding.h"
+#include "node/join.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -333,8 +334,7 @@ static void session_down(struct ap_link *link)
     log_write(LOG_WARNING, "link", "CPU-DOWN reconnecting");
 }
 
-/* Negative: the thread cannot go on. */
-static int on_event(struct ap_link *link, const struct fh_event *event)
+static void on_event(struct ap_link *link, const struct fh_event *event)
 {
     switch (event->kind) {
     case FH_EVENT_FD:
@@ -352,28 +352,19 @@ static int on_event(struct ap_link *link, const struct fh_event *event)
     case FH_EVENT_DOWN:
         session_down(link);
         break;
-    case FH_EVENT_REFUSED:
-        return TUTTI_EREFUSED;
-    case FH_EVENT_STOP:
-        rt_stop_request();
-        break;
     default:
         break;
     }
-    return TUTTI_OK;
 }
 
 static int link_main(void *argument)
 {
     struct ap_link *link = argument;
-    int status = TUTTI_OK;
-    while (status >= 0 && !rt_stop_requested()) {
-        struct fh_event event;
-        status = fh_peer_wait(link->peer, link->csi_event, -1, &event);
-        if (status >= 0) {
-            link->wakeups++;
-            status = on_event(link, &event);
-        }
+    struct fh_event event;
+    int status;
+    while ((status = node_next_event(link->peer, link->csi_event, &event)) > 0) {
+        link->wakeups++;
+        on_event(link, &event);
     }
     atomic_store_explicit(&link->session, 0, memory_order_release);
     rt_event_signal(link->precoder_event); /* the slot thread may be waiting: let it see the stop */

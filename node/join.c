@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rt.h"
 #include "node/realtime.h"
 
 #include <stdlib.h>
@@ -83,4 +84,20 @@ int node_join(fh_peer_t **peer, const struct config *config, enum fh_role role, 
                   (unsigned long long)welcome->epoch);
     }
     return status;
+}
+
+int node_next_event(fh_peer_t *peer, int fd, struct fh_event *event)
+{
+    if (rt_stop_requested()) {
+        return 0;
+    }
+    const int status = fh_peer_wait(peer, fd, -1, event);
+    if (status < 0 || event->kind == FH_EVENT_REFUSED) {
+        return status < 0 ? status : TUTTI_EREFUSED;
+    }
+    if (event->kind == FH_EVENT_STOP) {
+        rt_stop_request();
+        return 0;
+    }
+    return 1;
 }

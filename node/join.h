@@ -11,6 +11,9 @@
  * 10 s the log says what is waited for. *peer is published before anything can fail. Errors: TUTTI_EREFUSED (error_text
  * says why), TUTTI_ESTOPPED, what fh_peer_create says. */
 int node_join(fh_peer_t **peer, const struct config *config, enum fh_role role, int id, struct fh_welcome *welcome);
+/* The next event of a node that has joined, or of `fd`: 1. 0: the node is to stop, because it was asked to or because
+ * the run has ended. Negative: the link cannot go on, TUTTI_EREFUSED among others. */
+int node_next_event(fh_peer_t *peer, int fd, struct fh_event *event);
 /* The endpoint that a node joins. */
 const char *node_endpoint(const struct config *config, enum fh_role role, int id);
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/rt.h"
 #include "fronthaul/control.h"
+#include "node/join.h"
 #include "ue_node/ue.h"
 
 #include <math.h>
@@ -110,8 +111,7 @@ static void process_capture(struct ue *ue)
     }
 }
 
-/* Negative: the thread cannot go on. */
-static int on_event(struct ue *ue, const struct fh_event *event)
+static void on_event(struct ue *ue, const struct fh_event *event)
 {
     switch (event->kind) {
     case FH_EVENT_FD:
@@ -125,30 +125,21 @@ static int on_event(struct ue *ue, const struct fh_event *event)
     case FH_EVENT_DOWN:
         log_write(LOG_WARNING, "lab", "CPU-DOWN reconnecting");
         break;
-    case FH_EVENT_REFUSED:
-        return TUTTI_EREFUSED;
     case FH_EVENT_CONTROL:
         hear_roster(ue, (const char *)event->data);
-        break;
-    case FH_EVENT_STOP:
-        rt_stop_request();
         break;
     default:
         break;
     }
-    return TUTTI_OK;
 }
 
 static int decode_main(void *argument)
 {
     struct ue *ue = argument;
-    int status = TUTTI_OK;
-    while (status >= 0 && !rt_stop_requested()) {
-        struct fh_event event;
-        status = fh_peer_wait(ue->lab, ue->capture_event, -1, &event);
-        if (status >= 0) {
-            status = on_event(ue, &event);
-        }
+    struct fh_event event;
+    int status;
+    while ((status = node_next_event(ue->lab, ue->capture_event, &event)) > 0) {
+        on_event(ue, &event);
     }
     return status;
 }
