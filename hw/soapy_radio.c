@@ -28,13 +28,8 @@ static int soapy_sync(void *state, struct radio_sync *sync)
 {
     struct soapy_radio *r = state;
     struct soapy_device *d = &r->device;
-    const int status = d->has_pps ? soapy_device_read_pps(d) : TUTTI_OK;
-    *sync = (struct radio_sync){.clock_source = d->clock_source,
-                                .time_source = d->time_source,
-                                .has_lock = d->has_lock,
-                                .locked = d->locked,
-                                .has_pps = d->has_pps,
-                                .last_pps = d->last_pps};
+    const int status = d->reference.has_pps ? soapy_device_read_pps(d) : TUTTI_OK;
+    *sync = stream_reference_sync(&d->reference, d->last_pps);
     return status;
 }
 
@@ -42,22 +37,11 @@ static void soapy_close(void *state)
 {
     struct soapy_radio *r = state;
     if (r) {
-        stream_radio_stop(&r->stream);
-        r->device.gone = stream_radio_is_gone(&r->stream);
-        stream_radio_destroy(&r->stream);
+        r->device.gone = stream_radio_end(&r->stream);
         soapy_device_close(&r->device);
         free(r);
     }
 }
 
-const struct radio_ops soapy_radio_ops = {.name = "soapy",
-                                          .open = soapy_open,
-                                          .sync = soapy_sync,
-                                          .start = stream_radio_start,
-                                          .recv = stream_radio_recv,
-                                          .burst = stream_radio_burst,
-                                          .note = stream_radio_note,
-                                          .notes_lost = stream_radio_notes_lost,
-                                          .wakeups = stream_radio_wakeups,
-                                          .stop = stream_radio_stop,
-                                          .close = soapy_close};
+const struct radio_ops soapy_radio_ops = {
+    .name = "soapy", .open = soapy_open, .sync = soapy_sync, STREAM_RADIO_OPS, .close = soapy_close};

@@ -31,13 +31,8 @@ static int usrp_sync(void *state, struct radio_sync *sync)
 {
     struct uhd_radio *r = state;
     struct uhd_device *d = &r->device;
-    const int status = d->has_pps ? uhd_device_same_pps(d) : TUTTI_OK;
-    *sync = (struct radio_sync){.clock_source = d->clock_source,
-                                .time_source = d->time_source,
-                                .has_lock = d->has_lock,
-                                .locked = d->locked,
-                                .has_pps = d->has_pps,
-                                .last_pps = d->last_pps[0]};
+    const int status = d->reference.has_pps ? uhd_device_same_pps(d) : TUTTI_OK;
+    *sync = stream_reference_sync(&d->reference, d->last_pps[0]);
     return status;
 }
 
@@ -45,23 +40,12 @@ static void usrp_close(void *state)
 {
     struct uhd_radio *r = state;
     if (r) {
-        stream_radio_stop(&r->stream);
-        r->device.gone = stream_radio_is_gone(&r->stream);
-        stream_radio_destroy(&r->stream);
+        r->device.gone = stream_radio_end(&r->stream);
         uhd_streams_destroy(&r->streams);
         uhd_device_close(&r->device);
         free(r);
     }
 }
 
-const struct radio_ops uhd_radio_ops = {.name = "uhd",
-                                        .open = usrp_open,
-                                        .sync = usrp_sync,
-                                        .start = stream_radio_start,
-                                        .recv = stream_radio_recv,
-                                        .burst = stream_radio_burst,
-                                        .note = stream_radio_note,
-                                        .notes_lost = stream_radio_notes_lost,
-                                        .wakeups = stream_radio_wakeups,
-                                        .stop = stream_radio_stop,
-                                        .close = usrp_close};
+const struct radio_ops uhd_radio_ops = {
+    .name = "uhd", .open = usrp_open, .sync = usrp_sync, STREAM_RADIO_OPS, .close = usrp_close};

@@ -2,7 +2,6 @@
 #include "hw/soapy/device.h"
 
 #include "base/error.h"
-#include "base/log.h"
 #include "hw/stream/pulse.h"
 #include "hw/stream/thread.h"
 #include "hw/stream/ticks.h"
@@ -172,9 +171,7 @@ static bool gps_second(void *state, int64_t *second)
 static int disagrees(void *state, int64_t second)
 {
     const struct soapy_device *d = state;
-    return error_set(TUTTI_EDEVICE,
-                     "radio '%s': its time was %.9f s at the last PPS, %lld was set: is there one pulse per second?",
-                     d->name, (double)d->last_pps / (double)d->rate_hz, (long long)second);
+    return stream_pulse_disagrees(d->name, d->last_pps, d->rate_hz, second);
 }
 
 int soapy_device_clock(struct soapy_device *d)
@@ -185,17 +182,17 @@ int soapy_device_clock(struct soapy_device *d)
                          "cannot be used",
                          d->name);
     }
-    d->has_pps = stream_words_is_shared(d->time_source);
-    if (d->has_pps && !d->api->hasHardwareTime(d->device, "PPS")) {
+    d->reference.has_pps = stream_words_is_shared(d->reference.time_source);
+    if (d->reference.has_pps && !d->api->hasHardwareTime(d->device, "PPS")) {
         return error_set(TUTTI_ECONFIG,
                          "radio '%s': time_source %s: its module does not tell the time at a pulse, so a common time "
                          "cannot be proved: internal, and docs/synchronisation.md",
-                         d->name, d->time_source);
+                         d->name, d->reference.time_source);
     }
-    if (d->has_pps) {
+    if (d->reference.has_pps) {
         return stream_pulse_set(&(struct stream_pulse){.state = d,
                                                        .name = d->name,
-                                                       .time_source = d->time_source,
+                                                       .time_source = d->reference.time_source,
                                                        .elastic = d->elastic,
                                                        .read = read_pulse,
                                                        .agrees = agrees,
@@ -203,8 +200,7 @@ int soapy_device_clock(struct soapy_device *d)
                                                        .gps_second = gps_second,
                                                        .disagrees = disagrees});
     }
-    log_write(LOG_WARNING, "radio", "NO-COMMON-TIME time_source=%s: this radio's time agrees with no other radio's",
-              *d->time_source ? d->time_source : "none");
+    stream_reference_alone(&d->reference);
     return d->api->setHardwareTime(d->device, 0, "") ? soapy_device_failed(d, "cannot set its time") : TUTTI_OK;
 }
 

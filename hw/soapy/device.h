@@ -8,8 +8,9 @@
 #include "hw/radio.h"
 #include "hw/soapy/api.h"
 #include "hw/stream/device.h"
+#include "hw/stream/pulse.h"
 
-enum { SOAPY_ARGS_ROOM = 512, SOAPY_SOURCE_ROOM = 32 };
+enum { SOAPY_ARGS_ROOM = 512 };
 
 struct soapy_device {
     const struct soapy_api *api;
@@ -21,8 +22,7 @@ struct soapy_device {
     uint64_t rate_hz;
     bool elastic;  /* as in struct stream_device */
     bool taciturn; /* args say acks=0, or the module has no stream status */
-    char clock_source[SOAPY_SOURCE_ROOM], time_source[SOAPY_SOURCE_ROOM]; /* as in use */
-    bool has_lock, locked, has_pps;
+    struct stream_reference reference;
     tutti_tick last_pps;
     bool gone; /* it does not answer any more: SoapySDR's objects are left to the end of the process */
 

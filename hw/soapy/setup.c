@@ -61,10 +61,10 @@ static int set_sources(struct soapy_device *d, const struct radio_settings *s)
     return status;
 }
 
-static void read_source(struct soapy_device *d, char *(*get)(const SoapySDRDevice *), char text[SOAPY_SOURCE_ROOM])
+static void read_source(struct soapy_device *d, char *(*get)(const SoapySDRDevice *), char text[STREAM_SOURCE_ROOM])
 {
     char *said = get(d->device);
-    snprintf(text, SOAPY_SOURCE_ROOM, "%s", said ? said : "");
+    snprintf(text, STREAM_SOURCE_ROOM, "%s", said ? said : "");
     d->api->free(said);
 }
 
@@ -88,17 +88,17 @@ int soapy_device_sources(struct soapy_device *d, const struct radio_settings *s)
     if (status) {
         return status;
     }
-    read_source(d, d->api->getClockSource, d->clock_source);
-    read_source(d, d->api->getTimeSource, d->time_source);
+    read_source(d, d->api->getClockSource, d->reference.clock_source);
+    read_source(d, d->api->getTimeSource, d->reference.time_source);
     for (size_t i = 0; i < sizeof SENSORS / sizeof SENSORS[0]; i++) {
         const int locked = wait_for(d, 0, -1, SENSORS[i], LOCK_S);
-        d->has_lock = d->has_lock || locked >= 0;
-        d->locked = d->locked || locked > 0;
+        d->reference.has_lock = d->reference.has_lock || locked >= 0;
+        d->reference.locked = d->reference.locked || locked > 0;
         if (locked == 0) {
             return error_set(TUTTI_EDEVICE,
                              "radio '%s' is not locked to its reference (clock_source %s): is 10 MHz connected and "
                              "strong enough?",
-                             d->name, d->clock_source);
+                             d->name, d->reference.clock_source);
         }
     }
     return TUTTI_OK;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/rt.h"
 
 #include <math.h>
@@ -58,4 +59,27 @@ int stream_pulse_set(const struct stream_pulse *p)
         }
     }
     return p->disagrees(p->state, second);
+}
+
+int stream_pulse_disagrees(const char *name, tutti_tick last, uint64_t rate_hz, int64_t second)
+{
+    return error_set(TUTTI_EDEVICE,
+                     "radio '%s': its time was %.9f s at the last PPS, %lld was set: is there one pulse per second?",
+                     name, (double)last / (double)rate_hz, (long long)second);
+}
+
+struct radio_sync stream_reference_sync(const struct stream_reference *r, tutti_tick last_pps)
+{
+    return (struct radio_sync){.clock_source = r->clock_source,
+                               .time_source = r->time_source,
+                               .has_lock = r->has_lock,
+                               .locked = r->locked,
+                               .has_pps = r->has_pps,
+                               .last_pps = last_pps};
+}
+
+void stream_reference_alone(const struct stream_reference *r)
+{
+    log_write(LOG_WARNING, "radio", "NO-COMMON-TIME time_source=%s: this radio's time agrees with no other radio's",
+              *r->time_source ? r->time_source : "none");
 }

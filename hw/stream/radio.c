@@ -126,16 +126,13 @@ void stream_radio_stop(void *state)
     }
 }
 
-bool stream_radio_is_gone(const struct stream_radio *r)
-{
-    return r->receive.device && atomic_load(&r->receive.failed);
-}
-
-void stream_radio_destroy(struct stream_radio *r)
+bool stream_radio_end(struct stream_radio *r)
 {
     stream_radio_stop(r);
+    const bool gone = r->receive.device && atomic_load(&r->receive.failed);
     stream_transmit_destroy(&r->transmit);
     stream_receive_destroy(&r->receive);
     ledger_destroy(r->ledger);
     r->ledger = NULL;
+    return gone;
 }

@@ -18,8 +18,8 @@ struct stream_radio {
 
 /* Rings, buffers and the ledger; fills what follows from the device of info. TUTTI_ENOMEM. */
 int stream_radio_create(struct stream_radio *radio, const struct radio_settings *settings, struct radio_info *info);
-void stream_radio_destroy(struct stream_radio *radio);       /* half-built allowed; stops; the device is still open */
-bool stream_radio_is_gone(const struct stream_radio *radio); /* the device does not answer any more */
+/* Stops and destroys; half-built allowed; the device is still open. Whether it does not answer any more. */
+bool stream_radio_end(struct stream_radio *radio);
 
 /* As the members of struct radio_ops. */
 int stream_radio_start(void *state, tutti_tick at, tutti_tick *first);
@@ -29,5 +29,8 @@ int stream_radio_note(void *state, struct radio_note *note);
 uint64_t stream_radio_notes_lost(const void *state);
 uint64_t stream_radio_wakeups(const void *state);
 void stream_radio_stop(void *state);
+#define STREAM_RADIO_OPS                                                                                               \
+    .start = stream_radio_start, .recv = stream_radio_recv, .burst = stream_radio_burst, .note = stream_radio_note,    \
+    .notes_lost = stream_radio_notes_lost, .wakeups = stream_radio_wakeups, .stop = stream_radio_stop
 
 #endif

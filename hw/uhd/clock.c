@@ -2,7 +2,6 @@
 /* A device's time: UTC seconds set at a pulse that all boards and all radios share, proved by every board having the
  * same time at the same pulse; without pulses it starts at 0 and agrees with nobody's. */
 #include "base/error.h"
-#include "base/log.h"
 #include "hw/stream/pulse.h"
 #include "hw/uhd/device.h"
 
@@ -110,16 +109,14 @@ static int disagree(void *state, int64_t second)
     if (status) {
         return status;
     }
-    return error_set(TUTTI_EDEVICE,
-                     "radio '%s': its time was %.9f s at the last PPS, %lld was set: is there one pulse per second?",
-                     d->name, (double)d->last_pps[0] / (double)d->rate_hz, (long long)second);
+    return stream_pulse_disagrees(d->name, d->last_pps[0], d->rate_hz, second);
 }
 
 static int set_at_pulse(struct uhd_device *d)
 {
     return stream_pulse_set(&(struct stream_pulse){.state = d,
                                                    .name = d->name,
-                                                   .time_source = d->time_source,
+                                                   .time_source = d->reference.time_source,
                                                    .elastic = d->elastic,
                                                    .read = read_first,
                                                    .agrees = boards_agree,
@@ -130,8 +127,8 @@ static int set_at_pulse(struct uhd_device *d)
 
 int uhd_device_clock(struct uhd_device *d)
 {
-    d->has_pps = stream_words_is_shared(d->time_source);
-    if (d->has_pps) {
+    d->reference.has_pps = stream_words_is_shared(d->reference.time_source);
+    if (d->reference.has_pps) {
         return set_at_pulse(d);
     }
     if (d->n_board > 1) {
@@ -140,7 +137,6 @@ int uhd_device_clock(struct uhd_device *d)
                          "clock_source)",
                          d->name, d->n_board);
     }
-    log_write(LOG_WARNING, "radio", "NO-COMMON-TIME time_source=%s: this radio's time agrees with no other radio's",
-              *d->time_source ? d->time_source : "none");
+    stream_reference_alone(&d->reference);
     return d->api->usrp_set_time_now(d->usrp, 0, 0.0, 0) ? uhd_device_failed(d, "cannot set its time") : TUTTI_OK;
 }

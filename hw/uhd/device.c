@@ -191,13 +191,13 @@ static int check_lock(struct uhd_device *d, size_t board)
     if (locked < 0) {
         return TUTTI_OK;
     }
-    d->has_lock = true;
-    d->locked = locked;
+    d->reference.has_lock = true;
+    d->reference.locked = locked;
     return locked ? TUTTI_OK
                   : error_set(TUTTI_EDEVICE,
                               "radio '%s': board %zu is not locked to its reference (clock_source %s): is 10 MHz "
                               "connected and strong enough?",
-                              d->name, board, d->clock_source);
+                              d->name, board, d->reference.clock_source);
 }
 
 int uhd_device_sources(struct uhd_device *d, const struct radio_settings *s)
@@ -207,8 +207,8 @@ int uhd_device_sources(struct uhd_device *d, const struct radio_settings *s)
         status = set_sources(d, s, b);
     }
     if (!status) {
-        d->api->usrp_get_clock_source(d->usrp, 0, d->clock_source, sizeof d->clock_source - 1);
-        d->api->usrp_get_time_source(d->usrp, 0, d->time_source, sizeof d->time_source - 1);
+        d->api->usrp_get_clock_source(d->usrp, 0, d->reference.clock_source, sizeof d->reference.clock_source - 1);
+        d->api->usrp_get_time_source(d->usrp, 0, d->reference.time_source, sizeof d->reference.time_source - 1);
     }
     for (size_t b = 0; !status && b < (size_t)d->n_board; b++) {
         status = check_lock(d, b);

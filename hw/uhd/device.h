@@ -6,6 +6,7 @@
 #define TUTTI_HW_UHD_DEVICE_H
 
 #include "hw/radio.h"
+#include "hw/stream/pulse.h"
 #include "hw/stream/ticks.h"
 #include "hw/stream/words.h"
 #include "hw/uhd/api.h"
@@ -13,7 +14,7 @@
 
 #include <pthread.h>
 
-enum { UHD_MAX_BOARDS = 32, UHD_SOURCE_ROOM = 32 };
+enum { UHD_MAX_BOARDS = 32 };
 
 struct uhd_device {
     const struct uhd_api *api;
@@ -26,8 +27,7 @@ struct uhd_device {
     uint64_t rate_hz;
     int tick_multiple;
     bool elastic; /* its time is not the wall clock's: it waits for whoever takes its samples (emulated devices) */
-    char clock_source[UHD_SOURCE_ROOM], time_source[UHD_SOURCE_ROOM]; /* as in use */
-    bool has_lock, locked, has_pps;
+    struct stream_reference reference;
     bool gone; /* it does not answer any more: libuhd's objects are left to the end of the process, for taking leave of
                 * a device that is not there takes its time-outs, half a minute */
     tutti_tick last_pps[UHD_MAX_BOARDS];

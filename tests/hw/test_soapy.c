@@ -282,10 +282,10 @@ static void time_must_be_there(void **state)
     assert_int_equal(soapy_device_clock(&device), TUTTI_EDEVICE);
     assert_non_null(strstr(error_text(), "no clock"));
     module.has_clock = true;
-    strcpy(device.time_source, "external");
+    strcpy(device.reference.time_source, "external");
     assert_int_equal(soapy_device_clock(&device), TUTTI_ECONFIG); /* a pulse, but nothing that proves it */
     assert_non_null(strstr(error_text(), "time_source"));
-    strcpy(device.time_source, "internal");
+    strcpy(device.reference.time_source, "internal");
     module.ns = 5;
     assert_good(soapy_device_clock(&device));
     assert_true(module.ns == 0);
