@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti calibrate: asks the CPU node of a running network for a calibration, as an observer on the lab link, and
  * watches it to its end. */
-#include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
-#include "fronthaul/peer.h"
+#include "tools/observer.h"
 #include "tools/tool.h"
 
 #include <jansson.h>
@@ -30,12 +29,10 @@ static const char help[] =
     "what\n"
     "noise explains: about 1 is right, above 10 the result is refused.\n";
 
-static const uint64_t PATIENCE_NS = 5000000000u;
-
 struct watch {
     json_int_t run; /* 0: not answered yet */
     int percent;    /* told last */
-    uint64_t heard_ns;
+    struct observer_question question;
 };
 
 static int parse(struct config_options *options, int argc, char **argv)
@@ -86,12 +83,14 @@ static int read_state(struct watch *w, const json_t *c)
     return 1;
 }
 
-static int hear(struct watch *w, const char *text)
+/* Whatever is heard shows that the CPU node lives. */
+static int hear(void *context, const char *text)
 {
+    struct watch *const w = context;
     json_t *root = json_loads(text, 0, NULL);
     const char *type = json_string_value(json_object_get(root, "type"));
     int status = 0;
-    w->heard_ns = clock_mono_ns();
+    w->question.deadline_ns = observer_deadline_ns();
     if (type && strcmp(type, "calibrate_answer") == 0) {
         const char *problem = json_string_value(json_object_get(root, "error"));
         w->run = json_integer_value(json_object_get(root, "run"));
@@ -103,43 +102,12 @@ static int hear(struct watch *w, const char *text)
     return status;
 }
 
-static int converse(fh_peer_t *peer, const char *endpoint)
-{
-    struct watch w = {.percent = -1, .heard_ns = clock_mono_ns()};
-    struct fh_event event;
-    bool sent = false;
-    for (int status = 0; status == 0;) {
-        if (clock_mono_ns() > w.heard_ns + PATIENCE_NS) {
-            return error_set(TUTTI_ETIMEOUT, "%s: no answer from a CPU node", endpoint);
-        }
-        status = fh_peer_wait(peer, -1, 100000, &event);
-        if (status < 0 || event.kind == FH_EVENT_REFUSED) {
-            return TUTTI_EREFUSED;
-        }
-        if (event.kind == FH_EVENT_STOP) {
-            return error_set(TUTTI_ECLOSED, "%s: the run has ended", endpoint);
-        }
-        if (event.kind == FH_EVENT_UP && !sent) {
-            sent = fh_peer_send_control(peer, "{\"type\":\"calibrate\"}") == TUTTI_OK;
-        }
-        status = event.kind == FH_EVENT_CONTROL ? hear(&w, (const char *)event.data) : 0;
-        if (status != 0) {
-            return status < 0 ? status : TUTTI_OK;
-        }
-    }
-    return TUTTI_OK;
-}
-
 static int ask(const struct config *config)
 {
-    const char *const endpoint = config->fronthaul.lab_endpoint;
-    const struct fh_hello hello = {
-        .role = FH_ROLE_OBSERVER, .id = (int)(getpid() % 30000), .key_dir = config_key_dir(config, endpoint)};
-    fh_peer_t *peer = NULL;
-    int status = fh_peer_create(&peer, endpoint, &hello, config->engine.peer_timeout_ms);
-    status = status < 0 ? status : converse(peer, endpoint);
-    fh_peer_destroy(peer);
-    return status;
+    struct watch w = {.percent = -1};
+    w.question = (struct observer_question){
+        .text = "{\"type\":\"calibrate\"}", .hear = hear, .context = &w, .deadline_ns = observer_deadline_ns()};
+    return observer_ask(&w.question, config);
 }
 
 int tool_calibrate(int argc, char **argv)

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti fault: changes fronthaul.faults of a running network, as an observer on the lab link. */
-#include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
-#include "fronthaul/peer.h"
+#include "tools/observer.h"
 #include "tools/tool.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char help[] =
     "Usage: tutti fault --config FILE [--set KEY=VALUE]... NAME=VALUE...\n"
@@ -22,8 +20,6 @@ static const char help[] =
     "fronthaul.faults.allow_command: true. For a network started by `tutti run`, FILE is DIR/config.yaml.\n"
     "\n"
     "  tutti fault --config run-x/config.yaml loss=0.05 to_block=2000\n";
-
-static const uint64_t PATIENCE_NS = 5000000000u;
 
 struct fault_options {
     struct config_options common;
@@ -75,8 +71,9 @@ static int parse(struct fault_options *options, int argc, char **argv)
 }
 
 /* 1: the answer to our command, printed; 0: something else; negative: refused. */
-static int read_answer(const char *text)
+static int hear(void *unused, const char *text)
 {
+    (void)unused;
     json_t *root = json_loads(text, 0, NULL);
     const char *type = json_string_value(json_object_get(root, "type"));
     const char *problem = json_string_value(json_object_get(root, "error"));
@@ -91,50 +88,12 @@ static int read_answer(const char *text)
     return status;
 }
 
-/* Sends when welcomed, then waits for the answer. */
-static int converse(fh_peer_t *peer, const char *command, const char *endpoint)
-{
-    const uint64_t deadline_ns = clock_mono_ns() + PATIENCE_NS;
-    struct fh_event event;
-    bool sent = false;
-    for (int answered = 0; answered == 0;) {
-        if (clock_mono_ns() > deadline_ns) {
-            return error_set(TUTTI_ETIMEOUT, "%s: no answer from a CPU node", endpoint);
-        }
-        int status = fh_peer_wait(peer, -1, 100000, &event);
-        if (status < 0 || event.kind == FH_EVENT_REFUSED) {
-            return TUTTI_EREFUSED;
-        }
-        if (event.kind == FH_EVENT_STOP) {
-            return error_set(TUTTI_ECLOSED, "%s: the run has ended", endpoint);
-        }
-        if (event.kind == FH_EVENT_UP && !sent) {
-            sent = (status = fh_peer_send_control(peer, command)) == TUTTI_OK;
-        }
-        if (event.kind == FH_EVENT_CONTROL) {
-            answered = read_answer((const char *)event.data);
-        }
-        if (answered < 0) {
-            return answered;
-        }
-    }
-    return TUTTI_OK;
-}
-
 static int command_cpu(const struct config *config, json_t *set)
 {
-    const char *const endpoint = config->fronthaul.lab_endpoint;
-    const struct fh_hello hello = {
-        .role = FH_ROLE_OBSERVER, .id = (int)(getpid() % 30000), .key_dir = config_key_dir(config, endpoint)};
     json_t *root = json_pack("{s:s, s:O}", "type", "fault", "set", set);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
-    fh_peer_t *peer = NULL;
-    int status = text ? fh_peer_create(&peer, endpoint, &hello, config->engine.peer_timeout_ms)
-                      : error_set(TUTTI_ENOMEM, "out of memory");
-    if (status == TUTTI_OK) {
-        status = converse(peer, text, endpoint);
-    }
-    fh_peer_destroy(peer);
+    struct observer_question question = {.text = text, .hear = hear, .deadline_ns = observer_deadline_ns()};
+    const int status = text ? observer_ask(&question, config) : error_set(TUTTI_ENOMEM, "out of memory");
     free(text);
     json_decref(root);
     return status;

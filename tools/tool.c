@@ -2,6 +2,7 @@
 #include "tools/tool.h"
 
 #include "base/error.h"
+#include "base/output.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -27,6 +28,22 @@ int tool_fault(const char *command)
 {
     fprintf(stderr, "tutti %s: %s\n", command, error_text());
     return TOOL_FAILED;
+}
+
+int tool_write_new(const char *path, const char *text)
+{
+    char name[4096];
+    const int status = output_begin(path, name, sizeof name);
+    FILE *const out = status ? NULL : fopen(name, "w");
+    if (status) {
+        return status;
+    }
+    const bool written = out && fputs(text, out) >= 0;
+    if ((out && fclose(out)) || !written) {
+        return error_set(TUTTI_EIO, "cannot write %s: %s", name, strerror(errno));
+    }
+    printf("%s written\n", name);
+    return TUTTI_OK;
 }
 
 int tool_end(const char *command, int status)

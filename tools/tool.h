@@ -38,6 +38,8 @@ int tool_usage_error(const char *command, const char *format, ...) __attribute__
 const char *tool_printable(const char *text, char *out, size_t n);
 /* Makes a folder and the missing ones above it, as mkdir -p does. TUTTI_EIO with a sentence. */
 int tool_make_folders(const char *path, mode_t mode);
+/* A text into a new file: what is at path stays (base/output.h). Says on stdout which it was. TUTTI_EIO. */
+int tool_write_new(const char *path, const char *text);
 /* For the end of a process: `status`, or TOOL_FAILED with a line on stderr if standard output could not be written. */
 int tool_end(const char *command, int status);
 /* Puts the last error_text on stderr, with the command's name before it. Returns TOOL_FAILED. */

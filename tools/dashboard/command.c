@@ -2,15 +2,14 @@
 /* tutti dashboard: a live page and metrics of a running network, in a process of their own. */
 #include "base/error.h"
 #include "base/rt.h"
-#include "fronthaul/peer.h"
 #include "tools/dashboard/metrics.h"
 #include "tools/dashboard/server.h"
+#include "tools/observer.h"
 #include "tools/tool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char help[] = "Usage: tutti dashboard --config FILE [options]\n\n"
                            "Watches a running network and shows it as a page (/) and as metrics for Prometheus "
@@ -58,20 +57,12 @@ static void handle(struct dashboard *d, const struct fh_event *event)
     }
 }
 
-static int connect_to(struct dashboard *d, const struct config *config)
-{
-    const struct fh_hello hello = {.role = FH_ROLE_OBSERVER,
-                                   .id = (int)(getpid() % 30000),
-                                   .key_dir = config_key_dir(config, config->fronthaul.lab_endpoint)};
-    return fh_peer_create(&d->peer, config->fronthaul.lab_endpoint, &hello, config->engine.peer_timeout_ms);
-}
-
 static int serve(const struct config *config, const char *listen)
 {
     struct dashboard d = {0};
     int status = dashboard_state_create(&d.state, config);
     status = status ? status : dashboard_server_create(&d.server, listen, &d.state);
-    status = status ? status : connect_to(&d, config);
+    status = status ? status : observer_create(&d.peer, config);
     if (!status) {
         printf("dashboard of %s: http://127.0.0.1:%d/\n", config->network.name, dashboard_server_port(d.server));
         fflush(stdout);
@@ -88,7 +79,7 @@ static int serve(const struct config *config, const char *listen)
             d.ended = false;
             fh_peer_destroy(d.peer);
             d.peer = NULL;
-            status = connect_to(&d, config);
+            status = observer_create(&d.peer, config);
         }
         dashboard_server_turn(d.server);
     }

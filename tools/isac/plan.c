@@ -2,13 +2,12 @@
 #include "tools/isac/plan.h"
 
 #include "base/error.h"
-#include "base/output.h"
 #include "channel/channel.h"
+#include "tools/json_file.h"
 #include "tools/terminal/plot.h"
 #include "tools/terminal/table.h"
+#include "tools/tool.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,53 +230,24 @@ void isac_plan_print(const struct isac_plan *plan)
            plan->decision.solution.steps);
 }
 
-/* Into a new file: what is at path stays. Says which it was. */
-static int write_new(const char *path, const char *text)
-{
-    char name[4096];
-    const int status = output_begin(path, name, sizeof name);
-    FILE *const out = status ? NULL : fopen(name, "w");
-    if (status) {
-        return status;
-    }
-    const bool written = out && fputs(text, out) >= 0;
-    if ((out && fclose(out)) || !written) {
-        return error_set(TUTTI_EIO, "cannot write %s: %s", name, strerror(errno));
-    }
-    printf("%s written\n", name);
-    return 0;
-}
-
-static json_t *array_of(const double *values, int n)
-{
-    json_t *const array = json_array();
-    for (int i = 0; i < n; i++) { /* JSON has no infinity */
-        json_array_append_new(array, isfinite(values[i]) ? json_real(values[i]) : json_null());
-    }
-    return array;
-}
-
 int isac_plan_json(const struct isac_plan *plan, const char *path)
 {
     static const char *const VERDICTS[] = {"feasible", "masr_unreachable", "qos_unreachable"};
     const struct isac_scene *const s = &plan->scene;
     const struct isac_solution *const solution = &plan->decision.solution;
     const double numbers[] = {solution->objective, plan->decision.bound, plan->largest_masr};
-    json_t *const values = array_of(numbers, 3);
-    json_t *const root =
-        json_pack("{s:s, s:s, s:O, s:O, s:O, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "objective",
-                  plan->objective == ISAC_CP ? "cp" : "sp", "verdict", VERDICTS[solution->verdict], "value",
-                  json_array_get(values, 0), "bound", json_array_get(values, 1), "largest_masr",
-                  json_array_get(values, 2), "solves", plan->decision.solves, "mode", array_of(plan->a, s->n_ap),
-                  "power", array_of(plan->power, s->n_ap), "sinr", array_of(plan->sinr, s->n_ue), "masr",
-                  array_of(plan->masr, s->n_zone), "sinr_eve", array_of(plan->sinr_eve, s->n_zone), "eta_c",
-                  array_of(plan->eta_c, s->n_ap * s->n_ue), "eta_s", array_of(plan->eta_s, s->n_ap * s->n_zone));
-    char *const text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-    const int status = text ? write_new(path, text) : error_set(TUTTI_ENOMEM, "no memory for %s", path);
+    json_t *const values = json_file_numbers(numbers, 3);
+    json_t *const root = json_pack(
+        "{s:s, s:s, s:O, s:O, s:O, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "objective",
+        plan->objective == ISAC_CP ? "cp" : "sp", "verdict", VERDICTS[solution->verdict], "value",
+        json_array_get(values, 0), "bound", json_array_get(values, 1), "largest_masr", json_array_get(values, 2),
+        "solves", plan->decision.solves, "mode", json_file_numbers(plan->a, s->n_ap), "power",
+        json_file_numbers(plan->power, s->n_ap), "sinr", json_file_numbers(plan->sinr, s->n_ue), "masr",
+        json_file_numbers(plan->masr, s->n_zone), "sinr_eve", json_file_numbers(plan->sinr_eve, s->n_zone), "eta_c",
+        json_file_numbers(plan->eta_c, s->n_ap * s->n_ue), "eta_s",
+        json_file_numbers(plan->eta_s, s->n_ap * s->n_zone));
     json_decref(values);
-    json_decref(root);
-    free(text);
-    return status;
+    return json_file_write(path, root);
 }
 
 static void plot_points(FILE *out, const char *name, const double *position_m, int n, const unsigned char *mode,
@@ -323,7 +293,7 @@ int isac_plan_map(const struct isac_plan *plan, const char *path)
         const int number = plot_begin(plot, 640, 640);
         plot_map(plot_script(plot), plan);
         status = plot_draw(plot);
-        status = status ? status : write_new(path, plot_svg(plot, number));
+        status = status ? status : tool_write_new(path, plot_svg(plot, number));
     }
     plot_destroy(plot);
     return status;

@@ -3,6 +3,7 @@
  * what they measured differs by more than chance. */
 #include "base/error.h"
 #include "base/stats.h"
+#include "tools/json_file.h"
 #include "tools/latency/latency.h"
 #include "tools/terminal/bar.h"
 #include "tools/terminal/table.h"
@@ -184,7 +185,7 @@ static void add_row(table_t *table, json_t *rows, const char *name, const double
     const double numbers[] = {median(side[0], n), median(side[1], n), i->middle, i->low, i->high};
     static const char *const names[] = {"median_a", "median_b", "b_against_a", "low", "high"};
     for (int k = 0; k < 5; k++) {
-        json_object_set_new(row, names[k], isfinite(numbers[k]) ? json_real(numbers[k]) : json_null());
+        json_object_set_new(row, names[k], json_file_number(numbers[k]));
     }
     json_array_append_new(rows, row);
 }

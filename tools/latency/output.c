@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/error.h"
+#include "tools/json_file.h"
 #include "tools/latency/latency.h"
 #include "tools/terminal/plot.h"
 #include "tools/terminal/table.h"
@@ -175,17 +176,12 @@ static json_t *context_json(const struct latency_options *o)
     return context;
 }
 
-/* null where it falls among blocks never answered. */
-static json_t *finite_json(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
+/* null where a quantile falls among blocks never answered. */
 static void correct_block_json(json_t *block, const struct latency_result *r)
 {
     static const char *const names[] = {"p50_us", "p90_us", "p99_us", "p999_us"};
     for (int q = 0; q < N_QUANTILES; q++) {
-        json_object_set_new(block, names[q], finite_json(latency_block_quantile_us(r, quantiles[q])));
+        json_object_set_new(block, names[q], json_file_number(latency_block_quantile_us(r, quantiles[q])));
     }
     json_object_set_new(block, "never_answered", json_integer((json_int_t)(r->lost + r->skipped)));
 }
@@ -220,7 +216,7 @@ static json_t *result_json(const struct latency_options *o, const struct latency
     json_object_set_new(root, "average_latency_us", json_real(stats_hist_mean(&r->ns[LATENCY_BLOCK]) / 1e3));
     json_object_set_new(root, "max_latency_us", json_real(us(r->ns[LATENCY_BLOCK].max)));
     json_object_set_new(root, "probe_cpu_s", json_real(r->probe_cpu_s));
-    json_object_set_new(root, "server_cpu_s", isfinite(r->server_cpu_s) ? json_real(r->server_cpu_s) : json_null());
+    json_object_set_new(root, "server_cpu_s", json_file_number(r->server_cpu_s));
     json_object_set_new(root, "clock", clock);
     json_object_set_new(root, "series", series);
     return root;

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Powers as tables and as JSON. */
-#include "base/error.h"
-#include "base/output.h"
 #include "base/schemes.h"
+#include "tools/json_file.h"
 #include "tools/power/allocation.h"
 #include "tools/terminal/table.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,36 +97,6 @@ void allocation_print(const struct allocation *a)
 
 /* JSON ------------------------------------------------------------------------------------------------------------- */
 
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *array_of(const double *values, int n)
-{
-    json_t *const array = json_array();
-    for (int i = 0; i < n; i++) {
-        json_array_append_new(array, number(values[i]));
-    }
-    return array;
-}
-
-static int write_new(const char *path, const char *text)
-{
-    char name[4096];
-    const int status = output_begin(path, name, sizeof name);
-    FILE *const out = status ? NULL : fopen(name, "w");
-    if (status) {
-        return status;
-    }
-    const bool written = out && fputs(text, out) >= 0;
-    if ((out && fclose(out)) || !written) {
-        return error_set(TUTTI_EIO, "cannot write %s: %s", name, strerror(errno));
-    }
-    printf("%s written\n", name);
-    return 0;
-}
-
 int allocation_json(const struct allocation *a, const char *path)
 {
     static const char *const kinds[] = {"gap", "maxmin", "rlspa"};
@@ -137,14 +104,11 @@ int allocation_json(const struct allocation *a, const char *path)
     json_t *const root = json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kinds[a->kind], "scheme",
         mimo_scheme_name((int)a->config->precoding.scheme), "power", mimo_power_name((int)a->config->precoding.power),
-        "value", number(a->value), "value_equal", number(a->value_equal), "bound", number(a->bound), "rate_eve",
-        number(a->rate_eve), "value_se", number(a->value_se), "beta", array_of(a->beta, pairs), "gamma",
-        array_of(a->gamma, pairs), "beta_eve", array_of(a->beta_eve, a->n_ap), "eta", array_of(a->eta, pairs),
-        "eta_equal", array_of(a->eta_equal, pairs), "rate", array_of(a->rate, a->n_ue), "rate_equal",
-        array_of(a->rate_equal, a->n_ue));
-    char *const text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
-    const int status = text ? write_new(path, text) : error_set(TUTTI_ENOMEM, "no memory for %s", path);
-    json_decref(root);
-    free(text);
-    return status;
+        "value", json_file_number(a->value), "value_equal", json_file_number(a->value_equal), "bound",
+        json_file_number(a->bound), "rate_eve", json_file_number(a->rate_eve), "value_se",
+        json_file_number(a->value_se), "beta", json_file_numbers(a->beta, pairs), "gamma",
+        json_file_numbers(a->gamma, pairs), "beta_eve", json_file_numbers(a->beta_eve, a->n_ap), "eta",
+        json_file_numbers(a->eta, pairs), "eta_equal", json_file_numbers(a->eta_equal, pairs), "rate",
+        json_file_numbers(a->rate, a->n_ue), "rate_equal", json_file_numbers(a->rate_equal, a->n_ue));
+    return json_file_write(path, root);
 }

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/rt.h"
-#include "fronthaul/peer.h"
+#include "tools/observer.h"
 #include "tools/terminal/status_line.h"
 
 #include <inttypes.h>
@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct progress {
     const struct config *config;
@@ -33,10 +32,7 @@ int progress_create(progress_t **out, const struct config *config, bool quiet)
     *out = p;
     p->config = config;
     status_line_begin(&p->line, quiet);
-    const struct fh_hello hello = {.role = FH_ROLE_OBSERVER,
-                                   .id = (int)(getpid() % 30000),
-                                   .key_dir = config_key_dir(config, config->fronthaul.lab_endpoint)};
-    return fh_peer_create(&p->peer, config->fronthaul.lab_endpoint, &hello, config->engine.peer_timeout_ms);
+    return observer_create(&p->peer, config);
 }
 
 void progress_destroy(progress_t *p)

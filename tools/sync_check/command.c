@@ -6,9 +6,9 @@
 #include "base/error.h"
 #include "base/frame.h"
 #include "base/h5file.h"
-#include "fronthaul/peer.h"
 #include "tools/contained.h"
 #include "tools/file_kind.h"
+#include "tools/observer.h"
 #include "tools/terminal/table.h"
 #include "tools/tool.h"
 
@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char help[] =
     "usage: tutti sync-check --config FILE [--set KEY=VALUE]...\n"
@@ -334,11 +333,8 @@ static int listen_to(fh_peer_t *peer, const struct config *config)
 
 static int ask(const struct config *config)
 {
-    const char *const endpoint = config->fronthaul.lab_endpoint;
-    const struct fh_hello hello = {
-        .role = FH_ROLE_OBSERVER, .id = (int)(getpid() % 30000), .key_dir = config_key_dir(config, endpoint)};
     fh_peer_t *peer = NULL;
-    int status = fh_peer_create(&peer, endpoint, &hello, config->engine.peer_timeout_ms);
+    int status = observer_create(&peer, config);
     status = status < 0 ? status : listen_to(peer, config);
     fh_peer_destroy(peer);
     return status;
