@@ -219,16 +219,7 @@ void figure_check_near(struct study_run *run, struct study_estimate found, doubl
     study_check_reference(run, found, want, se, text);
 }
 
-void figure_check_drops(struct study_run *run, struct study_estimate found, double want, int n_drop, const char *what,
-                        ...)
+double figure_reference_se(struct study_estimate found, int n_drop)
 {
-    char text[160];
-    va_list arguments;
-    if (study_is_quick(run)) {
-        return;
-    }
-    va_start(arguments, what);
-    vsnprintf(text, sizeof text, what, arguments);
-    va_end(arguments);
-    study_check_reference(run, found, want, found.se * sqrt((double)found.n / n_drop), text);
+    return found.se * sqrt((double)found.n / n_drop);
 }

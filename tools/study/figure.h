@@ -28,8 +28,7 @@ void figure_check_within(struct study_run *run, double value, double want, doubl
 /* Within 4 combined standard errors of a reference; nothing with --quick. */
 void figure_check_near(struct study_run *run, struct study_estimate found, double want, double se, const char *what,
                        ...) __attribute__((format(printf, 5, 6)));
-/* The same of a reference that is told with its number of drops and no error: each has the spread found here. */
-void figure_check_drops(struct study_run *run, struct study_estimate found, double want, int n_drop, const char *what,
-                        ...) __attribute__((format(printf, 5, 6)));
+/* The standard error of a reference that is told with its number of drops alone: each has the spread found here. */
+double figure_reference_se(struct study_estimate found, int n_drop);
 
 #endif

@@ -128,7 +128,7 @@ static void fig1_references(struct study_run *run)
             if (s == OB_CB) {
                 figure_check_near(run, found, want[s], WANT[n].cb_se, "%s", what);
             } else if (!isnan(want[s])) {
-                figure_check_drops(run, found, want[s], 20, "%s", what);
+                figure_check_near(run, found, want[s], figure_reference_se(found, 20), "%s", what);
             }
         }
     }
@@ -159,8 +159,8 @@ static void fig1_evaluate(struct study_run *run)
     }
     for (int i = 0; i < N_CASE; i++) {
         const struct study_estimate closed = study_mean(run, F1_CLOSED + i), peak = study_mean(run, F1_PEAK + i);
-        figure_check_drops(run, closed, CLOSED[i], 40, "CB's closed form, tau_u %d, pilots %g dBm", CASES[i].tau_u,
-                           pilot_dbm(run, i));
+        figure_check_near(run, closed, CLOSED[i], figure_reference_se(closed, 40),
+                          "CB's closed form, tau_u %d, pilots %g dBm", CASES[i].tau_u, pilot_dbm(run, i));
         study_note(run,
                    "tau_u %d, pilots %g dBm: ZF with powers on large scale exceeds its budgets, mean peak %.2f(%.2f); "
                    "zero-forcing near singular and regularised in %.2g realisations of a drop; CB by its closed form "
@@ -250,11 +250,12 @@ static void fig2_references(struct study_run *run)
                                     cb = study_mean(run, column(F2_MEAN, OB_CB, OB_GENIE, i)),
                                     least = study_mean(run, column(F2_LEAST, OB_CB, OB_GENIE, i));
         if (!isnan(OB[i])) {
-            figure_check_drops(run, ob, OB[i], 10, "OB, mean, tau_u %d", LENGTHS[i]);
-            figure_check_drops(run, zf, ZF[i], 10, "ZF, mean, tau_u %d", LENGTHS[i]);
+            figure_check_near(run, ob, OB[i], figure_reference_se(ob, 10), "OB, mean, tau_u %d", LENGTHS[i]);
+            figure_check_near(run, zf, ZF[i], figure_reference_se(zf, 10), "ZF, mean, tau_u %d", LENGTHS[i]);
         }
         figure_check_near(run, cb, CB[i], CB_SE[i], "CB, mean, tau_u %d", LENGTHS[i]);
-        figure_check_drops(run, least, CB_LEAST[i], 20, "CB, least user, tau_u %d", LENGTHS[i]);
+        figure_check_near(run, least, CB_LEAST[i], figure_reference_se(least, 20), "CB, least user, tau_u %d",
+                          LENGTHS[i]);
     }
 }
 

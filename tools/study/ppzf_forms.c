@@ -248,18 +248,7 @@ static void forms_evaluate(struct study_run *run)
 }
 
 static const struct study_parameter PARAMETERS[] = {
-    {"area_m", 1000, 'A', "side of the square, no wrap"},
-    {"n_ap", 12, 'A', "M"},
-    {"n_ant", 6, 'A', "N per AP"},
-    {"n_ue", 4, 'A', "K; pilots of length K"},
-    {"eve_radius_m", 100, 'T', "disc around user 0"},
-    {"height_m", 10, 'A', "height difference"},
-    {"noise_dbm", -92, 'A', "20 MHz, noise figure 9 dB"},
-    {"ap_dbm", 23.0103, 'A', "200 mW"},
-    {"pilot_dbm", 20, 'A', "100 mW"},
-    {"eve_dbm", 10, 'A', "its pilots, 10 mW; the strong one 15 dB more"},
-    {"tau_c", 200, 'A', "coherence block, samples"},
-    {"upsilon", 0.95, 'A', "share of the gain that makes users strong"},
+    PPZF_SCENARIO(1000, 12, 6, 4, 10, "its pilots, 10 mW; the strong one 15 dB more"),
     {"draws", 1000, 'A', "draws per drop of the study"},
     {NULL, 0, 0, NULL}};
 static const char *const CAVEATS[] = {

@@ -27,20 +27,8 @@ enum {
 };
 
 static const struct study_parameter PARAMETERS[] = {
-    {"area_m", 300, 'A', "side of the square, no wrap"},
-    {"n_ap", 8, 'A', "M"},
-    {"n_ant", 4, 'A', "N per AP"},
-    {"n_ue", 4, 'A', "K; pilots of length K"},
-    {"eve_radius_m", 100, 'T', "disc around user 0"},
-    {"height_m", 10, 'A', "height difference"},
-    {"noise_dbm", -92, 'A', "20 MHz, noise figure 9 dB"},
-    {"ap_dbm", 23.0103, 'A', "200 mW"},
-    {"pilot_dbm", 20, 'A', "100 mW"},
-    {"eve_dbm", 20, 'A', "100 mW"},
-    {"tau_c", 200, 'A', "coherence block, samples"},
-    {"upsilon", 0.95, 'A', "share of the gain that makes users strong"},
-    {"r_des", 5, 'A', "bit/s/Hz"},
-    {"s_des", 5, 'A', "bit/s/Hz"},
+    PPZF_SCENARIO(300, 8, 4, 4, 20, "100 mW"),
+    PPZF_TARGETS,
     {"block_ms", 5, 'A', "length of a block"},
     {"detect_blocks", 4, 'A', "from onset to detection"},
     {"average_blocks", 10, 'A', "the disrupted network is measured first"},

@@ -6,16 +6,23 @@
 #include "tools/study/ppzf_drop.h"
 #include "tools/study/study.h"
 
-#define PPZF_PARAMETERS                                                                                                \
-    {"area_m", 1000, 'A', "side of the square, no wrap"}, {"n_ap", 32, 'A', "M"}, {"n_ant", 8, 'A', "N per AP"},       \
-        {"n_ue", 8, 'A', "K; pilots of length K"}, {"eve_radius_m", 100, 'T', "disc around user 0"},                   \
-        {"height_m", 10, 'A', "height difference"}, {"noise_dbm", -92, 'A', "20 MHz, noise figure 9 dB"},              \
-        {"ap_dbm", 23.0103, 'A', "200 mW"}, {"pilot_dbm", 20, 'A', "100 mW"}, {"eve_dbm", 20, 'A', "100 mW"},          \
+/* What every study of them has, at sizes of its own. */
+#define PPZF_SCENARIO(area_m, n_ap, n_ant, n_ue, eve_dbm, eve_says)                                                    \
+    {"area_m", area_m, 'A', "side of the square, no wrap"}, {"n_ap", n_ap, 'A', "M"},                                  \
+        {"n_ant", n_ant, 'A', "N per AP"}, {"n_ue", n_ue, 'A', "K; pilots of length K"},                               \
+        {"eve_radius_m", 100, 'T', "disc around user 0"}, {"height_m", 10, 'A', "height difference"},                  \
+        {"noise_dbm", -92, 'A', "20 MHz, noise figure 9 dB"}, {"ap_dbm", 23.0103, 'A', "200 mW"},                      \
+        {"pilot_dbm", 20, 'A', "100 mW"}, {"eve_dbm", eve_dbm, 'A', eve_says},                                         \
         {"tau_c", 200, 'A', "coherence block, samples"},                                                               \
-        {"upsilon", 0.95, 'A', "share of the gain that makes users strong"}, {"r_des", 5, 'A', "bit/s/Hz"},            \
+    {                                                                                                                  \
+        "upsilon", 0.95, 'A', "share of the gain that makes users strong"                                              \
+    }
+#define PPZF_TARGETS                                                                                                   \
+    {"r_des", 5, 'A', "bit/s/Hz"},                                                                                     \
     {                                                                                                                  \
         "s_des", 5, 'A', "bit/s/Hz"                                                                                    \
     }
+#define PPZF_PARAMETERS PPZF_SCENARIO(1000, 32, 8, 8, 20, "100 mW"), PPZF_TARGETS
 /* The end of every study's struct that is the same. */
 #define PPZF_STUDY .counterpart = "tutti run examples/attack.yaml", .open = ppzf_worker_open, .close = ppzf_worker_close
 

@@ -14,17 +14,6 @@ enum { T_BLOCK = 200 };
 
 static const struct study_parameter PARAMETERS[] = {RLSPA_PARAMETERS, {NULL, 0, 0, NULL}};
 
-/* The standard drop of a study's row. */
-static int begin(const struct study_run *run, struct rlspa_worker *w, uint64_t drop)
-{
-    const struct rlspa_drop_setting setting = rlspa_worker_setting(run);
-    const int status = rlspa_worker_prepare(w, &setting);
-    if (!status) {
-        rlspa_drop_draw(&w->drop, study_seed(run), (int)drop);
-    }
-    return status;
-}
-
 /* T Gaussian symbols and their lambda (27). */
 static void symbols(struct rlspa_worker *w, int T)
 {
@@ -79,11 +68,10 @@ static int fig2_drop(const struct study_run *run, void *worker, uint64_t drop, d
     for (int i = 0; i < n_x; i++) {
         const double M = setting.n_ant * FIG2.x[i], n = setting.n;
         setting.n_ap = (int)FIG2.x[i];
-        const int status = rlspa_worker_prepare(w, &setting);
+        const int status = rlspa_worker_begin(w, run, &setting, drop);
         if (status) {
             return status;
         }
-        rlspa_drop_draw(&w->drop, study_seed(run), (int)drop);
         for (int j = 0; j < 3; j++) {
             row[(F2_T30 + j) * n_x + i] = 1e-6 * T[j] * (M * n * n + 2 * M * n + n * n * n);
         }
@@ -185,7 +173,7 @@ static double random_share(struct rlspa_worker *w, int number, const struct spli
 static int bound_drop(const struct study_run *run, void *worker, uint64_t drop, double *row)
 {
     struct rlspa_worker *const w = worker;
-    const int status = begin(run, w, drop);
+    const int status = rlspa_worker_begin(w, run, NULL, drop);
     if (status) {
         return status;
     }
@@ -284,7 +272,7 @@ static void nnls_symbol(struct rlspa_worker *w, int t, int n_x, double *at)
 static int nnls_drop(const struct study_run *run, void *worker, uint64_t drop, double *row)
 {
     struct rlspa_worker *const w = worker;
-    const int status = begin(run, w, drop);
+    const int status = rlspa_worker_begin(w, run, NULL, drop);
     if (status) {
         return status;
     }
@@ -355,7 +343,7 @@ static int schedule_drop(const struct study_run *run, void *worker, uint64_t dro
     static const enum rlspa_drop_choice CHOICES[] = {RLSPA_DROP_CESG, RLSPA_DROP_GREEDY, RLSPA_DROP_STRONGEST,
                                                      RLSPA_DROP_RANDOM};
     struct rlspa_worker *const w = worker;
-    const int status = begin(run, w, drop);
+    const int status = rlspa_worker_begin(w, run, NULL, drop);
     if (status) {
         return status;
     }

@@ -71,12 +71,10 @@ static int fig1_drop(const struct study_run *run, void *worker, uint64_t drop, d
 {
     const int n_x = FIG1.n_x;
     struct rlspa_worker *const w = worker;
-    const struct rlspa_drop_setting setting = rlspa_worker_setting(run);
-    const int status = rlspa_worker_prepare(w, &setting);
+    const int status = rlspa_worker_begin(w, run, NULL, drop);
     if (status) {
         return status;
     }
-    rlspa_drop_draw(&w->drop, study_seed(run), (int)drop);
     for (int i = 0; i < n_x; i++) {
         double *const at = row + i;
         rlspa_drop_schedule(&w->drop, FIG1.x[i], RLSPA_DROP_CESG);
@@ -203,12 +201,10 @@ static const struct rlspa_table LAMBDA = {LAMBDA_SERIES, FACTORS, N_FACTOR};
 static int lambda_drop(const struct study_run *run, void *worker, uint64_t drop, double *row)
 {
     struct rlspa_worker *const w = worker;
-    const struct rlspa_drop_setting setting = rlspa_worker_setting(run);
-    const int status = rlspa_worker_prepare(w, &setting);
+    const int status = rlspa_worker_begin(w, run, NULL, drop);
     if (status) {
         return status;
     }
-    rlspa_drop_draw(&w->drop, study_seed(run), (int)drop);
     for (int snr = 0; snr < 3; snr++) {
         rlspa_drop_schedule(&w->drop, 10 * snr, RLSPA_DROP_CESG);
         for (int i = 0; i < LAMBDA.n_x; i++) {
@@ -305,12 +301,10 @@ static int block_drop(const struct study_run *run, void *worker, uint64_t drop, 
 {
     const int n_x = BLOCK.n_x;
     struct rlspa_worker *const w = worker;
-    const struct rlspa_drop_setting setting = rlspa_worker_setting(run);
-    const int status = rlspa_worker_prepare(w, &setting);
+    const int status = rlspa_worker_begin(w, run, NULL, drop);
     if (status) {
         return status;
     }
-    rlspa_drop_draw(&w->drop, study_seed(run), (int)drop);
     for (int i = 0; i < n_x; i++) {
         double *const at = row + i;
         rlspa_drop_schedule(&w->drop, BLOCK.x[i], RLSPA_DROP_CESG);

@@ -54,11 +54,10 @@ static int sensitivity_drop(const struct study_run *run, void *worker, uint64_t 
         if (drop >= (uint64_t)SENSITIVITY[s].drops) {
             continue;
         }
-        const int status = rlspa_worker_prepare(w, &SENSITIVITY[s].set);
+        const int status = rlspa_worker_begin(w, run, &SENSITIVITY[s].set, drop);
         if (status) {
             return status;
         }
-        rlspa_drop_draw(&w->drop, study_seed(run), (int)drop);
         for (int snr = 0; snr < 3; snr++) {
             double *const at = row + 3 * s + snr;
             rlspa_drop_schedule(&w->drop, 10 * snr, RLSPA_DROP_CESG);

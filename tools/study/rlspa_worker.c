@@ -46,7 +46,8 @@ static void release(struct rlspa_worker *w)
     w->nnls = NULL;
 }
 
-int rlspa_worker_prepare(struct rlspa_worker *w, const struct rlspa_drop_setting *s)
+/* Solvers of this size. */
+static int prepare(struct rlspa_worker *w, const struct rlspa_drop_setting *s)
 {
     const struct rlspa_drop_setting *const old = &w->drop.set;
     if (w->drop.storage && old->n_ap == s->n_ap && old->n_ant == s->n_ant && old->n_ue == s->n_ue && old->n == s->n) {
@@ -79,7 +80,18 @@ int rlspa_worker_open(const struct study_run *run, void **worker)
     w->P = w->x_im + symbols;
     w->lambda = w->P + symbols;
     w->work = w->lambda + RLSPA_GMI_SYMBOLS;
-    return rlspa_worker_prepare(w, &setting);
+    return prepare(w, &setting);
+}
+
+int rlspa_worker_begin(struct rlspa_worker *w, const struct study_run *run, const struct rlspa_drop_setting *setting,
+                       uint64_t drop)
+{
+    const struct rlspa_drop_setting standard = rlspa_worker_setting(run);
+    const int status = prepare(w, setting ? setting : &standard);
+    if (!status) {
+        rlspa_drop_draw(&w->drop, study_seed(run), (int)drop);
+    }
+    return status;
 }
 
 void rlspa_worker_close(void *worker)

@@ -23,9 +23,11 @@ struct rlspa_worker {
 
 int rlspa_worker_open(const struct study_run *run, void **worker);
 void rlspa_worker_close(void *worker);
-/* The parameters' setting; makes the worker ready for a setting, 0 or a negative code. */
+/* The parameters' setting. */
 struct rlspa_drop_setting rlspa_worker_setting(const struct study_run *run);
-int rlspa_worker_prepare(struct rlspa_worker *w, const struct rlspa_drop_setting *setting);
+/* Draws a drop in a setting, NULL: the parameters'; 0 or a negative code. */
+int rlspa_worker_begin(struct rlspa_worker *w, const struct study_run *run, const struct rlspa_drop_setting *setting,
+                       uint64_t drop);
 
 /* Powers of T symbols at factor times lambda (27), into w->P; x into w->x_re, w->x_im. */
 void rlspa_worker_allocate(struct rlspa_worker *w, bool qpsk, int T, double factor, enum links_policy policy);

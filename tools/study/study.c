@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/stats.h"
 #include "channel/random.h"
+#include "tools/json_file.h"
 #include "tools/study/study_run.h"
 
 #include <math.h>
@@ -206,7 +207,7 @@ void study_check(struct study_run *run, bool ok, double value, const char *forma
     va_start(arguments, format);
     json_t *const check = json_pack("{s:b, s:o}", "pass", ok, "what", text_of(format, arguments));
     va_end(arguments);
-    json_object_set_new(check, "value", isfinite(value) ? json_real(value) : json_null());
+    json_object_set_new(check, "value", json_file_number(value));
     json_array_append_new(run->checks, check);
     run->n_check++;
     run->n_failed += !ok;
