@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 from network import BIN, Network, check, finish, is_gone
 
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 30

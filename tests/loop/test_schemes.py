@@ -36,7 +36,7 @@ def main():
             least = r["predicted"].min(axis=2)
             ratio = (least / r["bound"])[SKIP:]
             check((ratio <= 1 + 1e-6).all() and ratio.min() > 0.985, f"ob: least SINR over its bound {ratio.min():.4f} to {ratio.max():.6f}")
-    check_long(len(worst) == 4 and worst["ob"] > worst["zf"] > worst["cb"], f"worst user: " + ", ".join(f"{s} {w:.2f} dB" for s, w in worst.items()))
+    check_long(len(worst) == 4 and worst["ob"] > worst["zf"] > worst["cb"], "worst user: " + ", ".join(f"{s} {w:.2f} dB" for s, w in worst.items()))
     budget = ["engine.block_budget_us=1000", "frame.subcarriers_per_subband=2"]  # 36 subbands: too much for the optimum
     r = run("ob", *budget, n_ap=8)
     used = {name: int((r["scheme"] == s).sum()) for name, s in (("ob", OB), ("zf", ZF), ("ppzf", PPZF), ("cb", CB))}

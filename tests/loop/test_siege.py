@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 
 from network import BIN, LIGHT, SHORT, Network, check, finish
 

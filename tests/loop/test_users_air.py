@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Users that begin without time and carrier: they find the reference access point's beacon, are served as if there were no offsets, lose it and come back."""
-import numpy as np
 from network import SHORT, Network, blocks, check, db, finish, skip
 
 BLOCKS = blocks(232)

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The 20 MHz configuration in lock-step, shortened."""
-import os
-import sys
-
 import numpy as np
-from network import BIN, Network, check, db, finish, true_sinr
+from network import Network, check, db, finish, true_sinr
 
 EXTRA = """
 frame: {sample_rate_hz: 30720000, fft_size: 2048, n_used_subcarriers: 1200, n_cp_samples: 144, schedule: "B G P2 U24 G D40 G",

@@ -9,7 +9,6 @@ import csv
 import glob
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from network import BIN, check, finish
+from network import BIN, finish
 from outside import Flowgraph, judge, links_of, on_own_medium, outside_network, real_time
 
 if subprocess.run(["/usr/bin/python3", "-c", "from gnuradio import zeromq"], capture_output=True).returncode:
