@@ -356,7 +356,7 @@ static void pass_gains(const partners_t *p, const struct way *way, uint64_t bloc
 static bool hear_gains(partners_t *p, struct way *way, const json_t *root)
 {
     const json_t *const sum = json_object_get(root, "sum"), *const block = json_object_get(root, "block");
-    if (!is_list(sum, p->n_ue) || !json_is_integer(block)) {
+    if (!is_list(sum, p->n_ue) || !json_is_integer(block) || json_integer_value(block) < 0) {
         return false;
     }
     for (int k = 0; k < p->n_ue; k++) {
@@ -540,6 +540,11 @@ void partners_block(partners_t *p, const struct cpu_block *block, const struct s
         }
     }
     partners_turn(p);
+}
+
+uint64_t partners_refused(const partners_t *p)
+{
+    return p->bad;
 }
 
 void partners_log_counters(const partners_t *p)

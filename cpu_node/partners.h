@@ -73,6 +73,7 @@ void partners_tell_all(partners_t *partners, const char *json);
 /* Uplink thread: a data message, copied. TUTTI_EAGAIN as above. */
 int partners_send(partners_t *partners, int cpu, const uint8_t *data, size_t n_bytes);
 
+uint64_t partners_refused(const partners_t *partners); /* lines of gains and of who is alive that cannot be */
 void partners_log_counters(const partners_t *partners);
 
 #endif

@@ -17,6 +17,7 @@ struct parts_live {
     struct parts_live_settings settings;
     struct figures *figures;       /* [n_cpu] */
     struct parts_moments learning; /* this node's, of the blocks since it last told */
+    struct parts_moments heard;    /* a line that is being read */
     struct parts_moments *now;     /* [n_cpu] views of figures */
     uint64_t n_learnt, newest;     /* blocks in it, the last one's number */
     bool told_once, tell_again;
@@ -58,7 +59,7 @@ int parts_live_create(parts_live_t **parts, const struct parts_live_settings *se
     p->now = calloc(n_cpu, sizeof *p->now);
     p->serves = calloc(n_cpu * n_ue, 1);
     p->weight = calloc(n_cpu * n_ue, sizeof *p->weight);
-    p->memory = calloc((2 * n_cpu + 1) * 5 * n_ue, sizeof *p->memory);
+    p->memory = calloc((2 * n_cpu + 2) * 5 * n_ue, sizeof *p->memory);
     if (!p->figures || !p->now || !p->serves || !p->weight || !p->memory) {
         return error_set(TUTTI_ENOMEM, "out of memory for the weights of central nodes' parts");
     }
@@ -67,6 +68,7 @@ int parts_live_create(parts_live_t **parts, const struct parts_live_settings *se
         p->figures[c].next = moments_at(p->memory + (2 * c + 1) * 5 * n_ue, n_ue);
     }
     p->learning = moments_at(p->memory + 2 * n_cpu * 5 * n_ue, n_ue);
+    p->heard = moments_at(p->memory + (2 * n_cpu + 1) * 5 * n_ue, n_ue);
     return TUTTI_OK;
 }
 
@@ -220,14 +222,12 @@ bool parts_live_hear(parts_live_t *p, int cpu, const json_t *root)
         json_integer_value(from) <= 0) {
         return false;
     }
-    struct figures *const f = &p->figures[cpu];
-    f->from_block = 0; /* what is overwritten is none */
-    if (!read_numbers(json_object_get(root, "own"), 2 * n_ue, -INFINITY, (double *)f->next.own) ||
-        !read_numbers(json_object_get(root, "square"), n_ue, 0, f->next.square) ||
-        !read_numbers(json_object_get(root, "power"), n_ue, 0, f->next.power) ||
-        !read_numbers(json_object_get(root, "count"), n_ue, 0, f->next.count)) {
+    if (!read_numbers(json_object_get(root, "own"), 2 * n_ue, -INFINITY, (double *)p->heard.own) ||
+        !read_numbers(json_object_get(root, "square"), n_ue, 0, p->heard.square) ||
+        !read_numbers(json_object_get(root, "power"), n_ue, 0, p->heard.power) ||
+        !read_numbers(json_object_get(root, "count"), n_ue, 0, p->heard.count)) {
         return false;
     }
-    f->from_block = (uint64_t)json_integer_value(from);
+    put_next(p, cpu, &p->heard, (uint64_t)json_integer_value(from));
     return true;
 }

@@ -130,15 +130,28 @@ void parts_weights(int n_part, int n_ue, const struct parts_moments *part, const
     }
 }
 
+/* Weights follow from what other nodes say of themselves: whatever their size, squares of what they make are numbers.
+ */
+static double reduction_of(int n_ue, const double complex *weight)
+{
+    static const double MOST = 1e6;
+    double most = 0;
+    for (int k = 0; k < n_ue; k++) {
+        most = fmax(most, cabs(weight[k]));
+    }
+    return most > MOST ? 1 / most : 1;
+}
+
 double parts_apply(const struct mimo_shape *shape, const float *ap_power, const double complex *weight, bool fill,
                    tutti_cf32 *W)
 {
     const size_t n_ue = (size_t)shape->n_ue, n_row = (size_t)shape->n_ap * (size_t)shape->n_ant;
     const double limit = fill ? 1 : fmax((double)mimo_power_use(shape, ap_power, W), 1);
+    const double reduction = reduction_of(shape->n_ue, weight);
     for (size_t row = 0; row < n_row; row++) {
         for (size_t k = 0; k < n_ue; k++) {
             const tutti_cf32 w = W[row * n_ue + k];
-            W[row * n_ue + k] = weight[k] != 0 ? cmplx_product((tutti_cf32)weight[k], w) : 0;
+            W[row * n_ue + k] = weight[k] != 0 ? cmplx_product((tutti_cf32)(reduction * weight[k]), w) : 0;
         }
     }
     const double use = (double)mimo_power_use(shape, ap_power, W);
@@ -146,7 +159,7 @@ double parts_apply(const struct mimo_shape *shape, const float *ap_power, const 
     for (size_t i = 0; i < n_row * n_ue; i++) {
         W[i] *= (float)factor;
     }
-    return factor;
+    return reduction * factor;
 }
 
 void parts_apply_heard(int n_ue, const double complex *weight, double factor, const struct parts_heard *heard)

@@ -199,8 +199,16 @@ static void who_has_gone_is_forgotten(void **state)
     assert_true(parts_live_hear(rig.node[0].parts, 1, wrong));
     turn(&rig, 0, 62);
     assert_true(cabs(weight_of(&rig, 0, 0)) < 1 - 1e-6);
+    const double complex before = weight_of(&rig, 0, 0);
+    json_object_set_new(wrong, "from_block", json_integer(70));
+    json_array_set_new(json_object_get(wrong, "own"), 0, json_real(5));
+    assert_true(parts_live_hear(rig.node[0].parts, 1, wrong));
     json_object_del(wrong, "own");
-    assert_false(parts_live_hear(rig.node[0].parts, 1, wrong));
+    assert_false(parts_live_hear(rig.node[0].parts, 1, wrong)); /* and what was told before it holds */
+    turn(&rig, 0, 69);
+    assert_true(weight_of(&rig, 0, 0) == before);
+    turn(&rig, 0, 70);
+    assert_true(cabs(weight_of(&rig, 0, 0) - before) > 1e-3);
     json_decref(wrong);
     close_rig(&rig);
 }

@@ -94,6 +94,30 @@ static void store(struct network *n, const uint8_t *data, size_t n_bytes)
     n_late += n->window.n_late - late;
 }
 
+static void check_finite(const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        MUST(isfinite(values[i]));
+    }
+}
+
+/* Streams and what is said of them, of the users that it has; f is a power. */
+static void check_part(const struct network *n, const struct parts_block *b)
+{
+    const size_t n_sb = (size_t)n->frame.n_sb, n_symbols = (size_t)(n->frame.n_ul * n->frame.n_sc);
+    for (size_t k = 0; k < N_UE; k++) {
+        const size_t at = N_UE + k;
+        if (b->has[at]) {
+            check_finite((const float *)(b->values + at * n_symbols), 2 * n_symbols);
+            check_finite((const float *)(b->g + at * n_sb * N_UE), 2 * n_sb * N_UE);
+            check_finite(b->f + at * n_sb, n_sb);
+        }
+        for (size_t sb = 0; b->has[at] && sb < n_sb; sb++) {
+            MUST(b->f[at * n_sb + sb] >= 0);
+        }
+    }
+}
+
 /* A home that hears both users itself, with gain 1 and a tenth of noise. */
 static void store_part(struct network *n, const uint8_t *data, size_t n_bytes)
 {
@@ -107,7 +131,9 @@ static void store_part(struct network *n, const uint8_t *data, size_t n_bytes)
         b->g[i * N_UE + i / n->frame.n_sb] = 1;
     }
     const int error = uplink_parts_store(n->parts, 1, data, n_bytes);
-    MUST(error == WIRE_OK || !b->got[1]);
+    MUST(error == WIRE_OK || (!b->got[1] && !b->has[N_UE] && !b->has[N_UE + 1] && b->bytes[1] == 0));
+    MUST(b->has[0] && b->has[1] && !b->got[0] && b->number == BLOCK);
+    check_part(n, b);
     n_refused += error != WIRE_OK;
     n_parts += b->got[1] && (b->has[N_UE] || b->has[N_UE + 1]);
     uplink_parts_make(n->parts, b);

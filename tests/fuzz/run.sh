@@ -10,7 +10,7 @@ cmake -S "$source" -B "$build" -DCMAKE_C_COMPILER=clang -DTUTTI_FUZZ=ON -DTUTTI_
   { cat "$build.log"; exit 1; }
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 status=0
-for target in ${TARGETS:-wire control report uplink calibration config air zmq port sigmf text http status latency h5table h5shape h5file}; do
+for target in ${TARGETS:-wire control report uplink partners calibration config air zmq port sigmf text http status latency h5table h5shape h5file}; do
   cmake --build "$build" --target "fuzz_$target" >>"$build.log" 2>&1 || { tail -n 30 "$build.log"; exit 1; }
   found=$build/found/$target
   mkdir -p "$found/inputs"

@@ -229,6 +229,29 @@ static void budgets_hold(void **state)
     assert_true((double)mimo_power_use(&shape, budget, p.W) <= 1);
 }
 
+/* Weights that no part can have, from figures that cannot be: one user gets all there is. */
+static void budgets_hold_whatever_the_weights(void **state)
+{
+    static const double sizes[] = {1e5, 1e7, 1e22, 1e39, 1e300};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        static struct part p;
+        static struct heard_room room;
+        const struct parts_heard heard = heard_in(&room);
+        const double complex weight[K] = {sizes[i] * I, 1, 0, 1, 1, 1};
+        for (int fill = 0; fill < 2; fill++) {
+            make_part(&p);
+            parts_measure(&shape, &p.channel, p.W, &heard);
+            const double before = room.power[0];
+            const double factor = parts_apply(&shape, budget, weight, fill, p.W);
+            const double use = (double)mimo_power_use(&shape, budget, p.W);
+            assert_true(use <= 1 + 1e-6 && (!fill || use > 1 - 1e-5));
+            parts_apply_heard(K, weight, factor, &heard);
+            assert_true(isfinite(room.power[0]) && room.power[0] > 0.01 * before && room.power[1] < 1e-8 * before);
+        }
+    }
+}
+
 /* What is summed over parts is what true channels give in the mean, drawn around the estimates. */
 static void predictions_hold(void **state)
 {
@@ -438,6 +461,7 @@ int main(void)
                                        cmocka_unit_test(weights_are_those_of_the_dual_uplink),
                                        cmocka_unit_test(weights_do_not_depend_on_powers),
                                        cmocka_unit_test(budgets_hold),
+                                       cmocka_unit_test(budgets_hold_whatever_the_weights),
                                        cmocka_unit_test(predictions_hold),
                                        cmocka_unit_test(weights_make_parts_worth_while)};
     return cmocka_run_group_tests(tests, NULL, NULL);
