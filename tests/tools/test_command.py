@@ -5,6 +5,7 @@ they do (end, die, hang) is known; whole networks are tried in tests/loop.
 
 usage: test_command.py PATH_OF_TUTTI SANITIZERS; under them what many names and many commands have in common is done with few
 """
+import contextlib
 import os
 import re
 import resource
@@ -510,6 +511,38 @@ class Command(unittest.TestCase):
         answer = self.tutti("run", "--config", "net.yaml", "--out", "out", env=self.stand_ins(ue="exit 0"))
         self.assertEqual(answer.returncode, 1)
         self.assertRegex(answer.stderr, r"ue[01] left while the run goes on: exit status 0")
+
+    def test_whoever_left_while_the_run_was_held_up(self):
+        """A terminal that takes no more words holds `tutti run` up for longer than a node may leave early; the central node ends the run
+        meanwhile. Who left shortly before that did so rightly."""
+        record = self.recording()
+        leave = "while [ ! -e now ]; do sleep 0.05; done; exit 0"
+        die = ('while [ ! -e now ] || kill -0 $(cut -d" " -f1 pid.tutti-ue0) 2>/dev/null; do sleep 0.02; done; [ "$id" = 1 ] && exit 3; ' + self.LEAVE)
+        end = f"while [ ! -e end ]; do sleep 0.05; done; cp {record} run.h5; touch over; exit 0"
+        env = {**ENVIRONMENT, **self.stand_ins(ue=f'[ "$id" = 0 ] || {{ {self.LEAVE}; }}; {leave}', ap=die, cpu=end, air=self.LEAVE)}
+        mouth, words = os.pipe()
+        run = subprocess.Popen([TUTTI, "run", "net.yaml", "--out", "out", "--no-report", "--quiet", "--keep-going"], cwd=self.folder, env=env,
+                               stdout=subprocess.DEVNULL, stderr=words)
+        self.assertTrue(wait_for(lambda: os.path.exists(self.path("out")) and len(self.pids()) == 6, 60))
+        pids = self.pids()
+        full = os.open(f"/proc/self/fd/{words}", os.O_WRONLY | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(full, b".")
+        os.close(full)
+        os.close(words)
+        self.assertIsNone(run.poll())
+        open(self.path("out", "now"), "w").close()
+        self.assertTrue(wait_for(lambda: not os.path.exists(f"/proc/{pids['tutti-ap1']}"), 60))  # seen by the run, which is to say so
+        time.sleep(4)
+        open(self.path("out", "end"), "w").close()
+        self.assertTrue(wait_for(lambda: not alive(pids["tutti-cpu"]), 60))
+        self.assertTrue(os.path.exists(f"/proc/{pids['tutti-cpu']}"))  # held up: it has not looked
+        with os.fdopen(mouth) as file:
+            told = file.read().lstrip(".")
+        self.assertEqual(run.wait(60), 0)
+        self.assertIn("ap1 died: exit status 3", told)
+        self.assertNotIn("left while the run goes on", told)
 
     def test_a_start_that_does_not_come_about(self):
         for how in ((), ("--keep-going",)):
