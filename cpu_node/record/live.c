@@ -24,7 +24,7 @@ int live_create(struct live **live, int n_ap, int n_ue, int n_zone)
     }
     l->n_ap = n_ap;
     l->n_ue = n_ue;
-    l->points_of = -1;
+    l->points_of = l->points_told = -1;
     l->ap = calloc((size_t)n_ap, sizeof *l->ap);
     l->user = calloc((size_t)n_ue, sizeof *l->user);
     l->hop = calloc(LIVE_N_HOP, sizeof *l->hop);
@@ -141,13 +141,20 @@ void live_secrecy(struct live *live, const double *rate, const uint8_t *suspecte
     }
 }
 
-/* One user a message: the one after the last that was told, or, if nothing comes of that one, whoever reports next. */
+/* How many users come between the one last told of and this one. */
+static int turns_until(const struct live *live, int user)
+{
+    return (user - live->points_told - 1 + live->n_ue) % live->n_ue;
+}
+
+/* One user a message, in turn: of those whose report came since the last message, the next one. Who waits sends none
+ * and is passed over. */
 void live_points(struct live *live, int user, const double *numbers, int n)
 {
-    if (live->points_of >= 0 && user != (live->points_of + 1) % live->n_ue && ++live->n_passed < 4 * live->n_ue) {
+    if (live->points_new && turns_until(live, user) > turns_until(live, live->points_of)) {
         return;
     }
-    live->n_passed = 0;
+    live->points_new = true;
     live->points_of = user;
     live->n_points = n / 2 < LIVE_POINTS ? n / 2 : LIVE_POINTS;
     for (int i = 0; i < 2 * live->n_points; i++) {
@@ -277,6 +284,8 @@ void live_tell(struct live *live, json_t *root, const uint8_t *ap_alive, const u
     json_object_set_new(root, "reason", decisions(live->reason, MIMO_N_REASONS, mimo_reason_text));
     if (live->points_of >= 0) {
         json_object_set_new(root, "constellation", constellation(live));
+        live->points_told = live->points_of;
+        live->points_new = false;
     }
     live_slow_tell(&live->slow, root);
     live->turn++;

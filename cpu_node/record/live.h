@@ -56,7 +56,8 @@ struct live {
     uint64_t scheme[MIMO_N_SCHEMES], reason[MIMO_N_REASONS];
     float *points;           /* [2 LIVE_POINTS] newest constellation */
     int points_of, n_points; /* user; -1 none */
-    int n_passed;            /* reports of others since then */
+    int points_told;         /* user of the last message; -1 none */
+    bool points_new;         /* they came since then */
     int turn;                /* which slice of APs and users the next text has */
     struct live_clusters clusters;
     struct live_slow slow;
