@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What an installation consists of: the five programs, which find each other beside themselves, examples, documents, completion, units.
+# What an installation consists of: the five programs (and that of MPI jobs), which find each other beside themselves, examples, documents, completion, units.
 include(GNUInstallDirs)
 set(TUTTI_UNIT_DIR "${CMAKE_INSTALL_PREFIX}/lib/systemd/system" CACHE PATH "Where units of systemd are installed")
 install(TARGETS tutti tutti-air tutti-ap tutti-cpu tutti-ue)
+if(TARGET tutti-study-mpi)
+  install(TARGETS tutti-study-mpi)
+endif()
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 install(FILES README.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
@@ -19,11 +22,11 @@ if(HELP2MAN AND NOT TUTTI_SANITIZE)
   set(pages)
   function(manual_page name program summary)
     string(TOUPPER ${name} upper)
-    string(REPLACE "-" " " spoken ${name})
+    string(REPLACE ";" " " spoken "${program};${ARGN}")
     add_custom_command(OUTPUT ${name}.1
       COMMAND ${HELP2MAN} --no-info --no-discard-stderr --name=${summary} --manual=Tutti --source=tutti\ ${PROJECT_VERSION}
               --version-string=${PROJECT_VERSION} --output=${name}.1 "$<TARGET_FILE:${program}> ${ARGN}"
-      COMMAND sed -i -e "s#$<TARGET_FILE_DIR:${program}>/##g" -e "s/^.TH [A-Z]* /.TH ${upper} /" -e "s/^${spoken} /${name} /" ${name}.1
+      COMMAND sed -i -e "s#$<TARGET_FILE_DIR:${program}>/##g" -e "s/^.TH .* \"1\"/.TH ${upper} \"1\"/" -e "s/^${spoken} /${name} /" ${name}.1
       DEPENDS ${program} VERBATIM)
     set(pages ${pages} ${CMAKE_BINARY_DIR}/${name}.1 PARENT_SCOPE)
     install(FILES ${CMAKE_BINARY_DIR}/${name}.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL)
@@ -33,11 +36,14 @@ if(HELP2MAN AND NOT TUTTI_SANITIZE)
   manual_page(tutti-ap tutti-ap "access point of a Tutti network")
   manual_page(tutti-cpu tutti-cpu "central node of a Tutti network")
   manual_page(tutti-ue tutti-ue "user or eavesdropper of a Tutti network")
+  if(TARGET tutti-study-mpi)
+    manual_page(tutti-study-mpi tutti-study-mpi "figures of the source papers, computed by the processes of an MPI job")
+  endif()
   # The table of commands in tools/main.c: {"name", "summary", function}
-  file(STRINGS tools/main.c rows REGEX "^    {\"[a-z]+\", \"")
+  file(STRINGS tools/main.c rows REGEX "^    {\"[^\"]+\", \"")
   foreach(row ${rows})
-    string(REGEX REPLACE "^    {\"([a-z]+)\", \"([^\"]*)\".*" "\\1" command "${row}")
-    string(REGEX REPLACE "^    {\"([a-z]+)\", \"([^\"]*)\".*" "\\2" summary "${row}")
+    string(REGEX REPLACE "^    {\"([^\"]+)\", \"([^\"]*)\".*" "\\1" command "${row}")
+    string(REGEX REPLACE "^    {\"([^\"]+)\", \"([^\"]*)\".*" "\\2" summary "${row}")
     string(REPLACE ";" "," summary "${summary}")
     manual_page(tutti-${command} tutti "${summary}" ${command})
   endforeach()

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static const char help[] =
-    "usage: tutti calibrate --config FILE [--set KEY=VALUE]...\n"
+    "Usage: tutti calibrate --config FILE [--set KEY=VALUE]...\n"
     "\n"
     "Calibrates the access points of a running network against each other: in the C symbols of the next blocks they "
     "send\n"

@@ -41,7 +41,7 @@ static void print_help(FILE *out)
 {
     fputs("Usage: tutti COMMAND [options]\n\n", out);
     for (int i = 0; i < N_COMMAND; i++) {
-        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     }
     fputs("\n`tutti COMMAND --help` explains a command; `tutti --version` prints the version.\n", out);
 }

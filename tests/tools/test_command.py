@@ -6,6 +6,7 @@ they do (end, die, hang) is known; whole networks are tried in tests/loop.
 usage: test_command.py PATH_OF_TUTTI SANITIZERS; under them what many names and many commands have in common is done with few
 """
 import contextlib
+import glob
 import os
 import re
 import resource
@@ -92,6 +93,27 @@ class Command(unittest.TestCase):
             answer = self.tutti(*wrong)
             self.assertEqual(answer.returncode, 2, wrong)
             self.assertTrue(answer.stderr)
+
+    # Words of a command's source that it gives to other programs.
+    OTHERS = {"run": {"--exit-when-empty", "--role"}, "sweep": {"--force", "--no-report"}, "replay": {"--config", "--id", "--own-scheme", "--replay"},
+              "study": {"--version"}}
+
+    def test_help_names_every_option(self):
+        """And so do the manual pages and completion, which are made from it."""
+        tools = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
+        commands = self.tutti("__complete", "commands").stdout.split()
+        self.assertGreater(len(commands), 15)
+        for command in commands:
+            name = command.replace("-", "_")
+            places = {"watch": ["run/watch.c"], "run": ["run/command.c"]}.get(command, [f"{name}/*.c", f"cmd_{name}.c"])
+            source = "".join(open(path).read() for place in places for path in glob.glob(os.path.join(tools, place)))
+            self.assertTrue(source, command)
+            takes = set(re.findall(r'"(--[a-z][a-z-]*)"', source)) - self.OTHERS.get(command, set()) - {"--help"}
+            takes |= {"--set"} if "config_options_take" in source else set()
+            told = set(re.findall(r"--[a-z][a-z-]*", self.tutti(command, "--help").stdout))
+            self.assertEqual(takes - told, set(), command)
+            offered = set(self.tutti("__complete", "options", command).stdout.split())
+            self.assertEqual(takes - offered, set(), command)
 
     def test_config(self):
         with open(self.path("bad.yaml"), "w") as file:

@@ -90,6 +90,11 @@ class Mpi(Base):
         self.assertEqual(self.csv("killed"), self.alone(drops))
         self.assertEqual(self.rows("killed"), int(drops), "no drop was computed twice")
 
+    def test_it_says_what_it_is_without_mpirun(self):
+        for word, begin in (("--help", "Usage: tutti-study-mpi NAME"), ("--version", "tutti-study-mpi ")):
+            said = subprocess.run([os.path.join(BIN, "tutti-study-mpi"), word], capture_output=True, text=True, check=True).stdout
+            self.assertTrue(said.startswith(begin), said)
+
     def test_what_cannot_be_is_said(self):
         for more, words in ((["--set", "n_ant=0"], "n_ant"), (["--shard", "0/2"], "--shard"), (["--set", "nothing=1"], "nothing")):
             done = subprocess.run(self.mpirun(2, "bad", *more), env=ENV, capture_output=True, text=True, timeout=60, check=False)

@@ -40,6 +40,7 @@ static const char help[] =
     "  --busy-poll-us X    look for messages so long before sleeping, both ends (default: fronthaul.busy_poll_us)\n"
     "  --transport ipc|tcp of the own server (default ipc; tcp: loopback)\n"
     "  --keys DIR          encrypt with the keys of `tutti keygen`; the same at both ends\n"
+    "  --endpoint ENDPOINT as ENDPOINT\n"
     "  --json FILE --csv FILE --plot FILE.svg\n"
     "  --quiet --help\n"
     "\n"

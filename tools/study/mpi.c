@@ -16,12 +16,11 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "Usage: mpirun -n RANKS tutti-study-mpi NAME|all [--out DIR] [--drops N] [--seed S] [--jobs J] [--set "
-    "KEY=VALUE]...\n"
-    "                                       [--quick] [--check]\n\n"
-    "What `tutti study` does, over the processes of an MPI job, with the same result. --jobs: threads of the first\n"
-    "process (1); the others have one each. An interrupted study goes on where it ended, with any number of "
-    "processes.\n";
+    "Usage: tutti-study-mpi NAME|all [--out DIR] [--drops N] [--seed S] [--jobs J] [--set KEY=VALUE]... [--quick] "
+    "[--check]\n\n"
+    "Started by `mpirun -n RANKS`: what `tutti study` does, over the processes of an MPI job, with the same result.\n"
+    "--jobs: threads of the first process (1); the others have one each. An interrupted study goes on where it ended,\n"
+    "with any number of processes.\n";
 
 /* From the others: ready for a drop; a row, its drop first; the sentence of a failure. To them: a drop, -1 for none. */
 enum { TAG_READY, TAG_ROW, TAG_FAILED, TAG_DROP };
@@ -246,6 +245,10 @@ int main(int argc, char **argv)
     int rank, provided;
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         fputs(usage, stdout);
+        return TOOL_OK;
+    }
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        puts("tutti-study-mpi " TUTTI_VERSION);
         return TOOL_OK;
     }
     if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS ||

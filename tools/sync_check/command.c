@@ -19,7 +19,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: tutti sync-check --config FILE [--set KEY=VALUE]...\n"
+    "Usage: tutti sync-check --config FILE [--set KEY=VALUE]...\n"
     "       tutti sync-check RUN.h5\n"
     "\n"
     "How the access points stand to the network's time and phase (docs/synchronisation.md). Of a running network (FILE "
