@@ -2,6 +2,7 @@
 /* Folders of others are made by root giving one away; without that privilege the cases that need it are SKIPPED. */
 #include "base/error.h"
 #include "base/folder.h"
+#include "scratch.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -14,32 +15,6 @@
 #include <cmocka.h>
 
 enum { SOMEBODY = 65534 };
-
-static char base[64];
-
-static const char *in(const char *name)
-{
-    static char path[4][128];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", base, name);
-    return path[next];
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(base, sizeof base, "/tmp/test_folder_XXXXXX");
-    return mkdtemp(base) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", base);
-    return system(command);
-}
 
 static void expect_refused(const char *path, const char *reason)
 {

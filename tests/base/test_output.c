@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/error.h"
 #include "base/output.h"
+#include "scratch.h"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -13,32 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static char base[64];
-
-static const char *in(const char *name)
-{
-    static char path[4][128];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", base, name);
-    return path[next];
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(base, sizeof base, "/tmp/test_output_XXXXXX");
-    return mkdtemp(base) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", base);
-    return system(command);
-}
 
 static void write_file(const char *path, const char *text)
 {

@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include "peak.h"
+#include "tests/wrapped_malloc.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,52 +28,22 @@ struct measure_times measure_summary(double *us, int n)
     return (struct measure_times){us[0], us[n / 2], us[n * 99 / 100]};
 }
 
-static unsigned long allocations;
+static unsigned long counted_from, counted;
 static bool counting;
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    allocations += counting;
-    return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    allocations += counting;
-    return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    allocations += counting;
-    return __real_realloc(p, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    allocations += counting;
-    return __real_aligned_alloc(alignment, size);
-}
 
 void measure_count(bool on)
 {
     if (on) {
-        allocations = 0;
+        counted_from = n_allocated;
+    } else if (counting) {
+        counted = n_allocated - counted_from;
     }
     counting = on;
 }
 
 unsigned long measure_allocations(void)
 {
-    return allocations;
+    return counting ? n_allocated - counted_from : counted;
 }
 
 double measure_peak_g_s(const char *variant, enum measure_peak what)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "control/gap_core.h"
 #include "tools/study/ppzf_drop.h"
+#include "wrapped_malloc.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -13,32 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static int allocations;
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    allocations++;
-    return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __real_calloc(n, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    allocations++;
-    return __real_aligned_alloc(alignment, size);
-}
 
 struct network {
     struct ppzf_drop *drop;
@@ -338,7 +313,7 @@ static void nothing_allocates_after_create(void **state)
     struct gap_result result;
     struct gap_options options = GAP_OPTIONS_DEFAULT;
     open_network(&n, 2, 12, 6, 4, MIMO_PPZF, &TARGETS);
-    const int before = allocations;
+    const unsigned long before = n_allocated;
     assert_true(before > 0); /* the counter counts */
     gap_set(n.gap, &n.model, &TARGETS);
     gap_solve(n.gap, &options, n.eta, n.eta_an, &result);
@@ -346,7 +321,7 @@ static void nothing_allocates_after_create(void **state)
     gap_solve(n.gap, &options, n.eta, n.eta_an, &result);
     gap_sca_step(n.gap, &options, n.eta, n.eta_an, &result, NULL);
     gap_metrics(n.gap, n.eta, n.eta_an, NULL, &result.end);
-    assert_int_equal(allocations, before);
+    assert_int_equal(n_allocated, before);
     close_network(&n);
 }
 

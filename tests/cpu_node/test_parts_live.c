@@ -137,18 +137,24 @@ static void both_send_by_the_same_weights(void **state)
     close_rig(&rig);
 }
 
+/* 39 blocks, the nodes tell each other. */
+static void learn(struct rig *rig)
+{
+    for (uint64_t b = 1; b < 40; b++) {
+        turn(rig, 0, b);
+        turn(rig, 1, b);
+        tell(rig, 0, true);
+        tell(rig, 1, true);
+    }
+}
+
 /* The solver leaves what users would hear without weights; learnt, it is what they hear of what is sent. */
 static void what_is_recorded_is_what_is_sent(void **state)
 {
     struct rig rig;
     (void)state;
     open_rig(&rig);
-    for (uint64_t b = 1; b < 40; b++) {
-        turn(&rig, 0, b);
-        turn(&rig, 1, b);
-        tell(&rig, 0, true);
-        tell(&rig, 1, true);
-    }
+    learn(&rig);
     const struct cpu_block *const b = rig.node[1].block;
     double most = 0;
     for (int sb = 0; sb < N_SB; sb++) {
@@ -179,12 +185,7 @@ static void who_has_gone_is_forgotten(void **state)
     struct rig rig;
     (void)state;
     open_rig(&rig);
-    for (uint64_t b = 1; b < 40; b++) {
-        turn(&rig, 0, b);
-        turn(&rig, 1, b);
-        tell(&rig, 0, true);
-        tell(&rig, 1, true);
-    }
+    learn(&rig);
     assert_true(cabs(weight_of(&rig, 0, 0)) < 1);
     parts_live_alive(rig.node[0].parts, 1, false);
     turn(&rig, 0, 40);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "fronthaul/hub.h"
 #include "fronthaul/keys.h"
+#include "scratch.h"
 #include "skip.h" /* after cmocka.h */
 
 #include <arpa/inet.h>
@@ -26,17 +27,6 @@
 #include <cmocka.h>
 
 enum { PATIENCE_MS = 20000, SOMEBODY = 65534 };
-
-static char base[64];
-
-static const char *in(const char *name)
-{
-    static char path[4][160];
-    static int next;
-    next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", base, name);
-    return path[next];
-}
 
 static fh_hub_t *try_hub(const char *where, const char *agreement, uint64_t fingerprint)
 {
@@ -362,21 +352,6 @@ static void test_a_new_session_in_mid_run(void **state)
     fh_peer_destroy(peer);
     fh_peer_destroy(other);
     fh_hub_destroy(hub);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(base, sizeof base, "/tmp/test_places_XXXXXX");
-    return mkdtemp(base) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", base);
-    return system(command);
 }
 
 int main(void)

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/types.h"
+#include "near.h" /* after cmocka.h */
 
 #include <math.h>
 #include <setjmp.h>
@@ -15,15 +16,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define assert_near(a, b, tolerance)                                                                                   \
-    do {                                                                                                               \
-        const double a_ = (a), b_ = (b), t_ = (tolerance);                                                             \
-        if (!(fabs(a_ - b_) <= t_)) {                                                                                  \
-            print_error("%s = %.9g, %s = %.9g, tolerance %.3g\n", #a, a_, #b, b_, t_);                                 \
-            fail();                                                                                                    \
-        }                                                                                                              \
-    } while (0)
 
 #define assert_good(expression)                                                                                        \
     do {                                                                                                               \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The emulated radio against a medium played by the test, over messages and over shared memory: gaps, bursts the medium
  * did not take, nonsense from the other end, and that receive and burst do not allocate. */
+#include "count_malloc.h"
 #include "hw/air_message.h"
 #include "hw/air_share.h"
 #include "hw/air_socket.h"
@@ -15,18 +16,7 @@
 enum { CHUNK = 100, N_ANT = 2, N_CELL = 4, START = 10 * CHUNK };
 
 static char endpoint[80];
-static int listener, n_allocated;
-static _Thread_local bool counting;
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-void *__libc_malloc(size_t n);
-void *malloc(size_t n);
-void *malloc(size_t n)
-{
-    n_allocated += counting;
-    return __libc_malloc(n);
-}
-#endif
+static int listener;
 
 /* The chunks the played medium answers with, in order; flags as given. */
 struct answer {

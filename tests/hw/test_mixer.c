@@ -592,7 +592,27 @@ static void test_truth(void **state)
     close_rig(&rig);
 }
 
-/* A constant from AP 0 and from user 1: only the links named, only in their blocks, both ways. */
+/* A constant from AP 0 and from user 1, both ways: their link has this gain in the middle of each block, others none.
+ */
+static void expect_gains(struct rig *rig, int n_block, const double *expected_db)
+{
+    const int block = rig->frame.n_block_samples;
+    for (size_t i = 0; i < length(rig); i++) {
+        tx(rig, 0, 0)[i] = 0.5f;
+        tx(rig, 3, 0)[i] = 0.25f;
+    }
+    run_rig(rig, -1);
+    for (int b = 0; b < n_block; b++) {
+        const int at = b * block + block / 2;
+        const double down = cabs((double complex)rx(rig, 3, 0)[at]) / 0.5;
+        const double up = cabs((double complex)rx(rig, 0, 0)[at]) / 0.25;
+        assert_true(fabs(20 * log10(down) - expected_db[b]) < 0.01 && fabs(20 * log10(up) - expected_db[b]) < 0.01);
+        assert_true(fabs(cabs((double complex)rx(rig, 2, 0)[at]) / 0.5 - 1) < 1e-3);
+        assert_true(fabs(cabs((double complex)rx(rig, 1, 0)[at]) / 0.25 - 1) < 1e-3);
+    }
+}
+
+/* Only the links named, only in their blocks, both ways. */
 static void test_blockage(void **state)
 {
     (void)state;
@@ -600,21 +620,7 @@ static void test_blockage(void **state)
     OPEN(&rig, 12, QUIET,
          "air.events=[{kind: blockage, block: 1, to_block: 3, ap: [0], ue: [1], loss_db: 20}, {kind: blockage, block: "
          "2, ap: [0], ue: [1], loss_db: 6}]");
-    const int block = rig.frame.n_block_samples;
-    for (size_t i = 0; i < length(&rig); i++) {
-        tx(&rig, 0, 0)[i] = 0.5f;
-        tx(&rig, 3, 0)[i] = 0.25f;
-    }
-    run_rig(&rig, -1);
-    static const double expected_db[] = {0, -20, -26, -6};
-    for (int b = 0; b < 4; b++) {
-        const int at = b * block + block / 2;
-        const double down = cabs((double complex)rx(&rig, 3, 0)[at]) / 0.5;
-        const double up = cabs((double complex)rx(&rig, 0, 0)[at]) / 0.25;
-        assert_true(fabs(20 * log10(down) - expected_db[b]) < 0.01 && fabs(20 * log10(up) - expected_db[b]) < 0.01);
-        assert_true(fabs(cabs((double complex)rx(&rig, 2, 0)[at]) / 0.5 - 1) < 1e-3);
-        assert_true(fabs(cabs((double complex)rx(&rig, 1, 0)[at]) / 0.25 - 1) < 1e-3);
-    }
+    expect_gains(&rig, 4, (const double[]){0, -20, -26, -6});
     close_rig(&rig);
 }
 
@@ -625,21 +631,7 @@ static void test_gains_change(void **state)
     struct rig rig;
     OPEN(&rig, 18, QUIET, "air.large_scale.gain_db_end=[[0, -12], [6, 0]]", "air.large_scale.gain_db_end_from_block=1",
          "air.large_scale.gain_db_end_to_block=4");
-    const int block = rig.frame.n_block_samples;
-    for (size_t i = 0; i < length(&rig); i++) {
-        tx(&rig, 0, 0)[i] = 0.5f;
-        tx(&rig, 3, 0)[i] = 0.25f;
-    }
-    run_rig(&rig, -1);
-    static const double expected_db[] = {0, 0, -4, -8, -12, -12};
-    for (int b = 0; b < 6; b++) {
-        const int at = b * block + block / 2;
-        const double down = cabs((double complex)rx(&rig, 3, 0)[at]) / 0.5;
-        const double up = cabs((double complex)rx(&rig, 0, 0)[at]) / 0.25;
-        assert_true(fabs(20 * log10(down) - expected_db[b]) < 0.01 && fabs(20 * log10(up) - expected_db[b]) < 0.01);
-        assert_true(fabs(cabs((double complex)rx(&rig, 2, 0)[at]) / 0.5 - 1) < 1e-3);
-        assert_true(fabs(cabs((double complex)rx(&rig, 1, 0)[at]) / 0.25 - 1) < 1e-3);
-    }
+    expect_gains(&rig, 6, (const double[]){0, 0, -4, -8, -12, -12});
     close_rig(&rig);
 }
 

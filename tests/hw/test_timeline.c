@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The transmit timeline without any device: what is in each chunk, and one note per burst. */
+#include "count_malloc.h"
 #include "hw/timeline.h"
 #include "hw_test.h"
 
 enum { CHUNK = 10, N_ANT = 2, N_CELL = 4, N_BURST = 3, N_NOTE = 4 };
-
-static int n_allocated;
-static bool counting;
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-void *__libc_malloc(size_t n);
-void *malloc(size_t n);
-void *malloc(size_t n)
-{
-    n_allocated += counting;
-    return __libc_malloc(n);
-}
-#endif
 
 static timeline_t *make(tutti_tick now)
 {

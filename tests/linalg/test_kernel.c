@@ -162,6 +162,7 @@ struct lanes {
     float work[USERS * (7 * USERS + 2) * KERNEL_LANES_MAX], pivot[KERNEL_LANES_MAX];
     float b[ROWS * USERS * KERNEL_LANES_MAX], E[APS * USERS * KERNEL_LANES_MAX], P[ROWS * KERNEL_LANES_MAX];
     float eta[USERS * KERNEL_LANES_MAX], share[APS * KERNEL_LANES_MAX], interference[USERS * KERNEL_LANES_MAX];
+    float *target[KERNEL_LANES_MAX]; /* rows of W */
     float spread[KERNEL_LANES_MAX], sinr[USERS * KERNEL_LANES_MAX];
 };
 
@@ -170,6 +171,7 @@ static void lanes_fill(struct lanes *l, const struct kernel_ops *ops, int n)
     const float *source[KERNEL_LANES_MAX];
     for (int s = 0; s < ops->n_lane; s++) {
         source[s] = l->H[s];
+        l->target[s] = l->W[s];
         for (int i = 0; i < 2 * ROWS * n; i++) {
             l->H[s][i] = (float)uniform();
         }
@@ -204,15 +206,11 @@ static void packing_there_and_back(void **state)
     for (int v = 0; test_variant(v); v++) {
         const struct kernel_ops *ops = test_variant(v);
         for (int n = 1; n <= USERS; n++) {
-            float *target[KERNEL_LANES_MAX];
             lanes_fill(&l, ops, n);
-            for (int s = 0; s < ops->n_lane; s++) {
-                target[s] = l.W[s];
-            }
             for (int i = 0; i < n * ops->n_lane; i++) {
                 l.eta[i] = (float)(1 + uniform());
             }
-            ops->unpack(APS, ANTENNAS, n, l.packed, l.eta, l.P, target, l.share);
+            ops->unpack(APS, ANTENNAS, n, l.packed, l.eta, l.P, l.target, l.share);
             for (int s = 0; s < ops->n_lane; s++) {
                 const double use = worst_use(&l, ops->n_lane, s, n);
                 assert_true(fabs((double)l.share[s] - use) < 1e-5 * use);
@@ -234,18 +232,14 @@ static void what_is_not_finite_is_told(void **state)
     for (int v = 0; test_variant(v); v++) {
         const struct kernel_ops *ops = test_variant(v);
         for (int n = 1; n <= USERS; n++) {
-            float *target[KERNEL_LANES_MAX];
             for (int i = 0; i < 2 * ROWS * n; i++) {
                 lanes_fill(&l, ops, n);
-                for (int s = 0; s < ops->n_lane; s++) {
-                    target[s] = l.W[s];
-                }
                 for (int k = 0; k < n * ops->n_lane; k++) {
                     l.eta[k] = 1;
                 }
                 const int bad = i % ops->n_lane;
                 l.packed[i * ops->n_lane + bad] = i % 3 == 0 ? NAN : i % 3 == 1 ? INFINITY : 1e30f;
-                ops->unpack(APS, ANTENNAS, n, l.packed, l.eta, l.P, target, l.share);
+                ops->unpack(APS, ANTENNAS, n, l.packed, l.eta, l.P, l.target, l.share);
                 for (int s = 0; s < ops->n_lane; s++) {
                     assert_true(s == bad ? !(l.share[s] < 1e30f) : l.share[s] < 100);
                 }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "linalg/kernel.h"
 #include "mimo/scheme.h"
+#include "plain_solve.h"
 #include "reference.h"
 
 #include <math.h>
@@ -75,35 +76,6 @@ static double dual_power(int k)
         power += serves[l * K + k] ? (double)c.P[l] / users_of(l) : 0;
     }
     return power;
-}
-
-/* x = A^-1 b, Gauss with pivoting. */
-static void plain_solve(int n, double complex *A, double complex *b)
-{
-    for (int j = 0; j < n; j++) {
-        int p = j;
-        for (int i = j; i < n; i++) {
-            p = cabs(A[i * n + j]) > cabs(A[p * n + j]) ? i : p;
-        }
-        for (int i = 0; i < n; i++) {
-            const double complex kept = A[j * n + i];
-            A[j * n + i] = A[p * n + i];
-            A[p * n + i] = kept;
-        }
-        const double complex kept = b[j];
-        b[j] = b[p];
-        b[p] = kept;
-        for (int i = 0; i < n; i++) {
-            const double complex f = i == j ? 0 : A[i * n + j] / A[j * n + j];
-            for (int r = 0; r < n; r++) {
-                A[i * n + r] -= f * A[j * n + r];
-            }
-            b[i] -= f * b[j];
-        }
-    }
-    for (int j = 0; j < n; j++) {
-        b[j] /= A[j * n + j];
-    }
 }
 
 /* D_k (sum over users of p_i D_k (g_i g_i^H + E_i) D_k + 1)^-1 D_k g_k over all antennas. `of` says which users count,

@@ -3,6 +3,7 @@
 #include "mimo/apply.h"
 #include "mimo/ppzf.h"
 #include "reference.h"
+#include "wrapped_malloc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,40 +11,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-static int allocations;
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    allocations++;
-    return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    allocations++;
-    return __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    allocations++;
-    return __real_realloc(p, size);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    allocations++;
-    return __real_aligned_alloc(alignment, size);
-}
 
 enum { N_SB = 20 };
 
@@ -62,11 +29,11 @@ static void execute_does_not_allocate(void **state)
     for (int r = 0; r < 24; r++) {
         c[4].H[r * 3 + 1] = c[4].H[r * 3]; /* one subband takes the fallback */
     }
-    allocations = 0;
+    n_allocated = 0;
     precoder_t *precoder;
     assert_int_equal(precoder_create(&precoder, &c[0].shape), 0);
-    assert_true(allocations > 0); /* the counters work */
-    allocations = 0;
+    assert_true(n_allocated > 0); /* the counters work */
+    n_allocated = 0;
     for (int scheme = 0; scheme < MIMO_N_SCHEMES; scheme++) {
         for (int power = 0; power < MIMO_N_POWERS; power++) {
             precoder_execute_batch(precoder, (enum mimo_scheme)scheme, (enum mimo_power)power, N_SB, channels,
@@ -79,12 +46,12 @@ static void execute_does_not_allocate(void **state)
         channels[b].beta = c[0].beta;
     }
     precoder_execute_batch(precoder, MIMO_P_MMSE, MIMO_POWER_FRACTIONAL, N_SB, channels, solutions);
-    assert_int_equal(allocations, 0);
+    assert_int_equal(n_allocated, 0);
     tutti_cf32 V[12 * 4], x[12 * 4], symbols[12] = {1};
     const tutti_cf32 *const streams[3] = {symbols, symbols, symbols};
     apply_local_cb(1, 4, 3, c[0].H, V);
     apply_streams(1, 12, 4, 3, V, streams, x);
-    assert_int_equal(allocations, 0);
+    assert_int_equal(n_allocated, 0);
     precoder_destroy(precoder);
     for (int b = 0; b < N_SB; b++) {
         case_destroy(&c[b]);

@@ -29,6 +29,8 @@ struct place {
     struct node_iq_settings settings;
     node_iq_t *iq;
     tutti_cf32 *buffers[N_ANT];
+    struct sigmf_meta meta; /* of the last antenna, as last examined */
+    struct sigmf_track track;
 };
 
 /* Samples that name antenna and tick, whole numbers of the wire. */
@@ -59,10 +61,22 @@ static void place_create(struct place *p, const char *more)
     }
 }
 
+static void place_begin(struct place *p)
+{
+    assert_int_equal(node_iq_create(&p->iq, &p->settings), 0);
+}
+
+static void place_forget(struct place *p)
+{
+    sigmf_meta_free(&p->meta);
+    sigmf_track_free(&p->track);
+}
+
 static void place_destroy(struct place *p)
 {
     char command[128];
     node_iq_destroy(p->iq);
+    place_forget(p);
     config_free(p->config);
     for (int a = 0; a < N_ANT; a++) {
         free(p->buffers[a]);
@@ -102,10 +116,13 @@ static tutti_cf32 value_at(const struct sigmf_meta *m, FILE *data)
 }
 
 /* Every sample of every antenna is the one its tick says; returns how many there are. */
-static uint64_t examine(const struct place *p, struct sigmf_meta *m, struct sigmf_track *t)
+static uint64_t examine(struct place *p)
 {
+    struct sigmf_meta *const m = &p->meta;
+    struct sigmf_track *const t = &p->track;
     uint64_t n = 0;
     for (int a = 0; a < N_ANT; a++) {
+        place_forget(p);
         char dir[80], path[PATH_MAX];
         struct stat info;
         snprintf(dir, sizeof dir, "%s/iq", p->dir);
@@ -130,19 +147,15 @@ static uint64_t examine(const struct place *p, struct sigmf_meta *m, struct sigm
             assert_int_equal(sigmf_hash_file(hash, path), 0);
             assert_string_equal(hash, m->sha512);
         }
-        if (a + 1 < N_ANT) {
-            sigmf_meta_free(m);
-            sigmf_track_free(t);
-        }
     }
     return n;
 }
 
-static const struct sigmf_annotation *fault(const struct sigmf_track *t, enum sigmf_fault kind)
+static const struct sigmf_annotation *fault(const struct place *p, enum sigmf_fault kind)
 {
-    for (size_t i = 0; i < t->n_annotation; i++) {
-        if (t->annotation[i].fault == kind) {
-            return &t->annotation[i];
+    for (size_t i = 0; i < p->track.n_annotation; i++) {
+        if (p->track.annotation[i].fault == kind) {
+            return &p->track.annotation[i];
         }
     }
     return NULL;
@@ -152,32 +165,28 @@ static void test_range_of_blocks(void **state)
 {
     (void)state;
     struct place p;
-    struct sigmf_meta m;
-    struct sigmf_track t;
     place_create(&p, "record.iq={from_block: 2, n_blocks: 3}");
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     const tutti_tick block = (tutti_tick)p.frame.n_block_samples;
     for (tutti_tick tick = 5; tick < 8 * block; tick += 1000) {
         assert_int_equal(node_iq_wants(p.iq), tick < 5 * block);
         take(&p, tick, tick + 1000);
     }
     finish(&p);
-    assert_int_equal(examine(&p, &m, &t), 3 * block);
-    assert_int_equal(t.n_segment, 1);
-    assert_int_equal(t.segment[0].tick, 2 * block);
-    assert_int_equal(t.n_annotation, 2 * p.frame.n_symbol); /* first and last block */
-    for (size_t i = 0; i < t.n_annotation; i++) {
-        const struct sigmf_annotation *a = &t.annotation[i];
+    assert_int_equal(examine(&p), 3 * block);
+    assert_int_equal(p.track.n_segment, 1);
+    assert_int_equal(p.track.segment[0].tick, 2 * block);
+    assert_int_equal(p.track.n_annotation, 2 * p.frame.n_symbol); /* first and last block */
+    for (size_t i = 0; i < p.track.n_annotation; i++) {
+        const struct sigmf_annotation *a = &p.track.annotation[i];
         const uint64_t symbol = (a->start - (a->block - 2) * block) / (uint64_t)p.frame.n_symbol_samples;
         assert_true(a->block == 2 || a->block == 4);
         assert_int_equal(a->letter, p.frame.letter[symbol]);
         assert_int_equal(a->start, (a->block - 2) * block + symbol * (uint64_t)p.frame.n_symbol_samples);
     }
-    assert_int_equal(m.session, 77);
-    assert_string_equal(m.role, "ap");
-    assert_int_equal(strlen(m.sha512), 128);
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
+    assert_int_equal(p.meta.session, 77);
+    assert_string_equal(p.meta.role, "ap");
+    assert_int_equal(strlen(p.meta.sha512), 128);
     place_destroy(&p);
 }
 
@@ -185,25 +194,21 @@ static void test_pilots_and_guards_only(void **state)
 {
     (void)state;
     struct place p;
-    struct sigmf_meta m;
-    struct sigmf_track t;
     place_create(&p, "record.iq.symbols=PG");
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     const uint64_t block = (uint64_t)p.frame.n_block_samples, symbol = (uint64_t)p.frame.n_symbol_samples;
     for (tutti_tick tick = 0; tick < 10 * block; tick += 750) {
         take(&p, tick, tick + 750);
     }
     finish(&p);
-    assert_int_equal(examine(&p, &m, &t), 10 * 7 * symbol); /* B G P4 U24 G D38 G */
-    assert_true(m.pilots_only);
+    assert_int_equal(examine(&p), 10 * 7 * symbol); /* B G P4 U24 G D38 G */
+    assert_true(p.meta.pilots_only);
     for (tutti_tick tick = 0; tick < 10 * block; tick++) {
         const uint64_t s = tick % block / symbol;
         const char letter = s < (uint64_t)p.frame.n_symbol ? p.frame.letter[s] : ' ';
         uint64_t start;
-        assert_int_equal(sigmf_track_find(&t, m.n_samples, tick, &start), letter == 'P' || letter == 'G');
+        assert_int_equal(sigmf_track_find(&p.track, p.meta.n_samples, tick, &start), letter == 'P' || letter == 'G');
     }
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
     place_destroy(&p);
 }
 
@@ -211,26 +216,22 @@ static void test_a_loss_begins_a_segment(void **state)
 {
     (void)state;
     struct place p;
-    struct sigmf_meta m;
-    struct sigmf_track t;
     place_create(&p, "record.iq.n_blocks=0");
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     take(&p, 100, 5000);
     take(&p, 5000, 7000);
     take(&p, 7300, 9000);
     take(&p, 9000, 9100);
     finish(&p);
-    assert_int_equal(examine(&p, &m, &t), 9000 - 300);
-    assert_int_equal(t.n_segment, 2);
-    assert_int_equal(t.segment[1].tick, 7300);
-    const struct sigmf_annotation *lost = fault(&t, SIGMF_LOST);
+    assert_int_equal(examine(&p), 9000 - 300);
+    assert_int_equal(p.track.n_segment, 2);
+    assert_int_equal(p.track.segment[1].tick, 7300);
+    const struct sigmf_annotation *lost = fault(&p, SIGMF_LOST);
     assert_non_null(lost);
     assert_int_equal(lost->tick, 7000);
     assert_int_equal(lost->n, 300);
     assert_int_equal(lost->n_after, 1700);
     assert_int_equal(lost->start, 6900);
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
     place_destroy(&p);
 }
 
@@ -239,12 +240,10 @@ static void test_a_loss_begins_a_segment(void **state)
 static void take_much(bool repeatable)
 {
     struct place p;
-    struct sigmf_meta m;
-    struct sigmf_track t;
     place_create(&p, "record.iq.n_blocks=0");
     p.settings.info.rate_hz = 1000; /* the shortest ring */
     p.settings.info.repeatable = repeatable;
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     tutti_tick tick = 0;
     uint64_t dropped = 0;
     for (int i = 0; i < (repeatable ? 5 : 1000) && dropped == 0; i++, tick += ROOM) {
@@ -256,16 +255,14 @@ static void take_much(bool repeatable)
     }
     take(&p, tick, tick + 100);
     finish(&p);
-    const uint64_t n = examine(&p, &m, &t);
+    const uint64_t n = examine(&p);
     assert_int_equal(dropped > 0, !repeatable);
     uint64_t gone = 0;
-    for (size_t i = 0; i < t.n_annotation; i++) {
-        gone += t.annotation[i].fault == SIGMF_DROPPED ? t.annotation[i].n : 0;
+    for (size_t i = 0; i < p.track.n_annotation; i++) {
+        gone += p.track.annotation[i].fault == SIGMF_DROPPED ? p.track.annotation[i].n : 0;
     }
     assert_int_equal(n + gone, tick + 100);
     assert_int_equal(gone > 0, !repeatable);
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
     place_destroy(&p);
 }
 
@@ -280,17 +277,13 @@ static void test_integers_off_the_wire(void **state)
 {
     (void)state;
     struct place p;
-    struct sigmf_meta m;
-    struct sigmf_track t;
     place_create(&p, "record.iq.n_blocks=0");
     p.settings.info.sample_step = 1.0f / 32768;
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     take(&p, 0, 50000);
     finish(&p);
-    assert_int_equal(examine(&p, &m, &t), 50000);
-    assert_int_equal(m.type, SIGMF_CI16);
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
+    assert_int_equal(examine(&p), 50000);
+    assert_int_equal(p.meta.type, SIGMF_CI16);
     place_destroy(&p);
 }
 
@@ -299,14 +292,12 @@ static void test_a_full_disk_ends_the_recording_only(void **state)
 {
     (void)state;
     struct place p;
-    struct sigmf_meta m;
-    struct sigmf_track t;
     struct rlimit before, limit = {.rlim_cur = 100000, .rlim_max = RLIM_INFINITY};
     place_create(&p, "record.iq.n_blocks=0");
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     limit.rlim_max = before.rlim_max;
     p.settings.info.rate_hz = 1000; /* the shortest ring: the writer has met the limit long before all is taken */
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     for (tutti_tick tick = 0; tick < 10 * ROOM; tick += ROOM) {
         take(&p, tick, tick + ROOM); /* comes back, though nobody writes any more */
@@ -314,12 +305,10 @@ static void test_a_full_disk_ends_the_recording_only(void **state)
     assert_false(node_iq_wants(p.iq));
     finish(&p);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    const uint64_t n = examine(&p, &m, &t);
+    const uint64_t n = examine(&p);
     assert_in_range(n, 1, 100000 / sizeof(tutti_cf32));
-    assert_int_equal(n, m.n_samples);
+    assert_int_equal(n, p.meta.n_samples);
     assert_false(rt_stop_requested());
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
     place_destroy(&p);
 }
 
@@ -327,31 +316,25 @@ static void test_a_restarted_node_goes_on(void **state)
 {
     (void)state;
     struct place p;
-    struct sigmf_meta m;
-    struct sigmf_track t;
     place_create(&p, "record.iq.n_blocks=0");
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     take(&p, 0, 5000);
     finish(&p);
     p.settings.session = 78;
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     take(&p, 6000, 8000);
     finish(&p);
-    assert_int_equal(examine(&p, &m, &t), 7000);
-    assert_int_equal(t.n_segment, 2);
-    assert_int_equal(t.segment[1].tick, 6000);
-    const struct sigmf_annotation *restart = fault(&t, SIGMF_RESTART);
+    assert_int_equal(examine(&p), 7000);
+    assert_int_equal(p.track.n_segment, 2);
+    assert_int_equal(p.track.segment[1].tick, 6000);
+    const struct sigmf_annotation *restart = fault(&p, SIGMF_RESTART);
     assert_non_null(restart);
     assert_int_equal(restart->start, 5000);
     assert_int_equal(restart->n, 78);
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0); /* earlier samples than those that are there */
+    place_begin(&p); /* earlier samples than those that are there */
     take(&p, 100, 200);
     finish(&p);
-    assert_int_equal(examine(&p, &m, &t), 7000);
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
+    assert_int_equal(examine(&p), 7000);
     p.settings.info.rate_hz *= 2; /* another network */
     assert_int_equal(node_iq_create(&p.iq, &p.settings), TUTTI_EREFUSED);
     assert_non_null(strstr(error_text(), "record.iq.dir"));
@@ -363,7 +346,7 @@ static void test_only_named_nodes(void **state)
     (void)state;
     struct place p;
     place_create(&p, "record.iq.nodes=[ap0, ue1]");
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     assert_null(p.iq);
     place_destroy(&p);
 }
@@ -373,18 +356,14 @@ static void test_time_changes(void **state)
 {
     (void)state;
     struct place p;
-    struct sigmf_meta m;
-    struct sigmf_track t;
     place_create(&p, "record.iq.n_blocks=0");
-    assert_int_equal(node_iq_create(&p.iq, &p.settings), 0);
+    place_begin(&p);
     take(&p, 4000, 9000);
     take(&p, 0, 1000);
     assert_false(node_iq_wants(p.iq));
     take(&p, 9000, 9500);
     finish(&p);
-    assert_int_equal(examine(&p, &m, &t), 5000);
-    sigmf_meta_free(&m);
-    sigmf_track_free(&t);
+    assert_int_equal(examine(&p), 5000);
     place_destroy(&p);
 }
 
