@@ -198,6 +198,17 @@ int cpu_join_partners(struct cpu *cpu)
     return status < 0 ? status : partners_start(cpu->partners, cpu->hub);
 }
 
+void cpu_log_homes(const struct cpu *cpu)
+{
+    if (cpu->homes) {
+        const struct homes_counters c = homes_counters(cpu->homes);
+        log_write(LOG_INFO, "homes",
+                  "COUNTERS far_gains=%" PRIu64 " old_gains=%" PRIu64 " far_orders=%" PRIu64 " late_orders=%" PRIu64
+                  " far_weights=%" PRIu64,
+                  c.far_gains, c.old_gains, c.far_orders, c.late_orders, parts_live_far(cpu->parts));
+    }
+}
+
 void cpu_tell_partners(struct cpu *cpu, const struct cpu_block *block)
 {
     partners_block(cpu->partners, block, cpu->user);

@@ -118,6 +118,7 @@ const struct uplink_homes *cpu_homes(const struct cpu *cpu, struct uplink_homes 
 /* Lock-step: the next block is to wait for other central nodes' parts of an earlier one, but not for ever. */
 bool cpu_waits_for_partners(struct cpu *cpu, uint64_t now_ns);
 void cpu_tell_partners(struct cpu *cpu, const struct cpu_block *block);
+void cpu_log_homes(const struct cpu *cpu); /* what was of blocks far from now */
 
 /* own_part.c: with several central nodes, this one's part of the downlink. Before a block is solved, in the hot path:
  * its weights; behind its precoders: what it did is learnt, and told now and then. */

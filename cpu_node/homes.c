@@ -18,8 +18,9 @@ enum { QUEUE = 32 }; /* of gains that do not count yet: those of so many blocks 
 
 struct told {
     bool alive, known;
-    double *sum;           /* [n_ue] that count */
-    int n_waiting;         /* newer ones, oldest first */
+    double *sum;           /* [n_ue] that count, */
+    uint64_t of_block;     /* of this block */
+    int n_waiting;         /* others, in the order in which they came */
     uint64_t block[QUEUE]; /* that they are of */
     double *waiting;       /* [QUEUE][n_ue] */
 };
@@ -29,7 +30,9 @@ struct homes {
     double margin, help; /* ratios */
     struct user *user;   /* [n_ue] */
     struct told *told;   /* [n_cpu] */
-    uint64_t last;       /* block of the last turn */
+    bool begun;
+    uint64_t last; /* block of the last turn */
+    struct homes_counters counters;
 };
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
@@ -87,20 +90,38 @@ void homes_destroy(homes_t *h)
 
 /* What others say -------------------------------------------------------------------------------------------------- */
 
-/* Those whose time has come by `block`. */
-static void take_waiting(const struct homes *h, struct told *t, uint64_t block)
+enum gains { COUNT, WAIT, FAR, OLD };
+
+static enum gains judge_gains(const struct homes *h, const struct told *t, uint64_t of_block, uint64_t block)
+{
+    if (of_block > block && of_block - block > HOMES_AHEAD_BLOCKS) {
+        return FAR;
+    }
+    if (t->known && of_block < t->of_block) {
+        return OLD;
+    }
+    return block >= of_block + h->settings.lead_blocks ? COUNT : WAIT;
+}
+
+/* Those whose time has come by `block` count; those whose will not are left out. */
+static void take_waiting(struct homes *h, struct told *t, uint64_t block)
 {
     const size_t n_ue = (size_t)h->settings.n_ue;
-    int n = 0;
-    while (n < t->n_waiting && block >= t->block[n] + h->settings.lead_blocks) {
-        n++;
-    }
-    if (n > 0) {
-        memcpy(t->sum, t->waiting + (size_t)(n - 1) * n_ue, n_ue * sizeof *t->sum);
-        t->known = true;
-        t->n_waiting -= n;
-        memmove(t->waiting, t->waiting + (size_t)n * n_ue, (size_t)t->n_waiting * n_ue * sizeof *t->sum);
-        memmove(t->block, t->block + n, (size_t)t->n_waiting * sizeof *t->block);
+    const int n = t->n_waiting;
+    t->n_waiting = 0;
+    for (int i = 0; i < n; i++) {
+        const double *const sums = t->waiting + (size_t)i * n_ue;
+        const enum gains judged = judge_gains(h, t, t->block[i], block);
+        h->counters.far_gains += judged == FAR;
+        h->counters.old_gains += judged == OLD;
+        if (judged == COUNT) {
+            memcpy(t->sum, sums, n_ue * sizeof *t->sum);
+            t->of_block = t->block[i];
+            t->known = true;
+        } else if (judged == WAIT) {
+            memmove(t->waiting + (size_t)t->n_waiting * n_ue, sums, n_ue * sizeof *t->sum);
+            t->block[t->n_waiting++] = t->block[i];
+        }
     }
 }
 
@@ -124,10 +145,17 @@ void homes_alive(homes_t *h, int cpu, bool alive)
     }
 }
 
-/* Where the user will be when all that is ordered has happened. */
-static int last_home(const struct user *u)
+/* Further ahead than anybody who is not off tells: at_block is lead_blocks after the sender's block. */
+static bool is_far(const struct homes *h, uint64_t at_block)
 {
-    return u->next != HOMES_NONE ? u->next : u->home;
+    return at_block > h->last && at_block - h->last > h->settings.lead_blocks + HOMES_AHEAD_BLOCKS;
+}
+
+/* Where the user will be when all that is ordered has happened. */
+static int last_home(const struct homes *h, int user)
+{
+    const struct user *const u = &h->user[user];
+    return u->next != HOMES_NONE && !is_far(h, u->at_block) ? u->next : u->home;
 }
 
 static bool is_possible(const struct homes *h, const struct homes_order *o)
@@ -153,8 +181,10 @@ bool homes_hear(homes_t *h, int cpu, const struct homes_order *o)
     if (!is_possible(h, o)) {
         return false;
     }
-    const int mine = last_home(&h->user[o->user]);
+    const int mine = last_home(h, o->user);
     const bool table = o->at_block == 0;
+    h->counters.far_orders += h->begun && is_far(h, o->at_block);
+    h->counters.late_orders += h->begun && !table && o->at_block <= h->last;
     if (!table || mine == HOMES_NONE || !h->told[mine].alive || cpu < h->settings.self) {
         take(&h->user[o->user], o);
     }
@@ -165,7 +195,7 @@ int homes_table(const homes_t *h, struct homes_order *orders)
 {
     int n = 0;
     for (int k = 0; k < h->settings.n_ue; k++) {
-        const int home = last_home(&h->user[k]);
+        const int home = last_home(h, k);
         if (home != HOMES_NONE) {
             orders[n++] = (struct homes_order){.user = k, .from = HOMES_NONE, .to = home};
         }
@@ -215,7 +245,7 @@ static bool adopt(const struct homes *h, int k, uint64_t block, struct homes_ord
     const int best = is_first(h) ? strongest(h, k, HOMES_NONE) : HOMES_NONE;
     const uint64_t lead = is_alone(h) ? 0 : h->settings.lead_blocks; /* who is alone need not wait for anybody */
     *order = (struct homes_order){
-        .user = k, .from = last_home(&h->user[k]), .to = best, .at_block = block + lead > 0 ? block + lead : 1};
+        .user = k, .from = last_home(h, k), .to = best, .at_block = block + lead > 0 ? block + lead : 1};
     return best != HOMES_NONE;
 }
 
@@ -259,6 +289,7 @@ static void forget_pending(struct homes *h)
 {
     for (int c = 0; c < h->settings.n_cpu; c++) {
         h->told[c].n_waiting = 0;
+        h->told[c].of_block = 0;
     }
     for (int k = 0; k < h->settings.n_ue; k++) {
         h->user[k].next = h->user[k].rival = HOMES_NONE;
@@ -272,9 +303,10 @@ int homes_turn(homes_t *h, uint64_t block, struct homes_order *orders)
         forget_pending(h);
     }
     h->last = block;
+    h->begun = true;
     settle(h, block);
     for (int k = 0; k < h->settings.n_ue; k++) {
-        const int home = last_home(&h->user[k]);
+        const int home = last_home(h, k);
         const bool lost = home == HOMES_NONE || !h->told[home].alive;
         if (lost                       ? adopt(h, k, block, &orders[n])
             : home == h->settings.self ? hand_over(h, k, block, &orders[n])
@@ -284,6 +316,11 @@ int homes_turn(homes_t *h, uint64_t block, struct homes_order *orders)
     }
     settle(h, block); /* who is alone has decided for this block */
     return n;
+}
+
+struct homes_counters homes_counters(const homes_t *h)
+{
+    return h->counters;
 }
 
 int homes_of(const homes_t *h, int user)

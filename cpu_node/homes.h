@@ -5,14 +5,20 @@
  * that everybody changes at the same block. Who has no home, because the network has just begun or because its home is
  * dead, gets one from the lowest living id. A central node that comes back is told how things stand; where two parts
  * of a broken network have decided differently, the lower id is right. Gains count only lead_blocks after the block
- * that they are of: what is decided does not depend on how fast a message is. Plain data, no threads, no clock; create
- * allocates, nothing else does. */
+ * that they are of: what is decided does not depend on how fast a message is. What others say of blocks far from now is
+ * counted, and nobody is without a home because of it: gains of such a block are left out, and so are some older than
+ * those that count; an order for one stands, but counts for nothing until its block is as near as orders are (this node
+ * may be behind), and one for a block that has been holds at once. Plain data, no threads, no clock; create allocates,
+ * nothing else does. */
 #ifndef TUTTI_CPU_NODE_HOMES_H
 #define TUTTI_CPU_NODE_HOMES_H
 
 #include "base/types.h"
 
-enum { HOMES_NONE = -1 };
+enum {
+    HOMES_NONE = -1,
+    HOMES_AHEAD_BLOCKS = 32 /* others may be so far ahead of this node; as far as an AP (cpu_node/clock.h) */
+};
 
 struct homes_settings {
     int n_cpu, n_ue, self;
@@ -44,6 +50,12 @@ int homes_turn(homes_t *homes, uint64_t block, struct homes_order *orders);
 int homes_table(const homes_t *homes, struct homes_order *orders);
 /* Another one's order; false: not a possible one, nothing changed. */
 bool homes_hear(homes_t *homes, int cpu, const struct homes_order *order);
+
+struct homes_counters {
+    uint64_t far_gains, old_gains;    /* left out */
+    uint64_t far_orders, late_orders; /* further ahead than any can be; for a block that had been */
+};
+struct homes_counters homes_counters(const homes_t *homes);
 
 /* Of this turn's block: HOMES_NONE: nobody knows yet. */
 int homes_of(const homes_t *homes, int user);

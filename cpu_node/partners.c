@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/ring.h"
 #include "base/rt.h"
+#include "cpu_node/homes.h"
 #include "fronthaul/control.h"
 #include "node/realtime.h"
 #include "node/thread.h"
@@ -367,11 +368,22 @@ static bool hear_gains(partners_t *p, struct way *way, const json_t *root)
     return true;
 }
 
+/* No user has reported a block that was not: it would be taken to be there for ever. */
+static bool have_been(const json_t *heard, const json_t *block)
+{
+    bool good = json_is_integer(block) && json_integer_value(block) >= 0;
+    for (size_t k = 0; good && k < json_array_size(heard); k++) {
+        const json_int_t reported = json_integer_value(json_array_get(heard, k));
+        good = reported <= json_integer_value(block) || reported - json_integer_value(block) <= HOMES_AHEAD_BLOCKS;
+    }
+    return good;
+}
+
 /* Only the first one's word counts: it has the lab link. */
 static bool hear_alive(partners_t *p, const struct way *way, const json_t *root)
 {
     const json_t *const heard = json_object_get(root, "heard");
-    if (way->cpu != 0 || !is_list(heard, p->n_ue)) {
+    if (way->cpu != 0 || !is_list(heard, p->n_ue) || !have_been(heard, json_object_get(root, "block"))) {
         return false;
     }
     for (int k = 0; k < p->n_ue; k++) {

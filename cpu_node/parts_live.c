@@ -2,6 +2,7 @@
 #include "cpu_node/parts_live.h"
 
 #include "base/error.h"
+#include "cpu_node/homes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct parts_live {
     struct parts_moments heard;    /* a line that is being read */
     struct parts_moments *now;     /* [n_cpu] views of figures */
     uint64_t n_learnt, newest;     /* blocks in it, the last one's number */
+    uint64_t n_far;                /* lines of blocks far ahead */
     bool told_once, tell_again;
     uint8_t *serves;        /* [n_cpu][n_ue] */
     double complex *weight; /* [n_cpu][n_ue] */
@@ -228,6 +230,13 @@ bool parts_live_hear(parts_live_t *p, int cpu, const json_t *root)
         !read_numbers(json_object_get(root, "count"), n_ue, 0, p->heard.count)) {
         return false;
     }
-    put_next(p, cpu, &p->heard, (uint64_t)json_integer_value(from));
+    const uint64_t from_block = (uint64_t)json_integer_value(from);
+    p->n_far += p->newest > 0 && from_block > p->newest + p->settings.lead_blocks + 1 + HOMES_AHEAD_BLOCKS;
+    put_next(p, cpu, &p->heard, from_block);
     return true;
+}
+
+uint64_t parts_live_far(const parts_live_t *p)
+{
+    return p ? p->n_far : 0;
 }

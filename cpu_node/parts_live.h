@@ -32,7 +32,9 @@ void parts_live_turn(parts_live_t *parts, const uint8_t *serves, const int *home
 void parts_live_learn(parts_live_t *parts, struct cpu_block *block);
 /* A control line for all others, when it is time for one or somebody has come: the caller frees it; NULL: not now. */
 char *parts_live_told(parts_live_t *parts);
-/* Another one's; false: not a possible one, nothing changed. */
+/* Another one's; false: not a possible one, nothing changed. Figures that count from a block on that is further ahead
+ * than any can be wait for it like others, and are counted; the next ones take their place. */
 bool parts_live_hear(parts_live_t *parts, int cpu, const json_t *root);
+uint64_t parts_live_far(const parts_live_t *parts); /* so many lines; NULL allowed */
 
 #endif

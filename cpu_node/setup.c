@@ -407,5 +407,6 @@ void cpu_log_counters(const struct cpu *cpu)
     fh_hub_counters(cpu->hub, &counters);
     fh_counters_log(&counters, config_cpu_endpoint(cpu->config, cpu->id));
     partners_log_counters(cpu->partners);
+    cpu_log_homes(cpu);
     faults_print_counters(cpu->faults);
 }

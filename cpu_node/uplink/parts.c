@@ -377,6 +377,11 @@ static bool is_too_late(const struct uplink_parts *p, uint64_t number)
     return b->open ? b->number != number && (b->own || b->number > number) : p->started && number <= p->newest;
 }
 
+static bool is_too_early(const struct uplink_parts *p, uint64_t number)
+{
+    return p->started && number > p->newest && number - p->newest > PARTS_WINDOW;
+}
+
 int uplink_parts_store(uplink_parts_t *p, int cpu, const uint8_t *data, size_t n_bytes)
 {
     const struct uplink_shape *s = &p->settings.shape;
@@ -386,8 +391,10 @@ int uplink_parts_store(uplink_parts_t *p, int cpu, const uint8_t *data, size_t n
     if (error != WIRE_OK) {
         return refuse(p, error);
     }
-    if (is_too_late(p, header.block)) {
-        p->counters.late++;
+    const bool early = is_too_early(p, header.block);
+    if (early || is_too_late(p, header.block)) {
+        p->counters.early += early;
+        p->counters.late += !early;
         return WIRE_OK;
     }
     struct wire_array_meta meta = {.statistic = p->statistic, .statistic_room = n_statistics(s, s->n_ue)};

@@ -74,6 +74,7 @@ void uplink_parts_apply(const uplink_parts_t *parts, int k, tutti_cf32 *symbols,
 struct uplink_parts_counters {
     uint64_t lost;    /* partners' parts that had not come when their block was due */
     uint64_t late;    /* parts of blocks that are not waited for any more */
+    uint64_t early;   /* parts of blocks further ahead than the window is long: nobody's place is taken by them */
     uint64_t refused; /* messages that are not what they should be */
 };
 struct uplink_parts_counters uplink_parts_counters(const uplink_parts_t *parts);

@@ -52,7 +52,9 @@ struct uplink {
     uint64_t n_doubted; /* AP-blocks */
     /* block thread */
     uint64_t n_dropped;
+    bool begun;
     uint64_t last;   /* newest block handed over */
+    uint64_t n_off;  /* parts that say nothing of how far a partner is */
     uint64_t *heard; /* [n_cpu] newest block + 1 of a partner's parts, 0: not yet */
 };
 
@@ -188,8 +190,10 @@ void uplink_log_counters(const uplink_t *u)
     }
     if (u && u->together) {
         const struct uplink_parts_counters c = uplink_parts_counters(uplink_together_parts(u->together));
-        log_write(LOG_INFO, "uplink", "PARTS lost=%" PRIu64 " late=%" PRIu64 " refused=%" PRIu64 " unsent=%" PRIu64,
-                  c.lost, c.late, c.refused, uplink_together_unsent(u->together));
+        log_write(LOG_INFO, "uplink",
+                  "PARTS lost=%" PRIu64 " late=%" PRIu64 " early=%" PRIu64 " refused=%" PRIu64 " unsent=%" PRIu64
+                  " off=%" PRIu64,
+                  c.lost, c.late, c.early, c.refused, uplink_together_unsent(u->together), u->n_off);
     }
 }
 
@@ -236,11 +240,21 @@ static uint8_t *put_homes(const struct uplink *u, uint8_t *at, const struct cpu_
     return put(at, &block->session, 4);
 }
 
+/* In another time nobody has been heard yet. */
+static void go_on(struct uplink *u, uint64_t block)
+{
+    if (u->begun && block <= u->last) {
+        memset(u->heard, 0, (size_t)u->shape.n_cpu * sizeof *u->heard);
+    }
+    u->begun = true;
+    u->last = block;
+}
+
 void uplink_block(uplink_t *u, const struct cpu_block *block, const uint8_t *aps, const uint8_t *users,
                   const struct uplink_homes *homes)
 {
     if (u) {
-        u->last = block->number;
+        go_on(u, block->number);
     }
     struct item *item = u ? claim(u) : NULL;
     if (!item) {
@@ -277,6 +291,19 @@ bool uplink_hear(uplink_t *u, int ap, const uint8_t *data, size_t n_bytes)
     return true;
 }
 
+/* How far a partner is: it does not go back, and in lock-step nobody is ahead of others by more than the window; what
+ * says so has no block of ours wait. */
+static bool follow_partner(struct uplink *u, int cpu, uint64_t block)
+{
+    const uint64_t most = u->last + PARTS_WINDOW;
+    const bool near = !u->begun || block <= most;
+    if (!near || (block < u->heard[cpu] && (!u->begun || u->heard[cpu] <= most + 1))) {
+        return false;
+    }
+    u->heard[cpu] = block + 1;
+    return true;
+}
+
 bool uplink_hear_part(uplink_t *u, int cpu, const uint8_t *data, size_t n_bytes)
 {
     struct wire_header header;
@@ -284,7 +311,7 @@ bool uplink_hear_part(uplink_t *u, int cpu, const uint8_t *data, size_t n_bytes)
         !uplink_hear(u, u->shape.n_ap + cpu, data, n_bytes)) {
         return false;
     }
-    u->heard[cpu] = header.block + 1;
+    u->n_off += !follow_partner(u, cpu, header.block);
     return true;
 }
 
@@ -305,7 +332,8 @@ bool uplink_is_ahead(const uplink_t *u)
 {
     bool ahead = false;
     for (int c = 0; u && u->together && u->settings.lockstep && c < u->shape.n_cpu; c++) {
-        ahead = ahead || (u->heard[c] > 0 && u->heard[c] + PARTS_WINDOW <= u->last + 1);
+        const uint64_t heard = u->heard[c];
+        ahead = ahead || (heard > 0 && heard <= u->last && u->last + 1 - heard >= PARTS_WINDOW);
     }
     return ahead;
 }

@@ -312,6 +312,109 @@ static void speed_of_messages_decides_nothing(void **state)
     assert_int_equal(at[0], 100 + LEAD + HOLD + LEAD);
 }
 
+/* Central node 0 of two by itself, from block 1000 on: what the other one says is put in its mouth. */
+static homes_t *first_of_two(void)
+{
+    const struct homes_settings s = {2, N_UE, 0, 3, 13, true, HOLD, LEAD};
+    homes_t *one;
+    assert_int_equal(homes_create(&one, &s), 0);
+    homes_alive(one, 1, true);
+    return one;
+}
+
+/* Blocks up to `to`, every fourth with gains: users 0 and 2 here, user 1 there. */
+static uint64_t blocks(homes_t *one, uint64_t from, uint64_t to)
+{
+    static const double HERE[N_UE] = {1, 0.5, 1}, THERE[N_UE] = {0.4, 1, 0};
+    struct homes_order orders[N_UE];
+    for (uint64_t b = from; b < to; b++) {
+        if (b % 4 == 0) {
+            homes_gains(one, 0, b, HERE);
+            homes_gains(one, 1, b, THERE);
+        }
+        homes_turn(one, b, orders);
+    }
+    return to;
+}
+
+static const uint64_t FAR[] = {2000, (uint64_t)1 << 40, INT64_MAX, UINT64_MAX};
+enum { N_FAR = sizeof FAR / sizeof *FAR };
+
+/* An order for a block that is not near leaves nobody without a home, be it one without or one whose home dies. */
+static void nobody_waits_for_a_block_far_away(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_FAR; i++) {
+        homes_t *const one = first_of_two();
+        uint64_t b = blocks(one, 1000, 1002);
+        assert_true(homes_hear(one, 1, &(struct homes_order){0, HOMES_NONE, 1, FAR[i]}));
+        b = blocks(one, b, 1001 + 2 * LEAD);
+        assert_int_equal(homes_of(one, 0), 0);
+        assert_int_equal(homes_of(one, 1), 1);
+        assert_true(homes_hear(one, 1, &(struct homes_order){1, 1, 0, FAR[i]}));
+        homes_alive(one, 1, false);
+        b = blocks(one, b, b + 1);
+        assert_int_equal(homes_of(one, 1), 0); /* who is alone takes it at once */
+        blocks(one, b, 1990);
+        assert_int_equal(homes_of(one, 0), 0);
+        assert_int_equal(homes_counters(one).far_orders, 2);
+        assert_int_equal(homes_counters(one).late_orders, 0);
+        homes_destroy(one);
+    }
+}
+
+/* This node is behind: the order is of a block that comes, and holds then. */
+static void an_order_holds_when_its_block_comes(void **state)
+{
+    (void)state;
+    homes_t *const one = first_of_two();
+    const uint64_t b = blocks(one, 1000, 1050);
+    assert_true(homes_hear(one, 1, &(struct homes_order){0, 0, 1, b + 400}));
+    blocks(one, b + 390, b + 400);
+    assert_int_equal(homes_of(one, 0), 0);
+    blocks(one, b + 400, b + 401);
+    assert_int_equal(homes_of(one, 0), 1);
+    homes_destroy(one);
+}
+
+static void an_order_of_a_block_that_has_been_holds_at_once(void **state)
+{
+    (void)state;
+    static const uint64_t past[] = {1, 900, 1049};
+    for (size_t i = 0; i < sizeof past / sizeof *past; i++) {
+        homes_t *const one = first_of_two();
+        const uint64_t b = blocks(one, 1000, 1050);
+        assert_true(homes_hear(one, 1, &(struct homes_order){0, 0, 1, past[i]}));
+        blocks(one, b, b + 1);
+        assert_int_equal(homes_of(one, 0), 1);
+        assert_int_equal(homes_counters(one).late_orders, 1);
+        assert_int_equal(homes_counters(one).far_orders, 0);
+        homes_destroy(one);
+    }
+}
+
+/* Gains of blocks that are not near do not keep those from counting that are. */
+static void gains_of_other_times_are_left_out(void **state)
+{
+    (void)state;
+    static const double LOUD[N_UE] = {1e9, 1e9, 1e9};
+    for (int i = 0; i < N_FAR; i++) {
+        homes_t *const one = first_of_two();
+        homes_gains(one, 1, FAR[i], LOUD); /* before anything that counts */
+        uint64_t b = blocks(one, 1000, 1001 + 2 * LEAD);
+        assert_int_equal(homes_of(one, 0), 0);
+        assert_int_equal(homes_of(one, 1), 1);
+        assert_int_equal(homes_counters(one).far_gains, 1);
+        homes_gains(one, 1, 3, LOUD);
+        b = blocks(one, b, b + 1);
+        assert_int_equal(homes_counters(one).old_gains, 1);
+        assert_false(homes_serves(one, 1, 2)); /* it does not hear it */
+        blocks(one, b, b + 2 * HOLD);
+        assert_int_equal(homes_of(one, 0), 0);
+        homes_destroy(one);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +426,10 @@ int main(void)
         cmocka_unit_test(who_is_near_helps),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(speed_of_messages_decides_nothing),
+        cmocka_unit_test(nobody_waits_for_a_block_far_away),
+        cmocka_unit_test(an_order_holds_when_its_block_comes),
+        cmocka_unit_test(an_order_of_a_block_that_has_been_holds_at_once),
+        cmocka_unit_test(gains_of_other_times_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

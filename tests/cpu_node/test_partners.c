@@ -212,10 +212,12 @@ static void test_gains_and_users(void **state)
 static void test_bad_lines(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "{\"type\":\"gains\",\"block\":1,\"sum\":[1,2]}", "{\"type\":\"gains\",\"block\":1,\"sum\":[1,2,-3]}",
-        "{\"type\":\"gains\",\"block\":1,\"sum\":[1,2,\"3\"]}", "{\"type\":\"gains\",\"block\":1}",
-        "{\"type\":\"alive\",\"block\":1,\"heard\":[1,2,3]}"};
+    static const char *const bad[] = {"{\"type\":\"gains\",\"block\":1,\"sum\":[1,2]}",
+                                      "{\"type\":\"gains\",\"block\":1,\"sum\":[1,2,-3]}",
+                                      "{\"type\":\"gains\",\"block\":-1,\"sum\":[1,2,3]}",
+                                      "{\"type\":\"gains\",\"block\":1,\"sum\":[1,2,\"3\"]}",
+                                      "{\"type\":\"gains\",\"block\":1}",
+                                      "{\"type\":\"alive\",\"block\":1,\"heard\":[1,2,3]}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(partners_tell(second.partners, 0, bad[i]), TUTTI_OK);
     }
@@ -226,6 +228,16 @@ static void test_bad_lines(void **state)
     struct schedule_user user[N_UE];
     partners_users(first.partners, user);
     assert_false(user[0].alive);
+    assert_int_equal(partners_refused(first.partners), sizeof bad / sizeof bad[0]);
+    static const char *const future[] = {"{\"type\":\"alive\",\"block\":44,\"heard\":[9223372036854775807,1,1]}",
+                                         "{\"type\":\"alive\",\"block\":44,\"heard\":[44,1,77]}",
+                                         "{\"type\":\"alive\",\"heard\":[1,1,1]}"};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(partners_tell(first.partners, 1, future[i]), TUTTI_OK);
+    }
+    UNTIL(partners_refused(second.partners) == 3);
+    partners_users(second.partners, user);
+    assert_true(user[0].heard_block == 41 && !user[1].alive && user[2].heard_block == 40);
 }
 
 /* The first one is gone: known at once, nothing is sent any more, its words do not count; it comes back. */

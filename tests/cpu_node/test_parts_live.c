@@ -178,6 +178,24 @@ static void what_is_recorded_is_what_is_sent(void **state)
     close_rig(&rig);
 }
 
+/* Figures of a block that never comes: what counted goes on, it is counted, and the next ones are taken. */
+static void who_tells_of_a_far_block(struct rig *rig)
+{
+    json_t *const line = json_loads("{\"type\":\"weights\",\"from_block\":9223372036854775807,\"own\":[9,0,9,0,9,0],"
+                                    "\"square\":[1,1,1],\"power\":[1,1,1],\"count\":[9,9,9]}",
+                                    0, NULL);
+    const double complex before = weight_of(rig, 0, 0);
+    assert_true(parts_live_hear(rig->node[0].parts, 1, line));
+    turn(rig, 0, 100);
+    assert_true(weight_of(rig, 0, 0) == before);
+    assert_int_equal(parts_live_far(rig->node[0].parts), 1);
+    json_object_set_new(line, "from_block", json_integer(101));
+    assert_true(parts_live_hear(rig->node[0].parts, 1, line));
+    turn(rig, 0, 101);
+    assert_true(cabs(weight_of(rig, 0, 0) - before) > 1e-3);
+    json_decref(line);
+}
+
 /* One that has gone sends nothing in anybody's account; back, it is learnt anew. What is told late counts when it
  * comes; what cannot be is refused. */
 static void who_has_gone_is_forgotten(void **state)
@@ -204,6 +222,7 @@ static void who_has_gone_is_forgotten(void **state)
     json_object_set_new(wrong, "from_block", json_integer(70));
     json_array_set_new(json_object_get(wrong, "own"), 0, json_real(5));
     assert_true(parts_live_hear(rig.node[0].parts, 1, wrong));
+    assert_int_equal(parts_live_far(rig.node[0].parts), 0);
     json_object_del(wrong, "own");
     assert_false(parts_live_hear(rig.node[0].parts, 1, wrong)); /* and what was told before it holds */
     turn(&rig, 0, 69);
@@ -211,6 +230,7 @@ static void who_has_gone_is_forgotten(void **state)
     turn(&rig, 0, 70);
     assert_true(cabs(weight_of(&rig, 0, 0) - before) > 1e-3);
     json_decref(wrong);
+    who_tells_of_a_far_block(&rig);
     close_rig(&rig);
 }
 

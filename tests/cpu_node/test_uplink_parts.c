@@ -432,6 +432,30 @@ static void blocks_are_due_in_order(void **s)
     close_network();
 }
 
+/* A part of a block that nobody can be at yet does not take the place of one that comes. */
+static void far_parts_take_nobodys_place(void **s)
+{
+    (void)s;
+    static const uint64_t far[] = {11 + PARTS_WINDOW, 11 + 1000 * PARTS_WINDOW, UINT64_MAX - 4}; /* all in 11's place */
+    const uint8_t nobody[N_UE] = {0};
+    open_network("central", "mmse", "antennas");
+    state = 5;
+    draw();
+    for (int c = 0; c < N_CPU; c++) {
+        hear(c, 10);
+        combine_here(c, 10);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(far[i] % PARTS_WINDOW, 11 % PARTS_WINDOW);
+        assert_int_equal(uplink_parts_store(parts[0], 1, message, pack(1, far[i], nobody)), WIRE_OK);
+    }
+    assert_int_equal(uplink_parts_counters(parts[0]).early, 3);
+    assert_int_equal(uplink_parts_store(parts[0], 1, message, pack(1, 11, nobody)), WIRE_OK);
+    assert_int_equal(uplink_parts_counters(parts[0]).late, 0);
+    assert_true(combine_here(0, 11)->got[1]);
+    close_network();
+}
+
 /* Changes one statistic of a good message and seals it again. */
 static int store_with(int index, float value)
 {
@@ -521,12 +545,52 @@ static void nobody_runs_ahead_in_lock_step(void **s)
     close_network();
 }
 
+/* In lock-step a part of long ago makes no block wait, one of far ahead does not let them go on. */
+static void far_parts_say_nothing_of_a_partner(void **s)
+{
+    (void)s;
+    open_network("central", "mmse", "antennas");
+    const struct block_shape block_shape = {.n_sb = frame.n_sb, .n_ap = N_AP, .n_ant = N_ANT, .n_ue = N_UE};
+    const struct uplink_settings settings = {.config = config,
+                                             .frame = &frame,
+                                             .shape = block_shape,
+                                             .lockstep = true,
+                                             .company = {.n_cpu = N_CPU, .self = 0}};
+    static const uint64_t told[] = {99, 50, 1000000};
+    const int32_t home[N_UE] = {0};
+    const uint8_t helps[N_UE] = {0}, partner[N_CPU] = {1, 1}, nobody[N_UE] = {0};
+    const struct uplink_homes homes = {home, helps, partner};
+    struct cpu_block *block;
+    uplink_t *uplink;
+    assert_int_equal(block_create(&block, &block_shape), 0);
+    assert_int_equal(uplink_create(&uplink, &settings), 0); /* its thread is not started: the ring has room */
+    hear(1, 99);
+    for (uint64_t number = 99; number < 100 + PARTS_WINDOW; number++) {
+        block_open(block, number, 0, 1, 0);
+        uplink_block(uplink, block, NULL, NULL, &homes);
+        for (int i = 0; number == 99 && i < 3; i++) {
+            assert_true(uplink_hear_part(uplink, 1, message, pack(1, told[i], nobody)));
+        }
+        assert_int_equal(uplink_is_ahead(uplink), number == 99 + PARTS_WINDOW);
+    }
+    block_open(block, 5, 0, 1, 0); /* in another time it is heard anew */
+    uplink_block(uplink, block, NULL, NULL, &homes);
+    assert_false(uplink_is_ahead(uplink));
+    uplink_destroy(uplink);
+    block_destroy(block);
+    close_network();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_hear_more_than_one),        cmocka_unit_test(alone_is_as_ever),
-        cmocka_unit_test(blocks_are_due_in_order),        cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(both_hear_more_than_one),
+        cmocka_unit_test(alone_is_as_ever),
+        cmocka_unit_test(blocks_are_due_in_order),
+        cmocka_unit_test(what_cannot_be_is_refused),
         cmocka_unit_test(nobody_runs_ahead_in_lock_step),
+        cmocka_unit_test(far_parts_take_nobodys_place),
+        cmocka_unit_test(far_parts_say_nothing_of_a_partner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
