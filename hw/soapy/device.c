@@ -2,6 +2,7 @@
 #include "hw/soapy/device.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "hw/stream/pulse.h"
 #include "hw/stream/thread.h"
 #include "hw/stream/ticks.h"
@@ -206,13 +207,30 @@ int soapy_device_clock(struct soapy_device *d)
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
 
-static int make(struct soapy_device *d)
+/* Why it was not opened, a word of the module's; NULL: it was. */
+static const char *open_patiently(struct soapy_device *d)
 {
-    d->device = d->api->makeStrArgs(d->args);
-    if (d->device) {
+    const char *complaint = "";
+    for (int i = 1; i <= STREAM_OPEN_ATTEMPTS; i++) {
+        d->device = d->api->makeStrArgs(d->args);
+        if (d->device) {
+            return NULL;
+        }
+        complaint = d->api->lastError();
+        if (!stream_words_is_passing(complaint)) {
+            break;
+        }
+        log_write(LOG_INFO, "radio", "NOT-HEARD args=%s attempt=%d of=%d", d->name, i, STREAM_OPEN_ATTEMPTS);
+    }
+    return complaint;
+}
+
+int soapy_device_make(struct soapy_device *d)
+{
+    const char *const complaint = open_patiently(d);
+    if (!complaint) {
         return TUTTI_OK;
     }
-    const char *complaint = d->api->lastError();
     return strstr(complaint, "no match") || strstr(complaint, "No devices found")
                ? error_set(TUTTI_EDEVICE,
                            "no radio answers at '%s': is it switched on, and its module installed? (SoapySDRUtil "
@@ -226,7 +244,7 @@ int soapy_device_open(struct soapy_device *d, const struct radio_settings *s)
     d->n_ant = s->n_ant;
     int status = take_words(d, s);
     status = status ? status : soapy_api_get(&d->api);
-    status = status ? status : make(d);
+    status = status ? status : soapy_device_make(d);
     status = status ? status : soapy_device_sources(d, s);
     status = status ? status : soapy_device_rates(d, s);
     status = status ? status : soapy_device_frontend(d, s);

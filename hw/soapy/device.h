@@ -37,7 +37,8 @@ struct soapy_device {
 int soapy_device_open(struct soapy_device *device, const struct radio_settings *settings);
 void soapy_device_close(struct soapy_device *device);
 
-/* Steps of it, setup.c. */
+/* Steps of it, setup.c and device.c. */
+int soapy_device_make(struct soapy_device *device); /* device.c: found by its args, which are all that is needed */
 int soapy_device_sources(struct soapy_device *device,
                          const struct radio_settings *settings);                            /* and wait for the lock */
 int soapy_device_rates(struct soapy_device *device, const struct radio_settings *settings); /* also mapping */

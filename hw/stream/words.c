@@ -68,3 +68,9 @@ bool stream_words_is_shared(const char *source)
 {
     return source && *source && strcmp(source, "internal") != 0 && strcmp(source, "none") != 0;
 }
+
+bool stream_words_is_passing(const char *complaint)
+{
+    return strstr(complaint, "No CHDR connection available") || strstr(complaint, "No devices found") ||
+           strstr(complaint, "Failure to create rfnoc_graph"); /* what it says of most answers that did not come */
+}

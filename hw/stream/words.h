@@ -16,5 +16,10 @@ int stream_words_number(const char *args, const char *key, int otherwise);
 int stream_words_multiple(const char *args, int *multiple);
 /* Time comes from pulses that other radios see, too. */
 bool stream_words_is_shared(const char *source);
+/* A complaint on opening that comes of one lost or late answer: trying again is right, STREAM_OPEN_ATTEMPTS times in
+ * all. They are libuhd's, whose own patience is short (20 ms for an echo), also where another library hands them on: a
+ * busy host or network is no missing radio. */
+bool stream_words_is_passing(const char *complaint);
+enum { STREAM_OPEN_ATTEMPTS = 5 };
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/rt.h"
 #include "hw/stream/thread.h"
+#include "hw/stream/words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,22 +28,20 @@ int uhd_device_failed(const struct uhd_device *d, const char *what)
     return error_set(TUTTI_EDEVICE, "radio '%s': %s: %s", d->name, what, line);
 }
 
-/* libuhd's own patience is short (20 ms for an echo): a busy host or network is no missing radio. */
 static uhd_error open_patiently(struct uhd_device *d, char *complaint, size_t room)
 {
-    enum { ATTEMPTS = 5 };
     uhd_error code = UHD_ERROR_NONE;
-    for (int i = 1; i <= ATTEMPTS; i++) {
+    for (int i = 1; i <= STREAM_OPEN_ATTEMPTS; i++) {
         code = d->api->usrp_make(&d->usrp, d->args);
         if (!code) {
             break;
         }
         d->api->get_last_error(complaint, room - 1);
         d->usrp = NULL;
-        if (!uhd_words_is_passing(complaint)) {
+        if (!stream_words_is_passing(complaint)) {
             break;
         }
-        log_write(LOG_INFO, "radio", "NOT-HEARD args=%s attempt=%d of=%d", d->name, i, ATTEMPTS);
+        log_write(LOG_INFO, "radio", "NOT-HEARD args=%s attempt=%d of=%d", d->name, i, STREAM_OPEN_ATTEMPTS);
     }
     return code;
 }

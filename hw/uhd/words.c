@@ -77,12 +77,6 @@ static const struct {
     {"time_source", "the radio has no such time source: see time_source"},
 };
 
-bool uhd_words_is_passing(const char *complaint)
-{
-    return strstr(complaint, "No CHDR connection available") || strstr(complaint, "No devices found") ||
-           strstr(complaint, "Failure to create rfnoc_graph"); /* what it says of most answers that did not come */
-}
-
 int uhd_words_open_failed(const char *args, int code, const char *complaint)
 {
     enum { KEY = 11, VALUE = 43 }; /* UHD_ERROR_KEY, UHD_ERROR_VALUE */

@@ -12,8 +12,6 @@ enum { UHD_ARGS_ROOM = 512 };
  * longer than 200 us where that leaves them shorter than the network's, for none is seen before it is whole.
  * TUTTI_ECONFIG. */
 int uhd_words_args(const struct radio_settings *settings, char args[UHD_ARGS_ROOM]);
-/* A complaint on opening that comes of one lost or late answer: trying again is right. */
-bool uhd_words_is_passing(const char *complaint);
 /* error_set with what libuhd's complaint on opening means. code: uhd_error. Returns TUTTI_EDEVICE or TUTTI_ECONFIG. */
 int uhd_words_open_failed(const char *args, int code, const char *complaint);
 /* The complaint's first line, without "RuntimeError: " and the like. */

@@ -22,6 +22,9 @@ static struct {
     int n_written, written[N_CALLS], written_flags[N_CALLS];
     long long written_ns[N_CALLS];
     int n_started, started_flags[N_CALLS];
+    /* what it says when it is to be opened, one after the other; NULL: it is */
+    const char *const *refusals;
+    int n_opened;
 } module;
 static char handle; /* of everything */
 
@@ -30,9 +33,9 @@ static int no_status(void)
     return 0;
 }
 
-static const char *no_error(void)
+static const char *last_error(void)
 {
-    return "";
+    return module.n_opened > 0 ? module.refusals[module.n_opened - 1] : "";
 }
 
 static bool has_time(const SoapySDRDevice *d, const char *what)
@@ -104,8 +107,15 @@ static int read_status(SoapySDRDevice *d, SoapySDRStream *s, size_t *mask, int *
     return module.status;
 }
 
+static SoapySDRDevice *make_device(const char *args)
+{
+    (void)args;
+    return module.refusals[module.n_opened++] ? NULL : (SoapySDRDevice *)(void *)&handle;
+}
+
 static const struct soapy_api API = {.lastStatus = no_status,
-                                     .lastError = no_error,
+                                     .lastError = last_error,
+                                     .makeStrArgs = make_device,
                                      .hasHardwareTime = has_time,
                                      .getHardwareTime = get_time,
                                      .setHardwareTime = set_time,
@@ -291,6 +301,32 @@ static void time_must_be_there(void **state)
     assert_true(module.ns == 0);
 }
 
+/* libuhd behind a module waits 20 ms for an echo: it is asked again, but not for ever, and not when it says something
+ * else. */
+static void a_late_answer_is_no_missing_radio(void **state)
+{
+    (void)state;
+    static const char LATE[] = "RuntimeError: No CHDR connection available!";
+    static const struct {
+        const char *says[8];
+        int n_opened;
+        const char *told;
+    } CASES[] = {{{NULL}, 1, NULL},
+                 {{LATE, LATE, LATE, LATE, NULL}, 5, NULL},
+                 {{LATE, LATE, LATE, LATE, LATE, NULL}, 5, "cannot be opened: RuntimeError: No CHDR"},
+                 {{LATE, "odd things", NULL}, 2, "odd things"},
+                 {{"SoapySDR::Device::make() no match", NULL}, 1, "no radio answers"}};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        begin();
+        module.refusals = CASES[i].says;
+        assert_int_equal(soapy_device_make(&device), CASES[i].told ? TUTTI_EDEVICE : TUTTI_OK);
+        assert_int_equal(module.n_opened, CASES[i].n_opened);
+        if (CASES[i].told) {
+            assert_non_null(strstr(error_text(), CASES[i].told));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(times_are_exact),
@@ -300,6 +336,7 @@ int main(void)
                                        cmocka_unit_test(bursts_are_taken_in_parts),
                                        cmocka_unit_test(what_is_told_of_bursts),
                                        cmocka_unit_test(silence_is_trusted_if_there_is_no_more),
-                                       cmocka_unit_test(time_must_be_there)};
+                                       cmocka_unit_test(time_must_be_there),
+                                       cmocka_unit_test(a_late_answer_is_no_missing_radio)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

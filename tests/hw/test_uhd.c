@@ -137,8 +137,8 @@ static void test_complaints(void **state)
     assert_int_equal(uhd_words_open_failed("addr=a", 44, "RuntimeError: Someone tried to claim this device again"),
                      TUTTI_EDEVICE);
     assert_non_null(strstr(error_text(), "another program is using it"));
-    assert_false(uhd_words_is_passing("RuntimeError: Someone tried to claim this device again"));
-    assert_true(uhd_words_is_passing("RuntimeError: No CHDR connection available!"));
+    assert_false(stream_words_is_passing("RuntimeError: Someone tried to claim this device again"));
+    assert_true(stream_words_is_passing("RuntimeError: No CHDR connection available!"));
     assert_int_equal(uhd_words_open_failed("addr=a", 44, "RuntimeError: No CHDR connection available!"), TUTTI_EDEVICE);
     assert_non_null(strstr(error_text(), "firewalled or busy"));
     assert_null(strchr(error_text(), '\n'));
