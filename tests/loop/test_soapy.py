@@ -41,8 +41,9 @@ def settled(net):
     def look():
         if net.blocks_done() > 3 * N_BLOCKS + 8:
             with net.file("run.h5") as f:
-                n = min(f[k].shape[0] for k in KEYS) - 8
-                last.update({k: f[k][n - 3 * N_BLOCKS:n] for k in KEYS})
+                n = min(f[k].shape[0] for k in KEYS) - 8  # rows of reports and accounts come later than those of blocks
+                if n >= 3 * N_BLOCKS:
+                    last.update({k: f[k][n - 3 * N_BLOCKS:n] for k in KEYS})
         return last and np.all(last["applied/kind"] == 1) and np.all(last["user/sinr_measured"] > 0)
     net.wait_until(look, "everybody in service for a while")
     return {k: v[-N_BLOCKS:] for k, v in last.items()}
