@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LOOK_MS = 200, PORT_ROOM = 288 };
 static const uint64_t SETTLE_NS = 50000000, STALL_EVERY_NS = 10000000000;
@@ -105,6 +106,21 @@ static json_t *matrix(const struct outside *o)
     return rows;
 }
 
+/* Who waits for it finds it whole. */
+static int write_whole(const json_t *all, const char *path)
+{
+    char *part = NULL;
+    if (!all || !path || asprintf(&part, "%s.part", path) < 0) {
+        return -1;
+    }
+    const int failed = json_dump_file(all, part, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) || rename(part, path);
+    if (failed) {
+        unlink(part);
+    }
+    free(part);
+    return failed ? -1 : 0;
+}
+
 static int write_links(const struct outside *o)
 {
     json_t *const ports = json_array(), *const sigma = json_array();
@@ -118,7 +134,7 @@ static int write_links(const struct outside *o)
     json_t *const all = json_pack("{s:f,s:i,s:o,s:o,s:o}", "rate_hz", o->config->frame.sample_rate_hz, "chunk",
                                   o->chunk, "ports", ports, "h", matrix(o), "sigma", sigma);
     char *const path = config_file_path(o->config, o->config->air.zmq.links);
-    const int failed = all && path ? json_dump_file(all, path, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : -1;
+    const int failed = write_whole(all, path);
     json_decref(all);
     const int status = failed ? error_set(TUTTI_EIO, "cannot write %s (air.zmq.links)", path ? path : "") : TUTTI_OK;
     free(path);

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from network import BIN, finish
-from outside import Flowgraph, judge, links_of, on_own_medium, outside_network, real_time
+from outside import Flowgraph, judge, on_own_medium, outside_network, real_time
 
 if subprocess.run(["/usr/bin/python3", "-c", "from gnuradio import zeromq"], capture_output=True).returncode:
     print("SKIPPED: test_gnuradio.py: GNU Radio as the air: not installed (Debian: gnuradio)")
@@ -19,7 +19,7 @@ def run(what, sinr_db, act=None):
             f.write(subprocess.run([os.path.join(BIN, "tutti"), "flowgraph", net.config, "--set", "air.medium=zmq", "--set", "air.truth="],
                                    check=True, capture_output=True, text=True).stdout)
         net.start()
-        with Flowgraph(["/usr/bin/python3", graph, links_of(net)]) as process:
+        with Flowgraph(["/usr/bin/python3", graph, os.path.join(net.out, "links.json")]) as process:  # it waits for the file
             if act:
                 act(net, process)
             if net.wait(250):

@@ -3,11 +3,16 @@
 # A flowgraph that is the air of the network `@NAME@`: what `tutti-air` would make of its gains and noise in block 0. Written by
 # `tutti flowgraph`, to start from; docs/gnuradio.md has the rules that a flowgraph must keep. Usage: air.py [links.json] -- from the run's folder.
 import json
+import os
 import sys
+import time
 
 from gnuradio import analog, blocks, gr, zeromq
 
-with open(sys.argv[1] if len(sys.argv) > 1 else "links.json") as file:
+links = sys.argv[1] if len(sys.argv) > 1 else "links.json"
+while not os.path.exists(links):  # tutti-air writes it when it starts
+    time.sleep(0.1)
+with open(links) as file:
     net = json.load(file)
 top = gr.top_block("air")
 size = gr.sizeof_gr_complex
