@@ -59,6 +59,22 @@ static void tell_order(struct cpu *cpu, const struct homes_order *o, uint64_t bl
                    o->to, o->at_block);
 }
 
+/* What both directions go by in this block. */
+static void ask_homes(struct cpu *cpu)
+{
+    const size_t n_ue = (size_t)cpu->shape.n_ue;
+    homes_serves_all(cpu->homes, cpu->serves_user);
+    for (int c = 0; c < config_n_cpu(cpu->config); c++) {
+        cpu->partner[c] = partners_alive(cpu->partners, c);
+        if (!cpu->partner[c]) {
+            memset(cpu->serves_user + (size_t)c * n_ue, 0, n_ue);
+        }
+    }
+    for (int k = 0; k < cpu->shape.n_ue; k++) {
+        cpu->home[k] = homes_of(cpu->homes, k);
+    }
+}
+
 void cpu_follow_homes(struct cpu *cpu, const struct cpu_block *block)
 {
     if (!cpu->homes) {
@@ -68,19 +84,17 @@ void cpu_follow_homes(struct cpu *cpu, const struct cpu_block *block)
     for (int i = 0; i < n; i++) {
         tell_order(cpu, &cpu->orders[i], block->number);
     }
-    for (int k = 0; k < cpu->shape.n_ue; k++) {
-        cpu->home[k] = homes_of(cpu->homes, k);
-        cpu->helps[k] = homes_serves(cpu->homes, cpu->id, k);
-    }
-    for (int c = 0; c < config_n_cpu(cpu->config); c++) {
-        cpu->partner[c] = partners_alive(cpu->partners, c);
-    }
+    ask_homes(cpu);
 }
 
 const struct uplink_homes *cpu_homes(const struct cpu *cpu, struct uplink_homes *homes)
 {
-    *homes = (struct uplink_homes){.home = cpu->home, .helps = cpu->helps, .partner = cpu->partner};
-    return cpu->homes ? homes : NULL;
+    if (!cpu->homes) {
+        return NULL;
+    }
+    *homes = (struct uplink_homes){
+        .home = cpu->home, .helps = cpu->serves_user + cpu->id * cpu->shape.n_ue, .partner = cpu->partner};
+    return homes;
 }
 
 bool cpu_waits_for_partners(struct cpu *cpu, uint64_t now_ns)
@@ -175,10 +189,10 @@ static int create_homes(struct cpu *cpu)
         return TUTTI_OK;
     }
     cpu->home = calloc(n_ue, sizeof *cpu->home);
-    cpu->helps = calloc(n_ue, 1);
+    cpu->serves_user = calloc((size_t)settings.n_cpu * n_ue, 1);
     cpu->partner = calloc((size_t)settings.n_cpu, 1);
     cpu->orders = calloc(n_ue, sizeof *cpu->orders);
-    if (!cpu->home || !cpu->helps || !cpu->partner || !cpu->orders) {
+    if (!cpu->home || !cpu->serves_user || !cpu->partner || !cpu->orders) {
         return error_set(TUTTI_ENOMEM, "out of memory for the users' homes");
     }
     return homes_create(&cpu->homes, &settings);

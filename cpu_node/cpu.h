@@ -64,11 +64,11 @@ struct cpu {
     partners_t *partners;          /* NULL: there is one central node */
     homes_t *homes;                /* NULL likewise; else and with it, of the block that is solved: */
     int32_t *home;                 /* [n_ue] whose a user is */
-    uint8_t *helps, *partner;      /* [n_ue] this one helps its home; [n_cpu] is there */
+    uint8_t *serves_user;          /* [n_cpu][n_ue] who is there and serves it */
+    uint8_t *partner;              /* [n_cpu] is there */
     struct homes_order *orders;    /* [n_ue] work */
     parts_live_t *parts;           /* this one's part of the downlink */
-    uint8_t *serves_user;          /* [n_cpu][n_ue] who sends to a user, and */
-    int *home_of;                  /* [n_ue] its home, negative: none that is alive */
+    int *home_of;                  /* [n_ue] of a user its home, negative: none that is alive */
     uint64_t held_ns;              /* monotonic, since when a block waits for other central nodes; 0: none does */
     uint64_t over_ns;              /* monotonic, when the first of them ended the run; 0: not yet */
     tutti_cf32 *coefficients;      /* [n_sb][n_ant][n_ue] one AP's estimates */

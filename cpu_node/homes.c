@@ -328,13 +328,30 @@ int homes_of(const homes_t *h, int user)
     return h->user[user].home;
 }
 
-bool homes_serves(const homes_t *h, int cpu, int user)
+/* best: the strongest one for the user. */
+static bool serves(const struct homes *h, int cpu, int user, int best)
 {
-    const int home = h->user[user].home, best = strongest(h, user, HOMES_NONE);
+    const int home = h->user[user].home;
     if (home == HOMES_NONE || home == cpu || !h->told[home].alive) {
         return true;
     }
     const struct told *const near = &h->told[cpu];
     return h->settings.helpers && near->known && near->alive && near->sum[user] > 0 &&
            near->sum[user] * h->help >= (best != HOMES_NONE ? h->told[best].sum[user] : 0);
+}
+
+bool homes_serves(const homes_t *h, int cpu, int user)
+{
+    return serves(h, cpu, user, strongest(h, user, HOMES_NONE));
+}
+
+void homes_serves_all(const homes_t *h, uint8_t *all)
+{
+    const int n_ue = h->settings.n_ue;
+    for (int k = 0; k < n_ue; k++) {
+        const int best = strongest(h, k, HOMES_NONE);
+        for (int c = 0; c < h->settings.n_cpu; c++) {
+            all[c * n_ue + k] = serves(h, c, k, best);
+        }
+    }
 }

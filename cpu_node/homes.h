@@ -62,5 +62,6 @@ int homes_of(const homes_t *homes, int user);
 /* Whether `cpu` sends to the user and combines its signals: its home does, who is near enough does (a handover changes
  * nothing of that); everybody does as long as it has no home. */
 bool homes_serves(const homes_t *homes, int cpu, int user);
+void homes_serves_all(const homes_t *homes, uint8_t *serves); /* [n_cpu][n_ue] */
 
 #endif

@@ -17,9 +17,8 @@ int cpu_create_part(struct cpu *cpu)
     if (!cpu->shape.parts) {
         return TUTTI_OK;
     }
-    cpu->serves_user = calloc(n_cpu * n_ue, 1);
     cpu->home_of = calloc(n_ue, sizeof *cpu->home_of);
-    if (!cpu->serves_user || !cpu->home_of) {
+    if (!cpu->home_of) {
         return error_set(TUTTI_ENOMEM, "out of memory for the weights of central nodes' parts");
     }
     return parts_live_create(&cpu->parts, &settings);
@@ -28,27 +27,17 @@ int cpu_create_part(struct cpu *cpu)
 void cpu_destroy_part(struct cpu *cpu)
 {
     parts_live_destroy(cpu->parts);
-    free(cpu->serves_user);
     free(cpu->home_of);
 }
 
 /* A user whose home is dead has none: all that hear it send. */
-static void ask_homes(struct cpu *cpu)
-{
-    const int n_ue = cpu->shape.n_ue;
-    for (int k = 0; k < n_ue; k++) {
-        const int home = homes_of(cpu->homes, k);
-        cpu->home_of[k] = home >= 0 && partners_alive(cpu->partners, home) ? home : HOMES_NONE;
-        for (int c = 0; c < config_n_cpu(cpu->config); c++) {
-            cpu->serves_user[c * n_ue + k] = partners_alive(cpu->partners, c) && homes_serves(cpu->homes, c, k);
-        }
-    }
-}
-
 void cpu_begin_part(struct cpu *cpu, struct cpu_block *block)
 {
+    for (int k = 0; cpu->parts && k < cpu->shape.n_ue; k++) {
+        const int home = cpu->home[k];
+        cpu->home_of[k] = home >= 0 && cpu->partner[home] ? home : HOMES_NONE;
+    }
     if (cpu->parts) {
-        ask_homes(cpu);
         parts_live_turn(cpu->parts, cpu->serves_user, cpu->home_of, block);
     }
 }

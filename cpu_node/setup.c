@@ -358,7 +358,7 @@ void cpu_destroy(struct cpu *cpu)
     homes_destroy(cpu->homes);
     cpu_destroy_part(cpu);
     free(cpu->home);
-    free(cpu->helps);
+    free(cpu->serves_user);
     free(cpu->partner);
     free(cpu->orders);
     fh_hub_destroy(cpu->hub);

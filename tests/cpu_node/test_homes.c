@@ -256,6 +256,11 @@ static void who_is_near_helps(void **state)
         gain[1][1] = 0.04; /* -14 dB */
         turns(0, 40);
         for (int c = 0; c < 2; c++) {
+            uint8_t all[2 * N_UE];
+            homes_serves_all(node[c], all);
+            for (int i = 0; i < 2 * N_UE; i++) {
+                assert_int_equal(all[i], homes_serves(node[c], i / N_UE, i % N_UE));
+            }
             assert_int_equal(homes_serves(node[c], 1, 0), helpers);
             assert_false(homes_serves(node[c], 1, 1));
             assert_false(homes_serves(node[c], 1, 2));

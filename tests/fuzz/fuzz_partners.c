@@ -128,11 +128,12 @@ static void turn(struct node *n, uint64_t number)
         tell_gains(n, number);
     }
     n->n_orders = homes_turn(n->cpu.homes, number, n->orders);
+    homes_serves_all(n->cpu.homes, n->serves);
     for (int k = 0; k < N_UE; k++) {
         n->home[k] = homes_of(n->cpu.homes, k);
         MUST(n->home[k] >= HOMES_NONE && n->home[k] < N_CPU);
         for (int c = 0; c < N_CPU; c++) {
-            n->serves[c * N_UE + k] = homes_serves(n->cpu.homes, c, k);
+            MUST(n->serves[c * N_UE + k] == homes_serves(n->cpu.homes, c, k));
         }
         MUST(n->home[k] == HOMES_NONE || n->serves[n->home[k] * N_UE + k]);
     }

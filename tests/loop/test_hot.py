@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """No malloc-family call and no lock wait on the slot paths of access points and users and on the CPU node's solve path, in the real
 daemons: with every kind of stream, and in every case that is not the normal one: lost messages, old precoders, own beams, silence,
-lost samples, a central node that comes back, late bursts; with and without a recording of what the antennas receive."""
+lost samples, a central node that comes back, two of them, late bursts; with and without a recording of what the antennas receive."""
 import os
 import re
 import signal
@@ -32,11 +32,11 @@ def counter(net, log, key):
     return sum(int(v) for line in text.splitlines() if "COUNTERS" in line for v in re.findall(rf"\b{key}=(\d+)", line))
 
 
-def test_streams(sets):
+def test_streams(sets, programs=9):
     with Network(n_blocks=60, sets=["payload.modulation=qam4", *sets]) as net:
         log = watched(net)
         net.run()
-        judge(log, sets)
+        judge(log, sets, programs)
 
 
 def test_faults():
@@ -83,6 +83,7 @@ if __name__ == "__main__":
                   "radio.ap.freq_hz=6e8", "radio.ue.freq_hz=6e8", "air.impairments.ap.timing_fraction_samples=0.5"],
                  ["precoding.scheme=ppzf", "precoding.local=true", "precoding.power=equal", "uplink={mode: local, encoding: sc16}"]):
         test_streams(case)
+    test_streams(["cpus=[{aps: [0, 1]}, {aps: [2, 3]}]", "precoding.scheme=rzf", "uplink.mode=central"], programs=10)
     test_faults()
     test_gaps()
     finish()
