@@ -5,11 +5,11 @@
 #include "base/error.h"
 #include "tools/observer.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,18 +35,12 @@ struct watch {
     struct observer_question question;
 };
 
+/* 0, 1 after --help, or TOOL_USAGE. */
 static int parse(struct config_options *options, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(options, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("calibrate", "%s", error_text());
-        }
-        if (!taken) {
-            return strcmp(argv[i], "--help") == 0 ? 1 : tool_usage_error("calibrate", "unknown argument %s", argv[i]);
-        }
-    }
-    return options->path ? 0 : tool_usage_error("calibrate", "--config FILE is missing");
+    const struct tool_words words = {.command = "calibrate", .help = help, .common = options};
+    const int status = tool_words_take(&words, argc, argv);
+    return status || options->path ? status : tool_usage_error("calibrate", "--config FILE is missing");
 }
 
 static void tell_progress(struct watch *w, const char *state, double done)
@@ -116,7 +110,6 @@ int tool_calibrate(int argc, char **argv)
     struct config *config = NULL;
     int status = parse(&options, argc, argv);
     if (status == 1) {
-        fputs(help, stdout);
         status = TOOL_OK;
     } else if (status == 0 &&
                (config_load(&config, options.path, options.overrides, options.n_overrides) < 0 || ask(config) < 0)) {

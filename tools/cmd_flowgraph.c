@@ -3,6 +3,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,25 +54,13 @@ static int print_for(const struct config_options *options)
 int tool_flowgraph(int argc, char **argv)
 {
     struct config_options options = {0};
-    int status = TOOL_OK;
-    for (int i = 1; i < argc && status == TOOL_OK;) {
-        const int taken = config_options_take(&options, argc, argv, &i);
-        if (taken < 0) {
-            status = tool_usage_error("flowgraph", "%s", error_text());
-        } else if (!taken && strcmp(argv[i], "--help") == 0) {
-            fputs(help, stdout);
-            config_options_free(&options);
-            return TOOL_OK;
-        } else if (!taken && (argv[i][0] == '-' || options.path)) {
-            status = tool_usage_error("flowgraph", "unknown argument %s", argv[i]);
-        } else if (!taken) {
-            options.path = argv[i++];
-        }
+    const struct tool_words words = {.command = "flowgraph", .help = help, .common = &options, .rest = &options.path};
+    int status = tool_words_take(&words, argc, argv);
+    if (status == 1) {
+        status = TOOL_OK;
+    } else if (status == 0) {
+        status = options.path ? print_for(&options) : tool_usage_error("flowgraph", "the network file is missing");
     }
-    if (status == TOOL_OK && !options.path) {
-        status = tool_usage_error("flowgraph", "the network file is missing");
-    }
-    status = status == TOOL_OK ? print_for(&options) : status;
     config_options_free(&options);
     return status;
 }

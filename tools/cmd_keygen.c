@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti keygen: the keys of a network. */
 #include "base/config.h"
-#include "base/error.h"
 #include "fronthaul/keys.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,64 +29,47 @@ struct keygen_options {
     bool counted; /* --aps, --users or --eves was given */
 };
 
-static int take_count(const char *name, const char *text, int max, int *value)
+struct count {
+    const char *name;
+    int max, *value;
+    bool *counted;
+};
+
+static int take_count(void *context, const char *text)
 {
+    const struct count *const count = context;
     char *end;
     const long n = strtol(text, &end, 10);
-    if (end == text || *end || n < 0 || n > max) {
-        return tool_usage_error("keygen", "%s %s: a number from 0 to %d is expected", name, text, max);
+    if (end == text || *end || n < 0 || n > count->max) {
+        return tool_usage_error("keygen", "%s %s: a number from 0 to %d is expected", count->name, text, count->max);
     }
-    *value = (int)n;
+    *count->value = (int)n;
+    *count->counted = true;
     return 0;
 }
 
-/* 0 go on, 1 help was asked for, TOOL_USAGE wrong. */
+/* 0, 1 after --help, or TOOL_USAGE. */
 static int parse(struct keygen_options *options, int argc, char **argv)
 {
-    const struct {
-        const char *name;
-        int max, *value;
-    } counts[] = {{"--aps", TUTTI_MAX_AP, &options->network.n_ap},
-                  {"--users", TUTTI_MAX_UE, &options->network.n_ue},
-                  {"--eves", TUTTI_MAX_UE, &options->network.n_eve},
-                  {"--cpus", TUTTI_MAX_CPU, &options->network.n_cpu}};
-    const size_t n = sizeof counts / sizeof counts[0];
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(&options->common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("keygen", "%s", error_text());
-        }
-        if (taken) {
-            continue;
-        }
-        const char *const argument = argv[i++];
-        if (strcmp(argument, "--help") == 0) {
-            return 1;
-        }
-        size_t c = 0;
-        while (c < n && strcmp(argument, counts[c].name) != 0) {
-            c++;
-        }
-        if (c == n && strcmp(argument, "--out") != 0) {
-            return tool_usage_error("keygen", "unknown argument %s", argument);
-        }
-        if (i == argc) {
-            return tool_usage_error("keygen", "%s needs a value", argument);
-        }
-        if (c == n) {
-            options->out = argv[i++];
-        } else if (take_count(argument, argv[i++], counts[c].max, counts[c].value)) {
-            return TOOL_USAGE;
-        }
-        options->counted = options->counted || c < n;
+    struct keys_network *const network = &options->network;
+    struct count counts[] = {{"--aps", TUTTI_MAX_AP, &network->n_ap, &options->counted},
+                             {"--users", TUTTI_MAX_UE, &network->n_ue, &options->counted},
+                             {"--eves", TUTTI_MAX_UE, &network->n_eve, &options->counted},
+                             {"--cpus", TUTTI_MAX_CPU, &network->n_cpu, &options->counted}};
+    struct tool_word own[1 + sizeof counts / sizeof counts[0]] = {{.name = "--out", .text = &options->out}};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        own[1 + i] = (struct tool_word){.name = counts[i].name, .take = take_count, .context = &counts[i]};
     }
-    if (!options->out) {
+    const struct tool_words words = {
+        .command = "keygen", .help = help, .common = &options->common, .word = own, .n = sizeof own / sizeof own[0]};
+    const int status = tool_words_take(&words, argc, argv);
+    if (!status && !options->out) {
         return tool_usage_error("keygen", "--out DIR is missing");
     }
-    if (options->counted == (options->common.path != NULL)) {
+    if (!status && options->counted == (options->common.path != NULL)) {
         return tool_usage_error("keygen", "either --config FILE or --aps N --users N is needed");
     }
-    return 0;
+    return status;
 }
 
 static int read_network(struct keygen_options *options)
@@ -107,7 +90,6 @@ static int make_keys(struct keygen_options *options, int argc, char **argv)
 {
     const int parsed = parse(options, argc, argv);
     if (parsed == 1) {
-        fputs(help, stdout);
         return TOOL_OK;
     }
     if (parsed) {

@@ -6,10 +6,10 @@
 #include "tools/dashboard/server.h"
 #include "tools/observer.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char help[] = "Usage: tutti dashboard --config FILE [options]\n\n"
                            "Watches a running network and shows it as a page (/) and as metrics for Prometheus "
@@ -89,33 +89,20 @@ static int serve(const struct config *config, const char *listen)
     return status < 0 ? tool_fault("dashboard") : TOOL_OK;
 }
 
-/* 0 go on, 1 done, or TOOL_USAGE. */
+/* 0, 1: what was asked for is printed, or TOOL_USAGE. */
 static int parse(struct config_options *common, const char **listen, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("dashboard", "%s", error_text());
-        }
-        if (taken) {
-            continue;
-        }
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(help, stdout);
-            return 1;
-        }
-        if (strcmp(argv[i], "--metrics") == 0) {
-            metrics_document(stdout);
-            return 1;
-        }
-        if (strcmp(argv[i], "--listen") != 0 || !argv[i + 1]) {
-            return tool_usage_error(
-                "dashboard", strcmp(argv[i], "--listen") ? "unknown argument %s" : "%s needs HOST:PORT", argv[i]);
-        }
-        *listen = argv[i + 1];
-        i += 2;
+    bool metrics = false;
+    const struct tool_word own[] = {{.name = "--metrics", .flag = &metrics},
+                                    {.name = "--listen", .text = listen, .needs = "HOST:PORT"}};
+    const struct tool_words words = {
+        .command = "dashboard", .help = help, .common = common, .word = own, .n = sizeof own / sizeof own[0]};
+    const int status = tool_words_take(&words, argc, argv);
+    if (!status && metrics) {
+        metrics_document(stdout);
+        return 1;
     }
-    return common->path ? 0 : tool_usage_error("dashboard", "--config FILE is missing");
+    return status || common->path ? status : tool_usage_error("dashboard", "--config FILE is missing");
 }
 
 int tool_dashboard(int argc, char **argv)

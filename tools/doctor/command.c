@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "tools/doctor/doctor.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,13 +31,14 @@ static const char help[] =
 struct options {
     struct config_options common;
     struct host_question question;
-    bool quick, json, tune, help;
+    bool quick, json, tune;
 };
 
 /* Command line --------------------------------------------------------------------------------------------------- */
 
-static int take_role(struct host_question *question, const char *text)
+static int take_role(void *context, const char *text)
 {
+    struct host_question *const question = context;
     static const char *const roles[] = {"ap", "ue", "eve", "cpu", "air"};
     for (int role = 0; role < HOST_ROLE_ANY; role++) {
         if (strcmp(text, roles[role]) == 0) {
@@ -47,8 +49,9 @@ static int take_role(struct host_question *question, const char *text)
     return tool_usage_error("doctor", "--role %s is not ap, ue, eve, cpu or air", text);
 }
 
-static int take_id(struct host_question *question, const char *text)
+static int take_id(void *context, const char *text)
 {
+    struct host_question *const question = context;
     char *end;
     const long id = strtol(text, &end, 10);
     question->id = (int)id;
@@ -56,62 +59,20 @@ static int take_id(struct host_question *question, const char *text)
                                                           : tool_usage_error("doctor", "--id %s is no number", text);
 }
 
-static int take_value(struct options *options, const char *name, const char *value)
-{
-    if (!value) {
-        return tool_usage_error("doctor", "unknown argument, or one without its value: %s", name);
-    }
-    if (strcmp(name, "--role") == 0) {
-        return take_role(&options->question, value);
-    }
-    if (strcmp(name, "--id") == 0) {
-        return take_id(&options->question, value);
-    }
-    if (strcmp(name, "--out") == 0) {
-        options->question.folder = value;
-    } else if (strcmp(name, "--root") == 0) {
-        options->question.root = value;
-    } else {
-        return tool_usage_error("doctor", "unknown argument %s", name);
-    }
-    return 0;
-}
-
-static bool take_flag(struct options *options, const char *argument)
-{
-    const struct {
-        const char *name;
-        bool *flag;
-    } flags[] = {{"--quick", &options->quick},
-                 {"--json", &options->json},
-                 {"--tune", &options->tune},
-                 {"--help", &options->help}};
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (strcmp(argument, flags[i].name) == 0) {
-            return *flags[i].flag = true;
-        }
-    }
-    return false;
-}
-
+/* 0, 1 after --help, or TOOL_USAGE. */
 static int parse(struct options *options, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(&options->common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("doctor", "%s", error_text());
-        }
-        if (taken || take_flag(options, argv[i])) {
-            i += !taken;
-            continue;
-        }
-        const int status = take_value(options, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
-        if (status) {
-            return status;
-        }
-        i += 2;
-    }
-    return 0;
+    struct host_question *const question = &options->question;
+    const struct tool_word own[] = {{.name = "--quick", .flag = &options->quick},
+                                    {.name = "--json", .flag = &options->json},
+                                    {.name = "--tune", .flag = &options->tune},
+                                    {.name = "--role", .take = take_role, .context = question},
+                                    {.name = "--id", .take = take_id, .context = question},
+                                    {.name = "--out", .text = &question->folder},
+                                    {.name = "--root", .text = &question->root}};
+    const struct tool_words words = {
+        .command = "doctor", .help = help, .common = &options->common, .word = own, .n = sizeof own / sizeof own[0]};
+    return tool_words_take(&words, argc, argv);
 }
 
 /* Printing ------------------------------------------------------------------------------------------------------- */
@@ -174,8 +135,8 @@ int tool_doctor(int argc, char **argv)
     struct options options = {.question = {.root = "", .role = HOST_ROLE_ANY, .id = -1, .programs = true}};
     struct config *config = NULL;
     int status = parse(&options, argc, argv);
-    if (status == 0 && options.help) {
-        fputs(help, stdout);
+    if (status == 1) {
+        status = TOOL_OK;
     } else if (status == 0 && options.common.path &&
                config_load(&config, options.common.path, options.common.overrides, options.common.n_overrides) < 0) {
         fprintf(stderr, "tutti doctor: %s\n", error_text());

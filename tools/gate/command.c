@@ -5,6 +5,7 @@
 #include "base/rt.h"
 #include "tools/gate/gate.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,48 +30,27 @@ struct options {
     char *tx, *rx; /* copies, cut at commas */
 };
 
-static int take_value(struct options *o, const char *name, const char *value)
+/* A list that may be cut. */
+static int take_list(void *context, const char *value)
 {
-    char **const list = strcmp(name, "--tx") == 0 ? &o->tx : strcmp(name, "--rx") == 0 ? &o->rx : NULL;
-    const char **const text = strcmp(name, "--as") == 0 ? &o->seat : strcmp(name, "--gone-ms") == 0 ? &o->gone : NULL;
-    if (!list && !text) {
-        return tool_usage_error("gate", "unknown argument %s", name);
-    }
-    if (!value) {
-        return tool_usage_error("gate", "%s needs a value", name);
-    }
-    if (text) {
-        *text = value;
-    } else {
-        free(*list);
-        *list = strdup(value);
-    }
+    char **const list = context;
+    free(*list);
+    *list = strdup(value);
     return 0;
 }
 
-/* 0 go on, 1 done, or TOOL_USAGE. */
+/* 0, 1 after --help, or TOOL_USAGE. */
 static int parse(struct options *o, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(&o->common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("gate", "%s", error_text());
-        }
-        if (taken) {
-            continue;
-        }
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(help, stdout);
-            return 1;
-        }
-        const int status = take_value(o, argv[i], argv[i + 1]);
-        if (status) {
-            return status;
-        }
-        i += 2;
-    }
-    return o->common.path && o->seat && o->tx && o->rx
-               ? 0
+    const struct tool_word own[] = {{.name = "--as", .text = &o->seat},
+                                    {.name = "--gone-ms", .text = &o->gone},
+                                    {.name = "--tx", .take = take_list, .context = &o->tx},
+                                    {.name = "--rx", .take = take_list, .context = &o->rx}};
+    const struct tool_words words = {
+        .command = "gate", .help = help, .common = &o->common, .word = own, .n = sizeof own / sizeof own[0]};
+    const int status = tool_words_take(&words, argc, argv);
+    return status || (o->common.path && o->seat && o->tx && o->rx)
+               ? status
                : tool_usage_error("gate", "--config, --as, --tx and --rx are needed");
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* tutti isac: modes and powers for the geometry of a network file, offline. */
-#include "base/error.h"
 #include "tools/isac/plan.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,49 +25,31 @@ struct isac_options {
     enum isac_effort effort;
 };
 
-static int take_effort(struct isac_options *options, const char *word)
+static int take_effort(void *context, const char *word)
 {
     static const char *const WORDS[] = {"prefixes", "flips", "swaps"};
-    for (int i = 0; word && i < 3; i++) {
+    struct isac_options *const options = context;
+    for (int i = 0; i < 3; i++) {
         if (strcmp(word, WORDS[i]) == 0) {
             options->effort = (enum isac_effort)i;
             return 0;
         }
     }
-    return tool_usage_error("isac", "--effort is prefixes, flips or swaps, not %s", word ? word : "missing");
+    return tool_usage_error("isac", "--effort is prefixes, flips or swaps, not %s", word);
 }
 
 /* 0, 1 after --help, or TOOL_USAGE. */
 static int parse(struct isac_options *options, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(&options->common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("isac", "%s", error_text());
-        }
-        if (taken) {
-            continue;
-        }
-        const char *const word = argv[i++], *const value = i < argc ? argv[i] : NULL;
-        const char **const text = strcmp(word, "--modes") == 0  ? &options->modes
-                                  : strcmp(word, "--json") == 0 ? &options->json
-                                  : strcmp(word, "--map") == 0  ? &options->map
-                                                                : NULL;
-        if (strcmp(word, "--help") == 0) {
-            return 1;
-        }
-        if (strcmp(word, "--effort") == 0) {
-            if (take_effort(options, value)) {
-                return TOOL_USAGE;
-            }
-        } else if (!text) {
-            return tool_usage_error("isac", "unknown argument %s", word);
-        } else if (!(*text = value)) {
-            return tool_usage_error("isac", "%s needs a value", word);
-        }
-        i++;
-    }
-    return options->common.path ? 0 : tool_usage_error("isac", "--config FILE is missing");
+    const struct tool_word own[] = {
+        {.name = "--modes", .text = &options->modes},
+        {.name = "--json", .text = &options->json},
+        {.name = "--map", .text = &options->map},
+        {.name = "--effort", .take = take_effort, .context = options, .needs = "prefixes, flips or swaps"}};
+    const struct tool_words words = {
+        .command = "isac", .help = help, .common = &options->common, .word = own, .n = sizeof own / sizeof own[0]};
+    const int status = tool_words_take(&words, argc, argv);
+    return status || options->common.path ? status : tool_usage_error("isac", "--config FILE is missing");
 }
 
 static int plan_for(const struct config *config, const struct isac_options *options)
@@ -95,7 +77,6 @@ int tool_isac(int argc, char **argv)
     struct config *config = NULL;
     int status = parse(&options, argc, argv);
     if (status == 1) {
-        fputs(help, stdout);
         status = TOOL_OK;
     } else if (status == 0) {
         status = config_load(&config, options.common.path, options.common.overrides, options.common.n_overrides)

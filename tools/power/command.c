@@ -6,6 +6,7 @@
 #include "tools/power/allocation.h"
 #include "tools/results/channel_file.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,36 +116,14 @@ static int check(struct power_options *o)
 /* 0, 1 after --help, or TOOL_USAGE. */
 static int parse(struct power_options *o, int argc, char **argv)
 {
-    const struct {
-        const char *name, **value;
-    } values[] = {{"--json", &o->json},     {"--channel", &o->channel}, {"--layout", &o->layout},
-                  {"--blocks", &o->blocks}, {"--scheme", &o->scheme},   {"--power", &o->power}};
-    const size_t n = sizeof values / sizeof values[0];
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(&o->common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("power", "%s", error_text());
-        }
-        if (taken) {
-            continue;
-        }
-        const char *const word = argv[i++];
-        size_t v = 0;
-        if (strcmp(word, "--help") == 0) {
-            return 1;
-        }
-        while (v < n && strcmp(word, values[v].name) != 0) {
-            v++;
-        }
-        if (v == n) {
-            return tool_usage_error("power", "unknown argument %s", word);
-        }
-        if (i >= argc) {
-            return tool_usage_error("power", "%s needs a value", word);
-        }
-        *values[v].value = argv[i++];
-    }
-    return check(o);
+    const struct tool_word own[] = {
+        {.name = "--json", .text = &o->json},     {.name = "--channel", .text = &o->channel},
+        {.name = "--layout", .text = &o->layout}, {.name = "--blocks", .text = &o->blocks},
+        {.name = "--scheme", .text = &o->scheme}, {.name = "--power", .text = &o->power}};
+    const struct tool_words words = {
+        .command = "power", .help = help, .common = &o->common, .word = own, .n = sizeof own / sizeof own[0]};
+    const int status = tool_words_take(&words, argc, argv);
+    return status ? status : check(o);
 }
 
 struct power_job {
@@ -181,7 +160,6 @@ int tool_power(int argc, char **argv)
     struct config *config = NULL;
     int status = parse(&options, argc, argv);
     if (status == 1) {
-        fputs(help, stdout);
         status = TOOL_OK;
     } else if (status == 0) {
         status = config_load(&config, options.common.path, options.common.overrides, options.common.n_overrides) < 0

@@ -18,6 +18,7 @@
 #include "tools/run/progress.h"
 #include "tools/run/run_directory.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -80,78 +81,38 @@ static const uint64_t stop_grace_ns = 10000000000u;
 
 /* Command line --------------------------------------------------------------------------------------------------- */
 
-static bool take_flag(struct run_options *options, const char *argument)
+static int take_limit(void *context, const char *value)
 {
-    const struct {
-        const char *name;
-        bool *flag;
-    } flags[] = {{"--force", &options->force},           {"--check", &options->check},
-                 {"--keep-going", &options->keep_going}, {"--dashboard", &options->dashboard},
-                 {"--no-report", &options->no_report},   {"--quiet", &options->quiet}};
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (strcmp(argument, flags[i].name) == 0) {
-            return *flags[i].flag = true;
-        }
-    }
-    return false;
-}
-
-static int take_value(struct run_options *options, const char *name, const char *value)
-{
-    char *end = NULL;
-    if (strcmp(name, "--out") == 0) {
-        options->out = value;
-        return value ? 0 : tool_usage_error("run", "--out needs a directory");
-    }
-    if (strcmp(name, "--listen") == 0) {
-        options->listen = value;
-        return value ? 0 : tool_usage_error("run", "--listen needs HOST:PORT");
-    }
-    if (strcmp(name, "--without") == 0) {
-        options->without = value;
-        return value ? 0 : tool_usage_error("run", "--without needs nodes, such as eve0,ue1");
-    }
-    if (strcmp(name, "--start-limit") != 0) {
-        return tool_usage_error("run", "unknown argument %s", name);
-    }
-    options->start_limit_s = value ? strtod(value, &end) : 0;
-    return value && end != value && !*end && options->start_limit_s >= 0
+    struct run_options *const options = context;
+    char *end;
+    options->start_limit_s = strtod(value, &end);
+    return end != value && !*end && options->start_limit_s >= 0
                ? 0
                : tool_usage_error("run", "--start-limit needs a number of seconds");
 }
 
-/* 0 go on, 1 help was asked for, TOOL_USAGE wrong. */
-static int parse(struct run_options *options, int argc, char **argv)
+/* 0, 1 after --help, or TOOL_USAGE. */
+static int parse(struct run_options *o, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(&options->common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("run", "%s", error_text());
-        }
-        if (taken) {
-            continue;
-        }
-        const char *const argument = argv[i++];
-        if (take_flag(options, argument)) {
-            continue;
-        }
-        if (strcmp(argument, "--help") == 0) {
-            return 1;
-        }
-        if (argument[0] != '-' && !options->common.path) {
-            options->common.path = argument;
-            continue;
-        }
-        const int status = take_value(options, argument, i < argc ? argv[i] : NULL);
-        if (status) {
-            return status;
-        }
-        i++;
-    }
-    if (!options->common.path) {
-        return tool_usage_error("run", "--config FILE is missing");
-    }
-    return 0;
+    const struct tool_word own[] = {
+        {.name = "--force", .flag = &o->force},
+        {.name = "--check", .flag = &o->check},
+        {.name = "--keep-going", .flag = &o->keep_going},
+        {.name = "--dashboard", .flag = &o->dashboard},
+        {.name = "--no-report", .flag = &o->no_report},
+        {.name = "--quiet", .flag = &o->quiet},
+        {.name = "--out", .text = &o->out, .needs = "a directory"},
+        {.name = "--listen", .text = &o->listen, .needs = "HOST:PORT"},
+        {.name = "--without", .text = &o->without, .needs = "nodes, such as eve0,ue1"},
+        {.name = "--start-limit", .take = take_limit, .context = o, .needs = "a number of seconds"}};
+    const struct tool_words words = {.command = "run",
+                                     .help = help,
+                                     .common = &o->common,
+                                     .rest = &o->common.path,
+                                     .word = own,
+                                     .n = sizeof own / sizeof own[0]};
+    const int status = tool_words_take(&words, argc, argv);
+    return status || o->common.path ? status : tool_usage_error("run", "--config FILE is missing");
 }
 
 /* Starting ------------------------------------------------------------------------------------------------------- */
@@ -573,9 +534,6 @@ static int go(struct run *run)
 static int run_as(struct run_options *options, int argc, char **argv)
 {
     const int parsed = parse(options, argc, argv);
-    if (parsed == 1) {
-        fputs(help, stdout);
-    }
     if (parsed != 0) {
         return parsed == 1 ? TOOL_OK : parsed;
     }

@@ -4,10 +4,10 @@
 #include "base/rt.h"
 #include "tools/run/progress.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char help[] = "Usage: tutti watch [--config] FILE [options]\n\n"
                            "Shows the progress of a network that runs, started by hand or by `tutti run`, until it "
@@ -18,30 +18,18 @@ static const char help[] = "Usage: tutti watch [--config] FILE [options]\n\n"
                            "  --once           print what the network tells first, and end\n"
                            "  --help           this text\n";
 
+/* 0, 1 after --help, or TOOL_USAGE. */
 static int parse(struct config_options *common, bool *once, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("watch", "%s", error_text());
-        }
-        if (taken) {
-            continue;
-        }
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(help, stdout);
-            return 1;
-        }
-        if (strcmp(argv[i], "--once") == 0) {
-            *once = true;
-        } else if (argv[i][0] != '-' && !common->path) {
-            common->path = argv[i];
-        } else {
-            return tool_usage_error("watch", "unknown argument %s", argv[i]);
-        }
-        i++;
-    }
-    return common->path ? 0 : tool_usage_error("watch", "--config FILE is missing");
+    const struct tool_word own[] = {{.name = "--once", .flag = once}};
+    const struct tool_words words = {.command = "watch",
+                                     .help = help,
+                                     .common = common,
+                                     .rest = &common->path,
+                                     .word = own,
+                                     .n = sizeof own / sizeof own[0]};
+    const int status = tool_words_take(&words, argc, argv);
+    return status || common->path ? status : tool_usage_error("watch", "--config FILE is missing");
 }
 
 /* Until the network ends, or its central node is gone after it was there. */

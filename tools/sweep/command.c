@@ -8,6 +8,7 @@
 #include "tools/sweep/row.h"
 #include "tools/terminal/status_line.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,66 +54,38 @@ struct sweep {
 
 /* Command line ---------------------------------------------------------------------------------------------------- */
 
-static bool take_flag(struct sweep *s, const char *argument)
+static int take_axis(void *context, const char *value)
 {
-    bool *const flag = strcmp(argument, "--keep") == 0    ? &s->keep
-                       : strcmp(argument, "--list") == 0  ? &s->list
-                       : strcmp(argument, "--quiet") == 0 ? &s->quiet
-                                                          : NULL;
-    if (flag) {
-        *flag = true;
-    }
-    return flag != NULL;
+    struct sweep *const s = context;
+    return grid_add(&s->grid, value) ? tool_usage_error("sweep", "%s", error_text()) : 0;
 }
 
-static int take_value(struct sweep *s, const char *name, const char *value)
+static int take_seeds(void *context, const char *value)
 {
-    const bool out = strcmp(name, "--out") == 0, vary = strcmp(name, "--vary") == 0;
-    if (!out && !vary && strcmp(name, "--seeds") != 0) {
-        return tool_usage_error("sweep", "unknown argument %s", name);
-    }
-    if (!value) {
-        return tool_usage_error("sweep", "%s needs a value", name);
-    }
-    if (out) {
-        s->out = value;
-        return 0;
-    }
-    return (vary ? grid_add(&s->grid, value) : grid_add_seeds(&s->grid, value))
-               ? tool_usage_error("sweep", "%s", error_text())
-               : 0;
+    struct sweep *const s = context;
+    return grid_add_seeds(&s->grid, value) ? tool_usage_error("sweep", "%s", error_text()) : 0;
 }
 
-/* 0 go on, 1 done, or TOOL_USAGE. */
+/* 0, 1 after --help, or TOOL_USAGE. */
 static int parse(struct sweep *s, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(&s->common, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("sweep", "%s", error_text());
-        }
-        if (taken || take_flag(s, argv[i])) {
-            i += !taken;
-            continue;
-        }
-        if (strcmp(argv[i], "--help") == 0) {
-            fputs(help, stdout);
-            return 1;
-        }
-        if (argv[i][0] != '-' && !s->common.path) {
-            s->common.path = argv[i++];
-            continue;
-        }
-        const int status = take_value(s, argv[i], argv[i + 1]);
-        if (status) {
-            return status;
-        }
-        i += 2;
-    }
-    if (!s->common.path || s->grid.n_axis == 0 || (!s->out && !s->list)) {
+    const struct tool_word own[] = {{.name = "--keep", .flag = &s->keep},
+                                    {.name = "--list", .flag = &s->list},
+                                    {.name = "--quiet", .flag = &s->quiet},
+                                    {.name = "--out", .text = &s->out},
+                                    {.name = "--vary", .take = take_axis, .context = s},
+                                    {.name = "--seeds", .take = take_seeds, .context = s}};
+    const struct tool_words words = {.command = "sweep",
+                                     .help = help,
+                                     .common = &s->common,
+                                     .rest = &s->common.path,
+                                     .word = own,
+                                     .n = sizeof own / sizeof own[0]};
+    const int status = tool_words_take(&words, argc, argv);
+    if (!status && (!s->common.path || s->grid.n_axis == 0 || (!s->out && !s->list))) {
         return tool_usage_error("sweep", "FILE, --vary or --seeds, and --out DIR are needed");
     }
-    return 0;
+    return status;
 }
 
 /* Cells ----------------------------------------------------------------------------------------------------------- */

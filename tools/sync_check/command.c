@@ -11,11 +11,11 @@
 #include "tools/observer.h"
 #include "tools/terminal/table.h"
 #include "tools/tool.h"
+#include "tools/words.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char help[] =
@@ -387,7 +387,8 @@ static int read_recording(void *context)
 {
     h5file_t *file = NULL;
     struct h5_info info;
-    int status = h5file_open(&file, context);
+    const char *const *const path = context;
+    int status = h5file_open(&file, *path);
     status = status < 0 ? status : h5file_info(file, "/events/text", &info);
     const uint64_t n = status >= 0 && info.rank > 0 ? info.dims[0] : 0;
     status =
@@ -397,36 +398,22 @@ static int read_recording(void *context)
     return answer_status(status);
 }
 
-static int check_recording(char *path)
+static int check_recording(const char *path)
 {
     if (file_kind_check(path) < 0) {
         return tool_fault("sync-check");
     }
     return contained_run(
-        &(struct contained){.command = "sync-check", .path = path, .body = read_recording, .context = path});
+        &(struct contained){.command = "sync-check", .path = path, .body = read_recording, .context = &path});
 }
 
-/* 0, 1: help is asked for, TOOL_USAGE. */
-static int parse(struct config_options *options, char **recording, int argc, char **argv)
+/* 0, 1 after --help, or TOOL_USAGE. */
+static int parse(struct config_options *options, const char **recording, int argc, char **argv)
 {
-    for (int i = 1; i < argc;) {
-        const int taken = config_options_take(options, argc, argv, &i);
-        if (taken < 0) {
-            return tool_usage_error("sync-check", "%s", error_text());
-        }
-        if (taken) {
-            continue;
-        }
-        if (strcmp(argv[i], "--help") == 0) {
-            return 1;
-        }
-        if (argv[i][0] == '-' || *recording) {
-            return tool_usage_error("sync-check", "unknown argument %s", argv[i]);
-        }
-        *recording = argv[i++];
-    }
-    return (options->path != NULL) != (*recording != NULL)
-               ? 0
+    const struct tool_words words = {.command = "sync-check", .help = help, .common = options, .rest = recording};
+    const int status = tool_words_take(&words, argc, argv);
+    return status || (options->path != NULL) != (*recording != NULL)
+               ? status
                : tool_usage_error("sync-check", "either --config FILE or a recording is needed");
 }
 
@@ -434,10 +421,9 @@ int tool_sync_check(int argc, char **argv)
 {
     struct config_options options = {0};
     struct config *config = NULL;
-    char *recording = NULL;
+    const char *recording = NULL;
     int status = parse(&options, &recording, argc, argv);
     if (status == 1) {
-        fputs(help, stdout);
         status = TOOL_OK;
     } else if (status == 0 && recording) {
         status = check_recording(recording);
