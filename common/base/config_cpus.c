@@ -174,6 +174,11 @@ static int check_company(struct config_layers *layers, const struct config *c, c
                            "APs of several central nodes do not calibrate over the air: no C symbols, at_start and "
                            "when_stale: false (calibration.file works)");
     }
+    if (c->sync.mode == CONFIG_SYNC_AIR) { /* docs/synchronisation.md: beams of unknown phases spoil each other */
+        return config_fail(layers, "sync.mode cpus",
+                           "air: the phases at which APs come to hold are calibrated over the air, which those of "
+                           "several central nodes are not: one clock for all (shared)");
+    }
     for (int ap = 0; ap < c->network.n_ap; ap++) {
         if (config_radio_is_replay(config_radio_of(c, CONFIG_ROLE_AP, ap))) {
             return config_fail(layers, "radio.ap.backend cpus", "a run with several central nodes cannot be replayed");

@@ -123,7 +123,9 @@ def judge_loss(net, first):
         counts = {k: int(re.search(rf" {k}=(\d+)", line).group(1)) for k in ("stale", "local_cb")}
         check(counts == {"stale": STALE, "local_cb": MUTE}, f"AP {ap} by its own count: {counts}")
     settled = out[-1] + 11
-    check(n > settled and used[settled:, OWN[1]].all() and (kind[settled:, OWN[1]] == 1).all(), f"from block {settled} on all of them again, fresh precoders")
+    left_out, others = ([(int(b) + settled, OWN[1][i]) for b, i in np.argwhere(which[settled:, OWN[1]])] for which in (used == 0, kind != 1))
+    check(n > settled and not left_out and not others,
+          f"from block {settled} of {n} on all of them again, fresh precoders; (block, AP) left out {left_out[:8]}, with others {others[:8]}")
 
 
 class Between:
@@ -224,6 +226,22 @@ def judge_downlink(run, cut):
     check(run.report != rows and all(f">{told[k]:.2f}<" in rows for k in range(6)), "and so has the report of both files")
 
 
+def eavesdropped(n=60):
+    """Who listens hears both parts, and is recorded by the first central node alone; users get what they are predicted."""
+    with Example("network.n_eve=1", "air.large_scale={model: uniform, snr_db: 20}", PATIENT, n_blocks=n) as net:
+        net.run()
+        with net.file("run.cpu0.h5") as f, net.file("run.cpu1.h5") as g:
+            heard, genie, measured = (f[name][:n] for name in ("eve/sinr_measured", "eve/sinr_genie", "user/sinr_measured"))
+            power = np.abs(f["parts/gain"][:n] + g["parts/gain"][:n]) ** 2 + f["parts/error"][:n] + g["parts/error"][:n]
+            there = not np.isfinite(g["eve/sinr_measured"][:]).any()
+    own = np.einsum("bskk->bsk", power)
+    gap = db(measured / (own.sum(axis=1) / (1 + power.sum(axis=-1) - own).sum(axis=1)))[FIRST_WEIGHTS:].mean(axis=0)
+    check(np.isfinite(heard).all() and there, f"an eavesdropper reported {np.isfinite(heard).sum()} of {heard.size} streams, all to the first central node")
+    lost = db(genie[FIRST_WEIGHTS:].mean() / heard[FIRST_WEIGHTS:].mean())
+    check(abs(lost) < 0.5 and heard.mean() < 0.1 * measured.mean(), f"it hears {db(heard.mean()):.2f} dB, {lost:.2f} dB less than is there")
+    check((abs(gap) <= 0.5).all(), f"users' measured less predicted {gap.round(2)} dB")
+
+
 if __name__ == "__main__":
     run = walk()
     judge_handover(run)
@@ -233,6 +251,7 @@ if __name__ == "__main__":
         cut = Between(CUT_END, "partners.helpers=false")
         judge_uplink(run, cut)
         judge_downlink(run, cut)
+        eavesdropped()
     with Example("uplink.mode=central", "uplink.modulation=qam4") as net:
         net.start()
         for c in range(2):

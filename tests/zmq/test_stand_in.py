@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The outside medium with a stand-in for GNU Radio: every dialect, empty and one-sample answers, a flowgraph that is killed, a node that is killed,
-samples held back. What the network then measures is what it measures on its own medium, and to the last bit whatever the dialect."""
+samples held back, two central nodes. What the network then measures is what it measures on its own medium, and to the last bit whatever the dialect."""
 import os
 import signal
 import subprocess
@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from network import BIN, SHORT, check, fewer, finish
+from network import BIN, SHORT, check, db, fewer, finish
 from outside import Flowgraph, links_of, on_own_medium, outside_network, real_time, results
 
 STAND_IN = sys.argv[1]
@@ -83,6 +83,25 @@ def test_held_back():
         check(any(line.startswith("rx=ap0/0 short_samples=8 chunk=0:") for line in stalls), f"the line names the port and what is missing: {stalls}")
 
 
+def test_several():
+    """Two central nodes: what both parts together are predicted to give is measured."""
+    with outside_network(sets=["cpus=[{aps: [0]}, {aps: [1]}]", "precoding.scheme=rzf"]) as net:
+        net.start()
+        with Flowgraph([STAND_IN, links_of(net)]):
+            if net.wait(200):
+                net.fail(f"two central nodes: exit status {net.process.returncode}")
+        with net.file("run.cpu0.h5") as first, net.file("run.cpu1.h5") as second:
+            wrong, measured = first["user/code_block_errors"][()], first["user/sinr_measured"][30:]
+            gain, error = (first[name][30:80] + second[name][30:80] for name in ("parts/gain", "parts/error"))
+            weights = np.abs([f["parts/weight"][30:80] for f in (first, second)])
+    power = np.abs(gain) ** 2 + error
+    own = np.einsum("bskk->bsk", power)
+    predicted = own.sum(axis=1) / (1 + power.sum(axis=-1) - own).sum(axis=1)
+    gap = db(measured / predicted).mean(axis=0)
+    check((weights > 0.5).all() and not wrong.any(), f"two central nodes: both send to both users, {wrong.sum()} code blocks wrong")
+    check((abs(gap) < 0.3).all(), f"two central nodes: measured less predicted {gap.round(2)} dB")
+
+
 def test_refusals():
     for sets, word in ((["air.mode=paced"], "lockstep"), (["air.truth=t.h5"], "true channels"), (["air.impairments.ap.cfo_hz=1"], "impairments"),
                        (["air.zmq.tx=tcp://127.0.0.1:65533"], "65535"), (["air.zmq.rx=ipc:///tmp/x"], "tcp://ADDRESS:PORT")):
@@ -94,6 +113,7 @@ def test_refusals():
 
 test_refusals()
 test_dialects()
+test_several()
 test_killed_flowgraph()
 test_held_back()
 test_killed_node()
