@@ -12,8 +12,11 @@
 enum { N_BLOCK = 6, N_UE = 2 };
 
 /* User 1's blocks: counted with a promise kept, broken, just kept; without a promise; without a report; not served. */
-static void fill(struct recording *r, double *measured, double *predicted, uint8_t *used, uint64_t *solved)
+static void outage_of(struct outage *outage, int user)
 {
+    double measured[N_BLOCK * N_UE], predicted[N_BLOCK * N_UE];
+    uint8_t used[N_BLOCK * N_UE];
+    uint64_t solved[N_BLOCK];
     const double rate[N_BLOCK] = {3, 0, 2, 1, NAN, 0}, promised[N_BLOCK] = {2, 2, 2, NAN, 2, 2};
     for (int b = 0; b < N_BLOCK; b++) {
         measured[b * N_UE] = predicted[b * N_UE] = NAN;
@@ -23,24 +26,20 @@ static void fill(struct recording *r, double *measured, double *predicted, uint8
         used[b * N_UE + 1] = b < 5;
         solved[b] = 1;
     }
-    *r = (struct recording){.n_block = N_BLOCK,
-                            .n_ue = N_UE,
-                            .secrecy_measured = measured,
-                            .secrecy_predicted = predicted,
-                            .user_used = used,
-                            .solve_start_ns = solved};
+    const struct recording r = {.n_block = N_BLOCK,
+                                .n_ue = N_UE,
+                                .secrecy_measured = measured,
+                                .secrecy_predicted = predicted,
+                                .user_used = used,
+                                .solve_start_ns = solved};
+    assert_int_equal(outage_create(outage, &r, user), 0);
 }
 
 static void test_rates_and_share(void **state)
 {
     (void)state;
-    struct recording r;
     struct outage outage;
-    double measured[N_BLOCK * N_UE], predicted[N_BLOCK * N_UE];
-    uint8_t used[N_BLOCK * N_UE];
-    uint64_t solved[N_BLOCK];
-    fill(&r, measured, predicted, used, solved);
-    assert_int_equal(outage_create(&outage, &r, 1), 0);
+    outage_of(&outage, 1);
     assert_int_equal(outage.n, 4);
     for (int i = 0; i < 4; i++) {
         assert_true(outage.rate[i] == i); /* 0 1 2 3: sorted, the user's own, none of those that do not count */
@@ -52,13 +51,8 @@ static void test_rates_and_share(void **state)
 static void test_nothing_known(void **state)
 {
     (void)state;
-    struct recording r;
     struct outage outage;
-    double measured[N_BLOCK * N_UE], predicted[N_BLOCK * N_UE];
-    uint8_t used[N_BLOCK * N_UE];
-    uint64_t solved[N_BLOCK];
-    fill(&r, measured, predicted, used, solved);
-    assert_int_equal(outage_create(&outage, &r, 0), 0);
+    outage_of(&outage, 0);
     assert_int_equal(outage.n, 0);
     assert_true(isnan(outage.share));
     outage_destroy(&outage);

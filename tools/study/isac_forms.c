@@ -2,6 +2,7 @@
 /* The closed forms of communication and sensing against draws of channels and the vectors themselves. */
 #include "channel/random.h"
 #include "tools/study/isac_worker.h"
+#include "tools/study/normals.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,19 +41,8 @@ static void make_case(struct forms_case *c, uint64_t seed, int which)
     }
 }
 
-struct draws {
-    uint64_t key, n;
-};
-
-static double complex normal(struct draws *d)
-{
-    float re, im;
-    random_normal(d->key, d->n++, &re, &im);
-    return CMPLX((double)re, (double)im) * M_SQRT1_2;
-}
-
 /* One draw: what each stream brings to every user and zone, data streams first. */
-static void draw(const struct forms_case *c, struct draws *d, double complex user[K][K + L],
+static void draw(const struct forms_case *c, struct normals *d, double complex user[K][K + L],
                  double complex zone[L][K + L])
 {
     memset(user, 0, sizeof(double complex[K][K + L]));
@@ -61,11 +51,11 @@ static void draw(const struct forms_case *c, struct draws *d, double complex use
         double complex g[K][N], hat[K][N], path[L];
         for (int i = 0; i < K * N; i++) {
             const int at = m * K + i / N;
-            hat[i / N][i % N] = sqrt(c->gamma[at]) * normal(d);
-            g[i / N][i % N] = hat[i / N][i % N] + sqrt(c->beta[at] - c->gamma[at]) * normal(d);
+            hat[i / N][i % N] = sqrt(c->gamma[at]) * normals_next(d);
+            g[i / N][i % N] = hat[i / N][i % N] + sqrt(c->beta[at] - c->gamma[at]) * normals_next(d);
         }
         for (int l = 0; l < L; l++) { /* the path's phase, uniform */
-            const double complex z = normal(d);
+            const double complex z = normals_next(d);
             path[l] = sqrt(c->zeta[m * L + l]) * z / cabs(z);
         }
         for (int s = 0; s < K + L; s++) {
@@ -95,7 +85,7 @@ static int forms_drop(const struct study_run *run, void *worker, uint64_t drop, 
     memset(values, 0, N_CASE * PER_CASE * sizeof *values);
     for (int i = 0; i < N_CASE; i++) {
         struct forms_case c;
-        struct draws d = {random_key(study_seed(run), RANDOM_FADING, drop, (uint64_t)i, 0), 0};
+        struct normals d = {random_key(study_seed(run), RANDOM_FADING, drop, (uint64_t)i, 0), 0};
         double complex user[K][K + L], zone[L][K + L];
         make_case(&c, study_seed(run), i);
         for (int t = 0; t < DRAWS; t++) {

@@ -4,6 +4,7 @@
  * artificial noise. A drop of the study is a batch of draws; all cases see the same ones. */
 #include "base/error.h"
 #include "channel/random.h"
+#include "tools/study/normals.h"
 #include "tools/study/ppzf_worker.h"
 
 #include <complex.h>
@@ -63,17 +64,6 @@ static int make_case(struct ppzf_worker *w, const struct study_run *run, int i, 
     return status;
 }
 
-struct normals {
-    uint64_t key, n;
-};
-
-static double complex normal(struct normals *d)
-{
-    float re, im;
-    random_normal(d->key, d->n++, &re, &im);
-    return CMPLX((double)re, (double)im) * M_SQRT1_2;
-}
-
 /* Channels of one AP, [user, then the eavesdropper][antenna], and estimates [antenna][user]. */
 struct access_point {
     double complex g[(MOST_UE + 1) * MOST_ANT], hat[MOST_ANT * MOST_UE], W[MOST_ANT * MOST_UE], v[MOST_ANT];
@@ -88,17 +78,17 @@ static void draw_access_point(const struct ppzf_worker *w, int m, struct normals
     uint8_t strong[MOST_UE];
     for (int i = 0; i < (K + 1) * N; i++) {
         const int k = i / N;
-        ap->g[i] = sqrt(k < K ? drop->beta[m * K + k] : drop->beta_eve[m]) * normal(d);
+        ap->g[i] = sqrt(k < K ? drop->beta[m * K + k] : drop->beta_eve[m]) * normals_next(d);
     }
     for (int k = 0; k < K; k++) {
         for (int n = 0; n < N; n++) {
-            double complex y = sqrt(tau * drop->pilot_power[k]) * ap->g[k * N + n] + normal(d);
+            double complex y = sqrt(tau * drop->pilot_power[k]) * ap->g[k * N + n] + normals_next(d);
             y += k == 0 ? sqrt(tau * eve_power) * ap->g[K * N + n] : 0;
             ap->hat[n * K + k] = w->tables->c[m * K + k] * y;
         }
     }
     for (int n = 0; n < N; n++) {
-        z[n] = normal(d);
+        z[n] = normals_next(d);
     }
     memcpy(strong, w->tables->strong + m * K, (size_t)K);
     ppzf_beams(w->tables->scheme, N, K, strong, w->tables->gamma + m * K, ap->hat, ap->W);
