@@ -4,6 +4,7 @@
 #define TUTTI_TOOLS_STUDY_NORMALS_H
 
 #include "channel/random.h"
+#include "linalg/cmplx.h"
 
 #include <complex.h>
 #include <math.h>
