@@ -32,7 +32,7 @@ void cpu_solve(struct cpu *cpu, struct cpu_block *block)
     if (cpu->id > 0) { /* users report to the first central node */
         partners_users(cpu->partners, cpu->user);
     }
-    schedule_users(cpu->shape.n_ue, cpu->user, block->number, (uint64_t)c->engine.user_silent_blocks,
+    schedule_users(cpu->shape.n_ue, cpu->user, block->number, config_user_silent_blocks(c),
                    mimo_scheme_row((int)asked)->kind == MIMO_PHASE, block->user_alive, block->user_used);
     memcpy(block->user_here, block->user_alive, (size_t)cpu->shape.n_ue);
     schedule_places(cpu->shape.n_ue, block->place, block->user_alive, block->user_used);

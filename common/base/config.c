@@ -223,6 +223,11 @@ const char *config_key_dir(const struct config *config, const char *endpoint)
                : NULL;
 }
 
+uint64_t config_user_silent_blocks(const struct config *config)
+{
+    return config_is_repeatable(config) ? UINT32_MAX : (uint64_t)config->engine.user_silent_blocks;
+}
+
 double config_peer_timeout_ms(const struct config *config)
 {
     const struct config_engine *e = &config->engine;

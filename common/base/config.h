@@ -470,6 +470,10 @@ bool config_has_emulated(const struct config *config);
 /* Two runs see the same samples and nothing may depend on entropy or speed: every radio is on the emulated air in
  * lock-step, or a replay. What one radio's own node knows is radio_info.repeatable. */
 bool config_is_repeatable(const struct config *config);
+/* How old a user's last report may be: engine.user_silent_blocks, in lock-step as old as it likes, for how soon one
+ * comes is the machine's affair there and who is served must not be. A connection that ended is noticed all the same.
+ */
+uint64_t config_user_silent_blocks(const struct config *config);
 /* Silence after which a peer is dead: engine.peer_timeout_ms, in lock-step at least engine.lockstep_timeout_ms, where
  * who gets no processor time for a while is slow and not dead. Ended connections are noticed at once all the same. */
 double config_peer_timeout_ms(const struct config *config);

@@ -950,6 +950,18 @@ static void test_peer_timeout(void **state)
     }
 }
 
+/* In lock-step reports may come as late as they like: who is served is the same on any machine. */
+static void test_silent_users(void **state)
+{
+    (void)state;
+    struct config *config = load_set("engine.user_silent_blocks=3");
+    assert_true(config_user_silent_blocks(config) > 1000000000);
+    config_free(config);
+    config = load_set("air.mode=paced");
+    assert_int_equal(config_user_silent_blocks(config), 40);
+    config_free(config);
+}
+
 /* Every scheme with every power rule, at the CPU node and at the APs: allowed is what the table allows, nothing else.
  */
 static void test_table_of_precoders(void **state)
@@ -1008,6 +1020,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_schedule_expand),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_peer_timeout),
+        cmocka_unit_test(test_silent_users),
         cmocka_unit_test(test_table_of_precoders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,10 +30,6 @@ THREADS = os.environ.get("TUTTI_LOOP_SANITIZER") == "thread"
 LIGHT = ["frame.schedule=B G P4 U2 G D14 G", "frame.block_us=2000"] if SHORT else []
 
 
-# A user whose reports come late, because the machine is busy, is left out of the solve: not where what everybody hears is judged.
-PATIENT = "engine.user_silent_blocks=1000000"
-
-
 def blocks(n):
     return max(40, int(n * SCALE))
 

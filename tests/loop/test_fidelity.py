@@ -5,7 +5,7 @@ the predicted SINR computed again; pilot contamination with a shared pilot."""
 import sys
 
 import numpy as np
-from network import PATIENT, SHORT, examine_power, Network, blocks, fewer, check, check_long, db, finish, true_sinr
+from network import SHORT, examine_power, Network, blocks, fewer, check, check_long, db, finish, true_sinr
 
 BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(130)
 SKIP = 20  # blocks in which large-scale fading and noise are still being learnt
@@ -103,7 +103,7 @@ def selective():
     snr_db = 20
     sets = ["air.fading.model=tdl", "air.fading.tap_delays_samples=[0, 1]", "air.fading.tap_powers_db=[0, 0]", "payload.modulation=qam4",
             "precoding.subband=flat"]
-    with Network(sets=[*sets, PATIENT], n_blocks=BLOCKS, snr_db=snr_db) as net, net.run().file("run.h5") as run, net.file("truth.h5") as truth:
+    with Network(sets=sets, n_blocks=BLOCKS, snr_db=snr_db) as net, net.run().file("run.h5") as run, net.file("truth.h5") as truth:
         H = truth["H"][:BLOCKS][SKIP:]
         W, H_hat, measured = (run[name][:BLOCKS][SKIP:] for name in ("W", "H_hat", "user/sinr_measured"))
         beta, beta_u = truth["beta"][()], truth["beta_uplink_snr"][()]
@@ -127,12 +127,12 @@ def selective():
 def main():
     for scheme in fewer(("zf", "cb", "ppzf", "rzf", "ob")):
         for snr_db in fewer((30, 10, 0)):
-            with Network(sets=[f"precoding.scheme={scheme}", "payload.modulation=qam4", PATIENT], snr_db=snr_db, n_blocks=BLOCKS) as net:
+            with Network(sets=[f"precoding.scheme={scheme}", "payload.modulation=qam4"], snr_db=snr_db, n_blocks=BLOCKS) as net:
                 examine(net.run(), scheme, snr_db, [0, 1, 2, 3])
     selective()
     shared = [0, 0, 1, 2]
     sets = ["pilots.assignment=[0, 0, 1, 2]", "pilots.large_scale=known", "payload.modulation=qam4"]
-    with Network(sets=[*sets, PATIENT], n_blocks=BLOCKS) as net:
+    with Network(sets=sets, n_blocks=BLOCKS) as net:
         error, want = examine(net.run(), "zf, users 0 and 1 on one pilot,", 30, shared)
     per_user, formula = error.mean(axis=0), want.mean(axis=0)
     text = f"contamination: error of users 0..3 {np.round(per_user, 3)}, formula {np.round(formula, 3)}"

@@ -3,7 +3,7 @@
 import sys
 
 import numpy as np
-from network import PATIENT, SHORT, Network, blocks, check, db, fewer, finish, skip, true_sinr
+from network import SHORT, Network, blocks, check, db, fewer, finish, skip, true_sinr
 
 BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(200)
 SKIP = 20
@@ -11,7 +11,7 @@ SKIP = 20
 
 def run(*sets):
     # the theory's estimates are those of a subband, not interpolated ones, whose errors are smaller
-    with Network(sets=["payload.modulation=qam4", "precoding.subband=flat", *sets, PATIENT], n_blocks=BLOCKS) as net:
+    with Network(sets=["payload.modulation=qam4", "precoding.subband=flat", *sets], n_blocks=BLOCKS) as net:
         net.run()
         with net.file("run.h5") as f, net.file("truth.h5") as t:
             H, H_hat, W = t["H"][SKIP:BLOCKS], f["H_hat"][SKIP:BLOCKS], f["W"][SKIP:BLOCKS]
@@ -39,7 +39,7 @@ def adaptive(snr_db, kind, target_db=30.0, most=0.95):
             f"precoding.an_target_sinr_db={target_db}", "payload.modulation=qam4"]
     if kind == "nullspace":
         sets += ["network.n_ue=3", "frame.n_dl_pilot_symbols=3", "precoding.upsilon=1"]
-    with Network(sets=[*sets, PATIENT], n_blocks=BLOCKS, snr_db=snr_db) as net, net.run().file("run.h5") as f:
+    with Network(sets=sets, n_blocks=BLOCKS, snr_db=snr_db) as net, net.run().file("run.h5") as f:
         share, user = f["an_share"][SKIP:BLOCKS], f["user/sinr_measured"][SKIP:BLOCKS]
         power = (np.abs(f["W"][SKIP:BLOCKS]) ** 2).sum(axis=(3, 4)).max(axis=(1, 2))
     check((power + share <= 1 + 1e-6).all(), f"adaptive {kind}, {snr_db} dB: noise and data stay within every AP's power")

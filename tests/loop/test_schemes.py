@@ -4,7 +4,7 @@ keeps its certificate; with a budget the ladder is used and every block says why
 import sys
 
 import numpy as np
-from network import PATIENT, examine_power, Network, blocks, fewer, check, check_long, db, finish, true_sinr
+from network import examine_power, Network, blocks, fewer, check, check_long, db, finish, true_sinr
 
 BLOCKS = int(sys.argv[1]) if len(sys.argv) > 1 else blocks(140)
 SKIP = 20
@@ -13,7 +13,7 @@ LADDER = 7
 
 
 def run(scheme, *sets, **keys):
-    with Network(sets=[f"precoding.scheme={scheme}", "payload.modulation=qam4", *sets, PATIENT], n_blocks=BLOCKS, **keys) as net:
+    with Network(sets=[f"precoding.scheme={scheme}", "payload.modulation=qam4", *sets], n_blocks=BLOCKS, **keys) as net:
         net.run()
         with net.file("run.h5") as f, net.file("truth.h5") as t:
             return {"sinr": f["user/sinr_measured"][:BLOCKS], "true": true_sinr(t["H"][:BLOCKS], f["W"][:BLOCKS]),

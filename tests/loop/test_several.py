@@ -10,7 +10,7 @@ import subprocess
 
 import numpy as np
 import yaml
-from network import BIN, PATIENT, SHORT, Network, check, db, finish, skip
+from network import BIN, SHORT, Network, check, db, finish, skip
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/two-cpus.yaml")
 OWN = [range(0, 4), range(4, 8)]  # access points of each
@@ -23,7 +23,7 @@ FEW = ["frame.schedule=B G P6 U2 G D14 G", "frame.block_us=2000"] if SHORT else 
 WALK_FROM, WALK_TO, STEP_DB, END, SETTLED, CUT_END = 60, 110, 9, 190, 20, 60
 HOMED, FIRST_WEIGHTS = 16, 28  # blocks from which on users have homes (decided at 8, 8 ahead), and helpers' weights (learnt in 20, 8 ahead)
 WALKED = {4: (0, 1), 5: (1, 0)}
-BETWEEN = ["frame.schedule=B G P6 U4 G D14 G", "frame.block_us=2000", "uplink.mode=central", "uplink.modulation=qam4", PATIENT]
+BETWEEN = ["frame.schedule=B G P6 U4 G D14 G", "frame.block_us=2000", "uplink.mode=central", "uplink.modulation=qam4"]
 
 
 class Example(Network):
