@@ -10,7 +10,7 @@ import subprocess
 
 import numpy as np
 import yaml
-from network import BIN, SHORT, Network, check, db, finish, skip
+from network import BIN, SHORT, THREADS, Network, check, db, finish, skip
 
 EXAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/two-cpus.yaml")
 OWN = [range(0, 4), range(4, 8)]  # access points of each
@@ -20,7 +20,8 @@ FEW = ["frame.schedule=B G P6 U2 G D14 G", "frame.block_us=2000"] if SHORT else 
 
 
 # Users 4 and 5, as near to one as to the other, walk away from their homes (deterministic: 4 at the first one, 5 at the second).
-WALK_FROM, WALK_TO, STEP_DB, END, SETTLED, CUT_END = 60, 110, 9, 190, 20, 60
+WALK_FROM, WALK_TO, STEP_DB, END, SETTLED, CUT_END = (60, 110, 9, 190, 20, 60) if not THREADS else (40, 60, 9, 90, 20, 40)
+HOLD = ["partners.hysteresis_blocks=10"] if THREADS else []
 HOMED, FIRST_WEIGHTS = 16, 28  # blocks from which on users have homes (decided at 8, 8 ahead), and helpers' weights (learnt in 20, 8 ahead)
 WALKED = {4: (0, 1), 5: (1, 0)}
 BETWEEN = ["frame.schedule=B G P6 U4 G D14 G", "frame.block_us=2000", "uplink.mode=central", "uplink.modulation=qam4"]
@@ -160,7 +161,7 @@ def walk():
         gains[OWN[home], user] -= STEP_DB
         gains[OWN[to], user] += STEP_DB
     return Between(END, f"air.large_scale.gain_db_end={gains.tolist()}", f"air.large_scale.gain_db_end_from_block={WALK_FROM}",
-                   f"air.large_scale.gain_db_end_to_block={WALK_TO}", report=True)
+                   f"air.large_scale.gain_db_end_to_block={WALK_TO}", *HOLD, report=True)
 
 
 def judge_handover(run):
