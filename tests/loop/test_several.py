@@ -229,7 +229,7 @@ def judge_downlink(run, cut):
 
 def eavesdropped(n=60):
     """Who listens hears both parts, and is recorded by the first central node alone; users get what they are predicted."""
-    with Example("network.n_eve=1", "air.large_scale={model: uniform, snr_db: 20}", PATIENT, n_blocks=n) as net:
+    with Example("network.n_eve=1", "air.large_scale={model: uniform, snr_db: 20}", n_blocks=n) as net:
         net.run()
         with net.file("run.cpu0.h5") as f, net.file("run.cpu1.h5") as g:
             heard, genie, measured = (f[name][:n] for name in ("eve/sinr_measured", "eve/sinr_genie", "user/sinr_measured"))
