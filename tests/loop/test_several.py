@@ -123,10 +123,12 @@ def judge_loss(net, first):
         line = [line for line in net.log(f"ap{ap}.log").splitlines() if "COUNTERS" in line and "local_cb=" in line][-1]
         counts = {k: int(re.search(rf" {k}=(\d+)", line).group(1)) for k in ("stale", "local_cb")}
         check(counts == {"stale": STALE, "local_cb": MUTE}, f"AP {ap} by its own count: {counts}")
-    settled = out[-1] + 11
-    left_out, others = ([(int(b) + settled, OWN[1][i]) for b, i in np.argwhere(which[settled:, OWN[1]])] for which in (used == 0, kind != 1))
-    check(n > settled and not left_out and not others,
-          f"from block {settled} of {n} on all of them again, fresh precoders; (block, AP) left out {left_out[:8]}, with others {others[:8]}")
+    # how soon an access point has connected again is the clock's affair; from then on it is in every block
+    returned = {ap: out[-1] + 1 + int(np.argmax(used[out[-1] + 1:, ap])) for ap in OWN[1]}
+    left_out, others = ([(int(b), ap) for ap, at in returned.items() for b in at + 10 + np.flatnonzero(which[at + 10:, ap])]
+                        for which in (used == 0, kind != 1))
+    check(used[n - 1, OWN[1]].all() and max(returned.values()) + 10 < n and not left_out and not others,
+          f"back in blocks {list(returned.values())} of {n}, with fresh precoders to the end; (block, AP) left out {left_out[:8]}, with others {others[:8]}")
 
 
 class Between:
