@@ -417,16 +417,18 @@ static void store_beam(const struct cluster_lanes *c, const struct precoder *p, 
     const struct mimo_problem *q = &p->problem;
     const int lanes = c->ops->n_lane, n_ant = c->shape.n_ant;
     const float *v = c->V + 2 * c->first[k] * n_ant * lanes;
-    float amplitude[KERNEL_LANES_MAX];
+    const int n_ue = c->shape.n_ue;
     int n_aps;
     const int *const ap = vectors_aps(p->vectors, k, &n_aps);
     for (int s = 0; s < n_sb; s++) {
-        amplitude[s] = sqrtf(c->gain[k * lanes + s]);
-    }
-    for (int r = 0; r < n_aps * n_ant; r++, v += 2 * lanes) {
-        const int at = (q->ap[ap[r / n_ant]] * n_ant + r % n_ant) * c->shape.n_ue + q->ue[k];
-        for (int s = 0; s < n_sb; s++) {
-            solutions[s].W[at] = CMPLXF(amplitude[s] * v[s], amplitude[s] * v[lanes + s]);
+        const float amplitude = sqrtf(c->gain[k * lanes + s]);
+        tutti_cf32 *const W = solutions[s].W + q->ue[k];
+        const float *from = v + s;
+        for (int m = 0; m < n_aps; m++) {
+            tutti_cf32 *w = W + q->ap[ap[m]] * n_ant * n_ue;
+            for (int a = 0; a < n_ant; a++, w += n_ue, from += 2 * lanes) {
+                *w = CMPLXF(amplitude * from[0], amplitude * from[lanes]);
+            }
         }
     }
 }
@@ -441,7 +443,8 @@ static void store(const struct cluster_lanes *c, const struct precoder *p, int n
         clear(c, &solutions[s]);
         finite[s] = 0; /* and 0 times anything finite */
     }
-    for (int k = 0; k < q->n_ue; k++) {
+    for (int i = 0; i < q->n_ue; i++) { /* who follows shares APs: the same pages */
+        const int k = c->order[i];
         store_beam(c, p, k, n_sb, solutions);
         for (int s = 0; s < n_sb; s++) {
             const float sinr = c->own[k * lanes + s] / (c->others[q->ue[k] * lanes + s] + 1);
