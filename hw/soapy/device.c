@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "hw/soapy/device.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rt.h"
 #include "hw/stream/pulse.h"
 #include "hw/stream/thread.h"
 #include "hw/stream/ticks.h"
@@ -16,6 +18,7 @@
 #include <strings.h>
 
 static const long long SECOND_NS = 1000000000;
+static const uint64_t FORGOTTEN_NS = 1100000000; /* a little longer than SoapySDR keeps what it found */
 
 int soapy_device_failed(const struct soapy_device *d, const char *what)
 {
@@ -207,6 +210,17 @@ int soapy_device_clock(struct soapy_device *d)
 
 /* Life ------------------------------------------------------------------------------------------------------------- */
 
+/* A module that hears nobody in time says the same as none that is installed: "no match", and SoapySDR would say it
+ * again at once. */
+static bool is_worth_another(const char *complaint)
+{
+    const bool silence = strstr(complaint, "no match");
+    if (silence) {
+        clock_sleep_until_ns(clock_mono_ns() + FORGOTTEN_NS);
+    }
+    return (silence || stream_words_is_passing(complaint)) && !rt_stop_requested();
+}
+
 /* Why it was not opened, a word of the module's; NULL: it was. */
 static const char *open_patiently(struct soapy_device *d)
 {
@@ -217,7 +231,7 @@ static const char *open_patiently(struct soapy_device *d)
             return NULL;
         }
         complaint = d->api->lastError();
-        if (!stream_words_is_passing(complaint)) {
+        if (i == STREAM_OPEN_ATTEMPTS || !is_worth_another(complaint)) {
             break;
         }
         log_write(LOG_INFO, "radio", "NOT-HEARD args=%s attempt=%d of=%d", d->name, i, STREAM_OPEN_ATTEMPTS);

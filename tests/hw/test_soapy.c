@@ -301,12 +301,13 @@ static void time_must_be_there(void **state)
     assert_true(module.ns == 0);
 }
 
-/* libuhd behind a module waits 20 ms for an echo: it is asked again, but not for ever, and not when it says something
- * else. */
+/* libuhd behind a module waits 20 ms for an echo, and a module that hears nobody finds nothing: they are asked again,
+ * but not for ever, and not when they say something else. */
 static void a_late_answer_is_no_missing_radio(void **state)
 {
     (void)state;
     static const char LATE[] = "RuntimeError: No CHDR connection available!";
+    static const char SILENT[] = "SoapySDR::Device::make() no match";
     static const struct {
         const char *says[8];
         int n_opened;
@@ -315,7 +316,8 @@ static void a_late_answer_is_no_missing_radio(void **state)
                  {{LATE, LATE, LATE, LATE, NULL}, 5, NULL},
                  {{LATE, LATE, LATE, LATE, LATE, NULL}, 5, "cannot be opened: RuntimeError: No CHDR"},
                  {{LATE, "odd things", NULL}, 2, "odd things"},
-                 {{"SoapySDR::Device::make() no match", NULL}, 1, "no radio answers"}};
+                 {{SILENT, LATE, NULL}, 3, NULL},
+                 {{SILENT, SILENT, SILENT, SILENT, SILENT, NULL}, 5, "no radio answers"}};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         begin();
         module.refusals = CASES[i].says;
